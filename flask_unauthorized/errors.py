@@ -1,0 +1,203 @@
+"""Why a request is refused. The class fixes status, OAuth error code and safe wording (the design's decision table).
+
+All but `ConfigurationError` are Werkzeug HTTP exceptions as well, so ``except Unauthorized`` and ``errorhandler(401)``
+see them; their headers hold the challenges.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from werkzeug import exceptions as http
+
+from .wire.challenge import Challenge
+from .wire.rules import check_scope_token
+
+MAX_RETRY_AFTER = 86_400
+"""Longest ``Retry-After`` that is sent, in seconds: a day."""
+
+
+class ConfigurationError(Exception):
+    """The developer's mistake, found while configuring, decorating or before the first request."""
+
+
+class AuthError(Exception):
+    """Base of every refusal.
+
+    ``error`` is the OAuth code that goes on the wire, ``None`` for those without. ``challenges`` are filled in by the
+    extension where a request is refused; ``scheme`` is the name of the scheme that was tried. ``reason`` is for the log
+    and the signal only and never leaves the server.
+    """
+
+    error: ClassVar[str | None] = None
+    challenges: tuple[Challenge, ...] = ()
+    scheme: str | None = None
+    reason: str | None = None
+
+
+class _Answer(http.HTTPException):
+    """What all refusals share. The first base, so that its ``__init__`` and ``get_headers`` are the ones that count."""
+
+    challenges: tuple[Challenge, ...]
+
+    def __init__(self, message: str | None = None, *, reason: str | None = None) -> None:
+        if message is not None and not isinstance(message, str):
+            raise TypeError(f"message must be a str or None, not {type(message).__name__}")
+        super().__init__()
+        self.www_authenticate = None  # Werkzeug's own field for this header stays unused
+        if message is not None:
+            self.description = message
+        if reason is not None:
+            self.reason = reason
+
+    @property
+    def message(self) -> str:
+        """The text for the client: the one given, else the class's own."""
+        return self.description or ""
+
+    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+        """Content type, one ``WWW-Authenticate`` line per challenge, ``no-store``, and ``Retry-After`` where it fits."""
+        return [*http.HTTPException.get_headers(self, environ, scope), *self.auth_headers()]
+
+    def auth_headers(self) -> Iterator[tuple[str, str]]:
+        """The header lines that must survive whoever renders this error."""
+        for challenge in self.challenges:
+            yield "WWW-Authenticate", str(challenge)
+        yield "Cache-Control", "no-store"
+
+
+class _RetryLater(_Answer):
+    """A refusal that names the time after which to try again."""
+
+    retry_after: int | None = None
+
+    def __init__(
+        self, message: str | None = None, *, reason: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, reason=reason)
+        if retry_after is not None:
+            self.retry_after = _whole_seconds(retry_after)
+
+    def auth_headers(self) -> Iterator[tuple[str, str]]:
+        yield from super().auth_headers()
+        if self.retry_after is not None:
+            yield "Retry-After", str(self.retry_after)
+
+
+class Unauthorized(_Answer, http.Unauthorized, AuthError):
+    """401: the base of the refusals that ask the caller to (re)authenticate (RFC 9110 §15.5.2)."""
+
+    description = "Authentication is required to access this resource."
+
+
+class MissingCredentials(Unauthorized):
+    """401: no credentials were sent, or only those of a scheme that this resource doesn't take (RFC 6750 §3.1)."""
+
+
+class InvalidCredentials(Unauthorized):
+    """401: credentials were sent and are not good; for Bearer ``invalid_token`` (RFC 6750 §3.1)."""
+
+    error = "invalid_token"
+    description = "The credentials are not valid."
+
+
+class ExpiredCredentials(InvalidCredentials):
+    """401: the credentials were good once and have expired."""
+
+    description = "The credentials have expired."
+
+
+class RevokedCredentials(InvalidCredentials):
+    """401: the credentials were good once and were revoked."""
+
+    description = "The credentials have been revoked."
+
+
+class StepUpRequired(Unauthorized):
+    """401: the login is too old or too weak for this resource (RFC 9470 §3).
+
+    ``acr_values`` are the acceptable classes in order of preference, ``max_age`` the longest time since the login in
+    seconds; both go into the challenge.
+    """
+
+    error = "insufficient_user_authentication"
+    description = "A more recent or a stronger login is needed."
+    acr_values: tuple[str, ...] = ()
+    max_age: int | None = None
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        reason: str | None = None,
+        acr_values: str | Iterable[str] = (),
+        max_age: int | None = None,
+    ) -> None:
+        super().__init__(message, reason=reason)
+        self.acr_values = _tokens("acr_values", acr_values.split() if isinstance(acr_values, str) else acr_values)
+        if max_age is not None:
+            self.max_age = check_seconds("max_age", max_age)
+
+
+class MalformedCredentials(_Answer, http.BadRequest, AuthError):
+    """400: broken syntax of a scheme that this resource takes, or two credentials at once (RFC 6750 §3.1)."""
+
+    error = "invalid_request"
+    description = "The credentials are malformed."
+
+
+class Forbidden(_Answer, http.Forbidden, AuthError):
+    """403: the caller is known and not allowed (RFC 9110 §15.5.4)."""
+
+    description = "You are not allowed to access this resource."
+
+
+class InsufficientScope(Forbidden):
+    """403: the credentials are good but not for this; ``scopes`` is everything that the resource needs (RFC 6750 §3.1)."""
+
+    error = "insufficient_scope"
+    description = "The credentials do not give the permissions that this resource needs."
+    scopes: tuple[str, ...] = ()
+
+    def __init__(
+        self, message: str | None = None, *, reason: str | None = None, scopes: str | Iterable[str] = ()
+    ) -> None:
+        super().__init__(message, reason=reason)
+        self.scopes = tuple(sorted(set(_tokens("scopes", scopes.split() if isinstance(scopes, str) else scopes))))
+
+
+class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):
+    """429: throttled; ``retry_after`` in seconds goes out as ``Retry-After`` (RFC 6585 §4)."""
+
+    description = "Too many attempts. Try again later."
+
+
+class AuthUnavailable(_RetryLater, http.ServiceUnavailable, AuthError):
+    """503: we can't know whether the credentials are good. Our trouble, so no challenge; ``retry_after`` in seconds."""
+
+    description = "Authentication is temporarily unavailable. Try again later."
+    retry_after = 5
+
+
+def check_seconds(name: str, value: int) -> int:
+    """``value`` if it is a whole number of seconds, zero or more; else `TypeError` or `ValueError`."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int of seconds, not {value!r}")
+    if value < 0 or value > 2**31:
+        raise ValueError(f"{name} must be between 0 and 2**31 seconds, not {value}")
+    return value
+
+
+def _tokens(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    tokens = tuple(values)
+    for token in tokens:
+        if not isinstance(token, str):
+            raise TypeError(f"{name} must hold str, not {type(token).__name__}")
+        check_scope_token(token)
+    return tokens
+
+
+def _whole_seconds(value: float) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        raise TypeError(f"retry_after must be a number of seconds, not {value!r}")
+    return int(min(max(0, math.ceil(min(value, MAX_RETRY_AFTER))), MAX_RETRY_AFTER))

@@ -1,0 +1,247 @@
+"""`Requirement`: what a view demands, and how the demands of several levels become one."""
+
+from collections.abc import Collection, Hashable, Iterable
+from functools import reduce
+from typing import Any, Final
+
+from .errors import ConfigurationError, check_seconds
+from .wire.rules import check_scope_token
+
+Group = tuple[str, ...]
+"""Names of which any one will do, in order of preference. A plain name is a group of one."""
+
+
+class AnyOf:
+    """One alternative among names: what `any_of` returns."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: Group) -> None:
+        self.names: Final = names
+
+    def __eq__(self, other: object) -> bool:
+        return self.names == other.names if isinstance(other, AnyOf) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.names)
+
+    def __repr__(self) -> str:
+        return f"any_of({', '.join(map(repr, self.names))})"
+
+
+def any_of(*names: str) -> AnyOf:
+    """A demand that one of ``names`` meets: ``scopes=any_of("write", "admin")``.
+
+    As a member of a collection it is one demand among others: ``scopes={"read", any_of("a", "b")}``. Where the needed
+    scope is told to the client, the first name stands for all. Raises `ConfigurationError` without names, `TypeError`
+    for what is no string.
+    """
+    if not names:
+        raise ConfigurationError("any_of() without names is met by nobody: name at least one")
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"any_of takes non-empty str, not {name!r}")
+    return AnyOf(tuple(dict.fromkeys(names)))
+
+
+class Requirement:
+    """What a view demands. Immutable; equal where all demands are equal.
+
+    ``via`` are the schemes to choose from (``None``: not said), ``scopes`` and ``roles`` sets of groups that must all be
+    met, ``acr`` the acceptable login classes in order of preference, ``max_age`` the longest time since the login in
+    seconds.
+    """
+
+    __slots__ = ("__weakref__", "_hash", "acr", "max_age", "optional", "roles", "scopes", "via")
+
+    via: Final[tuple[Any, ...] | None]
+    scopes: Final[frozenset[Group]]
+    roles: Final[frozenset[Group]]
+    acr: Final[tuple[str, ...]]
+    max_age: Final[int | None]
+    optional: Final[bool]
+
+    def __init__(
+        self,
+        via: tuple[Any, ...] | None = None,
+        scopes: frozenset[Group] = frozenset(),
+        roles: frozenset[Group] = frozenset(),
+        acr: tuple[str, ...] = (),
+        max_age: int | None = None,
+        optional: bool = False,
+    ) -> None:
+        self.via = via
+        self.scopes = scopes
+        self.roles = roles
+        self.acr = acr
+        self.max_age = max_age
+        self.optional = optional
+        self._hash = hash((via, scopes, roles, acr, max_age, optional))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Requirement) and self._fields() == other._fields())
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        via = None if self.via is None else [getattr(scheme, "name", scheme) for scheme in self.via]
+        said = {
+            "via": via,
+            "scopes": [_shown(group) for group in sorted(self.scopes)],
+            "roles": [_shown(group) for group in sorted(self.roles)],
+            "acr": list(self.acr),
+            "max_age": self.max_age,
+            "optional": self.optional,
+        }
+        shown = (f"{name}={value!r}" for name, value in said.items() if value not in (None, [], False))
+        return f"Requirement({', '.join(shown)})"
+
+    def _fields(self) -> tuple[Hashable, ...]:
+        return (self.via, self.scopes, self.roles, self.acr, self.max_age, self.optional)
+
+
+def requirement(
+    *,
+    is_scheme: type,
+    via: Any = None,
+    scopes: Any = None,
+    roles: Any = None,
+    acr: Any = None,
+    max_age: int | None = None,
+    optional: bool = False,
+) -> Requirement:
+    """A `Requirement` from what a developer wrote. ``is_scheme`` is the class that members of ``via`` must have.
+
+    Raises `TypeError` for wrong types (a bare string for scopes or roles) and `ConfigurationError` for empty
+    collections and for scopes that cannot be sent (RFC 6749 §3.3).
+    """
+    scope_groups = _groups("scopes", scopes)
+    for scope in (name for group in scope_groups for name in group):
+        try:
+            check_scope_token(scope)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+    return Requirement(
+        _schemes(via, is_scheme),
+        scope_groups,
+        _groups("roles", roles),
+        _acr(acr),
+        None if max_age is None else _seconds(max_age),
+        optional,
+    )
+
+
+def stack(requirements: Iterable[Requirement]) -> Requirement:
+    """What several decorators on one view demand together: ``via`` and ``acr`` narrow, the rest adds up.
+
+    Raises `ConfigurationError` where ``via`` or ``acr`` leave nothing. It is optional only if all of them are.
+    """
+    return reduce(_stack, requirements)
+
+
+def nest(levels: Iterable[Requirement]) -> Requirement:
+    """What app, blueprints and view (outermost first) demand together: the nearest ``via`` wins, the rest adds up.
+
+    The last level decides whether the view is optional.
+    """
+    return reduce(_nest, levels)
+
+
+def _stack(first: Requirement, second: Requirement) -> Requirement:
+    via = first.via
+    if via is None:
+        via = second.via
+    elif second.via is not None:
+        via = tuple(scheme for scheme in via if scheme in second.via)
+        if not via:
+            raise ConfigurationError(
+                f"no scheme meets both {first!r} and {second!r}: stacked decorators must share a scheme in via"
+            )
+    return _add(first, second, via, first.optional and second.optional)
+
+
+def _nest(outer: Requirement, inner: Requirement) -> Requirement:
+    return _add(outer, inner, outer.via if inner.via is None else inner.via, inner.optional)
+
+
+def _add(outer: Requirement, inner: Requirement, via: tuple[Any, ...] | None, optional: bool) -> Requirement:
+    acr = inner.acr or outer.acr
+    if inner.acr and outer.acr:
+        acr = tuple(name for name in inner.acr if name in outer.acr)
+        if not acr:
+            raise ConfigurationError(f"no acr meets both {list(outer.acr)} and {list(inner.acr)}: share one")
+    ages = [age for age in (outer.max_age, inner.max_age) if age is not None]
+    return Requirement(
+        via, outer.scopes | inner.scopes, outer.roles | inner.roles, acr, min(ages, default=None), optional
+    )
+
+
+def emitted_scopes(groups: Iterable[Group]) -> tuple[str, ...]:
+    """The scopes that a client is told to get: sorted, the first of each alternative."""
+    return tuple(sorted({group[0] for group in groups}))
+
+
+def _groups(name: str, given: Any) -> frozenset[Group]:
+    if given is None:
+        return frozenset()
+    if isinstance(given, AnyOf):
+        return frozenset((given.names,))
+    if isinstance(given, (str, bytes)):
+        raise TypeError(f'{name}={given!r} is a bare string: write {name}={{"{given!s}"}}')
+    if not isinstance(given, Collection) or isinstance(given, dict):
+        raise TypeError(f"{name} must be a collection of str or any_of(...), not {given!r}")
+    groups = set()
+    for member in given:
+        if isinstance(member, AnyOf):
+            groups.add(member.names)
+        elif isinstance(member, str) and member:
+            groups.add((member,))
+        else:
+            raise TypeError(f"{name} must hold non-empty str or any_of(...), not {member!r}")
+    if not groups:
+        raise ConfigurationError(f"{name} is empty, which means neither all nor none: leave it out or name some")
+    return frozenset(groups)
+
+
+def _schemes(via: Any, is_scheme: type) -> tuple[Any, ...] | None:
+    if via is None:
+        return None
+    schemes = tuple(via) if isinstance(via, (tuple, list, set, frozenset)) else (via,)
+    if not schemes:
+        raise ConfigurationError("via is empty, so nobody could get in: leave it out or name a scheme")
+    for scheme in schemes:
+        if not isinstance(scheme, is_scheme):
+            raise TypeError(f"via must be a scheme object or a collection of them, not {scheme!r}")
+    return tuple(dict.fromkeys(schemes))
+
+
+def _acr(given: Any) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, (str, tuple, list)):
+        raise TypeError(f"acr must be a str or a list of str in order of preference, not {given!r}")
+    names = (given,) if isinstance(given, str) else tuple(given)
+    if not names:
+        raise ConfigurationError("acr is empty, so nobody could get in: leave it out or name one")
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"acr must hold str, not {name!r}")
+        try:
+            check_scope_token(name)
+        except ValueError:
+            raise ConfigurationError(
+                f"acr {name!r} cannot be sent: use printable ASCII without blank, quote and backslash (RFC 9470 §3)"
+            ) from None
+    return tuple(dict.fromkeys(names))
+
+
+def _seconds(max_age: int) -> int:
+    try:
+        return check_seconds("max_age", max_age)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _shown(group: Group) -> Any:
+    return group[0] if len(group) == 1 else AnyOf(group)
