@@ -1,0 +1,8 @@
+"""The schemes: how credentials are carried, and how their absence or failure is said."""
+
+from .api_key import APIKey
+from .base import Scheme
+from .basic import Basic
+from .bearer import Bearer
+
+__all__ = ["APIKey", "Basic", "Bearer", "Scheme"]

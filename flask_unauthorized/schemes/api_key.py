@@ -1,0 +1,105 @@
+"""API keys: in a header, or, where switched on, in the query or a cookie."""
+
+import functools
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from flask import Request
+
+from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..wire import Challenge
+from ..wire.grammar import is_token
+from .base import Loader, Scheme, Secret, error_params, single_value
+
+MAX_KEY = 512
+"""Longest API key, in bytes."""
+
+
+class APIKey(Scheme[Secret]):
+    """A key under a name of your choice. The loader gets the key, a ``str`` of printable ASCII without a comma.
+
+    One place per object: ``header`` (default ``X-API-Key``), ``query`` or ``cookie``. A query ends up in logs and
+    histories, a cookie is sent by browsers on their own: with ``cookie``, unsafe cross-site requests are refused with
+    403 unless their origin is in ``trusted_origins``. The challenge is the private scheme
+    ``ApiKey realm="…", in="header", name="X-API-Key"``: none is registered for keys, and a 401 needs one.
+    """
+
+    name = "ApiKey"
+
+    def __init__(
+        self,
+        loader: Loader | None = None,
+        *,
+        header: str | None = None,
+        query: str | None = None,
+        cookie: str | None = None,
+        realm: str | None = None,
+        trusted_origins: Iterable[str] = (),
+    ) -> None:
+        super().__init__(loader, realm=realm)
+        places = {"header": header, "query": query, "cookie": cookie}
+        named = {place: name for place, name in places.items() if name is not None} or {"header": "X-API-Key"}
+        if len(named) > 1:
+            raise ConfigurationError(f"one place per APIKey, not {' and '.join(named)}: make one object for each")
+        ((self.place, self.key_name),) = named.items()
+        _check_name(self.place, self.key_name)
+        self.reads = ((self.place, self.key_name.lower() if self.place == "header" else self.key_name),)
+        self.ambient = self.place == "cookie"
+        self.trusted_origins = frozenset(_origin(origin) for origin in _collection(trusted_origins))
+        self._environ_key = "HTTP_" + self.key_name.upper().replace("-", "_")
+
+    def read(self, request: Request, rest: str | None) -> Secret | None:
+        key = self._find(request)
+        if not key:
+            return None
+        if "," in key:
+            # Servers join repeated header lines with a comma (RFC 9110 §5.2), so no key may hold one.
+            raise MalformedCredentials(reason="APIKey: a comma, so two keys in one field")
+        if len(key) > MAX_KEY:
+            raise MalformedCredentials(reason=f"APIKey: longer than {MAX_KEY} bytes")
+        if not (key.isascii() and key.isprintable()):
+            raise InvalidCredentials(reason="APIKey: a character that no key has")
+        return Secret(key)
+
+    def _find(self, request: Request) -> str | None:
+        if self.place == "header":
+            value = request.environ.get(self._environ_key)
+            return value.strip(" \t") if isinstance(value, str) else None
+        values = request.args if self.place == "query" else request.cookies
+        return single_value(self.name, values.getlist(self.key_name))
+
+    def verify(self, credentials: Secret, request: Request) -> object | None:
+        result: object | None = self.load(credentials)
+        return result
+
+    def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        return _challenges(realm, self.place, self.key_name, error_params(error))
+
+
+@functools.lru_cache(maxsize=512)
+def _challenges(realm: str, place: str, name: str, error: tuple[tuple[str, str], ...]) -> tuple[Challenge, ...]:
+    return (Challenge("ApiKey", (("realm", realm), ("in", place), ("name", name), *error)),)
+
+
+def _check_name(place: str, name: str) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"the name of the {place} must be a str, not {type(name).__name__}")
+    if not is_token(name):
+        raise ConfigurationError(f"{place}={name!a} is not a token: use letters, digits and - (RFC 9110 §5.1)")
+    if place == "header" and name.lower() in ("authorization", "proxy-authorization", "cookie"):
+        raise ConfigurationError(f"header={name!r} belongs to another scheme: use a name of your own, X-API-Key")
+    if place == "header" and "_" in name:
+        raise ConfigurationError(f"header={name!r} has an underscore, which servers drop: use -")
+
+
+def _collection(origins: Iterable[str]) -> Iterable[str]:
+    if isinstance(origins, str):
+        raise TypeError(f'trusted_origins={origins!r} is a bare string: write {{"{origins}"}}')
+    return origins
+
+
+def _origin(origin: str) -> str:
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin.lower() or "@" in origin:
+        raise ConfigurationError(f"trusted origin {origin!a} is not an origin: write https://host or https://host:port")
+    return origin.lower()

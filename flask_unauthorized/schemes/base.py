@@ -1,0 +1,238 @@
+"""`Scheme`: how credentials are carried, and how their absence or failure is said."""
+
+import functools
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
+
+from flask import Flask, Request, Response
+from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
+
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..wire import Challenge
+from ..wire.grammar import is_token
+from ..wire.rules import check_realm
+from .settle import settle
+
+C = TypeVar("C")
+Loader = Callable[..., Any]
+L = TypeVar("L", bound=Loader)
+
+_LOCATIONS = ("authorization", "header", "cookie", "query", "form")
+
+
+class Secret:
+    """A credential on its way to the loader; its ``repr`` shows nothing and it cannot be pickled."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, *parts: str) -> None:
+        self._parts = parts
+
+    def reveal(self) -> tuple[str, ...]:
+        """The parts in clear."""
+        return self._parts
+
+    def __repr__(self) -> str:
+        return "<Secret>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a secret is not pickled")
+
+
+class Scheme(ABC, Generic[C]):
+    """Base of all schemes; subclass it for your own. ``C`` is the type of the credentials that `read` returns.
+
+    A scheme object is shared by apps and requests: read-only once an app serves. Class attributes say what it is:
+
+    - ``name``: as registered and printed, ``"Bearer"``;
+    - ``reads``: where it looks, as pairs of ``"authorization" | "header" | "cookie" | "query" | "form"`` and a name
+      (lower case for the first two). ``Vary`` and the check for two schemes that read the same follow from it;
+    - ``realm``: its own realm, ``None`` for the app's;
+    - ``ambient``: sent by the browser by itself, so cross-site requests are checked and explicit credentials go first;
+    - ``prompts``: browsers open a password box for it;
+    - ``static``: the challenge without an error depends on nothing in the request, and is printed once;
+    - ``loader_args``: how many values `load` gives the loader (its signature is checked against it);
+    - ``names_subject``: the credentials name the caller, so a loader may answer ``True`` or ``False``;
+    - ``proves_key``: it checks the key that ``Identity.confirmation`` names.
+    """
+
+    name: str
+    reads: tuple[tuple[str, str], ...]
+    realm: str | None = None
+    ambient: bool = False
+    prompts: bool = False
+    static: bool = True
+    loader_args: ClassVar[int] = 1
+    names_subject: ClassVar[bool] = False
+    proves_key: ClassVar[bool] = False
+    trusted_origins: frozenset[str] = frozenset()
+
+    _loader: Loader | None = None
+    _unavailable: tuple[type[BaseException], ...] | None = None
+
+    def __init__(self, loader: Loader | None = None, *, realm: str | None = None) -> None:
+        if realm is not None:
+            self.realm = checked_realm(realm)
+        if loader is not None:
+            self.loader(loader)
+
+    @abstractmethod
+    def read(self, request: Request, rest: str | None) -> C | None:
+        """The credentials in this request, or ``None`` where none were sent for this scheme.
+
+        ``rest`` is what follows the scheme's name in ``Authorization``, without blanks around it; ``None`` where
+        another scheme or none stands there. Pure: no loader, no store, no network. Raises `MalformedCredentials`.
+        """
+
+    @abstractmethod
+    def verify(self, credentials: C, request: Request) -> object | None:
+        """Who these credentials are: an `Identity`, a user object, a subject, or ``None`` for no. Raises `AuthError`.
+
+        Loaders are called through `load` only.
+        """
+
+    @abstractmethod
+    def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        """At least one challenge; ``error`` is ``None`` unless *this* scheme was tried."""
+
+    def check(self, app: Flask) -> None:
+        """Called before an app's first request; raises `ConfigurationError`."""
+        if self._loader is None and _uses_loader(type(self)):
+            raise ConfigurationError(
+                f"{type(self).__name__} has no loader: pass one, {type(self).__name__}(load), "
+                "or register one with @scheme.loader"
+            )
+        loader_check = getattr(self._loader, "check", None)
+        if callable(loader_check):
+            loader_check(app)
+
+    def respond(self, response: Response, accepted: bool) -> None:
+        """May add to the response of a request for which this scheme was tried."""
+
+    def loader(self, load: L) -> L:
+        """Registers the loader, like a route: ``@bearer.loader``. Returns it unchanged.
+
+        Raises `ConfigurationError` for a second one, for what cannot be called, and for a wrong number of parameters.
+        """
+        if self._loader is not None:
+            raise ConfigurationError(f"this {type(self).__name__} has a loader already: make another scheme object")
+        _check_signature(load, self.loader_args, type(self).__name__)
+        self._loader = load
+        return load
+
+    def load(self, *args: Any) -> Any:
+        """What the loader says to ``args``; a `Secret` among them is revealed to it. Awaits coroutines.
+
+        An exception of a type listed in ``Auth(unavailable=...)`` becomes `AuthUnavailable`, a Werkzeug 401 becomes
+        `InvalidCredentials`; any other passes.
+        """
+        load = self._loader
+        if load is None:
+            raise ConfigurationError(f"{type(self).__name__} has no loader: register one with @scheme.loader")
+        try:
+            if len(args) == 1 and type(args[0]) is Secret:
+                result = load(*args[0]._parts)
+            else:
+                result = load(*(part for arg in args for part in (arg._parts if isinstance(arg, Secret) else (arg,))))
+            return settle(result) if hasattr(type(result), "__await__") else result
+        except AuthError:
+            raise
+        except HTTPUnauthorized as refused:
+            if refused.response is not None or refused.description == HTTPUnauthorized.description:
+                raise InvalidCredentials(reason="the loader answered 401") from None
+            raise InvalidCredentials(refused.description, reason="the loader answered 401") from None
+        except self._unavailable or () as trouble:
+            raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader") from None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+def checked_realm(realm: str) -> str:
+    """``realm`` if it can be sent; else `ConfigurationError` (`TypeError` for what is no string)."""
+    if not isinstance(realm, str):
+        raise TypeError(f"realm must be a str, not {type(realm).__name__}")
+    try:
+        check_realm(realm)
+    except ValueError as error:
+        raise ConfigurationError(f"{error}; for example {_ascii(realm)!r}") from None
+    return realm
+
+
+def check_shape(scheme: Scheme[Any]) -> None:
+    """Refuses a scheme object whose attributes are not what `Scheme` says; for subclasses that users write."""
+    kind = type(scheme).__name__
+    name = getattr(scheme, "name", None)
+    if not isinstance(name, str) or not is_token(name):
+        raise ConfigurationError(f"{kind}.name must be a token such as 'Bearer', not {name!a} (RFC 9110 §11.1)")
+    reads = getattr(scheme, "reads", None)
+    if not isinstance(reads, tuple) or not reads:
+        raise ConfigurationError(f"{kind}.reads must be a tuple of (location, name), such as (('header', 'x-key'),)")
+    for read in reads:
+        well_formed = isinstance(read, tuple) and len(read) == 2 and all(isinstance(part, str) and part for part in read)
+        if not well_formed or read[0] not in _LOCATIONS:
+            raise ConfigurationError(f"{kind}.reads has {read!a}: the location must be one of {', '.join(_LOCATIONS)}")
+        if read[0] in ("authorization", "header") and read[1] != read[1].lower():
+            raise ConfigurationError(f"{kind}.reads has {read!a}: write the name in lower case")
+        if read[0] in ("authorization", "header") and not is_token(read[1]):
+            raise ConfigurationError(f"{kind}.reads has {read!a}: the name is not a token (RFC 9110 §5.1)")
+    if scheme.realm is not None:
+        checked_realm(scheme.realm)
+
+
+@functools.lru_cache(maxsize=512)
+def described(message: str) -> str:
+    """``message`` as an ``error_description``: the alphabet of RFC 6750 §3 and at most 200 bytes.
+
+    Quotes, backslashes and ``=`` become harmless neighbours: naive clients search the header for patterns.
+    """
+    folded = message.translate(_SAFE).encode("ascii", "replace").decode("ascii")
+    clean = "".join(character if " " <= character <= "~" else " " for character in folded)
+    return " ".join(clean.split())[:200].rstrip()
+
+
+_SAFE = str.maketrans({'"': "'", "\\": "/", "=": ":", "\u2018": "'", "\u2019": "'", "\u201c": "'", "\u201d": "'",
+                       "\u2013": "-", "\u2014": "-", "\u2026": "..."})  # fmt: skip
+
+
+def error_params(error: AuthError | None) -> tuple[tuple[str, str], ...]:
+    """``error`` and ``error_description`` for a challenge (RFC 6750 §3); empty where there is nothing to say."""
+    if error is None or error.error is None:
+        return ()
+    text = described(getattr(error, "message", "") or "")
+    return (("error", error.error), ("error_description", text)) if text else (("error", error.error),)
+
+
+def single_value(scheme: str, values: list[str]) -> str | None:
+    """The one value among those sent under one name; ``None`` for none. Two are `MalformedCredentials`."""
+    if len(values) > 1:
+        raise MalformedCredentials(reason=f"{scheme}: sent {len(values)} times in one place")
+    return values[0] if values else None
+
+
+def _uses_loader(kind: type[Scheme[Any]]) -> bool:
+    """Whether ``verify`` mentions ``load``; a user's own scheme may do without a loader."""
+    code = getattr(kind.verify, "__code__", None)
+    return code is None or "load" in code.co_names
+
+
+def _check_signature(load: Any, count: int, kind: str) -> None:
+    if not callable(load):
+        raise ConfigurationError(f"the loader of {kind} must be callable, not {type(load).__name__}")
+    try:
+        signature = inspect.signature(load)
+    except (TypeError, ValueError):
+        return  # some callables in C tell nothing
+    try:
+        signature.bind(*("",) * count)
+    except TypeError:
+        raise ConfigurationError(
+            f"the loader of {kind} is called with {count} argument{'s' if count > 1 else ''}, "
+            f"but {getattr(load, '__name__', type(load).__name__)}{signature} doesn't take that"
+        ) from None
+
+
+def _ascii(text: str) -> str:
+    return "".join(character for character in text if " " <= character <= "~")[:64] or "my app"

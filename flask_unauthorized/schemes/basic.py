@@ -1,0 +1,114 @@
+"""Basic (RFC 7617)."""
+
+import base64
+import binascii
+import functools
+import unicodedata
+from collections.abc import Iterator
+
+from flask import Request
+
+from ..errors import AuthError, InvalidCredentials, MalformedCredentials
+from ..identity import BareIdentity
+from ..wire import Challenge
+from .base import Loader, Scheme, Secret
+
+MAX_USER = 1024
+"""Longest user name, in bytes."""
+MAX_PASSWORD = 4096
+"""Longest password, in bytes."""
+
+
+class Basic(Scheme[Secret]):
+    """User name and password (RFC 7617). The loader gets both as ``str``, in NFC.
+
+    It may answer with ``True`` for the named user, or with what every loader may return. ``latin1=True`` tries the
+    Latin-1 reading of octets that are not UTF-8 (RFC 7617 appendix B.2); ``empty_password=True`` lets the loader see
+    empty passwords. Names up to 1 024 bytes and passwords up to 4 096 are looked at.
+    """
+
+    name = "Basic"
+    reads = (("authorization", "basic"),)
+    prompts = True
+    loader_args = 2
+    names_subject = True
+
+    def __init__(
+        self,
+        loader: Loader | None = None,
+        *,
+        realm: str | None = None,
+        latin1: bool = False,
+        empty_password: bool = False,
+    ) -> None:
+        super().__init__(loader, realm=realm)
+        self.latin1 = latin1
+        self.empty_password = empty_password
+
+    def read(self, request: Request, rest: str | None) -> Secret | None:
+        if rest is None:
+            return None
+        if "," in rest:
+            # A server joined two Authorization lines (RFC 9110 §5.3): nobody can say which one counts.
+            raise MalformedCredentials(reason="Basic: a comma, so two credentials in one field")
+        return Secret(*self._split(_decode(rest)))
+
+    def _split(self, octets: bytes) -> tuple[str, str]:
+        try:
+            text = octets.decode("utf-8")
+        except UnicodeDecodeError:
+            text = octets.decode("latin-1") if self.latin1 else ""
+        name, colon, password = text.partition(":")
+        if not colon:
+            raise InvalidCredentials(reason="Basic: no colon, or not UTF-8")
+        if _has_controls(octets) or _has_controls(text.encode()):
+            raise InvalidCredentials(reason="Basic: control characters (RFC 7617 §2)")
+        if len(name.encode()) > MAX_USER or len(password.encode()) > MAX_PASSWORD:
+            raise InvalidCredentials(reason="Basic: the name or the password is too long")
+        if not password and not self.empty_password:
+            raise InvalidCredentials(reason="Basic: empty password")
+        return unicodedata.normalize("NFC", name), unicodedata.normalize("NFC", password)
+
+    def verify(self, credentials: Secret, request: Request) -> object | None:
+        result: object | None = self.load(credentials)
+        subject = credentials.reveal()[0]
+        if result is True:
+            # An empty name names nobody.
+            return BareIdentity(subject) if subject else None
+        if result is False:
+            return None
+        return result
+
+    def subject(self, credentials: Secret) -> str | None:
+        return credentials.reveal()[0] or None
+
+    def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        return _challenges(realm)
+
+
+@functools.lru_cache(maxsize=64)
+def _challenges(realm: str) -> tuple[Challenge, ...]:
+    return (Challenge("Basic", (("realm", realm), ("charset", "UTF-8"))),)
+
+
+def _decode(value: str) -> bytes:
+    """The octets of canonical Base64 (RFC 4648 §3.3, §3.5): one spelling per credential."""
+    try:
+        octets = base64.b64decode(value.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, binascii.Error, ValueError):
+        raise InvalidCredentials(reason="Basic: not Base64") from None
+    if base64.b64encode(octets).decode("ascii") != value:
+        raise InvalidCredentials(reason="Basic: not canonical Base64")
+    return octets
+
+
+def _has_controls(octets: bytes) -> bool:
+    return octets.translate(None, _CONTROLS) != octets
+
+
+def _control_octets() -> Iterator[int]:
+    yield from range(0x20)
+    yield 0x7F
+
+
+_CONTROLS = bytes(_control_octets())

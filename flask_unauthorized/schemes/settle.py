@@ -1,0 +1,47 @@
+"""Waiting for loaders that are async, from code that is not."""
+
+import asyncio
+import contextvars
+import threading
+from typing import Any
+
+from flask import current_app
+
+
+def settle(value: Any) -> Any:
+    """``value``, or what it gives when awaited; coroutines are recognised however they were wrapped.
+
+    Without a running loop the app's own ``async_to_sync`` does it (Flask's extra ``async``). Inside one (an async view)
+    a helper thread with its own loop and a copy of the context does, so that the view's loop isn't entered twice.
+    """
+    if not hasattr(type(value), "__await__"):
+        return value
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return current_app.async_to_sync(_wait)(value)
+    return _in_thread(value)
+
+
+async def _wait(value: Any) -> Any:
+    return await value
+
+
+def _in_thread(value: Any) -> Any:
+    context = contextvars.copy_context()
+    result: list[Any] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.append(context.run(asyncio.run, _wait(value)))
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="flask_unauthorized loader")
+    thread.start()
+    thread.join()
+    if failure:
+        # Popped, so that this frame, which the traceback holds, doesn't hold the error in turn.
+        raise failure.pop()
+    return result[0]
