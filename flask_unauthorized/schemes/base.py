@@ -54,7 +54,7 @@ class Scheme(ABC, Generic[C]):
     - ``prompts``: browsers open a password box for it;
     - ``static``: the challenge without an error depends on nothing in the request, and is printed once;
     - ``loader_args``: how many values `load` gives the loader (its signature is checked against it);
-    - ``names_subject``: the credentials name the caller, so a loader may answer ``True`` or ``False``;
+    - ``names_subject``: the credentials name the caller (see `subject`), so a loader may answer ``True`` or ``False``;
     - ``proves_key``: it checks the key that ``Identity.confirmation`` names.
     """
 
@@ -96,6 +96,10 @@ class Scheme(ABC, Generic[C]):
     @abstractmethod
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         """At least one challenge; ``error`` is ``None`` unless *this* scheme was tried."""
+
+    def subject(self, credentials: C) -> str | None:
+        """The caller that the credentials name, for a scheme that says ``names_subject``."""
+        return None
 
     def check(self, app: Flask) -> None:
         """Called before an app's first request; raises `ConfigurationError`."""
@@ -171,7 +175,9 @@ def check_shape(scheme: Scheme[Any]) -> None:
     if not isinstance(reads, tuple) or not reads:
         raise ConfigurationError(f"{kind}.reads must be a tuple of (location, name), such as (('header', 'x-key'),)")
     for read in reads:
-        well_formed = isinstance(read, tuple) and len(read) == 2 and all(isinstance(part, str) and part for part in read)
+        well_formed = (
+            isinstance(read, tuple) and len(read) == 2 and all(isinstance(part, str) and part for part in read)
+        )
         if not well_formed or read[0] not in _LOCATIONS:
             raise ConfigurationError(f"{kind}.reads has {read!a}: the location must be one of {', '.join(_LOCATIONS)}")
         if read[0] in ("authorization", "header") and read[1] != read[1].lower():

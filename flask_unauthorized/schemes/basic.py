@@ -4,12 +4,10 @@ import base64
 import binascii
 import functools
 import unicodedata
-from collections.abc import Iterator
 
 from flask import Request
 
 from ..errors import AuthError, InvalidCredentials, MalformedCredentials
-from ..identity import BareIdentity
 from ..wire import Challenge
 from .base import Loader, Scheme, Secret
 
@@ -71,12 +69,6 @@ class Basic(Scheme[Secret]):
 
     def verify(self, credentials: Secret, request: Request) -> object | None:
         result: object | None = self.load(credentials)
-        subject = credentials.reveal()[0]
-        if result is True:
-            # An empty name names nobody.
-            return BareIdentity(subject) if subject else None
-        if result is False:
-            return None
         return result
 
     def subject(self, credentials: Secret) -> str | None:
@@ -106,9 +98,4 @@ def _has_controls(octets: bytes) -> bool:
     return octets.translate(None, _CONTROLS) != octets
 
 
-def _control_octets() -> Iterator[int]:
-    yield from range(0x20)
-    yield 0x7F
-
-
-_CONTROLS = bytes(_control_octets())
+_CONTROLS = bytes((*range(0x20), 0x7F))

@@ -39,7 +39,9 @@ class Bearer(Scheme[Secret]):
         if rest is None:
             return None
         if not _is_token(rest):
-            raise MalformedCredentials(reason="Bearer: the token is empty or has characters outside the b64token alphabet")
+            raise MalformedCredentials(
+                reason="Bearer: the token is empty or has characters outside the b64token alphabet"
+            )
         return Secret(rest)
 
     def _only_one(self, request: Request, rest: str | None) -> str | None:

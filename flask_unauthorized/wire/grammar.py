@@ -20,7 +20,9 @@ MAX_EMPTY_ELEMENTS: Final = 64
 # \x80-\xff is obs-text: field values are bytes, which WSGI hands over as Latin-1.
 TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 TOKEN68: Final = r"[A-Za-z0-9\-._~+/]+=*"
-QUOTED: Final = r'"[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]*(?:\\[\t \x21-\x7e\x80-\xff][\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]*)*"'
+QUOTED: Final = (
+    r'"[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]*(?:\\[\t \x21-\x7e\x80-\xff][\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]*)*"'
+)
 BWS: Final = r"[ \t]*"
 
 _SEPARATORS = re.compile(r"[ \t,]*")

@@ -1,0 +1,301 @@
+"""Judging one request: plan + request -> `Identity`, or an `AuthError` with its challenges."""
+
+import logging
+from collections.abc import Generator, Mapping
+from time import time
+from typing import Any, Final, TypeVar
+
+from flask import Request
+from werkzeug.wrappers import Response
+
+from .errors import (
+    AuthError,
+    ConfigurationError,
+    ExpiredCredentials,
+    Forbidden,
+    InsufficientScope,
+    InvalidCredentials,
+    MalformedCredentials,
+    MissingCredentials,
+    StepUpRequired,
+)
+from .identity import BareIdentity, Identity
+from .plan import AnyScheme, Plan
+from .wire.grammar import MAX_AUTHORIZATION, GrammarError, is_token, read_elements
+
+log: Final = logging.getLogger("flask_unauthorized")
+MAX_CLOCK_SKEW: Final = 60
+"""How far in the future a login time may lie before it counts as wrong, in seconds."""
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+E = TypeVar("E", bound=AuthError)
+
+
+class Refusal:
+    """A refusal to be repeated: class and fields, never the exception, whose traceback would keep frames alive."""
+
+    __slots__ = ("fields", "kind")
+
+    def __init__(self, error: AuthError) -> None:
+        self.kind = type(error)
+        self.fields = dict(vars(error))
+
+    def again(self) -> AuthError:
+        error = self.kind.__new__(self.kind)
+        error.__dict__.update(self.fields)
+        return error
+
+
+class State:
+    """What one request has come to: lives on the real request object, and nowhere else."""
+
+    __slots__ = ("app", "identity", "plan", "refused", "results", "scheme", "tried")
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.plan: Plan | None = None
+        self.results: dict[AnyScheme, Identity | Refusal] = {}
+        self.identity: Identity | None = None
+        self.scheme: AnyScheme | None = None
+        self.tried: AnyScheme | None = None
+        self.refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
+
+
+def judge(plan: Plan, request: Request, state: State) -> Identity | None:
+    """Who is calling, if that meets the plan; ``None`` only where the plan is optional and nothing was sent.
+
+    Raises an `AuthError` with its challenges. The order is fixed: syntax (400), our availability (503), authenticity,
+    key binding, expiry, step-up (401), scope and role (403). Nothing is set on ``state`` before the last step but what
+    was tried.
+    """
+    if state.plan is plan and state.identity is not None:
+        return state.identity
+    state.plan = plan
+    state.tried = None
+    try:
+        if plan.https_only and request.environ.get("wsgi.url_scheme") != "https":
+            raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
+        selected = select(plan, request, state)
+        if selected is None:
+            if plan.optional:
+                return None
+            raise MissingCredentials(reason="no credentials of a scheme in force")
+        scheme, credentials = selected
+        identity = _verified(scheme, credentials, request, state)
+        _meets(plan, scheme, identity)
+    except AuthError as error:
+        complete(error, plan, state, request)
+        raise
+    state.identity = identity
+    state.scheme = scheme
+    return identity
+
+
+def complete(error: AuthError, plan: Plan, state: State, request: Request) -> None:
+    """Gives ``error`` the challenges in force, and records it, so that the guard can restore its headers."""
+    tried = state.tried
+    status = getattr(error, "code", None)
+    if tried is not None:
+        error.scheme = tried.name
+    if status == 400 and tried is None:
+        # Nobody can say which scheme was meant, so each one tells the error (RFC 9449 §7.2 does the same).
+        error.challenges = tuple(c for scheme in plan.schemes for c in plan.challenges(scheme, error, request))
+    elif status in (400, 401):
+        error.challenges = plan.in_force(error, tried, request)
+    elif isinstance(error, InsufficientScope) and tried is not None:
+        told = plan.challenges(tried, error, request)
+        error.challenges = tuple(challenge for challenge in told if challenge.get("error") is not None)
+    record(error, state)
+
+
+def record(error: AuthError, state: State) -> None:
+    """Notes status and header lines of a refusal."""
+    state.refused = (getattr(error, "code", 0), tuple(error.auth_headers()))  # type: ignore[attr-defined]  # all but the mixin have it
+
+
+# --- selection: what was sent, for which scheme
+
+
+def select(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any] | None:
+    """The scheme that decides, with its credentials; ``None`` where nothing was sent for a scheme in force."""
+    raw = request.environ.get("HTTP_AUTHORIZATION")
+    scheme = None
+    credentials = None
+    if raw:
+        if len(raw) > MAX_AUTHORIZATION:
+            raise MalformedCredentials(reason=f"Authorization is longer than {MAX_AUTHORIZATION} bytes")
+        name, _, rest = raw.partition(" ")
+        scheme = plan.by_name.get(name.lower())
+        if scheme is None:
+            scheme, rest = _odd(raw, plan, state)
+        if scheme is not None:
+            state.tried = scheme
+            credentials = scheme.read(request, rest.strip(" \t"))
+    if plan.carriers or plan.ambient:
+        return _other_carriers(plan, request, state, scheme, credentials)
+    return None if scheme is None or credentials is None else (scheme, credentials)
+
+
+def _other_carriers(
+    plan: Plan, request: Request, state: State, scheme: AnyScheme | None, credentials: Any
+) -> tuple[AnyScheme, Any] | None:
+    found = None if scheme is None or credentials is None else (scheme, credentials)
+    for other in plan.carriers:
+        if other is scheme:
+            continue
+        state.tried = other
+        sent = other.read(request, None)
+        if sent is None:
+            continue
+        if found is not None:
+            state.tried = None
+            raise MalformedCredentials(reason=f"credentials for {found[0].name} and {other.name} at once")
+        found = other, sent
+    state.tried = None if found is None else found[0]
+    return found or _ambient(plan, request, state)
+
+
+def _ambient(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any] | None:
+    """Credentials that the browser sent by itself: they count on unsafe methods from the own site only."""
+    for scheme in plan.ambient:
+        state.tried = scheme
+        sent = scheme.read(request, None)
+        if sent is not None:
+            if request.method not in _SAFE_METHODS and _is_cross_site(request, scheme):
+                raise Forbidden("This request came from another site.", reason="cross-site request with a cookie")
+            return scheme, sent
+    state.tried = None
+    return None
+
+
+def _is_cross_site(request: Request, scheme: AnyScheme) -> bool:
+    """By Fetch Metadata, else by ``Origin``; neither sent is no browser of this decade."""
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.lower() in scheme.trusted_origins:
+        return False
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return origin is not None and origin.lower() != f"{request.scheme}://{request.host}".lower()
+
+
+def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
+    """The scheme of a field that the table didn't know at once: another scheme's, or broken."""
+    name, _, rest = raw.strip(" \t").partition(" ")
+    scheme = plan.by_name.get(name.lower())
+    if scheme is not None or not name:
+        return scheme, rest
+    if not is_token(name):
+        raise MalformedCredentials(reason="Authorization doesn't begin with a scheme and a blank")
+    # Another scheme counts as nothing sent, unless a server joined two lines and one of ours is hidden behind it.
+    if "," in rest:
+        try:
+            joined = len(read_elements(raw, MAX_AUTHORIZATION)) > 1
+        except GrammarError:
+            joined = True
+        hidden = next(
+            (part for part in rest.split(",") if part.strip(" \t").partition(" ")[0].lower() in plan.by_name), None
+        )
+        if joined and hidden is not None:
+            raise MalformedCredentials(reason="two credentials in one Authorization field")
+    return None, ""
+
+
+# --- verification
+
+
+def _verified(scheme: AnyScheme, credentials: Any, request: Request, state: State) -> Identity:
+    """The identity behind the credentials; the loader is asked once per request, and a refusal stays one."""
+    known = state.results.get(scheme)
+    if known is None:
+        try:
+            known = to_identity(scheme.verify(credentials, request), scheme, credentials)
+        except AuthError as error:
+            state.results[scheme] = Refusal(error)
+            raise
+        state.results[scheme] = known
+    elif isinstance(known, Refusal):
+        raise known.again()
+    return known
+
+
+def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity:
+    """What a loader returned, as an identity. Refuses ``None``; `TypeError` for what cannot be a user."""
+    if isinstance(result, Identity):
+        return result
+    if result is None or (result is False and scheme.names_subject):
+        raise InvalidCredentials(reason="the loader said no")
+    subject = scheme.subject(credentials) if scheme.names_subject else None
+    if result is True and scheme.names_subject:
+        if subject is None:
+            raise InvalidCredentials(reason="the credentials name nobody")
+        return BareIdentity(subject)
+    kind = type(result)
+    if kind is str and result:
+        return BareIdentity(result)  # type: ignore[arg-type]  # kind is str
+    if kind in _NO_USERS or isinstance(result, _NO_USER_BASES):
+        raise TypeError(
+            f"the loader of {scheme.name} returned {'an empty str' if kind is str else f'a {kind.__name__}'}, which "
+            "cannot be a user: return an Identity, your user object, a non-empty subject, or None for no"
+        )
+    return BareIdentity(subject, user=result)
+
+
+# tuple exactly, for a named tuple may well be a user.
+_NO_USERS = frozenset({str, bytes, bytearray, bool, tuple, list, set, frozenset, type(NotImplemented), type(Ellipsis)})
+_NO_USER_BASES = (Mapping, BaseException, type, Response, Generator)
+
+
+# --- what the plan demands of the identity
+
+
+def _meets(plan: Plan, scheme: AnyScheme, identity: Identity) -> None:
+    if identity.confirmation is not None and not scheme.proves_key:
+        raise InvalidCredentials(reason=f"bound to a key, which {scheme.name} doesn't prove")
+    if identity.expires_at is not None and identity.expires_at <= time():
+        raise ExpiredCredentials(reason="expires_at has passed")
+    if plan.steps_up:
+        _check_login(plan, identity)
+    if plan.scope_groups or plan.role_groups:
+        _check_permissions(plan, identity)
+
+
+def _check_login(plan: Plan, identity: Identity) -> None:
+    """RFC 9470: a login without a known time or class counts as too old or too weak."""
+    reason = None
+    if plan.acr and identity.acr not in plan.acr:
+        reason = "acr is not among those demanded"
+    elif plan.max_age is not None:
+        now = time()
+        at = identity.auth_time
+        if at is None:
+            reason = "the time of the login is unknown"
+        elif at > now + MAX_CLOCK_SKEW:
+            reason = "the time of the login lies in the future"
+        elif now - at > plan.max_age:
+            reason = "the login is too old"
+    if reason is not None:
+        raise StepUpRequired(reason=reason, acr_values=plan.acr, max_age=plan.max_age)
+
+
+def _check_permissions(plan: Plan, identity: Identity) -> None:
+    for accepted in plan.scope_groups:
+        if accepted.isdisjoint(identity.scopes):
+            _bare_is_a_mistake(plan, identity)
+            raise InsufficientScope(reason=f"none of {sorted(accepted)} is granted", scopes=plan.named_scopes)
+    for roles in plan.role_groups:
+        if roles.isdisjoint(identity.roles):
+            _bare_is_a_mistake(plan, identity)
+            raise Forbidden(reason=f"none of the roles {sorted(roles)} is held")
+
+
+def _bare_is_a_mistake(plan: Plan, identity: Identity) -> None:
+    """A loader that returns a bare user can never meet scopes or roles: the developer's mistake, told where he looks."""
+    if isinstance(identity, BareIdentity):
+        text = (
+            f"{plan.requirement!r} demands scopes or roles, but the loader returned a bare user or subject: "
+            "return Identity(subject, scopes=…, roles=…, user=…)"
+        )
+        if plan.strict:
+            raise ConfigurationError(text)
+        log.error("%s", text)

@@ -1,0 +1,151 @@
+"""`Plan`: one effective requirement, compiled for one app, so that a request only looks things up."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from flask import Request
+
+from .errors import AuthError, ConfigurationError, InsufficientScope
+from .requirement import Group, Requirement, emitted_scopes
+from .schemes.base import Scheme
+from .wire import Challenge
+
+MAX_HEADERS = 8 * 1024
+"""Most bytes that the challenges of one answer may have together."""
+
+AnyScheme = Scheme[Any]
+_RANK = {"digest": 0, "basic": 1, "bearer": 2}  # measured on real clients: see order_schemes
+
+
+class Plan:
+    """What judging needs of one effective requirement. Read-only once made."""
+
+    __slots__ = (
+        "acr", "ambient", "by_name", "carriers", "clean", "https_only", "max_age", "named_scopes", "optional", "passive",
+        "realm", "requirement", "role_groups", "schemes", "scope_groups", "steps_up", "strict", "vary",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        requirement: Requirement,
+        schemes: Sequence[AnyScheme],
+        *,
+        realm: str,
+        implied_scopes: Mapping[str, frozenset[str]],
+        challenge_order: Sequence[AnyScheme],
+        https_only: bool,
+        strict: bool,
+    ) -> None:
+        self.requirement = requirement
+        self.realm = realm
+        self.https_only = https_only
+        self.strict = strict
+        self.optional = requirement.optional
+        self.acr = requirement.acr
+        self.max_age = requirement.max_age
+        self.steps_up = bool(requirement.acr) or requirement.max_age is not None
+        self.scope_groups = tuple(_accepted(group, implied_scopes) for group in requirement.scopes)
+        self.role_groups = tuple(frozenset(group) for group in requirement.roles)
+        self.named_scopes = emitted_scopes(requirement.scopes)
+        _check_shared_reads(schemes)
+        self.clean: dict[AnyScheme, tuple[Challenge, ...]] = {
+            scheme: scheme.challenges(scheme.realm if scheme.realm is not None else realm, None, _NO_REQUEST)
+            for scheme in schemes
+            if scheme.static
+        }
+        self.schemes = order_schemes(schemes, challenge_order, self.clean)
+        self.by_name = {
+            name: scheme for scheme in self.schemes for where, name in scheme.reads if where == "authorization"
+        }
+        # Explicit carriers before ambient ones: what the caller chose to send decides.
+        others = [scheme for scheme in self.schemes if any(where != "authorization" for where, _ in scheme.reads)]
+        self.carriers = tuple(scheme for scheme in others if not scheme.ambient)
+        self.ambient = tuple(scheme for scheme in others if scheme.ambient)
+        self.vary = _vary(self.schemes)
+        self.passive = not (others or self.optional or any(responds(scheme) for scheme in self.schemes))
+        self._check_size()
+
+    def challenges(self, scheme: AnyScheme, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        """The challenges of one scheme in force; ``error`` where it was tried."""
+        if error is None and scheme in self.clean:
+            return self.clean[scheme]
+        return scheme.challenges(scheme.realm if scheme.realm is not None else self.realm, error, request)
+
+    def in_force(self, error: AuthError | None, tried: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
+        """The challenges of all schemes in force, in their order; ``error`` is told in the tried one's."""
+        return tuple(
+            challenge
+            for scheme in self.schemes
+            for challenge in self.challenges(scheme, error if scheme is tried else None, request)
+        )
+
+    def _check_size(self) -> None:
+        needed = InsufficientScope(scopes=self.named_scopes)
+        for scheme in self.clean:
+            told = self.challenges(scheme, needed, _NO_REQUEST) if self.named_scopes else ()
+            size = sum(
+                len(str(challenge)) for challenge in (*told, *(c for clean in self.clean.values() for c in clean))
+            )
+            if size > MAX_HEADERS:
+                raise ConfigurationError(
+                    f"the challenges of {self.requirement!r} are {size} bytes long, more than {MAX_HEADERS}, which "
+                    "servers and clients cut: demand fewer scopes or offer fewer schemes"
+                )
+
+
+# A static challenge depends on nothing in the request (Scheme.static), so there is none to give.
+_NO_REQUEST: Any = None
+
+
+def order_schemes(
+    schemes: Iterable[AnyScheme],
+    fixed: Sequence[AnyScheme] = (),
+    clean: Mapping[AnyScheme, tuple[Challenge, ...]] | None = None,
+) -> tuple[AnyScheme, ...]:
+    """The order of challenges in which most real clients get in: Digest, Basic, Bearer, others as configured.
+
+    A challenge with ``resource_metadata`` goes first, for MCP clients read nothing else; ``fixed`` goes before all.
+    """
+
+    def rank(scheme: AnyScheme) -> tuple[int, int]:
+        if scheme in fixed:
+            return -2, fixed.index(scheme)
+        if any(challenge.get("resource_metadata") is not None for challenge in (clean or {}).get(scheme, ())):
+            return -1, 0
+        return _RANK.get(scheme.name.lower(), len(_RANK)), 0
+
+    return tuple(sorted(schemes, key=rank))
+
+
+def responds(scheme: AnyScheme) -> bool:
+    """Whether the scheme adds to responses."""
+    return type(scheme).respond is not Scheme.respond
+
+
+def _accepted(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """All scopes that meet a group: its own, and those that imply one of them."""
+    names = set(group)
+    return frozenset(names.union(scope for scope, implies in implied.items() if not names.isdisjoint(implies)))
+
+
+def _check_shared_reads(schemes: Sequence[AnyScheme]) -> None:
+    seen: dict[tuple[str, str], AnyScheme] = {}
+    for scheme in schemes:
+        for read in scheme.reads:
+            if read in seen:
+                raise ConfigurationError(
+                    f"{seen[read]!r} and {scheme!r} both read {' '.join(read)!r} in one view, so it is open which "
+                    "decides: choose one with via="
+                )
+            seen[read] = scheme
+
+
+def _vary(schemes: Iterable[AnyScheme]) -> tuple[str, ...]:
+    """The request fields that the answer depends on (RFC 9110 §12.5.5). Query and form are part of the request itself."""
+    fields = {"authorization": lambda name: "Authorization", "header": _title, "cookie": lambda name: "Cookie"}
+    found = (fields[where](name) for scheme in schemes for where, name in scheme.reads if where in fields)
+    return tuple(dict.fromkeys(found))
+
+
+def _title(name: str) -> str:
+    return "-".join(part.capitalize() for part in name.split("-"))
