@@ -1,0 +1,190 @@
+"""What one app knows of its `Auth`: settings, protected parts, and the compiled plan of each view."""
+
+import threading
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from flask import Blueprint, Flask
+
+from .errors import ConfigurationError
+from .plan import AnyScheme, Plan
+from .requirement import Requirement, nest, stack
+from .schemes.base import check_shape, checked_realm
+from .settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from .extension import Auth
+
+MAX_PLANS: Final = 4096
+"""Most compiled plans kept per app; ``require()`` with ever new demands must not grow without bound."""
+EXTENSION: Final = "unauthorized"
+_NOTHING: Final = Requirement()
+
+
+class Protection(NamedTuple):
+    """What `Auth.protect` was told of an app or a blueprint."""
+
+    requirement: Requirement
+    public: frozenset[str]
+
+
+class AppState:
+    """Per-app state, in ``app.extensions["unauthorized"]``."""
+
+    def __init__(self, auth: "Auth[Any]", app: Flask) -> None:
+        self.auth = auth
+        self.app = app
+        self.settings = Settings()
+        self.realm = ""
+        self.ready = False
+        self.watch_transport = True
+        self.protected = False
+        self._lock = threading.RLock()
+        self._plans: dict[tuple[str | None, Requirement | None], Plan] = {}
+        self._effective: dict[str, Requirement | None] = {}
+
+    # --- before the first request
+
+    def check(self) -> None:
+        """Everything that can be wrong before a request comes; raises `ConfigurationError`."""
+        auth, app = self.auth, self.app
+        self.settings = read_settings(app.config)
+        realm = self.settings.realm if self.settings.realm is not None else auth.realm
+        self.realm = checked_realm(app.name if realm is None else realm)
+        for scheme in auth.schemes:
+            check_shape(scheme)
+            scheme.check(app)
+        auth.decorations.check_order(app.view_functions)
+        self._plans.clear()
+        self._effective.clear()
+        self._check_protection()
+        for endpoint in app.view_functions:
+            if self.effective(endpoint) is not None:
+                self.plan(endpoint)
+
+    def prepare(self) -> None:
+        """`check`, once: before the first request, or before the first judgement outside a request's usual way."""
+        if not self.ready:
+            with self._lock:
+                if not self.ready:
+                    self.check()
+                    self.ready = True
+
+    def _check_protection(self) -> None:
+        self.protected = False
+        for prefix, protection in self._protections():
+            self.protected = True
+            for name in protection.public:
+                if prefix + name not in self.app.view_functions:
+                    raise ConfigurationError(
+                        f"protect(public=...) names {name!r}, but there is no endpoint {prefix + name!r}: "
+                        f"the app has {', '.join(sorted(self.app.view_functions))}"
+                    )
+
+    def _protections(self) -> Iterator[tuple[str, Protection]]:
+        found = self.auth.protection_of(self.app)
+        if found is not None:
+            yield "", found
+        for name, blueprint in self.app.blueprints.items():
+            found = self.auth.protection_of(blueprint)
+            if found is not None:
+                yield f"{name}.", found
+
+    # --- per view
+
+    def effective(self, endpoint: str) -> Requirement | None:
+        """The effective requirement of an endpoint; ``None`` where nothing is demanded, or where it is public."""
+        try:
+            return self._effective[endpoint]
+        except KeyError:
+            found = self._effective[endpoint] = self._merge(endpoint, None)
+            return found
+
+    def plan(self, endpoint: str | None, extra: Requirement | None = None) -> Plan:
+        """The plan of an endpoint with what a decorator or ``require()`` demands on top."""
+        try:
+            return self._plans[endpoint, extra]
+        except KeyError:
+            return self._compile(endpoint, extra)
+
+    def _compile(self, endpoint: str | None, extra: Requirement | None) -> Plan:
+        with self._lock:
+            merged = self._merge(endpoint, extra) or _NOTHING
+            # One plan per requirement, so that two decorators on one view find the work of the first done.
+            plan = self._plans.get((None, merged)) or self._make(merged)
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+            self._plans[None, merged] = self._plans[endpoint, extra] = plan
+            return plan
+
+    def _make(self, merged: Requirement) -> Plan:
+        auth = self.auth
+        schemes: tuple[AnyScheme, ...] = merged.via or auth.schemes
+        if merged == _NOTHING:
+            schemes = _without_shared_reads(schemes)
+        return Plan(
+            merged,
+            schemes,
+            realm=self.realm,
+            implied_scopes=auth.implied_scopes,
+            challenge_order=auth.challenge_order,
+            https_only=self.settings.require_https,
+            strict=self.app.debug or self.app.testing,
+        )
+
+    def _merge(self, endpoint: str | None, extra: Requirement | None) -> Requirement | None:
+        """App, blueprints from outer to inner, then the view with all its decorators."""
+        view = None if endpoint is None else self.app.view_functions.get(endpoint)
+        levels = []
+        if endpoint is not None:
+            for prefix, protection in self._levels_of(endpoint):
+                if endpoint.removeprefix(prefix) in protection.public:
+                    return extra
+                levels.append(protection.requirement)
+        if view is not None and self.auth.decorations.is_public(view):
+            return extra
+        demanded = [] if view is None else self.auth.decorations.around(view)
+        if extra is not None:
+            demanded.append(extra)
+        if demanded:
+            levels.append(stack(demanded))
+        return nest(levels) if levels else None
+
+    def _levels_of(self, endpoint: str) -> Iterator[tuple[str, Protection]]:
+        names = endpoint.split(".")[:-1]
+        for prefix, protection in self._protections():
+            path = prefix.rstrip(".").split(".") if prefix else []
+            if names[: len(path)] == path:
+                yield prefix, protection
+
+
+def state_of(app: Flask) -> AppState:
+    """The state of an app; `ConfigurationError` where no `Auth` serves it."""
+    state = app.extensions.get(EXTENSION)
+    if not isinstance(state, AppState):
+        raise ConfigurationError(f"no Auth serves the app {app.name!r}: call auth.init_app(app) when making it")
+    return state
+
+
+def protection_target(target: object) -> Flask | Blueprint:
+    """``target`` if it can be protected, else `TypeError`."""
+    if not isinstance(target, (Flask, Blueprint)):
+        raise TypeError(f"protect() takes an app or a blueprint, not {target!r}")
+    return target
+
+
+def public_names(public: Collection[str]) -> frozenset[str]:
+    """Endpoint names, checked."""
+    if isinstance(public, str) or not all(isinstance(name, str) for name in public):
+        raise TypeError(f'public must be a collection of endpoint names, not {public!r}: write {{"static"}}')
+    return frozenset(public)
+
+
+def _without_shared_reads(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:
+    """For a route that nobody judges: of schemes that read the same, the first, so that its challenge can be told."""
+    kept: list[AnyScheme] = []
+    for scheme in schemes:
+        if not any(read in other.reads for other in kept for read in scheme.reads):
+            kept.append(scheme)
+    return tuple(kept)
+

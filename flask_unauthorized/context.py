@@ -1,0 +1,156 @@
+"""The caller of the current request: where it is kept, the proxies, and the two ways to stop a view."""
+
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn
+
+import flask
+from flask import Request
+from werkzeug.local import LocalProxy
+
+from . import signals
+from .app_state import state_of
+from .errors import (
+    AuthError,
+    AuthUnavailable,
+    Forbidden,
+    InsufficientScope,
+    InvalidCredentials,
+    MissingCredentials,
+    StepUpRequired,
+    Unauthorized,
+)
+from .identity import Identity
+from .judge import Refusal, State, complete, judge, log, select
+from .plan import Plan
+
+# The real objects behind the proxies, bound once: an attribute through a LocalProxy costs eight times as much.
+real_request: Final = flask.request._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
+real_app: Final = flask.current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
+
+STATE: Final = "_unauthorized"
+"""The private attribute of the request object that holds its `State`."""
+
+
+def state_for(request: Request) -> State:
+    """The request's state, made where there is none yet."""
+    state: State | None = request.__dict__.get(STATE)
+    if state is None:
+        app_state = state_of(real_app())
+        app_state.prepare()
+        state = request.__dict__[STATE] = State(app_state)
+    return state
+
+
+def authenticate(plan: Plan, request: Request, state: State) -> Identity | None:
+    """`judge`, with log and signals."""
+    if state.app.watch_transport:
+        _watch_transport(request, state)
+    known = state.identity
+    try:
+        identity = judge(plan, request, state)
+    except AuthError as error:
+        tell_refused(error, request)
+        raise
+    if identity is not known and state.scheme is not None and signals.authenticated.receivers:
+        signals.send(signals.authenticated, real_app(), identity=identity, scheme=state.scheme.name)
+    return identity
+
+
+def plan_in_force(request: Request, state: State) -> Plan:
+    """The plan that was judged, else that of the route, else one of all schemes."""
+    if state.plan is None:
+        plan: Plan = state.app.plan(request.endpoint)
+        return plan
+    return state.plan
+
+
+def refuse(error: AuthError, request: Request, state: State) -> NoReturn:
+    """Raises ``error`` with the challenges in force."""
+    complete(error, plan_in_force(request, state), state, request)
+    tell_refused(error, request)
+    raise error
+
+
+def tell_refused(error: AuthError, request: Request) -> None:
+    """Logs a refusal and sends the signal. The reason may hold what a loader wrote: one line, cut."""
+    error._told = True  # type: ignore[attr-defined]  # private, so that the handler doesn't tell it again
+    level = log.warning if isinstance(error, AuthUnavailable) else log.info
+    reason = "".join(character if character.isprintable() else "?" for character in (error.reason or "")[:200])
+    level("refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
+    if signals.refused.receivers:
+        signals.send(signals.refused, real_app(), error=Refusal(error).again())
+
+
+def abort_unauthorized(
+    message: str | None = None, *, error: type[Unauthorized] | None = None, **details: Any
+) -> NoReturn:
+    """Stops the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
+
+    ``error`` is a subclass of `Unauthorized`; ``None`` means `InvalidCredentials` where credentials of a scheme in
+    force were sent, else `MissingCredentials`. ``message`` goes to the client; ``details`` are those of the class
+    (``max_age=300`` for `StepUpRequired`) and ``reason`` for the log. Raises `TypeError` for another class.
+    """
+    if error is not None and not (isinstance(error, type) and issubclass(error, Unauthorized)):
+        raise TypeError(f"error must be a subclass of Unauthorized, not {error!r}: for 403 call abort_forbidden()")
+    request = real_request()
+    state = state_for(request)
+    if error is None:
+        error = InvalidCredentials if _was_sent(request, state) else MissingCredentials
+    elif error is StepUpRequired and not details.keys() & {"acr_values", "max_age"}:
+        plan = plan_in_force(request, state)
+        details = {"acr_values": plan.acr, "max_age": plan.max_age, **details}
+    refuse(error(message, **details), request, state)
+
+
+def abort_forbidden(message: str | None = None, *, scopes: Iterable[str] | str | None = None) -> NoReturn:
+    """Stops the view with 403; ``scopes`` are those that would do (RFC 6750 §3.1, ``insufficient_scope``).
+
+    A caller who isn't known gets 401 instead: logging in may help (RFC 9110 §15.5.2).
+    """
+    request = real_request()
+    state = state_for(request)
+    if state.identity is None:
+        abort_unauthorized(reason="abort_forbidden() for a caller who is not known")
+    if scopes is not None:
+        refuse(InsufficientScope(message, scopes=scopes), request, state)
+    refuse(Forbidden(message), request, state)
+
+
+def _was_sent(request: Request, state: State) -> bool:
+    if state.identity is not None or state.tried is not None:
+        return True
+    return select(plan_in_force(request, state), request, state) is not None
+
+
+def request_identity() -> Identity | None:
+    """The caller of the current request, ``None`` for nobody; `RuntimeError` outside a request."""
+    state: State | None = real_request().__dict__.get(STATE)
+    return None if state is None else state.identity
+
+
+def request_user() -> Any:
+    """The caller's user object, else the identity itself where the loader gave none; ``None`` for nobody."""
+    identity = request_identity()
+    if identity is None:
+        return None
+    return identity if identity.user is None else identity.user
+
+
+current_identity: Identity = LocalProxy(request_identity)  # type: ignore[assignment]  # what Flask's own proxies do
+current_user: Any = LocalProxy(request_user)
+
+
+def _watch_transport(request: Request, state: State) -> None:
+    """Warns once where credentials come over plain HTTP from another machine (RFC 7617 §4, RFC 6750 §5.2)."""
+    environ = request.environ
+    if environ.get("wsgi.url_scheme") == "https" or "HTTP_AUTHORIZATION" not in environ:
+        return
+    peer = str(environ.get("REMOTE_ADDR") or "")
+    if peer.startswith("127.") or peer in ("", "::1", "::ffff:127.0.0.1"):
+        return
+    state.app.watch_transport = False
+    log.warning(
+        "credentials came over plain HTTP: serve HTTPS (behind a proxy, tell Flask with werkzeug's ProxyFix), "
+        "and set UNAUTHORIZED_REQUIRE_HTTPS to refuse the rest"
+    )
+

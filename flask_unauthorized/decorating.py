@@ -1,0 +1,121 @@
+"""What was decorated with what, and whether the decorators stand in the right order.
+
+Everything here is keyed by function objects, weakly: a copied attribute (``functools.wraps``) proves nothing.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from .errors import ConfigurationError
+from .requirement import Requirement, stack
+
+View = Callable[..., Any]
+
+
+class Decorations:
+    """The views that one `Auth` has wrapped or marked public."""
+
+    def __init__(self) -> None:
+        self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # our wrapper -> what it demands
+        self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
+        self._public: WeakSet[Any] = WeakSet()
+
+    def record(self, wrapper: View, view: View, demanded: Requirement) -> None:
+        """Notes that ``wrapper`` guards ``view``. Raises `ConfigurationError` where they cannot be met together."""
+        self._guarding[wrapper] = demanded
+        functions = list(chain(view))
+        for function in functions:
+            if function in self._public:
+                raise ConfigurationError(f"{_name(view)} is public and guarded: remove one of the decorators")
+        stack(self.around(wrapper))
+        for function in functions:
+            self._recorded.setdefault(function, set()).add(demanded)
+
+    def mark_public(self, view: View) -> None:
+        """Notes that ``view`` is open on purpose."""
+        functions = list(chain(view))
+        if self.around(view):
+            raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")
+        self._public.update(functions)
+
+    def is_public(self, view: View) -> bool:
+        """Whether a function of the view's chain was marked public."""
+        return any(function in self._public for function in chain(view))
+
+    def around(self, view: View) -> list[Requirement]:
+        """What our wrappers in the view's chain demand, outermost first."""
+        return [self._guarding[function] for function in chain(view) if function in self._guarding]
+
+    def is_ours(self, function: View) -> bool:
+        """Whether ``function`` is a wrapper of this `Auth`."""
+        return function in self._guarding
+
+    def demanded(self, view: View) -> Requirement | None:
+        """What all our decorators on a view demand together; ``None`` for a view without."""
+        found = self.around(view)
+        return stack(found) if found else None
+
+    def check_order(self, views: Mapping[str, View]) -> None:
+        """Refuses a function that was decorated, but whose registered view lacks the wrapper.
+
+        Every requirement recorded for a function on an endpoint's chain must be held by one of our wrappers around
+        that function, on this or on another endpoint of the app.
+        """
+        held: dict[int, set[Requirement]] = {}
+        for view in views.values():
+            so_far: set[Requirement] = set()
+            for function in chain(view):
+                held.setdefault(id(function), set()).update(so_far)
+                if function in self._guarding:
+                    so_far.add(self._guarding[function])
+        for endpoint, view in views.items():
+            for function in chain(view):
+                missing = self._recorded.get(function, set()) - held[id(function)]
+                if missing:
+                    raise ConfigurationError(
+                        f"endpoint {endpoint!r} is registered without its guard: {_name(function)} was decorated with "
+                        f"{sorted(map(repr, missing))[0]}, but above the route. Put the route on top:\n\n"
+                        f"    @app.get(...)\n    @auth.login_required\n    def {_name(function)}(): ..."
+                    )
+
+
+def chain(view: Any) -> Iterator[Any]:
+    """The view and what it wraps, outermost first: by ``__wrapped__``, ``partial.func`` and ``__func__``.
+
+    Only what can be referenced weakly is part of it.
+    """
+    seen: set[int] = set()
+    while view is not None and id(view) not in seen:
+        seen.add(id(view))
+        function = getattr(view, "__func__", None)
+        # A bound method is made anew at each access; its function stays.
+        if function is None and type(view).__weakrefoffset__ and type(view).__hash__:
+            yield view
+        view = function or getattr(view, "__wrapped__", None) or getattr(view, "func", None)
+
+
+def check_view(view: Any, decorator: str) -> None:
+    """Refuses what cannot be decorated: `TypeError` that says what to do instead."""
+    if inspect.isclass(view):
+        raise TypeError(f"{decorator} decorates functions; in class {view.__name__} write: decorators = [auth.{decorator}]")
+    if isinstance(view, (staticmethod, classmethod)):
+        raise TypeError(f"{decorator} stands below @{type(view).__name__}: swap the two decorators")
+    if not callable(view):
+        raise TypeError(
+            f"{decorator} decorates a view, not {view!r}: write @auth.{decorator} or "
+            f"@auth.{decorator}(scopes={{...}}, via=...)"
+        )
+
+
+def is_async(view: Any) -> bool:
+    """Whether calling ``view`` gives a coroutine."""
+    while isinstance(view, functools.partial):
+        view = view.func
+    return inspect.iscoroutinefunction(view) or inspect.iscoroutinefunction(getattr(type(view), "__call__", None))  # noqa: B004  # its type's, not whether it is callable
+
+
+def _name(view: Any) -> str:
+    return getattr(view, "__qualname__", None) or repr(view)

@@ -1,0 +1,1 @@
+"""Bodies of refusals: negotiated, then rendered."""

@@ -1,0 +1,55 @@
+"""Which media type the client would rather have (RFC 9110 §12.5.1)."""
+
+import functools
+import re
+from typing import Final
+
+MAX_ACCEPT: Final = 1024
+"""Longest ``Accept`` that is read, in bytes; a longer one counts as ``*/*``."""
+MAX_RANGES: Final = 32
+"""Most media ranges that are read; more count as ``*/*``."""
+
+_QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+
+
+@functools.lru_cache(maxsize=256)
+def negotiate(accept: str | None, offered: tuple[str, ...]) -> str:
+    """The best of ``offered`` for an ``Accept`` value; the first where the client has no wish or none can be met.
+
+    An unmet wish isn't answered 406: the refusal is worth more than its form (RFC 9110 §12.5.1 leaves it open).
+    """
+    if accept is None or len(accept) > MAX_ACCEPT:
+        return offered[0]
+    ranges = _ranges(accept)
+    if not ranges or len(ranges) > MAX_RANGES:
+        return offered[0]
+    # sorted() is stable, so the order of offered decides between equals.
+    best = sorted(offered, key=lambda media: -_quality(media, ranges))[0]
+    return best if _quality(best, ranges) > 0 else offered[0]
+
+
+def _ranges(accept: str) -> dict[str, float]:
+    """Media ranges with their weights. Parameters of a range other than q make it match nothing that we offer."""
+    ranges: dict[str, float] = {}
+    for element in accept.split(","):
+        media, *params = (part.strip().lower() for part in element.split(";"))
+        quality: float | None = 1.0
+        for param in params:
+            name, _, value = param.partition("=")
+            if name.strip() == "q":
+                quality = float(value) if _QVALUE.fullmatch(value.strip()) else None
+                break
+            if param and not (name.strip() == "charset" and value.strip(' "') == "utf-8"):
+                media = ""
+        if media and quality is not None:
+            ranges[media] = max(quality, ranges.get(media, 0.0))
+    return ranges
+
+
+def _quality(media: str, ranges: dict[str, float]) -> float:
+    """The weight of the most specific range that matches."""
+    kind = media.partition("/")[0]
+    for candidate in (media, f"{kind}/*", "*/*"):
+        if candidate in ranges:
+            return ranges[candidate]
+    return 0.0

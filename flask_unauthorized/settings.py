@@ -1,0 +1,60 @@
+"""The ``UNAUTHORIZED_*`` keys of ``app.config``, read once, before the first request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from .errors import ConfigurationError
+from .schemes.base import checked_realm
+from .wire.rules import check_uri
+
+_PREFIX = "UNAUTHORIZED_"
+_GUARDS = ("repair", "strict", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the app configured.
+
+    ``realm``: the realm of schemes without their own. ``guard``: ``"repair"``, ``"strict"`` or ``"off"``.
+    ``explain``: the reasons of refusals in HTML pages, ``None`` for "in debug". ``require_https``: refuse plain HTTP.
+    ``problem_base``: an absolute URI to which the error code is appended for the ``type`` of problem details.
+    """
+
+    realm: str | None = None
+    guard: str = "repair"
+    explain: bool | None = None
+    require_https: bool = False
+    problem_base: str | None = None
+
+
+def read_settings(config: Mapping[str, Any]) -> Settings:
+    """The settings in ``config``; `ConfigurationError` for an unknown key or a value that cannot be."""
+    given = {key: config[key] for key in config if isinstance(key, str) and key.startswith(_PREFIX)}
+    known = {_PREFIX + name.upper(): name for name in Settings.__dataclass_fields__}
+    for key in given:
+        if key not in known:
+            near = get_close_matches(key, known, n=1, cutoff=0.0)
+            raise ConfigurationError(f"{key} is no setting: did you mean {near[0]}? All: {', '.join(known)}")
+    settings = Settings(**{known[key]: value for key, value in given.items() if value is not None})
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    if settings.realm is not None:
+        if not isinstance(settings.realm, str):
+            raise ConfigurationError(f"UNAUTHORIZED_REALM must be a str, not {settings.realm!r}")
+        checked_realm(settings.realm)
+    if settings.guard not in _GUARDS:
+        raise ConfigurationError(f"UNAUTHORIZED_GUARD={settings.guard!r}: use one of {', '.join(_GUARDS)}")
+    for name in ("explain", "require_https"):
+        value = getattr(settings, name)
+        if not isinstance(value, bool | None):
+            raise ConfigurationError(f"UNAUTHORIZED_{name.upper()}={value!r}: use True or False")
+    if settings.problem_base is not None:
+        try:
+            check_uri("UNAUTHORIZED_PROBLEM_BASE", settings.problem_base)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(str(error)) from None
