@@ -187,4 +187,3 @@ def _without_shared_reads(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ..
         if not any(read in other.reads for other in kept for read in scheme.reads):
             kept.append(scheme)
     return tuple(kept)
-

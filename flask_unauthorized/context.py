@@ -153,4 +153,3 @@ def _watch_transport(request: Request, state: State) -> None:
         "credentials came over plain HTTP: serve HTTPS (behind a proxy, tell Flask with werkzeug's ProxyFix), "
         "and set UNAUTHORIZED_REQUIRE_HTTPS to refuse the rest"
     )
-

@@ -100,7 +100,9 @@ def chain(view: Any) -> Iterator[Any]:
 def check_view(view: Any, decorator: str) -> None:
     """Refuses what cannot be decorated: `TypeError` that says what to do instead."""
     if inspect.isclass(view):
-        raise TypeError(f"{decorator} decorates functions; in class {view.__name__} write: decorators = [auth.{decorator}]")
+        raise TypeError(
+            f"{decorator} decorates functions; in class {view.__name__} write: decorators = [auth.{decorator}]"
+        )
     if isinstance(view, (staticmethod, classmethod)):
         raise TypeError(f"{decorator} stands below @{type(view).__name__}: swap the two decorators")
     if not callable(view):

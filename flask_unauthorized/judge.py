@@ -49,7 +49,7 @@ class Refusal:
 class State:
     """What one request has come to: lives on the real request object, and nowhere else."""
 
-    __slots__ = ("app", "identity", "plan", "refused", "results", "scheme", "tried")
+    __slots__ = ("app", "identity", "plan", "refused", "rendering", "results", "scheme", "tried")
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -58,6 +58,7 @@ class State:
         self.identity: Identity | None = None
         self.scheme: AnyScheme | None = None
         self.tried: AnyScheme | None = None
+        self.rendering = False
         self.refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
 
 

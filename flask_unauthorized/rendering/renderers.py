@@ -43,7 +43,9 @@ def facts(error: Any, *, problem_base: str | None = None, debug: tuple[tuple[str
     if max_age is not None:
         told.append(("max_age", max_age))
     problem_type = None if problem_base is None else problem_base + (code or _slug(error.code))
-    return Facts(error.code, getattr(error, "message", None) or error.description or "", tuple(told), problem_type, debug)
+    return Facts(
+        error.code, getattr(error, "message", None) or error.description or "", tuple(told), problem_type, debug
+    )
 
 
 def as_json(told: Facts) -> str:

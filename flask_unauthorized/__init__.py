@@ -1,0 +1,33 @@
+"""flask_unauthorized: the Flask extension with which an app never answers 401 wrongly."""
+
+from .context import abort_forbidden, abort_unauthorized, current_identity, current_user
+from .errors import (
+    AuthError,
+    AuthUnavailable,
+    ConfigurationError,
+    ExpiredCredentials,
+    Forbidden,
+    InsufficientScope,
+    InvalidCredentials,
+    MalformedCredentials,
+    MissingCredentials,
+    RevokedCredentials,
+    StepUpRequired,
+    TooManyAttempts,
+    Unauthorized,
+)
+from .extension import Auth
+from .identity import Identity
+from .requirement import any_of
+from .schemes import APIKey, Basic, Bearer, Scheme
+from .wire import Challenge
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Auth", "Bearer", "Basic", "APIKey", "Scheme", "Identity", "any_of",
+    "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge",
+    "AuthError", "Unauthorized", "MissingCredentials", "InvalidCredentials", "ExpiredCredentials",
+    "RevokedCredentials", "StepUpRequired", "MalformedCredentials", "Forbidden", "InsufficientScope",
+    "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
+]  # fmt: skip

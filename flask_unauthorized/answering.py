@@ -1,0 +1,139 @@
+"""From an error to a response: the second net. The app's own handlers keep deciding bodies."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from flask import Flask, Request, Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
+
+from .app_state import AppState
+from .context import plan_in_force, real_app, real_request, state_for, tell_refused
+from .errors import AuthError, Unauthorized
+from .judge import State, complete, log
+from .rendering.negotiation import negotiate
+from .rendering.renderers import BUILT_IN, Body, content_type, facts
+
+Renderer = Callable[[Any], "Body | Response"]
+_READY: Final[dict[tuple[type, str], bytes]] = {}
+
+
+def handle(error: Exception) -> Any:
+    """The error handler for every `AuthError` and for 401.
+
+    Gives way to a handler of the app or blueprint for the code, the class or ``HTTPException``.
+    """
+    request = real_request()
+    state = state_for(request)
+    refusal = _as_refusal(error)
+    if refusal is None:
+        return error.response if isinstance(error, HTTPException) and error.response is not None else error
+    if not hasattr(refusal, "_told"):
+        # Raised by the app itself, not by us: it has no challenges yet.
+        if not refusal.challenges:
+            complete(refusal, plan_in_force(request, state), state, request)
+        tell_refused(refusal, request)
+    app = real_app()
+    own = _own_handler(app, error, request)
+    if own is not None:
+        return app.ensure_sync(own)(error)
+    return _render(refusal, request, state, app)
+
+
+def _as_refusal(error: Exception) -> AuthError | None:
+    """``error`` as one of ours; ``None`` for what brings its own answer."""
+    if isinstance(error, AuthError):
+        return None if getattr(error, "response", None) is not None else error
+    if not isinstance(error, HTTPUnauthorized) or error.response is not None or error.www_authenticate:
+        return None
+    standard = error.description == HTTPUnauthorized.description
+    return Unauthorized(None if standard else error.description)
+
+
+def _own_handler(app: Flask, error: Exception, request: Request) -> Callable[[Any], Any] | None:
+    """The handler that Flask would have called without ours; a catch-all for ``Exception`` doesn't count."""
+    for names in (*request.blueprints, None):
+        scope = app.error_handler_spec.get(names, {})
+        for code in (getattr(error, "code", None), None):
+            handlers = scope.get(code, {})
+            for kind in type(error).__mro__:
+                handler = handlers.get(kind)
+                if handler is not None and handler is not handle and kind not in (Exception, BaseException):
+                    return handler
+    return None
+
+
+def _render(error: AuthError, request: Request, state: State, app: Flask) -> Response:
+    app_state: AppState = state.app
+    renderers = app_state.auth.renderers
+    media = negotiate(request.environ.get("HTTP_ACCEPT"), app_state.auth.media_types)
+    response = None
+    if media in renderers and not state.rendering:
+        response = _custom(renderers[media], media, error, state, app)
+    if response is None:
+        media = media if media in BUILT_IN else next(iter(BUILT_IN))
+        response = app.response_class(_built_in(error, media, request, state, app), content_type=content_type(media))
+    response.status_code = error.code  # type: ignore[attr-defined]  # all but the mixin have it
+    for name, value in error.auth_headers():  # type: ignore[attr-defined]  # as above
+        if name == "WWW-Authenticate":
+            response.headers.add(name, value)
+        else:
+            response.headers[name] = value
+    if media == "text/html":
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def _custom(renderer: Renderer, media: str, error: AuthError, state: State, app: Flask) -> Response | None:
+    """What the app's renderer makes; ``None`` where it fails: a broken body never costs the answer."""
+    state.rendering = True
+    try:
+        body = renderer(error)
+        if isinstance(body, dict):
+            body = app.json.dumps(body)
+        if isinstance(body, Response):
+            del body.headers["WWW-Authenticate"]
+            return body
+        if isinstance(body, (str, bytes)):
+            return app.response_class(body, content_type=content_type(media))
+    except Exception:  # whatever a renderer does wrong, the refusal stands
+        log.exception("the renderer for %s failed; the built-in answer is sent", media)
+        return None
+    finally:
+        state.rendering = False
+    text = f"the renderer for {media} returned a {type(body).__name__}: return str, bytes, a dict or a Response"
+    if app.debug or app.testing:
+        raise TypeError(text)
+    log.error("%s", text)
+    return None
+
+
+def _built_in(error: AuthError, media: str, request: Request, state: State, app: Flask) -> bytes:
+    settings = state.app.settings
+    explain = app.debug if settings.explain is None else settings.explain
+    if explain and media == "text/html":
+        told = facts(error, debug=tuple(_explained(error, request, state)))
+        return BUILT_IN[media](told).encode()
+    if settings.problem_base is not None or vars(error).keys() & _DETAILS or type(error).__module__ != _OURS:
+        return BUILT_IN[media](facts(error, problem_base=settings.problem_base)).encode()
+    key = (type(error), media)
+    body = _READY.get(key)
+    if body is None:
+        body = _READY[key] = BUILT_IN[media](facts(error)).encode()
+    return body
+
+
+_OURS: Final = Unauthorized.__module__
+_DETAILS: Final = frozenset({"acr_values", "description", "max_age", "scopes"})
+
+
+def _explained(error: AuthError, request: Request, state: State) -> Iterator[tuple[str, str]]:
+    """Why, for the developer. Of the request only the names of schemes and fields are told, never a value."""
+    yield "Refusal", f"{type(error).__name__}: {error.reason or getattr(error, 'message', '')}"
+    yield "Credentials tried", error.scheme or "none of a scheme in force"
+    plan = plan_in_force(request, state)
+    yield "Schemes in force", ", ".join(scheme.name for scheme in plan.schemes)
+    yield "Demanded", repr(plan.requirement)
+    for challenge in error.challenges:
+        yield "WWW-Authenticate", str(challenge)

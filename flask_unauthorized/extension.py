@@ -1,0 +1,370 @@
+"""`Auth`: the extension object that ties schemes, loaders and requirements to Flask."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import wraps
+from typing import Any, Generic, NoReturn, TypeVar, overload
+from weakref import WeakKeyDictionary, WeakSet
+
+from flask import Blueprint, Flask
+from werkzeug.exceptions import HTTPException
+
+from .answering import Renderer, handle
+from .app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
+from .context import STATE, authenticate, real_app, real_request, refuse, request_identity, request_user, state_for
+from .decorating import Decorations, check_view, is_async
+from .errors import AuthError, ConfigurationError, MissingCredentials
+from .guard import guard
+from .identity import Identity
+from .plan import AnyScheme
+from .rendering.renderers import BUILT_IN
+from .requirement import Requirement, requirement
+from .schemes.base import Scheme, checked_realm
+
+U = TypeVar("U")
+V = TypeVar("V", bound=Callable[..., Any])
+R = TypeVar("R", bound=Renderer)
+
+
+class Auth(Generic[U]):
+    """Protects views, and answers every refusal as the RFCs ask. ``Auth[User]`` types `user`.
+
+    ``schemes`` are offered in the order that most clients understand; ``challenge_order`` (scheme objects) fixes
+    another one. ``realm`` is that of schemes without their own; default: the app's name. ``implied_scopes`` maps a
+    scope to those that it includes. ``unavailable`` are exception classes of loaders that mean "we can't know": 503
+    instead of 500. With ``app``, `init_app` is called.
+
+    Raises `ConfigurationError` or `TypeError` for what cannot work.
+    """
+
+    def __init__(
+        self,
+        *schemes: AnyScheme,
+        app: Flask | None = None,
+        realm: str | None = None,
+        implied_scopes: Mapping[str, Collection[str]] | None = None,
+        unavailable: Sequence[type[Exception]] = (),
+        challenge_order: Sequence[AnyScheme] | None = None,
+    ) -> None:
+        self.schemes = _schemes(schemes)
+        self.realm = None if realm is None else checked_realm(realm)
+        self.implied_scopes = _implied(implied_scopes or {})
+        self.challenge_order = self._own_schemes(challenge_order or (), "challenge_order")
+        self.decorations = Decorations()
+        self.renderers: dict[str, Renderer] = {}
+        self.media_types = tuple(BUILT_IN)
+        self._protected: WeakKeyDictionary[Any, Protection] = WeakKeyDictionary()
+        self._states: WeakSet[AppState] = WeakSet()
+        self._set_unavailable(unavailable)
+        if app is not None:
+            self.init_app(app)
+
+    # --- apps
+
+    def init_app(self, app: Flask) -> None:
+        """Serves ``app`` too. Raises `ConfigurationError` for a second `Auth` on it, without schemes, or too late."""
+        if not isinstance(app, Flask):
+            raise TypeError(f"init_app takes a Flask app, not {app!r}")
+        if not self.schemes:
+            raise ConfigurationError("Auth has no scheme, so nobody could get in: Auth(Bearer(load_user))")
+        if EXTENSION in app.extensions:
+            same = app.extensions[EXTENSION].auth is self
+            raise ConfigurationError(
+                f"init_app was called twice for the app {app.name!r}"
+                if same
+                else f"the app {app.name!r} has another Auth already: give all schemes to one Auth"
+            )
+        state = AppState(self, app)
+        try:
+            _install(app, state)
+        except AssertionError:
+            raise ConfigurationError(f"the app {app.name!r} has served a request: call init_app before") from None
+        self._states.add(state)
+
+    def check(self, app: Flask) -> None:
+        """Runs now what the first request would check; raises `ConfigurationError`."""
+        state = state_of(app)
+        if state.auth is not self:
+            raise ConfigurationError(f"the app {app.name!r} is served by another Auth")
+        state.check()
+
+    # --- demands
+
+    @overload
+    def login_required(self, view: V, /) -> V: ...
+
+    @overload
+    def login_required(
+        self, *, via: Any = None, scopes: Any = None, roles: Any = None, acr: Any = None, max_age: int | None = None
+    ) -> Callable[[V], V]: ...
+
+    def login_required(self, *view: Any, **demands: Any) -> Any:
+        """Decorates a view that runs only for callers who meet the demands; stands below the route.
+
+        ``via``: the schemes to choose from; ``scopes``, ``roles``: all of them, `any_of` for one of several; ``acr``:
+        acceptable login classes in order of preference; ``max_age``: seconds since the login. Without arguments any
+        identity will do. Raises `TypeError` or `ConfigurationError` when decorating.
+        """
+        return self._decorator("login_required", view, False, demands)
+
+    @overload
+    def login_optional(self, view: V, /) -> V: ...
+
+    @overload
+    def login_optional(
+        self, *, via: Any = None, scopes: Any = None, roles: Any = None, acr: Any = None, max_age: int | None = None
+    ) -> Callable[[V], V]: ...
+
+    def login_optional(self, *view: Any, **demands: Any) -> Any:
+        """Decorates a view that also runs for callers who sent nothing; bad credentials are refused all the same."""
+        return self._decorator("login_optional", view, True, demands)
+
+    def public(self, view: V) -> V:
+        """Marks a view as open on purpose, whatever `protect` says; returns it unchanged."""
+        check_view(view, "public")
+        self.decorations.mark_public(view)
+        return view
+
+    def protect(self, target: Flask | Blueprint, *, public: Collection[str] = (), **demands: Any) -> None:
+        """Denies by default: all views of an app or a blueprint, present and future, need an identity.
+
+        ``public`` names endpoints left open (``"static"``), relative to the blueprint; the demands are those of
+        `login_required`. Raises `ConfigurationError` where the target is protected with something else already.
+        """
+        protection = Protection(self._requirement(False, demands), public_names(public))
+        target = protection_target(target)
+        known = self._protected.get(target)
+        if known == protection:
+            return
+        if known is not None:
+            raise ConfigurationError(f"{target!r} is protected with {known.requirement!r} already: protect it once")
+        for state in self._states:
+            if state.ready and (target is state.app or target in state.app.blueprints.values()):
+                raise ConfigurationError(f"the app {state.app.name!r} has served a request: call protect() before")
+        self._protected[target] = protection
+
+    def require(self, **demands: Any) -> Identity:
+        """The caller, who must meet the view's demands and these (as in `login_required`); else refuses.
+
+        To be called in a view or hook. Returns the `Identity`; raises `AuthError`.
+        """
+        demanded = self._requirement(False, demands)
+        request = real_request()
+        state = state_for(request)
+        self._check_served(state.app)
+        identity = authenticate(state.app.plan(request.endpoint, demanded), request, state)
+        if identity is None:
+            raise RuntimeError("a demand that is not optional was met by nobody")
+        return identity
+
+    # --- the caller
+
+    @property
+    def identity(self) -> Identity:
+        """The caller; anonymous raises `MissingCredentials`, outside a request `RuntimeError`."""
+        identity = request_identity()
+        if identity is None:
+            self._refuse_anonymous()
+        return identity
+
+    @property
+    def user(self) -> U:
+        """The loader's user object (the `Identity` where it gave none); anonymous raises `MissingCredentials`."""
+        user = request_user()
+        if user is None:
+            self._refuse_anonymous()
+        return user  # type: ignore[no-any-return]  # the loader's type is the developer's word
+
+    def get_identity(self) -> Identity | None:
+        """The caller, ``None`` for anonymous; outside a request `RuntimeError`."""
+        return request_identity()
+
+    def get_user(self) -> U | None:
+        """The loader's user object, ``None`` for anonymous; outside a request `RuntimeError`."""
+        user: U | None = request_user()
+        return user
+
+    @property
+    def scheme(self) -> AnyScheme | None:
+        """The scheme object that the caller used, ``None`` for anonymous."""
+        state = real_request().__dict__.get(STATE)
+        return None if state is None else state.scheme
+
+    # --- bodies
+
+    def renderer(self, media_type: str) -> Callable[[R], R]:
+        """Registers a renderer for a media type: the error in; ``str``, ``bytes``, a ``dict`` (JSON) or a response out.
+
+        Status and challenges are put back whatever it does; where it fails, the built-in answer is sent.
+        """
+        media = _media_type(media_type)
+
+        def register(render: R) -> R:
+            if not callable(render):
+                raise TypeError(f"a renderer must be callable, not {render!r}")
+            if media in self.renderers:
+                raise ConfigurationError(f"there is a renderer for {media} already")
+            self.renderers[media] = render
+            self.media_types = tuple(dict.fromkeys((*BUILT_IN, *self.renderers)))
+            return render
+
+        return register
+
+    # --- inside
+
+    def protection_of(self, target: Any) -> Protection | None:
+        """What `protect` was told of an app or a blueprint."""
+        return self._protected.get(target)
+
+    def _requirement(self, optional: bool, demands: dict[str, Any]) -> Requirement:
+        demanded = requirement(is_scheme=Scheme, optional=optional, **demands)
+        if demanded.via is not None:
+            self._own_schemes(demanded.via, "via")
+        return demanded
+
+    def _own_schemes(self, schemes: Sequence[AnyScheme], where: str) -> tuple[AnyScheme, ...]:
+        for scheme in schemes:
+            if scheme not in self.schemes:
+                raise ConfigurationError(
+                    f"{where} names {scheme!r}, which this Auth doesn't have: pass it to Auth(...)"
+                )
+        return tuple(schemes)
+
+    def _decorator(self, name: str, views: tuple[Any, ...], optional: bool, demands: dict[str, Any]) -> Any:
+        if len(views) > 1 or (views and demands):
+            raise TypeError(f"{name} takes a view alone, or keywords: @auth.{name}(scopes={{...}})")
+        demanded = self._requirement(optional, demands)
+
+        def decorate(view: Any) -> Any:
+            check_view(view, name)
+            wrapper = self._wrap(view, demanded)
+            self.decorations.record(wrapper, view, demanded)
+            return wrapper
+
+        return decorate(views[0]) if views else decorate
+
+    def _wrap(self, view: Any, demanded: Requirement) -> Any:
+        """A function that judges, then runs the view; ``async def`` around one that is."""
+
+        def judged() -> Any:
+            request = real_request()
+            if request.method == "OPTIONS" and is_preflight(request):
+                return real_app().make_default_options_response()
+            state = request.__dict__.get(STATE)
+            if state is None:
+                state = state_for(request)
+            app_state = state.app
+            if app_state.auth is not self:
+                self._check_served(app_state)
+            authenticate(app_state.plan(request.endpoint, demanded), request, state)
+            return None
+
+        if is_async(view):
+
+            @wraps(view)
+            async def guarded_async(*args: Any, **kwargs: Any) -> Any:
+                answer = judged()
+                return await view(*args, **kwargs) if answer is None else answer
+
+            return guarded_async
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            answer = judged()
+            return view(*args, **kwargs) if answer is None else answer
+
+        return guarded
+
+    def _check_served(self, app_state: AppState) -> None:
+        if app_state.auth is not self:
+            raise ConfigurationError(
+                f"the app {app_state.app.name!r} is served by another Auth than the one that guards this view"
+            )
+
+    def _refuse_anonymous(self) -> NoReturn:
+        request = real_request()
+        refuse(
+            MissingCredentials(reason="the view asked for the caller, and there is none"), request, state_for(request)
+        )
+
+    def _set_unavailable(self, unavailable: Sequence[type[Exception]]) -> None:
+        kinds = (unavailable,) if isinstance(unavailable, type) else tuple(unavailable)
+        for kind in kinds:
+            if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, HTTPException):
+                raise TypeError(f"unavailable must hold exception classes of your dependencies, not {kind!r}")
+        for scheme in self.schemes:
+            if scheme._unavailable not in (None, kinds):
+                raise ConfigurationError(
+                    f"{scheme!r} belongs to another Auth with other unavailable=: make a second object"
+                )
+            scheme._unavailable = kinds
+
+
+def is_preflight(request: Any) -> bool:
+    """Whether an OPTIONS request is a CORS preflight, which carries no credentials (Fetch §4.8)."""
+    return "HTTP_ORIGIN" in request.environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ
+
+
+def _install(app: Flask, state: AppState) -> None:
+    """The handlers, the check before the first request, ``protect``'s hook and the guard."""
+    app.register_error_handler(AuthError, handle)
+    if 401 not in app.error_handler_spec[None] or not app.error_handler_spec[None][401]:
+        app.register_error_handler(401, handle)
+
+    def judge_protected() -> Any:
+        request = real_request()
+        endpoint = request.endpoint
+        if endpoint is None or state.effective(endpoint) is None:
+            return None
+        if request.method == "OPTIONS":
+            if getattr(request.url_rule, "provide_automatic_options", False):
+                return None
+            if is_preflight(request):
+                return app.make_default_options_response()
+        authenticate(state.plan(endpoint), request, state_for(request))
+        return None
+
+    def check_first() -> None:
+        state.prepare()
+        hooks = app.before_request_funcs[None]
+        # Rebound, not changed: Flask is iterating over this very list, and would skip the next hook.
+        drop = (check_first,) if state.protected else (check_first, judge_protected)
+        app.before_request_funcs[None] = [hook for hook in hooks if hook not in drop]
+        last = [] if state.settings.guard == "off" else [guard]
+        after = [function for function in app.after_request_funcs[None] if function is not guard]
+        app.after_request_funcs[None] = last + after
+
+    app.before_request_funcs.setdefault(None, []).insert(0, check_first)
+    app.before_request_funcs[None].append(judge_protected)
+    app.after_request_funcs.setdefault(None, []).insert(0, guard)
+    app.extensions[EXTENSION] = state
+
+
+def _schemes(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:
+    for scheme in schemes:
+        if not isinstance(scheme, Scheme):
+            raise TypeError(f"Auth takes scheme objects such as Bearer(load_user), not {scheme!r}")
+    if len(set(schemes)) != len(schemes):
+        raise ConfigurationError("a scheme object was given twice")
+    return schemes
+
+
+def _implied(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+    """All scopes that a scope includes, followed to the end; `ConfigurationError` for a cycle."""
+    for scope, implied in given.items():
+        if isinstance(implied, str) or not all(isinstance(name, str) for name in (scope, *implied)):
+            raise TypeError(f'implied_scopes maps a scope to a collection of str: {{"{scope}": {{"read"}}}}')
+
+    def follow(scope: str, path: tuple[str, ...]) -> frozenset[str]:
+        if scope in path:
+            raise ConfigurationError(f"implied_scopes goes in a circle: {' -> '.join((*path, scope))}")
+        direct = given.get(scope, ())
+        return frozenset(direct).union(*(follow(name, (*path, scope)) for name in direct))
+
+    return {scope: follow(scope, ()) for scope in given}
+
+
+def _media_type(media_type: str) -> str:
+    parts = media_type.split("/") if isinstance(media_type, str) else []
+    if len(parts) != 2 or not all(parts) or "*" in media_type or ";" in media_type:
+        raise ConfigurationError(f"{media_type!r} is not a media type: write type/subtype, such as text/html")
+    return media_type.lower()

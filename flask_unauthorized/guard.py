@@ -1,0 +1,166 @@
+"""The guard, the third net: no 401 leaves the app without a challenge, and no refusal loses its headers."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from flask import Request, Response
+from werkzeug.exceptions import HTTPException
+
+from . import signals
+from .context import STATE, plan_in_force, real_app, real_request, state_for
+from .errors import ConfigurationError
+from .judge import State, log
+from .plan import Plan, responds
+from .wire import Challenge, GrammarError, parse_challenges
+
+MAX_DRAIN: Final = 1024 * 1024
+"""Most bytes of an unread body that are read and dropped after a refusal, so that keep-alive clients survive."""
+
+_CHALLENGES = "WWW-Authenticate"
+_EXPOSED = (_CHALLENGES, "DPoP-Nonce", "Retry-After")
+
+
+def guard(response: Response) -> Response:
+    """The last ``after_request`` function. Returns at once where there is nothing to do."""
+    request = real_request()
+    state: State | None = request.__dict__.get(STATE)
+    status = response.status_code
+    if status != 401:
+        if state is None:
+            return response
+        plan = state.plan
+        if state.refused is None and (plan is None or plan.passive):
+            return response
+    elif state is None:
+        state = state_for(request)
+    _finish(response, status, request, state)
+    return response
+
+
+def _finish(response: Response, status: int, request: Request, state: State) -> None:
+    plan = plan_in_force(request, state)
+    refused = state.refused is not None and state.refused[0] == status
+    if refused:
+        _restore(response, state, plan)
+    elif status == 401:
+        _repair(response, request, state, plan)
+    if status == 401 or refused:
+        response.headers["Cache-Control"] = "no-store"
+        _drain(request)
+    _vary(response, state, plan, status == 401 or refused)
+    if state.tried is not None and responds(state.tried):
+        state.tried.respond(response, state.scheme is state.tried and not refused)
+    _expose(response)
+
+
+def _restore(response: Response, state: State, plan: Plan) -> None:
+    """Puts the recorded headers back; challenges that others added stay if their scheme is in force."""
+    assert state.refused is not None
+    lines = [value for name, value in state.refused[1] if name == _CHALLENGES]
+    own = [challenge for line in lines for challenge in parse_challenges(line)]
+    for challenge in _parsed(response.headers.getlist(_CHALLENGES)):
+        if challenge not in own and _fits(challenge, own, plan):
+            lines.append(str(challenge))
+    _set_lines(response, lines)
+    for name, value in state.refused[1]:
+        if name != _CHALLENGES and name not in response.headers:
+            response.headers[name] = value
+
+
+def _fits(challenge: Challenge, own: Iterable[Challenge], plan: Plan) -> bool:
+    """Whether a foreign challenge names a scheme in force, and not with another realm than ours."""
+    name = challenge.scheme.lower()
+    if name not in {scheme.name.lower() for scheme in plan.schemes}:
+        return False
+    return all(challenge.get("realm") == ours.get("realm") for ours in own if ours.scheme.lower() == name)
+
+
+def _repair(response: Response, request: Request, state: State, plan: Plan) -> None:
+    """A 401 that we didn't make: what parses stays; where nothing is left, the challenges in force are added."""
+    lines = response.headers.getlist(_CHALLENGES)
+    sound = [line for line in lines if _parsed([line])]
+    if sound:
+        if len(sound) != len(lines):
+            _set_lines(response, sound)
+        return
+    if state.app.settings.guard == "strict":
+        raise ConfigurationError(
+            f"endpoint {request.endpoint!r} answered 401 without a challenge (RFC 9110 §15.5.2): call "
+            "abort_unauthorized() instead; UNAUTHORIZED_GUARD='repair' would add one"
+        )
+    challenges = plan.in_force(None, None, request)
+    _set_lines(response, [str(challenge) for challenge in challenges])
+    log.warning("repaired a 401 without a challenge, endpoint %s", request.endpoint)
+    if signals.repaired.receivers:
+        signals.send(signals.repaired, real_app(), endpoint=request.endpoint, challenges=challenges)
+
+
+def _parsed(lines: Iterable[str]) -> list[Challenge]:
+    """The challenges of the lines that follow the grammar and can be sent."""
+    found: list[Challenge] = []
+    for line in lines:
+        try:
+            found += parse_challenges(line) if line.isascii() and line.isprintable() else ()
+        except GrammarError:
+            continue
+    return found
+
+
+def _set_lines(response: Response, lines: Iterable[str]) -> None:
+    response.headers.remove(_CHALLENGES)
+    for line in lines:
+        response.headers.add(_CHALLENGES, line)
+
+
+def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
+    """Names what the answer depended on, and keeps shared caches out where Authorization doesn't (RFC 9110 §16.4.2)."""
+    scheme = state.scheme
+    carried_elsewhere = scheme is not None and any(where != "authorization" for where, _ in scheme.reads)
+    if refusal or plan.optional or carried_elsewhere:
+        known = {name.lower() for name in response.vary}
+        if "*" not in known:
+            response.vary.update(name for name in plan.vary if name.lower() not in known)
+    if carried_elsewhere and not refusal:
+        _keep_private(response)
+
+
+def _keep_private(response: Response) -> None:
+    cache = response.cache_control
+    if cache.no_store:
+        return
+    cache.public = False
+    cache.pop("s-maxage", None)
+    if not cache.private:
+        cache.private = True  # type: ignore[assignment]  # Werkzeug prints a bare "private" for it
+
+
+def _expose(response: Response) -> None:
+    """Lets a script of another origin read our fields, where the app allows it to read anything."""
+    headers = response.headers
+    if "Access-Control-Allow-Origin" not in headers:
+        return
+    exposed = [name.strip() for name in headers.get("Access-Control-Expose-Headers", "").split(",") if name.strip()]
+    known = {name.lower() for name in exposed}
+    missing = [name for name in _EXPOSED if name in headers and name.lower() not in known]
+    if missing:
+        headers["Access-Control-Expose-Headers"] = ", ".join(exposed + missing)
+
+
+def _drain(request: Request) -> None:
+    """Reads and drops a declared body: a client in the middle of sending it would see a reset, not our answer.
+
+    Not with ``Expect: 100-continue``: there the client waits for us, and reading would ask it to send.
+    """
+    declared = request.content_length
+    if not declared or request.headers.get("Expect", "").lower() == "100-continue":
+        return
+    left = min(declared, MAX_DRAIN)
+    try:
+        while left > 0:
+            chunk = request.stream.read(min(left, 65536))
+            if not chunk:
+                return
+            left -= len(chunk)
+    except (HTTPException, OSError, ValueError, RuntimeError):
+        # Too large for the app's limit, gone, or closed: the answer is ready all the same.
+        return

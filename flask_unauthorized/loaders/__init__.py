@@ -1,0 +1,7 @@
+"""Loaders that are ready to use. A loader is any callable: credentials in, an identity, a user or ``None`` out."""
+
+from .passwords import Passwords
+from .signed_tokens import SignedTokens
+from .static_tokens import StaticTokens
+
+__all__ = ["Passwords", "SignedTokens", "StaticTokens"]

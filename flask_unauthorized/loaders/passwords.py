@@ -1,0 +1,133 @@
+"""`Passwords`: names and Werkzeug password hashes."""
+
+import hmac
+import logging
+import secrets
+import threading
+import time
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from ..errors import ConfigurationError
+
+log: Final = logging.getLogger("flask_unauthorized")
+MAX_CACHED: Final = 1024
+"""Most verified passwords that are remembered."""
+MAX_CACHE_SECONDS: Final = 300
+
+
+class Passwords:
+    """A loader for `Basic`: ``Passwords({"ada": generate_password_hash("…")})``, or your look-up ``name -> hash | None``.
+
+    Hashes are those of ``werkzeug.security``. An unknown name costs the time of a hash made with ``method``, so it
+    can't be told from a wrong password as long as the stored hashes use that method too. A malformed stored hash
+    refuses and is logged. Names and passwords compare in NFC. ``load(name)`` may turn the name into what any loader
+    returns; without it the name is the subject.
+
+    ``cache_seconds`` (0 to 300, default 0: off) remembers verified passwords for that long, as keyed HMACs of name,
+    password and stored hash, at most 1 024 of them: then Basic need not run scrypt on each request. A changed hash
+    voids the entry.
+    """
+
+    def __init__(
+        self,
+        hashes: Mapping[str, str] | Callable[[str], str | None],
+        *,
+        load: Callable[[str], Any] | None = None,
+        cache_seconds: float = 0,
+        method: str = "scrypt",
+    ) -> None:
+        if isinstance(hashes, Mapping):
+            if not hashes:
+                raise ConfigurationError("Passwords without names lets nobody in: give at least one")
+            stored = {unicodedata.normalize("NFC", name): value for name, value in hashes.items()}
+            self._look_up: Callable[[str], str | None] = stored.get
+        elif callable(hashes):
+            self._look_up = hashes
+        else:
+            raise TypeError(f"Passwords takes a mapping of name to hash or a look-up, not {type(hashes).__name__}")
+        if isinstance(cache_seconds, bool) or not isinstance(cache_seconds, (int, float)):
+            raise TypeError(f"cache_seconds must be a number of seconds, not {cache_seconds!r}")
+        if not 0 <= cache_seconds <= MAX_CACHE_SECONDS:
+            raise ConfigurationError(f"cache_seconds={cache_seconds}: use 0 (off) to {MAX_CACHE_SECONDS}")
+        self._load = load
+        self._method = method
+        self._dummy: str | None = None
+        self._cache_seconds = cache_seconds
+        self._verified: OrderedDict[bytes, float] = OrderedDict()
+        self._key = secrets.token_bytes(32)
+        self._lock = threading.Lock()
+
+    def __call__(self, name: str, password: str) -> Any:
+        """The user of that name, or ``None`` where name or password is wrong."""
+        name = unicodedata.normalize("NFC", name)
+        password = unicodedata.normalize("NFC", password)
+        stored = self._look_up(name)
+        if not self._matches(name, password, stored):
+            return None
+        return name if self._load is None else self._load(name)
+
+    def _matches(self, name: str, password: str, stored: str | None) -> bool:
+        if stored is None or not _is_hash(stored):
+            if stored is not None:
+                log.error("the stored password hash of a user is malformed: nobody can log in with it")
+            self._spend_time(password)
+            return False
+        entry = self._entry(name, password, stored) if self._cache_seconds else None
+        if entry is not None and self._is_remembered(entry):
+            return True
+        if not self._compare(stored, password):
+            return False
+        if entry is not None:
+            self._remember(entry)
+        return True
+
+    def _compare(self, stored: str, password: str) -> bool:
+        try:
+            return check_password_hash(stored, password)
+        except (ValueError, TypeError, OverflowError, MemoryError):  # what hashlib says to odd parameters
+            log.error("the stored password hash of a user is malformed: nobody can log in with it")
+            self._spend_time(password)
+            return False
+
+    def _spend_time(self, password: str) -> None:
+        """As long as a real comparison takes, so that names can't be guessed by the clock."""
+        if self._dummy is None:
+            # Made at the first call, not at import: it takes as long as a comparison.
+            self._dummy = generate_password_hash(secrets.token_hex(), method=self._method)
+        check_password_hash(self._dummy, password)
+
+    def _entry(self, name: str, password: str, stored: str) -> bytes:
+        parts = (part.encode("utf-8", "surrogatepass") for part in (name, password, stored))
+        framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+        return hmac.digest(self._key, framed, "sha256")
+
+    def _is_remembered(self, entry: bytes) -> bool:
+        with self._lock:
+            until = self._verified.get(entry)
+            if until is not None and until > time.monotonic():
+                return True
+            self._verified.pop(entry, None)
+            return False
+
+    def _remember(self, entry: bytes) -> None:
+        with self._lock:
+            self._verified[entry] = time.monotonic() + self._cache_seconds
+            while len(self._verified) > MAX_CACHED:
+                self._verified.popitem(last=False)
+
+    def __repr__(self) -> str:
+        return "<Passwords>"
+
+
+def _is_hash(stored: Any) -> bool:
+    """Whether ``stored`` has the shape of a Werkzeug hash: ``method$salt$hex``."""
+    if not isinstance(stored, str) or stored.count("$") < 2:
+        return False
+    method, _, rest = stored.partition("$")
+    salt, _, digest = rest.partition("$")
+    return method.split(":")[0] in ("scrypt", "pbkdf2") and bool(salt) and bool(digest)

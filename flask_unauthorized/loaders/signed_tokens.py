@@ -1,0 +1,107 @@
+"""`SignedTokens`: tokens that the app signs itself, with a time limit."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from flask import Flask, current_app
+from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+
+from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, check_seconds
+from ..identity import Identity
+
+_ROOT: Final = "flask_unauthorized.SignedTokens:"
+
+
+class SignedTokens:
+    """A loader and maker of signed tokens (itsdangerous, HMAC-SHA-256): no database, but no revocation either.
+
+    ``salt`` names the purpose, so that a token for one purpose opens no other; ``max_age`` is its life in seconds. The
+    keys are ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS`` of the current app, or ``secret_key``; the newest signs, all
+    verify. A token carries subject, scopes and roles, readable by whoever holds it. ``load(subject)`` may turn the subject
+    into what any loader returns, asked on each request: a user who was deleted or locked since is then refused.
+    """
+
+    def __init__(
+        self,
+        salt: str,
+        max_age: int,
+        *,
+        secret_key: str | bytes | None = None,
+        load: Callable[[str], Any] | None = None,
+    ) -> None:
+        if not isinstance(salt, str) or not salt:
+            raise ConfigurationError(
+                'SignedTokens needs a salt that names the purpose: SignedTokens("login", max_age=3600)'
+            )
+        if check_seconds("max_age", max_age) == 0:
+            raise ConfigurationError("max_age=0: a token must live for a second at least")
+        if secret_key is not None and not secret_key:
+            raise ConfigurationError("secret_key is empty: use secrets.token_hex()")
+        self.salt = salt
+        self.max_age = max_age
+        self._secret_key = secret_key
+        self._load = load
+
+    def issue(self, who: Identity | str) -> str:
+        """A token for an identity or a subject; its alphabet is that of Bearer tokens. Raises `TypeError` otherwise."""
+        identity = Identity(who) if isinstance(who, str) else who
+        if not isinstance(identity, Identity) or identity.subject is None:
+            raise TypeError("a token is issued to an Identity with a subject, or to a subject")
+        content = [identity.subject, sorted(identity.scopes), sorted(identity.roles)]
+        token = self._serializer().dumps(content)
+        return token if isinstance(token, str) else token.decode("ascii")
+
+    def __call__(self, token: str) -> Any:
+        """The identity in ``token``. Raises `ExpiredCredentials` or `InvalidCredentials`."""
+        try:
+            content, signed_at = self._serializer().loads(token, max_age=self.max_age, return_timestamp=True)
+        except SignatureExpired:
+            raise ExpiredCredentials(reason="older than max_age") from None
+        except (BadData, OverflowError, ValueError, OSError):
+            raise InvalidCredentials(reason="not signed for this purpose by a current key") from None
+        if not _is_content(content):
+            raise InvalidCredentials(reason="signed, but not by issue()")
+        subject, scopes, roles = content
+        if self._load is not None:
+            return self._load(subject)
+        issued = signed_at.timestamp()
+        return Identity(subject, scopes=scopes, roles=roles, expires_at=issued + self.max_age + 1)
+
+    def check(self, app: Flask) -> None:
+        """Called before an app's first request: there must be a key."""
+        if self._secret_key is None and not app.secret_key:
+            raise ConfigurationError(
+                "SignedTokens needs app.config['SECRET_KEY'] or secret_key=: use secrets.token_hex()"
+            )
+
+    def _serializer(self) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(self._keys(), salt=_ROOT + self.salt, signer_kwargs=_SIGNER)
+
+    def _keys(self) -> list[str | bytes]:
+        """Oldest first: itsdangerous signs with the last one."""
+        if self._secret_key is not None:
+            return [self._secret_key]
+        config = current_app.config
+        fallbacks: Iterable[str | bytes] = config.get("SECRET_KEY_FALLBACKS") or ()
+        key = config["SECRET_KEY"]
+        if not key:
+            raise ConfigurationError("SignedTokens needs app.config['SECRET_KEY'] or secret_key=")
+        return [*reversed(list(fallbacks)), key]
+
+    def __repr__(self) -> str:
+        return f"<SignedTokens {self.salt!r}, {self.max_age} s>"
+
+
+_SIGNER: Final = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+
+
+def _is_content(content: Any) -> bool:
+    if not isinstance(content, list) or len(content) != 3:
+        return False
+    subject, scopes, roles = content
+    return (
+        isinstance(subject, str)
+        and subject != ""
+        and all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in (scopes, roles))
+    )
