@@ -74,7 +74,7 @@ def _render(error: AuthError, request: Request, state: State, app: Flask) -> Res
         media = media if media in BUILT_IN else next(iter(BUILT_IN))
         response = app.response_class(_built_in(error, media, request, state, app), content_type=content_type(media))
     response.status_code = error.code  # type: ignore[attr-defined]  # all but the mixin have it
-    for name, value in error.auth_headers():  # type: ignore[attr-defined]  # as above
+    for name, value in error.auth_headers():
         if name == "WWW-Authenticate":
             response.headers.add(name, value)
         else:

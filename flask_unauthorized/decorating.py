@@ -5,7 +5,7 @@ Everything here is keyed by function objects, weakly: a copied attribute (``func
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -77,7 +77,7 @@ class Decorations:
                 if missing:
                     raise ConfigurationError(
                         f"endpoint {endpoint!r} is registered without its guard: {_name(function)} was decorated with "
-                        f"{sorted(map(repr, missing))[0]}, but above the route. Put the route on top:\n\n"
+                        f"{min(map(repr, missing))}, but above the route. Put the route on top:\n\n"
                         f"    @app.get(...)\n    @auth.login_required\n    def {_name(function)}(): ..."
                     )
 
@@ -92,7 +92,7 @@ def chain(view: Any) -> Iterator[Any]:
         seen.add(id(view))
         function = getattr(view, "__func__", None)
         # A bound method is made anew at each access; its function stays.
-        if function is None and type(view).__weakrefoffset__ and type(view).__hash__:
+        if function is None and type(view).__weakrefoffset__ and isinstance(view, Hashable):
             yield view
         view = function or getattr(view, "__wrapped__", None) or getattr(view, "func", None)
 

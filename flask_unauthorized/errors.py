@@ -34,36 +34,33 @@ class AuthError(Exception):
     scheme: str | None = None
     reason: str | None = None
 
-
-class _Answer(http.HTTPException):
-    """What all refusals share. The first base, so that its ``__init__`` and ``get_headers`` are the ones that count."""
-
-    challenges: tuple[Challenge, ...]
-
-    def __init__(self, message: str | None = None, *, reason: str | None = None) -> None:
-        if message is not None and not isinstance(message, str):
-            raise TypeError(f"message must be a str or None, not {type(message).__name__}")
-        super().__init__()
-        self.www_authenticate = None  # Werkzeug's own field for this header stays unused
-        if message is not None:
-            self.description = message
-        if reason is not None:
-            self.reason = reason
-
     @property
     def message(self) -> str:
         """The text for the client: the one given, else the class's own."""
-        return self.description or ""
-
-    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
-        """Content type, one ``WWW-Authenticate`` line per challenge, ``no-store``, and ``Retry-After`` where it fits."""
-        return [*http.HTTPException.get_headers(self, environ, scope), *self.auth_headers()]
+        return getattr(self, "description", None) or ""
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:
         """The header lines that must survive whoever renders this error."""
         for challenge in self.challenges:
             yield "WWW-Authenticate", str(challenge)
         yield "Cache-Control", "no-store"
+
+
+class _Answer(http.HTTPException, AuthError):
+    """What all refusals share. The first base, so that its ``__init__`` and ``get_headers`` are the ones that count."""
+
+    def __init__(self, message: str | None = None, *, reason: str | None = None) -> None:
+        if message is not None and not isinstance(message, str):
+            raise TypeError(f"message must be a str or None, not {type(message).__name__}")
+        super().__init__()
+        if message is not None:
+            self.description = message
+        if reason is not None:
+            self.reason = reason
+
+    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+        """Content type, one ``WWW-Authenticate`` line per challenge, ``no-store``, and ``Retry-After``."""
+        return [*http.HTTPException.get_headers(self, environ, scope), *self.auth_headers()]
 
 
 class _RetryLater(_Answer):
@@ -153,7 +150,7 @@ class Forbidden(_Answer, http.Forbidden, AuthError):
 
 
 class InsufficientScope(Forbidden):
-    """403: the credentials are good but not for this; ``scopes`` is everything that the resource needs (RFC 6750 §3.1)."""
+    """403: good credentials, but not for this; ``scopes`` is everything that the resource needs (RFC 6750 §3.1)."""
 
     error = "insufficient_scope"
     description = "The credentials do not give the permissions that this resource needs."
@@ -166,7 +163,7 @@ class InsufficientScope(Forbidden):
         self.scopes = tuple(sorted(set(_tokens("scopes", scopes.split() if isinstance(scopes, str) else scopes))))
 
 
-class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):
+class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):  # type: ignore[misc]  # Werkzeug allows a date too
     """429: throttled; ``retry_after`` in seconds goes out as ``Retry-After`` (RFC 6585 §4)."""
 
     description = "Too many attempts. Try again later."

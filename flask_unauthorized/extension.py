@@ -287,16 +287,21 @@ class Auth(Generic[U]):
         )
 
     def _set_unavailable(self, unavailable: Sequence[type[Exception]]) -> None:
-        kinds = (unavailable,) if isinstance(unavailable, type) else tuple(unavailable)
+        if isinstance(unavailable, type):
+            raise TypeError(f"unavailable must be a sequence: write unavailable=({unavailable.__name__},)")
+        kinds: tuple[type[Exception], ...] = tuple(unavailable)
         for kind in kinds:
             if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, HTTPException):
-                raise TypeError(f"unavailable must hold exception classes of your dependencies, not {kind!r}")
+                raise TypeError(
+                    f"unavailable must be a sequence of exception classes of your dependencies, not {kind!r}"
+                )
         for scheme in self.schemes:
-            if scheme._unavailable not in (None, kinds):
+            if scheme._served and scheme._unavailable != kinds:
                 raise ConfigurationError(
                     f"{scheme!r} belongs to another Auth with other unavailable=: make a second object"
                 )
             scheme._unavailable = kinds
+            scheme._served = True
 
 
 def is_preflight(request: Any) -> bool:

@@ -58,9 +58,8 @@ def _restore(response: Response, state: State, plan: Plan) -> None:
     assert state.refused is not None
     lines = [value for name, value in state.refused[1] if name == _CHALLENGES]
     own = [challenge for line in lines for challenge in parse_challenges(line)]
-    for challenge in _parsed(response.headers.getlist(_CHALLENGES)):
-        if challenge not in own and _fits(challenge, own, plan):
-            lines.append(str(challenge))
+    foreign = _parsed(response.headers.getlist(_CHALLENGES))
+    lines += (str(challenge) for challenge in foreign if challenge not in own and _fits(challenge, own, plan))
     _set_lines(response, lines)
     for name, value in state.refused[1]:
         if name != _CHALLENGES and name not in response.headers:
@@ -131,7 +130,7 @@ def _keep_private(response: Response) -> None:
     cache.public = False
     cache.pop("s-maxage", None)
     if not cache.private:
-        cache.private = True  # type: ignore[assignment]  # Werkzeug prints a bare "private" for it
+        cache.private = True  # Werkzeug prints a bare "private" for it
 
 
 def _expose(response: Response) -> None:

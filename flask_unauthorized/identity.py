@@ -13,8 +13,8 @@ class Identity:
     """Who is calling, and what their credentials allow. Frozen, so one object may serve many requests.
 
     ``subject`` names the caller; ``scopes`` and ``roles`` are any collections of strings and become frozensets (a bare
-    string is a `TypeError`: it is a collection of letters). ``acr`` is the class of the login and ``auth_time`` its time;
-    ``expires_at`` is when the credentials end: both times are seconds since 1970 (RFC 7519 §2, NumericDate). ``claims``
+    string is a `TypeError`: it is a collection of letters). ``acr`` is the class of the login, ``auth_time`` its time,
+    ``expires_at`` when the credentials end: both times are seconds since 1970 (RFC 7519 §2, NumericDate). ``claims``
     become a read-only view, and nothing in them should be changed. ``user`` is your own object. ``confirmation`` binds
     the credentials to a key (RFC 7800 ``cnf``): a scheme that doesn't check the key then refuses them.
 

@@ -111,7 +111,7 @@ def complete(error: AuthError, plan: Plan, state: State, request: Request) -> No
 
 def record(error: AuthError, state: State) -> None:
     """Notes status and header lines of a refusal."""
-    state.refused = (getattr(error, "code", 0), tuple(error.auth_headers()))  # type: ignore[attr-defined]  # all but the mixin have it
+    state.refused = (getattr(error, "code", 0), tuple(error.auth_headers()))
 
 
 # --- selection: what was sent, for which scheme
@@ -291,7 +291,7 @@ def _check_permissions(plan: Plan, identity: Identity) -> None:
 
 
 def _bare_is_a_mistake(plan: Plan, identity: Identity) -> None:
-    """A loader that returns a bare user can never meet scopes or roles: the developer's mistake, told where he looks."""
+    """A loader that returns a bare user can never meet scopes or roles: the developer's mistake."""
     if isinstance(identity, BareIdentity):
         text = (
             f"{plan.requirement!r} demands scopes or roles, but the loader returned a bare user or subject: "

@@ -21,8 +21,8 @@ class Plan:
     """What judging needs of one effective requirement. Read-only once made."""
 
     __slots__ = (
-        "acr", "ambient", "by_name", "carriers", "clean", "https_only", "max_age", "named_scopes", "optional", "passive",
-        "realm", "requirement", "role_groups", "schemes", "scope_groups", "steps_up", "strict", "vary",
+        "acr", "ambient", "by_name", "carriers", "clean", "https_only", "max_age", "named_scopes", "optional",
+        "passive", "realm", "requirement", "role_groups", "schemes", "scope_groups", "steps_up", "strict", "vary",
     )  # fmt: skip
 
     def __init__(
@@ -141,11 +141,11 @@ def _check_shared_reads(schemes: Sequence[AnyScheme]) -> None:
 
 
 def _vary(schemes: Iterable[AnyScheme]) -> tuple[str, ...]:
-    """The request fields that the answer depends on (RFC 9110 §12.5.5). Query and form are part of the request itself."""
-    fields = {"authorization": lambda name: "Authorization", "header": _title, "cookie": lambda name: "Cookie"}
-    found = (fields[where](name) for scheme in schemes for where, name in scheme.reads if where in fields)
-    return tuple(dict.fromkeys(found))
-
-
-def _title(name: str) -> str:
-    return "-".join(part.capitalize() for part in name.split("-"))
+    """The request fields that the answer depends on (RFC 9110 §12.5.5); the query is part of the target."""
+    found: dict[str, None] = {}
+    for where, name in (read for scheme in schemes for read in scheme.reads):
+        if where == "header":
+            found["-".join(part.capitalize() for part in name.split("-"))] = None
+        elif where in ("authorization", "cookie"):
+            found[where.capitalize()] = None
+    return tuple(found)

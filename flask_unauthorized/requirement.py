@@ -47,8 +47,8 @@ def any_of(*names: str) -> AnyOf:
 class Requirement:
     """What a view demands. Immutable; equal where all demands are equal.
 
-    ``via`` are the schemes to choose from (``None``: not said), ``scopes`` and ``roles`` sets of groups that must all be
-    met, ``acr`` the acceptable login classes in order of preference, ``max_age`` the longest time since the login in
+    ``via`` are the schemes to choose from (``None``: not said), ``scopes`` and ``roles`` sets of groups that must all
+    be met, ``acr`` the acceptable login classes in order of preference, ``max_age`` the longest time since the login in
     seconds.
     """
 

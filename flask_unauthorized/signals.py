@@ -7,7 +7,7 @@
 
 from typing import Any, Final
 
-from blinker import Namespace, Signal
+from blinker import NamedSignal, Namespace
 
 from .judge import log
 
@@ -17,7 +17,7 @@ refused: Final = _namespace.signal("unauthorized-refused")
 repaired: Final = _namespace.signal("unauthorized-repaired")
 
 
-def send(signal: Signal, app: Any, **arguments: Any) -> None:
+def send(signal: NamedSignal, app: Any, **arguments: Any) -> None:
     """Tells all receivers; the decision stands even if one of them fails, which is logged."""
     for receiver in signal.receivers_for(app):
         try:

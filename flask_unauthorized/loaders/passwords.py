@@ -21,7 +21,7 @@ MAX_CACHE_SECONDS: Final = 300
 
 
 class Passwords:
-    """A loader for `Basic`: ``Passwords({"ada": generate_password_hash("…")})``, or your look-up ``name -> hash | None``.
+    """A loader for `Basic`: ``Passwords({"ada": generate_password_hash("…")})``, or a look-up ``name -> hash | None``.
 
     Hashes are those of ``werkzeug.security``. An unknown name costs the time of a hash made with ``method``, so it
     can't be told from a wrong password as long as the stored hashes use that method too. A malformed stored hash
@@ -73,9 +73,7 @@ class Passwords:
 
     def _matches(self, name: str, password: str, stored: str | None) -> bool:
         if stored is None or not _is_hash(stored):
-            if stored is not None:
-                log.error("the stored password hash of a user is malformed: nobody can log in with it")
-            self._spend_time(password)
+            self._spend_time(password) if stored is None else self._malformed(password)
             return False
         entry = self._entry(name, password, stored) if self._cache_seconds else None
         if entry is not None and self._is_remembered(entry):
@@ -90,9 +88,12 @@ class Passwords:
         try:
             return check_password_hash(stored, password)
         except (ValueError, TypeError, OverflowError, MemoryError):  # what hashlib says to odd parameters
-            log.error("the stored password hash of a user is malformed: nobody can log in with it")
-            self._spend_time(password)
+            self._malformed(password)
             return False
+
+    def _malformed(self, password: str) -> None:
+        log.error("the stored password hash of a user is malformed: nobody can log in with it")
+        self._spend_time(password)
 
     def _spend_time(self, password: str) -> None:
         """As long as a real comparison takes, so that names can't be guessed by the clock."""

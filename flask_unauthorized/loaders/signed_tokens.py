@@ -18,8 +18,8 @@ class SignedTokens:
 
     ``salt`` names the purpose, so that a token for one purpose opens no other; ``max_age`` is its life in seconds. The
     keys are ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS`` of the current app, or ``secret_key``; the newest signs, all
-    verify. A token carries subject, scopes and roles, readable by whoever holds it. ``load(subject)`` may turn the subject
-    into what any loader returns, asked on each request: a user who was deleted or locked since is then refused.
+    verify. A token carries subject, scopes and roles, readable by whoever holds it. ``load(subject)`` may turn the
+    subject into what any loader returns, on each request: a user who was deleted or locked since is then refused.
     """
 
     def __init__(
@@ -78,22 +78,26 @@ class SignedTokens:
     def _serializer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._keys(), salt=_ROOT + self.salt, signer_kwargs=_SIGNER)
 
-    def _keys(self) -> list[str | bytes]:
+    def _keys(self) -> list[bytes]:
         """Oldest first: itsdangerous signs with the last one."""
         if self._secret_key is not None:
-            return [self._secret_key]
+            return [_as_bytes(self._secret_key)]
         config = current_app.config
         fallbacks: Iterable[str | bytes] = config.get("SECRET_KEY_FALLBACKS") or ()
         key = config["SECRET_KEY"]
         if not key:
             raise ConfigurationError("SignedTokens needs app.config['SECRET_KEY'] or secret_key=")
-        return [*reversed(list(fallbacks)), key]
+        return [_as_bytes(secret) for secret in (*reversed(list(fallbacks)), key)]
 
     def __repr__(self) -> str:
         return f"<SignedTokens {self.salt!r}, {self.max_age} s>"
 
 
 _SIGNER: Final = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+
+
+def _as_bytes(secret: str | bytes) -> bytes:
+    return secret.encode() if isinstance(secret, str) else secret
 
 
 def _is_content(content: Any) -> bool:

@@ -29,10 +29,8 @@ class StaticTokens:
 
     def __call__(self, token: str) -> Identity | None:
         """The identity of ``token``, or ``None``."""
-        digest = _digest(token)
-        # A digest can't be chosen to share a prefix with a stored one, so the look-up's time tells nothing of the token.
-        found = self._by_digest.get(digest)
-        return found
+        # Nobody can choose a digest that shares a prefix with a stored one: the look-up's time tells nothing.
+        return self._by_digest.get(_digest(token))
 
     def __repr__(self) -> str:
         return f"<StaticTokens: {len(self._by_digest)} tokens>"

@@ -23,8 +23,8 @@ def negotiate(accept: str | None, offered: tuple[str, ...]) -> str:
     ranges = _ranges(accept)
     if not ranges or len(ranges) > MAX_RANGES:
         return offered[0]
-    # sorted() is stable, so the order of offered decides between equals.
-    best = sorted(offered, key=lambda media: -_quality(media, ranges))[0]
+    # max() takes the first of equals, so the order of offered decides between them.
+    best = max(offered, key=lambda media: _quality(media, ranges))
     return best if _quality(best, ranges) > 0 else offered[0]
 
 

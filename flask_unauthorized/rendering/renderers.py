@@ -67,7 +67,8 @@ def as_html(told: Facts) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{told.status} {told.title}</title></head>\n"
-        f"<body><main><h1>{told.status} {told.title}</h1><p>{escape(told.message)}</p>{explained}</main></body></html>\n"
+        f"<body><main><h1>{told.status} {told.title}</h1><p>{escape(told.message)}</p>{explained}</main></body>"
+        "</html>\n"
     )
 
 

@@ -70,7 +70,8 @@ class Scheme(ABC, Generic[C]):
     trusted_origins: frozenset[str] = frozenset()
 
     _loader: Loader | None = None
-    _unavailable: tuple[type[BaseException], ...] | None = None
+    _unavailable: tuple[type[Exception], ...] = ()
+    _served = False
 
     def __init__(self, loader: Loader | None = None, *, realm: str | None = None) -> None:
         if realm is not None:
@@ -147,7 +148,7 @@ class Scheme(ABC, Generic[C]):
             if refused.response is not None or refused.description == HTTPUnauthorized.description:
                 raise InvalidCredentials(reason="the loader answered 401") from None
             raise InvalidCredentials(refused.description, reason="the loader answered 401") from None
-        except self._unavailable or () as trouble:
+        except self._unavailable as trouble:
             raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader") from None
 
     def __repr__(self) -> str:

@@ -35,7 +35,8 @@ class Challenge:
         *,
         token68: str | None = None,
     ) -> None:
-        pairs = tuple(params.items()) if isinstance(params, Mapping) else tuple(params)
+        items: Iterable[tuple[str, str]] = params.items() if isinstance(params, Mapping) else params  # pyright: ignore
+        pairs = tuple(items)
         _check(scheme, pairs, token68)
         realm = tuple(pair for pair in pairs if pair[0].lower() == "realm")
         others = tuple(pair for pair in pairs if pair[0].lower() != "realm")
@@ -123,13 +124,21 @@ def _check(scheme: str, pairs: tuple[tuple[str, str], ...], token68: str | None)
     if not is_token(scheme):
         raise GrammarError(f"scheme {scheme!a} is not a token (RFC 9110 §11.1)")
     if token68 is not None:
-        if pairs:
-            raise GrammarError("a challenge has a token68 or parameters, not both (RFC 9110 §11.3)")
-        if not is_token68(token68):
-            raise GrammarError("token68 holds a character outside A-Z a-z 0-9 - . _ ~ + / (RFC 9110 §11.2)")
-        if scheme.lower() in RULES:
-            raise GrammarError(f"a {scheme} challenge has parameters, no token68")
-        return
+        _check_token68(scheme, pairs, token68)
+    else:
+        _check_params(scheme, pairs)
+
+
+def _check_token68(scheme: str, pairs: tuple[tuple[str, str], ...], token68: str) -> None:
+    if pairs:
+        raise GrammarError("a challenge has a token68 or parameters, not both (RFC 9110 §11.3)")
+    if not is_token68(token68):
+        raise GrammarError("token68 holds a character outside A-Z a-z 0-9 - . _ ~ + / (RFC 9110 §11.2)")
+    if scheme.lower() in RULES:
+        raise GrammarError(f"a {scheme} challenge has parameters, no token68")
+
+
+def _check_params(scheme: str, pairs: tuple[tuple[str, str], ...]) -> None:
     params = {name.lower(): value for name, value in pairs}
     if len(params) != len(pairs):
         raise GrammarError(f"a {scheme} challenge has a parameter twice (RFC 9110 §11.2)")
