@@ -8,9 +8,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .app_state import AppState
-from .context import plan_in_force, real_app, real_request, state_for, tell_refused
+from .context import complete_raised, plan_in_force, real_app, real_request, state_for
 from .errors import AuthError, Unauthorized
-from .judge import State, complete, log
+from .judge import State, log
 from .rendering.negotiation import negotiate
 from .rendering.renderers import BUILT_IN, Body, content_type, facts
 
@@ -28,11 +28,7 @@ def handle(error: Exception) -> Any:
     refusal = _as_refusal(error)
     if refusal is None:
         return error.response if isinstance(error, HTTPException) and error.response is not None else error
-    if not hasattr(refusal, "_told"):
-        # Raised by the app itself, not by us: it has no challenges yet.
-        if not refusal.challenges:
-            complete(refusal, plan_in_force(request, state), state, request)
-        tell_refused(refusal, request)
+    complete_raised(refusal)
     app = real_app()
     own = _own_handler(app, error, request)
     if own is not None:
@@ -46,8 +42,9 @@ def _as_refusal(error: Exception) -> AuthError | None:
         return None if getattr(error, "response", None) is not None else error
     if not isinstance(error, HTTPUnauthorized) or error.response is not None or error.www_authenticate:
         return None
-    standard = error.description == HTTPUnauthorized.description
-    return Unauthorized(None if standard else error.description)
+    # An app may give abort(401, ...) anything; a text of its own is kept.
+    own = isinstance(error.description, str) and error.description != HTTPUnauthorized.description
+    return Unauthorized(error.description if own else None)
 
 
 def _own_handler(app: Flask, error: Exception, request: Request) -> Callable[[Any], Any] | None:
@@ -114,9 +111,9 @@ def _built_in(error: AuthError, media: str, request: Request, state: State, app:
     explain = app.debug if settings.explain is None else settings.explain
     if explain and media == "text/html":
         told = facts(error, debug=tuple(_explained(error, request, state)))
-        return BUILT_IN[media](told).encode()
+        return BUILT_IN[media](told).encode(errors="replace")
     if settings.problem_base is not None or vars(error).keys() & _DETAILS or type(error).__module__ != _OURS:
-        return BUILT_IN[media](facts(error, problem_base=settings.problem_base)).encode()
+        return BUILT_IN[media](facts(error, problem_base=settings.problem_base)).encode(errors="replace")
     key = (type(error), media)
     body = _READY.get(key)
     if body is None:

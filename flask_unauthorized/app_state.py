@@ -40,7 +40,10 @@ class AppState:
         self.watch_transport = True
         self.protected = False
         self._lock = threading.RLock()
-        self._plans: dict[tuple[str | None, Requirement | None], Plan] = {}
+        # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
+        # The value holds the requirement, so that no other can take its id.
+        self.plans: dict[tuple[str | None, int], tuple[Plan, Requirement | None]] = {}
+        self._made: dict[Requirement | None, Plan] = {}
         self._effective: dict[str, Requirement | None] = {}
 
     # --- before the first request
@@ -55,7 +58,8 @@ class AppState:
             check_shape(scheme)
             scheme.check(app)
         auth.decorations.check_order(app.view_functions)
-        self._plans.clear()
+        self.plans.clear()
+        self._made.clear()
         self._effective.clear()
         self._check_protection()
         for endpoint in app.view_functions:
@@ -102,28 +106,27 @@ class AppState:
 
     def plan(self, endpoint: str | None, extra: Requirement | None = None) -> Plan:
         """The plan of an endpoint with what a decorator or ``require()`` demands on top."""
-        try:
-            return self._plans[endpoint, extra]
-        except KeyError:
-            return self._compile(endpoint, extra)
+        found = self.plans.get((endpoint, id(extra)))
+        return self._compile(endpoint, extra) if found is None else found[0]
 
     def _compile(self, endpoint: str | None, extra: Requirement | None) -> Plan:
         with self._lock:
-            merged = self._merge(endpoint, extra) or _NOTHING
+            merged = self._merge(endpoint, extra)
             # One plan per requirement, so that two decorators on one view find the work of the first done.
-            plan = self._plans.get((None, merged)) or self._make(merged)
-            if len(self._plans) >= MAX_PLANS:
-                self._plans.clear()
-            self._plans[None, merged] = self._plans[endpoint, extra] = plan
+            plan = self._made.get(merged) or self._make(merged)
+            if len(self.plans) >= MAX_PLANS:
+                self.plans.clear()
+                self._made.clear()
+            self._made[merged] = plan
+            self.plans[endpoint, id(extra)] = plan, extra
             return plan
 
-    def _make(self, merged: Requirement) -> Plan:
+    def _make(self, merged: Requirement | None) -> Plan:
+        """``merged`` is ``None`` for a route that nobody judges: all schemes of the `Auth` are in force there."""
         auth = self.auth
-        schemes: tuple[AnyScheme, ...] = merged.via or auth.schemes
-        if merged == _NOTHING:
-            schemes = _without_shared_reads(schemes)
+        schemes = _without_shared_reads(auth.schemes) if merged is None else merged.via or auth.schemes
         return Plan(
-            merged,
+            merged or _NOTHING,
             schemes,
             realm=self.realm,
             implied_scopes=auth.implied_scopes,
@@ -160,8 +163,8 @@ class AppState:
 
 def state_of(app: Flask) -> AppState:
     """The state of an app; `ConfigurationError` where no `Auth` serves it."""
-    state = app.extensions.get(EXTENSION)
-    if not isinstance(state, AppState):
+    state: AppState | None = app.extensions.get(EXTENSION)
+    if state is None:
         raise ConfigurationError(f"no Auth serves the app {app.name!r}: call auth.init_app(app) when making it")
     return state
 

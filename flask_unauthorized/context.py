@@ -1,6 +1,8 @@
 """The caller of the current request: where it is kept, the proxies, and the two ways to stop a view."""
 
+import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import flask
@@ -33,17 +35,19 @@ STATE: Final = "_unauthorized"
 
 def state_for(request: Request) -> State:
     """The request's state, made where there is none yet."""
-    state: State | None = request.__dict__.get(STATE)
+    state: State | None = getattr(request, STATE, None)
     if state is None:
         app_state = state_of(real_app())
-        app_state.prepare()
-        state = request.__dict__[STATE] = State(app_state)
+        if not app_state.ready:
+            app_state.prepare()
+        state = State(app_state)
+        setattr(request, STATE, state)
     return state
 
 
 def authenticate(plan: Plan, request: Request, state: State) -> Identity | None:
     """`judge`, with log and signals."""
-    if state.app.watch_transport:
+    if state.app.watch_transport and request.environ.get("wsgi.url_scheme") != "https":
         _watch_transport(request, state)
     known = state.identity
     try:
@@ -64,19 +68,39 @@ def plan_in_force(request: Request, state: State) -> Plan:
     return state.plan
 
 
+def complete_raised(error: AuthError) -> None:
+    """Does for an error that a view raised itself what was done already for one of ours."""
+    if hasattr(error, "_told"):
+        return
+    request = real_request()
+    if not error.challenges:
+        _complete(error, request, state_for(request))
+    tell_refused(error, request)
+
+
 def refuse(error: AuthError, request: Request, state: State) -> NoReturn:
     """Raises ``error`` with the challenges in force."""
-    complete(error, plan_in_force(request, state), state, request)
+    _complete(error, request, state)
     tell_refused(error, request)
     raise error
+
+
+def _complete(error: AuthError, request: Request, state: State) -> None:
+    plan = plan_in_force(request, state)
+    if state.tried is None:
+        # Nobody judged this route: the scheme that was sent is still the one that is told the error.
+        with suppress(AuthError):
+            select(plan, request, state)
+    complete(error, plan, state, request)
 
 
 def tell_refused(error: AuthError, request: Request) -> None:
     """Logs a refusal and sends the signal. The reason may hold what a loader wrote: one line, cut."""
     error._told = True  # type: ignore[attr-defined]  # private, so that the handler doesn't tell it again
-    level = log.warning if isinstance(error, AuthUnavailable) else log.info
-    reason = "".join(character if character.isprintable() else "?" for character in (error.reason or "")[:200])
-    level("refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
+    level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
+    if log.isEnabledFor(level):
+        reason = "".join(character if character.isprintable() else "?" for character in (error.reason or "")[:200])
+        log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
     if signals.refused.receivers:
         signals.send(signals.refused, real_app(), error=Refusal(error).again())
 
@@ -124,7 +148,7 @@ def _was_sent(request: Request, state: State) -> bool:
 
 def request_identity() -> Identity | None:
     """The caller of the current request, ``None`` for nobody; `RuntimeError` outside a request."""
-    state: State | None = real_request().__dict__.get(STATE)
+    state: State | None = getattr(real_request(), STATE, None)
     return None if state is None else state.identity
 
 
@@ -143,7 +167,7 @@ current_user: Any = LocalProxy(request_user)
 def _watch_transport(request: Request, state: State) -> None:
     """Warns once where credentials come over plain HTTP from another machine (RFC 7617 §4, RFC 6750 §5.2)."""
     environ = request.environ
-    if environ.get("wsgi.url_scheme") == "https" or "HTTP_AUTHORIZATION" not in environ:
+    if "HTTP_AUTHORIZATION" not in environ:
         return
     peer = str(environ.get("REMOTE_ADDR") or "")
     if peer.startswith("127.") or peer in ("", "::1", "::ffff:127.0.0.1"):

@@ -72,8 +72,8 @@ class _RetryLater(_Answer):
         self, message: str | None = None, *, reason: str | None = None, retry_after: float | None = None
     ) -> None:
         super().__init__(message, reason=reason)
-        if retry_after is not None:
-            self.retry_after = _whole_seconds(retry_after)
+        # Werkzeug's own __init__ has just hidden the default of the class.
+        self.retry_after = type(self).retry_after if retry_after is None else _whole_seconds(retry_after)
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:
         yield from super().auth_headers()

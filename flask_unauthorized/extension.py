@@ -3,14 +3,25 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import Any, Generic, NoReturn, TypeVar, overload
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .answering import Renderer, handle
 from .app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
-from .context import STATE, authenticate, real_app, real_request, refuse, request_identity, request_user, state_for
+from .context import (
+    STATE,
+    authenticate,
+    complete_raised,
+    real_app,
+    real_request,
+    refuse,
+    request_identity,
+    request_user,
+    state_for,
+)
 from .decorating import Decorations, check_view, is_async
 from .errors import AuthError, ConfigurationError, MissingCredentials
 from .guard import guard
@@ -54,6 +65,7 @@ class Auth(Generic[U]):
         self.media_types = tuple(BUILT_IN)
         self._protected: WeakKeyDictionary[Any, Protection] = WeakKeyDictionary()
         self._states: WeakSet[AppState] = WeakSet()
+        self._interned: WeakValueDictionary[Requirement, Requirement] = WeakValueDictionary()
         self._set_unavailable(unavailable)
         if app is not None:
             self.init_app(app)
@@ -186,7 +198,7 @@ class Auth(Generic[U]):
     @property
     def scheme(self) -> AnyScheme | None:
         """The scheme object that the caller used, ``None`` for anonymous."""
-        state = real_request().__dict__.get(STATE)
+        state = getattr(real_request(), STATE, None)
         return None if state is None else state.scheme
 
     # --- bodies
@@ -219,7 +231,8 @@ class Auth(Generic[U]):
         demanded = requirement(is_scheme=Scheme, optional=optional, **demands)
         if demanded.via is not None:
             self._own_schemes(demanded.via, "via")
-        return demanded
+        # One object per demand, for plans are found by id: flask-restful decorates anew on each request.
+        return self._interned.setdefault(demanded, demanded)
 
     def _own_schemes(self, schemes: Sequence[AnyScheme], where: str) -> tuple[AnyScheme, ...]:
         for scheme in schemes:
@@ -244,18 +257,23 @@ class Auth(Generic[U]):
 
     def _wrap(self, view: Any, demanded: Requirement) -> Any:
         """A function that judges, then runs the view; ``async def`` around one that is."""
+        key = id(demanded)
 
+        # What follows runs on each request: names are bound once, and every call left out counts.
         def judged() -> Any:
             request = real_request()
             if request.method == "OPTIONS" and is_preflight(request):
                 return real_app().make_default_options_response()
-            state = request.__dict__.get(STATE)
+            state = getattr(request, STATE, None)
             if state is None:
                 state = state_for(request)
             app_state = state.app
             if app_state.auth is not self:
                 self._check_served(app_state)
-            authenticate(app_state.plan(request.endpoint, demanded), request, state)
+            rule = request.url_rule
+            endpoint = None if rule is None else rule.endpoint
+            found = app_state.plans.get((endpoint, key))
+            authenticate(app_state.plan(endpoint, demanded) if found is None else found[0], request, state)
             return None
 
         if is_async(view):
@@ -263,14 +281,22 @@ class Auth(Generic[U]):
             @wraps(view)
             async def guarded_async(*args: Any, **kwargs: Any) -> Any:
                 answer = judged()
-                return await view(*args, **kwargs) if answer is None else answer
+                try:
+                    return await view(*args, **kwargs) if answer is None else answer
+                except AuthError as error:
+                    complete_raised(error)
+                    raise
 
             return guarded_async
 
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             answer = judged()
-            return view(*args, **kwargs) if answer is None else answer
+            try:
+                return view(*args, **kwargs) if answer is None else answer
+            except AuthError as error:
+                complete_raised(error)
+                raise
 
         return guarded
 
@@ -312,7 +338,8 @@ def is_preflight(request: Any) -> bool:
 def _install(app: Flask, state: AppState) -> None:
     """The handlers, the check before the first request, ``protect``'s hook and the guard."""
     app.register_error_handler(AuthError, handle)
-    if 401 not in app.error_handler_spec[None] or not app.error_handler_spec[None][401]:
+    # A handler for a subclass of ours lies under 401 too, and says nothing of abort(401).
+    if HTTPUnauthorized not in app.error_handler_spec[None][401]:
         app.register_error_handler(401, handle)
 
     def judge_protected() -> Any:

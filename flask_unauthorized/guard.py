@@ -23,7 +23,7 @@ _EXPOSED = (_CHALLENGES, "DPoP-Nonce", "Retry-After")
 def guard(response: Response) -> Response:
     """The last ``after_request`` function. Returns at once where there is nothing to do."""
     request = real_request()
-    state: State | None = request.__dict__.get(STATE)
+    state: State | None = getattr(request, STATE, None)
     status = response.status_code
     if status != 401:
         if state is None:
@@ -57,10 +57,18 @@ def _restore(response: Response, state: State, plan: Plan) -> None:
     """Puts the recorded headers back; challenges that others added stay if their scheme is in force."""
     assert state.refused is not None
     lines = [value for name, value in state.refused[1] if name == _CHALLENGES]
+    if response.headers.getlist(_CHALLENGES) == lines:
+        _put_back(response, state)
+        return
     own = [challenge for line in lines for challenge in parse_challenges(line)]
     foreign = _parsed(response.headers.getlist(_CHALLENGES))
     lines += (str(challenge) for challenge in foreign if challenge not in own and _fits(challenge, own, plan))
     _set_lines(response, lines)
+    _put_back(response, state)
+
+
+def _put_back(response: Response, state: State) -> None:
+    assert state.refused is not None
     for name, value in state.refused[1]:
         if name != _CHALLENGES and name not in response.headers:
             response.headers[name] = value
@@ -116,9 +124,11 @@ def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
     scheme = state.scheme
     carried_elsewhere = scheme is not None and any(where != "authorization" for where, _ in scheme.reads)
     if refusal or plan.optional or carried_elsewhere:
-        known = {name.lower() for name in response.vary}
-        if "*" not in known:
-            response.vary.update(name for name in plan.vary if name.lower() not in known)
+        given = response.headers.get("Vary", "")
+        known = {name.strip().lower() for name in given.split(",")}
+        added = [name for name in plan.vary if name.lower() not in known]
+        if added and "*" not in known:
+            response.headers["Vary"] = ", ".join([given, *added] if given else added)
     if carried_elsewhere and not refusal:
         _keep_private(response)
 
@@ -150,6 +160,8 @@ def _drain(request: Request) -> None:
 
     Not with ``Expect: 100-continue``: there the client waits for us, and reading would ask it to send.
     """
+    if not request.environ.get("CONTENT_LENGTH"):
+        return
     declared = request.content_length
     if not declared or request.headers.get("Expect", "").lower() == "100-continue":
         return

@@ -1,8 +1,10 @@
 """Judging one request: plan + request -> `Identity`, or an `AuthError` with its challenges."""
 
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
+from concurrent.futures import Future
 from time import time
+from types import FunctionType, MethodType
 from typing import Any, Final, TypeVar
 
 from flask import Request
@@ -54,7 +56,7 @@ class State:
     def __init__(self, app: Any) -> None:
         self.app = app
         self.plan: Plan | None = None
-        self.results: dict[AnyScheme, Identity | Refusal] = {}
+        self.results: dict[AnyScheme, Identity | Refusal] | None = None
         self.identity: Identity | None = None
         self.scheme: AnyScheme | None = None
         self.tried: AnyScheme | None = None
@@ -83,7 +85,8 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
             raise MissingCredentials(reason="no credentials of a scheme in force")
         scheme, credentials = selected
         identity = _verified(scheme, credentials, request, state)
-        _meets(plan, scheme, identity)
+        if plan.demands or identity.expires_at is not None or identity.confirmation is not None:
+            _meets(plan, scheme, identity)
     except AuthError as error:
         complete(error, plan, state, request)
         raise
@@ -126,13 +129,13 @@ def select(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any] 
         if len(raw) > MAX_AUTHORIZATION:
             raise MalformedCredentials(reason=f"Authorization is longer than {MAX_AUTHORIZATION} bytes")
         name, _, rest = raw.partition(" ")
-        scheme = plan.by_name.get(name.lower())
+        scheme = plan.by_name.get(name) or plan.by_name.get(name.lower())
         if scheme is None:
             scheme, rest = _odd(raw, plan, state)
         if scheme is not None:
             state.tried = scheme
             credentials = scheme.read(request, rest.strip(" \t"))
-    if plan.carriers or plan.ambient:
+    if plan.elsewhere:
         return _other_carriers(plan, request, state, scheme, credentials)
     return None if scheme is None or credentials is None else (scheme, credentials)
 
@@ -207,14 +210,18 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
 
 def _verified(scheme: AnyScheme, credentials: Any, request: Request, state: State) -> Identity:
     """The identity behind the credentials; the loader is asked once per request, and a refusal stays one."""
-    known = state.results.get(scheme)
+    results = state.results
+    known = None if results is None else results.get(scheme)
     if known is None:
+        if results is None:
+            results = state.results = {}
         try:
-            known = to_identity(scheme.verify(credentials, request), scheme, credentials)
+            result = scheme.verify(credentials, request)
+            known = result if type(result) is Identity else to_identity(result, scheme, credentials)
         except AuthError as error:
-            state.results[scheme] = Refusal(error)
+            results[scheme] = Refusal(error)
             raise
-        state.results[scheme] = known
+        results[scheme] = known
     elif isinstance(known, Refusal):
         raise known.again()
     return known
@@ -244,7 +251,7 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
 
 # tuple exactly, for a named tuple may well be a user.
 _NO_USERS = frozenset({str, bytes, bytearray, bool, tuple, list, set, frozenset, type(NotImplemented), type(Ellipsis)})
-_NO_USER_BASES = (Mapping, BaseException, type, Response, Generator)
+_NO_USER_BASES = (Mapping, BaseException, type, Response, Generator, AsyncGenerator, Future, FunctionType, MethodType)
 
 
 # --- what the plan demands of the identity

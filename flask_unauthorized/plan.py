@@ -9,6 +9,7 @@ from .errors import AuthError, ConfigurationError, InsufficientScope
 from .requirement import Group, Requirement, emitted_scopes
 from .schemes.base import Scheme
 from .wire import Challenge
+from .wire.rules import SPELLINGS
 
 MAX_HEADERS = 8 * 1024
 """Most bytes that the challenges of one answer may have together."""
@@ -21,7 +22,8 @@ class Plan:
     """What judging needs of one effective requirement. Read-only once made."""
 
     __slots__ = (
-        "acr", "ambient", "by_name", "carriers", "clean", "https_only", "max_age", "named_scopes", "optional",
+        "acr", "ambient", "by_name", "carriers", "clean", "demands", "elsewhere",
+        "https_only", "max_age", "named_scopes", "optional",
         "passive", "realm", "requirement", "role_groups", "schemes", "scope_groups", "steps_up", "strict", "vary",
     )  # fmt: skip
 
@@ -55,12 +57,18 @@ class Plan:
         }
         self.schemes = order_schemes(schemes, challenge_order, self.clean)
         self.by_name = {
-            name: scheme for scheme in self.schemes for where, name in scheme.reads if where == "authorization"
+            spelled: scheme
+            for scheme in self.schemes
+            for where, name in scheme.reads
+            if where == "authorization"
+            for spelled in (name, SPELLINGS.get(name, name))
         }
         # Explicit carriers before ambient ones: what the caller chose to send decides.
         others = [scheme for scheme in self.schemes if any(where != "authorization" for where, _ in scheme.reads)]
         self.carriers = tuple(scheme for scheme in others if not scheme.ambient)
         self.ambient = tuple(scheme for scheme in others if scheme.ambient)
+        self.elsewhere = bool(others)
+        self.demands = bool(self.steps_up or self.scope_groups or self.role_groups)
         self.vary = _vary(self.schemes)
         self.passive = not (others or self.optional or any(responds(scheme) for scheme in self.schemes))
         self._check_size()

@@ -54,7 +54,9 @@ def _check(settings: Settings) -> None:
         if not isinstance(value, bool | None):
             raise ConfigurationError(f"UNAUTHORIZED_{name.upper()}={value!r}: use True or False")
     if settings.problem_base is not None:
+        if not isinstance(settings.problem_base, str):
+            raise ConfigurationError(f"UNAUTHORIZED_PROBLEM_BASE must be a str, not {settings.problem_base!r}")
         try:
             check_uri("UNAUTHORIZED_PROBLEM_BASE", settings.problem_base)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise ConfigurationError(str(error)) from None

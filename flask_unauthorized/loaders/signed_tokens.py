@@ -68,7 +68,7 @@ class SignedTokens:
         issued = signed_at.timestamp()
         return Identity(subject, scopes=scopes, roles=roles, expires_at=issued + self.max_age + 1)
 
-    def check(self, app: Flask) -> None:
+    def check_app(self, app: Flask) -> None:
         """Called before an app's first request: there must be a key."""
         if self._secret_key is None and not app.secret_key:
             raise ConfigurationError(

@@ -18,10 +18,10 @@ def negotiate(accept: str | None, offered: tuple[str, ...]) -> str:
 
     An unmet wish isn't answered 406: the refusal is worth more than its form (RFC 9110 §12.5.1 leaves it open).
     """
-    if accept is None or len(accept) > MAX_ACCEPT:
+    if accept is None or len(accept) > MAX_ACCEPT or accept.count(",") >= MAX_RANGES:
         return offered[0]
     ranges = _ranges(accept)
-    if not ranges or len(ranges) > MAX_RANGES:
+    if not ranges:
         return offered[0]
     # max() takes the first of equals, so the order of offered decides between them.
     best = max(offered, key=lambda media: _quality(media, ranges))

@@ -59,7 +59,9 @@ class APIKey(Scheme[Secret]):
             raise MalformedCredentials(reason=f"APIKey: longer than {MAX_KEY} bytes")
         if not (key.isascii() and key.isprintable()):
             raise InvalidCredentials(reason="APIKey: a character that no key has")
-        return Secret(key)
+        secret = Secret()
+        secret.parts = (key,)
+        return secret
 
     def _find(self, request: Request) -> str | None:
         if self.place == "header":

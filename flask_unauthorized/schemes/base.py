@@ -10,6 +10,7 @@ from flask import Flask, Request, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from ..errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..identity import Identity
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from ..wire.rules import check_realm
@@ -23,16 +24,13 @@ _LOCATIONS = ("authorization", "header", "cookie", "query", "form")
 
 
 class Secret:
-    """A credential on its way to the loader; its ``repr`` shows nothing and it cannot be pickled."""
+    """A credential on its way to the loader; its ``repr`` shows nothing and it cannot be pickled.
 
-    __slots__ = ("_parts",)
+    ``parts`` are what the loader gets. Set after making, for an ``__init__`` would cost each request a call more.
+    """
 
-    def __init__(self, *parts: str) -> None:
-        self._parts = parts
-
-    def reveal(self) -> tuple[str, ...]:
-        """The parts in clear."""
-        return self._parts
+    __slots__ = ("parts",)
+    parts: tuple[str, ...]
 
     def __repr__(self) -> str:
         return "<Secret>"
@@ -109,7 +107,7 @@ class Scheme(ABC, Generic[C]):
                 f"{type(self).__name__} has no loader: pass one, {type(self).__name__}(load), "
                 "or register one with @scheme.loader"
             )
-        loader_check = getattr(self._loader, "check", None)
+        loader_check = getattr(self._loader, "check_app", None)
         if callable(loader_check):
             loader_check(app)
 
@@ -128,7 +126,7 @@ class Scheme(ABC, Generic[C]):
         return load
 
     def load(self, *args: Any) -> Any:
-        """What the loader says to ``args``; a `Secret` among them is revealed to it. Awaits coroutines.
+        """What the loader says to ``args``, or to the parts of a `Secret` given alone. Awaits coroutines.
 
         An exception of a type listed in ``Auth(unavailable=...)`` becomes `AuthUnavailable`, a Werkzeug 401 becomes
         `InvalidCredentials`; any other passes.
@@ -137,11 +135,10 @@ class Scheme(ABC, Generic[C]):
         if load is None:
             raise ConfigurationError(f"{type(self).__name__} has no loader: register one with @scheme.loader")
         try:
-            if len(args) == 1 and type(args[0]) is Secret:
-                result = load(*args[0]._parts)
-            else:
-                result = load(*(part for arg in args for part in (arg._parts if isinstance(arg, Secret) else (arg,))))
-            return settle(result) if hasattr(type(result), "__await__") else result
+            result = load(*(args[0].parts if type(args[0]) is Secret else args))
+            if type(result) is Identity or not hasattr(type(result), "__await__"):
+                return result
+            return settle(result)
         except AuthError:
             raise
         except HTTPUnauthorized as refused:

@@ -49,7 +49,9 @@ class Basic(Scheme[Secret]):
         if "," in rest:
             # A server joined two Authorization lines (RFC 9110 §5.3): nobody can say which one counts.
             raise MalformedCredentials(reason="Basic: a comma, so two credentials in one field")
-        return Secret(*self._split(_decode(rest)))
+        secret = Secret()
+        secret.parts = self._split(_decode(rest))
+        return secret
 
     def _split(self, octets: bytes) -> tuple[str, str]:
         try:
@@ -72,7 +74,7 @@ class Basic(Scheme[Secret]):
         return result
 
     def subject(self, credentials: Secret) -> str | None:
-        return credentials.reveal()[0] or None
+        return credentials.parts[0] or None
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         return _challenges(realm)

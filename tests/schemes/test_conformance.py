@@ -1,0 +1,360 @@
+"""What every scheme must do, ours and a user's own: one table, every row for each scheme."""
+
+import base64
+import logging
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from urllib.request import parse_http_list, parse_keqv_list
+
+import pytest
+
+from flask_unauthorized import APIKey, Auth, Basic, Bearer, Challenge, Identity, MalformedCredentials, Scheme
+from flask_unauthorized.signals import authenticated, refused
+
+GOOD, WRONG = "c4nary-good-s3cret", "c4nary-wrong-s3cret"
+
+
+class Stamp(Scheme[str]):
+    """A scheme as a user would write it: its own name, its own header."""
+
+    name = "Stamp"
+    reads = (("header", "x-stamp"),)
+
+    def read(self, request, rest):
+        value = request.headers.get("X-Stamp")
+        if value is not None and " " in value:
+            raise MalformedCredentials
+        return value
+
+    def verify(self, credentials, request):
+        return self.load(credentials)
+
+    def challenges(self, realm, error, request):
+        told = () if error is None or error.error is None else (("error", error.error),)
+        return (Challenge("Stamp", (("realm", realm), *told)),)
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    make: Any
+    send: Any  # secret -> what the test client sends
+    broken: Any  # what a broken request sends
+    given: Any = lambda secret: (secret,)  # what the loader gets
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+def basic(secret):
+    return {"headers": {"Authorization": "Basic " + base64.b64encode(f"ada:{secret}".encode()).decode()}}
+
+
+KINDS = {
+    "bearer": Kind(
+        "Bearer",
+        Bearer,
+        lambda secret: {"headers": {"Authorization": f"Bearer {secret}"}},
+        {"headers": {"Authorization": "Bearer a b"}},
+    ),
+    "basic": Kind(
+        "Basic",
+        Basic,
+        basic,
+        {"headers": {"Authorization": "Basic YTpi,YTpi"}},
+        lambda secret: ("ada", secret),
+        {"charset": "UTF-8"},
+    ),
+    "header": Kind(
+        "ApiKey",
+        APIKey,
+        lambda secret: {"headers": {"X-API-Key": secret}},
+        {"headers": {"X-API-Key": "a,b"}},
+        extra={"in": "header", "name": "X-API-Key"},
+    ),
+    "query": Kind(
+        "ApiKey",
+        lambda load=None: APIKey(load, query="key"),
+        lambda secret: {"query_string": {"key": secret}},
+        {"query_string": "key=a&key=b"},
+        extra={"in": "query", "name": "key"},
+    ),
+    "cookie": Kind(
+        "ApiKey",
+        lambda load=None: APIKey(load, cookie="key"),
+        lambda secret: {"headers": {"Cookie": f"key={secret}"}},
+        {"headers": {"Cookie": "key=a; key=b"}},
+        extra={"in": "cookie", "name": "key"},
+    ),
+    "own": Kind(
+        "Stamp", Stamp, lambda secret: {"headers": {"X-Stamp": secret}}, {"headers": {"X-Stamp": "a b"}}
+    ),
+}  # fmt: skip
+
+
+def told(response):
+    """Scheme and parameters of each challenge, read by the standard library; nothing may be doubled."""
+    found = []
+    for line in response.headers.getlist("WWW-Authenticate"):
+        scheme, _, rest = line.partition(" ")
+        items = parse_http_list(rest)
+        params = parse_keqv_list(items)
+        assert len(params) == len(items)
+        assert 'realm="' in line
+        assert all(" " <= character <= "~" for character in line)
+        found.append((scheme, params))
+    return found
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def build(make_app, kind):
+    """An app with the scheme under test alone. The loader says yes to GOOD, unless ``answer`` says otherwise."""
+
+    def make(answer=None, *, loader=None, unavailable=()):
+        calls, ran = [], []
+        ada = Identity("ada", scopes={"read"})
+
+        def load(*given):
+            calls.append(given)
+            if answer is not None:
+                return answer(*given)
+            return ada if given[-1] == GOOD else None
+
+        scheme = kind.make(loader or load)
+        auth = Auth(scheme, realm="the app", unavailable=unavailable)
+        app = make_app(auth, PROPAGATE_EXCEPTIONS=False)
+        app.testing = False
+
+        @app.route("/", methods=["GET"])
+        @auth.login_required(scopes={"read"})
+        @auth.login_required
+        def view():
+            ran.append((auth.identity, auth.scheme))
+            assert auth.require(scopes={"read"}) is auth.identity
+            return auth.identity.subject
+
+        @app.get("/plain")
+        @auth.login_required
+        def plain():
+            ran.append((auth.identity, auth.scheme))
+            return "in"
+
+        @app.get("/write")
+        @auth.login_required(scopes={"write"})
+        def write():
+            ran.append((auth.identity, auth.scheme))
+            return "written"
+
+        @app.get("/optional")
+        @auth.login_optional
+        def optional():
+            return "somebody" if auth.get_identity() else "anonymous"
+
+        def send(secret=None, path="/", method="GET", **kwargs):
+            client = app.test_client(use_cookies=False)
+            return client.open(path, method=method, **(kwargs or (kind.send(secret) if secret else {})))
+
+        return SimpleNamespace(app=app, auth=auth, scheme=scheme, send=send, calls=calls, ran=ran)
+
+    return make
+
+
+def assert_clean(kind, response):
+    """401, one challenge of this scheme, and no word of an error."""
+    assert response.status_code == 401
+    assert told(response) == [(kind.name, {"realm": "the app", **kind.extra})]
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def assert_failed(kind, response):
+    """401, one challenge of this scheme, which tells the error where the scheme has a word for it."""
+    assert response.status_code == 401
+    ((scheme, params),) = told(response)
+    assert (scheme, params["realm"]) == (kind.name, "the app")
+    assert params.get("error") == (None if kind.name == "Basic" else "invalid_token")
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.rfc("H-01", "B-09")
+def test_nothing_sent_is_401_with_its_challenge_and_the_loader_is_not_called(build, kind):
+    api = build(lambda *given: Identity("anybody", scopes={"read"}))
+    assert_clean(kind, api.send())
+    assert (api.calls, api.ran) == ([], [])
+
+
+@pytest.mark.rfc("H-03")
+def test_another_scheme_counts_as_nothing_sent(build, kind):
+    api = build(lambda *given: Identity("anybody", scopes={"read"}))
+    assert_clean(kind, api.send(headers={"Authorization": "Negotiate YTpi"}))
+    assert api.calls == []
+
+
+def test_wrong_credentials_are_401(build, kind):
+    api = build()
+    assert_failed(kind, api.send(WRONG))
+    assert (api.calls, api.ran) == ([kind.given(WRONG)], [])
+
+
+def test_good_credentials_are_200_and_the_loader_is_asked_once(build, kind):
+    api = build()
+    response = api.send(GOOD)
+    assert (response.status_code, response.text) == (200, "ada")
+    assert api.calls == [kind.given(GOOD)]
+    assert [(identity.subject, scheme) for identity, scheme in api.ran] == [("ada", api.scheme)]
+    assert "WWW-Authenticate" not in response.headers
+
+
+def test_broken_syntax_is_400_without_the_loader(build, kind):
+    api = build(lambda *given: Identity("anybody", scopes={"read"}))
+    response = api.send(**kind.broken)
+    assert response.status_code == 400
+    assert [scheme for scheme, _ in told(response)] == [kind.name]
+    assert response.headers["Cache-Control"] == "no-store"
+    assert (api.calls, api.ran) == ([], [])
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, TimeoutError, LookupError, AssertionError])
+def test_bug_in_the_loader_is_500_never_401_LDR_09(build, error):
+    def load(*given):
+        raise error("db-password-0f-ours")
+
+    api = build(load, unavailable=(ConnectionError,))
+    response = api.send(GOOD)
+    assert response.status_code == 500
+    assert "WWW-Authenticate" not in response.headers
+    assert "db-password-0f-ours" not in response.text
+    assert api.ran == []
+
+
+@pytest.mark.rfc("I-07")
+@pytest.mark.parametrize("path", ["/", "/optional"])
+def test_trouble_of_ours_is_503_with_retry_after_and_no_challenge(build, path):
+    def load(*given):
+        raise ConnectionResetError("the database is gone")  # a subclass of what is listed
+
+    api = build(load, unavailable=(ConnectionError,))
+    response = api.send(GOOD, path)
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert "WWW-Authenticate" not in response.headers
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "database" not in response.text
+    assert api.ran == []
+
+
+@pytest.mark.parametrize(("secret", "status"), [(GOOD, 200), (WRONG, 401)])
+def test_async_loader_is_awaited(build, kind, secret, status):
+    async def load(*given):
+        return Identity("ada", scopes={"read"}) if given[-1] == GOOD else None
+
+    api = build(loader=load)
+    assert api.send(secret).status_code == status
+
+
+def test_async_loader_that_fails_is_500_or_503(build):
+    async def load(*given):
+        raise ConnectionError
+
+    assert build(loader=load).send(GOOD).status_code == 500
+    assert build(loader=load, unavailable=(ConnectionError,)).send(GOOD).status_code == 503
+
+
+def test_none_is_401(build, kind):
+    assert_failed(kind, build(lambda *given: None).send(GOOD))
+
+
+def test_expired_identity_is_401(build, kind):
+    api = build(lambda *given: Identity("ada", scopes={"read"}, expires_at=1_000_000_000))
+    assert_failed(kind, api.send(GOOD))
+    assert api.ran == []
+
+
+def test_expired_identity_without_the_scope_is_still_401(build, kind):
+    api = build(lambda *given: Identity("ada", expires_at=1_000_000_000))
+    assert_failed(kind, api.send(GOOD, "/write"))
+
+
+@pytest.mark.rfc("H-02")
+def test_missing_scope_is_403(build, kind):
+    api = build()
+    response = api.send(GOOD, "/write")
+    assert response.status_code == 403
+    assert {params.get("error") for _, params in told(response)} <= {"insufficient_scope"}
+    assert response.headers["Cache-Control"] == "no-store"
+    assert api.ran == []
+
+
+def test_bare_user_object_gets_in_where_no_scope_is_demanded(build):
+    user = object()
+    api = build(lambda *given: user)
+    assert api.send(GOOD, "/plain").status_code == 200
+    assert api.ran[0][0].user is user
+    assert api.ran[0][0].scopes == frozenset()
+
+
+@pytest.mark.rfc("OP-02")
+@pytest.mark.parametrize(
+    ("secret", "status", "body"), [(None, 200, "anonymous"), (GOOD, 200, "somebody"), (WRONG, 401, None)]
+)
+def test_optional_view_refuses_bad_credentials_REQ_24(build, secret, status, body):
+    response = build().send(secret, "/optional")
+    assert response.status_code == status
+    assert body in (None, response.text)
+
+
+def test_one_caller_is_not_the_next_ones(build, kind):
+    api = build()
+    assert api.send(GOOD).status_code == 200
+    assert_clean(kind, api.send())
+
+
+@pytest.mark.rfc("H-25")
+@pytest.mark.parametrize("secret", [None, WRONG])
+def test_head_has_the_headers_of_get_and_no_body(build, secret):
+    api = build()
+    get, head = api.send(secret), api.send(secret, method="HEAD")
+    assert (head.status_code, head.data) == (401, b"")
+    assert sorted(head.headers) == sorted(get.headers)
+
+
+@pytest.mark.parametrize("outcome", ["good", "wrong", "bug", "unavailable", "broken"])
+def test_secret_is_nowhere_V6(build, kind, caplog, outcome):
+    caplog.set_level(logging.DEBUG)
+
+    def bug(*given):
+        raise ValueError
+
+    def gone(*given):
+        raise ConnectionError
+
+    api = build({"bug": bug, "unavailable": gone}.get(outcome), unavailable=(ConnectionError,))
+    heard = []
+
+    def listen(sender, **arguments):
+        heard.append(f"{arguments!r} {[vars(value) for value in arguments.values() if isinstance(value, Exception)]!r}")
+
+    with refused.connected_to(listen, api.app), authenticated.connected_to(listen, api.app):
+        response = api.send(WRONG) if outcome == "wrong" else api.send(GOOD)
+    read = api.scheme.read
+    with api.app.test_request_context(**kind.send(GOOD)) as context:
+        rest = context.request.headers.get("Authorization", "").partition(" ")[2] or None
+        credentials = read(context.request, rest)
+    places = [
+        response.text,
+        str(response.headers),
+        caplog.text,
+        *heard,
+        repr(api.scheme),
+        repr(api.auth),
+        repr(api.ran),
+    ]
+    if kind.name != "Stamp":  # what a user's own read() returns is the user's
+        places.append(repr(credentials))
+    wire = base64.b64encode(f"ada:{GOOD}".encode()).decode()
+    for place in places:
+        assert not any(secret in place for secret in ("c4nary", "s3cret", wire)), place
+    assert heard or outcome == "bug"

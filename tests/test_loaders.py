@@ -1,0 +1,399 @@
+"""The loaders that come with the package: StaticTokens, SignedTokens, Passwords."""
+
+import hashlib
+import logging
+import time
+from unittest import mock
+
+import itsdangerous
+import pytest
+from werkzeug.security import generate_password_hash
+
+from flask_unauthorized import Auth, Bearer, ConfigurationError, ExpiredCredentials, Identity, InvalidCredentials
+from flask_unauthorized.loaders import Passwords, SignedTokens, StaticTokens
+
+FAST = "pbkdf2:sha256:1"
+TOKEN = "t0ken-of-ada-0123456789"
+
+
+def hashed(password):
+    return generate_password_hash(password, method=FAST)
+
+
+# --- StaticTokens
+
+
+@pytest.mark.parametrize("who", [Identity("ada", scopes={"read"}), "ada"], ids=["identity", "subject"])
+def test_static_token_gives_its_identity(who):
+    identity = StaticTokens({TOKEN: who, "other": "bob"})(TOKEN)
+    assert identity.subject == "ada"
+    assert who in (identity, "ada")
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", TOKEN.upper(), TOKEN[:-1], TOKEN + "0", f" {TOKEN}", f"{TOKEN}\n", "\ud800", "t0ken\u00e9", "*"]
+)
+def test_static_tokens_refuse_everything_else_API_04_API_06(token):
+    assert StaticTokens({TOKEN: "ada"})(token) is None
+
+
+def test_static_tokens_keep_digests_only_API_05():
+    loader = StaticTokens({TOKEN: "ada"})
+    kept = repr(loader) + repr([getattr(loader, name, None) for name in loader.__slots__])
+    assert TOKEN not in kept
+    assert hashlib.sha256(TOKEN.encode()).digest() in next(getattr(loader, name) for name in loader.__slots__)
+
+
+@pytest.mark.parametrize("tokens", [{}, {"": "ada"}, {"tok\n": "ada"}, {" tok": "ada"}])
+def test_empty_or_padded_static_tokens_are_refused_at_set_up(tokens):
+    with pytest.raises(ConfigurationError):
+        StaticTokens(tokens)
+
+
+@pytest.mark.parametrize(
+    "tokens", [{"tok": ""}, {"tok": None}, {b"tok": "ada"}, {None: "ada"}, [("tok", "ada")], "tok"]
+)
+def test_static_tokens_of_other_types_are_refused_at_set_up(tokens):
+    with pytest.raises(TypeError):
+        StaticTokens(tokens)
+
+
+# --- SignedTokens
+
+SECRET = "app-key-0123456789"
+
+
+@pytest.fixture
+def app(make_app):
+    return make_app(SECRET_KEY=SECRET)
+
+
+def issued_ago(tokens, seconds, who="ada"):
+    with mock.patch("time.time", return_value=time.time() - seconds):
+        return tokens.issue(who)
+
+
+def test_signed_token_carries_subject_scopes_and_roles(app):
+    tokens = SignedTokens("login", 3600)
+    with app.app_context():
+        identity = tokens(tokens.issue(Identity("ada", scopes={"b", "a"}, roles={"admin"})))
+    assert (identity.subject, identity.scopes, identity.roles) == ("ada", {"a", "b"}, {"admin"})
+
+
+@pytest.mark.rfc("B-02", "B-12", "B-23")
+@pytest.mark.parametrize(("age", "status"), [(0, 200), (3700, 401)])
+def test_signed_token_travels_as_bearer(make_app, age, status):
+    tokens = SignedTokens("login", 3600)
+    auth = Auth(Bearer(tokens))
+    app = make_app(auth, SECRET_KEY=SECRET)
+    app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
+    with app.app_context():
+        token = issued_ago(tokens, age, "J\u00e4s\u00f8n")
+    response = app.test_client().get("/", headers={"Authorization": f"Bearer {token}"})
+    assert response.status_code == status
+    if status == 200:
+        assert response.text == "J\u00e4s\u00f8n"
+    else:
+        assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+
+
+@pytest.mark.rfc("B-23")
+@pytest.mark.parametrize(("age", "good"), [(0, True), (50, True), (70, False), (86_400 * 400, False)])
+def test_signed_token_expires(app, age, good):
+    tokens = SignedTokens("login", 60)
+    with app.app_context():
+        token = issued_ago(tokens, age)
+        if good:
+            assert tokens(token).subject == "ada"
+        else:
+            with pytest.raises(ExpiredCredentials):
+                tokens(token)
+
+
+@pytest.mark.rfc("B-23")
+def test_identity_of_a_signed_token_ends_when_the_token_does(app):
+    tokens = SignedTokens("login", 60)
+    with app.app_context():
+        identity = tokens(issued_ago(tokens, 30))
+    assert abs(identity.expires_at - (time.time() + 30)) <= 2
+
+
+def test_token_from_the_future_is_refused(app):
+    tokens = SignedTokens("login", 60)
+    with app.app_context():
+        token = issued_ago(tokens, -1000)
+        with pytest.raises(InvalidCredentials):
+            tokens(token)
+
+
+@pytest.mark.rfc("B-22")
+def test_one_changed_character_anywhere_is_refused(app):
+    tokens = SignedTokens("login", 60)
+    with app.app_context():
+        token = tokens.issue(Identity("ada", scopes={"read"}))
+        for position, old in enumerate(token):
+            new = "A" if old != "A" else "B"
+            changed = f"{token[:position]}{new}{token[position + 1 :]}"
+            if position == len(token) - 1:  # the last character has spare bits: change the ones that count
+                changed = token[:-1] + ("A" if old not in "ABCD" else "z")
+            with pytest.raises(InvalidCredentials):
+                tokens(changed)
+
+
+@pytest.mark.parametrize(
+    "token", ["", ".", "..", "...", "a.b.c", "." * 5000, "\u00e9.b.c", "\ud800", "eyJhbGciOiJub25lIn0.e30.", "bnVsbA"]
+)
+def test_garbage_is_refused_not_500_LIM_02(app, token):
+    with app.app_context(), pytest.raises(InvalidCredentials):
+        SignedTokens("login", 60)(token)
+
+
+def test_token_of_another_purpose_is_refused_API_10(app):
+    login, reset = SignedTokens("login", 3600), SignedTokens("reset", 3600)
+    with app.app_context():
+        assert reset(reset.issue("ada")).subject == "ada"
+        with pytest.raises(InvalidCredentials):
+            login(reset.issue("ada"))
+
+
+@pytest.mark.parametrize("salt", ["login", "itsdangerous", "cookie-session"])
+def test_what_the_app_signs_elsewhere_opens_nothing_API_10(app, salt):
+    signers = ({}, {"digest_method": hashlib.sha256}, {"digest_method": hashlib.sha256, "key_derivation": "hmac"})
+    with app.app_context():
+        for signer in signers:
+            maker = itsdangerous.URLSafeTimedSerializer(SECRET, salt=salt, signer_kwargs=signer)
+            for content in (["ada", [], []], {"_user_id": "1"}, "ada"):
+                with pytest.raises(InvalidCredentials):
+                    SignedTokens("login", 3600)(maker.dumps(content))
+
+
+def test_rotation_old_keys_verify_and_the_newest_signs(make_app):
+    tokens = SignedTokens("login", 3600)
+    before = make_app(SECRET_KEY="old-key")
+    during = make_app(SECRET_KEY="new-key", SECRET_KEY_FALLBACKS=["old-key", "older-key"])
+    after = make_app(SECRET_KEY="new-key")
+    with before.app_context():
+        old = tokens.issue("ada")
+    with during.app_context():
+        assert tokens(old).subject == "ada"
+        new = tokens.issue("ada")
+    with after.app_context():
+        assert tokens(new).subject == "ada"
+        with pytest.raises(InvalidCredentials):
+            tokens(old)
+    with before.app_context(), pytest.raises(InvalidCredentials):
+        tokens(new)
+
+
+def test_own_secret_key_is_apart_from_the_apps(app):
+    own, apps = SignedTokens("login", 60, secret_key=b"own-key"), SignedTokens("login", 60)
+    with app.app_context():
+        assert own(own.issue("ada")).subject == "ada"
+        for maker, reader in ((own, apps), (apps, own)):
+            with pytest.raises(InvalidCredentials):
+                reader(maker.issue("ada"))
+
+
+def test_user_who_was_deleted_since_is_refused_LDR_12(make_app):
+    users = {"ada": Identity("ada", roles={"admin"})}
+    tokens = SignedTokens("login", 3600, load=users.get)
+    auth = Auth(Bearer(tokens))
+    app = make_app(auth, SECRET_KEY=SECRET)
+    app.add_url_rule("/", view_func=auth.login_required(roles={"admin"})(lambda: "in"))
+    with app.app_context():
+        headers = {"Authorization": f"Bearer {tokens.issue('ada')}"}
+    assert app.test_client().get("/", headers=headers).status_code == 200
+    del users["ada"]
+    assert app.test_client().get("/", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("salt", "max_age", "key", "error"),
+    [("", 60, "k", ConfigurationError), (b"x", 60, "k", ConfigurationError), ("login", 60, "", ConfigurationError),
+     ("login", 0, "k", ConfigurationError), ("login", -1, "k", ValueError), ("login", 1.5, "k", TypeError),
+     ("login", True, "k", TypeError), ("login", "60", "k", TypeError)],
+)  # fmt: skip
+def test_signed_tokens_that_cannot_work_are_refused_at_set_up(salt, max_age, key, error):
+    with pytest.raises(error):
+        SignedTokens(salt, max_age, secret_key=key)
+
+
+@pytest.mark.parametrize("who", [None, "", 7, Identity(scopes={"a"}), {"sub": "ada"}])
+def test_token_is_issued_to_somebody(app, who):
+    with app.app_context(), pytest.raises(TypeError):
+        SignedTokens("login", 60).issue(who)
+
+
+def test_missing_secret_key_is_found_before_the_first_request(make_app):
+    auth = Auth(Bearer(SignedTokens("login", 60)))
+    with pytest.raises(ConfigurationError, match="SECRET_KEY"):
+        auth.check(make_app(auth))
+
+
+# --- Passwords
+
+
+@pytest.fixture
+def hashings(monkeypatch):
+    """How often a password was hashed, counted where Werkzeug asks the standard library to."""
+    done = []
+    real = hashlib.pbkdf2_hmac
+
+    def count(*args, **kwargs):
+        done.append(args[1])
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", count)
+    return done
+
+
+@pytest.mark.rfc("BA-16")
+@pytest.mark.parametrize("method", [FAST, "scrypt"])
+def test_right_password_and_no_other(method):
+    check = Passwords({"ada": generate_password_hash("right", method=method)}, method=method)
+    assert check("ada", "right") == "ada"
+    assert [check(*pair) for pair in (("ada", "wrong"), ("bob", "right"), ("", ""))] == [None] * 3
+    look_alikes = ("\uff41da", "\u0430da", "ada\u200d", "ada ", " ada", "ADA")  # BAS-10
+    assert [check(name, "right") for name in look_alikes] == [None] * 6
+
+
+def test_load_turns_the_name_into_a_user():
+    check = Passwords({"ada": hashed("pw")}, load=lambda name: Identity(name, roles={"admin"}), method=FAST)
+    assert check("ada", "pw").roles == {"admin"}
+    assert check("ada", "no") is None
+
+
+@pytest.mark.rfc("BA-12")
+@pytest.mark.parametrize("stored", ["J\u00e4s\u00f8n", "Ja\u0308s\u00f8n"])
+@pytest.mark.parametrize("sent", ["J\u00e4s\u00f8n", "Ja\u0308s\u00f8n"])
+def test_names_and_passwords_compare_in_nfc_BAS_09(stored, sent):
+    check = Passwords({stored: hashed("\u00c5\u00e9")}, method=FAST)
+    assert [check(sent, password) for password in ("\u212b\u00e9", "A\u030ae\u0301")] == ["J\u00e4s\u00f8n"] * 2
+
+
+@pytest.mark.rfc("BA-18")
+def test_unknown_name_costs_as_many_hashes_as_a_wrong_password(hashings):
+    check = Passwords({"ada": hashed("right")}, method=FAST)
+    check("nobody", "warm up")  # the dummy is made once
+    counts = []
+    for name in ("ada", "nobody"):
+        hashings.clear()
+        assert check(name, "wrong") is None
+        counts.append(list(hashings))
+    assert counts == [[b"wrong"], [b"wrong"]]
+
+
+MALFORMED = {
+    "empty": "", "garbage": "garbage", "dollars": "$$", "no-salt": "pbkdf2:sha256:1$$ab",
+    "no-digest": "pbkdf2:sha256:1$salt$", "iterations": "pbkdf2:sha256:x$salt$00",
+    "zero-iterations": "pbkdf2:sha256:0$salt$00", "unknown-digest": "pbkdf2:nosuch:1$salt$00",
+    "parts": "pbkdf2:sha256:1:2:3$salt$00", "scrypt-n": "scrypt:3:8:1$salt$00", "scrypt-parts": "scrypt:1:2$salt$00",
+    "scrypt-memory": "scrypt:1073741824:8:1$salt$00", "removed": "md5$salt$0cc175b9c0f1b6a831c399e269772661",
+    "bcrypt": "$2b$12$" + "a" * 53, "argon2": "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA",
+    "non-ASCII": "pbkdf2:sha256:1$salt$\u00e9", "number": 7, "bytes": b"pbkdf2:sha256:1$salt$00",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stored", MALFORMED.values(), ids=MALFORMED)
+def test_malformed_stored_hash_refuses_in_equal_time_with_one_error_log_BAS_12(hashings, caplog, stored):
+    check = Passwords(lambda name: stored if name == "ada" else None, method=FAST)
+    check("nobody", "warm up")
+    hashings.clear()
+    caplog.clear()
+    assert check("ada", "pw") is None
+    assert hashings.count(b"pw") >= 1
+    logged = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(logged) == 1
+    assert "salt" not in caplog.text
+
+
+def test_stored_none_is_an_unknown_name_BAS_12(hashings):
+    check = Passwords({"ada": None, "bob": hashed("pw")}, method=FAST)
+    assert check("ada", "pw") is None
+    assert b"pw" in hashings
+
+
+def test_plain_password_as_stored_value_and_hash_as_password_are_refused_BAS_13():
+    stored = hashed("right")
+    check = Passwords({"ada": stored, "bob": "plain", "eve": "plain$a$b"}, method=FAST)
+    assert [check("ada", stored), check("bob", "plain"), check("eve", "plain$a$b"), check("eve", "b")] == [None] * 4
+
+
+def test_passwords_are_compared_to_their_last_byte_BAS_14():
+    check = Passwords({"ada": hashed("x" * 72 + "right")}, method=FAST)
+    assert check("ada", "x" * 72 + "wrong") is None
+    assert check("ada", "x" * 72 + "right") == "ada"
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(None, 3), (0, 3), (60, 1)])
+def test_cache_is_off_unless_asked_for(hashings, seconds, times):
+    check = Passwords({"ada": hashed("pw")}, method=FAST, **({} if seconds is None else {"cache_seconds": seconds}))
+    hashings.clear()
+    assert [check("ada", "pw") for _ in range(3)] == ["ada"] * 3
+    assert hashings == [b"pw"] * times
+
+
+def test_cache_saves_hashing_for_the_same_pair_only(hashings):
+    check = Passwords({"ada": hashed("pw"), "bob": hashed("pw2")}, cache_seconds=60, method=FAST)
+    hashings.clear()
+    asked = [("ada", "pw"), ("ada", "pw"), ("ada", "wrong"), ("ada", "wrong"), ("bob", "pw")]
+    assert [check(*pair) for pair in asked] == ["ada", "ada", None, None, None]
+    assert hashings == [b"pw", b"wrong", b"wrong", b"pw"]
+
+
+def test_cache_asks_load_each_time_LDR_12():
+    users = {"ada": "ada"}
+    check = Passwords({"ada": hashed("pw")}, load=users.get, cache_seconds=60, method=FAST)
+    assert check("ada", "pw") == "ada"
+    users.clear()
+    assert check("ada", "pw") is None
+
+
+@pytest.mark.parametrize("change", [hashed("new"), hashed("pw2"), None, ""])
+def test_changed_or_removed_hash_voids_the_cache(change):
+    table = {"ada": hashed("pw")}
+    check = Passwords(table.get, cache_seconds=60, method=FAST)
+    assert check("ada", "pw") == "ada"
+    table["ada"] = change
+    assert check("ada", "pw") is None
+
+
+def test_cache_expires(hashings, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    check = Passwords({"ada": hashed("pw")}, cache_seconds=60, method=FAST)
+    hashings.clear()
+    for passed, expected in ((0, 1), (59, 1), (2, 2), (59, 2)):  # a hit doesn't prolong the entry
+        now[0] += passed
+        assert check("ada", "pw") == "ada"
+        assert len(hashings) == expected
+
+
+def test_cache_is_bounded_LIM_18(hashings):
+    stored = hashed("pw")
+    check = Passwords(lambda name: stored, cache_seconds=60, method=FAST)
+    for number in range(1025):
+        check(f"user{number}", "pw")
+    hashings.clear()
+    assert check("user1024", "pw") == "user1024"
+    assert hashings == []
+    assert check("user0", "pw") == "user0"
+    assert hashings == [b"pw"]
+
+
+def test_cache_keeps_no_password():
+    check = Passwords({"ada": hashed("c4nary-pw")}, cache_seconds=60, method=FAST)
+    check("ada", "c4nary-pw")
+    kept = repr({name: value for name, value in vars(check).items() if name != "_lock"})
+    assert "c4nary" not in kept + repr(check)
+
+
+@pytest.mark.parametrize(
+    ("hashes", "seconds", "error"),
+    [({}, 0, ConfigurationError), (None, 0, TypeError), (["ada"], 0, TypeError), ({"ada": "x"}, -1, ConfigurationError),
+     ({"ada": "x"}, 301, ConfigurationError), ({"ada": "x"}, float("nan"), ConfigurationError),
+     ({"ada": "x"}, True, TypeError), ({"ada": "x"}, "60", TypeError)],
+)  # fmt: skip
+def test_passwords_that_cannot_work_are_refused_at_set_up(hashes, seconds, error):
+    with pytest.raises(error):
+        Passwords(hashes, cache_seconds=seconds)
