@@ -188,14 +188,10 @@ def test_problem_mirrors_the_challenge(app, path, headers, status):
     assert {name: str(value) for name, value in own.items()} == {k: v for k, v in told.items() if k in mirrored}
 
 
-@pytest.mark.rfc("PD-09", "B-13")
-def test_problem_of_a_missing_scope_names_the_scopes(app):
+@pytest.mark.rfc("PD-09", "B-13", "SU-01")
+def test_problem_names_what_is_needed(app):
     problem = get(app, "/scope", PROBLEM, GOOD).json
     assert (problem["error"], problem["scope"]) == ("insufficient_scope", "admin write")
-
-
-@pytest.mark.rfc("PD-09", "SU-01")
-def test_problem_of_a_step_up_names_what_is_needed(app):
     problem = get(app, "/step", PROBLEM, GOOD).json
     assert (problem["error"], problem["acr_values"]) == ("insufficient_user_authentication", "gold silver")
     assert problem["max_age"] == 60

@@ -8,16 +8,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from flask_unauthorized import (
-    APIKey,
     Auth,
-    Basic,
     Bearer,
     ConfigurationError,
     Identity,
     InsufficientScope,
     MissingCredentials,
     StepUpRequired,
-    abort_unauthorized,
 )
 
 LINE = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+) ((?:[a-z_]+="(?:[^"\\]|\\.)*"(?:, |\Z))+)')
@@ -158,10 +155,6 @@ def as_json(error):
     return {"mine": error.code}, error.code
 
 
-def as_json_of_code(error):
-    return jsonify(code=error.code, text=error.description), error.code
-
-
 def cleared(error):
     return Response("mine", status=error.code, headers={"Cache-Control": "public, max-age=600"})
 
@@ -193,7 +186,7 @@ def test_err_06_own_handler_decides_the_body_and_the_challenge_stays(kind, where
 
 
 @pytest.mark.rfc("H-01", "C-03")
-@pytest.mark.parametrize("handler", [as_json, as_json_of_code, cleared], ids=lambda handler: handler.__name__)
+@pytest.mark.parametrize("handler", [as_json, cleared], ids=lambda handler: handler.__name__)
 def test_hdr_19_app_wide_json_handler(app, handler):
     app.register_error_handler(HTTPException, handler)
     app.add_url_rule("/", "view", lambda: abort(401))
@@ -393,28 +386,3 @@ def test_off_leaves_foreign_401s_alone_and_ours_right(make_app):
     client = app.test_client()
     assert "WWW-Authenticate" not in client.get("/foreign").headers
     assert challenges(client.get("/ours")) == CLEAN
-
-
-# --- the challenges are those of the resource (V2)
-
-
-@pytest.mark.rfc("H-01", "H-21")
-@pytest.mark.parametrize(
-    ("path", "names"),
-    [
-        ("/all", ["Basic", "Bearer", "ApiKey"]),
-        ("/via", ["ApiKey"]),
-        ("/own", ["Bearer"]),
-        ("/two", ["Basic", "Bearer"]),
-    ],
-)
-def test_v2_the_challenges_in_force_for_the_route(make_app, path, names):
-    bearer, key, basic = Bearer(load), APIKey(load), Basic(lambda user, password: None)
-    auth = Auth(bearer, key, basic, realm="notes")
-    app = make_app(auth)
-    app.add_url_rule("/all", "all", lambda: ("", 401))
-    app.add_url_rule("/via", "via", auth.login_optional(via=key)(lambda: ("", 401)))
-    app.add_url_rule("/own", "own", auth.login_optional(via=bearer)(lambda: abort(401)))
-    app.add_url_rule("/two", "two", auth.login_required(via=[bearer, basic])(lambda: abort_unauthorized()))
-    response = app.test_client().get(path)
-    assert [name for name, _ in challenges(response)] == names
