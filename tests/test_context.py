@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 import gevent
 import pytest
@@ -25,10 +27,10 @@ from flask_unauthorized import (
 NAMES = ("alice", "bob")
 
 
+@dataclass
 class User:
-    def __init__(self, name, truth=True):
-        self.name = name
-        self.truth = truth
+    name: str
+    truth: bool
 
     def __bool__(self):
         return self.truth
@@ -138,11 +140,10 @@ OUTSIDE = {
 @pytest.mark.parametrize("call", OUTSIDE)
 @pytest.mark.parametrize("pushed", [False, True], ids=["nothing", "app_context"])
 def test_outside_a_request_is_a_runtime_error(app, auth, call, pushed):
-    if not pushed:
-        with pytest.raises(RuntimeError, match="outside of request context"):
-            OUTSIDE[call](auth)
-        return
-    with app.app_context(), pytest.raises(RuntimeError, match="outside of request context"):
+    with (
+        app.app_context() if pushed else nullcontext(),
+        pytest.raises(RuntimeError, match="outside of request context"),
+    ):
         OUTSIDE[call](auth)
 
 
@@ -359,8 +360,7 @@ def test_ctx_06_async_views(make_app, slow):
     app.add_url_rule("/sync", "sync", auth.login_optional(lambda: who(auth)))
     client = app.test_client()
     assert client.get("/", headers=as_("alice")).text == "alice alice bob nobody alice alice"
-    assert client.get("/").status_code == 401
-    assert client.get("/", headers=as_("mallory")).status_code == 401
+    assert client.get("/").status_code == client.get("/", headers=as_("mallory")).status_code == 401
 
 
 def test_ctx_12_streaming(app, auth):
@@ -382,16 +382,9 @@ def test_ctx_11_two_apps_with_one_auth(make_app):
     auth = Auth(Bearer(load))
     one = make_app(auth, UNAUTHORIZED_REALM="one")
     two = make_app(auth, UNAUTHORIZED_REALM="two", UNAUTHORIZED_PROBLEM_BASE="https://two.example/")
-    inner = []
     one.add_url_rule("/", "view", auth.login_required(lambda: f"one {who(auth)}"))
     two.add_url_rule("/", "view", auth.login_required(roles={"admin"})(lambda: "never"))
     two.add_url_rule("/open", "open", lambda: who(auth))
-
-    @one.get("/nested")
-    @auth.login_required
-    def nested():
-        inner.append(two.test_client().get("/open", headers=as_("bob")).text)
-        return who(auth)
 
     client = Client(DispatcherMiddleware(one, {"/two": two}))
     asked = {"Accept": "application/problem+json"}
@@ -403,6 +396,4 @@ def test_ctx_11_two_apps_with_one_auth(make_app):
         assert second.json["type"].startswith("https://two.example/")
         assert client.get("/", headers=as_("alice")).text == "one alice"
         assert client.get("/two/open", headers=as_("alice")).text == "nobody"
-    assert client.get("/nested", headers=as_("alice")).text == "alice"
-    assert inner == ["nobody"]
     assert client.get("/two/", headers=as_("alice")).status_code == 403

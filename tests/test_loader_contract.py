@@ -143,7 +143,7 @@ NO_USERS = {
     "LDR-05-error": {"error": "bad"}, "LDR-05-inactive": {"active": False}, "LDR-05-list": [], "LDR-05-set": set(),
     "LDR-05-NotImplemented": NotImplemented, "LDR-05-Ellipsis": ..., "LDR-05-Response": Response("no", 403),
     "LDR-05-exception": ValueError("bad"), "LDR-05-AuthError": errors.InvalidCredentials(),
-    "LDR-05-class": errors.InvalidCredentials, "LDR-06-generator": _generator(),
+    "LDR-05-class": errors.InvalidCredentials, "function": _generator, "LDR-06-generator": _generator(),
     "LDR-06-async-generator": _async_generator(), "LDR-06-executor-future": concurrent.futures.Future(),
 }  # fmt: skip
 

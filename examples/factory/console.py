@@ -14,4 +14,4 @@ blueprint = Blueprint("console", __name__, url_prefix="/console")
 
 @blueprint.get("/")
 def index() -> str:
-    return f'<!doctype html><html lang="en"><title>Console</title><p>Hello {escape(current_identity.subject)}</p></html>'
+    return f'<!doctype html><html lang="en"><title>Console</title><p>Hello {escape(current_identity.subject)}</p>'

@@ -9,7 +9,17 @@ from urllib.request import parse_http_list, parse_keqv_list
 
 import pytest
 
-from flask_unauthorized import APIKey, Auth, Basic, Bearer, Challenge, Identity, MalformedCredentials, Scheme
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    Basic,
+    Bearer,
+    Challenge,
+    Identity,
+    InvalidCredentials,
+    MalformedCredentials,
+    Scheme,
+)
 from flask_unauthorized.signals import authenticated, refused
 
 GOOD, WRONG = "c4nary-good-s3cret", "c4nary-wrong-s3cret"
@@ -310,6 +320,23 @@ def test_one_caller_is_not_the_next_ones(build, kind):
     api = build()
     assert api.send(GOOD).status_code == 200
     assert_clean(kind, api.send())
+
+
+def test_refusal_is_repeated_without_asking_the_loader_again_V5(build, kind):
+    api = build()
+    texts = []
+
+    @api.app.get("/twice")
+    def twice():
+        for _ in range(2):
+            with pytest.raises(InvalidCredentials) as caught:
+                api.auth.require()
+            texts.append([str(challenge) for challenge in caught.value.challenges])
+        return "both refused"
+
+    assert api.send(WRONG, "/twice").text == "both refused"
+    assert api.calls == [kind.given(WRONG)]
+    assert texts[0] == texts[1] != []
 
 
 @pytest.mark.rfc("H-25")

@@ -1,0 +1,70 @@
+"""The README's programs and the examples do what it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def _program(heading: str) -> str:
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"## {heading}")[2]
+    return re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+
+
+def _run_quickstart():
+    scope = {"__name__": "quickstart"}
+    exec(compile((ROOT / "examples/quickstart.py").read_text(encoding="utf-8"), "quickstart.py", "exec"), scope)
+    return scope["app"].test_client()
+
+
+def test_the_twelve_line_app_works():
+    scope = {"__name__": "readme"}
+    exec(_program("The twelve-line app"), scope)
+    client = scope["app"].test_client()
+    refused = client.get("/notes")
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="readme"'
+    assert client.get("/notes", headers={"Authorization": "Bearer s3cret-of-ada"}).json == {"owner": "ada"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "credentials", "status", "challenges"),
+    [
+        ("GET", "/notes", None, 401, ['Bearer realm="notes"']),
+        ("GET", "/notes", "Bearer token-of-bob", 200, []),
+        ("GET", "/me", "Basic YWRhOmNvcnJlY3QgaG9yc2U=", 200, []),
+        ("GET", "/me", None, 401, ['Basic realm="notes", charset="UTF-8"', 'Bearer realm="notes"']),
+        ("DELETE", "/notes", "Bearer token-of-ada", 204, []),
+        ("GET", "/", None, 200, []),
+    ],
+)
+def test_the_quick_start_answers_as_the_readme_says(method, path, credentials, status, challenges):
+    headers = {"Authorization": credentials} if credentials else {}
+    answer = _run_quickstart().open(path, method=method, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers.getlist("WWW-Authenticate") == challenges
+
+
+def test_the_quick_start_names_the_missing_scope():
+    answer = _run_quickstart().delete("/notes", headers={"Authorization": "Bearer token-of-bob"})
+    assert answer.status_code == 403
+    assert 'scope="notes:write", error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+
+
+def test_the_factory_example_protects_its_blueprints():
+    from examples.factory import create_app
+
+    client = create_app().test_client()
+    assert create_app() is not client.application
+    assert client.get("/api/health").status_code == 200
+    assert client.post("/api/telemetry/thermometer", json={}).status_code == 401
+    key = {"X-Device-Key": "key-of-thermometer"}
+    assert client.post("/api/telemetry/thermometer", json={}, headers=key).status_code == 201
+    assert client.post("/api/telemetry/lamp", json={}, headers=key).status_code == 403
+    retired = client.post("/api/telemetry/old-lamp", json={}, headers={"X-Device-Key": "key-of-old-lamp"})
+    assert retired.status_code == 401
+    assert "This device was retired." in retired.headers["WWW-Authenticate"]
+    assert client.get("/console/").headers["WWW-Authenticate"] == 'Basic realm="console", charset="UTF-8"'
+    assert b"Hello olga" in client.get("/console/", auth=("olga", "let me in")).data
