@@ -285,6 +285,13 @@ def test_the_body_has_the_whole_message(site, message):
     assert site.get(GOOD).json["message"] == MESSAGES[message]
 
 
+def test_lek_13_a_reason_cannot_break_the_explained_page(site):
+    site.app.debug = True
+    response = site.aborts(lambda: abort_unauthorized(reason="<b>\ud800\r\n")).get(accept="text/html")
+    assert (response.status_code, response.mimetype) == (401, "text/html")
+    assert "<b>" not in response.text
+
+
 def test_a_message_of_nothing_sends_no_empty_description(site):
     response = site.aborts(lambda: abort_unauthorized(""), guard="login_required").get(GOOD)
     assert response.status_code == 401
