@@ -200,6 +200,9 @@ def test_key_and_token_at_once_are_400(build):
     api = build("header", more=(Bearer(lambda token: "anybody"),))
     response = api.client.get("/", headers={"X-API-Key": KEY, "Authorization": "Bearer good"})
     assert (response.status_code, api.seen, api.ran) == (400, [], [])
+    assert {scheme: params["error"] for scheme, params in told(response)} == dict.fromkeys(
+        ("Bearer", "ApiKey"), "invalid_request"
+    )
 
 
 @pytest.mark.parametrize(
