@@ -53,6 +53,8 @@ def _own_handler(app: Flask, error: Exception, request: Request) -> Callable[[An
         scope = app.error_handler_spec.get(names, {})
         for code in (getattr(error, "code", None), None):
             handlers = scope.get(code, {})
+            if all(handler is handle for handler in handlers.values()):
+                continue
             for kind in type(error).__mro__:
                 handler = handlers.get(kind)
                 if handler is not None and handler is not handle and kind not in (Exception, BaseException):
@@ -67,18 +69,20 @@ def _render(error: AuthError, request: Request, state: State, app: Flask) -> Res
     response = None
     if media in renderers and not state.rendering:
         response = _custom(renderers[media], media, error, state, app)
+    status = getattr(error, "code", 500)
     if response is None:
         media = media if media in BUILT_IN else next(iter(BUILT_IN))
-        response = app.response_class(_built_in(error, media, request, state, app), content_type=content_type(media))
-    response.status_code = error.code  # type: ignore[attr-defined]  # all but the mixin have it
-    for name, value in error.auth_headers():
+        vary = ", ".join(("Accept", *plan_in_force(request, state).vary))
+        headers = [("Content-Type", content_type(media)), ("Vary", vary), *error.auth_headers()]
+        if media == "text/html":
+            headers.append(("X-Content-Type-Options", "nosniff"))
+        return app.response_class(_built_in(error, media, request, state, app), status, headers)
+    response.status_code = status
+    for name, value in (("Vary", "Accept"), *error.auth_headers()):
         if name == "WWW-Authenticate":
             response.headers.add(name, value)
         else:
             response.headers[name] = value
-    if media == "text/html":
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers["Vary"] = "Accept"
     return response
 
 

@@ -22,7 +22,7 @@ from .errors import (
     Unauthorized,
 )
 from .identity import Identity
-from .judge import Refusal, State, complete, judge, log, select
+from .judge import Refusal, State, complete, judge, log, record, select
 from .plan import Plan
 
 # The real objects behind the proxies, bound once: an attribute through a LocalProxy costs eight times as much.
@@ -73,8 +73,11 @@ def complete_raised(error: AuthError) -> None:
     if hasattr(error, "_told"):
         return
     request = real_request()
-    if not error.challenges:
-        _complete(error, request, state_for(request))
+    state = state_for(request)
+    if error.challenges:
+        record(error, state)
+    else:
+        _complete(error, request, state)
     tell_refused(error, request)
 
 

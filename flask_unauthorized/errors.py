@@ -49,10 +49,13 @@ class AuthError(Exception):
 class _Answer(http.HTTPException, AuthError):
     """What all refusals share. The first base, so that its ``__init__`` and ``get_headers`` are the ones that count."""
 
+    response: Any = None
+    www_authenticate: Any = None
+
     def __init__(self, message: str | None = None, *, reason: str | None = None) -> None:
         if message is not None and not isinstance(message, str):
             raise TypeError(f"message must be a str or None, not {type(message).__name__}")
-        super().__init__()
+        # Werkzeug's own __init__ would set what the class says already, and costs a refusal four more calls.
         if message is not None:
             self.description = message
         if reason is not None:
@@ -72,8 +75,8 @@ class _RetryLater(_Answer):
         self, message: str | None = None, *, reason: str | None = None, retry_after: float | None = None
     ) -> None:
         super().__init__(message, reason=reason)
-        # Werkzeug's own __init__ has just hidden the default of the class.
-        self.retry_after = type(self).retry_after if retry_after is None else _whole_seconds(retry_after)
+        if retry_after is not None:
+            self.retry_after = _whole_seconds(retry_after)
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:
         yield from super().auth_headers()

@@ -45,7 +45,8 @@ def _finish(response: Response, status: int, request: Request, state: State) -> 
     elif status == 401:
         _repair(response, request, state, plan)
     if status == 401 or refused:
-        response.headers["Cache-Control"] = "no-store"
+        if response.headers.get("Cache-Control") != "no-store":
+            response.headers["Cache-Control"] = "no-store"
         _drain(request)
     _vary(response, state, plan, status == 401 or refused)
     if state.tried is not None and responds(state.tried):

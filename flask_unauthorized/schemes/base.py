@@ -142,9 +142,9 @@ class Scheme(ABC, Generic[C]):
         except AuthError:
             raise
         except HTTPUnauthorized as refused:
-            if refused.response is not None or refused.description == HTTPUnauthorized.description:
-                raise InvalidCredentials(reason="the loader answered 401") from None
-            raise InvalidCredentials(refused.description, reason="the loader answered 401") from None
+            text = refused.description
+            own = isinstance(text, str) and text != HTTPUnauthorized.description
+            raise InvalidCredentials(text if own else None, reason="the loader answered 401") from None
         except self._unavailable as trouble:
             raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader") from None
 
