@@ -13,6 +13,19 @@ def _program(heading: str) -> str:
     return re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
 
 
+def test_the_scheme_of_the_readme_works(make_app):
+    from flask_unauthorized import Auth
+
+    scope = {"__name__": "readme"}
+    exec(_program("Three schemes, and yours"), scope)
+    auth = Auth(scope["Ticket"](lambda ticket: "ada" if ticket == "good" else None, realm="trains"))
+    app = make_app(auth)
+    app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
+    refused = app.test_client().get("/", headers={"X-Ticket": "bad"})
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, 'Ticket realm="trains"')
+    assert app.test_client().get("/", headers={"X-Ticket": "good"}).text == "ada"
+
+
 def _run_quickstart():
     scope = {"__name__": "quickstart"}
     exec(compile((ROOT / "examples/quickstart.py").read_text(encoding="utf-8"), "quickstart.py", "exec"), scope)
