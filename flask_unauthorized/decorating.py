@@ -36,14 +36,27 @@ class Decorations:
 
     def mark_public(self, view: View) -> None:
         """Notes that ``view`` is open on purpose."""
-        functions = list(chain(view))
+        if inspect.ismethod(view):
+            raise TypeError(
+                f"{_name(view)} is a bound method, made anew each time: name its endpoint in protect(public=...)"
+            )
         if self.around(view):
             raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")
-        self._public.update(functions)
+        self._public.add(view)
 
     def is_public(self, view: View) -> bool:
-        """Whether a function of the view's chain was marked public."""
-        return any(function in self._public for function in chain(view))
+        """Whether the view, or what it wraps, was marked public.
+
+        Only ``__wrapped__`` is followed: two partials or methods of one function are two views.
+        """
+        seen: set[int] = set()
+        wrapped: Any = view
+        while wrapped is not None and id(wrapped) not in seen:
+            if not inspect.ismethod(wrapped) and wrapped in self._public:
+                return True
+            seen.add(id(wrapped))
+            wrapped = getattr(wrapped, "__wrapped__", None)
+        return False
 
     def around(self, view: View) -> list[Requirement]:
         """What our wrappers in the view's chain demand, outermost first."""

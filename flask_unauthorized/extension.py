@@ -7,9 +7,8 @@ from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
-from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from .answering import Renderer, handle
+from .answering import Renderer
 from .app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
 from .context import (
     STATE,
@@ -24,8 +23,8 @@ from .context import (
 )
 from .decorating import Decorations, check_view, is_async
 from .errors import AuthError, ConfigurationError, MissingCredentials
-from .guard import guard
 from .identity import Identity
+from .installing import install, is_preflight
 from .plan import AnyScheme
 from .rendering.renderers import BUILT_IN
 from .requirement import Requirement, requirement
@@ -64,6 +63,7 @@ class Auth(Generic[U]):
         self.renderers: dict[str, Renderer] = {}
         self.media_types = tuple(BUILT_IN)
         self._protected: WeakKeyDictionary[Any, Protection] = WeakKeyDictionary()
+        self.watching: set[Callable[[], None]] = set()
         self._states: WeakSet[AppState] = WeakSet()
         self._interned: WeakValueDictionary[Requirement, Requirement] = WeakValueDictionary()
         self._set_unavailable(unavailable)
@@ -87,7 +87,7 @@ class Auth(Generic[U]):
             )
         state = AppState(self, app)
         try:
-            _install(app, state)
+            install(app, state)
         except AssertionError:
             raise ConfigurationError(f"the app {app.name!r} has served a request: call init_app before") from None
         self._states.add(state)
@@ -152,7 +152,23 @@ class Auth(Generic[U]):
         for state in self._states:
             if state.ready and (target is state.app or target in state.app.blueprints.values()):
                 raise ConfigurationError(f"the app {state.app.name!r} has served a request: call protect() before")
+        self._watch(target)
         self._protected[target] = protection
+
+    def _watch(self, target: Flask | Blueprint) -> None:
+        """Denies by default even where `init_app` was forgotten, or another `Auth` serves the app."""
+
+        def refuse_unserved() -> None:
+            self._check_served(state_of(real_app()))
+
+        try:
+            target.before_request(refuse_unserved)
+        except AssertionError:
+            if not any(target in state.app.blueprints.values() for state in self._states):
+                raise ConfigurationError(
+                    f"{target!r} is in use already: call protect() before it is registered, or after init_app"
+                ) from None
+        self.watching.add(refuse_unserved)
 
     def require(self, **demands: Any) -> Identity:
         """The caller, who must meet the view's demands and these (as in `login_required`); else refuses.
@@ -328,47 +344,6 @@ class Auth(Generic[U]):
                 )
             scheme._unavailable = kinds
             scheme._served = True
-
-
-def is_preflight(request: Any) -> bool:
-    """Whether an OPTIONS request is a CORS preflight, which carries no credentials (Fetch §4.8)."""
-    return "HTTP_ORIGIN" in request.environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ
-
-
-def _install(app: Flask, state: AppState) -> None:
-    """The handlers, the check before the first request, ``protect``'s hook and the guard."""
-    app.register_error_handler(AuthError, handle)
-    # A handler for a subclass of ours lies under 401 too, and says nothing of abort(401).
-    if HTTPUnauthorized not in app.error_handler_spec[None][401]:
-        app.register_error_handler(401, handle)
-
-    def judge_protected() -> Any:
-        request = real_request()
-        endpoint = request.endpoint
-        if endpoint is None or state.effective(endpoint) is None:
-            return None
-        if request.method == "OPTIONS":
-            if getattr(request.url_rule, "provide_automatic_options", False):
-                return None
-            if is_preflight(request):
-                return app.make_default_options_response()
-        authenticate(state.plan(endpoint), request, state_for(request))
-        return None
-
-    def check_first() -> None:
-        state.prepare()
-        hooks = app.before_request_funcs[None]
-        # Rebound, not changed: Flask is iterating over this very list, and would skip the next hook.
-        drop = (check_first,) if state.protected else (check_first, judge_protected)
-        app.before_request_funcs[None] = [hook for hook in hooks if hook not in drop]
-        last = [] if state.settings.guard == "off" else [guard]
-        after = [function for function in app.after_request_funcs[None] if function is not guard]
-        app.after_request_funcs[None] = last + after
-
-    app.before_request_funcs.setdefault(None, []).insert(0, check_first)
-    app.before_request_funcs[None].append(judge_protected)
-    app.after_request_funcs.setdefault(None, []).insert(0, guard)
-    app.extensions[EXTENSION] = state
 
 
 def _schemes(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:

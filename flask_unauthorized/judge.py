@@ -51,13 +51,14 @@ class Refusal:
 class State:
     """What one request has come to: lives on the real request object, and nowhere else."""
 
-    __slots__ = ("app", "identity", "plan", "refused", "rendering", "results", "scheme", "tried")
+    __slots__ = ("app", "identity", "met", "plan", "refused", "rendering", "results", "scheme", "tried")
 
     def __init__(self, app: Any) -> None:
         self.app = app
         self.plan: Plan | None = None
         self.results: dict[AnyScheme, Identity | Refusal] | None = None
         self.identity: Identity | None = None
+        self.met: Plan | None = None  # the plan that the identity met; plan is the one judged last, met or not
         self.scheme: AnyScheme | None = None
         self.tried: AnyScheme | None = None
         self.rendering = False
@@ -71,7 +72,7 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
     key binding, expiry, step-up (401), scope and role (403). Nothing is set on ``state`` before the last step but what
     was tried.
     """
-    if state.plan is plan and state.identity is not None:
+    if state.met is plan:
         return state.identity
     state.plan = plan
     state.tried = None
@@ -92,6 +93,7 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
         raise
     state.identity = identity
     state.scheme = scheme
+    state.met = plan
     return identity
 
 

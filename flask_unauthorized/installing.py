@@ -1,0 +1,53 @@
+"""What `Auth.init_app` puts into an app: handlers, the check before the first request, ``protect``'s hook, the guard."""
+
+from typing import Any
+
+from flask import Flask
+from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
+
+from .answering import handle
+from .app_state import EXTENSION, AppState
+from .context import authenticate, real_request, state_for
+from .errors import AuthError
+from .guard import guard
+
+
+def is_preflight(request: Any) -> bool:
+    """Whether an OPTIONS request is a CORS preflight, which carries no credentials (Fetch §4.8)."""
+    return "HTTP_ORIGIN" in request.environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ
+
+
+def install(app: Flask, state: AppState) -> None:
+    """The handlers, the check before the first request, ``protect``'s hook and the guard."""
+    app.register_error_handler(AuthError, handle)
+    # A handler for a subclass of ours lies under 401 too, and says nothing of abort(401).
+    if HTTPUnauthorized not in app.error_handler_spec[None][401]:
+        app.register_error_handler(401, handle)
+
+    def judge_protected() -> Any:
+        request = real_request()
+        endpoint = request.endpoint
+        if endpoint is None or state.effective(endpoint) is None:
+            return None
+        if request.method == "OPTIONS":
+            if getattr(request.url_rule, "provide_automatic_options", False):
+                return None
+            if is_preflight(request):
+                return app.make_default_options_response()
+        authenticate(state.plan(endpoint), request, state_for(request))
+        return None
+
+    def check_first() -> None:
+        state.prepare()
+        drop = {check_first, *state.auth.watching} if state.protected else {check_first, judge_protected}
+        # Rebound, not changed: Flask is iterating over such a list, and would skip the next hook.
+        for name, hooks in list(app.before_request_funcs.items()):
+            app.before_request_funcs[name] = [hook for hook in hooks if hook not in drop]
+        last = [] if state.settings.guard == "off" else [guard]
+        after = [function for function in app.after_request_funcs[None] if function is not guard]
+        app.after_request_funcs[None] = last + after
+
+    app.before_request_funcs.setdefault(None, []).insert(0, check_first)
+    app.before_request_funcs[None].append(judge_protected)
+    app.after_request_funcs.setdefault(None, []).insert(0, guard)
+    app.extensions[EXTENSION] = state

@@ -1,0 +1,94 @@
+"""Ways in that a review found. Each was open once."""
+
+from functools import partial
+
+import pytest
+from flask import Blueprint, Flask
+
+from flask_unauthorized import Auth, Bearer, ConfigurationError, Forbidden, Identity
+from flask_unauthorized.loaders import StaticTokens
+
+ADA = {"Authorization": "Bearer t"}
+
+
+@pytest.fixture
+def auth() -> Auth:
+    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
+
+
+@pytest.mark.parametrize("demand", [{"scopes": {"admin"}}, {"max_age": 5}, {"roles": {"boss"}}])
+def test_a_demand_that_was_refused_stays_refused_in_the_same_request(auth, make_app, demand):
+    app = make_app(auth)
+
+    @auth.login_required(**demand)
+    def wipe():
+        raise AssertionError("the view must not run")
+
+    @app.get("/")
+    @auth.login_required
+    def index():
+        for _ in range(2):
+            with pytest.raises((Forbidden, Exception), match=r"40[13]"):
+                auth.require(**demand)
+        return wipe()
+
+    assert app.test_client().get("/", headers=ADA).status_code in (401, 403)
+
+
+def test_public_opens_one_partial_not_all_of_its_function(auth, make_app):
+    app = make_app(auth)
+    auth.protect(app, public={"static"})
+
+    def serve(kind):
+        return kind
+
+    app.add_url_rule("/open", "open", auth.public(partial(serve, "open")))
+    app.add_url_rule("/secret", "secret", partial(serve, "secret"))
+    assert app.test_client().get("/open").text == "open"
+    assert app.test_client().get("/secret").status_code == 401
+
+
+def test_public_refuses_a_bound_method(auth):
+    class Pages:
+        def show(self):
+            return "x"
+
+    with pytest.raises(TypeError, match="protect\\(public="):
+        auth.public(Pages().show)
+
+
+def test_protect_without_init_app_lets_nobody_in(auth):
+    app = Flask("unserved")
+    app.testing = True
+    auth.protect(app)
+    app.add_url_rule("/", "index", lambda: "secret")
+    with pytest.raises(ConfigurationError, match="init_app"):
+        app.test_client().get("/", headers=ADA)
+
+
+def test_a_blueprint_protected_by_another_auth_lets_nobody_in(auth, make_app):
+    other = Auth(Bearer(lambda token: "eve"))
+    app = make_app(other)
+    blueprint = Blueprint("b", __name__)
+    blueprint.add_url_rule("/", "index", lambda: "secret")
+    auth.protect(blueprint)
+    app.register_blueprint(blueprint)
+    with pytest.raises(ConfigurationError, match="another Auth"):
+        app.test_client().get("/", headers=ADA)
+
+
+def test_a_blueprint_may_be_protected_after_it_was_registered(auth, make_app):
+    app = make_app(auth)
+    blueprint = Blueprint("b", __name__)
+    blueprint.add_url_rule("/", "index", lambda: "secret")
+    app.register_blueprint(blueprint)
+    auth.protect(blueprint)
+    assert app.test_client().get("/").status_code == 401
+    assert app.test_client().get("/", headers=ADA).text == "secret"
+
+
+def test_a_blueprint_registered_on_an_unserved_app_is_refused(auth):
+    blueprint = Blueprint("b", __name__)
+    Flask("unserved").register_blueprint(blueprint)
+    with pytest.raises(ConfigurationError, match="init_app"):
+        auth.protect(blueprint)
