@@ -38,7 +38,7 @@ class AppState:
         self.realm = ""
         self.ready = False
         self.watch_transport = True
-        self.protected = False
+        self.served = False
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
         # The value holds the requirement, so that no other can take its id.
@@ -51,33 +51,39 @@ class AppState:
     def check(self) -> None:
         """Everything that can be wrong before a request comes; raises `ConfigurationError`."""
         auth, app = self.auth, self.app
-        self.settings = read_settings(app.config)
-        realm = self.settings.realm if self.settings.realm is not None else auth.realm
-        self.realm = checked_realm(app.name if realm is None else realm)
-        for scheme in auth.schemes:
-            check_shape(scheme)
-            scheme.check(app)
-        auth.decorations.check_order(app.view_functions)
-        self.plans.clear()
-        self._made.clear()
-        self._effective.clear()
-        self._check_protection()
-        for endpoint in app.view_functions:
-            if self.effective(endpoint) is not None:
-                self.plan(endpoint)
+        with self._lock:
+            self.settings = read_settings(app.config)
+            realm = self.settings.realm if self.settings.realm is not None else auth.realm
+            self.realm = checked_realm(app.name if realm is None else realm)
+            for scheme in auth.schemes:
+                check_shape(scheme)
+                scheme.check(app)
+            auth.decorations.check_order(app.view_functions)
+            self.plans.clear()
+            self._made.clear()
+            self._effective.clear()
+            self._check_public_names()
+            for endpoint in app.view_functions:
+                if self.effective(endpoint) is not None:
+                    self.plan(endpoint)
 
     def prepare(self) -> None:
-        """`check`, once: before the first request, or before the first judgement outside a request's usual way."""
-        if not self.ready:
-            with self._lock:
-                if not self.ready:
-                    self.check()
-                    self.ready = True
+        """`check`, once, before a judgement outside a request's usual way: a test's request context, a command."""
+        with self._lock:
+            if not self.ready:
+                self.check()
+                self.ready = True
 
-    def _check_protection(self) -> None:
-        self.protected = False
+    def serve(self) -> bool:
+        """`check` before the first request, whatever was prepared: views may have come since. Whether all is open."""
+        with self._lock:
+            if not self.served:
+                self.check()
+                self.ready = self.served = True
+            return not any(self._protections())
+
+    def _check_public_names(self) -> None:
         for prefix, protection in self._protections():
-            self.protected = True
             for name in protection.public:
                 if prefix + name not in self.app.view_functions:
                     raise ConfigurationError(

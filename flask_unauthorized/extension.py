@@ -150,7 +150,7 @@ class Auth(Generic[U]):
         if known is not None:
             raise ConfigurationError(f"{target!r} is protected with {known.requirement!r} already: protect it once")
         for state in self._states:
-            if state.ready and (target is state.app or target in state.app.blueprints.values()):
+            if state.served and (target is state.app or target in state.app.blueprints.values()):
                 raise ConfigurationError(f"the app {state.app.name!r} has served a request: call protect() before")
         self._watch(target)
         self._protected[target] = protection

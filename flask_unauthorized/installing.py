@@ -1,4 +1,4 @@
-"""What `Auth.init_app` puts into an app: handlers, the check before the first request, ``protect``'s hook, the guard."""
+"""What `Auth.init_app` puts into an app: handlers, the first check, ``protect``'s hook, the guard."""
 
 from typing import Any
 
@@ -38,8 +38,8 @@ def install(app: Flask, state: AppState) -> None:
         return None
 
     def check_first() -> None:
-        state.prepare()
-        drop = {check_first, *state.auth.watching} if state.protected else {check_first, judge_protected}
+        unprotected = state.serve()
+        drop = {check_first, *((judge_protected,) if unprotected else state.auth.watching)}
         # Rebound, not changed: Flask is iterating over such a list, and would skip the next hook.
         for name, hooks in list(app.before_request_funcs.items()):
             app.before_request_funcs[name] = [hook for hook in hooks if hook not in drop]

@@ -92,3 +92,41 @@ def test_a_blueprint_registered_on_an_unserved_app_is_refused(auth):
     Flask("unserved").register_blueprint(blueprint)
     with pytest.raises(ConfigurationError, match="init_app"):
         auth.protect(blueprint)
+
+
+def test_what_comes_after_a_judgement_outside_a_request_is_checked_and_guarded(auth, make_app):
+    app = make_app(auth)
+    with app.test_request_context("/"), pytest.raises(Exception, match=r"401"):
+        auth.require()
+    blueprint = Blueprint("b", __name__)
+    auth.protect(blueprint)
+    blueprint.add_url_rule("/b", "view", lambda: "secret")
+    app.register_blueprint(blueprint)
+    client = app.test_client()
+    assert [client.get("/b").status_code for _ in range(3)] == [401, 401, 401]
+
+
+def test_a_wrong_order_is_found_after_a_judgement_outside_a_request(auth, make_app):
+    app = make_app(auth)
+    with app.test_request_context("/"), pytest.raises(Exception, match=r"401"):
+        auth.require()
+
+    @auth.login_required
+    @app.get("/w")
+    def wrong():
+        raise AssertionError("the view must not run")
+
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="wrong"):
+            app.test_client().get("/w")
+
+
+def test_check_beside_the_first_request_keeps_the_protection(auth, make_app):
+    app = make_app(auth)
+    auth.protect(app)
+    app.add_url_rule("/", "index", lambda: "secret")
+    auth.check(app)
+    client = app.test_client()
+    assert [client.get("/").status_code for _ in range(2)] == [401, 401]
+    auth.check(app)
+    assert client.get("/").status_code == 401
