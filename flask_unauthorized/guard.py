@@ -42,7 +42,7 @@ def _finish(response: Response, status: int, request: Request, state: State) -> 
     refused = state.refused is not None and state.refused[0] == status
     if refused:
         _restore(response, state, plan)
-    elif status == 401:
+    if status == 401 and not (refused and _CHALLENGES in response.headers):
         _repair(response, request, state, plan)
     if status == 401 or refused:
         if response.headers.get("Cache-Control") != "no-store":

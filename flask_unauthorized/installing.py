@@ -8,7 +8,14 @@ from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 from .answering import handle
 from .app_state import EXTENSION, AppState
 from .context import authenticate, real_request, state_for
-from .errors import AuthError
+from .errors import (
+    AuthError,
+    AuthUnavailable,
+    Forbidden,
+    MalformedCredentials,
+    TooManyAttempts,
+    Unauthorized,
+)
 from .guard import guard
 
 
@@ -19,7 +26,9 @@ def is_preflight(request: Any) -> bool:
 
 def install(app: Flask, state: AppState) -> None:
     """The handlers, the check before the first request, ``protect``'s hook and the guard."""
-    app.register_error_handler(AuthError, handle)
+    # Under its codes too: Flask looks there before it comes to a blueprint's catch-all for Exception.
+    for kind in (AuthError, MalformedCredentials, Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable):
+        app.register_error_handler(kind, handle)
     # A handler for a subclass of ours lies under 401 too, and says nothing of abort(401).
     if HTTPUnauthorized not in app.error_handler_spec[None][401]:
         app.register_error_handler(401, handle)

@@ -55,6 +55,9 @@ class Plan:
             for scheme in schemes
             if scheme.static
         }
+        for scheme, challenges in self.clean.items():
+            if not challenges:
+                raise ConfigurationError(f"{scheme!r} gave no challenge: challenges() must return at least one")
         self.schemes = order_schemes(schemes, challenge_order, self.clean)
         self.by_name = {
             spelled: scheme
@@ -77,7 +80,9 @@ class Plan:
         """The challenges of one scheme in force; ``error`` where it was tried."""
         if error is None and scheme in self.clean:
             return self.clean[scheme]
-        return scheme.challenges(scheme.realm if scheme.realm is not None else self.realm, error, request)
+        realm = scheme.realm if scheme.realm is not None else self.realm
+        # A scheme of a user that forgets its challenge for an error still has its clean one.
+        return scheme.challenges(realm, error, request) or self.clean.get(scheme, ())
 
     def in_force(self, error: AuthError | None, tried: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
         """The challenges of all schemes in force, in their order; ``error`` is told in the tried one's."""

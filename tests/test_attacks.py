@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from flask import Blueprint, Flask
 
-from flask_unauthorized import Auth, Bearer, ConfigurationError, Forbidden, Identity
+from flask_unauthorized import APIKey, Auth, Bearer, Challenge, ConfigurationError, Forbidden, Identity, Scheme
 from flask_unauthorized.loaders import StaticTokens
 
 ADA = {"Authorization": "Bearer t"}
@@ -130,3 +130,56 @@ def test_check_beside_the_first_request_keeps_the_protection(auth, make_app):
     assert [client.get("/").status_code for _ in range(2)] == [401, 401]
     auth.check(app)
     assert client.get("/").status_code == 401
+
+
+@pytest.mark.parametrize("scheme", [APIKey(lambda key: "x", query="key"), Bearer(lambda token: "x", query=True)])
+def test_a_query_that_is_not_utf_8_is_400_not_500(scheme, make_app):
+    app = make_app(Auth(scheme))
+    app.add_url_rule("/", "index", app.extensions["unauthorized"].auth.login_required(lambda: "x"))
+    answer = app.test_client().get("/", environ_overrides={"QUERY_STRING": "a=\xff"})
+    assert answer.status_code == 400
+    assert answer.headers["WWW-Authenticate"]
+
+
+class _Silent(Scheme[str]):
+    name = "Silent"
+    reads = (("authorization", "silent"),)
+
+    def __init__(self, always: bool) -> None:
+        super().__init__()
+        self.always = always
+
+    def read(self, request, rest):
+        return rest
+
+    def verify(self, credentials, request):
+        return None
+
+    def challenges(self, realm, error, request):
+        return () if self.always or error else (Challenge("Silent", {"realm": realm}),)
+
+
+def test_a_scheme_without_a_challenge_for_an_error_still_sends_its_clean_one(make_app):
+    auth = Auth(_Silent(always=False), realm="r")
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
+    answer = app.test_client().get("/", headers={"Authorization": "Silent x"})
+    assert answer.headers.getlist("WWW-Authenticate") == ['Silent realm="r"']
+
+
+def test_a_scheme_without_any_challenge_is_refused(make_app):
+    auth = Auth(_Silent(always=True))
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
+    with pytest.raises(ConfigurationError, match="at least one"):
+        auth.check(app)
+
+
+@pytest.mark.parametrize(("credentials", "status"), [("Bearer t", 403), ("Bearer @", 400), ("Bearer x", 401)])
+def test_a_blueprints_catch_all_does_not_swallow_a_refusal(auth, make_app, credentials, status):
+    app = make_app(auth)
+    blueprint = Blueprint("b", __name__)
+    blueprint.register_error_handler(Exception, lambda error: ("boom", 500))
+    blueprint.add_url_rule("/", "index", auth.login_required(scopes={"admin"})(lambda: "x"))
+    app.register_blueprint(blueprint)
+    assert app.test_client().get("/", headers={"Authorization": credentials}).status_code == status

@@ -9,7 +9,7 @@ from flask import Request
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
 from ..wire import Challenge
 from ..wire.grammar import is_token
-from .base import Loader, Scheme, Secret, error_params, single_value
+from .base import Loader, Scheme, Secret, error_params, query_values, single_value
 
 MAX_KEY = 512
 """Longest API key, in bytes."""
@@ -67,8 +67,9 @@ class APIKey(Scheme[Secret]):
         if self.place == "header":
             value = request.environ.get(self._environ_key)
             return value.strip(" \t") if isinstance(value, str) else None
-        values = request.args if self.place == "query" else request.cookies
-        return single_value(self.name, values.getlist(self.key_name))
+        if self.place == "query":
+            return single_value(self.name, query_values(request, self.key_name))
+        return single_value(self.name, request.cookies.getlist(self.key_name))
 
     def verify(self, credentials: Secret, request: Request) -> object | None:
         result: object | None = self.load(credentials)

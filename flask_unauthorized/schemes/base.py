@@ -216,6 +216,14 @@ def single_value(scheme: str, values: list[str]) -> str | None:
     return values[0] if values else None
 
 
+def query_values(request: Request, name: str) -> list[str]:
+    """All values under one name in the query. One that is not UTF-8 is malformed (servers pass such octets on)."""
+    try:
+        return request.args.getlist(name)
+    except UnicodeDecodeError:
+        raise MalformedCredentials(reason="the query is not UTF-8") from None
+
+
 def _uses_loader(kind: type[Scheme[Any]]) -> bool:
     """Whether ``verify`` mentions ``load``; a user's own scheme may do without a loader."""
     code = getattr(kind.verify, "__code__", None)

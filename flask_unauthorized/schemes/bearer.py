@@ -6,7 +6,7 @@ from flask import Request
 
 from ..errors import AuthError, InsufficientScope, MalformedCredentials, StepUpRequired
 from ..wire import Challenge
-from .base import Loader, Scheme, Secret, error_params, single_value
+from .base import Loader, Scheme, Secret, error_params, query_values, single_value
 
 MAX_FORM = 64 * 1024
 """Longest form that is searched for a token, in bytes."""
@@ -52,7 +52,7 @@ class Bearer(Scheme[Secret]):
     def _only_one(self, request: Request, rest: str | None) -> str | None:
         sent = [] if rest is None else [rest]
         if self.query:
-            sent += request.args.getlist(_PARAM)
+            sent += query_values(request, _PARAM)
         if self.form and _has_form(request):
             sent += request.form.getlist(_PARAM)
         return single_value(self.name, sent)
