@@ -136,7 +136,8 @@ def abort_forbidden(message: str | None = None, *, scopes: Iterable[str] | str |
     """
     request = real_request()
     state = state_for(request)
-    if state.identity is None:
+    # Nobody may have judged this route: a caller who is known by now is not told to log in.
+    if state.identity is None and authenticate(plan_in_force(request, state), request, state) is None:
         abort_unauthorized(reason="abort_forbidden() for a caller who is not known")
     if scopes is not None:
         refuse(InsufficientScope(message, scopes=scopes), request, state)
@@ -146,7 +147,10 @@ def abort_forbidden(message: str | None = None, *, scopes: Iterable[str] | str |
 def _was_sent(request: Request, state: State) -> bool:
     if state.identity is not None or state.tried is not None:
         return True
-    return select(plan_in_force(request, state), request, state) is not None
+    try:
+        return select(plan_in_force(request, state), request, state) is not None
+    except Forbidden:  # a cookie from another site: sent, if not by the caller's own will
+        return True
 
 
 def request_identity() -> Identity | None:

@@ -40,18 +40,19 @@ class Decorations:
             raise TypeError(
                 f"{_name(view)} is a bound method, made anew each time: name its endpoint in protect(public=...)"
             )
-        if self.around(view):
+        if self.around(view) or view in self._recorded:
             raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")
         self._public.add(view)
 
     def is_public(self, view: View) -> bool:
         """Whether the view, or what it wraps, was marked public.
 
-        Only ``__wrapped__`` is followed: two partials or methods of one function are two views.
+        Only ``__wrapped__`` is followed, for two partials or methods of one function are two views; and never through
+        our own guard.
         """
         seen: set[int] = set()
         wrapped: Any = view
-        while wrapped is not None and id(wrapped) not in seen:
+        while wrapped is not None and id(wrapped) not in seen and not self.is_ours(wrapped):
             if not inspect.ismethod(wrapped) and wrapped in self._public:
                 return True
             seen.add(id(wrapped))
@@ -64,7 +65,7 @@ class Decorations:
 
     def is_ours(self, function: View) -> bool:
         """Whether ``function`` is a wrapper of this `Auth`."""
-        return function in self._guarding
+        return not inspect.ismethod(function) and function in self._guarding
 
     def demanded(self, view: View) -> Requirement | None:
         """What all our decorators on a view demand together; ``None`` for a view without."""

@@ -5,8 +5,19 @@ from functools import partial
 import pytest
 from flask import Blueprint, Flask
 
-from flask_unauthorized import APIKey, Auth, Bearer, Challenge, ConfigurationError, Forbidden, Identity, Scheme
-from flask_unauthorized.loaders import StaticTokens
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    Bearer,
+    Challenge,
+    ConfigurationError,
+    Forbidden,
+    Identity,
+    Scheme,
+    abort_forbidden,
+    abort_unauthorized,
+)
+from flask_unauthorized.loaders import SignedTokens, StaticTokens
 
 ADA = {"Authorization": "Bearer t"}
 
@@ -183,3 +194,47 @@ def test_a_blueprints_catch_all_does_not_swallow_a_refusal(auth, make_app, crede
     blueprint.add_url_rule("/", "index", auth.login_required(scopes={"admin"})(lambda: "x"))
     app.register_blueprint(blueprint)
     assert app.test_client().get("/", headers={"Authorization": credentials}).status_code == status
+
+
+def test_public_does_not_open_the_guarded_twin_of_a_function(auth):
+    def view():
+        return "secret"
+
+    auth.login_required(view)
+    with pytest.raises(ConfigurationError, match="guarded and public"):
+        auth.public(view)
+
+
+@pytest.mark.parametrize("fallbacks", [[""], "oldsecret", b"old", [None], ["fine", ""]])
+def test_no_empty_or_one_letter_key_signs_tokens(make_app, fallbacks):
+    auth = Auth(Bearer(SignedTokens("login", 60)))
+    app = make_app(auth, SECRET_KEY="x" * 32, SECRET_KEY_FALLBACKS=fallbacks)
+    with pytest.raises(ConfigurationError, match="SECRET_KEY_FALLBACKS"):
+        auth.check(app)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "status", "challenge"),
+    [
+        ("Bearer t", 403, None),
+        (
+            "Bearer x",
+            401,
+            'Bearer realm="r", error="invalid_token", error_description="The credentials are not valid."',
+        ),
+        (None, 401, 'Bearer realm="r"'),
+    ],
+)
+def test_abort_forbidden_where_nobody_judged_asks_who_is_calling(auth, make_app, credentials, status, challenge):
+    app = make_app(auth, UNAUTHORIZED_REALM="r")
+    app.add_url_rule("/", "index", lambda: abort_forbidden("not you"))
+    answer = app.test_client().get("/", headers={"Authorization": credentials} if credentials else {})
+    assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (status, challenge)
+
+
+def test_abort_unauthorized_is_401_whatever_a_junk_cookie_says(make_app):
+    auth = Auth(APIKey(lambda key: None, cookie="key"))
+    app = make_app(auth)
+    app.add_url_rule("/", "index", lambda: abort_unauthorized("log in"), methods=["POST"])
+    headers = {"Cookie": "key=junk", "Sec-Fetch-Site": "cross-site"}
+    assert app.test_client().post("/", headers=headers).status_code == 401

@@ -1,7 +1,7 @@
 """`SignedTokens`: tokens that the app signs itself, with a time limit."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Flask, current_app
@@ -70,10 +70,8 @@ class SignedTokens:
 
     def check_app(self, app: Flask) -> None:
         """Called before an app's first request: there must be a key."""
-        if self._secret_key is None and not app.secret_key:
-            raise ConfigurationError(
-                "SignedTokens needs app.config['SECRET_KEY'] or secret_key=: use secrets.token_hex()"
-            )
+        if self._secret_key is None:
+            _keys_of(app)
 
     def _serializer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._keys(), salt=_ROOT + self.salt, signer_kwargs=_SIGNER)
@@ -82,18 +80,27 @@ class SignedTokens:
         """Oldest first: itsdangerous signs with the last one."""
         if self._secret_key is not None:
             return [_as_bytes(self._secret_key)]
-        config = current_app.config
-        fallbacks: Iterable[str | bytes] = config.get("SECRET_KEY_FALLBACKS") or ()
-        key = config["SECRET_KEY"]
-        if not key:
-            raise ConfigurationError("SignedTokens needs app.config['SECRET_KEY'] or secret_key=")
-        return [_as_bytes(secret) for secret in (*reversed(list(fallbacks)), key)]
+        return _keys_of(current_app)
 
     def __repr__(self) -> str:
         return f"<SignedTokens {self.salt!r}, {self.max_age} s>"
 
 
 _SIGNER: Final = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+
+
+def _keys_of(app: Flask) -> list[bytes]:
+    """The app's keys, oldest first. Refuses an empty one, or a str instead of a list: its letters would be keys."""
+    fallbacks: Any = app.config.get("SECRET_KEY_FALLBACKS") or ()
+    if isinstance(fallbacks, (str, bytes)):
+        raise ConfigurationError("SECRET_KEY_FALLBACKS is a single text: write a list, [old_key]")
+    keys = [*reversed(list(fallbacks)), app.config.get("SECRET_KEY")]
+    if not all(isinstance(key, (str, bytes)) and key for key in keys):
+        raise ConfigurationError(
+            "SignedTokens needs app.config['SECRET_KEY'] (or secret_key=), and neither it nor one of "
+            "SECRET_KEY_FALLBACKS may be empty: use secrets.token_hex()"
+        )
+    return [_as_bytes(key) for key in keys]
 
 
 def _as_bytes(secret: str | bytes) -> bytes:
