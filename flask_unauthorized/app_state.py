@@ -90,6 +90,10 @@ class AppState:
                         f"protect(public=...) names {name!r}, but there is no endpoint {prefix + name!r}: "
                         f"the app has {', '.join(sorted(self.app.view_functions))}"
                     )
+                if self.auth.decorations.around(self.app.view_functions[prefix + name]):
+                    raise ConfigurationError(
+                        f"protect(public=...) names {name!r}, whose view has a guard of its own: remove one of the two"
+                    )
 
     def _protections(self) -> Iterator[tuple[str, Protection]]:
         found = self.auth.protection_of(self.app)

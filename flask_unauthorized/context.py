@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final, NoReturn
+from weakref import ref
 
 import flask
 from flask import Request
@@ -22,7 +23,7 @@ from .errors import (
     Unauthorized,
 )
 from .identity import Identity
-from .judge import Refusal, State, complete, judge, log, record, select
+from .judge import Refusal, State, complete, judge, log, select
 from .plan import Plan
 
 # The real objects behind the proxies, bound once: an attribute through a LocalProxy costs eight times as much.
@@ -53,7 +54,7 @@ def authenticate(plan: Plan, request: Request, state: State) -> Identity | None:
     try:
         identity = judge(plan, request, state)
     except AuthError as error:
-        tell_refused(error, request)
+        tell_refused(error, request, state)
         raise
     if identity is not known and state.scheme is not None and signals.authenticated.receivers:
         signals.send(signals.authenticated, real_app(), identity=identity, scheme=state.scheme.name)
@@ -70,21 +71,19 @@ def plan_in_force(request: Request, state: State) -> Plan:
 
 def complete_raised(error: AuthError) -> None:
     """Does for an error that a view raised itself what was done already for one of ours."""
-    if hasattr(error, "_told"):
-        return
     request = real_request()
     state = state_for(request)
-    if error.challenges:
-        record(error, state)
-    else:
+    told = getattr(error, "_told", None)
+    # An app may raise one object again and again: what was told in another request doesn't count.
+    if told is None or told() is not state:
         _complete(error, request, state)
-    tell_refused(error, request)
+        tell_refused(error, request, state)
 
 
 def refuse(error: AuthError, request: Request, state: State) -> NoReturn:
     """Raises ``error`` with the challenges in force."""
     _complete(error, request, state)
-    tell_refused(error, request)
+    tell_refused(error, request, state)
     raise error
 
 
@@ -97,9 +96,9 @@ def _complete(error: AuthError, request: Request, state: State) -> None:
     complete(error, plan, state, request)
 
 
-def tell_refused(error: AuthError, request: Request) -> None:
+def tell_refused(error: AuthError, request: Request, state: State) -> None:
     """Logs a refusal and sends the signal. The reason may hold what a loader wrote: one line, cut."""
-    error._told = True  # type: ignore[attr-defined]  # private, so that the handler doesn't tell it again
+    error._told = ref(state)  # type: ignore[attr-defined]  # private, so that the handler doesn't tell it again
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
     if log.isEnabledFor(level):
         reason = "".join(character if character.isprintable() else "?" for character in (error.reason or "")[:200])

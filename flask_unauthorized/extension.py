@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import Any, Generic, NoReturn, TypeVar, overload
-from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
@@ -65,7 +65,7 @@ class Auth(Generic[U]):
         self._protected: WeakKeyDictionary[Any, Protection] = WeakKeyDictionary()
         self.watching: set[Callable[[], None]] = set()
         self._states: WeakSet[AppState] = WeakSet()
-        self._interned: WeakValueDictionary[Requirement, Requirement] = WeakValueDictionary()
+        self._interned: WeakKeyDictionary[Requirement, ref[Requirement]] = WeakKeyDictionary()
         self._set_unavailable(unavailable)
         if app is not None:
             self.init_app(app)
@@ -248,7 +248,11 @@ class Auth(Generic[U]):
         if demanded.via is not None:
             self._own_schemes(demanded.via, "via")
         # One object per demand, for plans are found by id: flask-restful decorates anew on each request.
-        return self._interned.setdefault(demanded, demanded)
+        known = self._interned.get(demanded)
+        found = None if known is None else known()
+        if found is None:
+            self._interned[demanded] = ref(demanded)
+        return found or demanded
 
     def _own_schemes(self, schemes: Sequence[AnyScheme], where: str) -> tuple[AnyScheme, ...]:
         for scheme in schemes:

@@ -97,7 +97,7 @@ def _repair(response: Response, request: Request, state: State, plan: Plan) -> N
             "abort_unauthorized() instead; UNAUTHORIZED_GUARD='repair' would add one"
         )
     challenges = plan.in_force(None, None, request)
-    _set_lines(response, [str(challenge) for challenge in challenges])
+    _set_lines(response, map(str, challenges))
     log.warning("repaired a 401 without a challenge, endpoint %s", request.endpoint)
     if signals.repaired.receivers:
         signals.send(signals.repaired, real_app(), endpoint=request.endpoint, challenges=challenges)
@@ -124,7 +124,7 @@ def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
     """Names what the answer depended on, and keeps shared caches out where Authorization doesn't (RFC 9110 §16.4.2)."""
     scheme = state.scheme
     carried_elsewhere = scheme is not None and any(where != "authorization" for where, _ in scheme.reads)
-    if refusal or plan.optional or carried_elsewhere:
+    if refusal or state.refused is not None or plan.optional or carried_elsewhere:
         given = response.headers.get("Vary", "")
         known = {name.strip().lower() for name in given.split(",")}
         added = [name for name in plan.vary if name.lower() not in known]

@@ -51,7 +51,7 @@ class Refusal:
 class State:
     """What one request has come to: lives on the real request object, and nowhere else."""
 
-    __slots__ = ("app", "identity", "met", "plan", "refused", "rendering", "results", "scheme", "tried")
+    __slots__ = ("__weakref__", "app", "identity", "met", "plan", "refused", "rendering", "results", "scheme", "tried")
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -82,7 +82,7 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
         selected = select(plan, request, state)
         if selected is None:
             if plan.optional:
-                return None
+                return _still_meets(plan, state)
             raise MissingCredentials(reason="no credentials of a scheme in force")
         scheme, credentials = selected
         identity = _verified(scheme, credentials, request, state)
@@ -111,6 +111,8 @@ def complete(error: AuthError, plan: Plan, state: State, request: Request) -> No
     elif isinstance(error, InsufficientScope) and tried is not None:
         told = plan.challenges(tried, error, request)
         error.challenges = tuple(challenge for challenge in told if challenge.get("error") is not None)
+    else:
+        error.challenges = ()
     record(error, state)
 
 
@@ -270,6 +272,15 @@ def _meets(plan: Plan, scheme: AnyScheme, identity: Identity) -> None:
         _check_permissions(plan, identity)
 
 
+def _still_meets(plan: Plan, state: State) -> Identity | None:
+    """For an optional plan without credentials of its own: nobody, or whoever another plan has identified before."""
+    if state.identity is not None and state.scheme is not None:
+        if state.scheme not in plan.schemes:
+            raise MissingCredentials(reason=f"{state.scheme.name} is not among the schemes of an optional view")
+        _meets(plan, state.scheme, state.identity)
+    return state.identity
+
+
 def _check_login(plan: Plan, identity: Identity) -> None:
     """RFC 9470: a login without a known time or class counts as too old or too weak."""
     reason = None
@@ -282,7 +293,7 @@ def _check_login(plan: Plan, identity: Identity) -> None:
             reason = "the time of the login is unknown"
         elif at > now + MAX_CLOCK_SKEW:
             reason = "the time of the login lies in the future"
-        elif now - at > plan.max_age:
+        elif at < now - plan.max_age:
             reason = "the login is too old"
     if reason is not None:
         raise StepUpRequired(reason=reason, acr_values=plan.acr, max_age=plan.max_age)

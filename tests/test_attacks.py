@@ -1,5 +1,8 @@
 """Ways in that a review found. Each was open once."""
 
+import base64
+import gc
+import traceback
 from functools import partial
 
 import pytest
@@ -8,16 +11,19 @@ from flask import Blueprint, Flask
 from flask_unauthorized import (
     APIKey,
     Auth,
+    Basic,
     Bearer,
     Challenge,
     ConfigurationError,
     Forbidden,
     Identity,
     Scheme,
+    StepUpRequired,
+    Unauthorized,
     abort_forbidden,
     abort_unauthorized,
 )
-from flask_unauthorized.loaders import SignedTokens, StaticTokens
+from flask_unauthorized.loaders import Passwords, SignedTokens, StaticTokens
 
 ADA = {"Authorization": "Bearer t"}
 
@@ -238,3 +244,118 @@ def test_abort_unauthorized_is_401_whatever_a_junk_cookie_says(make_app):
     app.add_url_rule("/", "index", lambda: abort_unauthorized("log in"), methods=["POST"])
     headers = {"Cookie": "key=junk", "Sec-Fetch-Site": "cross-site"}
     assert app.test_client().post("/", headers=headers).status_code == 401
+
+
+def test_ever_new_demands_do_not_grow_memory(auth, make_app):
+    app = make_app(auth)
+    with app.test_request_context("/", headers=ADA):
+        for number in range(50):
+            with pytest.raises(Forbidden):
+                auth.require(scopes={f"s{number}"})
+    app.extensions["unauthorized"].plans.clear()
+    app.extensions["unauthorized"]._made.clear()
+    gc.collect()
+    assert len(auth._interned) < 50
+
+
+def test_an_error_raised_twice_has_the_challenges_of_each_route(make_app):
+    bearer, key = Bearer(lambda token: "a"), APIKey(lambda key: None)
+    auth = Auth(bearer, key)
+    app = make_app(auth, UNAUTHORIZED_REALM="r")
+    again = StepUpRequired(max_age=5)
+
+    def view():
+        raise again
+
+    app.add_url_rule("/a", "a", auth.login_optional(via=bearer)(partial(view)))
+    app.add_url_rule("/b", "b", auth.login_optional(via=key)(partial(view)))
+    client = app.test_client()
+    for _ in range(2):
+        assert client.get("/a").headers.getlist("WWW-Authenticate") == ['Bearer realm="r"']
+        (line,) = client.get("/b").headers.getlist("WWW-Authenticate")
+        assert line.startswith("ApiKey ")
+
+
+def test_an_optional_helper_does_not_take_an_identity_that_fails_its_demands(make_app):
+    key = APIKey(StaticTokens({"k": Identity("device")}))
+    bearer = Bearer(StaticTokens({"t": Identity("ada", scopes={"admin"})}))
+    auth = Auth(key, bearer)
+    app = make_app(auth)
+
+    @auth.login_optional(via=bearer, scopes={"admin"})
+    def helper():
+        return repr(auth.get_identity())
+
+    @app.get("/")
+    def index():
+        auth.require(via=key)
+        return helper()
+
+    assert app.test_client().get("/", headers={"X-API-Key": "k"}).status_code == 401
+
+
+def _locals_of(error: BaseException) -> str:
+    frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), capture_locals=True)
+    ours = [frame for frame in frames if "flask_unauthorized" in frame.filename]
+    return "".join(str(frame.locals) for frame in ours)
+
+
+def _down(name: str) -> str:
+    raise KeyError("database")
+
+
+def test_lek_05_no_secret_in_the_locals_of_our_frames(make_app):
+    signed = SignedTokens("s", 60, load=_down)
+    auth = Auth(Bearer(signed), Basic(Passwords(_down)))
+    app = make_app(auth, SECRET_KEY="x" * 32)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
+    with app.app_context():
+        token = signed.issue("ada")
+    canary = base64.b64encode(b"ada:canary-password").decode()
+    for credentials, secret in ((f"Bearer {token}", token), (f"Basic {canary}", "canary-password")):
+        with pytest.raises(KeyError) as caught:
+            app.test_client().get("/", headers={"Authorization": credentials})
+        assert secret not in _locals_of(caught.value)
+
+
+@pytest.mark.parametrize("way", ["query", "form"])
+def test_lim_01_a_token_elsewhere_is_capped_too(make_app, way):
+    seen = []
+    auth = Auth(Bearer(lambda token: seen.append(token), query=True, form=True))
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"), methods=["GET", "POST"])
+    client, token = app.test_client(), "a" * 8193
+    sent = {"access_token": token}
+    answer = client.get("/", query_string=sent) if way == "query" else client.post("/", data=sent)
+    assert answer.status_code == 400
+    assert not seen
+
+
+@pytest.mark.parametrize("at", [-(10**400), 10**400, float("-inf"), float("inf")])
+def test_an_absurd_login_time_is_stale_not_500(make_app, at):
+    auth = Auth(Bearer(lambda token: Identity("ada", auth_time=at)))
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(max_age=60)(lambda: "x"))
+    assert app.test_client().get("/", headers=ADA).status_code == 401
+
+
+def test_cac_04_an_answer_that_depends_on_a_caught_refusal_varies(auth, make_app):
+    app = make_app(auth)
+
+    @app.get("/")
+    def index():
+        try:
+            return auth.require().subject
+        except Unauthorized:
+            return "anonymous"
+
+    answer = app.test_client().get("/")
+    assert (answer.text, answer.headers["Vary"]) == ("anonymous", "Authorization")
+
+
+def test_protect_public_refuses_a_view_with_a_guard(auth, make_app):
+    app = make_app(auth)
+    auth.protect(app, scopes={"admin"}, public={"v", "static"})
+    app.add_url_rule("/v", "v", auth.login_required(lambda: "x"))
+    with pytest.raises(ConfigurationError, match="guard of its own"):
+        auth.check(app)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from ..errors import ConfigurationError
+from ..schemes.base import Secret
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_CACHED: Final = 1024
@@ -65,45 +66,47 @@ class Passwords:
     def __call__(self, name: str, password: str) -> Any:
         """The user of that name, or ``None`` where name or password is wrong."""
         name = unicodedata.normalize("NFC", name)
-        password = unicodedata.normalize("NFC", password)
-        stored = self._look_up(name)
-        if not self._matches(name, password, stored):
+        # Wrapped at once: what follows may fail, and a traceback shows locals.
+        secret = Secret()
+        secret.parts = (unicodedata.normalize("NFC", password),)
+        del password
+        if not self._matches(name, secret, self._look_up(name)):
             return None
         return name if self._load is None else self._load(name)
 
-    def _matches(self, name: str, password: str, stored: str | None) -> bool:
+    def _matches(self, name: str, secret: Secret, stored: str | None) -> bool:
         if stored is None or not _is_hash(stored):
-            self._spend_time(password) if stored is None else self._malformed(password)
+            self._spend_time(secret) if stored is None else self._malformed(secret)
             return False
-        entry = self._entry(name, password, stored) if self._cache_seconds else None
+        entry = self._entry(name, secret, stored) if self._cache_seconds else None
         if entry is not None and self._is_remembered(entry):
             return True
-        if not self._compare(stored, password):
+        if not self._compare(stored, secret):
             return False
         if entry is not None:
             self._remember(entry)
         return True
 
-    def _compare(self, stored: str, password: str) -> bool:
+    def _compare(self, stored: str, secret: Secret) -> bool:
         try:
-            return check_password_hash(stored, password)
+            return check_password_hash(stored, secret.parts[0])
         except (ValueError, TypeError, OverflowError, MemoryError):  # what hashlib says to odd parameters
-            self._malformed(password)
+            self._malformed(secret)
             return False
 
-    def _malformed(self, password: str) -> None:
+    def _malformed(self, secret: Secret) -> None:
         log.error("the stored password hash of a user is malformed: nobody can log in with it")
-        self._spend_time(password)
+        self._spend_time(secret)
 
-    def _spend_time(self, password: str) -> None:
+    def _spend_time(self, secret: Secret) -> None:
         """As long as a real comparison takes, so that names can't be guessed by the clock."""
         if self._dummy is None:
             # Made at the first call, not at import: it takes as long as a comparison.
             self._dummy = generate_password_hash(secrets.token_hex(), method=self._method)
-        check_password_hash(self._dummy, password)
+        check_password_hash(self._dummy, secret.parts[0])
 
-    def _entry(self, name: str, password: str, stored: str) -> bytes:
-        parts = (part.encode("utf-8", "surrogatepass") for part in (name, password, stored))
+    def _entry(self, name: str, secret: Secret, stored: str) -> bytes:
+        parts = (part.encode("utf-8", "surrogatepass") for part in (name, *secret.parts, stored))
         framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
         return hmac.digest(self._key, framed, "sha256")
 

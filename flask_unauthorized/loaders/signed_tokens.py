@@ -62,6 +62,7 @@ class SignedTokens:
             raise InvalidCredentials(reason="not signed for this purpose by a current key") from None
         if not _is_content(content):
             raise InvalidCredentials(reason="signed, but not by issue()")
+        del token  # what follows may fail, and a traceback shows locals
         subject, scopes, roles = content
         if self._load is not None:
             return self._load(subject)

@@ -6,6 +6,7 @@ from flask import Request
 
 from ..errors import AuthError, InsufficientScope, MalformedCredentials, StepUpRequired
 from ..wire import Challenge
+from ..wire.grammar import MAX_AUTHORIZATION
 from .base import Loader, Scheme, Secret, error_params, query_values, single_value
 
 MAX_FORM = 64 * 1024
@@ -55,7 +56,10 @@ class Bearer(Scheme[Secret]):
             sent += query_values(request, _PARAM)
         if self.form and _has_form(request):
             sent += request.form.getlist(_PARAM)
-        return single_value(self.name, sent)
+        token = single_value(self.name, sent)
+        if token is not None and len(token) > MAX_AUTHORIZATION:
+            raise MalformedCredentials(reason=f"Bearer: a token longer than {MAX_AUTHORIZATION} bytes")
+        return token
 
     def verify(self, credentials: Secret, request: Request) -> object | None:
         result: object | None = self.load(credentials)
