@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, ref
 
 from .errors import ConfigurationError
 from .requirement import Requirement, stack
@@ -21,14 +21,15 @@ class Decorations:
     def __init__(self) -> None:
         self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # our wrapper -> what it demands
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
-        self._public: WeakSet[Any] = WeakSet()
+        # By identity, for equal callables are two views all the same.
+        self._public: dict[int, ref[Any]] = {}
 
     def record(self, wrapper: View, view: View, demanded: Requirement) -> None:
         """Notes that ``wrapper`` guards ``view``. Raises `ConfigurationError` where they cannot be met together."""
         self._guarding[wrapper] = demanded
         functions = list(chain(view))
         for function in functions:
-            if function in self._public:
+            if self._is_marked(function):
                 raise ConfigurationError(f"{_name(view)} is public and guarded: remove one of the decorators")
         stack(self.around(wrapper))
         for function in functions:
@@ -42,7 +43,7 @@ class Decorations:
             )
         if self.around(view) or view in self._recorded:
             raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")
-        self._public.add(view)
+        self._public[id(view)] = ref(view)
 
     def is_public(self, view: View) -> bool:
         """Whether the view, or what it wraps, was marked public.
@@ -53,11 +54,15 @@ class Decorations:
         seen: set[int] = set()
         wrapped: Any = view
         while wrapped is not None and id(wrapped) not in seen and not self.is_ours(wrapped):
-            if not inspect.ismethod(wrapped) and wrapped in self._public:
+            if not inspect.ismethod(wrapped) and self._is_marked(wrapped):
                 return True
             seen.add(id(wrapped))
             wrapped = getattr(wrapped, "__wrapped__", None)
         return False
+
+    def _is_marked(self, view: View) -> bool:
+        marked = self._public.get(id(view))
+        return marked is not None and marked() is view
 
     def around(self, view: View) -> list[Requirement]:
         """What our wrappers in the view's chain demand, outermost first."""

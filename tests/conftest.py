@@ -16,7 +16,7 @@ def make_app() -> Callable[..., Flask]:
 
     def make(auth: Any = None, **config: Any) -> Flask:
         app = Flask(f"app{next(_names)}")
-        app.config.update(TESTING=True, **config)
+        app.config.update({"TESTING": True, **config})
         if auth is not None:
             auth.init_app(app)
         return app

@@ -1,6 +1,7 @@
 """Ways in that a review found. Each was open once."""
 
 import base64
+import dataclasses
 import gc
 import traceback
 from functools import partial
@@ -359,3 +360,20 @@ def test_protect_public_refuses_a_view_with_a_guard(auth, make_app):
     app.add_url_rule("/v", "v", auth.login_required(lambda: "x"))
     with pytest.raises(ConfigurationError, match="guard of its own"):
         auth.check(app)
+
+
+def test_public_opens_one_of_two_equal_callables(auth, make_app):
+    @dataclasses.dataclass(frozen=True, eq=True)
+    class Page:
+        name: str = dataclasses.field(compare=False)
+
+        def __call__(self):
+            return self.name
+
+    app = make_app(auth)
+    auth.protect(app, public={"static"})
+    opened, secret = Page("open"), Page("secret")
+    app.add_url_rule("/open", "open", auth.public(opened))
+    app.add_url_rule("/secret", "secret", secret)
+    assert app.test_client().get("/open").text == "open"
+    assert app.test_client().get("/secret").status_code == 401
