@@ -11,7 +11,7 @@ from flask import Request
 from werkzeug.local import LocalProxy
 
 from . import signals
-from .app_state import state_of
+from .app_state import EXTENSION, state_of
 from .errors import (
     AuthError,
     AuthUnavailable,
@@ -38,7 +38,8 @@ def state_for(request: Request) -> State:
     """The request's state, made where there is none yet."""
     state: State | None = getattr(request, STATE, None)
     if state is None:
-        app_state = state_of(real_app())
+        app = real_app()
+        app_state = app.extensions.get(EXTENSION) or state_of(app)
         if not app_state.ready:
             app_state.prepare()
         state = State(app_state)

@@ -277,10 +277,28 @@ class Auth(Generic[U]):
 
     def _wrap(self, view: Any, demanded: Requirement) -> Any:
         """A function that judges, then runs the view; ``async def`` around one that is."""
+        if not is_async(view):
+            return wraps(view)(self._gate(view, demanded))
+        gate = self._gate(_run, demanded)
+
+        @wraps(view)
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            answer = gate()
+            if answer is not _run:
+                return answer
+            try:
+                return await view(*args, **kwargs)
+            except AuthError as error:
+                complete_raised(error)
+                raise
+
+        return guarded
+
+    def _gate(self, view: Any, demanded: Requirement) -> Any:
+        """What runs on each request: one function, for every call that it saves counts."""
         key = id(demanded)
 
-        # What follows runs on each request: names are bound once, and every call left out counts.
-        def judged() -> Any:
+        def guarded(*args: Any, **kwargs: Any) -> Any:
             request = real_request()
             if request.method == "OPTIONS" and is_preflight(request):
                 return real_app().make_default_options_response()
@@ -294,26 +312,8 @@ class Auth(Generic[U]):
             endpoint = None if rule is None else rule.endpoint
             found = app_state.plans.get((endpoint, key))
             authenticate(app_state.plan(endpoint, demanded) if found is None else found[0], request, state)
-            return None
-
-        if is_async(view):
-
-            @wraps(view)
-            async def guarded_async(*args: Any, **kwargs: Any) -> Any:
-                answer = judged()
-                try:
-                    return await view(*args, **kwargs) if answer is None else answer
-                except AuthError as error:
-                    complete_raised(error)
-                    raise
-
-            return guarded_async
-
-        @wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            answer = judged()
             try:
-                return view(*args, **kwargs) if answer is None else answer
+                return view(*args, **kwargs) if view is not _run else _run
             except AuthError as error:
                 complete_raised(error)
                 raise
@@ -348,6 +348,10 @@ class Auth(Generic[U]):
                 )
             scheme._unavailable = kinds
             scheme._served = True
+
+
+def _run() -> None:
+    """Stands for an async view, which its own wrapper runs after the gate."""
 
 
 def _schemes(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:
