@@ -1,12 +1,13 @@
 """What one app knows of its `Auth`: settings, protected parts, and the compiled plan of each view."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask import Blueprint, Flask
 
 from .errors import ConfigurationError
+from .judge import log
 from .plan import AnyScheme, Plan
 from .requirement import Requirement, nest, stack
 from .schemes.base import check_shape, checked_realm
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 MAX_PLANS: Final = 4096
 """Most compiled plans kept per app; ``require()`` with ever new demands must not grow without bound."""
 EXTENSION: Final = "unauthorized"
+SHORTCUTS: Final = "_unauthorized"
+"""The private attribute of a routing rule that holds the plans of its view, by ``id()`` of what was demanded."""
 _NOTHING: Final = Requirement()
 
 
@@ -37,12 +40,14 @@ class AppState:
         self.settings = Settings()
         self.realm = ""
         self.ready = False
-        self.watch_transport = True
+        self._told_of_plain_http = False
         self.served = False
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
         # The value holds the requirement, so that no other can take its id.
         self.plans: dict[tuple[str | None, int], tuple[Plan, Requirement | None]] = {}
+        self.own_handlers: dict[Any, Any] = {}  # filled while serving, when no handler can be registered any more
+        self._shortcuts: list[dict[int, Plan]] = []
         self._made: dict[Requirement | None, Plan] = {}
         self._effective: dict[str, Requirement | None] = {}
 
@@ -59,8 +64,7 @@ class AppState:
                 check_shape(scheme)
                 scheme.check(app)
             auth.decorations.check_order(app.view_functions)
-            self.plans.clear()
-            self._made.clear()
+            self._forget_plans()
             self._effective.clear()
             self._check_public_names()
             for endpoint in app.view_functions:
@@ -104,6 +108,17 @@ class AppState:
             if found is not None:
                 yield f"{name}.", found
 
+    def warn_of_plain_http(self, environ: Mapping[str, Any]) -> None:
+        """Tells once where credentials come over plain HTTP from another machine (RFC 7617 §4, RFC 6750 §5.2)."""
+        if self._told_of_plain_http or environ.get("wsgi.url_scheme") == "https":
+            return
+        if not str(environ.get("REMOTE_ADDR")).startswith("127."):
+            self._told_of_plain_http = True
+            log.warning(
+                "credentials came over plain HTTP: serve HTTPS (behind a proxy, tell Flask with werkzeug's ProxyFix), "
+                "and set UNAUTHORIZED_REQUIRE_HTTPS to refuse the rest"
+            )
+
     # --- per view
 
     def effective(self, endpoint: str) -> Requirement | None:
@@ -119,14 +134,33 @@ class AppState:
         found = self.plans.get((endpoint, id(extra)))
         return self._compile(endpoint, extra) if found is None else found[0]
 
+    def plan_of_rule(self, rule: Any, demanded: Requirement) -> Plan:
+        """`plan` for a decorated view, kept on the routing rule: the next request finds it with two look-ups."""
+        with self._lock:
+            plan = self.plan(None if rule is None else rule.endpoint, demanded)
+            if rule is not None and rule.map is self.app.url_map:
+                shortcuts = vars(rule).get(SHORTCUTS)
+                if shortcuts is None:
+                    shortcuts = {}
+                    setattr(rule, SHORTCUTS, shortcuts)
+                    self._shortcuts.append(shortcuts)
+                shortcuts[id(demanded)] = plan
+            return plan
+
+    def _forget_plans(self) -> None:
+        for shortcuts in self._shortcuts:
+            shortcuts.clear()
+        self.plans.clear()
+        self._made.clear()
+        self.own_handlers.clear()
+
     def _compile(self, endpoint: str | None, extra: Requirement | None) -> Plan:
         with self._lock:
             merged = self._merge(endpoint, extra)
             # One plan per requirement, so that two decorators on one view find the work of the first done.
             plan = self._made.get(merged) or self._make(merged)
             if len(self.plans) >= MAX_PLANS:
-                self.plans.clear()
-                self._made.clear()
+                self._forget_plans()
             self._made[merged] = plan
             self.plans[endpoint, id(extra)] = plan, extra
             return plan
@@ -136,6 +170,7 @@ class AppState:
         auth = self.auth
         schemes = _without_shared_reads(auth.schemes) if merged is None else merged.via or auth.schemes
         return Plan(
+            self,
             merged or _NOTHING,
             schemes,
             realm=self.realm,

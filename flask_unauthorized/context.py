@@ -42,24 +42,30 @@ def state_for(request: Request) -> State:
         app_state = app.extensions.get(EXTENSION) or state_of(app)
         if not app_state.ready:
             app_state.prepare()
-        state = State(app_state)
+        state = State()
+        state.app = app_state
         setattr(request, STATE, state)
     return state
 
 
 def authenticate(plan: Plan, request: Request, state: State) -> Identity | None:
-    """`judge`, with log and signals."""
-    if state.app.watch_transport and request.environ.get("wsgi.url_scheme") != "https":
-        _watch_transport(request, state)
-    known = state.identity
+    """`judge`, with challenges, log and signals. The decorator does the same in line, for it runs the view as well."""
     try:
         identity = judge(plan, request, state)
     except AuthError as error:
-        tell_refused(error, request, state)
+        complete_raised(error)
         raise
-    if identity is not known and state.scheme is not None and signals.authenticated.receivers:
-        signals.send(signals.authenticated, real_app(), identity=identity, scheme=state.scheme.name)
+    if signals.authenticated.receivers:
+        announce(state)
     return identity
+
+
+def announce(state: State) -> None:
+    """Tells the receivers who was let in, once for each identity."""
+    identity, scheme = state.identity, state.scheme
+    if identity is not state.announced and scheme is not None:
+        state.announced = identity
+        signals.send(signals.authenticated, real_app(), identity=identity, scheme=scheme.name)
 
 
 def plan_in_force(request: Request, state: State) -> Plan:
@@ -71,7 +77,7 @@ def plan_in_force(request: Request, state: State) -> Plan:
 
 
 def complete_raised(error: AuthError) -> None:
-    """Does for an error that a view raised itself what was done already for one of ours."""
+    """Gives an error its challenges, logs and signals it; nothing where that was done for this request before."""
     request = real_request()
     state = state_for(request)
     told = getattr(error, "_told", None)
@@ -90,7 +96,7 @@ def refuse(error: AuthError, request: Request, state: State) -> NoReturn:
 
 def _complete(error: AuthError, request: Request, state: State) -> None:
     plan = plan_in_force(request, state)
-    if state.tried is None:
+    if state.plan is None:
         # Nobody judged this route: the scheme that was sent is still the one that is told the error.
         with suppress(AuthError):
             select(plan, request, state)
@@ -169,18 +175,3 @@ def request_user() -> Any:
 
 current_identity: Identity = LocalProxy(request_identity)  # type: ignore[assignment]  # what Flask's own proxies do
 current_user: Any = LocalProxy(request_user)
-
-
-def _watch_transport(request: Request, state: State) -> None:
-    """Warns once where credentials come over plain HTTP from another machine (RFC 7617 §4, RFC 6750 §5.2)."""
-    environ = request.environ
-    if "HTTP_AUTHORIZATION" not in environ:
-        return
-    peer = str(environ.get("REMOTE_ADDR") or "")
-    if peer.startswith("127.") or peer in ("", "::1", "::ffff:127.0.0.1"):
-        return
-    state.app.watch_transport = False
-    log.warning(
-        "credentials came over plain HTTP: serve HTTPS (behind a proxy, tell Flask with werkzeug's ProxyFix), "
-        "and set UNAUTHORIZED_REQUIRE_HTTPS to refuse the rest"
-    )

@@ -12,6 +12,7 @@ from .answering import Renderer
 from .app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
 from .context import (
     STATE,
+    announce,
     authenticate,
     complete_raised,
     real_app,
@@ -25,10 +26,12 @@ from .decorating import Decorations, check_view, is_async
 from .errors import AuthError, ConfigurationError, MissingCredentials
 from .identity import Identity
 from .installing import install, is_preflight
-from .plan import AnyScheme
+from .judge import State, judge
+from .plan import AnyScheme, Plan
 from .rendering.renderers import BUILT_IN
 from .requirement import Requirement, requirement
 from .schemes.base import Scheme, checked_realm
+from .signals import authenticated
 
 U = TypeVar("U")
 V = TypeVar("V", bound=Callable[..., Any])
@@ -302,23 +305,30 @@ class Auth(Generic[U]):
             request = real_request()
             if request.method == "OPTIONS" and is_preflight(request):
                 return real_app().make_default_options_response()
+            try:
+                plan = request.url_rule._unauthorized[key]
+            except (AttributeError, KeyError):
+                plan = self._plan(request, demanded)
             state = getattr(request, STATE, None)
             if state is None:
-                state = state_for(request)
-            app_state = state.app
-            if app_state.auth is not self:
-                self._check_served(app_state)
-            rule = request.url_rule
-            endpoint = None if rule is None else rule.endpoint
-            found = app_state.plans.get((endpoint, key))
-            authenticate(app_state.plan(endpoint, demanded) if found is None else found[0], request, state)
+                state = request._unauthorized = State()
+                state.app = plan.owner
             try:
-                return view(*args, **kwargs) if view is not _run else _run
+                judge(plan, request, state)
+                if authenticated.receivers:
+                    announce(state)
+                return view(*args, **kwargs)
             except AuthError as error:
                 complete_raised(error)
                 raise
 
         return guarded
+
+    def _plan(self, request: Any, demanded: Requirement) -> Plan:
+        app_state = state_for(request).app
+        self._check_served(app_state)
+        plan: Plan = app_state.plan_of_rule(request.url_rule, demanded)
+        return plan
 
     def _check_served(self, app_state: AppState) -> None:
         if app_state.auth is not self:
@@ -350,8 +360,9 @@ class Auth(Generic[U]):
             scheme._served = True
 
 
-def _run() -> None:
+def _run() -> Any:
     """Stands for an async view, which its own wrapper runs after the gate."""
+    return _run
 
 
 def _schemes(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:

@@ -38,20 +38,28 @@ def guard(response: Response) -> Response:
 
 
 def _finish(response: Response, status: int, request: Request, state: State) -> None:
-    plan = plan_in_force(request, state)
     refused = state.refused is not None and state.refused[0] == status
+    intact = refused and list(iter(response.headers)) == state.sent  # nobody touched what we rendered
+    if not intact:
+        _mend(response, status, request, state, refused)
+    if refused or status == 401:
+        _drain(request)
+    tried = state.tried
+    if tried is not None and responds(tried):
+        tried.respond(response, state.scheme is tried and not refused)
+    if not intact:
+        _expose(response)
+
+
+def _mend(response: Response, status: int, request: Request, state: State, refused: bool) -> None:
+    plan = plan_in_force(request, state)
     if refused:
         _restore(response, state, plan)
-    if status == 401 and not (refused and _CHALLENGES in response.headers):
+    if status == 401 and not (refused and response.headers.getlist(_CHALLENGES)):
         _repair(response, request, state, plan)
-    if status == 401 or refused:
-        if response.headers.get("Cache-Control") != "no-store":
-            response.headers["Cache-Control"] = "no-store"
-        _drain(request)
-    _vary(response, state, plan, status == 401 or refused)
-    if state.tried is not None and responds(state.tried):
-        state.tried.respond(response, state.scheme is state.tried and not refused)
-    _expose(response)
+    if (refused or status == 401) and response.headers.getlist("Cache-Control") != ["no-store"]:
+        response.headers["Cache-Control"] = "no-store"
+    _vary(response, state, plan, refused or status == 401)
 
 
 def _restore(response: Response, state: State, plan: Plan) -> None:
@@ -125,7 +133,7 @@ def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
     scheme = state.scheme
     carried_elsewhere = scheme is not None and any(where != "authorization" for where, _ in scheme.reads)
     if refusal or state.refused is not None or plan.optional or carried_elsewhere:
-        given = response.headers.get("Vary", "")
+        given = ", ".join(response.headers.getlist("Vary"))
         known = {name.strip().lower() for name in given.split(",")}
         added = [name for name in plan.vary if name.lower() not in known]
         if added and "*" not in known:
@@ -147,7 +155,7 @@ def _keep_private(response: Response) -> None:
 def _expose(response: Response) -> None:
     """Lets a script of another origin read our fields, where the app allows it to read anything."""
     headers = response.headers
-    if "Access-Control-Allow-Origin" not in headers:
+    if not headers.getlist("Access-Control-Allow-Origin"):
         return
     exposed = [name.strip() for name in headers.get("Access-Control-Expose-Headers", "").split(",") if name.strip()]
     known = {name.lower() for name in exposed}

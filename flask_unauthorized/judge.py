@@ -49,48 +49,48 @@ class Refusal:
 
 
 class State:
-    """What one request has come to: lives on the real request object, and nowhere else."""
+    """What one request has come to: lives on the real request object, and nowhere else.
 
-    __slots__ = ("__weakref__", "app", "identity", "met", "plan", "refused", "rendering", "results", "scheme", "tried")
+    The defaults are the class's: setting ten attributes on each request would cost more than reading the credentials.
+    """
 
-    def __init__(self, app: Any) -> None:
-        self.app = app
-        self.plan: Plan | None = None
-        self.results: dict[AnyScheme, Identity | Refusal] | None = None
-        self.identity: Identity | None = None
-        self.met: Plan | None = None  # the plan that the identity met; plan is the one judged last, met or not
-        self.scheme: AnyScheme | None = None
-        self.tried: AnyScheme | None = None
-        self.rendering = False
-        self.refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
+    app: Any
+    plan: Plan | None = None  # judged last, met or not
+    met: Plan | None = None  # the plan that the identity met
+    identity: Identity | None = None
+    scheme: AnyScheme | None = None
+    tried: AnyScheme | None = None
+    results: dict[AnyScheme, Identity | Refusal] | None = None
+    announced: Identity | None = None  # by the signal
+    refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
+    sent: list[tuple[str, str]] | None = None  # all header lines of the refusal as we rendered it
+    rendering = False
 
 
 def judge(plan: Plan, request: Request, state: State) -> Identity | None:
     """Who is calling, if that meets the plan; ``None`` only where the plan is optional and nothing was sent.
 
-    Raises an `AuthError` with its challenges. The order is fixed: syntax (400), our availability (503), authenticity,
-    key binding, expiry, step-up (401), scope and role (403). Nothing is set on ``state`` before the last step but what
-    was tried.
+    Raises an `AuthError`, to which `complete` gives its challenges. The order is fixed: syntax (400), our availability
+    (503), authenticity, key binding, expiry, step-up (401), scope and role (403). Nothing is set on ``state`` before
+    the last step but what was tried.
     """
     if state.met is plan:
         return state.identity
     state.plan = plan
     state.tried = None
-    try:
-        if plan.https_only and request.environ.get("wsgi.url_scheme") != "https":
-            raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
-        selected = select(plan, request, state)
-        if selected is None:
-            if plan.optional:
-                return _still_meets(plan, state)
-            raise MissingCredentials(reason="no credentials of a scheme in force")
-        scheme, credentials = selected
-        identity = _verified(scheme, credentials, request, state)
-        if plan.demands or identity.expires_at is not None or identity.confirmation is not None:
-            _meets(plan, scheme, identity)
-    except AuthError as error:
-        complete(error, plan, state, request)
-        raise
+    if plan.https_only and request.environ.get("wsgi.url_scheme") != "https":
+        raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
+    selected = select(plan, request, state)
+    if selected is None:
+        if plan.optional:
+            return _still_meets(plan, state)
+        raise MissingCredentials(reason="no credentials of a scheme in force")
+    scheme, credentials = selected
+    if request.environ.get("REMOTE_ADDR") not in _LOOPBACK:
+        state.app.warn_of_plain_http(request.environ)
+    identity = _verified(scheme, credentials, request, state)
+    if plan.demands or identity.expires_at is not None or identity.confirmation is not None:
+        _meets(plan, scheme, identity)
     state.identity = identity
     state.scheme = scheme
     state.met = plan
@@ -106,6 +106,8 @@ def complete(error: AuthError, plan: Plan, state: State, request: Request) -> No
     if status == 400 and tried is None:
         # Nobody can say which scheme was meant, so each one tells the error (RFC 9449 §7.2 does the same).
         error.challenges = tuple(c for scheme in plan.schemes for c in plan.challenges(scheme, error, request))
+    elif tried is None and status == 401:
+        error.challenges = plan.unasked or plan.in_force(None, None, request)
     elif status in (400, 401):
         error.challenges = plan.in_force(error, tried, request)
     elif isinstance(error, InsufficientScope) and tried is not None:
@@ -211,14 +213,17 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
 
 # --- verification
 
+# What a WSGI server names as the peer where the request comes from the same machine; waitress and tests may name none.
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "", None})
+
 
 def _verified(scheme: AnyScheme, credentials: Any, request: Request, state: State) -> Identity:
     """The identity behind the credentials; the loader is asked once per request, and a refusal stays one."""
     results = state.results
-    known = None if results is None else results.get(scheme)
+    if results is None:
+        results = state.results = {}
+    known = results.get(scheme)
     if known is None:
-        if results is None:
-            results = state.results = {}
         try:
             result = scheme.verify(credentials, request)
             known = result if type(result) is Identity else to_identity(result, scheme, credentials)

@@ -22,13 +22,14 @@ class Plan:
     """What judging needs of one effective requirement. Read-only once made."""
 
     __slots__ = (
-        "acr", "ambient", "by_name", "carriers", "clean", "demands", "elsewhere",
-        "https_only", "max_age", "named_scopes", "optional",
-        "passive", "realm", "requirement", "role_groups", "schemes", "scope_groups", "steps_up", "strict", "vary",
+        "acr", "ambient", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only", "max_age",
+        "named_scopes", "optional", "owner", "passive", "realm", "refusal_vary", "requirement", "role_groups",
+        "schemes", "scope_groups", "steps_up", "strict", "unasked", "vary",
     )  # fmt: skip
 
     def __init__(
         self,
+        owner: Any,
         requirement: Requirement,
         schemes: Sequence[AnyScheme],
         *,
@@ -38,6 +39,7 @@ class Plan:
         https_only: bool,
         strict: bool,
     ) -> None:
+        self.owner = owner  # the state of the app it was compiled for
         self.requirement = requirement
         self.realm = realm
         self.https_only = https_only
@@ -59,6 +61,8 @@ class Plan:
             if not challenges:
                 raise ConfigurationError(f"{scheme!r} gave no challenge: challenges() must return at least one")
         self.schemes = order_schemes(schemes, challenge_order, self.clean)
+        # What is told to whoever sent nothing; empty where a scheme has to look at the request first.
+        self.unasked = () if len(self.clean) < len(self.schemes) else self.in_force(None, None, _NO_REQUEST)
         self.by_name = {
             spelled: scheme
             for scheme in self.schemes
@@ -73,6 +77,7 @@ class Plan:
         self.elsewhere = bool(others)
         self.demands = bool(self.steps_up or self.scope_groups or self.role_groups)
         self.vary = _vary(self.schemes)
+        self.refusal_vary = ", ".join(("Accept", *self.vary))
         self.passive = not (others or self.optional or any(responds(scheme) for scheme in self.schemes))
         self._check_size()
 

@@ -9,7 +9,7 @@ from flask import Request
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
 from ..wire import Challenge
 from ..wire.grammar import is_token
-from .base import Loader, Scheme, Secret, error_params, query_values, single_value
+from .base import Loader, Scheme, Secret, ask_loader, error_params, query_values, single_value
 
 MAX_KEY = 512
 """Longest API key, in bytes."""
@@ -71,9 +71,7 @@ class APIKey(Scheme[Secret]):
             return single_value(self.name, query_values(request, self.key_name))
         return single_value(self.name, request.cookies.getlist(self.key_name))
 
-    def verify(self, credentials: Secret, request: Request) -> object | None:
-        result: object | None = self.load(credentials)
-        return result
+    verify = ask_loader
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         return _challenges(realm, self.place, self.key_name, error_params(error))

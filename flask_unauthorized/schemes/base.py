@@ -131,25 +131,35 @@ class Scheme(ABC, Generic[C]):
         An exception of a type listed in ``Auth(unavailable=...)`` becomes `AuthUnavailable`, a Werkzeug 401 becomes
         `InvalidCredentials`; any other passes.
         """
-        load = self._loader
-        if load is None:
-            raise ConfigurationError(f"{type(self).__name__} has no loader: register one with @scheme.loader")
-        try:
-            result = load(*(args[0].parts if type(args[0]) is Secret else args))
-            if type(result) is Identity or not hasattr(type(result), "__await__"):
-                return result
-            return settle(result)
-        except AuthError:
-            raise
-        except HTTPUnauthorized as refused:
-            text = refused.description
-            own = isinstance(text, str) and text != HTTPUnauthorized.description
-            raise InvalidCredentials(text if own else None, reason="the loader answered 401") from None
-        except self._unavailable as trouble:
-            raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader") from None
+        if args and type(args[0]) is Secret:
+            secret = args[0]
+        else:
+            secret = Secret()
+            secret.parts = args
+        return ask_loader(self, secret)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None = None) -> Any:
+    """`Scheme.load`; as the whole ``verify`` of a scheme it saves each request a call."""
+    load = self._loader
+    if load is None:
+        raise ConfigurationError(f"{type(self).__name__} has no loader: register one with @scheme.loader")
+    try:
+        result = load(*credentials.parts)
+        if type(result) is Identity or not hasattr(type(result), "__await__"):
+            return result
+        return settle(result)
+    except AuthError:
+        raise
+    except HTTPUnauthorized as refused:
+        text = refused.description
+        own = isinstance(text, str) and text != HTTPUnauthorized.description
+        raise InvalidCredentials(text if own else None, reason="the loader answered 401") from None
+    except self._unavailable as trouble:
+        raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader") from None
 
 
 def checked_realm(realm: str) -> str:
@@ -227,7 +237,7 @@ def query_values(request: Request, name: str) -> list[str]:
 def _uses_loader(kind: type[Scheme[Any]]) -> bool:
     """Whether ``verify`` mentions ``load``; a user's own scheme may do without a loader."""
     code = getattr(kind.verify, "__code__", None)
-    return code is None or "load" in code.co_names
+    return code is None or kind.verify is ask_loader or "load" in code.co_names
 
 
 def _check_signature(load: Any, count: int, kind: str) -> None:

@@ -9,7 +9,7 @@ from flask import Request
 
 from ..errors import AuthError, InvalidCredentials, MalformedCredentials
 from ..wire import Challenge
-from .base import Loader, Scheme, Secret
+from .base import Loader, Scheme, Secret, ask_loader
 
 MAX_USER = 1024
 """Longest user name, in bytes."""
@@ -69,9 +69,7 @@ class Basic(Scheme[Secret]):
             raise InvalidCredentials(reason="Basic: empty password")
         return unicodedata.normalize("NFC", name), unicodedata.normalize("NFC", password)
 
-    def verify(self, credentials: Secret, request: Request) -> object | None:
-        result: object | None = self.load(credentials)
-        return result
+    verify = ask_loader
 
     def subject(self, credentials: Secret) -> str | None:
         return credentials.parts[0] or None
