@@ -5,14 +5,25 @@ Everything here is keyed by function objects, weakly: a copied attribute (``func
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from typing import Any, TypedDict
 from weakref import WeakKeyDictionary, ref
 
 from .errors import ConfigurationError
-from .requirement import Requirement, stack
+from .plan import AnyScheme
+from .requirement import Names, Requirement, stack
 
 View = Callable[..., Any]
+
+
+class Demands(TypedDict, total=False):
+    """The keywords of `Auth.login_required` and its kin."""
+
+    via: AnyScheme | Collection[AnyScheme] | None
+    scopes: Names | None
+    roles: Names | None
+    acr: str | list[str] | tuple[str, ...] | None
+    max_age: int | None
 
 
 class Decorations:
@@ -94,10 +105,11 @@ class Decorations:
             for function in chain(view):
                 missing = self._recorded.get(function, set()) - held[id(function)]
                 if missing:
+                    decorator = "@auth." + min(demanded.as_decorator() for demanded in missing)
                     raise ConfigurationError(
                         f"endpoint {endpoint!r} is registered without its guard: {_name(function)} was decorated with "
-                        f"{min(map(repr, missing))}, but above the route. Put the route on top:\n\n"
-                        f"    @app.get(...)\n    @auth.login_required\n    def {_name(function)}(): ..."
+                        f"{decorator}, but above the route. Put the route on top:\n\n"
+                        f"    @app.get(...)\n    {decorator}\n    def {_name(function)}(): ..."
                     )
 
 

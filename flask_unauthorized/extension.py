@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from typing import Any, Generic, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from flask import Blueprint, Flask
@@ -22,18 +22,24 @@ from .context import (
     request_user,
     state_for,
 )
-from .decorating import Decorations, check_view, is_async
+from .decorating import Decorations, Demands, check_view, is_async
 from .errors import AuthError, ConfigurationError, MissingCredentials
 from .identity import Identity
 from .installing import install, is_preflight
 from .judge import State, judge
 from .plan import AnyScheme, Plan
 from .rendering.renderers import BUILT_IN
-from .requirement import Requirement, requirement
+from .requirement import Requirement, implied, requirement
 from .schemes.base import Scheme, checked_realm
 from .signals import authenticated
 
-U = TypeVar("U")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+    from typing_extensions import Unpack
+
+    U = TypeVarWithDefault("U", default=Any)
+else:
+    U = TypeVar("U")
 V = TypeVar("V", bound=Callable[..., Any])
 R = TypeVar("R", bound=Renderer)
 
@@ -60,7 +66,7 @@ class Auth(Generic[U]):
     ) -> None:
         self.schemes = _schemes(schemes)
         self.realm = None if realm is None else checked_realm(realm)
-        self.implied_scopes = _implied(implied_scopes or {})
+        self.implied_scopes = implied(implied_scopes or {})
         self.challenge_order = self._own_schemes(challenge_order or (), "challenge_order")
         self.decorations = Decorations()
         self.renderers: dict[str, Renderer] = {}
@@ -108,9 +114,7 @@ class Auth(Generic[U]):
     def login_required(self, view: V, /) -> V: ...
 
     @overload
-    def login_required(
-        self, *, via: Any = None, scopes: Any = None, roles: Any = None, acr: Any = None, max_age: int | None = None
-    ) -> Callable[[V], V]: ...
+    def login_required(self, **demands: "Unpack[Demands]") -> Callable[[V], V]: ...
 
     def login_required(self, *view: Any, **demands: Any) -> Any:
         """Decorates a view that runs only for callers who meet the demands; stands below the route.
@@ -125,9 +129,7 @@ class Auth(Generic[U]):
     def login_optional(self, view: V, /) -> V: ...
 
     @overload
-    def login_optional(
-        self, *, via: Any = None, scopes: Any = None, roles: Any = None, acr: Any = None, max_age: int | None = None
-    ) -> Callable[[V], V]: ...
+    def login_optional(self, **demands: "Unpack[Demands]") -> Callable[[V], V]: ...
 
     def login_optional(self, *view: Any, **demands: Any) -> Any:
         """Decorates a view that also runs for callers who sent nothing; bad credentials are refused all the same."""
@@ -139,13 +141,13 @@ class Auth(Generic[U]):
         self.decorations.mark_public(view)
         return view
 
-    def protect(self, target: Flask | Blueprint, *, public: Collection[str] = (), **demands: Any) -> None:
+    def protect(self, target: Flask | Blueprint, *, public: Collection[str] = (), **demands: "Unpack[Demands]") -> None:
         """Denies by default: all views of an app or a blueprint, present and future, need an identity.
 
         ``public`` names endpoints left open (``"static"``), relative to the blueprint; the demands are those of
         `login_required`. Raises `ConfigurationError` where the target is protected with something else already.
         """
-        protection = Protection(self._requirement(False, demands), public_names(public))
+        protection = Protection(self._requirement("protect", False, demands), public_names(public))
         target = protection_target(target)
         known = self._protected.get(target)
         if known == protection:
@@ -173,12 +175,12 @@ class Auth(Generic[U]):
                 ) from None
         self.watching.add(refuse_unserved)
 
-    def require(self, **demands: Any) -> Identity:
+    def require(self, **demands: "Unpack[Demands]") -> Identity:
         """The caller, who must meet the view's demands and these (as in `login_required`); else refuses.
 
         To be called in a view or hook. Returns the `Identity`; raises `AuthError`.
         """
-        demanded = self._requirement(False, demands)
+        demanded = self._requirement("require", False, demands)
         request = real_request()
         state = state_for(request)
         self._check_served(state.app)
@@ -246,8 +248,8 @@ class Auth(Generic[U]):
         """What `protect` was told of an app or a blueprint."""
         return self._protected.get(target)
 
-    def _requirement(self, optional: bool, demands: dict[str, Any]) -> Requirement:
-        demanded = requirement(is_scheme=Scheme, optional=optional, **demands)
+    def _requirement(self, where: str, optional: bool, demands: Mapping[str, Any]) -> Requirement:
+        demanded = requirement(where, demands, is_scheme=Scheme, optional=optional)
         if demanded.via is not None:
             self._own_schemes(demanded.via, "via")
         # One object per demand, for plans are found by id: flask-restful decorates anew on each request.
@@ -268,7 +270,7 @@ class Auth(Generic[U]):
     def _decorator(self, name: str, views: tuple[Any, ...], optional: bool, demands: dict[str, Any]) -> Any:
         if len(views) > 1 or (views and demands):
             raise TypeError(f"{name} takes a view alone, or keywords: @auth.{name}(scopes={{...}})")
-        demanded = self._requirement(optional, demands)
+        demanded = self._requirement(name, optional, demands)
 
         def decorate(view: Any) -> Any:
             check_view(view, name)
@@ -372,21 +374,6 @@ def _schemes(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:
     if len(set(schemes)) != len(schemes):
         raise ConfigurationError("a scheme object was given twice")
     return schemes
-
-
-def _implied(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
-    """All scopes that a scope includes, followed to the end; `ConfigurationError` for a cycle."""
-    for scope, implied in given.items():
-        if isinstance(implied, str) or not all(isinstance(name, str) for name in (scope, *implied)):
-            raise TypeError(f'implied_scopes maps a scope to a collection of str: {{"{scope}": {{"read"}}}}')
-
-    def follow(scope: str, path: tuple[str, ...]) -> frozenset[str]:
-        if scope in path:
-            raise ConfigurationError(f"implied_scopes goes in a circle: {' -> '.join((*path, scope))}")
-        direct = given.get(scope, ())
-        return frozenset(direct).union(*(follow(name, (*path, scope)) for name in direct))
-
-    return {scope: follow(scope, ()) for scope in given}
 
 
 def _media_type(media_type: str) -> str:

@@ -83,12 +83,18 @@ def _restore(cls: type[Identity], values: dict[str, Any]) -> Identity:
 
 def _names(name: str, values: Iterable[str]) -> frozenset[str]:
     if isinstance(values, (str, bytes)):
-        raise TypeError(f'{name} must be a collection of str, not {values!r}: write {{"{name[:-1]}"}}')
+        raise TypeError(f"{name} must be a collection of str, not {values!r}: write {name}={as_set(values)}")
     names = frozenset(values)
     for value in names:
         if not isinstance(value, str):
             raise TypeError(f"{name} must hold str, not {value!r}")
     return names
+
+
+def as_set(text: str | bytes) -> str:
+    """The set that was meant by a bare string of names, as source."""
+    names = (text.decode("latin-1") if isinstance(text, bytes) else text).split()
+    return "{" + ", ".join(f'"{name}"' for name in names or ["name"]) + "}"
 
 
 def _text(name: str, value: str | None) -> str | None:

@@ -1,10 +1,13 @@
 """`Requirement`: what a view demands, and how the demands of several levels become one."""
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from difflib import get_close_matches
 from functools import reduce
 from typing import Any, Final
 
 from .errors import ConfigurationError, check_seconds
+from .identity import as_set
 from .wire.rules import check_scope_token
 
 Group = tuple[str, ...]
@@ -27,6 +30,10 @@ class AnyOf:
 
     def __repr__(self) -> str:
         return f"any_of({', '.join(map(repr, self.names))})"
+
+
+# Not Collection[str], which a bare string is as well.
+Names = AnyOf | AbstractSet[str] | AbstractSet[str | AnyOf] | list[str] | list[str | AnyOf] | tuple[str | AnyOf, ...]
 
 
 def any_of(*names: str) -> AnyOf:
@@ -97,39 +104,44 @@ class Requirement:
         shown = (f"{name}={value!r}" for name, value in said.items() if value not in (None, [], False))
         return f"Requirement({', '.join(shown)})"
 
+    def as_decorator(self) -> str:
+        """As the developer wrote it, for messages: ``login_required(scopes=['a'])``."""
+        arguments = repr(self)[len("Requirement(") : -1].replace(", optional=True", "").replace("optional=True", "")
+        return ("login_optional" if self.optional else "login_required") + (f"({arguments})" if arguments else "")
+
     def _fields(self) -> tuple[Hashable, ...]:
         return (self.via, self.scopes, self.roles, self.acr, self.max_age, self.optional)
 
 
-def requirement(
-    *,
-    is_scheme: type,
-    via: Any = None,
-    scopes: Any = None,
-    roles: Any = None,
-    acr: Any = None,
-    max_age: int | None = None,
-    optional: bool = False,
-) -> Requirement:
-    """A `Requirement` from what a developer wrote. ``is_scheme`` is the class that members of ``via`` must have.
+def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, optional: bool = False) -> Requirement:
+    """A `Requirement` from the keywords that a developer gave to ``where``.
 
-    Raises `TypeError` for wrong types (a bare string for scopes or roles) and `ConfigurationError` for empty
-    collections and for scopes that cannot be sent (RFC 6749 §3.3).
+    Raises `TypeError` for unknown keywords and wrong types (a bare string for scopes or roles) and `ConfigurationError`
+    for empty collections and for scopes that cannot be sent (RFC 6749 §3.3).
     """
-    scope_groups = _groups("scopes", scopes)
+    for name in given:
+        if name not in _KEYWORDS:
+            near = get_close_matches(name, _KEYWORDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(_KEYWORDS)}"
+            raise TypeError(f"{where}() has no keyword {name}: {hint}")
+    max_age = given.get("max_age")
+    scope_groups = _groups("scopes", given.get("scopes"))
     for scope in (name for group in scope_groups for name in group):
         try:
             check_scope_token(scope)
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
     return Requirement(
-        _schemes(via, is_scheme),
+        _schemes(given.get("via"), is_scheme),
         scope_groups,
-        _groups("roles", roles),
-        _acr(acr),
+        _groups("roles", given.get("roles")),
+        _acr(given.get("acr")),
         None if max_age is None else _seconds(max_age),
         optional,
     )
+
+
+_KEYWORDS: Final = ("via", "scopes", "roles", "acr", "max_age")
 
 
 def stack(requirements: Iterable[Requirement]) -> Requirement:
@@ -182,13 +194,28 @@ def emitted_scopes(groups: Iterable[Group]) -> tuple[str, ...]:
     return tuple(sorted({group[0] for group in groups}))
 
 
+def implied(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+    """All scopes that a scope includes, followed to the end; `ConfigurationError` for a cycle."""
+    for scope, implied in given.items():
+        if isinstance(implied, str) or not all(isinstance(name, str) for name in (scope, *implied)):
+            raise TypeError(f'implied_scopes maps a scope to a collection of str: {{"{scope}": {{"read"}}}}')
+
+    def follow(scope: str, path: tuple[str, ...]) -> frozenset[str]:
+        if scope in path:
+            raise ConfigurationError(f"implied_scopes goes in a circle: {' -> '.join((*path, scope))}")
+        direct = given.get(scope, ())
+        return frozenset(direct).union(*(follow(name, (*path, scope)) for name in direct))
+
+    return {scope: follow(scope, ()) for scope in given}
+
+
 def _groups(name: str, given: Any) -> frozenset[Group]:
     if given is None:
         return frozenset()
     if isinstance(given, AnyOf):
         return frozenset((given.names,))
     if isinstance(given, (str, bytes)):
-        raise TypeError(f'{name}={given!r} is a bare string: write {name}={{"{given!s}"}}')
+        raise TypeError(f"{name}={given!r} is a bare string: write {name}={as_set(given)}")
     if not isinstance(given, Collection) or isinstance(given, dict):
         raise TypeError(f"{name} must be a collection of str or any_of(...), not {given!r}")
     groups = set()

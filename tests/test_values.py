@@ -8,7 +8,7 @@ import pytest
 from werkzeug import exceptions as http
 
 import flask_unauthorized as fu
-from flask_unauthorized import AuthUnavailable, ConfigurationError, Identity, any_of
+from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Identity, any_of
 from flask_unauthorized.requirement import Requirement, emitted_scopes, nest, stack
 
 # The decision table of the design: class, Werkzeug's class, status, OAuth error code.
@@ -141,3 +141,18 @@ def test_nested_requirements_take_the_nearest_via_and_add_the_rest():
     assert both == Requirement(("y",), frozenset(), frozenset({("boss",), ("user",)}), (), 30, True)
     assert nest([outer, Requirement()]).via == ("x",)
     assert not nest([inner, outer]).optional
+
+
+def test_a_bare_string_of_scopes_is_told_the_set_that_was_meant() -> None:
+    auth = Auth(Bearer(lambda token: None))
+    with pytest.raises(TypeError, match=r'scopes=\{"read", "write"\}'):
+        auth.login_required(scopes="read write")
+    with pytest.raises(TypeError, match=r'roles=\{"admin"\}'):
+        Identity("ada", roles="admin")
+
+
+@pytest.mark.parametrize("method", ["login_required", "login_optional", "require"])
+def test_an_unknown_keyword_names_the_nearest(method: str) -> None:
+    auth = Auth(Bearer(lambda token: None))
+    with pytest.raises(TypeError, match=rf"{method}\(\) has no keyword scope: did you mean scopes\?"):
+        getattr(auth, method)(scope={"read"})

@@ -1,0 +1,116 @@
+"""What mypy and pyright must accept, and the types they must find. Checked by both, never run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Flask, Request
+from flask.typing import ResponseReturnValue
+from flask.views import MethodView
+from typing_extensions import assert_type
+
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    Basic,
+    Bearer,
+    Challenge,
+    Identity,
+    Scheme,
+    StepUpRequired,
+    abort_forbidden,
+    abort_unauthorized,
+    any_of,
+)
+from flask_unauthorized.errors import AuthError
+from flask_unauthorized.loaders import Passwords, SignedTokens, StaticTokens
+
+
+@dataclass
+class User:
+    name: str
+
+
+bearer = Bearer()
+auth: Auth[User] = Auth(bearer, Basic(Passwords({"ada": "hash"})), APIKey(StaticTokens({"k": "device"})), realm="x")
+
+
+@bearer.loader
+def load_user(token: str) -> User | None:
+    return User(token) if token else None
+
+
+assert_type(load_user("x"), User | None)
+
+app = Flask(__name__)
+auth.init_app(app)
+api = Blueprint("api", __name__)
+auth.protect(api, public={"health"}, scopes={"api"})
+
+
+@app.get("/<int:number>")
+@auth.login_required
+def bare(number: int) -> str:
+    return str(number)
+
+
+assert_type(bare(1), str)
+
+
+@auth.login_required(scopes={"read", any_of("a", "b")}, roles=["admin"], via=bearer, acr=("gold", "silver"), max_age=60)
+def configured() -> ResponseReturnValue:
+    return auth.user.name, 200
+
+
+@auth.login_optional(via={bearer}, scopes=any_of("read", "write"), acr="gold")
+async def optional() -> str:
+    user = auth.get_user()
+    return user.name if user else "nobody"
+
+
+@auth.public
+def health() -> dict[str, str]:
+    return {}
+
+
+assert_type(health(), dict[str, str])
+assert_type(auth.user, User)
+assert_type(auth.get_user(), User | None)
+assert_type(auth.identity, Identity)
+assert_type(auth.get_identity(), Identity | None)
+assert_type(auth.require(scopes=frozenset({"read"})), Identity)
+names: set[str] = {"a"}
+admin_only = auth.login_required(scopes=names)
+
+
+@admin_only
+def reused() -> int:
+    abort_unauthorized("again", error=StepUpRequired, max_age=5)
+
+
+class View(MethodView):
+    decorators = [auth.login_required, auth.login_required(roles={"admin"})]
+
+    def get(self) -> str:
+        abort_forbidden(scopes="write")
+
+
+@auth.renderer("text/html")
+def page(error: AuthError) -> str:
+    return error.message
+
+
+class Ticket(Scheme[str]):
+    name = "Ticket"
+    reads = (("header", "x-ticket"),)
+
+    def read(self, request: Request, rest: str | None) -> str | None:
+        return request.headers.get("X-Ticket")
+
+    def verify(self, credentials: str, request: Request) -> Any:
+        return self.load(credentials)
+
+    def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        return (Challenge("Ticket", {"realm": realm}),)
+
+
+Auth(Ticket(lambda ticket: ticket), Bearer(SignedTokens("login", max_age=3600, load=User)))

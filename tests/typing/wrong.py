@@ -1,0 +1,37 @@
+"""What mypy and pyright must refuse: each line that says so, and no other. Checked by both, never run."""
+
+from flask import Flask
+
+from flask_unauthorized import Auth, Basic, Bearer, Forbidden, Identity, abort_unauthorized, any_of
+
+bearer = Bearer()
+auth = Auth[str](bearer)
+app = Flask(__name__)
+
+
+def view() -> str:
+    return ""
+
+
+auth.login_required(scopes="read write")  # refused: a bare string is a collection of letters
+auth.login_required(roles="admin")  # refused
+auth.login_required(scope={"read"})  # refused: no such keyword
+auth.login_required(max_age="300")  # refused: seconds are a number
+auth.login_required(via="bearer")  # refused: a scheme object
+auth.login_required(view, scopes={"read"})  # refused: a view alone, or keywords
+auth.login_optional(scopes={1, 2})  # refused
+auth.protect("api")  # refused
+auth.protect(app, role={"admin"})  # refused
+auth.require(scopes="read")  # refused
+auth.identity = Identity("ada")  # refused: read-only
+auth.user.nothing()  # refused: a str has no such method
+auth.get_user().upper()  # refused: may be None
+Auth("bearer")  # refused: a scheme object
+Auth(bearer, unavailable=OSError)  # refused: a sequence
+Auth(bearer, realm=5)  # refused
+Identity(5)  # refused: a subject is a str
+Identity("ada", "read")  # refused: keywords only
+Identity("ada").subject = "bob"  # refused: frozen
+any_of(["a", "b"])  # refused: names, not a list
+Basic(realm=b"x")  # refused
+abort_unauthorized(error=Forbidden)  # refused: not a 401
