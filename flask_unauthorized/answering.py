@@ -1,6 +1,6 @@
 """From an error to a response: the second net. The app's own handlers keep deciding bodies."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Flask, Request, Response
@@ -11,9 +11,12 @@ from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 from .app_state import AppState
 from .context import complete_raised, plan_in_force, real_app, real_request, state_for
 from .errors import AuthError, Unauthorized
+from .explaining import explain
 from .judge import State, log
-from .rendering.negotiation import negotiate
-from .rendering.renderers import BUILT_IN, Body, content_type, facts
+from .rendering.facts import Explanation, facts
+from .rendering.negotiation import choose_language, negotiate
+from .rendering.page import CONTENT_SECURITY_POLICY, page
+from .rendering.renderers import BUILT_IN, Body, content_type
 
 Renderer = Callable[[Any], "Body | Response"]
 MAX_HANDLERS: Final = 4096
@@ -88,13 +91,10 @@ def _render(error: AuthError, request: Request, state: State, app: Flask) -> Res
     status = getattr(error, "code", 500)
     if response is None:
         media = media if media in BUILT_IN else next(iter(BUILT_IN))
-        vary = plan_in_force(request, state).refusal_vary
-        lines = [("Content-Type", content_type(media)), ("Vary", vary), *error.auth_headers()]
-        if media == "text/html":
-            lines.append(("X-Content-Type-Options", "nosniff"))
+        body, lines = _built_in(error, media, request, state)
         headers = Headers()
         headers[:] = lines  # a third of what adding them one by one costs
-        response = app.response_class(_built_in(error, media, request, state, app), status, headers)
+        response = app.response_class(body, status, headers)
         state.sent = list(iter(response.headers))
         return response
     response.status_code = status
@@ -130,13 +130,30 @@ def _custom(renderer: Renderer, media: str, error: AuthError, state: State, app:
     return None
 
 
-def _built_in(error: AuthError, media: str, request: Request, state: State, app: Flask) -> bytes:
-    settings = state.app.settings
-    if media == "text/html" and (app.debug if settings.explain is None else settings.explain):
-        told = facts(error, debug=tuple(_explained(error, request, state)))
+def _built_in(error: AuthError, media: str, request: Request, state: State) -> tuple[bytes, list[tuple[str, str]]]:
+    """Body and header lines in one of our own media types."""
+    plan = plan_in_force(request, state)
+    lines = [("Content-Type", content_type(media)), ("Vary", plan.refusal_vary), *error.auth_headers()]
+    if media != "text/html":
+        return _body(error, media, request, state), lines
+    texts = state.app.auth.texts
+    language = choose_language(request.environ.get("HTTP_ACCEPT_LANGUAGE"), tuple(texts))
+    lines[1] = ("Vary", plan.refusal_vary + ", Accept-Language")
+    lines += (
+        ("Content-Language", language),
+        ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+    told = facts(error, schemes=plan.scheme_names, explanation=_explanation(error, request, state))
+    return page(told, texts, language).encode(errors="replace"), lines
+
+
+def _body(error: AuthError, media: str, request: Request, state: State) -> bytes:
+    problem_base = state.app.settings.problem_base
+    if state.app.explains or problem_base is not None or not _is_plain(error):
+        explanation = _explanation(error, request, state) if media in _EXPLAINED else None
+        told = facts(error, problem_base=problem_base, explanation=explanation)
         return BUILT_IN[media](told).encode(errors="replace")
-    if settings.problem_base is not None or not _DETAILS.isdisjoint(vars(error)) or type(error).__module__ != _OURS:
-        return BUILT_IN[media](facts(error, problem_base=settings.problem_base)).encode(errors="replace")
     key = (type(error), media)
     body = _READY.get(key)
     if body is None:
@@ -144,16 +161,15 @@ def _built_in(error: AuthError, media: str, request: Request, state: State, app:
     return body
 
 
+def _explanation(error: AuthError, request: Request, state: State) -> Explanation | None:
+    return explain(error, request, state) if state.app.explains else None
+
+
+def _is_plain(error: AuthError) -> bool:
+    """Whether its class alone decides the body, so that it can be kept."""
+    return _DETAILS.isdisjoint(vars(error)) and type(error).__module__ == _OURS
+
+
 _OURS: Final = Unauthorized.__module__
 _DETAILS: Final = frozenset({"acr_values", "description", "max_age", "scopes"})
-
-
-def _explained(error: AuthError, request: Request, state: State) -> Iterator[tuple[str, str]]:
-    """Why, for the developer. Of the request only the names of schemes and fields are told, never a value."""
-    yield "Refusal", f"{type(error).__name__}: {error.reason or getattr(error, 'message', '')}"
-    yield "Credentials tried", error.scheme or "none of a scheme in force"
-    plan = plan_in_force(request, state)
-    yield "Schemes in force", ", ".join(scheme.name for scheme in plan.schemes)
-    yield "Demanded", repr(plan.requirement)
-    for challenge in error.challenges:
-        yield "WWW-Authenticate", str(challenge)
+_EXPLAINED: Final = ("application/json", "application/problem+json")

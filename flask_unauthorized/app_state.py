@@ -9,6 +9,7 @@ from flask import Blueprint, Flask
 from .errors import ConfigurationError
 from .judge import log
 from .plan import AnyScheme, Plan
+from .rendering.texts import check_texts
 from .requirement import Requirement, nest, stack
 from .schemes.base import check_shape, checked_realm
 from .settings import Settings, read_settings
@@ -39,6 +40,7 @@ class AppState:
         self.app = app
         self.settings = Settings()
         self.realm = ""
+        self.explains = False
         self.ready = False
         self._told_of_plain_http = False
         self.served = False
@@ -58,6 +60,8 @@ class AppState:
         auth, app = self.auth, self.app
         with self._lock:
             self.settings = read_settings(app.config)
+            self.explains = app.debug if self.settings.explain is None else self.settings.explain
+            check_texts(auth.texts)
             realm = self.settings.realm if self.settings.realm is not None else auth.realm
             self.realm = checked_realm(app.name if realm is None else realm)
             for scheme in auth.schemes:
@@ -197,6 +201,20 @@ class AppState:
         if demanded:
             levels.append(stack(demanded))
         return nest(levels) if levels else None
+
+    def told_demands(self, endpoint: str | None, plan: Plan) -> tuple[str, ...]:
+        """Who demanded what of an endpoint, for the developer: from the app down to the view."""
+        view = None if endpoint is None else self.app.view_functions.get(endpoint)
+        levels = [] if endpoint is None else list(self._levels_of(endpoint))
+        lines = [
+            f"auth.protect({'app' if not prefix else prefix.rstrip('.')}): {protection.requirement.as_decorator()}"
+            for prefix, protection in levels
+        ]
+        lines += () if view is None else (f"@auth.{one.as_decorator()}" for one in self.auth.decorations.around(view))
+        together = plan.requirement.as_decorator()
+        if not lines:
+            return (f"no guard on this route (in force: {together}, all schemes of the Auth)",)
+        return (*lines, f"together: {together}") if len(lines) > 1 else tuple(lines)
 
     def _levels_of(self, endpoint: str) -> Iterator[tuple[str, Protection]]:
         names = endpoint.split(".")[:-1]

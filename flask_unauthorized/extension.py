@@ -29,6 +29,7 @@ from .installing import install, is_preflight
 from .judge import State, judge
 from .plan import AnyScheme, Plan
 from .rendering.renderers import BUILT_IN
+from .rendering.texts import built_in_texts
 from .requirement import Requirement, implied, requirement
 from .schemes.base import Scheme, checked_realm
 from .signals import authenticated
@@ -71,6 +72,7 @@ class Auth(Generic[U]):
         self.decorations = Decorations()
         self.renderers: dict[str, Renderer] = {}
         self.media_types = tuple(BUILT_IN)
+        self.texts = built_in_texts()
         self._protected: WeakKeyDictionary[Any, Protection] = WeakKeyDictionary()
         self.watching: set[Callable[[], None]] = set()
         self._states: WeakSet[AppState] = WeakSet()

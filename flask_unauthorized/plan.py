@@ -24,7 +24,7 @@ class Plan:
     __slots__ = (
         "acr", "ambient", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only", "max_age",
         "named_scopes", "optional", "owner", "passive", "realm", "refusal_vary", "requirement", "role_groups",
-        "schemes", "scope_groups", "steps_up", "strict", "unasked", "vary",
+        "scheme_names", "schemes", "scope_groups", "steps_up", "strict", "unasked", "vary",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +63,7 @@ class Plan:
         self.schemes = order_schemes(schemes, challenge_order, self.clean)
         # What is told to whoever sent nothing; empty where a scheme has to look at the request first.
         self.unasked = () if len(self.clean) < len(self.schemes) else self.in_force(None, None, _NO_REQUEST)
+        self.scheme_names = tuple(scheme.name for scheme in self.schemes)
         self.by_name = {
             spelled: scheme
             for scheme in self.schemes

@@ -16,7 +16,18 @@ LAYERS = [
     {"schemes"},
     {"plan", "judge"},
     {"rendering"},
-    {"settings", "signals", "decorating", "app_state", "context", "answering", "guard", "installing", "extension"},
+    {
+        "settings",
+        "signals",
+        "decorating",
+        "app_state",
+        "context",
+        "explaining",
+        "answering",
+        "guard",
+        "installing",
+        "extension",
+    },
     {"loaders"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -28,6 +28,22 @@ def negotiate(accept: str | None, offered: tuple[str, ...]) -> str:
     return best if _quality(best, ranges) > 0 else offered[0]
 
 
+@functools.lru_cache(maxsize=256)
+def choose_language(accept_language: str | None, offered: tuple[str, ...]) -> str:
+    """The best of the language tags ``offered`` by look-up (RFC 4647 §3.4); the first where none is wished."""
+    if accept_language is None or len(accept_language) > MAX_ACCEPT or accept_language.count(",") >= MAX_RANGES:
+        return offered[0]
+    known = {tag.lower(): tag for tag in offered}
+    wishes = _ranges(accept_language)
+    for wish in sorted((wish for wish, quality in wishes.items() if quality > 0), key=lambda wish: -wishes[wish]):
+        tag = wish
+        while tag:
+            if tag in known and wishes.get(tag, 1.0) > 0:
+                return known[tag]
+            tag = tag.rpartition("-")[0]
+    return offered[0]
+
+
 def _ranges(accept: str) -> dict[str, float]:
     """Media ranges with their weights. Parameters of a range other than q make it match nothing that we offer."""
     ranges: dict[str, float] = {}

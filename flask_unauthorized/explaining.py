@@ -1,0 +1,107 @@
+"""Why a request was refused, for the developer. Of the request only names are told, never a value."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Final
+
+from flask import Request
+from werkzeug.exceptions import HTTPException
+
+from . import errors
+from .context import plan_in_force
+from .errors import AuthError, AuthUnavailable
+from .judge import Refusal, State
+from .plan import AnyScheme, Plan
+from .rendering.facts import Explanation, SchemeSaid
+
+_RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
+_PARAGRAPHS: Final[dict[type[AuthError], tuple[str, str]]] = {
+    errors.MissingCredentials: ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2"),
+    errors.InvalidCredentials: ("RFC 6750 §3.1, invalid_token", f"{_RFC}6750#section-3.1"),
+    errors.StepUpRequired: ("RFC 9470 §3, authentication requirements", f"{_RFC}9470#section-3"),
+    errors.Unauthorized: ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2"),
+    errors.MalformedCredentials: ("RFC 6750 §3.1, invalid_request", f"{_RFC}6750#section-3.1"),
+    errors.InsufficientScope: ("RFC 6750 §3.1, insufficient_scope", f"{_RFC}6750#section-3.1"),
+    errors.Forbidden: ("RFC 9110 §15.5.4, 403 Forbidden", f"{_RFC}9110#section-15.5.4"),
+    errors.TooManyAttempts: ("RFC 6585 §4, 429 Too Many Requests", f"{_RFC}6585#section-4"),
+    errors.AuthUnavailable: ("RFC 9110 §15.6.4, 503 Service Unavailable", f"{_RFC}9110#section-15.6.4"),
+    AuthError: ("RFC 9110 §11, HTTP Authentication", f"{_RFC}9110#section-11"),
+}
+# A client that forgets the scheme sends its secret where the name belongs: only well-known names are told.
+_KNOWN: Final = frozenset(
+    {"apikey", "basic", "bearer", "concealed", "digest", "dpop", "gnap", "hoba", "negotiate", "ntlm", "oauth", "token"}
+)
+
+
+def explain(error: AuthError, request: Request, state: State) -> Explanation:
+    """What came, what was demanded, what each scheme in force said, and what to send instead."""
+    plan = plan_in_force(request, state)
+    paragraph, see = next(_PARAGRAPHS[kind] for kind in type(error).__mro__ if kind in _PARAGRAPHS)
+    return Explanation(
+        reason=_reason(error),
+        sent=tuple(_sent(request, plan)) or ("nothing that a scheme in force reads",),
+        demanded=state.app.told_demands(request.endpoint, plan),
+        schemes=tuple(
+            SchemeSaid(scheme.name, _said(scheme, error, state), _command(scheme, request)) for scheme in plan.schemes
+        ),
+        challenges=tuple(f"WWW-Authenticate: {challenge}" for challenge in error.challenges) or ("no challenge",),
+        paragraph=paragraph,
+        see=see,
+    )
+
+
+def _reason(error: AuthError) -> str:
+    if isinstance(error, AuthUnavailable):
+        return "The loader could not reach what it depends on; the log says more."
+    text = (error.reason or error.message)[:200]
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _sent(request: Request, plan: Plan) -> Iterator[str]:
+    raw = request.environ.get("HTTP_AUTHORIZATION")
+    if raw:
+        name = raw.strip(" \t").partition(" ")[0]
+        known = name.lower() in _KNOWN or name.lower() in plan.by_name
+        yield f"Authorization: {name} …" if known else "Authorization, without a scheme that is known here"
+    for scheme in plan.schemes:
+        for where, name in scheme.reads:
+            if where == "header" and "HTTP_" + name.upper().replace("-", "_") in request.environ:
+                yield f"{_field(name)}: …"
+            elif where == "cookie" and name in request.cookies:
+                yield f"Cookie: {name}=…"
+            elif where == "query" and name in request.args:
+                yield f"?{name}=…"
+
+
+def _said(scheme: AnyScheme, error: AuthError, state: State) -> str:
+    result = (state.results or {}).get(scheme)
+    if isinstance(result, Refusal):
+        return _reason(result.again())
+    if result is not None:
+        return "The credentials are good."
+    return _reason(error) if scheme is state.tried else "Nothing was sent for it."
+
+
+def _command(scheme: AnyScheme, request: Request) -> str:
+    """A command that sends credentials of a scheme, to be filled in; without the query, which may hold a token."""
+    try:
+        address = request.base_url
+    except HTTPException:  # a host that the app doesn't trust
+        address = request.path
+    method = () if request.method in ("GET", "HEAD") else ("-X", request.method)
+    return shlex.join(("curl", "-i", *method, *_options(scheme), address))
+
+
+def _options(scheme: AnyScheme) -> tuple[str, str]:
+    where, name = scheme.reads[0]
+    if where == "authorization":
+        return ("-u", "NAME:PASSWORD") if name == "basic" else ("-H", f"Authorization: {scheme.name} TOKEN")
+    if where == "header":
+        return "-H", f"{_field(name)}: KEY"
+    if where == "cookie":
+        return "-b", f"{name}=KEY"
+    return ("--url-query" if where == "query" else "--data-urlencode"), f"{name}=KEY"
+
+
+def _field(name: str) -> str:
+    return "-".join(part.capitalize() for part in name.split("-"))
