@@ -61,6 +61,7 @@ class State:
     scheme: AnyScheme | None = None
     tried: AnyScheme | None = None
     results: dict[AnyScheme, Identity | Refusal] | None = None
+    acting: Identity | None = None  # who a test's client stands for: see testing.acting_as
     announced: Identity | None = None  # by the signal
     refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
     sent: list[tuple[str, str]] | None = None  # all header lines of the refusal as we rendered it
@@ -81,14 +82,17 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
     if plan.https_only and request.environ.get("wsgi.url_scheme") != "https":
         raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
     selected = select(plan, request, state)
-    if selected is None:
-        if plan.optional:
-            return _still_meets(plan, state)
+    if selected is not None:
+        scheme, credentials = selected
+        if request.environ.get("REMOTE_ADDR") not in _LOOPBACK:
+            state.app.warn_of_plain_http(request.environ)
+        identity = _verified(scheme, credentials, request, state)
+    elif state.acting is not None:
+        scheme, identity = plan.schemes[0], state.acting
+    elif plan.optional:
+        return _still_meets(plan, state)
+    else:
         raise MissingCredentials(reason="no credentials of a scheme in force")
-    scheme, credentials = selected
-    if request.environ.get("REMOTE_ADDR") not in _LOOPBACK:
-        state.app.warn_of_plain_http(request.environ)
-    identity = _verified(scheme, credentials, request, state)
     if plan.demands or identity.expires_at is not None or identity.confirmation is not None:
         _meets(plan, scheme, identity)
     state.identity = identity

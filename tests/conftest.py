@@ -6,18 +6,32 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
+
+from flask_unauthorized.testing import assert_sound
 
 _names = itertools.count()
 
 
+class SoundClient(FlaskClient):
+    """A test client that looks at every answer: see `assert_sound`."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().open(*args, **kwargs)
+        if self.application.config.get("UNAUTHORIZED_GUARD") != "off":
+            assert_sound(response)
+        return response
+
+
 @pytest.fixture
 def make_app() -> Callable[..., Flask]:
-    """A factory of apps under test: ``make_app(auth, UNAUTHORIZED_GUARD="strict")``."""
+    """A factory of apps under test: ``make_app(auth, UNAUTHORIZED_GUARD="strict")``. Every answer must be sound."""
 
     def make(auth: Any = None, **config: Any) -> Flask:
         app = Flask(f"app{next(_names)}")
         app.config.update({"TESTING": True, **config})
         if auth is not None:
+            app.test_client_class = SoundClient
             auth.init_app(app)
         return app
 

@@ -28,7 +28,7 @@ LAYERS = [
         "installing",
         "extension",
     },
-    {"loaders"},
+    {"loaders", "testing"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
