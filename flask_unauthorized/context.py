@@ -120,8 +120,9 @@ def abort_unauthorized(
     """Stops the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
 
     ``error`` is a subclass of `Unauthorized`; ``None`` means `InvalidCredentials` where credentials of a scheme in
-    force were sent, else `MissingCredentials`. ``message`` goes to the client; ``details`` are those of the class
-    (``max_age=300`` for `StepUpRequired`) and ``reason`` for the log. Raises `TypeError` for another class.
+    force were sent, else `MissingCredentials`; where they cannot even be read, the answer is 400. ``message`` goes to
+    the client; ``details`` are those of the class (``max_age=300`` for `StepUpRequired`) and ``reason`` for the log.
+    Raises `TypeError` for another class.
     """
     if error is not None and not (isinstance(error, type) and issubclass(error, Unauthorized)):
         raise TypeError(f"error must be a subclass of Unauthorized, not {error!r}: for 403 call abort_forbidden()")

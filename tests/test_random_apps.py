@@ -115,6 +115,8 @@ def reached(deed: str, sent: str | None) -> int:
     if deed == "abort_forbidden":
         # Who isn't known has to log in first; a route that nobody judged is judged now.
         return {None: 401, "bad": 401, "down": 503, "broken": 400}.get(sent, 403)
+    if deed == "abort_unauthorized" and sent == "broken":
+        return 400
     return DEEDS[deed][1]
 
 
