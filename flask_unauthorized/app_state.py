@@ -1,7 +1,7 @@
 """What one app knows of its `Auth`: settings, protected parts, and the compiled plan of each view."""
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask import Blueprint, Flask
@@ -42,7 +42,7 @@ class AppState:
         self.realm = ""
         self.explains = False
         self.ready = False
-        self._told_of_plain_http = False
+        self.watches = True  # for credentials over plain HTTP, until it was told
         self.served = False
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
@@ -112,16 +112,13 @@ class AppState:
             if found is not None:
                 yield f"{name}.", found
 
-    def warn_of_plain_http(self, environ: Mapping[str, Any]) -> None:
+    def warn_of_plain_http(self) -> None:
         """Tells once where credentials come over plain HTTP from another machine (RFC 7617 §4, RFC 6750 §5.2)."""
-        if self._told_of_plain_http or environ.get("wsgi.url_scheme") == "https":
-            return
-        if not str(environ.get("REMOTE_ADDR")).startswith("127."):
-            self._told_of_plain_http = True
-            log.warning(
-                "credentials came over plain HTTP: serve HTTPS (behind a proxy, tell Flask with werkzeug's ProxyFix), "
-                "and set UNAUTHORIZED_REQUIRE_HTTPS to refuse the rest"
-            )
+        self.watches = False
+        log.warning(
+            "credentials came over plain HTTP: serve HTTPS (behind a proxy, tell Flask with werkzeug's ProxyFix), "
+            "and set UNAUTHORIZED_REQUIRE_HTTPS to refuse the rest"
+        )
 
     # --- per view
 

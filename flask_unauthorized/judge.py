@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncGenerator, Generator, Mapping
-from concurrent.futures import Future
 from time import time
 from types import FunctionType, MethodType
 from typing import Any, Final, TypeVar
@@ -84,8 +83,8 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
     selected = select(plan, request, state)
     if selected is not None:
         scheme, credentials = selected
-        if request.environ.get("REMOTE_ADDR") not in _LOOPBACK:
-            state.app.warn_of_plain_http(request.environ)
+        if plan.owner.watches and _is_plain_http(request.environ):
+            plan.owner.warn_of_plain_http()
         identity = _verified(scheme, credentials, request, state)
     elif state.acting is not None:
         scheme, identity = plan.schemes[0], state.acting
@@ -217,6 +216,13 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
 
 # --- verification
 
+
+def _is_plain_http(environ: Mapping[str, Any]) -> bool:
+    """Whether a request came unencrypted from another machine."""
+    peer = environ.get("REMOTE_ADDR")
+    return environ.get("wsgi.url_scheme") != "https" and peer not in _LOOPBACK and not str(peer).startswith("127.")
+
+
 # What a WSGI server names as the peer where the request comes from the same machine; waitress and tests may name none.
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "", None})
 
@@ -254,7 +260,8 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
     kind = type(result)
     if kind is str and result:
         return BareIdentity(result)  # type: ignore[arg-type]  # kind is str
-    if kind in _NO_USERS or isinstance(result, _NO_USER_BASES):
+    # A future of concurrent.futures by its shape: importing that module would cost more than all of ours.
+    if kind in _NO_USERS or isinstance(result, _NO_USER_BASES) or hasattr(kind, "add_done_callback"):
         raise TypeError(
             f"the loader of {scheme.name} returned {'an empty str' if kind is str else f'a {kind.__name__}'}, which "
             "cannot be a user: return an Identity, your user object, a non-empty subject, or None for no"
@@ -264,7 +271,7 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
 
 # tuple exactly, for a named tuple may well be a user.
 _NO_USERS = frozenset({str, bytes, bytearray, bool, tuple, list, set, frozenset, type(NotImplemented), type(Ellipsis)})
-_NO_USER_BASES = (Mapping, BaseException, type, Response, Generator, AsyncGenerator, Future, FunctionType, MethodType)
+_NO_USER_BASES = (Mapping, BaseException, type, Response, Generator, AsyncGenerator, FunctionType, MethodType)
 
 
 # --- what the plan demands of the identity

@@ -1,7 +1,7 @@
 """Waiting for loaders that are async, from code that is not."""
 
-import asyncio
 import contextvars
+import sys
 import threading
 from typing import Any
 
@@ -16,11 +16,19 @@ def settle(value: Any) -> Any:
     """
     if not hasattr(type(value), "__await__"):
         return value
+    return _in_thread(value) if _loop_runs() else current_app.async_to_sync(_wait)(value)
+
+
+def _loop_runs() -> bool:
+    # Importing asyncio takes ten times as long as importing this package; where nobody has, no loop runs.
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return current_app.async_to_sync(_wait)(value)
-    return _in_thread(value)
+        return False
+    return True
 
 
 async def _wait(value: Any) -> Any:
@@ -28,6 +36,8 @@ async def _wait(value: Any) -> Any:
 
 
 def _in_thread(value: Any) -> Any:
+    import asyncio
+
     context = contextvars.copy_context()
     result: list[Any] = []
     failure: list[BaseException] = []
