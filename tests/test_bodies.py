@@ -95,6 +95,8 @@ def assert_refused(response, status=401):
         ("*/*, application/json;q=0.5, application/problem+json;q=0, text/html;q=0.2", TEXT),
         ("text/html;q=0.001", HTML),
         ("text/html ; q=1.000", HTML),
+        ("text/html;q=\x1c0", JSON),
+        ("text/html;q=0.5\x1f, text/plain;q=0.1", TEXT),
         ("application/json;q=0, text/html", HTML),
         ("application/json; q=0.0, application/problem+json", PROBLEM),
         ("image/png", JSON),

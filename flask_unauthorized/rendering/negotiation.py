@@ -9,6 +9,7 @@ MAX_ACCEPT: Final = 1024
 MAX_RANGES: Final = 32
 """Most media ranges that are read; more count as ``*/*``."""
 
+_BLANKS = " \t"  # OWS (RFC 9110 §5.6.3); a plain strip() takes control characters as well, which float() doesn't
 _QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
@@ -48,14 +49,14 @@ def _ranges(accept: str) -> dict[str, float]:
     """Media ranges with their weights. Parameters of a range other than q make it match nothing that we offer."""
     ranges: dict[str, float] = {}
     for element in accept.split(","):
-        media, *params = (part.strip().lower() for part in element.split(";"))
+        media, *params = (part.strip(_BLANKS).lower() for part in element.split(";"))
         quality: float | None = 1.0
         for param in params:
-            name, _, value = param.partition("=")
-            if name.strip() == "q":
-                quality = float(value) if _QVALUE.fullmatch(value.strip()) else None
+            name, _, value = (part.strip(_BLANKS) for part in param.partition("="))
+            if name == "q":
+                quality = float(value) if _QVALUE.fullmatch(value) else None
                 break
-            if param and not (name.strip() == "charset" and value.strip(' "') == "utf-8"):
+            if param and not (name == "charset" and value.strip('"') == "utf-8"):
                 media = ""
         if media and quality is not None:
             ranges[media] = max(quality, ranges.get(media, 0.0))
