@@ -96,7 +96,7 @@ class AppState:
                 if prefix + name not in self.app.view_functions:
                     raise ConfigurationError(
                         f"protect(public=...) names {name!r}, but there is no endpoint {prefix + name!r}: "
-                        f"the app has {', '.join(sorted(self.app.view_functions))}"
+                        + _which(prefix, name, self.app.view_functions)
                     )
                 if self.auth.decorations.around(self.app.view_functions[prefix + name]):
                     raise ConfigurationError(
@@ -219,6 +219,15 @@ class AppState:
             path = prefix.rstrip(".").split(".") if prefix else []
             if names[: len(path)] == path:
                 yield prefix, protection
+
+
+def _which(prefix: str, name: str, endpoints: Collection[str]) -> str:
+    """What the developer may have meant by ``name``."""
+    if name.startswith(prefix) and name in endpoints:
+        return f"names are relative to the blueprint, write {name.removeprefix(prefix)!r}"
+    return (
+        f"there are {', '.join(sorted(known.removeprefix(prefix) for known in endpoints if known.startswith(prefix)))}"
+    )
 
 
 def state_of(app: Flask) -> AppState:

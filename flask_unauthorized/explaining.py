@@ -15,17 +15,22 @@ from .plan import AnyScheme, Plan
 from .rendering.facts import Explanation, SchemeSaid
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
+_UNKNOWN: Final = ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2")
 _PARAGRAPHS: Final[dict[type[AuthError], tuple[str, str]]] = {
-    errors.MissingCredentials: ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2"),
-    errors.InvalidCredentials: ("RFC 6750 §3.1, invalid_token", f"{_RFC}6750#section-3.1"),
     errors.StepUpRequired: ("RFC 9470 §3, authentication requirements", f"{_RFC}9470#section-3"),
-    errors.Unauthorized: ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2"),
-    errors.MalformedCredentials: ("RFC 6750 §3.1, invalid_request", f"{_RFC}6750#section-3.1"),
-    errors.InsufficientScope: ("RFC 6750 §3.1, insufficient_scope", f"{_RFC}6750#section-3.1"),
+    errors.Unauthorized: _UNKNOWN,
+    errors.MalformedCredentials: ("RFC 9110 §11.6.2, Authorization", f"{_RFC}9110#section-11.6.2"),
     errors.Forbidden: ("RFC 9110 §15.5.4, 403 Forbidden", f"{_RFC}9110#section-15.5.4"),
     errors.TooManyAttempts: ("RFC 6585 §4, 429 Too Many Requests", f"{_RFC}6585#section-4"),
     errors.AuthUnavailable: ("RFC 9110 §15.6.4, 503 Service Unavailable", f"{_RFC}9110#section-15.6.4"),
     AuthError: ("RFC 9110 §11, HTTP Authentication", f"{_RFC}9110#section-11"),
+}
+# Where the scheme that was tried has a text of its own for the error.
+_OF_SCHEMES: Final[dict[tuple[str, str], tuple[str, str]]] = {
+    ("bearer", "invalid_token"): ("RFC 6750 §3.1, invalid_token", f"{_RFC}6750#section-3.1"),
+    ("bearer", "invalid_request"): ("RFC 6750 §3.1, invalid_request", f"{_RFC}6750#section-3.1"),
+    ("bearer", "insufficient_scope"): ("RFC 6750 §3.1, insufficient_scope", f"{_RFC}6750#section-3.1"),
+    ("basic", "invalid_token"): ("RFC 7617 §2, the Basic scheme", f"{_RFC}7617#section-2"),
 }
 # A client that forgets the scheme sends its secret where the name belongs: only well-known names are told.
 _KNOWN: Final = frozenset(
@@ -36,13 +41,16 @@ _KNOWN: Final = frozenset(
 def explain(error: AuthError, request: Request, state: State) -> Explanation:
     """What came, what was demanded, what each scheme in force said, and what to send instead."""
     plan = plan_in_force(request, state)
-    paragraph, see = next(_PARAGRAPHS[kind] for kind in type(error).__mro__ if kind in _PARAGRAPHS)
+    paragraph, see = _OF_SCHEMES.get(((error.scheme or "").lower(), error.error or "")) or next(
+        _PARAGRAPHS[kind] for kind in type(error).__mro__ if kind in _PARAGRAPHS
+    )
     return Explanation(
         reason=_reason(error),
         sent=tuple(_sent(request, plan)) or ("nothing that a scheme in force reads",),
         demanded=state.app.told_demands(request.endpoint, plan),
         schemes=tuple(
-            SchemeSaid(scheme.name, _said(scheme, error, state), _command(scheme, request)) for scheme in plan.schemes
+            SchemeSaid(scheme.name, _said(scheme, error, state, request), _command(scheme, request))
+            for scheme in plan.schemes
         ),
         challenges=tuple(f"WWW-Authenticate: {challenge}" for challenge in error.challenges) or ("no challenge",),
         paragraph=paragraph,
@@ -64,22 +72,31 @@ def _sent(request: Request, plan: Plan) -> Iterator[str]:
         known = name.lower() in _KNOWN or name.lower() in plan.by_name
         yield f"Authorization: {name} …" if known else "Authorization, without a scheme that is known here"
     for scheme in plan.schemes:
-        for where, name in scheme.reads:
-            if where == "header" and "HTTP_" + name.upper().replace("-", "_") in request.environ:
-                yield f"{_field(name)}: …"
-            elif where == "cookie" and name in request.cookies:
-                yield f"Cookie: {name}=…"
-            elif where == "query" and name in request.args:
-                yield f"?{name}=…"
+        yield from _carried(scheme, request)
 
 
-def _said(scheme: AnyScheme, error: AuthError, state: State) -> str:
+def _carried(scheme: AnyScheme, request: Request) -> Iterator[str]:
+    """What came for a scheme elsewhere than in Authorization."""
+    for where, name in scheme.reads:
+        if where == "header" and "HTTP_" + name.upper().replace("-", "_") in request.environ:
+            yield f"{_field(name)}: …"
+        elif where == "cookie" and name in request.cookies:
+            yield f"Cookie: {name}=…"
+        elif where == "query" and name in request.args:
+            yield f"?{name}=…"
+
+
+def _said(scheme: AnyScheme, error: AuthError, state: State, request: Request) -> str:
     result = (state.results or {}).get(scheme)
     if isinstance(result, Refusal):
         return _reason(result.again())
     if result is not None:
         return "The credentials are good."
-    return _reason(error) if scheme is state.tried else "Nothing was sent for it."
+    if scheme is state.tried:
+        return _reason(error)
+    named = (request.environ.get("HTTP_AUTHORIZATION") or "").strip(" \t").partition(" ")[0].lower()
+    sent = ("authorization", named) in scheme.reads or any(_carried(scheme, request))
+    return "It was not asked, for something else was decided before." if sent else "Nothing was sent for it."
 
 
 def _command(scheme: AnyScheme, request: Request) -> str:

@@ -28,6 +28,7 @@ log: Final = logging.getLogger("flask_unauthorized")
 MAX_CLOCK_SKEW: Final = 60
 """How far in the future a login time may lie before it counts as wrong, in seconds."""
 
+SEND_ONE: Final = "More than one credential was sent. Send one."
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 E = TypeVar("E", bound=AuthError)
 
@@ -162,7 +163,7 @@ def _other_carriers(
             continue
         if found is not None:
             state.tried = None
-            raise MalformedCredentials(reason=f"credentials for {found[0].name} and {other.name} at once")
+            raise MalformedCredentials(SEND_ONE, reason=f"credentials for {found[0].name} and {other.name} at once")
         found = other, sent
     state.tried = None if found is None else found[0]
     return found or _ambient(plan, request, state)
@@ -210,7 +211,7 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
             (part for part in rest.split(",") if part.strip(" \t").partition(" ")[0].lower() in plan.by_name), None
         )
         if joined and hidden is not None:
-            raise MalformedCredentials(reason="two credentials in one Authorization field")
+            raise MalformedCredentials(SEND_ONE, reason="two credentials in one Authorization field")
     return None, ""
 
 

@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, Challenge, ConfigurationError, Identity, Scheme
 from flask_unauthorized.wire import parse_challenges
@@ -228,3 +228,14 @@ def test_cfg_09_credentials_over_plain_http_are_warned_about_once(make_app, capl
         for _ in range(2):
             client.get("/", headers=good, environ_base={"REMOTE_ADDR": "203.0.113.5"})
     assert caplog.text.count("plain HTTP") == 1
+
+
+def test_a_public_name_with_the_blueprints_prefix_is_told_how_to_write_it(make_app):
+    auth = Auth(Bearer(lambda token: None))
+    app = make_app(auth)
+    console = Blueprint("console", __name__)
+    console.add_url_rule("/login", "login", lambda: "open")
+    auth.protect(console, public={"console.login"})
+    app.register_blueprint(console)
+    with pytest.raises(ConfigurationError, match="relative to the blueprint, write 'login'"):
+        auth.check(app)

@@ -382,3 +382,33 @@ def test_the_command_is_quoted_for_the_shell(make_app):
     assert words[:4] == ["curl", "-i", "-u", "NAME:PASSWORD"]
     assert len(words) == 5
     assert words[4].startswith("http://localhost/a")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "paragraph"),
+    [
+        ({}, 401, "RFC 9110 §15.5.2"),
+        ({"Authorization": "Bearer x"}, 401, "RFC 6750 §3.1"),
+        ({"Authorization": "Bearer"}, 400, "RFC 6750 §3.1"),
+        ({"Authorization": "Basic !!!"}, 401, "RFC 7617 §2"),
+        ({"X-API-Key": "x"}, 401, "RFC 9110 §15.5.2"),
+        ({"Authorization": "Bearer x", "X-API-Key": "x"}, 400, "RFC 9110 §11.6.2"),
+    ],
+)
+def test_the_paragraph_is_that_of_the_scheme_that_was_tried(make_app, auth, sent, status, paragraph):
+    app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    response = app.test_client().get("/", headers=sent)
+    assert response.status_code == status
+    assert response.json["debug"]["paragraph"].startswith(paragraph)
+
+
+def test_two_at_once_are_both_told_and_the_message_says_to_send_one(make_app, auth):
+    app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    response = app.test_client().get("/", headers={"Authorization": "Bearer x", "X-API-Key": "x"})
+    assert response.json["message"] == "More than one credential was sent. Send one."
+    assert response.json["debug"]["sent"] == ["Authorization: Bearer …", "X-Api-Key: …"]
+    said = {scheme["name"]: scheme["said"] for scheme in response.json["debug"]["schemes"]}
+    assert said["Basic"] == "Nothing was sent for it."
+    assert said["Bearer"] == said["ApiKey"] == "It was not asked, for something else was decided before."
