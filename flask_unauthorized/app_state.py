@@ -62,8 +62,7 @@ class AppState:
             self.settings = read_settings(app.config)
             self.explains = app.debug if self.settings.explain is None else self.settings.explain
             check_texts(auth.texts)
-            realm = self.settings.realm if self.settings.realm is not None else auth.realm
-            self.realm = checked_realm(app.name if realm is None else realm)
+            self.realm = self._realm()
             for scheme in auth.schemes:
                 check_shape(scheme)
                 scheme.check(app)
@@ -74,6 +73,17 @@ class AppState:
             for endpoint in app.view_functions:
                 if self.effective(endpoint) is not None:
                     self.plan(endpoint)
+
+    def _realm(self) -> str:
+        realm = self.settings.realm if self.settings.realm is not None else self.auth.realm
+        if realm is not None:
+            return checked_realm(realm)
+        try:
+            return checked_realm(self.app.name)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"the app's name is the realm unless another one is set, and {error}: set UNAUTHORIZED_REALM"
+            ) from None
 
     def prepare(self) -> None:
         """`check`, once, before a judgement outside a request's usual way: a test's request context, a command."""

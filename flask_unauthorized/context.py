@@ -163,7 +163,10 @@ def _was_sent(request: Request, state: State) -> bool:
 def request_identity() -> Identity | None:
     """The caller of the current request, ``None`` for nobody; `RuntimeError` outside a request."""
     state: State | None = getattr(real_request(), STATE, None)
-    return None if state is None else state.identity
+    if state is not None:
+        return state.identity
+    state_of(real_app())  # where init_app was forgotten, everybody would look anonymous
+    return None
 
 
 def request_user() -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 from flask import Blueprint, Flask
@@ -195,18 +195,17 @@ class Auth(Generic[U]):
 
     @property
     def identity(self) -> Identity:
-        """The caller; anonymous raises `MissingCredentials`, outside a request `RuntimeError`."""
-        identity = request_identity()
-        if identity is None:
-            self._refuse_anonymous()
-        return identity
+        """The caller; anonymous raises `MissingCredentials`, outside a request `RuntimeError`.
+
+        In a view that nothing guards it is `require`: nobody has asked yet who is calling.
+        """
+        return request_identity() or self._asked_now()
 
     @property
     def user(self) -> U:
-        """The loader's user object (the `Identity` where it gave none); anonymous raises `MissingCredentials`."""
-        user = request_user()
-        if user is None:
-            self._refuse_anonymous()
+        """The loader's user object (the `Identity` where it gave none); for the rest see `identity`."""
+        identity = self.identity
+        user: Any = identity if identity.user is None else identity.user
         return user  # type: ignore[no-any-return]  # the loader's type is the developer's word
 
     def get_identity(self) -> Identity | None:
@@ -340,11 +339,13 @@ class Auth(Generic[U]):
                 f"the app {app_state.app.name!r} is served by another Auth than the one that guards this view"
             )
 
-    def _refuse_anonymous(self) -> NoReturn:
+    def _asked_now(self) -> Identity:
         request = real_request()
-        refuse(
-            MissingCredentials(reason="the view asked for the caller, and there is none"), request, state_for(request)
-        )
+        state = state_for(request)
+        if state.plan is None:
+            return self.require()
+        error = MissingCredentials(reason="the view asked for the caller, and there is none")
+        return refuse(error, request, state)
 
     def _set_unavailable(self, unavailable: Sequence[type[Exception]]) -> None:
         if isinstance(unavailable, type):

@@ -259,6 +259,8 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
             raise InvalidCredentials(reason="the credentials name nobody")
         return BareIdentity(subject)
     kind = type(result)
+    if kind is str and not result and not subject and scheme.names_subject:
+        raise InvalidCredentials(reason="the credentials name nobody")  # the client's doing, not the loader's
     if kind is str and result:
         return BareIdentity(result)  # type: ignore[arg-type]  # kind is str
     # A future of concurrent.futures by its shape: importing that module would cost more than all of ours.

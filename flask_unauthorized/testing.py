@@ -108,7 +108,9 @@ def _begin(app: Flask, **_: Any) -> None:
 
 def _check_testing(app: Flask) -> None:
     if not app.testing:
-        raise RuntimeError(f"acting_as() is for tests: the app {app.name!r} has app.testing off")
+        raise RuntimeError(
+            f"acting_as() is for tests: the app {app.name!r} has app.testing off: set app.testing = True"
+        )
 
 
 def _parsed(line: str) -> tuple[Challenge, ...]:

@@ -377,3 +377,12 @@ def test_public_opens_one_of_two_equal_callables(auth, make_app):
     app.add_url_rule("/secret", "secret", secret)
     assert app.test_client().get("/open").text == "open"
     assert app.test_client().get("/secret").status_code == 401
+
+
+def test_an_empty_name_is_the_clients_doing(make_app):
+    auth = Auth(Basic(lambda name, password: name))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    assert app.test_client().get("/", auth=("", "p")).status_code == 401
+    assert app.test_client().get("/", auth=("ada", "p")).status_code == 200

@@ -239,3 +239,21 @@ def test_a_public_name_with_the_blueprints_prefix_is_told_how_to_write_it(make_a
     app.register_blueprint(console)
     with pytest.raises(ConfigurationError, match="relative to the blueprint, write 'login'"):
         auth.check(app)
+
+
+def test_a_name_that_cannot_be_a_realm_is_told_as_the_apps(make_app):
+    auth = Auth(Bearer(lambda token: None))
+    app = Flask("müsli")
+    auth.init_app(app)
+    with pytest.raises(ConfigurationError, match=r"the app's name is the realm .* set UNAUTHORIZED_REALM"):
+        auth.check(app)
+
+
+def test_an_async_loader_without_asgiref_is_found_before_the_first_request(make_app, monkeypatch):
+    async def load(token):
+        return None
+
+    auth = Auth(Bearer(load))
+    monkeypatch.setattr("flask_unauthorized.schemes.base.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"install flask\[async\]"):
+        auth.check(make_app(auth))

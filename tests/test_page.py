@@ -257,6 +257,7 @@ def test_an_app_replaces_texts_and_adds_languages(make_app, auth):
         ("fr", {"do.scope": "{portée}"}, "no braces but {scheme}, {scope} and {seconds}"),
         ("fr", {"do": "{"}, "no braces"),
         ("fr", {"do": 5}, "must be a str"),
+        ("english", {}, "write a language tag such as 'fr'"),
     ],
 )
 def test_a_wrong_text_is_a_mistake_before_the_first_request(make_app, auth, language, table, words):

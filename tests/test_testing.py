@@ -139,6 +139,27 @@ def test_assert_unauthorized_fails_for_another_status(app):
         assert_unauthorized(acting_as(app, "ada").get("/"))
 
 
+OPEN_CASES = [(None, 401, None), ("Bearer bad", 401, "invalid_token"), ("Bearer good", 200, None)]
+
+
+@pytest.mark.parametrize("public", [False, True])
+@pytest.mark.parametrize(("sent", "status", "error"), OPEN_CASES)
+def test_asking_for_the_caller_in_an_open_view_judges_what_was_sent(make_app, auth, public, sent, status, error):
+    app = make_app(auth)
+
+    def view():
+        assert auth.get_identity() is None
+        return f"{auth.user.subject} {auth.identity.subject}"
+
+    app.add_url_rule("/", "view", auth.public(view) if public else view)
+    response = app.test_client().get("/", headers={} if sent is None else {"Authorization": sent})
+    assert response.status_code == status
+    if status == 200:
+        assert response.text == "ada ada"
+    else:
+        assert_unauthorized(response, scheme="Bearer", error=error)
+
+
 # --- acting_as
 
 

@@ -1,5 +1,6 @@
 """The words of the refusal page, by language. An app replaces them in ``auth.texts``."""
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from ..errors import ConfigurationError
 
 Texts = dict[str, str]
+_TAG: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 _ENGLISH: Final[Texts] = {
     "missing.title": "Please log in",
@@ -103,6 +105,8 @@ def check_texts(texts: Mapping[str, Mapping[str, str]]) -> None:
     if not texts:
         raise ConfigurationError('auth.texts is empty: leave at least one language, such as auth.texts["en"]')
     for language, table in texts.items():
+        if not isinstance(language, str) or _TAG.fullmatch(language) is None:
+            raise ConfigurationError(f"auth.texts[{language!r}]: write a language tag such as 'fr' (RFC 5646)")
         for key, text in table.items():
             if key not in _ENGLISH:
                 near = get_close_matches(key, _ENGLISH, n=1, cutoff=0.0)[0]

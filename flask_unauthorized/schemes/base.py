@@ -4,6 +4,7 @@ import functools
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, TypeVar
 
 from flask import Flask, Request, Response
@@ -107,6 +108,8 @@ class Scheme(ABC, Generic[C]):
                 f"{type(self).__name__} has no loader: pass one, {type(self).__name__}(load), "
                 "or register one with @scheme.loader"
             )
+        if inspect.iscoroutinefunction(self._loader) and find_spec("asgiref") is None:
+            raise ConfigurationError(f"the loader of {type(self).__name__} is async: install flask[async]")
         loader_check = getattr(self._loader, "check_app", None)
         if callable(loader_check):
             loader_check(app)
