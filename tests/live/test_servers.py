@@ -77,7 +77,7 @@ def test_hdr_17_conditions_ranges_and_head_are_refused_alike(server, method, lin
     assert answer.headers["Content-Length"] == plain.headers["Content-Length"] or method == b"HEAD"
 
 
-@pytest.mark.rfc("H-16")
+@pytest.mark.rfc("H-09", "B-01")
 @pytest.mark.parametrize("value", [b"Bearer good", b"bEARER  good  ", b"Basic YWRhOnB3", b"bASIC YWRhOnB3"])
 def test_req_11_and_12_case_and_blanks_do_not_matter(server, value):
     assert ask(server, b"aUTHORIZATION: " + value).status == 200
@@ -114,7 +114,7 @@ def test_ambiguous_and_broken_credentials_are_400(server, lines):
     assert b"good" not in answer.body
 
 
-@pytest.mark.rfc("BA-08", "BA-09")
+@pytest.mark.rfc("BA-05", "BA-07", "BA-08")
 @pytest.mark.parametrize(
     "value", [b"Basic !!!", b"Basic YWRh", b"Basic YWRhOnB3=", b"Basic YWRhOgA=", b"Basic \xe4", b"Basic"], ids=repr
 )
@@ -242,6 +242,14 @@ def test_a_refused_chunked_post_is_answered(server, size):
         assert_refused(refusal)
         following = ask_again(server, connection, refusal)
         assert following is None or following.status == 200
+
+
+@pytest.mark.rfc("H-30")
+def test_credentials_in_a_trailer_do_not_count(server):
+    lines = (b"Transfer-Encoding: chunked", b"Trailer: Authorization")
+    with Connection(server) as connection:
+        connection.send(head(*lines, method=b"POST") + b"1\r\nx\r\n0\r\n" + GOOD + b"\r\n\r\n")
+        assert connection.receive().status in (400, 401)
 
 
 @pytest.mark.rfc("H-34")
