@@ -29,7 +29,7 @@ def guard(response: Response) -> Response:
         if state is None:
             return response
         plan = state.plan
-        if state.refused is None and (plan is None or plan.passive):
+        if state.refused is None and (plan is None or state.scheme in plan.quiet):
             return response
     elif state is None:
         state = state_for(request)
@@ -133,16 +133,26 @@ def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
     scheme = state.scheme
     carried_elsewhere = scheme is not None and any(where != "authorization" for where, _ in scheme.reads)
     if refusal or state.refused is not None or plan.optional or carried_elsewhere:
-        given = ", ".join(response.headers.getlist("Vary"))
-        known = {name.strip().lower() for name in given.split(",")}
-        added = [name for name in plan.vary if name.lower() not in known]
-        if added and "*" not in known:
-            response.headers["Vary"] = ", ".join([given, *added] if given else added)
+        _add_vary(response, plan)
     if carried_elsewhere and not refusal:
         _keep_private(response)
 
 
+def _add_vary(response: Response, plan: Plan) -> None:
+    given = ", ".join(response.headers.getlist("Vary"))
+    if not given and plan.vary_line:
+        response.headers["Vary"] = plan.vary_line
+    elif given:
+        known = {name.strip().lower() for name in given.split(",")}
+        added = [name for name in plan.vary if name.lower() not in known]
+        if added and "*" not in known:
+            response.headers["Vary"] = ", ".join([given, *added])
+
+
 def _keep_private(response: Response) -> None:
+    if not response.headers.getlist("Cache-Control"):
+        response.headers["Cache-Control"] = "private"  # the usual case, at a fifth of the price
+        return
     cache = response.cache_control
     if cache.no_store:
         return

@@ -23,8 +23,8 @@ class Plan:
 
     __slots__ = (
         "acr", "ambient", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only", "max_age",
-        "named_scopes", "optional", "owner", "passive", "realm", "refusal_vary", "requirement", "role_groups",
-        "scheme_names", "schemes", "scope_groups", "steps_up", "strict", "unasked", "vary",
+        "named_scopes", "optional", "owner", "quiet", "realm", "refusal_vary", "requirement", "role_groups",
+        "scheme_names", "schemes", "scope_groups", "steps_up", "strict", "unasked", "vary", "vary_line",
     )  # fmt: skip
 
     def __init__(
@@ -79,7 +79,11 @@ class Plan:
         self.demands = bool(self.steps_up or self.scope_groups or self.role_groups)
         self.vary = _vary(self.schemes)
         self.refusal_vary = ", ".join(("Accept", *self.vary))
-        self.passive = not (others or self.optional or any(responds(scheme) for scheme in self.schemes))
+        # Schemes that leave no trace in the answer to who is let in.
+        self.quiet = frozenset(
+            scheme for scheme in self.schemes if not (scheme in others or self.optional or responds(scheme))
+        )
+        self.vary_line = ", ".join(self.vary)
         self._check_size()
 
     def challenges(self, scheme: AnyScheme, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
