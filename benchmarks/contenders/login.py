@@ -1,0 +1,52 @@
+"""Flask-Login: with a token by its request_loader, and with a session."""
+
+from http.cookies import SimpleCookie
+
+from flask import Flask, Request
+from flask_login import LoginManager, UserMixin, login_required, login_user
+
+from .base import NAMES, TOKEN, Caller, Contender, Environ, View, answer, by_token, token_check
+
+
+class Member(Caller, UserMixin):
+    """What Flask-Login asks of a user."""
+
+    def get_id(self) -> str:
+        return self.name
+
+
+def _by_request(app: Flask, view: View, demand: str) -> View:
+    look_up = token_check(Member)
+
+    def load(request: Request) -> Member | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        return look_up(token) if scheme.lower() == "bearer" else None
+
+    LoginManager(app).request_loader(load)
+    return login_required(view)
+
+
+def _by_session(app: Flask, view: View, demand: str) -> View:
+    members = {name: Member(name) for name in NAMES}
+    LoginManager(app).user_loader(members.get)
+
+    def log_in() -> str:
+        login_user(by_token(Member)[TOKEN])
+        return "hello"
+
+    app.add_url_rule("/log-in", "log_in", log_in)
+    return login_required(view)
+
+
+def _cookies(app: Flask) -> dict[str, Environ]:
+    headers = answer(app, {"PATH_INFO": "/log-in"}).headers
+    cookie = SimpleCookie(next(value for name, value in headers if name == "Set-Cookie"))["session"].value
+    return {"good": {"HTTP_COOKIE": f"session={cookie}"}, "wrong": {"HTTP_COOKIE": f"session={cookie[:-4]}AAAA"}}
+
+
+_CASES = ("accepted", "missing", "wrong")
+
+CONTENDERS = (
+    Contender("login.request", "Flask-Login, request_loader", _by_request, _CASES, rival="ours.bearer"),
+    Contender("login.session", "Flask-Login, session", _by_session, _CASES, requests=_cookies),
+)

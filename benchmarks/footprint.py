@@ -1,0 +1,78 @@
+"""What importing a library costs on top of Flask: time and private memory, each in processes of its own."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+MODULES = {
+    "**flask_unauthorized**": "flask_unauthorized",
+    "Flask-HTTPAuth": "flask_httpauth",
+    "Flask-Login": "flask_login",
+    "Flask-JWT-Extended": "flask_jwt_extended",
+    "Authlib": "authlib.integrations.flask_oauth2",
+}
+OURS = "**flask_unauthorized**"
+_SMAPS = Path("/proc/self/smaps_rollup")
+
+_TIME = """
+import flask, time
+begun = time.perf_counter()
+import {module}
+print((time.perf_counter() - begun) * 1e3)
+"""
+_PRIVATE = """
+import flask, gc, pathlib
+def private():
+    gc.collect()
+    lines = pathlib.Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+private()
+before = private()
+import {module}
+print(private() - before)
+"""
+_OBJECTS = """
+import flask, gc, tracemalloc
+gc.collect()
+tracemalloc.start()
+before = tracemalloc.get_traced_memory()[0]
+import {module}
+gc.collect()
+print((tracemalloc.get_traced_memory()[0] - before) / 1024)
+"""
+
+
+class Footprint(NamedTuple):
+    """Medians: milliseconds, KiB of private memory (where Linux tells it), KiB of Python objects."""
+
+    time: float
+    private: float | None
+    objects: float
+
+
+def measure(repetitions: int) -> dict[str, Footprint]:
+    """The footprint of each library, measured in alternation."""
+    with tempfile.TemporaryDirectory() as empty:
+        times = _medians(_TIME, repetitions, empty)
+        private = _medians(_PRIVATE, repetitions, empty) if _SMAPS.exists() else {}
+        objects = _medians(_OBJECTS, 1, empty)
+    return {name: Footprint(times[name], private.get(name), objects[name]) for name in MODULES}
+
+
+def _medians(source: str, repetitions: int, folder: str) -> dict[str, float]:
+    measured: dict[str, list[float]] = {name: [] for name in MODULES}
+    for repetition in range(repetitions + 1):
+        for name, module in MODULES.items():
+            done = subprocess.run(
+                [sys.executable, "-c", source.format(module=module)],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            if repetition:  # the first one may have to compile
+                measured[name].append(float(done.stdout))
+    return {name: statistics.median(values) for name, values in measured.items()}

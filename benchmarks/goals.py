@@ -1,0 +1,144 @@
+"""The goals of the project's performance, and whether the run met them."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from contenders.base import Entry
+from contenders.none import ROUTES
+from footprint import OURS
+from results import Results
+
+BEARER = ("ours.bearer", "accepted")
+
+
+class Goal(NamedTuple):
+    """What was wanted, what came out, and whether that's met; by time and by instructions where both tell."""
+
+    text: str
+    measured: str
+    met: str
+
+
+def goals(results: Results) -> list[Goal]:
+    """All goals for what exists."""
+    return [
+        _ratio(results, "Bearer accepted over Flask-HTTPAuth Token", BEARER, ("httpauth.token", "accepted"), 0.20),
+        _ratio(results, "Bearer accepted over the decorator by hand", BEARER, ("none.by_hand", "accepted"), 0.55),
+        _whole(results),
+        _scope_check(results),
+        *_refusals(results),
+        _no_garbage(results),
+        _ratio(
+            results,
+            "Basic accepted over Flask-HTTPAuth Basic, without a hash",
+            ("ours.basic", "accepted"),
+            ("httpauth.basic", "accepted"),
+            0.40,
+        ),
+        *(
+            _ratio(
+                results,
+                f"three schemes, accepted by {scheme}, over Flask-HTTPAuth Multi",
+                ("ours.three", case),
+                ("httpauth.multi", case),
+                0.25,
+            )
+            for case, scheme in (("accepted", "Bearer"), ("basic", "Basic"), ("key", "API key"))
+        ),
+        *_more_schemes(results),
+        *_import(results),
+        *_growth(results),
+    ]
+
+
+def _refusals(results: Results) -> list[Goal]:
+    titles = {"missing": "401, nothing sent", "wrong": "401, wrong token", "forbidden": "403"}
+    return [
+        _ratio(results, f"{title}, over Flask-HTTPAuth Token", ("ours.bearer", case), ("httpauth.token", case), 0.55)
+        for case, title in titles.items()
+    ]
+
+
+def _verdict(by_time: bool, by_instructions: bool | None) -> str:
+    """Yes only where both agree, for a goal that one of two measures misses isn't met."""
+    if by_instructions is None or by_time == by_instructions:
+        return "**yes**" if by_time else "no"
+    return "in time only" if by_time else "in instructions only"
+
+
+def _judged(text: str, limit: str, value: Callable[[bool], float | None], bound: float, unit: str = " x") -> Goal:
+    """A goal of at most ``bound`` for ``value(False)``, by time, and ``value(True)``, by instructions."""
+    time, instructions = value(False), value(True)
+    assert time is not None
+    measured = f"{time:.2f}{unit}" + ("" if instructions is None else f"; {instructions:.2f}{unit} in instructions")
+    met = None if instructions is None else instructions <= bound
+    return Goal(f"{text}: {limit}", measured, _verdict(time <= bound, met))
+
+
+def _ratio(results: Results, text: str, ours: Entry, theirs: Entry, bound: float) -> Goal:
+    def value(instructions: bool) -> float | None:
+        return results.quotient(ours, theirs, instructions)
+
+    return _judged(text, f"<= {bound:.2f} x", value, bound)
+
+
+def _whole(results: Results) -> Goal:
+    def value(instructions: bool) -> float | None:
+        return results.whole(BEARER, instructions)
+
+    return _judged("Bearer accepted, whole request over the bare view's", "<= 1.06 x", value, 1.06)
+
+
+def _scope_check(results: Results) -> Goal:
+    text = "scope check on top: <= 4 k instructions"
+    checked, alone = (results.overhead(("ours.bearer", case), True) for case in ("held", "accepted"))
+    if checked is None or alone is None:
+        return Goal(text, "not counted", "unknown")
+    return Goal(text, f"{(checked - alone) / 1000:.1f} k", _verdict(checked - alone <= 4000, None))
+
+
+def _no_garbage(results: Results) -> Goal:
+    most = max(results.garbage(("ours.bearer", case)) for case in ("accepted", "missing", "wrong", "forbidden"))
+    return Goal("objects that only the cycle collector frees: 0 per request", f"{most:.1f}", _verdict(most <= 0, None))
+
+
+def _more_schemes(results: Results) -> list[Goal]:
+    def goal(text: str, six: str) -> Goal:
+        def value(instructions: bool) -> float | None:
+            return results.quotient((six, "accepted"), ("ours.authorization-2", "accepted"), instructions)
+
+        return _judged(text, "<= 1.05 x", value, 1.05)
+
+    return [
+        goal("six schemes in `Authorization` over two", "ours.authorization-6"),
+        goal("six schemes, two of them keys in headers, over two in `Authorization`", "ours.mixed-6"),
+    ]
+
+
+def _import(results: Results) -> list[Goal]:
+    ours = results.footprints[OURS]
+    found = [Goal("import over Flask: <= 5 ms", f"{ours.time:.1f} ms", _verdict(ours.time <= 5, None))]
+    if ours.private is not None:
+        memory = ours.private / 1024
+        found.append(Goal("private memory over Flask: <= 0.7 MiB", f"{memory:.2f} MiB", _verdict(memory <= 0.7, None)))
+    return found
+
+
+def _growth(results: Results) -> list[Goal]:
+    def value(instructions: bool) -> float | None:
+        one = results.whole(BEARER, instructions)
+        if one is None:
+            return None
+        among = [results.whole((f"ours.routes-{routes}", "accepted"), instructions) or 0.0 for routes in ROUTES]
+        return max(abs(whole / one - 1) for whole in among) * 100
+
+    one, hundred, thousand = (results.start_ups["ours", count].first for count in (1, 100, 1000))
+    growth = (thousand - one) / (hundred - one)
+    return [
+        _judged("accepted request, 1 to 1 000 protected routes", "flat within 3 %", value, 3, " %"),
+        Goal(
+            "first request, 1 to 1 000 protected routes: linear (100 to 1 000 grows at most 12-fold)",
+            f"{growth:.1f}-fold",
+            _verdict(growth <= 12, None),
+        ),
+    ]

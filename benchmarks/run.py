@@ -1,0 +1,63 @@
+"""Runs all benchmarks, and writes ``RESULTS.md`` and ``overhead.svg`` beside itself: ``python benchmarks/run.py``."""
+
+import argparse
+import logging
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import footprint
+import instructions
+import report
+import timings
+from results import Results
+
+
+class Effort(NamedTuple):
+    """How often things are repeated."""
+
+    rounds: int
+    batch: int
+    few: int  # requests under valgrind
+    many: int
+    imports: int
+    start_ups: int
+
+
+FULL = Effort(rounds=300, batch=20, few=100, many=300, imports=15, start_ups=9)
+QUICK = Effort(rounds=15, batch=10, few=0, many=0, imports=2, start_ups=2)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description="Measures flask_unauthorized and its peers.")
+    parser.add_argument("--quick", action="store_true", help="few repetitions and no valgrind: whether all works")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the results")
+    arguments = parser.parse_args()
+    logging.getLogger().addHandler(logging.NullHandler())  # or Python prints warnings on the console
+    begun = time.monotonic()
+    results = _measure(QUICK if arguments.quick else FULL, begun)
+    report.write(results, arguments.output, arguments.quick)
+    _say(begun, f"wrote RESULTS.md and overhead.svg in {arguments.output}")
+
+
+def _measure(effort: Effort, begun: float) -> Results:
+    _say(begun, "start-up and import")
+    start_ups = timings.start_ups(effort.start_ups)
+    footprints = footprint.measure(effort.imports)
+    counted = None
+    if effort.many and instructions.available():
+        _say(begun, "instructions, two processes at once")
+        counted = instructions.measure(effort.few, effort.many)
+    elif effort.many:
+        _say(begun, "valgrind is missing, so no instructions are counted: apt-get install valgrind")
+    _say(begun, "time, in alternation")
+    return Results(timings.measure(effort.rounds, effort.batch), counted, footprints, start_ups)
+
+
+def _say(begun: float, what: str) -> None:
+    print(f"{time.monotonic() - begun:5.0f} s  {what}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
