@@ -20,7 +20,7 @@ text { fill: #f0f6fc; }
 .other { fill: #6e7681; }
 }
 """
-_WIDTH, _LABELS, _VALUES, _ROW, _TOP = 800, 270, 70, 24, 48
+_WIDTH, _LABELS, _VALUES, _ROW, _TOP = 800, 290, 70, 24, 40
 
 
 class Bar(NamedTuple):

@@ -24,8 +24,8 @@ class Effort(NamedTuple):
     start_ups: int
 
 
-FULL = Effort(rounds=300, batch=20, few=100, many=300, imports=15, start_ups=9)
-QUICK = Effort(rounds=15, batch=10, few=0, many=0, imports=2, start_ups=2)
+FULL = Effort(rounds=100, batch=100, few=100, many=300, imports=15, start_ups=9)
+QUICK = Effort(rounds=5, batch=20, few=0, many=0, imports=2, start_ups=2)
 
 
 def main() -> None:

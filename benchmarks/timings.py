@@ -18,7 +18,7 @@ from flask_unauthorized import Auth
 # The processor time of this thread: what other processes do doesn't count. Windows' clock for it is too coarse.
 _clock = time.perf_counter_ns if sys.platform == "win32" else time.thread_time_ns
 SEED = 9110
-WARM_UP = 2  # requests before each batch: the contender before it has left the processor's caches to others
+WARM_UP = 5  # requests before each batch: the contender before it has left the processor's caches to others
 
 
 class Timing(NamedTuple):
