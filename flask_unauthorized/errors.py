@@ -25,12 +25,14 @@ class AuthError(Exception):
     """Base of every refusal.
 
     ``error`` is the OAuth code that goes on the wire, ``None`` for those without. ``challenges`` are filled in by the
-    extension where a request is refused; ``scheme`` is the name of the scheme that was tried. ``reason`` is for the log
-    and the signal only and never leaves the server.
+    extension where a request is refused; ``scheme`` is the name of the scheme that was tried; ``one_line`` puts all
+    challenges into one field line, for scripts: Firefox's fetch() shows none of two. ``reason`` is for the log and the
+    signal only and never leaves the server.
     """
 
     error: ClassVar[str | None] = None
     challenges: tuple[Challenge, ...] = ()
+    one_line: bool = False
     scheme: str | None = None
     reason: str | None = None
 
@@ -41,8 +43,9 @@ class AuthError(Exception):
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:
         """The header lines that must survive whoever renders this error."""
-        for challenge in self.challenges:
-            yield "WWW-Authenticate", str(challenge)
+        lines = map(str, self.challenges)
+        for line in (", ".join(lines),) if self.one_line and self.challenges else lines:
+            yield "WWW-Authenticate", line
         yield "Cache-Control", "no-store"
 
 

@@ -52,7 +52,8 @@ def explain(error: AuthError, request: Request, state: State) -> Explanation:
             SchemeSaid(scheme.name, _said(scheme, error, state, request), _command(scheme, request))
             for scheme in plan.schemes
         ),
-        challenges=tuple(f"WWW-Authenticate: {challenge}" for challenge in error.challenges) or ("no challenge",),
+        challenges=tuple(": ".join(line) for line in error.auth_headers() if line[0] == "WWW-Authenticate")
+        or ("no challenge",),
         paragraph=paragraph,
         see=see,
     )

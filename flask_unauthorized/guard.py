@@ -10,7 +10,7 @@ from . import signals
 from .context import STATE, plan_in_force, real_app, real_request, state_for
 from .errors import ConfigurationError
 from .judge import State, log
-from .plan import Plan, responds
+from .plan import Plan, is_script, responds
 from .wire import Challenge, GrammarError, parse_challenges
 
 MAX_DRAIN: Final = 1024 * 1024
@@ -105,7 +105,8 @@ def _repair(response: Response, request: Request, state: State, plan: Plan) -> N
             "abort_unauthorized() instead; UNAUTHORIZED_GUARD='repair' would add one"
         )
     challenges = plan.in_force(None, None, request)
-    _set_lines(response, map(str, challenges))
+    told = map(str, challenges)
+    _set_lines(response, (", ".join(told),) if is_script(request.environ) else told)
     log.warning("repaired a 401 without a challenge, endpoint %s", request.endpoint)
     if signals.repaired.receivers:
         signals.send(signals.repaired, real_app(), endpoint=request.endpoint, challenges=challenges)

@@ -21,7 +21,7 @@ from .errors import (
     StepUpRequired,
 )
 from .identity import BareIdentity, Identity
-from .plan import AnyScheme, Plan
+from .plan import AnyScheme, Plan, is_script
 from .wire.grammar import MAX_AUTHORIZATION, GrammarError, is_token, read_elements
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -110,8 +110,8 @@ def complete(error: AuthError, plan: Plan, state: State, request: Request) -> No
     if status == 400 and tried is None:
         # Nobody can say which scheme was meant, so each one tells the error (RFC 9449 §7.2 does the same).
         error.challenges = tuple(c for scheme in plan.schemes for c in plan.challenges(scheme, error, request))
-    elif tried is None and status == 401:
-        error.challenges = plan.unasked or plan.in_force(None, None, request)
+    elif tried is None and status == 401 and plan.unasked and not plan.silent:
+        error.challenges = plan.unasked
     elif status in (400, 401):
         error.challenges = plan.in_force(error, tried, request)
     elif isinstance(error, InsufficientScope) and tried is not None:
@@ -119,6 +119,7 @@ def complete(error: AuthError, plan: Plan, state: State, request: Request) -> No
         error.challenges = tuple(challenge for challenge in told if challenge.get("error") is not None)
     else:
         error.challenges = ()
+    error.one_line = is_script(request.environ)
     record(error, state)
 
 

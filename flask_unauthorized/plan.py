@@ -24,7 +24,7 @@ class Plan:
     __slots__ = (
         "acr", "ambient", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only", "max_age",
         "named_scopes", "optional", "owner", "quiet", "realm", "refusal_vary", "requirement", "role_groups",
-        "scheme_names", "schemes", "scope_groups", "steps_up", "strict", "unasked", "vary", "vary_line",
+        "scheme_names", "schemes", "scope_groups", "silent", "steps_up", "strict", "unasked", "vary", "vary_line",
     )  # fmt: skip
 
     def __init__(
@@ -62,7 +62,12 @@ class Plan:
                 raise ConfigurationError(f"{scheme!r} gave no challenge: challenges() must return at least one")
         self.schemes = order_schemes(schemes, challenge_order, self.clean)
         # What is told to whoever sent nothing; empty where a scheme has to look at the request first.
-        self.unasked = () if len(self.clean) < len(self.schemes) else self.in_force(None, None, _NO_REQUEST)
+        self.unasked: tuple[Challenge, ...] = ()
+        if len(self.clean) == len(self.schemes):
+            self.unasked = tuple(challenge for scheme in self.schemes for challenge in self.clean[scheme])
+        # Those that a script is offered, where that is a choice.
+        silent = tuple(scheme for scheme in self.schemes if not scheme.prompts)
+        self.silent = silent if len(silent) < len(self.schemes) else ()
         self.scheme_names = tuple(scheme.name for scheme in self.schemes)
         self.by_name = {
             spelled: scheme
@@ -78,7 +83,7 @@ class Plan:
         self.elsewhere = bool(others)
         self.demands = bool(self.steps_up or self.scope_groups or self.role_groups)
         self.vary = _vary(self.schemes)
-        self.refusal_vary = ", ".join(("Accept", *self.vary))
+        self.refusal_vary = ", ".join(("Accept", *self.vary, *(_SCRIPT_FIELDS if self.silent else ())))
         # Schemes that leave no trace in the answer to who is let in.
         self.quiet = frozenset(
             scheme for scheme in self.schemes if not (scheme in others or self.optional or responds(scheme))
@@ -95,10 +100,14 @@ class Plan:
         return scheme.challenges(realm, error, request) or self.clean.get(scheme, ())
 
     def in_force(self, error: AuthError | None, tried: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
-        """The challenges of all schemes in force, in their order; ``error`` is told in the tried one's."""
+        """The challenges of all schemes in force, in their order; ``error`` is told in the tried one's.
+
+        A browser's script isn't offered what makes the browser open a password box, where there is another scheme.
+        """
+        schemes = self.silent if self.silent and is_script(request.environ) else self.schemes
         return tuple(
             challenge
-            for scheme in self.schemes
+            for scheme in schemes
             for challenge in self.challenges(scheme, error if scheme is tried else None, request)
         )
 
@@ -118,6 +127,19 @@ class Plan:
 
 # A static challenge depends on nothing in the request (Scheme.static), so there is none to give.
 _NO_REQUEST: Any = None
+
+
+_SCRIPT_FIELDS = ("Sec-Fetch-Mode", "Sec-Fetch-Site", "X-Requested-With", "HX-Request")
+
+
+def is_script(environ: Mapping[str, Any]) -> bool:
+    """Whether a browser's script asks: by Fetch Metadata, or by the marks that its libraries set.
+
+    Node's fetch sends a mode without a site: a program, which may well answer a prompt.
+    """
+    if "HTTP_X_REQUESTED_WITH" in environ or "HTTP_HX_REQUEST" in environ:
+        return True
+    return "HTTP_SEC_FETCH_SITE" in environ and environ.get("HTTP_SEC_FETCH_MODE", "navigate") != "navigate"
 
 
 def order_schemes(

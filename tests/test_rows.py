@@ -20,7 +20,6 @@ from flask_unauthorized import (
     InvalidCredentials,
     StepUpRequired,
     TooManyAttempts,
-    abort_unauthorized,
     errors,
 )
 from flask_unauthorized.loaders import StaticTokens
@@ -242,14 +241,46 @@ def test_a_script_reads_the_refusal_where_the_app_lets_it_read_anything(make_app
     assert headers.get("Access-Control-Allow-Origin") == allowed
 
 
+SCRIPTS = [
+    {"X-Requested-With": "XMLHttpRequest"},
+    {"HX-Request": "true"},
+    {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "cross-site"},
+]
+OTHERS = [
+    {},
+    {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"},
+    {"Sec-Fetch-Mode": "cors"},  # Node
+    {"Sec-Fetch-Site": "none"},
+]
+
+
 @pytest.mark.rfc("F-09")
-def test_a_script_gets_the_challenge_too(make_app):
-    auth = Auth(Basic(lambda name, password: None), APIKey(lambda key: None))
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize(("sent", "script"), [(sent, True) for sent in SCRIPTS] + [(sent, False) for sent in OTHERS])
+def test_a_script_is_offered_what_opens_no_password_box(make_app, sent, script, bare):
+    """A true challenge all the same, on one line, which Firefox needs; programs and navigations get all of them."""
+    auth = Auth(Basic(lambda name, password: None), APIKey(lambda key: None), Bearer(lambda token: None))
     app = make_app(auth)
-    app.add_url_rule("/", "view", auth.login_required(lambda: abort_unauthorized()))
-    for marker in ({"X-Requested-With": "XMLHttpRequest"}, {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}):
-        challenges = parse_challenges(app.test_client().get("/", headers=marker).headers.getlist("WWW-Authenticate"))
-        assert {challenge.scheme for challenge in challenges} >= {"ApiKey"}
+    app.add_url_rule("/", "view", (lambda: ("", 401)) if bare else auth.login_required(lambda: "fine"))
+    for headers in (sent, {**sent, "Authorization": "Basic YTpi"}, {**sent, "Authorization": "Bearer x"}):
+        answer = app.test_client().get("/", headers=headers)
+        assert answer.status_code == 401
+        lines = answer.headers.getlist("WWW-Authenticate")
+        names = [challenge.scheme for challenge in parse_challenges(lines)]
+        assert names == (["Bearer", "ApiKey"] if script else ["Basic", "Bearer", "ApiKey"])
+        assert len(lines) == (1 if script else 3)
+        assert bare or "Sec-Fetch-Mode" in answer.headers["Vary"]
+
+
+@pytest.mark.rfc("F-09")
+def test_a_script_is_offered_a_password_where_there_is_nothing_else(make_app):
+    auth = Auth(Basic(lambda name, password: None))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    answer = app.test_client().get("/", headers=SCRIPTS[0])
+    assert_unauthorized(answer, scheme="Basic")
+    assert "Sec-Fetch-Mode" not in answer.headers["Vary"]
 
 
 @pytest.mark.rfc("H-38")
