@@ -43,11 +43,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(name: str) -> Iterator[Server]:
+def running(name: str, arguments: tuple[str, ...], **environ: str) -> Iterator[Server]:
+    """A server, from its start to its end."""
     port = free_port()
-    command = [sys.executable, *(part.format(port=port) for part in SERVERS[name])]
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=ROOT, stdout=quiet, stderr=quiet, start_new_session=True)
+    command = [sys.executable, *(part.format(port=port) for part in arguments)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env={**os.environ, **environ},
+    )  # fmt: skip
     try:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
@@ -63,7 +66,7 @@ def running(name: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="session", params=SERVERS)
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    with running(request.param) as started:
+    with running(request.param, SERVERS[request.param]) as started:
         yield started
 
 
