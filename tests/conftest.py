@@ -10,16 +10,20 @@ from flask.testing import FlaskClient
 
 from flask_unauthorized.testing import assert_sound
 
+from .independent import independent
+
 _names = itertools.count()
 
 
 class SoundClient(FlaskClient):
-    """A test client that looks at every answer: see `assert_sound`."""
+    """A test client that looks at every answer: see `assert_sound`. A parser that isn't ours has to read the same."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         response = super().open(*args, **kwargs)
         if self.application.config.get("UNAUTHORIZED_GUARD") != "off":
-            assert_sound(response)
+            read = [challenge.scheme.lower() for challenge in assert_sound(response)]
+            lines = response.headers.getlist("WWW-Authenticate")
+            assert read == [name.lower() for name, _ in (independent(*lines) if lines else ())]
         return response
 
 
