@@ -89,8 +89,8 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
         identity = _verified(scheme, credentials, request, state)
     elif state.acting is not None:
         scheme, identity = plan.schemes[0], state.acting
-    elif plan.optional:
-        return _still_meets(plan, state)
+    elif plan.optional and state.identity is None:
+        return None
     else:
         raise MissingCredentials(reason="no credentials of a scheme in force")
     if plan.demands or identity.expires_at is not None or identity.confirmation is not None:
@@ -290,15 +290,6 @@ def _meets(plan: Plan, scheme: AnyScheme, identity: Identity) -> None:
         _check_login(plan, identity)
     if plan.scope_groups or plan.role_groups:
         _check_permissions(plan, identity)
-
-
-def _still_meets(plan: Plan, state: State) -> Identity | None:
-    """For an optional plan without credentials of its own: nobody, or whoever another plan has identified before."""
-    if state.identity is not None and state.scheme is not None:
-        if state.scheme not in plan.schemes:
-            raise MissingCredentials(reason=f"{state.scheme.name} is not among the schemes of an optional view")
-        _meets(plan, state.scheme, state.identity)
-    return state.identity
 
 
 def _check_login(plan: Plan, identity: Identity) -> None:

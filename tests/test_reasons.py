@@ -72,6 +72,7 @@ def refused(make_app, monkeypatch, caplog):
     [
         ({}, 401, "no credentials of a scheme in force"),
         (bearer("nobody"), 401, "the loader said no"),
+        (bearer("X="), 401, "the loader said no"),
         (bearer("a b"), 400, "Bearer: the token is empty or has characters outside the b64token alphabet"),
         ({"Authorization": "Bearer:x"}, 400, "Authorization doesn't begin with a scheme and a blank"),
         ({"Authorization": "Negotiate YII=, Bearer plain"}, 400, "two credentials in one Authorization field"),

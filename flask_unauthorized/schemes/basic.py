@@ -61,7 +61,7 @@ class Basic(Scheme[Secret]):
         name, colon, password = text.partition(":")
         if not colon:
             raise InvalidCredentials(reason="Basic: no colon, or not UTF-8")
-        if _has_controls(octets) or _has_controls(text.encode()):
+        if _has_controls(octets):
             raise InvalidCredentials(reason="Basic: control characters (RFC 7617 §2)")
         if len(name.encode()) > MAX_USER or len(password.encode()) > MAX_PASSWORD:
             raise InvalidCredentials(reason="Basic: the name or the password is too long")
