@@ -32,14 +32,17 @@ def handle(error: Exception) -> Any:
     request = real_request()
     state = state_for(request)
     refusal = _as_refusal(error)
-    if refusal is None:
-        return error.response if isinstance(error, HTTPException) and error.response is not None else error
-    complete_raised(refusal)
     app = real_app()
     own = _own_handler(app, error, request, state.app.own_handlers)
-    if own is not None:
-        return app.ensure_sync(own)(error)
-    return _render(refusal, request, state, app)
+    state.foreign = not isinstance(error, AuthError)
+    if refusal is not None:
+        complete_raised(refusal)
+        return _render(refusal, request, state, app) if own is None else app.ensure_sync(own)(error)
+    if own is None or not state.foreign or not isinstance(error, HTTPUnauthorized):
+        return error.response if isinstance(error, HTTPException) and error.response is not None else error
+    # The app's handler makes the body, and may lose the challenges that the error brings.
+    state.refused = (401, tuple(line for line in error.get_headers() if line[0] == "WWW-Authenticate"))
+    return app.ensure_sync(own)(error)
 
 
 def _as_refusal(error: Exception) -> AuthError | None:

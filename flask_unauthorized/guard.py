@@ -63,14 +63,20 @@ def _mend(response: Response, status: int, request: Request, state: State, refus
 
 
 def _restore(response: Response, state: State, plan: Plan) -> None:
-    """Puts the recorded headers back; challenges that others added stay if their scheme is in force."""
+    """Puts the recorded headers back; challenges that others added stay if their scheme is in force.
+
+    Where the error isn't ours, what its maker or a handler says of challenges goes before what was recorded.
+    """
     assert state.refused is not None
     lines = [value for name, value in state.refused[1] if name == _CHALLENGES]
-    if response.headers.getlist(_CHALLENGES) == lines:
+    given = response.headers.getlist(_CHALLENGES)
+    if state.foreign:
+        _set_lines(response, _sound(given) or _sound(lines))
+    if state.foreign or given == lines:
         _put_back(response, state)
         return
     own = [challenge for line in lines for challenge in parse_challenges(line)]
-    foreign = _parsed(response.headers.getlist(_CHALLENGES))
+    foreign = _parsed(given)
     lines += (str(challenge) for challenge in foreign if challenge not in own and _fits(challenge, own, plan))
     _set_lines(response, lines)
     _put_back(response, state)
@@ -94,7 +100,7 @@ def _fits(challenge: Challenge, own: Iterable[Challenge], plan: Plan) -> bool:
 def _repair(response: Response, request: Request, state: State, plan: Plan) -> None:
     """A 401 that we didn't make: what parses stays; where nothing is left, the challenges in force are added."""
     lines = response.headers.getlist(_CHALLENGES)
-    sound = [line for line in lines if _parsed([line])]
+    sound = _sound(lines)
     if sound:
         if len(sound) != len(lines):
             _set_lines(response, sound)
@@ -121,6 +127,10 @@ def _parsed(lines: Iterable[str]) -> list[Challenge]:
         except GrammarError:
             continue
     return found
+
+
+def _sound(lines: Iterable[str]) -> list[str]:
+    return [line for line in lines if _parsed([line])]
 
 
 def _set_lines(response: Response, lines: Iterable[str]) -> None:

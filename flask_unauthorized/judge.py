@@ -66,6 +66,7 @@ class State:
     refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
     sent: list[tuple[str, str]] | None = None  # all header lines of the refusal as we rendered it
     rendering = False
+    foreign = False  # the error that was handled last isn't ours: abort(401), another extension
 
 
 def judge(plan: Plan, request: Request, state: State) -> Identity | None:
