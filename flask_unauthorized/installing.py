@@ -42,7 +42,9 @@ def install(app: Flask, state: AppState) -> None:
             if getattr(request.url_rule, "provide_automatic_options", False):
                 return None
             if is_preflight(request):
-                return app.make_default_options_response()
+                # Our decorator answers it as well, after those above it, which may have to say more: cross_origin.
+                decorated = state.auth.decorations.around(app.view_functions[endpoint])
+                return None if decorated else app.make_default_options_response()
         authenticate(state.plan(endpoint), request, state_for(request))
         return None
 

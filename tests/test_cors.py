@@ -1,7 +1,9 @@
 """Scripts of other origins: preflights pass, and a refusal can be read where the app allows reading at all."""
 
+from functools import wraps
+
 import pytest
-from flask import Flask
+from flask import Flask, make_response
 
 from flask_unauthorized import Auth, AuthUnavailable, Bearer
 
@@ -79,3 +81,34 @@ def test_a_protected_blueprint_lets_preflights_pass(make_app):
     auth.protect(app)
     assert app.test_client().options("/", headers=PREFLIGHT).status_code == 200
     assert app.test_client().get("/").status_code == 401
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_decorator_above_ours_may_answer_the_preflight(make_app, protected):
+    """As flask-cors' ``cross_origin`` does; the view doesn't run, for ours answers where nobody did."""
+    auth = Auth(Bearer(_unavailable))
+    app = make_app(auth)
+
+    def allowed(view):
+        view.required_methods, view.provide_automatic_options = {"OPTIONS"}, False
+
+        @wraps(view)
+        def wrapped(*args):
+            response = make_response(view(*args))
+            response.headers["Access-Control-Allow-Origin"] = ORIGIN["Origin"]
+            return response
+
+        return wrapped
+
+    @app.get("/")
+    @allowed
+    @auth.login_required
+    def index():
+        raise AssertionError("the view must not run")
+
+    if protected:
+        auth.protect(app, public={"static"})
+    for _ in range(2):  # the first request is checked differently
+        answer = app.test_client().options("/", headers=PREFLIGHT)
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, ORIGIN["Origin"])
+    assert app.test_client().options("/").status_code == 401
