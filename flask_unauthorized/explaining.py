@@ -13,6 +13,7 @@ from .errors import AuthError, AuthUnavailable
 from .judge import Refusal, State
 from .plan import AnyScheme, Plan
 from .rendering.facts import Explanation, SchemeSaid
+from .schemes.base import query_values
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
 _UNKNOWN: Final = ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2")
@@ -83,8 +84,15 @@ def _carried(scheme: AnyScheme, request: Request) -> Iterator[str]:
             yield f"{_field(name)}: …"
         elif where == "cookie" and name in request.cookies:
             yield f"Cookie: {name}=…"
-        elif where == "query" and name in request.args:
+        elif where == "query" and _in_query(name, request):
             yield f"?{name}=…"
+
+
+def _in_query(name: str, request: Request) -> bool:
+    try:
+        return bool(query_values(request, name))
+    except AuthError:  # it cannot be read, which is what is being explained
+        return True
 
 
 def _said(scheme: AnyScheme, error: AuthError, state: State, request: Request) -> str:
