@@ -44,6 +44,7 @@ class AppState:
         self.ready = False
         self.watches = True  # for credentials over plain HTTP, until it was told
         self.served = False
+        self.repaired: set[str | None] = set()  # endpoints whose bare 401s were told in the log
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
         # The value holds the requirement, so that no other can take its id.

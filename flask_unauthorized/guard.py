@@ -113,7 +113,10 @@ def _repair(response: Response, request: Request, state: State, plan: Plan) -> N
     challenges = plan.in_force(None, None, request)
     told = map(str, challenges)
     _set_lines(response, (", ".join(told),) if is_script(request.environ) else told)
-    log.warning("repaired a 401 without a challenge, endpoint %s", request.endpoint)
+    first = request.endpoint not in state.app.repaired
+    state.app.repaired.add(request.endpoint)
+    tell = log.warning if first else log.debug  # anybody can make many, and one says what there is to do
+    tell("repaired a 401 without a challenge, endpoint %s", request.endpoint)
     if signals.repaired.receivers:
         signals.send(signals.repaired, real_app(), endpoint=request.endpoint, challenges=challenges)
 

@@ -174,9 +174,15 @@ def test_repaired_names_endpoint_and_challenges(app, caplog):
     ((name, sender, arguments),) = found
     assert (name, sender, arguments["endpoint"]) == ("repaired", app, "plain")
     assert [str(challenge) for challenge in arguments["challenges"]] == ['Bearer realm="notes"']
-    (record,) = [record for record in caplog.records if record.name == "flask_unauthorized"]
-    assert record.levelno == logging.WARNING
-    assert "plain" in record.getMessage()
+
+
+def test_the_log_warns_of_each_endpoint_once_and_then_only_tells(app, caplog):
+    caplog.set_level(logging.DEBUG, "flask_unauthorized")
+    app.add_url_rule("/other", "other", lambda: ("no", 401))
+    for path in ("/plain", "/plain", "/other", "/plain"):
+        app.test_client().get(path)
+    told = [(r.levelname, r.getMessage().rpartition(" ")[2]) for r in caplog.records if r.name == "flask_unauthorized"]
+    assert told == [("WARNING", "plain"), ("DEBUG", "plain"), ("WARNING", "other"), ("DEBUG", "plain")]
 
 
 def test_signals_reach_only_receivers_of_their_app(app, make_app):

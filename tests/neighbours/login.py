@@ -1,0 +1,142 @@
+"""Flask-Login: sessions. Without a login view it answers ``abort(401)``, with one a redirect."""
+
+from flask import Flask, redirect, request
+from flask_login import LoginManager, UserMixin, current_user, fresh_login_required, login_required, login_user
+
+from flask_unauthorized import Auth, Bearer, abort_unauthorized
+
+from .harness import OURS, Ask, Guarded, Neighbour, bearer, load
+
+
+class User(UserMixin):
+    def __init__(self, name: str) -> None:
+        self.id = name
+
+
+def _views(app: Flask) -> LoginManager:
+    manager = LoginManager(app)
+    manager.user_loader(User)
+
+    @app.post("/login")
+    def login():
+        if request.json["password"] != "correct horse":
+            return "Wrong password.", 401
+        login_user(User("ada"), remember=request.json.get("remember", False))
+        return redirect("/me")
+
+    @app.get("/me")
+    @login_required
+    def me():
+        return f"Hello {current_user.id}"
+
+    @app.get("/bank")
+    @fresh_login_required
+    def bank():
+        return "money"
+
+    return manager
+
+
+def _build(app: Flask) -> None:
+    manager = _views(app)
+
+    @manager.request_loader
+    def from_header(request):
+        token = request.headers.get("X-Token")
+        return User(token) if token == "ada" else None
+
+
+def _build_with_login_view(app: Flask) -> None:
+    _views(app).login_view = "login"
+
+
+def _build_with_handler(app: Flask) -> None:
+    _views(app).unauthorized_handler(lambda: ({"sign": "in"}, 401))
+
+
+def together(app):
+    manager = LoginManager(app)
+    manager.user_loader(User)
+    manager.unauthorized_handler(abort_unauthorized)  # in place of abort(401)
+    auth = Auth(Bearer(load))
+    auth.init_app(app)
+
+    @app.get("/page")
+    @login_required  # a session, of Flask-Login
+    def page():
+        return f"Hello {current_user.id}"
+
+    @app.get("/api/notes")
+    @auth.login_required  # a token, of ours
+    def notes():
+        return {"owner": auth.identity.subject}
+
+    @app.get("/api/write")
+    @auth.login_required(scopes={"write"})
+    def write():
+        return "written"
+
+    return auth
+
+
+def sign_in(client):
+    assert client.post("/login", json={"password": "correct horse"}).status_code == 302
+
+
+def remembered(client):
+    client.post("/login", json={"password": "correct horse", "remember": True})
+    client.delete_cookie("session")
+
+
+_ANY = {
+    "login": Ask("the login itself", "/login", 302, method="POST", json={"password": "correct horse"}),
+    "remember": Ask(
+        "the login, with a remember cookie", "/login", 302, method="POST",
+        json={"password": "correct horse", "remember": True},
+    ),
+    "wrong": Ask("the login, wrong password", "/login", 401, OURS, method="POST", json={"password": "x"}),
+    "in": Ask("logged in", "/me", 200, login=sign_in),
+}  # fmt: skip
+
+NEIGHBOURS = (
+    Neighbour(
+        name="Flask-Login, without a login view",
+        package="flask-login",
+        build=_build,
+        asks=(
+            *_ANY.values(),
+            Ask("nothing sent", "/me", 401, OURS, page=True),
+            Ask("nothing sent, from a browser", "/me", 401, OURS, {"Accept": "text/html"}, page=True),
+            Ask("by its request loader", "/me", 200, headers={"X-Token": "ada"}),
+            Ask("by its request loader, wrong", "/me", 401, OURS, {"X-Token": "eve"}, page=True),
+            Ask("a token of ours, which it doesn't know", "/me", 401, OURS, bearer("ada"), page=True),
+            Ask("remembered", "/me", 200, login=remembered),
+            Ask("remembered, where a fresh login is needed", "/bank", 401, OURS, login=remembered, page=True),
+        ),
+        together=together,
+        guarded=(Guarded("/api/notes"), Guarded("/api/write", "scopes"), Guarded("/page", "abort")),
+        advice="Pages keep its `@login_required`, the API takes ours. `abort_unauthorized` will do as its handler.",
+    ),
+    Neighbour(
+        name="Flask-Login, with a login view",
+        package="flask-login",
+        build=_build_with_login_view,
+        asks=(
+            *_ANY.values(),
+            Ask("nothing sent: to the login page", "/me", 302),
+            Ask("nothing sent, JSON wanted: to the login page too", "/me", 302, headers={"Accept": "application/json"}),
+        ),
+        together=together,
+        guarded=(),
+        advice="Its redirects stay redirects.",
+    ),
+    Neighbour(
+        name="Flask-Login, with an unauthorized handler",
+        package="flask-login",
+        build=_build_with_handler,
+        asks=(*_ANY.values(), Ask("nothing sent", "/me", 401, OURS)),
+        together=together,
+        guarded=(),
+        advice="The handler's body stays.",
+    ),
+)

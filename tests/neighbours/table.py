@@ -1,0 +1,111 @@
+"""The page of the neighbours, made from what the tests capture: ``python -m tests.neighbours.table`` writes it."""
+
+import inspect
+import logging
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from .harness import CHALLENGE, FLASKS_OWN_PAGE, Answer, Ask, Neighbour, answer, neighbours, served
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "neighbours.md"
+COMMAND = "python -m tests.neighbours.table"
+_INTRODUCTION = f"""\
+# Neighbours
+
+What happens to an app that uses another extension when one line is added, `auth.init_app(app)`; and how to use both.
+The tables are what the tests captured: each request was asked of the app without the line, and with it, before the
+other extension's set-up and after. The programs are run by the tests too; `load` is your loader (a token in, an
+`Identity` or `None` out), and what they import and what stands beside them is in `tests/neighbours`.
+`{COMMAND}` writes this page, and a test fails where it is stale.
+
+In short: **a 401 without a valid challenge gets one; a valid challenge of somebody else stays; every 401 becomes
+`no-store`, with `Authorization` in `Vary`. Everything else stays as it was, byte for byte.** There is one exception:
+Flask's own error page, which nobody chose, becomes our negotiated body (JSON, problem details, HTML or text).
+"""
+_COLUMNS = "| 401s | challenge before | with our line | body | other headers |\n|---|---|---|---|---|"
+_SUMMARY = (
+    "| neighbour | requests | of them 401 | had no valid challenge, have one now | kept their own | body becomes ours |"
+    "\n|---|--:|--:|--:|--:|--:|"
+)
+
+
+def page() -> str:
+    """The page as it should be."""
+    parts = [_INTRODUCTION, "\n".join([_SUMMARY, *map(_summary, neighbours())]) + "\n"]
+    shown: set[object] = set()
+    for neighbour in neighbours():
+        parts += _section(neighbour, neighbour.together not in shown)
+        shown.add(neighbour.together)
+    return "\n".join(parts)
+
+
+@cache
+def _pairs(neighbour: Neighbour) -> list[tuple[Ask, Answer, Answer]]:
+    """The requests, with the answers before and after."""
+    return [(ask, *(answer(served(neighbour, line), ask) for line in ("none", "last"))) for ask in neighbour.asks]
+
+
+def _summary(neighbour: Neighbour) -> str:
+    refused = [(before, after) for _, before, after in _pairs(neighbour) if after.status == 401]
+    kept = sum(before.lines(CHALLENGE) == after.lines(CHALLENGE) for before, after in refused)
+    ours = sum(before.body != after.body for before, after in refused)
+    cells = (neighbour.name, len(neighbour.asks), len(refused), len(refused) - kept, kept, ours)
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _section(neighbour: Neighbour, with_program: bool) -> Iterator[str]:
+    yield f"## {neighbour.name}\n"
+    tested = f"Tested with `{_requirement(neighbour.package)}`. " if neighbour.package else ""
+    yield f"{tested}{neighbour.advice}\n"
+    pairs = _pairs(neighbour)
+    yield "\n".join([_COLUMNS, *(_row(*pair) for pair in pairs if pair[2].status == 401)]) + "\n"
+    same = [f"{ask.title} ({after.status})" for ask, before, after in pairs if before == after]
+    if same:
+        yield f"Unchanged, byte for byte: {'; '.join(same)}.\n"
+    if with_program:
+        yield f"Both in one app:\n\n```python\n{inspect.getsource(neighbour.together)}```\n"
+
+
+def _row(ask: Ask, before: Answer, after: Answer) -> str:
+    was, now = (_lines(one) for one in (before, after))
+    cells = (ask.title, was, "the same" if was == now else now, _body(before, after), _others(before, after))
+    return "| " + " | ".join(cells) + " |"
+
+
+def _lines(one: Answer) -> str:
+    lines = one.lines(CHALLENGE)
+    return "<br>".join(f"`{line}`" for line in lines) if lines else "none"
+
+
+def _body(before: Answer, after: Answer) -> str:
+    kind = after.lines("Content-Type")[0].partition(";")[0]
+    if before.body == after.body:
+        return f"the same (`{kind}`)" if after.body else "the same (empty)"
+    assert before.body == FLASKS_OWN_PAGE
+    return f"Flask's page becomes ours (`{kind}`)"
+
+
+def _others(before: Answer, after: Answer) -> str:
+    """The other headers that differ; those of a body that was exchanged go without saying."""
+    changed = {name for name, value in set(before.headers) ^ set(after.headers)} - {CHALLENGE}
+    if before.body != after.body:
+        changed = {name for name in changed if not name.startswith(("Content-", "X-Content-"))}
+    return ", ".join(f"`{name}: {', '.join(after.lines(name))}`" for name in sorted(changed)) or "the same"
+
+
+def _requirement(package: str) -> str:
+    """What the extra asks for."""
+    extra = (
+        (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nneighbours = [")[2].partition("]\ndev")[0]
+    )
+    found = re.search(rf'"({re.escape(package)}[><=~!][^"]*)"', extra)
+    assert found is not None, f"{package} is not in the extra"
+    return found[1]
+
+
+if __name__ == "__main__":
+    logging.disable()  # the guard tells every repair
+    PAGE.write_text(page(), encoding="utf-8")
