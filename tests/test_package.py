@@ -13,6 +13,7 @@ ROOT = Path(flask_unauthorized.__file__).parent
 LAYERS = [
     {"wire"},
     {"errors", "identity", "requirement"},
+    {"stores", "keys"},
     {"schemes"},
     {"plan", "judge"},
     {"rendering"},

@@ -9,8 +9,10 @@ from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
 from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, check_seconds
 from ..identity import Identity
+from ..keys import as_bytes, secret_keys
 
 _ROOT: Final = "flask_unauthorized.SignedTokens:"
+_WHO: Final = "SignedTokens without secret_key="
 
 
 class SignedTokens:
@@ -72,7 +74,7 @@ class SignedTokens:
     def check_app(self, app: Flask) -> None:
         """Called before an app's first request: there must be a key."""
         if self._secret_key is None:
-            _keys_of(app)
+            secret_keys(app, _WHO)
 
     def _serializer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._keys(), salt=_ROOT + self.salt, signer_kwargs=_SIGNER)
@@ -80,32 +82,14 @@ class SignedTokens:
     def _keys(self) -> list[bytes]:
         """Oldest first: itsdangerous signs with the last one."""
         if self._secret_key is not None:
-            return [_as_bytes(self._secret_key)]
-        return _keys_of(current_app)
+            return [as_bytes(self._secret_key)]
+        return secret_keys(current_app, _WHO)
 
     def __repr__(self) -> str:
         return f"<SignedTokens {self.salt!r}, {self.max_age} s>"
 
 
 _SIGNER: Final = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
-
-
-def _keys_of(app: Flask) -> list[bytes]:
-    """The app's keys, oldest first. Refuses an empty one, or a str instead of a list: its letters would be keys."""
-    fallbacks: Any = app.config.get("SECRET_KEY_FALLBACKS") or ()
-    if isinstance(fallbacks, (str, bytes)):
-        raise ConfigurationError("SECRET_KEY_FALLBACKS is a single text: write a list, [old_key]")
-    keys = [*reversed(list(fallbacks)), app.config.get("SECRET_KEY")]
-    if not all(isinstance(key, (str, bytes)) and key for key in keys):
-        raise ConfigurationError(
-            "SignedTokens needs app.config['SECRET_KEY'] (or secret_key=), and neither it nor one of "
-            "SECRET_KEY_FALLBACKS may be empty: use secrets.token_hex()"
-        )
-    return [_as_bytes(key) for key in keys]
-
-
-def _as_bytes(secret: str | bytes) -> bytes:
-    return secret.encode() if isinstance(secret, str) else secret
 
 
 def _is_content(content: Any) -> bool:

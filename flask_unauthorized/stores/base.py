@@ -1,0 +1,125 @@
+"""`Store`: the few atomic operations that replay protection and revocation need."""
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Final, ParamSpec, TypeVar
+
+from ..errors import AuthUnavailable, ConfigurationError
+from ..wire.grammar import is_token
+
+MIN_LIFETIME: Final = 1.0
+"""Shortest life of an entry, in seconds; a shorter one counts as this."""
+MAX_LIFETIME: Final = 10 * 366 * 86400.0
+"""Longest life of an entry, in seconds."""
+WINDOW: Final = 64
+"""How far behind the highest number of a series an unused one may come and still be spent."""
+MAX_NUMBER: Final = 2**32 - 1
+"""Highest number of a series: eight hex digits, as the nonce count of Digest (RFC 7616 §3.4)."""
+MAX_VALUE: Final = 4096
+"""Longest value, in bytes of UTF-8."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Store(ABC):
+    """Base of all stores; subclass it for your own.
+
+    Every operation is atomic, for all who share the store. ``purpose`` is a token such as ``"digest"``, ``key`` any
+    text: the two apart keep uses from each other, and ``prefix`` keeps apps apart. A key never reaches the store
+    itself: what is stored is ``prefix:purpose:`` and a SHA-256. ``lifetime`` is in seconds; an entry lives at least
+    that long, and what is over is as if it had never been.
+
+    Raises `AuthUnavailable` (503) where the store can't be asked, is full, or holds what we didn't write: no guess.
+    """
+
+    shared: ClassVar[bool] = True
+    """Whether processes share it. Where not, several workers each have their own."""
+    trouble: ClassVar[tuple[type[Exception], ...]] = (OSError,)
+    """The exceptions of the operations below that mean "it can't be asked"."""
+
+    def __init__(self, *, prefix: str = "flask_unauthorized") -> None:
+        if not isinstance(prefix, str) or not is_token(prefix):
+            raise ConfigurationError(f"prefix must be a token such as 'my_app', not {prefix!a}")
+        self.prefix = prefix
+
+    # --- what callers use
+
+    def claim(self, purpose: str, key: str, lifetime: float) -> bool:
+        """``True`` for exactly one caller until ``lifetime`` is over: the first."""
+        return self._asked(self._claim, self._stored(purpose, key), _checked(lifetime))
+
+    def spend(self, purpose: str, key: str, number: int, lifetime: float) -> bool:
+        """``True`` for exactly one caller with this ``number`` of the series ``key``.
+
+        Numbers may come in any order and begin anywhere from 1 to 2**32 - 1; one that lies `WINDOW` or more behind the
+        highest is refused, so that a series costs the same however long it is. The life is that of the whole series and
+        begins with its first number.
+        """
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_NUMBER:
+            raise ValueError(f"number must be an int from 1 to {MAX_NUMBER}, not {number!r}")
+        return self._asked(self._spend, self._stored(purpose, key), number, _checked(lifetime))
+
+    def increment(self, purpose: str, key: str, lifetime: float) -> int:
+        """How often this was called for ``key``, this time included; the life begins with the first time."""
+        return self._asked(self._increment, self._stored(purpose, key), _checked(lifetime))
+
+    def put(self, purpose: str, key: str, value: str, lifetime: float) -> None:
+        """Keeps ``value`` (at most 4 096 bytes of UTF-8) for ``lifetime``, in place of what was there."""
+        if not isinstance(value, str):
+            raise TypeError(f"value must be a str, not {type(value).__name__}")
+        if len(value.encode()) > MAX_VALUE:
+            raise ValueError(f"value is longer than {MAX_VALUE} bytes")
+        self._asked(self._put, self._stored(purpose, key), value, _checked(lifetime))
+
+    def get(self, purpose: str, key: str) -> str | None:
+        """What was `put`, or ``None``."""
+        return self._asked(self._get, self._stored(purpose, key))
+
+    def check(self) -> None:  # noqa: B027  # most have nothing to check
+        """Called before an app's first request; raises `ConfigurationError`, or warns in the log."""
+
+    # --- what a store does; keys are short and safe here, lifetimes finite and at least `MIN_LIFETIME`
+
+    @abstractmethod
+    def _claim(self, key: str, lifetime: float) -> bool: ...
+
+    @abstractmethod
+    def _spend(self, key: str, number: int, lifetime: float) -> bool: ...
+
+    @abstractmethod
+    def _increment(self, key: str, lifetime: float) -> int: ...
+
+    @abstractmethod
+    def _put(self, key: str, value: str, lifetime: float) -> None: ...
+
+    @abstractmethod
+    def _get(self, key: str) -> str | None: ...
+
+    # --- inside
+
+    def _asked(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return operation(*args, **kwargs)
+        except self.trouble as trouble:
+            # No text of it: a connection's may hold its password.
+            raise AuthUnavailable(reason=f"{type(self).__name__}: {type(trouble).__name__}") from None
+
+    def _stored(self, purpose: str, key: str) -> str:
+        if not is_token(purpose):
+            raise ValueError(f"purpose must be a token such as 'digest', not {purpose!a}")
+        return f"{self.prefix}:{purpose}:{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.prefix}>"
+
+
+def _checked(lifetime: float) -> float:
+    """A lifetime between the bounds, in seconds; `TypeError` or `ValueError` for what is none."""
+    if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)):
+        raise TypeError(f"lifetime must be a number of seconds, not {lifetime!r}")
+    if math.isnan(lifetime) or lifetime <= 0 or lifetime > MAX_LIFETIME:
+        raise ValueError(f"lifetime must be more than 0 and at most {MAX_LIFETIME:.0f} seconds, not {lifetime!r}")
+    return max(MIN_LIFETIME, float(lifetime))
