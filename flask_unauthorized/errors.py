@@ -110,6 +110,10 @@ class ExpiredCredentials(InvalidCredentials):
     description = "The credentials have expired."
 
 
+class StaleNonce(ExpiredCredentials):
+    """401: the proof was right, its nonce is over or was used (RFC 7616 §3.3, ``stale``): the client tries again."""
+
+
 class RevokedCredentials(InvalidCredentials):
     """401: the credentials were good once and were revoked."""
 

@@ -32,6 +32,8 @@ _OF_SCHEMES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("bearer", "invalid_request"): ("RFC 6750 §3.1, invalid_request", f"{_RFC}6750#section-3.1"),
     ("bearer", "insufficient_scope"): ("RFC 6750 §3.1, insufficient_scope", f"{_RFC}6750#section-3.1"),
     ("basic", "invalid_token"): ("RFC 7617 §2, the Basic scheme", f"{_RFC}7617#section-2"),
+    ("digest", "invalid_token"): ("RFC 7616 §3.3, the Digest challenge", f"{_RFC}7616#section-3.3"),
+    ("digest", "invalid_request"): ("RFC 7616 §3.4, the Digest answer", f"{_RFC}7616#section-3.4"),
 }
 # A client that forgets the scheme sends its secret where the name belongs: only well-known names are told.
 _KNOWN: Final = frozenset(
@@ -118,15 +120,18 @@ def _command(scheme: AnyScheme, request: Request) -> str:
     return shlex.join(("curl", "-i", *method, *_options(scheme), address))
 
 
-def _options(scheme: AnyScheme) -> tuple[str, str]:
+def _options(scheme: AnyScheme) -> tuple[str, ...]:
     where, name = scheme.reads[0]
     if where == "authorization":
-        return ("-u", "NAME:PASSWORD") if name == "basic" else ("-H", f"Authorization: {scheme.name} TOKEN")
+        return _WITH_PASSWORD.get(name) or ("-H", f"Authorization: {scheme.name} TOKEN")
     if where == "header":
         return "-H", f"{_field(name)}: KEY"
     if where == "cookie":
         return "-b", f"{name}=KEY"
     return ("--url-query" if where == "query" else "--data-urlencode"), f"{name}=KEY"
+
+
+_WITH_PASSWORD: Final = {"basic": ("-u", "NAME:PASSWORD"), "digest": ("--digest", "-u", "NAME:PASSWORD")}
 
 
 def _field(name: str) -> str:

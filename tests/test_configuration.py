@@ -165,7 +165,7 @@ def test_the_order_of_challenges(make_app, given, fixed, expected):
     for name in given:
         kind, _, metadata = name.partition("+")
         params = {"resource_metadata": "https://x/"} if metadata else {}
-        schemes.append(_Named(kind, **({"nonce": "n"} if kind == "Digest" else {}), **params))
+        schemes.append(_Named(kind, **({"nonce": "n", "qop": "auth"} if kind == "Digest" else {}), **params))
     auth = Auth(*schemes, challenge_order=[schemes[index] for index in fixed])
     app = make_app(auth)
     app.add_url_rule("/", "index", auth.login_required(lambda: "x"))

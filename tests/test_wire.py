@@ -141,8 +141,11 @@ REFUSED = [
     pytest.param("Bearer", {"realm": "x", "error_uri": "https://u:p@x/"}, id="H-39"),
     pytest.param("Bearer", {"resource_metadata": 'https://x/", Basic realm="p'}, id="HDR-10"),
     pytest.param("Digest", {"realm": "x"}, id="digest-no-nonce"),
-    pytest.param("Digest", {"realm": "x", "nonce": "n", "stale": "maybe"}, id="digest-stale"),
-    pytest.param("Digest", {"realm": "x", "nonce": "n", "algorithm": "a b"}, id="digest-bare-not-a-token"),
+    pytest.param("Digest", {"realm": "x", "nonce": "n"}, id="digest-no-qop"),
+    pytest.param("Digest", {"realm": "x", "nonce": "n", "qop": "auth", "stale": "maybe"}, id="digest-stale"),
+    pytest.param(
+        "Digest", {"realm": "x", "nonce": "n", "qop": "auth", "algorithm": "a b"}, id="digest-bare-not-a-token"
+    ),
     pytest.param("X", (("realm", "a"), ("Realm", "b")), id="HDR-11"),
     pytest.param("X", {"realm": "caf\xe9"}, id="HDR-05"),
     pytest.param("X", {"realm": "a\r\nX: y"}, id="HDR-04-CRLF"),

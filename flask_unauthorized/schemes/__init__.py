@@ -4,5 +4,6 @@ from .api_key import APIKey
 from .base import Scheme
 from .basic import Basic
 from .bearer import Bearer
+from .digest import Digest
 
-__all__ = ["APIKey", "Basic", "Bearer", "Scheme"]
+__all__ = ["APIKey", "Basic", "Bearer", "Digest", "Scheme"]

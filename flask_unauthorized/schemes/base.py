@@ -101,6 +101,14 @@ class Scheme(ABC, Generic[C]):
         """The caller that the credentials name, for a scheme that says ``names_subject``."""
         return None
 
+    def realm_in(self, request: Request) -> str:
+        """The realm in force while ``request`` is judged: the scheme's own, else the app's."""
+        state: Any = getattr(request, "_unauthorized", None)
+        if self.realm is not None or state is None:
+            return self.realm or ""
+        realm: str = state.plan.realm
+        return realm
+
     def check(self, app: Flask) -> None:
         """Called before an app's first request; raises `ConfigurationError`."""
         if self._loader is None and _uses_loader(type(self)):

@@ -1,10 +1,11 @@
 """`Store`: the few atomic operations that replay protection and revocation need."""
 
 import hashlib
+import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar, Final, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
 from ..errors import AuthUnavailable, ConfigurationError
 from ..wire.grammar import is_token
@@ -20,6 +21,7 @@ MAX_NUMBER: Final = 2**32 - 1
 MAX_VALUE: Final = 4096
 """Longest value, in bytes of UTF-8."""
 
+log: Final = logging.getLogger("flask_unauthorized")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -28,7 +30,8 @@ class Store(ABC):
     """Base of all stores; subclass it for your own.
 
     Every operation is atomic, for all who share the store. ``purpose`` is a token such as ``"digest"``, ``key`` any
-    text: the two apart keep uses from each other, and ``prefix`` keeps apps apart. A key never reaches the store
+    text: the two apart keep uses from each other, and ``prefix`` keeps apps apart. ``strict`` makes an error of what
+    would be a warning in the log. A key never reaches the store
     itself: what is stored is ``prefix:purpose:`` and a SHA-256. ``lifetime`` is in seconds; an entry lives at least
     that long, and what is over is as if it had never been.
 
@@ -40,10 +43,12 @@ class Store(ABC):
     trouble: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     """The exceptions of the operations below that mean "it can't be asked"."""
 
-    def __init__(self, *, prefix: str = "flask_unauthorized") -> None:
+    def __init__(self, *, prefix: str = "flask_unauthorized", strict: bool = False) -> None:
         if not isinstance(prefix, str) or not is_token(prefix):
             raise ConfigurationError(f"prefix must be a token such as 'my_app', not {prefix!a}")
         self.prefix = prefix
+        self.strict = strict
+        self._warned = False
 
     # --- what callers use
 
@@ -80,6 +85,19 @@ class Store(ABC):
 
     def check(self) -> None:  # noqa: B027  # most have nothing to check
         """Called before an app's first request; raises `ConfigurationError`, or warns in the log."""
+
+    def check_workers(self, environ: Mapping[str, Any]) -> None:
+        """Called with each request by who relies on the store: several workers need one that they share.
+
+        Where it isn't, tells so in the log once; with ``strict`` raises `ConfigurationError`.
+        """
+        if self.shared or not environ.get("wsgi.multiprocess") or self._warned:
+            return
+        text = f"several workers serve, and each has its own {type(self).__name__}: use SQLiteStore or RedisStore"
+        if self.strict:
+            raise ConfigurationError(text)
+        self._warned = True
+        log.warning("%s", text)
 
     # --- what a store does; keys are short and safe here, lifetimes finite and at least `MIN_LIFETIME`
 

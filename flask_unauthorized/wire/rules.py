@@ -82,7 +82,7 @@ def _oauth(params: Params) -> None:
 
 
 def _digest(params: Params) -> None:
-    for name in ("realm", "nonce"):
+    for name in ("realm", "nonce", "qop"):
         if name not in params:
             raise ValueError(f"a Digest challenge needs {name} (RFC 7616 §3.3)")
     for name, allowed in (("stale", ("true", "false")), ("userhash", ("true", "false")), ("charset", ("utf-8",))):

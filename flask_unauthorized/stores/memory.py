@@ -1,0 +1,126 @@
+"""`MemoryStore`: in the memory of one process."""
+
+import os
+import threading
+import time
+from collections import deque
+from typing import Any, ClassVar, Final
+from weakref import WeakSet
+
+from ..errors import AuthUnavailable, ConfigurationError
+from .base import WINDOW, Store
+
+_SWEEP: Final = 4
+"""Entries whose end is looked at in one operation: more than one adds, so that what is over goes in time."""
+_MASK: Final = (1 << WINDOW) - 1
+
+
+class MemoryStore(Store):
+    """Keeps everything in this process: for one worker with any number of threads, and for tests.
+
+    Several workers don't share it, so one answer could count once in each of them; the log then tells so, or with
+    ``strict`` a `ConfigurationError`. At most ``capacity`` entries live at a time; where it is full, new ones are
+    refused (503) rather than a live one given up.
+    """
+
+    shared: ClassVar[bool] = False
+
+    def __init__(self, *, capacity: int = 100_000, prefix: str = "flask_unauthorized", strict: bool = False) -> None:
+        super().__init__(prefix=prefix, strict=strict)
+        if isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1:
+            raise ConfigurationError(f"capacity must be a whole number of entries, not {capacity!r}")
+        self.capacity = capacity
+        self._lock = threading.Lock()
+        self._entries: dict[str, tuple[float, Any]] = {}  # until when, by the monotonic clock, and what
+        self._order: deque[str] = deque()  # every key once, in no order of time: swept a few at a time
+        self._swept = float("-inf")  # when all were swept last
+        _all.add(self)
+
+    def _claim(self, key: str, lifetime: float) -> bool:
+        with self._lock:
+            now = time.monotonic()
+            if self._live(key, now) is not None:
+                return False
+            self._keep(key, True, now + lifetime, now)
+            return True
+
+    def _spend(self, key: str, number: int, lifetime: float) -> bool:
+        with self._lock:
+            now = time.monotonic()
+            entry = self._live(key, now)
+            if entry is None:
+                self._keep(key, (number, 1), now + lifetime, now)
+                return True
+            until, (highest, seen) = entry
+            if number > highest:
+                seen = (seen << (number - highest) if number - highest < WINDOW else 0) & _MASK | 1
+                highest = number
+            else:
+                bit = 1 << (highest - number) if highest - number < WINDOW else seen
+                if seen & bit:
+                    return False
+                seen |= bit
+            self._entries[key] = (until, (highest, seen))
+            return True
+
+    def _increment(self, key: str, lifetime: float) -> int:
+        with self._lock:
+            now = time.monotonic()
+            entry = self._live(key, now)
+            until, count = (now + lifetime, 1) if entry is None else (entry[0], entry[1] + 1)
+            self._keep(key, count, until, now)
+            return int(count)
+
+    def _put(self, key: str, value: str, lifetime: float) -> None:
+        with self._lock:
+            now = time.monotonic()
+            self._keep(key, value, now + lifetime, now)
+
+    def _get(self, key: str) -> str | None:
+        with self._lock:
+            entry = self._live(key, time.monotonic())
+            return None if entry is None else str(entry[1])
+
+    # --- under the lock
+
+    def _live(self, key: str, now: float) -> tuple[float, Any] | None:
+        entry = self._entries.get(key)
+        return entry if entry is not None and entry[0] > now else None
+
+    def _keep(self, key: str, value: Any, until: float, now: float) -> None:
+        self._sweep(now)
+        if key not in self._entries:
+            if len(self._entries) >= self.capacity and not self._sweep_all(now):
+                raise AuthUnavailable(reason=f"MemoryStore: {self.capacity} entries are alive, it is full")
+            self._order.append(key)
+        self._entries[key] = (until, value)
+
+    def _sweep(self, now: float, most: int = _SWEEP) -> None:
+        """Looks at the next few entries, and drops those that are over."""
+        for _ in range(min(most, len(self._order))):
+            key = self._order.popleft()
+            if self._entries[key][0] > now:
+                self._order.append(key)
+            else:
+                del self._entries[key]
+
+    def _sweep_all(self, now: float) -> bool:
+        """A pass over all entries, at most once a second: whether there is room now."""
+        if now < self._swept + 1:
+            return False
+        self._swept = now
+        self._sweep(now, len(self._order))
+        return len(self._entries) < self.capacity
+
+
+_all: WeakSet[MemoryStore] = WeakSet()
+
+
+def _after_fork() -> None:
+    """A lock that another thread held while the process forked would stay locked in the child."""
+    for store in _all:
+        store._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which doesn't fork
+    os.register_at_fork(after_in_child=_after_fork)
