@@ -55,12 +55,14 @@ def refused(make_app, monkeypatch, caplog):
     monkeypatch.setattr("flask_unauthorized.judge.time", lambda: NOW)
     caplog.set_level(logging.INFO, "flask_unauthorized")
 
-    def run(headers, guard="login_required", schemes=(), method="GET", url="/", config=None, **demands):
+    def run(headers, guard="login_required", schemes=(), method="GET", url="/", config=None, environ=None, **demands):
         auth = Auth(*(schemes or (Bearer(TOKENS.get, query=True), Basic(lambda name, password: name == "ada"))))
         app = make_app(auth, **{"TESTING": False, **(config or {})})
         app.add_url_rule("/", "view", getattr(auth, guard)(**demands)(lambda: "in"), methods=["GET", "POST"])
         caplog.clear()
-        response = app.test_client(use_cookies=False).open(url, method=method, headers=headers)
+        response = app.test_client(use_cookies=False).open(
+            url, method=method, headers=headers, environ_overrides=environ
+        )
         found = [record.getMessage() for record in caplog.records if record.getMessage().startswith("refused")]
         return response.status_code, found[-1].partition("(")[2][:-1] if found else None
 
@@ -77,6 +79,9 @@ def refused(make_app, monkeypatch, caplog):
         ({"Authorization": "Bearer:x"}, 400, "Authorization doesn't begin with a scheme and a blank"),
         ({"Authorization": "Negotiate YII=, Bearer plain"}, 400, "two credentials in one Authorization field"),
         ({"Authorization": 'Foo a="b, Bearer plain'}, 400, "two credentials in one Authorization field"),
+        ({"Authorization": "Foo x, Bearer a b"}, 400, "two credentials in one Authorization field"),
+        ({"Authorization": "Foo x, XBearer plain"}, 401, "no credentials of a scheme in force"),
+        ({"Authorization": "XBearer plain"}, 401, "no credentials of a scheme in force"),
         ({"Authorization": "B" * (MAX_AUTHORIZATION + 1)}, 400, "Authorization is longer than 8192 bytes"),
         ({"Authorization": "Basic YTpi, Basic YTpi"}, 400, "Basic: a comma, so two credentials in one field"),
         ({"Authorization": "Basic ä"}, 401, "Basic: not Base64"),
@@ -122,6 +127,9 @@ def test_the_log_says_which_permission_is_missing(refused, caplog):
     assert refused(bearer("plain"), roles={"boss"}) == (403, "none of the roles ['boss'] is held")
     assert refused(bearer("user"), scopes={"b"}) == (403, "none of ['b'] is granted")
     (mistake,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert refused(bearer("user"), roles={"boss"}) == (403, "none of the roles ['boss'] is held")
+    (again,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert again == mistake.replace("scopes=['b']", "roles=['boss']")
     assert mistake.startswith("Requirement(scopes=['b']) demands scopes or roles, but the loader returned a bare user")
 
 
@@ -132,7 +140,8 @@ def test_the_log_says_what_else_is_wrong(refused):
     long = "a" * (MAX_AUTHORIZATION + 1)
     assert refused({}, url=f"/?access_token={long}") == (400, f"Bearer: a token longer than {MAX_AUTHORIZATION} bytes")
     assert refused({}, url=f"/?access_token={long[1:]}") == (401, "the loader said no")
-    assert refused({}, url="/?access_token=%FF")[0] == 400
+    octets = {"QUERY_STRING": "access_token=\xff"}
+    assert refused({}, environ=octets) == (400, "the query is not UTF-8")
     both = Bearer(TOKENS.get), APIKey(TOKENS.get)
     assert refused({**bearer("plain"), "X-API-Key": "plain"}, schemes=both) == (
         400,
@@ -143,6 +152,8 @@ def test_the_log_says_what_else_is_wrong(refused):
     assert refused(cross, schemes=cookie, method="POST") == (403, "cross-site request with a cookie")
     nobody = (Basic(lambda name, password: True),)
     assert refused(basic(":secret"), schemes=nobody) == (401, "the credentials name nobody")
+    nameless = (Basic(lambda name, password: name),)
+    assert refused(basic(":secret"), schemes=nameless) == (401, "the credentials name nobody")
 
 
 def test_a_cross_site_request_is_told_so(make_app):

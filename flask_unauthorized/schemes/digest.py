@@ -2,6 +2,7 @@
 
 import hmac
 import io
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -20,6 +21,7 @@ from .base import Loader, Scheme
 from .digest_credentials import DigestCredentials, percent_decoded, read_credentials
 from .nonces import MAX_SKEW, Nonces
 
+log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 1024 * 1024
 """Longest body that is hashed for ``auth-int`` unless told otherwise, in bytes."""
 _PROVED: Final = "_unauthorized_digest"
@@ -114,6 +116,8 @@ class Digest(Scheme[DigestCredentials]):
         realm = self.realm if self.realm is not None else app.extensions["unauthorized"].realm
         if '"' in realm or "\\" in realm:
             raise ConfigurationError(f"realm={realm!a}: for Digest it must not hold a quote or a backslash")
+        if any(scheme.name == "Basic" for scheme in app.extensions["unauthorized"].auth.schemes):
+            log.warning("Basic beside Digest: where a view takes both, passwords are as safe as with Basic alone")
 
     def read(self, request: Request, rest: str | None) -> DigestCredentials | None:
         return None if rest is None else read_credentials(rest, request, self._offered, self.qop)

@@ -1,0 +1,60 @@
+"""A Digest client written from RFC 7616 alone, for tests: it shares nothing with the package."""
+
+import hashlib
+import re
+
+ADA = "correct horse"
+FUNCTIONS = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
+
+
+def h(algorithm: str, text: str | bytes) -> str:
+    octets = text.encode() if isinstance(text, str) else text
+    return hashlib.new(FUNCTIONS[algorithm.removesuffix("-sess")], octets).hexdigest()
+
+
+def challenge(line: str) -> dict[str, str]:
+    """The parameters of one Digest challenge."""
+    assert line.startswith("Digest ")
+    return {name: quoted or bare for name, quoted, bare in re.findall(r'([a-z]+)=(?:"([^"]*)"|([^",]+))', line[7:])}
+
+
+def answer(
+    told: dict[str, str],
+    *,
+    uri: str = "/",
+    method: str = "GET",
+    name: str = "ada",
+    password: str = ADA,
+    nc: int | None = 1,
+    cnonce: str = "0a4f113b",
+    qop: str = "auth",
+    body: bytes = b"",
+    first_cnonce: str | None = None,
+    **changed: str | None,
+) -> dict[str, str]:
+    """The parameters of an answer; ``changed`` are put in after the arithmetic, ``None`` takes one out."""
+    algorithm = told.get("algorithm", "MD5")
+    a1 = h(algorithm, f"{name}:{told['realm']}:{password}")
+    if algorithm.endswith("-sess"):
+        a1 = h(algorithm, f"{a1}:{told['nonce']}:{first_cnonce or cnonce}")
+    a2 = f"{method}:{uri}" + (f":{h(algorithm, body)}" if qop == "auth-int" else "")
+    count = f"{nc or 1:08x}"
+    response = h(algorithm, f"{a1}:{told['nonce']}:{count}:{cnonce}:{qop}:{h(algorithm, a2)}")
+    params: dict[str, str | None] = {
+        "username": name, "realm": told["realm"], "nonce": told["nonce"], "uri": uri, "algorithm": algorithm,
+        "response": response, "qop": qop, "nc": nc and count, "cnonce": cnonce, "opaque": told.get("opaque"), **changed,
+    }  # fmt: skip
+    return {key: value for key, value in params.items() if value is not None}
+
+
+def field(params: dict[str, str]) -> str:
+    """The value of ``Authorization``: as curl writes it."""
+    bare = {"algorithm", "qop", "nc", "userhash", "username*"}
+    return "Digest " + ", ".join(
+        f"{name}={value}" if name in bare else f'{name}="{value}"' for name, value in params.items()
+    )
+
+
+def sent(told: dict[str, str], **given: object) -> dict[str, str]:
+    """The header line with an answer."""
+    return {"Authorization": field(answer(told, **given))}  # type: ignore[arg-type]
