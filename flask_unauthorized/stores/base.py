@@ -9,13 +9,12 @@ from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
 from ..errors import AuthUnavailable, ConfigurationError
 from ..wire.grammar import is_token
+from .window import WINDOW as WINDOW  # named in the docs of `Store.spend`
 
 MIN_LIFETIME: Final = 1.0
 """Shortest life of an entry, in seconds; a shorter one counts as this."""
 MAX_LIFETIME: Final = 10 * 366 * 86400.0
 """Longest life of an entry, in seconds."""
-WINDOW: Final = 64
-"""How far behind the highest number of a series an unused one may come and still be spent."""
 MAX_NUMBER: Final = 2**32 - 1
 """Highest number of a series: eight hex digits, as the nonce count of Digest (RFC 7616 §3.4)."""
 MAX_VALUE: Final = 4096

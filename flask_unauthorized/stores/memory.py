@@ -1,18 +1,17 @@
 """`MemoryStore`: in the memory of one process."""
 
-import os
 import threading
 import time
 from collections import deque
 from typing import Any, ClassVar, Final
-from weakref import WeakSet
 
 from ..errors import AuthUnavailable, ConfigurationError
-from .base import WINDOW, Store
+from .base import Store
+from .locks import renew_after_fork
+from .window import FIRST, spent
 
 _SWEEP: Final = 4
 """Entries whose end is looked at in one operation: more than one adds, so that what is over goes in time."""
-_MASK: Final = (1 << WINDOW) - 1
 
 
 class MemoryStore(Store):
@@ -34,7 +33,7 @@ class MemoryStore(Store):
         self._entries: dict[str, tuple[float, Any]] = {}  # until when, by the monotonic clock, and what
         self._order: deque[str] = deque()  # every key once, in no order of time: swept a few at a time
         self._swept = float("-inf")  # when all were swept last
-        _all.add(self)
+        renew_after_fork(self)
 
     def _claim(self, key: str, lifetime: float) -> bool:
         with self._lock:
@@ -47,21 +46,11 @@ class MemoryStore(Store):
     def _spend(self, key: str, number: int, lifetime: float) -> bool:
         with self._lock:
             now = time.monotonic()
-            entry = self._live(key, now)
-            if entry is None:
-                self._keep(key, (number, 1), now + lifetime, now)
-                return True
-            until, (highest, seen) = entry
-            if number > highest:
-                seen = (seen << (number - highest) if number - highest < WINDOW else 0) & _MASK | 1
-                highest = number
-            else:
-                bit = 1 << (highest - number) if highest - number < WINDOW else seen
-                if seen & bit:
-                    return False
-                seen |= bit
-            self._entries[key] = (until, (highest, seen))
-            return True
+            until, window = self._live(key, now) or (now + lifetime, FIRST)
+            after = spent(number, *window)
+            if after is not None:
+                self._keep(key, after, until, now)
+            return after is not None
 
     def _increment(self, key: str, lifetime: float) -> int:
         with self._lock:
@@ -111,16 +100,3 @@ class MemoryStore(Store):
         self._swept = now
         self._sweep(now, len(self._order))
         return len(self._entries) < self.capacity
-
-
-_all: WeakSet[MemoryStore] = WeakSet()
-
-
-def _after_fork() -> None:
-    """A lock that another thread held while the process forked would stay locked in the child."""
-    for store in _all:
-        store._lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which doesn't fork
-    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,336 @@
+"""Stores that are full, down, slow, or hold what we didn't write: 503, never a guess."""
+
+import logging
+import socket
+import sqlite3
+import threading
+import time
+import tracemalloc
+from contextlib import contextmanager
+
+import pytest
+import redis
+
+from flask_unauthorized import AuthUnavailable, ConfigurationError
+from flask_unauthorized.stores.memory import MemoryStore
+from flask_unauthorized.stores.redis import RedisStore
+from flask_unauthorized.stores.sqlite import SQLiteStore
+
+from .servers import free_port, redis_server
+
+OPERATIONS = {
+    "claim": lambda store: store.claim("a", "key", 60),
+    "spend": lambda store: store.spend("a", "key", 1, 60),
+    "increment": lambda store: store.increment("a", "key", 60),
+    "put": lambda store: store.put("a", "key", "x", 60),
+    "get": lambda store: store.get("a", "key"),
+}
+EACH = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+
+
+def down(store, operation):
+    """It is down: told in a second, without any text of the server."""
+    begun = time.monotonic()
+    with pytest.raises(AuthUnavailable) as caught:
+        operation(store)
+    assert time.monotonic() - begun < 1
+    assert caught.value.__cause__ is None
+    assert "secret" not in (caught.value.reason or "")
+
+
+# --- memory
+
+
+def test_sto_05_a_full_store_refuses_and_forgets_nothing_that_lives(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("flask_unauthorized.stores.memory.time.monotonic", lambda: now[0])
+    store = MemoryStore(capacity=100)
+    for number in range(100):
+        assert store.claim("a", str(number), 60)
+    for operation in ("claim", "spend", "increment", "put"):
+        with pytest.raises(AuthUnavailable, match="unavailable"):
+            OPERATIONS[operation](store)
+    assert not any(store.claim("a", str(number), 60) for number in range(100))
+    now[0] += 61
+    assert all(store.claim("b", str(number), 60) for number in range(100))
+
+
+def test_sto_17_memory_returns_without_a_pass_over_all(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("flask_unauthorized.stores.memory.time.monotonic", lambda: now[0])
+    store = MemoryStore()
+    for number in range(50_000):
+        store.claim("a", str(number), 10)
+    tracemalloc.start()
+    now[0] += 11
+    for number in range(17_000):
+        store.claim("b", str(number), 1000)
+    assert len(store._entries) == len(store._order) == 17_000
+    tracemalloc.stop()
+    begun = time.perf_counter()
+    store.claim("c", "one", 10)
+    assert time.perf_counter() - begun < 0.01
+
+
+@pytest.mark.parametrize("capacity", [0, -1, True, 1.5, "many"])
+def test_a_capacity_that_is_none(capacity):
+    with pytest.raises(ConfigurationError, match="capacity"):
+        MemoryStore(capacity=capacity)
+
+
+@pytest.mark.parametrize("prefix", ["", "two words", "ü", None])
+def test_a_prefix_that_is_none(prefix):
+    with pytest.raises(ConfigurationError, match="prefix"):
+        MemoryStore(prefix=prefix)
+
+
+def test_a_repr_names_the_kind_and_nothing_else():
+    assert repr(MemoryStore(prefix="shop")) == "<MemoryStore shop>"
+
+
+def test_sto_16_several_workers_are_told_once_or_refused(caplog):
+    many, one = {"wsgi.multiprocess": True}, {"wsgi.multiprocess": False}
+    store = MemoryStore()
+    store.check_workers(one)
+    assert caplog.records == []
+    store.check_workers(many)
+    store.check_workers(many)
+    (record,) = caplog.records
+    assert (record.levelno, record.name) == (logging.WARNING, "flask_unauthorized")
+    with pytest.raises(ConfigurationError, match="SQLiteStore or RedisStore"):
+        MemoryStore(strict=True).check_workers(many)
+
+
+# --- SQLite
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path):
+    path = tmp_path / "store.db"
+    SQLiteStore(path).claim("a", "key", 60)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert all(other.stat().st_mode & 0o077 == 0 for other in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", [":memory:", "", "file:x?mode=memory", b"bytes.db"])
+def test_a_path_that_nobody_could_share(path):
+    with pytest.raises(ConfigurationError, match="path of a file"):
+        SQLiteStore(path)
+
+
+@pytest.mark.parametrize("size", [0, True, 1000, "big"])
+def test_a_size_that_is_none(tmp_path, size):
+    with pytest.raises(ConfigurationError, match="max_size"):
+        SQLiteStore(tmp_path / "store.db", max_size=size)
+
+
+def test_a_full_file_refuses_and_goes_on_when_entries_are_over(tmp_path, monkeypatch):
+    now = [1_800_000_000.0]
+    monkeypatch.setattr("flask_unauthorized.stores.sqlite.time.time", lambda: now[0])
+    store = SQLiteStore(tmp_path / "store.db", max_size=65536)
+    claimed = 0
+    while _claims(store, f"a{claimed}"):
+        claimed += 1
+    assert 50 < claimed < 2000
+    assert not store.claim("a", "a0", 60)
+    down(store, OPERATIONS["put"])
+    now[0] += 61
+    assert all(_claims(store, f"b{number}") for number in range(claimed - 1))
+
+
+def _claims(store, key):
+    try:
+        return store.claim("a", key, 60)
+    except AuthUnavailable:
+        return False
+
+
+@EACH
+def test_sto_07_a_file_that_cannot_be_had(tmp_path, operation):
+    down(SQLiteStore(tmp_path / "no such folder" / "store.db"), operation)
+    (tmp_path / "garbage.db").write_bytes(b"no database, but secret " * 100)
+    down(SQLiteStore(tmp_path / "garbage.db"), operation)
+
+
+@EACH
+def test_sto_08_another_process_writes_for_too_long(tmp_path, operation):
+    path = tmp_path / "store.db"
+    store = SQLiteStore(path)
+    store.put("a", "value", "x", 60)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    if operation is OPERATIONS["get"]:
+        assert store.get("a", "value") == "x"  # who only reads doesn't wait
+    else:
+        down(store, operation)
+    other.execute("ROLLBACK")
+    other.close()
+    operation(store)
+
+
+def test_sto_08_another_thread_has_the_connection_for_too_long(tmp_path):
+    store = SQLiteStore(tmp_path / "store.db")
+    with store._lock:
+        down(store, OPERATIONS["get"])
+    assert store.get("a", "key") is None
+
+
+def test_an_entry_that_is_over_is_taken_from_the_file(tmp_path, monkeypatch):
+    now = [1_800_000_000.0]
+    monkeypatch.setattr("flask_unauthorized.stores.sqlite.time.time", lambda: now[0])
+    store = SQLiteStore(tmp_path / "store.db")
+    for number in range(1000):
+        store.claim("a", str(number), 60)
+    now[0] += 61
+    for number in range(400):
+        store.claim("b", str(number), 60)
+    (count,) = sqlite3.connect(tmp_path / "store.db").execute("SELECT count(*) FROM entries").fetchone()
+    assert count == 400
+
+
+# --- Redis
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    with redis_server(tmp_path_factory.mktemp("redis")) as address:
+        yield address
+
+
+@EACH
+def test_sto_07_nobody_listens(operation):
+    down(RedisStore(f"redis://user:secret@127.0.0.1:{free_port()}/0"), operation)
+
+
+@EACH
+def test_sto_08_a_server_that_never_answers(operation):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        down(RedisStore(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"), operation)
+
+
+@EACH
+@pytest.mark.parametrize("reply", [b"-LOADING secret\r\n", b"-OOM x\r\n", b"-READONLY x\r\n", b"nonsense\r\n", b""])
+def test_sto_07_a_server_that_answers_with_an_error_or_hangs_up(operation, reply):
+    with answering(reply) as port:
+        down(RedisStore(f"redis://127.0.0.1:{port}/0"), operation)
+
+
+@contextmanager
+def answering(reply):
+    """A server that says the same to everything."""
+
+    def serve(listener):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+    def talk(connection):
+        with connection:
+            while connection.recv(65536):
+                if not reply:
+                    return
+                try:
+                    connection.sendall(reply)
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_sto_07_a_wrong_password_and_then_the_right_one(tmp_path):
+    with redis_server(tmp_path, "--requirepass", "right") as address:
+        for wrong in (address, address.replace("//", "//:wrong-secret@")):
+            down(RedisStore(wrong), OPERATIONS["claim"])
+        assert RedisStore(address.replace("//", "//:right@")).claim("a", "key", 60)
+
+
+def test_a_server_that_was_restarted_is_used_again(tmp_path):
+    port = free_port()
+    with redis_server(tmp_path, port=port) as address:
+        store = RedisStore(address)
+        assert store.claim("a", "key", 60)
+        assert store.spend("a", "series", 1, 60)
+    down(store, OPERATIONS["claim"])
+    with redis_server(tmp_path, port=port):
+        assert store.claim("a", "key", 60)
+        assert store.spend("a", "series", 1, 60)
+
+
+def test_sto_02_every_entry_has_an_end(url):
+    client = redis.Redis.from_url(url)
+    client.flushall()
+    store = RedisStore(url)
+    for operation in OPERATIONS.values():
+        operation(store)
+        store.put("a", "other", "x", 60)
+        for key in client.scan_iter():
+            assert 0 < client.pttl(key) <= 60_001
+        client.flushall()
+
+
+@pytest.mark.parametrize("planted", ["a list", "a pickle", "a text", "a hash"])
+def test_sto_09_and_12_what_somebody_else_wrote(url, planted):
+    client, store = redis.Redis.from_url(url), RedisStore(url)
+    client.flushall()
+    key = store._stored("a", "key")
+    plant = {
+        "a list": lambda: client.rpush(key, "x"),
+        "a pickle": lambda: client.set(key, b"\x80\x04cos\nsystem\n"),
+        "a text": lambda: client.set(key, "text"),
+        "a hash": lambda: client.hset(key, mapping={"1": "x", "highest": "y"}),
+    }
+    plant[planted]()
+    down(store, OPERATIONS["spend"])
+    down(store, OPERATIONS["increment"])
+    assert not store.claim("a", "key", 60)
+    if planted == "a text":
+        assert store.get("a", "key") == "text"
+    else:
+        down(store, OPERATIONS["get"])
+
+
+@pytest.mark.parametrize("decode", [True, False])
+def test_a_client_of_the_apps_own(url, decode):
+    client = redis.Redis.from_url(url, decode_responses=decode)
+    client.flushall()
+    store = RedisStore(client)
+    assert store.claim("a", "key", 60)
+    assert store.spend("a", "series", 1, 60)
+    store.put("a", "value", "värde", 60)
+    assert store.get("a", "value") == "värde"
+
+
+def test_what_is_no_server():
+    with pytest.raises(TypeError, match="redis.Redis"):
+        RedisStore(42)
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+def test_sto_06_a_server_that_evicts(tmp_path, caplog, policy):
+    with redis_server(tmp_path, "--maxmemory-policy", policy) as address:
+        RedisStore(address).check()
+        assert policy in caplog.text
+        with pytest.raises(ConfigurationError, match="noeviction"):
+            RedisStore(address, strict=True).check()
+
+
+def test_sto_06_a_server_that_keeps_what_it_has_or_is_down(url, caplog):
+    RedisStore(url, strict=True).check()
+    assert caplog.text == ""
+    RedisStore(f"redis://127.0.0.1:{free_port()}", strict=True).check()
+    assert "could not be asked" in caplog.text
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch):
+    import importlib
+    import sys
+
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "flask_unauthorized.stores.redis")
+    with pytest.raises(ImportError, match=r"flask-unauthorized\[redis\]"):
+        importlib.import_module("flask_unauthorized.stores.redis")
