@@ -18,5 +18,7 @@ def spent(number: int, highest: int, seen: int) -> tuple[int, int] | None:
     ahead = number - highest
     if ahead > 0:
         return number, ((seen << ahead if ahead < WINDOW else 0) & _MASK) | 1
+    if -ahead >= WINDOW:  # before the shift: its result would have as many bits as the client wants
+        return None
     bit = 1 << -ahead
-    return None if -ahead >= WINDOW or seen & bit else (highest, seen | bit)
+    return None if seen & bit else (highest, seen | bit)

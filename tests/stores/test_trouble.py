@@ -306,7 +306,7 @@ def test_a_client_of_the_apps_own(url, decode):
 
 
 def test_what_is_no_server():
-    with pytest.raises(TypeError, match="redis.Redis"):
+    with pytest.raises(TypeError, match=r"redis\.Redis"):
         RedisStore(42)
 
 
