@@ -29,7 +29,7 @@ LAYERS = [
         "installing",
         "extension",
     },
-    {"loaders", "testing"},
+    {"loaders", "testing", "cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -1,0 +1,211 @@
+"""Digest: answers that are broken, or for another request."""
+
+import logging
+
+import pytest
+
+from tests.digest_client import ADA, answer, challenge, field, h, sent
+
+from .digest_served import CHALLENGE, Served, answer_of, stale
+
+# --- what is broken, and what was changed
+
+
+@pytest.mark.rfc("D-20")
+@pytest.mark.parametrize("name", ["username", "realm", "nonce", "uri", "response", "cnonce", "nc", "qop"])
+def test_dig_21_each_parameter_is_needed(served, name):
+    response = served.ask(**{name: None})
+    assert response.status_code == 400
+    assert not served.ran
+
+
+@pytest.mark.rfc("D-13")
+@pytest.mark.parametrize(
+    "nc", ["1", "000000001", "0000000g", "zzz", "", "-0000001", "00000000", "\uff11" * 8, "0x000001", " 0000001"]
+)
+def test_dig_06_a_count_that_is_not_eight_hex_digits(served, nc):
+    params = field(answer(served.told(), nc=1)).replace("nc=00000001", f'nc="{nc}"')
+    params = params.encode().decode("latin-1")
+    assert served.app.test_client().get("/", headers={"Authorization": params}).status_code == 400
+
+
+def test_dig_06_hex_digits_of_either_case(served):
+    told = served.told()
+    params = answer(told, nc=0xAB)
+    a1, a2 = h("SHA-256", f"ada:shop:{ADA}"), h("SHA-256", "GET:/")
+    params |= {
+        "nc": "000000AB",
+        "response": h("SHA-256", f"{a1}:{told['nonce']}:000000AB:{params['cnonce']}:auth:{a2}"),
+    }
+    assert served.app.test_client().get("/", headers={"Authorization": field(params)}).status_code == 200
+    assert stale(served.ask(told, nc=0xAB))
+
+
+@pytest.mark.rfc("D-22")
+def test_dig_17_the_formula_without_qop(served):
+    told = served.told()
+    a1, a2 = h("SHA-256", f"ada:shop:{ADA}"), h("SHA-256", "GET:/")
+    old = h("SHA-256", f"{a1}:{told['nonce']}:{a2}")
+    assert served.ask(told, response=old, qop=None, nc=None, cnonce=None).status_code == 400
+
+
+@pytest.mark.rfc("D-21")
+@pytest.mark.parametrize("qop", ["auth-int", "AUTH", '"auth,auth-int"', "", "auth-conf"])
+def test_dig_18_a_qop_that_is_not_offered(served, qop):
+    params = field(answer(served.told())).replace("qop=auth", f"qop={qop or chr(34) * 2}")
+    assert served.app.test_client().get("/", headers={"Authorization": params}).status_code == 400
+
+
+@pytest.mark.rfc("D-08")
+@pytest.mark.parametrize("algorithm", [None, "MD5", "SHA-256-sess", "SHA-512-256", "SHA-1", "token"])
+def test_dig_19_an_algorithm_that_is_not_offered(served, algorithm):
+    told = {**served.told(), "algorithm": algorithm if algorithm in ("MD5", "SHA-256-sess", "SHA-512-256") else "MD5"}
+    assert not stale(served.ask(told, algorithm=algorithm))
+
+
+def test_dig_19_md5_computed_and_sha_256_claimed(served):
+    assert not stale(served.ask({**served.told(), "algorithm": "MD5"}, algorithm="SHA-256"))
+
+
+def test_md5_without_its_name_where_it_is_offered(make_app):
+    served = Served(make_app, algorithms=["MD5"])
+    assert served.ask(algorithm=None).status_code == 200
+    assert served.ask(algorithm="md5").status_code == 200
+
+
+def test_dig_20_the_realm_of_another_space(served):
+    assert not stale(served.ask({**served.told(), "realm": "other"}))
+
+
+@pytest.mark.parametrize("name", ["username", "uri", "nonce", "response", "nc", "realm"])
+@pytest.mark.parametrize("same", [True, False])
+def test_dig_22_a_parameter_twice(served, name, same):
+    params = answer(served.told())
+    value = field(params) + f', {name}="{params[name] if same else "x"}"'
+    assert served.app.test_client().get("/", headers={"Authorization": value}).status_code == 400
+
+
+@pytest.mark.rfc("D-18")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"username*": "UTF-8''ada"},
+        {"username": None, "username*": "''x"},
+        {"username": None, "username*": "UTF-8''%zz"},
+        {"username": None, "username*": "utf-7''ada"},
+        {"username": None, "username*": "ISO-8859-1''ada"},
+        {"username": None, "username*": "UTF-8''%ff"},
+        {"username": None, "username*": "ada"},
+        {"username": None, "username*": "UTF-8''ada", "userhash": "true"},
+        {"userhash": "maybe"},
+        {"cnonce": "\xe4"},
+    ],
+)
+def test_dig_23_names_in_two_forms_or_broken_ones(served, changed):
+    assert served.ask(**changed).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["", "a" * 1025, "a\tb", "UTF-8''a%00b"], ids=["empty", "long", "tab", "nul"])
+def test_a_name_that_nobody_has(served, name):
+    changed = {"username": None, "username*": name} if "''" in name else {"username": name}
+    assert not stale(served.ask(**changed))
+
+
+@pytest.mark.parametrize("response", ["é" * 64, "abc", "A" * 64, "0" * 32, "z" * 64])
+def test_dig_24_a_response_that_cannot_be_one(served, response):
+    assert not stale(served.ask(response=response))
+
+
+@pytest.mark.parametrize(
+    "value", ["Digest", "Digest ", "Digest abc", "Digest a", 'Digest username="' + "x" * 5000 + '"']
+)
+def test_what_is_no_answer_at_all(served, value):
+    assert served.app.test_client().get("/", headers={"Authorization": value}).status_code == 400
+
+
+@pytest.mark.parametrize("value", ["None", 'Bearer username="alice", realm="shop"', "Basic x"])
+def test_what_confused_clients_send_counts_as_nothing(served, value):
+    response = served.app.test_client().get("/", headers={"Authorization": value})
+    assert (response.status_code, "stale" in response.headers[CHALLENGE]) == (401, False)
+
+
+def test_dig_27_nobody_of_that_name_looks_like_a_wrong_password(served):
+    wrong, nobody = served.ask(password="wrong"), served.ask(name="nobody")
+    first, second = ((r.status_code, r.data, [(k, v) for k, v in r.headers if k != CHALLENGE]) for r in (wrong, nobody))
+    assert first == second
+    told = [{**challenge(r.headers[CHALLENGE]), "nonce": ""} for r in (wrong, nobody)]
+    assert told[0] == told[1]
+
+
+@pytest.mark.rfc("D-32")
+def test_a_wrong_answer_is_logged_without_the_name(served, caplog):
+    caplog.set_level(logging.INFO, "flask_unauthorized")
+    served.ask(name="my-passw0rd-typed-as-name")
+    assert "wrong password" in caplog.text
+    assert "my-passw0rd" not in caplog.text
+
+
+def test_credentials_show_nothing_and_are_not_pickled(served):
+    import pickle
+
+    credentials = answer_of(served)
+    assert "ada" not in repr(credentials)
+    with pytest.raises(TypeError):
+        pickle.dumps(credentials)
+
+
+# --- which request it is for
+
+
+@pytest.mark.rfc("D-23")
+@pytest.mark.parametrize(
+    ("asked", "uri", "status"),
+    [
+        ("/other", "/", 400),  # DIG-12
+        ("/?a=1", "/?a=2", 400),
+        ("/?a=1", "/", 400),
+        ("/?a=%20b&c", "/?a=%20b&c", 200),
+        ("/?a=%20b", "/?a=+b", 400),
+        ("/", "http://localhost/", 200),
+        ("/?x", "http://LOCALHOST/?x", 200),
+        ("/", "http://localhost", 200),
+        ("/", "http://evil.example/", 400),
+        ("/", "//", 400),
+        ("/", "/pub/../", 400),
+        ("/", "/%2e", 400),
+        ("/", "*", 400),
+        ("/", "http://[", 400),
+    ],
+)
+def test_dig_12_and_13_the_uri_is_that_of_the_request(served, asked, uri, status):
+    response = served.app.test_client().get(asked, headers=sent(served.told(), uri=uri))
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("environ", "uri", "status"),
+    [
+        ({}, "/x%20y?a=%20", 200),
+        ({}, "/x y?a=%20", 200),
+        ({}, "/x%20y?a= ", 400),
+        ({}, "/y", 400),
+        ({"SCRIPT_NAME": "/shop"}, "/shop/x%20y?a=%20", 200),
+        ({"SCRIPT_NAME": "/shop"}, "/x%20y?a=%20", 400),
+        ({"RAW_URI": "/x%20y?a=%20", "SCRIPT_NAME": "/shop"}, "/shop/x%20y?a=%20", 200),  # a proxy cut it off
+        ({"RAW_URI": "/shop/x%20y?a=%20", "SCRIPT_NAME": "/shop"}, "/shop/x%20y?a=%20", 200),
+        ({"REQUEST_URI": "http://localhost/x%20y?a=%20"}, "/x%20y?a=%20", 200),
+    ],
+)
+def test_servers_that_do_not_tell_the_target_and_proxies_that_cut_it(make_app, environ, uri, status):
+    served = Served(make_app)
+    served.app.add_url_rule("/x y", "spaced", served.auth.login_required(lambda: "in"))
+    headers = sent(served.told(), uri=uri)
+    base = {"RAW_URI": "", "REQUEST_URI": "", "QUERY_STRING": "a=%20", **environ}
+    response = served.app.test_client().get("/x%20y", headers=headers, environ_overrides=base)
+    assert response.status_code == status
+
+
+def test_dig_14_another_method(served):
+    told = served.told()
+    headers = sent(told, method="GET")
+    assert not stale(served.app.test_client().delete("/", headers=headers))

@@ -1,0 +1,84 @@
+"""``flask unauthorized``."""
+
+import json
+from importlib.metadata import entry_points
+
+import pytest
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from flask_unauthorized import Auth, Bearer, Digest
+from flask_unauthorized.cli import commands
+from tests.digest_client import h
+
+TWICE = "correct horse\ncorrect horse\n"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """What a command prints, for an app or none, and how it ends."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments, app=None, sent=TWICE):
+        info = ScriptInfo(create_app=None if app is None else lambda: app)
+        runner = (app or Flask("nothing")).test_cli_runner()
+        done = runner.invoke(commands, ["digest-hashes", *arguments], input=sent, obj=info)
+        return done.exit_code, done.output
+
+    return invoke
+
+
+def last_line(told):
+    assert told[0] == 0, told[1]
+    return json.loads(told[1].strip().splitlines()[-1])
+
+
+def hashes(realm, *algorithms):
+    return {algorithm: h(algorithm, f"ada:{realm}:correct horse") for algorithm in algorithms}
+
+
+def test_flask_finds_the_commands():
+    (found,) = [point for point in entry_points(group="flask.commands") if point.name == "unauthorized"]
+    assert found.load() is commands
+
+
+def test_hashes_for_a_realm_without_any_app(run):
+    assert last_line(run("ada", "--realm", "shop")) == hashes("shop", "SHA-256")
+    told = run("ada", "--realm", "shop", "--algorithm", "MD5", "--algorithm", "SHA-512-256")
+    assert last_line(told) == hashes("shop", "MD5", "SHA-512-256")
+    assert "correct horse" not in told[1]
+
+
+@pytest.mark.parametrize("realm", [None, "office"])
+def test_hashes_for_the_digest_of_the_app(run, realm):
+    app = Flask("shop")
+    app.config["SECRET_KEY"] = "a secret"
+    Auth(Digest(lambda name: None, realm=realm, algorithms=["SHA-256-sess", "MD5"]), app=app)
+    assert last_line(run("ada", app=app)) == hashes(realm or "shop", "SHA-256", "MD5")
+    assert last_line(run("ada", "--algorithm", "SHA-256", app=app)) == hashes(realm or "shop", "SHA-256")
+
+
+@pytest.mark.parametrize(
+    "schemes",
+    [
+        [lambda: Bearer(lambda token: None)],
+        [lambda: Digest(lambda name: None, realm="a"), lambda: Digest(lambda name: None, realm="b")],
+    ],
+    ids=["none", "two realms"],
+)
+def test_the_realm_must_be_clear(run, schemes):
+    app = Flask("shop")
+    app.config["SECRET_KEY"] = "a secret"
+    Auth(*(make() for make in schemes), app=app)
+    code, told = run("ada", app=app)
+    assert (code, "give --realm" in told) == (2, True)
+
+
+def test_no_app_and_no_realm(run):
+    code, told = run("ada")
+    assert (code, "Give --realm" in told) == (2, True)
+
+
+def test_two_passwords_that_differ_are_asked_again(run):
+    told = run("ada", "--realm", "shop", sent="one\ntwo\n" + TWICE)
+    assert last_line(told) == hashes("shop", "SHA-256")
