@@ -148,6 +148,7 @@ def test_the_algorithms_stand_strongest_first():
     assert ALGORITHMS == ("SHA-512-256", "SHA-512-256-sess", "SHA-256", "SHA-256-sess", "MD5", "MD5-sess")
 
 
+@pytest.mark.rfc("X-01", "X-02", "X-03")
 def test_extended_values():
     """RFC 8187 §3.2.3, and what is none."""
     assert read_extended("UTF-8''%c2%a3%20and%20%e2%82%ac%20rates") == "\u00a3 and \u20ac rates"

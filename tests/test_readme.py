@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from .digest_client import challenge, sent
+
 ROOT = Path(__file__).parents[1]
 
 
 def _program(heading: str) -> str:
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"## {heading}")[2]
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"# {heading}\n")[2]
     return re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
 
 
@@ -17,13 +19,21 @@ def test_the_scheme_of_the_readme_works(make_app):
     from flask_unauthorized import Auth
 
     scope = {"__name__": "readme"}
-    exec(_program("Three schemes, and yours"), scope)
+    exec(_program("Four schemes, and yours"), scope)
     auth = Auth(scope["Ticket"](lambda ticket: "ada" if ticket == "good" else None, realm="trains"))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
     refused = app.test_client().get("/", headers={"X-Ticket": "bad"})
     assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, 'Ticket realm="trains"')
     assert app.test_client().get("/", headers={"X-Ticket": "good"}).text == "ada"
+
+
+def test_the_digest_of_the_readme_works():
+    scope = {"__name__": "readme"}
+    exec(_program("Digest"), scope)
+    client = scope["app"].test_client()
+    told = challenge(client.get("/meter").headers["WWW-Authenticate"])
+    assert client.get("/meter", headers=sent(told, uri="/meter")).json == {"read by": "ada"}
 
 
 def _run_quickstart():
