@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,13 @@ class SQLiteStore(Store):
         self._writes = 0
         renew_after_fork(self)
 
+    def close(self) -> None:
+        """Closes this process's connection; the next use opens a new one."""
+        with self._lock:
+            if self._opened is not None and self._opened[0] == os.getpid():
+                self._close_at_end()
+                self._opened = None
+
     def _claim(self, key: str, lifetime: float) -> bool:
         with self._writing() as (database, now):
             return database.execute(_CLAIM, {"key": key, "until": now + lifetime, "now": now}).rowcount == 1
@@ -138,6 +146,7 @@ class SQLiteStore(Store):
                 if self._opened is not None:
                     self._inherited.append(self._opened[1])  # the parent's: not to be used here, nor to be closed
                 self._opened = (os.getpid(), self._open())
+                self._close_at_end = weakref.finalize(self, _close, *self._opened)
             yield self._opened[1]
         finally:
             self._lock.release()
@@ -157,6 +166,12 @@ class SQLiteStore(Store):
             database.close()
             raise
         return database
+
+
+def _close(process: int, database: sqlite3.Connection) -> None:
+    """Closes the connection in the process that opened it: in a child it is the parent's."""
+    if os.getpid() == process:
+        database.close()
 
 
 def _find(database: sqlite3.Connection, key: str, now: float) -> tuple[Any, ...] | None:

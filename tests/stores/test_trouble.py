@@ -1,12 +1,13 @@
 """Stores that are full, down, slow, or hold what we didn't write: 503, never a guess."""
 
+import gc
 import logging
 import socket
 import sqlite3
 import threading
 import time
 import tracemalloc
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 import redis
@@ -183,8 +184,27 @@ def test_an_entry_that_is_over_is_taken_from_the_file(tmp_path, monkeypatch):
     now[0] += 61
     for number in range(400):
         store.claim("b", str(number), 60)
-    (count,) = sqlite3.connect(tmp_path / "store.db").execute("SELECT count(*) FROM entries").fetchone()
-    assert count == 400
+    with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+        assert other.execute("SELECT count(*) FROM entries").fetchone() == (400,)
+
+
+def test_a_closed_store_opens_again(tmp_path):
+    store = SQLiteStore(tmp_path / "store.db")
+    store.close()
+    store.put("a", "key", "x", 60)
+    store.close()
+    store.close()
+    assert store.get("a", "key") == "x"
+
+
+def test_a_dropped_store_closes_its_file(tmp_path):
+    store = SQLiteStore(tmp_path / "store.db")
+    store.put("a", "key", "x", 60)
+    (_, database) = store._opened
+    del store
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        database.execute("SELECT 1")
 
 
 # --- Redis
