@@ -19,13 +19,13 @@ from .errors import (
 from .extension import Auth
 from .identity import Identity
 from .requirement import any_of
-from .schemes import APIKey, Basic, Bearer, Digest, Scheme
+from .schemes import APIKey, Basic, Bearer, Digest, Scheme, SessionCookie
 from .wire import Challenge
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Auth", "Bearer", "Basic", "Digest", "APIKey", "Scheme", "Identity", "any_of",
+    "Auth", "Bearer", "Basic", "Digest", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
     "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge",
     "AuthError", "Unauthorized", "MissingCredentials", "InvalidCredentials", "ExpiredCredentials",
     "RevokedCredentials", "StepUpRequired", "MalformedCredentials", "Forbidden", "InsufficientScope",

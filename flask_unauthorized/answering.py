@@ -12,11 +12,12 @@ from .app_state import AppState
 from .context import complete_raised, plan_in_force, real_app, real_request, state_for
 from .errors import AuthError, Unauthorized
 from .explaining import explain
-from .judge import State, log
+from .judge import SAFE_METHODS, State, log
 from .rendering.facts import Explanation, facts
 from .rendering.negotiation import choose_language, negotiate
 from .rendering.page import CONTENT_SECURITY_POLICY, page
 from .rendering.renderers import BUILT_IN, Body, content_type
+from .sessions import login_page, login_redirect
 
 Renderer = Callable[[Any], "Body | Response"]
 MAX_HANDLERS: Final = 4096
@@ -37,6 +38,9 @@ def handle(error: Exception) -> Any:
     state.foreign = not isinstance(error, AuthError)
     if refusal is not None:
         complete_raised(refusal)
+        redirect = login_redirect(refusal, request, state, plan_in_force(request, state))
+        if redirect is not None:
+            return redirect
         return _render(refusal, request, state, app) if own is None else app.ensure_sync(own)(error)
     if own is None or not state.foreign or not isinstance(error, HTTPUnauthorized):
         return error.response if isinstance(error, HTTPException) and error.response is not None else error
@@ -147,7 +151,13 @@ def _built_in(error: AuthError, media: str, request: Request, state: State) -> t
         ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
         ("X-Content-Type-Options", "nosniff"),
     )
-    told = facts(error, schemes=plan.scheme_names, explanation=_explanation(error, request, state))
+    told = facts(
+        error,
+        schemes=plan.scheme_names,
+        login_page=login_page(plan, request),
+        unsaved=request.method not in SAFE_METHODS,
+        explanation=_explanation(error, request, state),
+    )
     return page(told, texts, language).encode(errors="replace"), lines
 
 

@@ -32,6 +32,7 @@ from .rendering.renderers import BUILT_IN
 from .rendering.texts import built_in_texts
 from .requirement import Requirement, implied, requirement
 from .schemes.base import Scheme, checked_realm
+from .sessions import Sessions
 from .signals import authenticated
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ V = TypeVar("V", bound=Callable[..., Any])
 R = TypeVar("R", bound=Renderer)
 
 
-class Auth(Generic[U]):
+class Auth(Sessions, Generic[U]):
     """Protects views, and answers every refusal as the RFCs ask. ``Auth[User]`` types `user`.
 
     ``schemes`` are offered in the order that most clients understand; ``challenge_order`` (scheme objects) fixes

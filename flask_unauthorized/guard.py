@@ -10,7 +10,8 @@ from . import signals
 from .context import STATE, plan_in_force, real_app, real_request, state_for
 from .errors import ConfigurationError
 from .judge import State, log
-from .plan import Plan, is_script, responds
+from .plan import Plan, responds
+from .schemes.browsers import is_script
 from .wire import Challenge, GrammarError, parse_challenges
 
 MAX_DRAIN: Final = 1024 * 1024

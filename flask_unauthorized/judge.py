@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Generator, Mapping
+from dataclasses import replace
 from time import time
 from types import FunctionType, MethodType
 from typing import Any, Final, TypeVar
@@ -21,7 +22,8 @@ from .errors import (
     StepUpRequired,
 )
 from .identity import BareIdentity, Identity
-from .plan import AnyScheme, Plan, is_script
+from .plan import AnyScheme, Plan
+from .schemes.browsers import is_script
 from .wire.grammar import MAX_AUTHORIZATION, GrammarError, is_token, read_elements
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -29,7 +31,7 @@ MAX_CLOCK_SKEW: Final = 60
 """How far in the future a login time may lie before it counts as wrong, in seconds."""
 
 SEND_ONE: Final = "More than one credential was sent. Send one."
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 E = TypeVar("E", bound=AuthError)
 
 
@@ -87,15 +89,15 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
         scheme, credentials = selected
         if plan.owner.watches and _is_plain_http(request.environ):
             plan.owner.warn_of_plain_http()
-        identity = _verified(scheme, credentials, request, state)
+        identity = verified(scheme, credentials, request, state)
     elif state.acting is not None:
         scheme, identity = plan.schemes[0], state.acting
     elif plan.optional and state.identity is None:
         return None
     else:
         raise MissingCredentials(reason="no credentials of a scheme in force")
-    if plan.demands or identity.expires_at is not None or identity.confirmation is not None:
-        _meets(plan, scheme, identity)
+    if plan.demands or identity.expires_at is not None:
+        _meets(plan, identity)
     state.identity = identity
     state.scheme = scheme
     state.met = plan
@@ -177,14 +179,14 @@ def _ambient(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any
         state.tried = scheme
         sent = scheme.read(request, None)
         if sent is not None:
-            if request.method not in _SAFE_METHODS and _is_cross_site(request, scheme):
+            if request.method not in SAFE_METHODS and is_cross_site(request, scheme):
                 raise Forbidden("This request came from another site.", reason="cross-site request with a cookie")
             return scheme, sent
     state.tried = None
     return None
 
 
-def _is_cross_site(request: Request, scheme: AnyScheme) -> bool:
+def is_cross_site(request: Request, scheme: AnyScheme) -> bool:
     """By Fetch Metadata, else by ``Origin``; neither sent is no browser of this decade."""
     origin = request.headers.get("Origin")
     if origin is not None and origin.lower() in scheme.trusted_origins:
@@ -230,7 +232,7 @@ def _is_plain_http(environ: Mapping[str, Any]) -> bool:
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "", None})
 
 
-def _verified(scheme: AnyScheme, credentials: Any, request: Request, state: State) -> Identity:
+def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State) -> Identity:
     """The identity behind the credentials; the loader is asked once per request, and a refusal stays one."""
     results = state.results
     if results is None:
@@ -240,6 +242,10 @@ def _verified(scheme: AnyScheme, credentials: Any, request: Request, state: Stat
         try:
             result = scheme.verify(credentials, request)
             known = result if type(result) is Identity else to_identity(result, scheme, credentials)
+            if known.confirmation is not None or scheme.proves_key:
+                scheme.prove(known, credentials, request)
+            if scheme.knows_login:
+                known = _dated(known, *scheme.login_of(credentials))
         except AuthError as error:
             results[scheme] = Refusal(error)
             raise
@@ -247,6 +253,15 @@ def _verified(scheme: AnyScheme, credentials: Any, request: Request, state: Stat
     elif isinstance(known, Refusal):
         raise known.again()
     return known
+
+
+def _dated(identity: Identity, auth_time: float, acr: str | None) -> Identity:
+    """``identity`` with what the scheme knows of the login, where the loader says nothing of it."""
+    return replace(
+        identity,
+        auth_time=auth_time if identity.auth_time is None else identity.auth_time,
+        acr=acr if identity.acr is None else identity.acr,
+    )
 
 
 def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity:
@@ -282,9 +297,7 @@ _NO_USER_BASES = (Mapping, BaseException, type, Response, Generator, AsyncGenera
 # --- what the plan demands of the identity
 
 
-def _meets(plan: Plan, scheme: AnyScheme, identity: Identity) -> None:
-    if identity.confirmation is not None and not scheme.proves_key:
-        raise InvalidCredentials(reason=f"bound to a key, which {scheme.name} doesn't prove")
+def _meets(plan: Plan, identity: Identity) -> None:
     if identity.expires_at is not None and identity.expires_at <= time():
         raise ExpiredCredentials(reason="expires_at has passed")
     if plan.steps_up:

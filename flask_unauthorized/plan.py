@@ -8,6 +8,9 @@ from flask import Request
 from .errors import AuthError, ConfigurationError, InsufficientScope
 from .requirement import Group, Requirement, emitted_scopes
 from .schemes.base import Scheme
+from .schemes.basic import Basic
+from .schemes.browsers import SCRIPT_FIELDS, is_script
+from .schemes.session_cookie import SessionCookie
 from .wire import Challenge
 from .wire.rules import SPELLINGS
 
@@ -83,7 +86,9 @@ class Plan:
         self.elsewhere = bool(others)
         self.demands = bool(self.steps_up or self.scope_groups or self.role_groups)
         self.vary = _vary(self.schemes)
-        self.refusal_vary = ", ".join(("Accept", *self.vary, *(_SCRIPT_FIELDS if self.silent else ())))
+        # Where a script and a page get different answers.
+        differs = self.silent or any(_tells_scripts_apart(scheme) for scheme in self.schemes)
+        self.refusal_vary = ", ".join(("Accept", *self.vary, *(SCRIPT_FIELDS if differs else ())))
         # Schemes that leave no trace in the answer to who is let in.
         self.quiet = frozenset(
             scheme for scheme in self.schemes if not (scheme in others or self.optional or responds(scheme))
@@ -129,19 +134,6 @@ class Plan:
 _NO_REQUEST: Any = None
 
 
-_SCRIPT_FIELDS = ("Sec-Fetch-Mode", "Sec-Fetch-Site", "X-Requested-With", "HX-Request")
-
-
-def is_script(environ: Mapping[str, Any]) -> bool:
-    """Whether a browser's script asks: by Fetch Metadata, or by the marks that its libraries set.
-
-    Node's fetch sends a mode without a site: a program, which may well answer a prompt.
-    """
-    if "HTTP_X_REQUESTED_WITH" in environ or "HTTP_HX_REQUEST" in environ:
-        return True
-    return "HTTP_SEC_FETCH_SITE" in environ and environ.get("HTTP_SEC_FETCH_MODE", "navigate") != "navigate"
-
-
 def order_schemes(
     schemes: Iterable[AnyScheme],
     fixed: Sequence[AnyScheme] = (),
@@ -160,6 +152,12 @@ def order_schemes(
         return _RANK.get(scheme.name.lower(), len(_RANK)), 0
 
     return tuple(sorted(schemes, key=rank))
+
+
+def _tells_scripts_apart(scheme: AnyScheme) -> bool:
+    if isinstance(scheme, SessionCookie):
+        return scheme.login_view is not None
+    return isinstance(scheme, Basic) and scheme.script_alias is not None
 
 
 def responds(scheme: AnyScheme) -> bool:

@@ -26,6 +26,7 @@ LAYERS = [
         "explaining",
         "answering",
         "guard",
+        "sessions",
         "installing",
         "extension",
     },
@@ -76,7 +77,7 @@ def test_all_names_are_there_and_all_is_exact():
     for name in flask_unauthorized.__all__:
         assert getattr(flask_unauthorized, name) is not None
     public = {
-        "Auth", "Bearer", "Basic", "Digest", "APIKey", "Scheme", "Identity", "any_of", "current_user",
+        "Auth", "Bearer", "Basic", "Digest", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of", "current_user",
         "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError", "Unauthorized",
         "MissingCredentials",
         "InvalidCredentials", "ExpiredCredentials", "RevokedCredentials", "StepUpRequired", "MalformedCredentials",

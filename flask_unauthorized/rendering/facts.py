@@ -51,7 +51,8 @@ class Facts(NamedTuple):
 
     ``kind`` is a key of the texts, ``own_message`` says that the app wrote the message. ``details`` mirrors the
     challenge (``error``, ``scope``, ``acr_values``, ``max_age``); ``schemes`` are the names of those in force;
-    ``retry_after`` is in seconds.
+    ``retry_after`` is in seconds; ``login_page`` an address to link to; ``unsaved`` where something was sent that is
+    lost now.
     """
 
     status: int
@@ -62,6 +63,8 @@ class Facts(NamedTuple):
     problem_type: str | None = None
     schemes: tuple[str, ...] = ()
     retry_after: int | None = None
+    login_page: str | None = None
+    unsaved: bool = False
     explanation: Explanation | None = None
 
     @property
@@ -75,6 +78,8 @@ def facts(
     *,
     problem_base: str | None = None,
     schemes: tuple[str, ...] = (),
+    login_page: str | None = None,
+    unsaved: bool = False,
     explanation: Explanation | None = None,
 ) -> Facts:
     """What may be told of an `AuthError`."""
@@ -91,6 +96,8 @@ def facts(
         problem_type=problem_type,
         schemes=schemes,
         retry_after=getattr(error, "retry_after", None),
+        login_page=login_page,
+        unsaved=unsaved,
         explanation=explanation,
     )
 

@@ -49,6 +49,8 @@ def page(told: Facts, texts: Mapping[str, Mapping[str, str]] = BUILT_IN_TEXTS, l
     title = say(f"{told.kind}.title")
     message = escape(told.message) if told.own_message else say(f"{told.kind}.message")
     steps = "".join(f"<li>{step}</li>" for step in _steps(told, say))
+    if told.status == 401 and told.login_page is not None:
+        steps = f'<li><a href="{escape(told.login_page)}">{say("do.login")}</a></li>{steps}'
     again = f'<p><a href="">{say("again")}</a></p>\n' if told.status in (401, 429, 503) else ""
     # The status phrase is the protocol's own, whatever the language.
     return (
@@ -69,8 +71,10 @@ def _steps(told: Facts, say: Any) -> Iterator[str]:
         yield say("do.check")
     if told.kind in ("invalid", "expired", "revoked", "step_up"):
         yield say("do.renew")
+    if told.status == 401 and told.unsaved:
+        yield say("do.send_again")
     if told.status == 401:
-        yield from dict.fromkeys(_way(name, say) for name in told.schemes)
+        yield from dict.fromkeys(_way(name, say) for name in told.schemes if name != "Cookie")
     scope = dict(told.details).get("scope")
     if scope is not None:
         yield say("do.scope", scope=str(scope))

@@ -32,6 +32,8 @@ _ENGLISH: Final[Texts] = {
     "unavailable.title": "Please try again soon",
     "unavailable.message": "It cannot be checked at the moment who you are. This is our fault, not yours.",
     "do": "What you can do",
+    "do.login": "Log in.",
+    "do.send_again": "What you sent was not kept. Go back when you are logged in, and send it again.",
     "do.password": "Load this page again: your browser then asks for your name and password.",
     "do.token": "A program sends an access token in the Authorization header.",
     "do.key": "A program sends its API key.",
@@ -73,6 +75,9 @@ _GERMAN: Final[Texts] = {
     "unavailable.title": "Bitte versuchen Sie es bald noch einmal",
     "unavailable.message": "Im Augenblick lässt sich nicht prüfen, wer Sie sind. Das liegt an uns, nicht an Ihnen.",
     "do": "Was Sie tun können",
+    "do.login": "Melden Sie sich an.",
+    "do.send_again": "Was Sie gesendet haben, wurde nicht behalten. Gehen Sie nach der Anmeldung zurück und senden Sie "
+    "es noch einmal.",
     "do.password": "Laden Sie diese Seite neu: Ihr Browser fragt dann nach Name und Passwort.",
     "do.token": "Ein Programm sendet ein Zugriffstoken im Feld Authorization.",
     "do.key": "Ein Programm sendet seinen API-Schlüssel.",

@@ -5,5 +5,6 @@ from .base import Scheme
 from .basic import Basic
 from .bearer import Bearer
 from .digest import Digest
+from .session_cookie import SessionCookie
 
-__all__ = ["APIKey", "Basic", "Bearer", "Digest", "Scheme"]
+__all__ = ["APIKey", "Basic", "Bearer", "Digest", "Scheme", "SessionCookie"]

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from flask import Request
 
@@ -10,6 +9,7 @@ from ..errors import AuthError, ConfigurationError, InvalidCredentials, Malforme
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from .base import Loader, Scheme, Secret, ask_loader, error_params, query_values, single_value
+from .origins import trusted
 
 MAX_KEY = 512
 """Longest API key, in bytes."""
@@ -45,7 +45,7 @@ class APIKey(Scheme[Secret]):
         _check_name(self.place, self.key_name)
         self.reads = ((self.place, self.key_name.lower() if self.place == "header" else self.key_name),)
         self.ambient = self.place == "cookie"
-        self.trusted_origins = frozenset(_origin(origin) for origin in _collection(trusted_origins))
+        self.trusted_origins = trusted(trusted_origins)
         self._environ_key = "HTTP_" + self.key_name.upper().replace("-", "_")
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
@@ -91,16 +91,3 @@ def _check_name(place: str, name: str) -> None:
         raise ConfigurationError(f"header={name!r} belongs to another scheme: use a name of your own, X-API-Key")
     if place == "header" and "_" in name:
         raise ConfigurationError(f"header={name!r} has an underscore, which servers drop: use -")
-
-
-def _collection(origins: Iterable[str]) -> Iterable[str]:
-    if isinstance(origins, str):
-        raise TypeError(f'trusted_origins={origins!r} is a bare string: write {{"{origins}"}}')
-    return origins
-
-
-def _origin(origin: str) -> str:
-    parts = urlsplit(origin)
-    if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin.lower() or "@" in origin:
-        raise ConfigurationError(f"trusted origin {origin!a} is not an origin: write https://host or https://host:port")
-    return origin.lower()

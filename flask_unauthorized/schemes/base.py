@@ -54,7 +54,8 @@ class Scheme(ABC, Generic[C]):
     - ``static``: the challenge without an error depends on nothing in the request, and is printed once;
     - ``loader_args``: how many values `load` gives the loader (its signature is checked against it);
     - ``names_subject``: the credentials name the caller (see `subject`), so a loader may answer ``True`` or ``False``;
-    - ``proves_key``: it checks the key that ``Identity.confirmation`` names.
+    - ``knows_login``: it knows when and how the caller logged in (see `login_of`);
+    - ``proves_key``: every identity must be bound to a key, which it proves (see `prove`).
     """
 
     name: str
@@ -65,6 +66,7 @@ class Scheme(ABC, Generic[C]):
     static: bool = True
     loader_args: ClassVar[int] = 1
     names_subject: ClassVar[bool] = False
+    knows_login: ClassVar[bool] = False
     proves_key: ClassVar[bool] = False
     trusted_origins: frozenset[str] = frozenset()
 
@@ -100,6 +102,19 @@ class Scheme(ABC, Generic[C]):
     def subject(self, credentials: C) -> str | None:
         """The caller that the credentials name, for a scheme that says ``names_subject``."""
         return None
+
+    def login_of(self, credentials: C) -> tuple[float, str | None]:
+        """Time (seconds since 1970) and class of the login, for a scheme that says ``knows_login``."""
+        raise NotImplementedError(f"{type(self).__name__} says knows_login, and has no login_of()")
+
+    def prove(self, identity: Identity, credentials: C, request: Request) -> None:
+        """Checks that the caller holds the key to which ``identity.confirmation`` binds the credentials (RFC 7800).
+
+        Called once per request, when the credentials are good, and only where there is a confirmation or the scheme
+        says ``proves_key``. Raises `InvalidCredentials`: here always, for a bound credential is never good without a
+        proof.
+        """
+        raise InvalidCredentials(reason=f"bound to a key, which {self.name} doesn't prove")
 
     def realm_in(self, request: Request) -> str:
         """The realm in force while ``request`` is judged: the scheme's own, else the app's."""

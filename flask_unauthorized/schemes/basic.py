@@ -7,9 +7,12 @@ import unicodedata
 
 from flask import Request
 
-from ..errors import AuthError, InvalidCredentials, MalformedCredentials
+from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
 from ..wire import Challenge
+from ..wire.grammar import is_token
+from ..wire.rules import SPELLINGS
 from .base import Loader, Scheme, Secret, ask_loader
+from .browsers import is_script
 
 MAX_USER = 1024
 """Longest user name, in bytes."""
@@ -22,11 +25,14 @@ class Basic(Scheme[Secret]):
 
     It may answer with ``True`` for the named user, or with what every loader may return. ``latin1=True`` tries the
     Latin-1 reading of octets that are not UTF-8 (RFC 7617 appendix B.2); ``empty_password=True`` lets the loader see
-    empty passwords. Names up to 1 024 bytes and passwords up to 4 096 are looked at.
+    empty passwords. ``script_alias="XBasic"`` is for apps whose pages ask for a password and nothing else: a browser's
+    scripts are then offered a scheme of that name, for which no password box opens, and it is taken like Basic; where
+    another scheme is in force, scripts aren't offered Basic anyway. Names up to 1 024 bytes and passwords up to 4 096
+    are looked at.
     """
 
     name = "Basic"
-    reads = (("authorization", "basic"),)
+    reads: tuple[tuple[str, str], ...] = (("authorization", "basic"),)
     prompts = True
     loader_args = 2
     names_subject = True
@@ -38,8 +44,14 @@ class Basic(Scheme[Secret]):
         realm: str | None = None,
         latin1: bool = False,
         empty_password: bool = False,
+        script_alias: str | None = None,
     ) -> None:
         super().__init__(loader, realm=realm)
+        self.script_alias = script_alias
+        if script_alias is not None:
+            _check_alias(script_alias)
+            self.reads = (*Basic.reads, ("authorization", script_alias.lower()))
+            self.static = False
         self.latin1 = latin1
         self.empty_password = empty_password
 
@@ -75,12 +87,18 @@ class Basic(Scheme[Secret]):
         return credentials.parts[0] or None
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
-        return _challenges(realm)
+        alias = self.script_alias
+        return _challenges("Basic" if alias is None or not is_script(request.environ) else alias, realm)
 
 
 @functools.lru_cache(maxsize=64)
-def _challenges(realm: str) -> tuple[Challenge, ...]:
-    return (Challenge("Basic", (("realm", realm), ("charset", "UTF-8"))),)
+def _challenges(name: str, realm: str) -> tuple[Challenge, ...]:
+    return (Challenge(name, (("realm", realm), ("charset", "UTF-8"))),)
+
+
+def _check_alias(name: str) -> None:
+    if not isinstance(name, str) or not is_token(name) or name.lower() in SPELLINGS:
+        raise ConfigurationError(f"script_alias={name!a} must be a name that no other scheme has, such as 'XBasic'")
 
 
 def _decode(value: str) -> bytes:

@@ -1,0 +1,300 @@
+"""`SessionCookie`: callers who logged in, by Flask's session."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
+
+from flask import Flask, Request, current_app, session, url_for
+from flask.sessions import SecureCookieSessionInterface
+
+from ..errors import AuthError, ConfigurationError, check_seconds
+from ..identity import Identity
+from ..keys import secret_keys
+from ..stores.base import Store
+from ..wire import Challenge
+from .base import Loader, Scheme, error_params
+from .origins import trusted
+
+log: Final = logging.getLogger("flask_unauthorized")
+KEY: Final = "_unauthorized"
+"""The key of the session under which the login stands."""
+_FIELDS: Final = ("sub", "at", "acr", "sid", "begun", "seen", "again")
+_SEEN_EVERY: Final = 60
+"""Seconds between two notes of when the session was used, at most: each one is a cookie to send."""
+_WEAK: Final = frozenset({"dev", "secret", "change me", "changeme", "secret key", "secret_key", "key"})
+
+
+class Login:
+    """A login as the session tells it. Its ``repr`` shows nothing.
+
+    ``at`` is when the user authenticated (elsewhere perhaps, and earlier), ``begun`` when the session began, ``seen``
+    when it was used last, each in seconds since 1970; ``again`` says that it took the place of another login.
+    """
+
+    __slots__ = ("acr", "again", "at", "begun", "seen", "sid", "subject")
+
+    def __init__(
+        self, subject: str, at: float, acr: str | None, sid: str, begun: float, seen: float, again: bool
+    ) -> None:
+        self.subject = subject
+        self.at = at
+        self.acr = acr
+        self.sid = sid
+        self.begun = begun
+        self.seen = seen
+        self.again = again
+
+    def __repr__(self) -> str:
+        return "<Login>"
+
+    def content(self) -> dict[str, Any]:
+        """What the session keeps, as JSON can."""
+        values = (self.subject, self.at, self.acr, self.sid, self.begun, self.seen, self.again)
+        return dict(zip(_FIELDS, values, strict=True))
+
+
+class SessionCookie(Scheme[Login]):
+    """People who logged in with ``auth.login()``, kept in Flask's session.
+
+    The loader gets the subject, a ``str``, on each request, and returns what any loader may return: a user who was
+    deleted or locked is out at once. Of the user nothing else is in the session, so that nothing in it grows stale.
+
+    - ``login_view``: the endpoint of the login page (or, where that is elsewhere, its URL). A browser that opens a page
+      is sent there, and comes back by ``auth.next_url()``; scripts and programs get the 401. ``logout_view`` is the
+      endpoint to which nobody comes back.
+    - ``lifetime``, ``idle``: seconds from the login, and from the last request (``None``: for ever), on our clock.
+    - ``store``: remembers which sessions were ended. Without one a copied cookie is good until its lifetime is over,
+      logout or not, for Flask's session lies in the cookie; with one ``auth.logout()`` ends it, and
+      ``auth.end_sessions(subject)`` ends all of a user's.
+    - ``subject``: makes the subject of a user object, for ``auth.login(user)``; default its ``get_id()``.
+    - ``trusted_origins``: other sites whose pages may send unsafe requests with the cookie; all others get 403.
+
+    The challenge is the private scheme ``Cookie realm="…", form-action="/login", cookie-name="session"``: none is
+    registered for cookies, and a 401 needs one.
+    """
+
+    name = "Cookie"
+    reads = (("cookie", "session"),)
+    ambient = True
+    static = False
+    names_subject: ClassVar[bool] = True
+    knows_login: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        loader: Loader | None = None,
+        *,
+        realm: str | None = None,
+        login_view: str | None = None,
+        logout_view: str | None = None,
+        lifetime: int = 12 * 3600,
+        idle: int | None = 3600,
+        store: Store | None = None,
+        subject: Callable[[Any], str] | None = None,
+        trusted_origins: Iterable[str] = (),
+    ) -> None:
+        super().__init__(loader, realm=realm)
+        self.login_view = login_view
+        self.logout_view = logout_view
+        for name, seconds in (("lifetime", lifetime), ("idle", 1 if idle is None else idle)):
+            if check_seconds(name, seconds) == 0:
+                raise ConfigurationError(f"{name}=0: a session must live for a second at least")
+        if store is not None and not isinstance(store, Store):
+            raise TypeError(f"store must be a Store, not {store!r}: see flask_unauthorized.stores")
+        self.lifetime = lifetime
+        self.idle = idle
+        self.store = store
+        self._subject = subject
+        self.trusted_origins = trusted(trusted_origins)
+
+    # --- what a scheme does
+
+    def check(self, app: Flask) -> None:
+        super().check(app)
+        if isinstance(app.session_interface, SecureCookieSessionInterface):
+            _check_keys(app)
+        _check_cookie(app)
+        if self.store is not None:
+            self.store.check()
+        if self.login_view is not None and not _is_url(self.login_view):
+            self._check_login_view(app, self.login_view)
+
+    def read(self, request: Request, rest: str | None) -> Login | None:
+        content = session.get(KEY)
+        if content is None:
+            return None
+        login = _login_in(content)
+        if login is None or not self._is_alive(login):
+            self.forget()  # it is no credential any more (RFC 9110 §11.4), and its cookie goes
+            return None
+        return login
+
+    def verify(self, credentials: Login, request: Request) -> object | None:
+        found: object = None if self._was_ended(credentials, request) else self.load(credentials.subject)
+        if found is None:
+            self.forget()
+            return None
+        now = time.time()
+        if self.idle is not None and now - credentials.seen > min(_SEEN_EVERY, self.idle / 4):
+            credentials.seen = now
+            session[KEY] = credentials.content()
+        return found
+
+    def subject(self, credentials: Login) -> str | None:
+        return credentials.subject
+
+    def login_of(self, credentials: Login) -> tuple[float, str | None]:
+        return credentials.at, credentials.acr
+
+    def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        page = self.login_url()
+        form = () if page is None or not _is_sendable(page) else (("form-action", page),)
+        cookie = ("cookie-name", current_app.config["SESSION_COOKIE_NAME"])
+        return (Challenge("Cookie", (("realm", realm), *form, cookie, *error_params(error))),)
+
+    # --- the login in the session
+
+    def login_url(self, way_back: str | None = None) -> str | None:
+        """Where the login page is, with ``way_back`` as its ``next``; ``None`` where there is none."""
+        if self.login_view is None:
+            return None
+        given = {} if way_back is None else {"next": way_back}
+        if not _is_url(self.login_view):
+            return url_for(self.login_view, **given)  # type: ignore[arg-type]  # a value of the query, not of an option
+        return self.login_view + (f"{'&' if '?' in self.login_view else '?'}{urlencode(given)}" if given else "")
+
+    def logout_url(self) -> str | None:
+        """Where the logout page is; ``None`` where none was named."""
+        return None if self.logout_view is None else url_for(self.logout_view)
+
+    def subject_of(self, who: Any) -> str:
+        """The subject of an identity, a user object or a subject. Raises `TypeError`."""
+        if isinstance(who, Identity):
+            found = who.subject
+        elif isinstance(who, str):
+            found = who
+        elif self._subject is not None:
+            found = self._subject(who)
+        else:
+            found = who.get_id() if hasattr(who, "get_id") else None
+        if not isinstance(found, str) or not found:
+            raise TypeError(
+                f"login() takes an Identity with a subject, a subject or a user with get_id(), not "
+                f"{type(who).__name__}: SessionCookie(subject=lambda user: str(user.id)) says what names your users"
+            )
+        return found
+
+    def begin(self, subject: str, acr: str | None, auth_time: float | None) -> Login:
+        """Puts a login into the session, in place of all that was there (nobody else may have prepared it)."""
+        now = time.time()
+        at = now if auth_time is None else auth_time
+        again = _login_in(session.get(KEY)) is not None
+        login = Login(subject, at, acr, secrets.token_urlsafe(16), now, now, again)
+        session.clear()
+        renew = getattr(current_app.session_interface, "regenerate", None)
+        if callable(renew):  # sessions on the server: Flask-Session gives them a new id
+            renew(session)
+        session[KEY] = login.content()
+        return login
+
+    def end(self) -> None:
+        """Ends the session here, and for whoever copied its cookie where there is a store."""
+        login = _login_in(session.get(KEY))
+        if login is not None and self.store is not None:
+            self.store.put("session-ended", login.sid, "1", self.lifetime)
+        session.clear()
+        renew = getattr(current_app.session_interface, "regenerate", None)
+        if login is not None and callable(renew):
+            renew(session)
+
+    def end_all(self, subject: str) -> None:
+        """Ends all sessions that ``subject`` has begun until now."""
+        if self.store is None:
+            raise ConfigurationError("end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
+        self.store.put("session-not-before", subject, repr(time.time()), self.lifetime)
+
+    def forget(self) -> None:
+        """Takes the login out of the session, which keeps what else is in it."""
+        session.pop(KEY, None)
+
+    # --- inside
+
+    def _is_alive(self, login: Login) -> bool:
+        now = time.time()
+        idle = self.idle is not None and now > login.seen + self.idle
+        # A login from the future, when the clock went back, lives as long as one from now.
+        return not idle and now <= login.begun + self.lifetime
+
+    def _was_ended(self, login: Login, request: Request) -> bool:
+        if self.store is None:
+            return False
+        self.store.check_workers(request.environ)
+        if self.store.get("session-ended", login.sid) is not None:
+            return True
+        mark = self.store.get("session-not-before", login.subject)
+        return mark is not None and login.begun <= float(mark)
+
+    def _check_login_view(self, app: Flask, endpoint: str) -> None:
+        if endpoint not in app.view_functions:
+            raise ConfigurationError(
+                f"login_view={endpoint!r} is no endpoint of the app {app.name!r}: write the name of the view's "
+                "function, with the blueprint's before it, or an absolute URL"
+            )
+        demanded = app.extensions["unauthorized"].effective(endpoint)
+        if demanded is not None and not demanded.optional:
+            raise ConfigurationError(
+                f"login_view={endpoint!r} demands a login itself, so that nobody could log in: mark it @auth.public"
+            )
+
+
+def _login_in(content: Any) -> Login | None:
+    """The login in a session; ``None`` for what `SessionCookie.begin` didn't write."""
+    if not isinstance(content, Mapping) or content.keys() != set(_FIELDS):
+        return None
+    subject, at, acr, sid, begun, seen, again = (content[name] for name in _FIELDS)
+    texts = isinstance(subject, str) and subject and isinstance(sid, str) and (acr is None or isinstance(acr, str))
+    times = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (at, begun, seen))
+    whole = texts and times and isinstance(again, bool)
+    return Login(subject, at, acr, sid, begun, seen, again) if whole else None
+
+
+def _is_url(view: str) -> bool:
+    return view.startswith(("https://", "http://"))
+
+
+def _is_sendable(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _check_keys(app: Flask) -> None:
+    newest = secret_keys(app, "SessionCookie")[-1]
+    if (len(newest) < 16 or newest.decode("latin-1").lower() in _WEAK) and not app.testing:
+        log.warning("SECRET_KEY is short or well-known, and whoever guesses it is logged in: use secrets.token_hex()")
+
+
+def _check_cookie(app: Flask) -> None:
+    """Refuses what gives the session away, and tells of what might (RFC 6265bis §8)."""
+    name, secure = app.config["SESSION_COOKIE_NAME"], app.config["SESSION_COOKIE_SECURE"]
+    same_site = app.config["SESSION_COOKIE_SAMESITE"]
+    if not app.config["SESSION_COOKIE_HTTPONLY"]:
+        raise ConfigurationError("SESSION_COOKIE_HTTPONLY is False: any script in a page could take the session")
+    if same_site == "None" and not secure:
+        raise ConfigurationError(
+            "SESSION_COOKIE_SAMESITE='None' needs SESSION_COOKIE_SECURE: browsers drop it otherwise"
+        )
+    if name.startswith(("__Host-", "__Secure-")) and not secure:
+        raise ConfigurationError(
+            f"SESSION_COOKIE_NAME={name!r} needs SESSION_COOKIE_SECURE: browsers drop it otherwise"
+        )
+    elsewhere = app.config["SESSION_COOKIE_DOMAIN"] or app.config["SESSION_COOKIE_PATH"] not in (None, "/")
+    if name.startswith("__Host-") and (elsewhere or app.config["APPLICATION_ROOT"] != "/"):
+        raise ConfigurationError(f"SESSION_COOKIE_NAME={name!r} allows no domain, and no path but /")
+    if app.debug or app.testing:
+        return
+    if not secure:
+        log.warning("SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where anybody can copy it")
+    if same_site is None:
+        log.warning("SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")

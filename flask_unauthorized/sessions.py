@@ -1,0 +1,199 @@
+"""People in browsers: logging in and out, the way to the login page, and the way back."""
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from flask import Response, after_this_request, session
+
+from .context import real_app, real_request, state_for
+from .errors import AuthError, ConfigurationError, Forbidden, StepUpRequired, Unauthorized
+from .identity import Identity
+from .judge import SAFE_METHODS, State, is_cross_site, verified
+from .plan import AnyScheme, Plan
+from .schemes.browsers import is_script
+from .schemes.session_cookie import SessionCookie
+
+if TYPE_CHECKING:
+    from flask import Request
+
+MAX_NEXT: Final = 2048
+"""Longest way back that is kept, in bytes."""
+FRESH: Final = 60
+"""Seconds after a repeated login in which a step-up doesn't lead to the login page again: it would do so for ever."""
+_SECRET_NAMES: Final = frozenset(
+    {
+        "access_token", "api_key", "apikey", "assertion", "auth", "client_secret", "code", "id_token", "jwt", "key",
+        "password", "refresh_token", "secret", "sig", "signature", "state", "ticket", "token",
+    }
+)  # fmt: skip
+_PATH_CHARACTERS: Final = "/%:?@!$&'()*+,;=~"  # what may stand in a path with a query (RFC 3986 §3.3, §3.4)
+
+
+class Sessions:
+    """What `Auth` does for people who log in with a `SessionCookie`."""
+
+    schemes: tuple[AnyScheme, ...]
+
+    def login(
+        self, who: Any, *, acr: str | None = None, auth_time: float | None = None, keep: Iterable[str] = ()
+    ) -> Identity:
+        """Logs the caller of this request in, and returns the `Identity` that the scheme's loader gives for them.
+
+        ``who`` is an `Identity` with a subject, a subject, or a user object. The session begins anew: nothing that was
+        in it stays but the keys in ``keep``. ``acr`` and ``auth_time`` (seconds since 1970, default now) are what
+        ``acr=`` and ``max_age=`` of a view are met by. A request from another site is refused with 403 (login CSRF).
+        Raises `AuthError` where the loader refuses ``who``, `TypeError` for what is nobody.
+        """
+        scheme = self._session_scheme()
+        request = real_request()
+        _refuse_cross_site(request, scheme)
+        state = state_for(request)
+        kept = {name: session[name] for name in keep if name in session}
+        credentials = scheme.begin(scheme.subject_of(who), acr, auth_time)
+        session.update(kept)
+        _forget_caller(state)
+        state.tried = scheme
+        try:
+            state.identity = verified(scheme, credentials, request, state)
+        except AuthError:
+            session.clear()
+            raise
+        state.scheme = scheme
+        after_this_request(_no_store)
+        return state.identity
+
+    def logout(self) -> None:
+        """Logs the caller of this request out, and empties the session; with a store its copies end too.
+
+        A request from another site is refused with 403. Call it in a view for POST.
+        """
+        scheme = self._session_scheme()
+        request = real_request()
+        _refuse_cross_site(request, scheme, safe_too=True)
+        scheme.end()
+        _forget_caller(state_for(request))
+        after_this_request(_no_store)
+
+    def end_sessions(self, who: Any) -> None:
+        """Ends all sessions that a user has begun until now, on all devices: after a change of the password.
+
+        ``who`` as in `login`. Needs a store. Raises `ConfigurationError`, `TypeError`, and `AuthUnavailable`.
+        """
+        scheme = self._session_scheme()
+        scheme.end_all(scheme.subject_of(who))
+
+    def next_url(self, default: str = "/") -> str:
+        """Where to send the caller after the login: ``next`` of this request where it is a path of this app.
+
+        ``default`` for anything else. To be used once `login` was called: ``return redirect(auth.next_url())``.
+        """
+        request = real_request()
+        given = {*request.args.getlist("next"), *request.form.getlist("next")}
+        target = given.pop() if len(given) == 1 else ""
+        scheme = self._session_scheme()
+        inside = _is_inside(target, request) and target.partition("?")[0] not in _own_pages(scheme)
+        return quote(target, safe=_PATH_CHARACTERS) if inside else default
+
+    def _session_scheme(self) -> SessionCookie:
+        found = [scheme for scheme in self.schemes if isinstance(scheme, SessionCookie)]
+        if len(found) != 1:
+            raise ConfigurationError(
+                f"this Auth has {len(found)} SessionCookie schemes, and logging in needs one: "
+                "Auth(SessionCookie(load_user))"
+            )
+        return found[0]
+
+
+def login_redirect(error: AuthError, request: "Request", state: State, plan: Plan) -> Response | None:
+    """The way to the login page for a browser that opens a page; ``None`` for everybody else, who get the refusal."""
+    scheme = _with_login_page(plan)
+    if scheme is None or not isinstance(error, Unauthorized) or not is_navigation(request):
+        return None
+    if "HTTP_AUTHORIZATION" in request.environ or _would_loop(error, request, scheme):
+        return None
+    target = scheme.login_url(_way_back(request))
+    response: Response = real_app().response_class(status=302)
+    response.headers["Location"] = target or "/"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = plan.refusal_vary
+    return response
+
+
+def login_page(plan: Plan, request: "Request") -> str | None:
+    """The address of the login page of a view, for its refusal page to link to; for a page with the way back."""
+    scheme = _with_login_page(plan)
+    if scheme is None:
+        return None
+    return scheme.login_url(_way_back(request) if request.method in ("GET", "HEAD") else None)
+
+
+def is_navigation(request: "Request") -> bool:
+    """Whether a browser opens a page: by Fetch Metadata, or because it prefers HTML and has no mark of a script."""
+    environ = request.environ
+    if request.method not in ("GET", "HEAD") or is_script(environ):
+        return False
+    mode = environ.get("HTTP_SEC_FETCH_MODE")
+    if mode is not None:
+        return bool(mode == "navigate")
+    accepted = request.accept_mimetypes
+    return (
+        bool(accepted)
+        and accepted.best_match(("application/json", "text/html")) == "text/html"
+        and (accepted["text/html"] > accepted["application/json"])
+    )
+
+
+def _with_login_page(plan: Plan) -> SessionCookie | None:
+    return next((s for s in plan.schemes if isinstance(s, SessionCookie) and s.login_view is not None), None)
+
+
+def _would_loop(error: AuthError, request: "Request", scheme: SessionCookie) -> bool:
+    """Whether who was logged in has just logged in once more, and that wasn't enough: nor will the next time be."""
+    login = scheme.read(request, None) if isinstance(error, StepUpRequired) else None
+    return login is not None and login.again and time.time() < login.begun + FRESH
+
+
+def _way_back(request: "Request") -> str | None:
+    """Path and query of the page; without the query where it may hold a secret, for addresses are logged."""
+    path = quote(request.script_root + request.path, safe=_PATH_CHARACTERS.replace("?", ""))
+    query = request.query_string.decode("latin-1")
+    secret = any(name.lower() in _SECRET_NAMES for name in request.args) or not query.isascii()
+    target = path if secret or not query else f"{path}?{query}"
+    return target if _is_inside(target, request) else None
+
+
+def _is_inside(target: str, request: "Request") -> bool:
+    """Whether ``target`` is a path of this app for every browser (WHATWG URL): no other host, and nothing odd."""
+    if not target.startswith("/") or target.startswith("//") or len(target.encode(errors="replace")) > MAX_NEXT:
+        return False
+    if "\\" in target or not target.isprintable() or any(character.isspace() for character in target):
+        return False
+    path = target.partition("#")[0].partition("?")[0].lower().replace("%2e", ".")
+    if any(segment in (".", "..") for segment in path.split("/")):
+        return False
+    root = request.script_root.lower()
+    return not root or path == root or path.startswith(root + "/")
+
+
+def _own_pages(scheme: SessionCookie) -> set[str | None]:
+    """The login page and the logout page: nobody comes back to them."""
+    return {scheme.login_url(), scheme.logout_url()}
+
+
+def _refuse_cross_site(request: "Request", scheme: SessionCookie, *, safe_too: bool = False) -> None:
+    if (safe_too or request.method not in SAFE_METHODS) and is_cross_site(request, scheme):
+        raise Forbidden("This request came from another site.", reason="cross-site login or logout")
+
+
+def _forget_caller(state: State) -> None:
+    """Another caller from here on: nothing that was found out about the one before counts."""
+    state.met = state.identity = state.scheme = state.tried = None
+    state.results = state.announced = state.refused = None
+
+
+def _no_store(response: Response) -> Response:
+    """An answer that sets a session is nobody else's (RFC 9111 §7.3)."""
+    response.headers["Cache-Control"] = "no-store"
+    return response

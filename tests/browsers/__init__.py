@@ -1,0 +1,1 @@
+"""People in browsers: sessions, login pages, other sites."""
