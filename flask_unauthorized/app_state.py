@@ -8,7 +8,9 @@ from flask import Blueprint, Flask
 
 from .errors import ConfigurationError
 from .judge import log
+from .metadata import ProtectedResource
 from .plan import AnyScheme, Plan
+from .publishing import Documents, belonging, documents
 from .rendering.texts import check_texts
 from .requirement import Requirement, nest, stack
 from .schemes.base import check_shape, checked_realm
@@ -51,8 +53,11 @@ class AppState:
         self.plans: dict[tuple[str | None, int], tuple[Plan, Requirement | None]] = {}
         self.own_handlers: dict[Any, Any] = {}  # filled while serving, when no handler can be registered any more
         self._shortcuts: list[dict[int, Plan]] = []
-        self._made: dict[Requirement | None, Plan] = {}
+        self._made: dict[tuple[Requirement | None, ProtectedResource | None], Plan] = {}
         self._effective: dict[str, Requirement | None] = {}
+        self._resources: dict[str, ProtectedResource] = {}  # by endpoint
+        self.documents: Documents = {}
+        self.publishes = False
 
     # --- before the first request
 
@@ -71,6 +76,8 @@ class AppState:
             self._forget_plans()
             self._effective.clear()
             self._check_public_names()
+            self._resources = belonging(app, auth.resources)
+            self.documents = documents(auth.states, auth.resources)
             for endpoint in app.view_functions:
                 if self.effective(endpoint) is not None:
                     self.plan(endpoint)
@@ -170,14 +177,15 @@ class AppState:
         with self._lock:
             merged = self._merge(endpoint, extra)
             # One plan per requirement, so that two decorators on one view find the work of the first done.
-            plan = self._made.get(merged) or self._make(merged)
+            resource = None if endpoint is None else self._resources.get(endpoint)
+            plan = self._made.get((merged, resource)) or self._make(merged, resource)
             if len(self.plans) >= MAX_PLANS:
                 self._forget_plans()
-            self._made[merged] = plan
+            self._made[merged, resource] = plan
             self.plans[endpoint, id(extra)] = plan, extra
             return plan
 
-    def _make(self, merged: Requirement | None) -> Plan:
+    def _make(self, merged: Requirement | None, resource: ProtectedResource | None) -> Plan:
         """``merged`` is ``None`` for a route that nobody judges: all schemes of the `Auth` are in force there."""
         auth = self.auth
         schemes = _without_shared_reads(auth.schemes) if merged is None else merged.via or auth.schemes
@@ -190,6 +198,7 @@ class AppState:
             challenge_order=auth.challenge_order,
             https_only=self.settings.require_https,
             strict=self.app.debug or self.app.testing,
+            resource=resource,
         )
 
     def _merge(self, endpoint: str | None, extra: Requirement | None) -> Requirement | None:

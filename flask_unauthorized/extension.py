@@ -28,9 +28,11 @@ from .identity import Identity
 from .installing import install, is_preflight
 from .judge import State, judge
 from .plan import AnyScheme, Plan
+from .publishing import publish
 from .rendering.renderers import BUILT_IN
 from .rendering.texts import built_in_texts
 from .requirement import Requirement, implied, requirement
+from .resources import Resources
 from .schemes.base import Scheme, checked_realm
 from .sessions import Sessions
 from .signals import authenticated
@@ -46,7 +48,7 @@ V = TypeVar("V", bound=Callable[..., Any])
 R = TypeVar("R", bound=Renderer)
 
 
-class Auth(Sessions, Generic[U]):
+class Auth(Sessions, Resources, Generic[U]):
     """Protects views, and answers every refusal as the RFCs ask. ``Auth[User]`` types `user`.
 
     ``schemes`` are offered in the order that most clients understand; ``challenge_order`` (scheme objects) fixes
@@ -76,7 +78,8 @@ class Auth(Sessions, Generic[U]):
         self.texts = built_in_texts()
         self._protected: WeakKeyDictionary[Any, Protection] = WeakKeyDictionary()
         self.watching: set[Callable[[], None]] = set()
-        self._states: WeakSet[AppState] = WeakSet()
+        self.states: WeakSet[AppState] = WeakSet()
+        self.resources = ()
         self._interned: WeakKeyDictionary[Requirement, ref[Requirement]] = WeakKeyDictionary()
         self._set_unavailable(unavailable)
         if app is not None:
@@ -102,7 +105,9 @@ class Auth(Sessions, Generic[U]):
             install(app, state)
         except AssertionError:
             raise ConfigurationError(f"the app {app.name!r} has served a request: call init_app before") from None
-        self._states.add(state)
+        self.states.add(state)
+        if self.resources:
+            publish(state)
 
     def check(self, app: Flask) -> None:
         """Runs now what the first request would check; raises `ConfigurationError`."""
@@ -157,7 +162,7 @@ class Auth(Sessions, Generic[U]):
             return
         if known is not None:
             raise ConfigurationError(f"{target!r} is protected with {known.requirement!r} already: protect it once")
-        for state in self._states:
+        for state in self.states:
             if state.served and (target is state.app or target in state.app.blueprints.values()):
                 raise ConfigurationError(f"the app {state.app.name!r} has served a request: call protect() before")
         self._watch(target)
@@ -172,7 +177,7 @@ class Auth(Sessions, Generic[U]):
         try:
             target.before_request(refuse_unserved)
         except AssertionError:
-            if not any(target in state.app.blueprints.values() for state in self._states):
+            if not any(target in state.app.blueprints.values() for state in self.states):
                 raise ConfigurationError(
                     f"{target!r} is in use already: call protect() before it is registered, or after init_app"
                 ) from None

@@ -82,8 +82,8 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
         return state.identity
     state.plan = plan
     state.tried = None
-    if plan.https_only and request.environ.get("wsgi.url_scheme") != "https":
-        raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
+    if plan.screens:
+        _screen(plan, request.environ)
     selected = select(plan, request, state)
     if selected is not None:
         scheme, credentials = selected
@@ -102,6 +102,15 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
     state.scheme = scheme
     state.met = plan
     return identity
+
+
+def _screen(plan: Plan, environ: Mapping[str, Any]) -> None:
+    """Refuses before anything else what comes over plain HTTP, or from a site that the resource doesn't trust (MCP)."""
+    if plan.https_only and environ.get("wsgi.url_scheme") != "https":
+        raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
+    origin = environ.get("HTTP_ORIGIN")
+    if plan.origins is not None and origin is not None and origin.lower() not in plan.origins:
+        raise Forbidden("This request came from another site.", reason="Origin is not among origins= of the resource")
 
 
 def complete(error: AuthError, plan: Plan, state: State, request: Request) -> None:

@@ -1,11 +1,13 @@
 """`Plan`: one effective requirement, compiled for one app, so that a request only looks things up."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Request
 
 from .errors import AuthError, ConfigurationError, InsufficientScope
+from .metadata import ProtectedResource
 from .requirement import Group, Requirement, emitted_scopes
 from .schemes.base import Scheme
 from .schemes.basic import Basic
@@ -26,8 +28,9 @@ class Plan:
 
     __slots__ = (
         "acr", "ambient", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only", "max_age",
-        "named_scopes", "optional", "owner", "quiet", "realm", "refusal_vary", "requirement", "role_groups",
-        "scheme_names", "schemes", "scope_groups", "silent", "steps_up", "strict", "unasked", "vary", "vary_line",
+        "named_scopes", "optional", "origins", "owner", "quiet", "realm", "refusal_vary", "requirement", "resource",
+        "role_groups", "scheme_names", "schemes", "scope_groups", "screens", "silent", "steps_up", "strict", "unasked",
+        "vary", "vary_line",
     )  # fmt: skip
 
     def __init__(
@@ -41,12 +44,16 @@ class Plan:
         challenge_order: Sequence[AnyScheme],
         https_only: bool,
         strict: bool,
+        resource: ProtectedResource | None = None,
     ) -> None:
         self.owner = owner  # the state of the app it was compiled for
         self.requirement = requirement
         self.realm = realm
         self.https_only = https_only
         self.strict = strict
+        self.resource = resource
+        self.origins = None if resource is None else resource.origins
+        self.screens = https_only or self.origins is not None  # requests by what is known before any credentials
         self.optional = requirement.optional
         self.acr = requirement.acr
         self.max_age = requirement.max_age
@@ -56,14 +63,12 @@ class Plan:
         self.named_scopes = emitted_scopes(requirement.scopes)
         _check_shared_reads(schemes)
         self.clean: dict[AnyScheme, tuple[Challenge, ...]] = {
-            scheme: scheme.challenges(scheme.realm if scheme.realm is not None else realm, None, _NO_REQUEST)
-            for scheme in schemes
-            if scheme.static
+            scheme: self._made(scheme, None, _NO_REQUEST) for scheme in schemes if scheme.static
         }
         for scheme, challenges in self.clean.items():
             if not challenges:
                 raise ConfigurationError(f"{scheme!r} gave no challenge: challenges() must return at least one")
-        self.schemes = order_schemes(schemes, challenge_order, self.clean)
+        self.schemes = order_schemes(schemes, challenge_order, self._leads)
         # What is told to whoever sent nothing; empty where a scheme has to look at the request first.
         self.unasked: tuple[Challenge, ...] = ()
         if len(self.clean) == len(self.schemes):
@@ -96,13 +101,27 @@ class Plan:
         self.vary_line = ", ".join(self.vary)
         self._check_size()
 
+    def _leads(self, scheme: AnyScheme) -> bool:
+        """Whether its challenges tell ``resource_metadata``: we add it, or a scheme of a user has its own."""
+        adds = self.resource is not None and scheme.oauth
+        return adds or any(one.get("resource_metadata") is not None for one in self.clean.get(scheme, ()))
+
     def challenges(self, scheme: AnyScheme, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         """The challenges of one scheme in force; ``error`` where it was tried."""
         if error is None and scheme in self.clean:
             return self.clean[scheme]
-        realm = scheme.realm if scheme.realm is not None else self.realm
         # A scheme of a user that forgets its challenge for an error still has its clean one.
-        return scheme.challenges(realm, error, request) or self.clean.get(scheme, ())
+        return self._made(scheme, error, request) or self.clean.get(scheme, ())
+
+    def _made(self, scheme: AnyScheme, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        made = scheme.challenges(scheme.realm if scheme.realm is not None else self.realm, error, request)
+        if self.resource is None or not scheme.oauth:
+            return made
+        # All that the view demands, with or without a token: one round trip must do (MCP), and some clients ask for
+        # exactly what they are told, and lose what they had.
+        extra = error.scopes if isinstance(error, InsufficientScope) else ()
+        scope = " ".join(sorted({*self.named_scopes, *extra}))
+        return tuple(_pointing(challenge, self.resource.metadata_url, scope) for challenge in made)
 
     def in_force(self, error: AuthError | None, tried: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
         """The challenges of all schemes in force, in their order; ``error`` is told in the tried one's.
@@ -134,21 +153,32 @@ class Plan:
 _NO_REQUEST: Any = None
 
 
+@functools.lru_cache(maxsize=512)
+def _pointing(challenge: Challenge, metadata_url: str, scope: str) -> Challenge:
+    """``challenge`` with scope and resource_metadata in the order that clients.md measured: before the error."""
+    kept = [(name, value) for name, value in challenge.params if name.lower() not in ("scope", "resource_metadata")]
+    realm = [pair for pair in kept if pair[0].lower() == "realm"]
+    rest = [pair for pair in kept if pair[0].lower() != "realm"]
+    scopes = [("scope", scope)] if scope else []
+    return Challenge(challenge.scheme, [*realm, *scopes, ("resource_metadata", metadata_url), *rest])
+
+
 def order_schemes(
     schemes: Iterable[AnyScheme],
     fixed: Sequence[AnyScheme] = (),
-    clean: Mapping[AnyScheme, tuple[Challenge, ...]] | None = None,
+    leads: Callable[[AnyScheme], bool] = lambda scheme: False,
 ) -> tuple[AnyScheme, ...]:
     """The order of challenges in which most real clients get in: Digest, Basic, Bearer, others as configured.
 
-    A challenge with ``resource_metadata`` goes first, for MCP clients read nothing else; ``fixed`` goes before all.
+    Those that lead, with ``resource_metadata``, go first, Bearer before others, for MCP clients read nothing else;
+    ``fixed`` goes before all.
     """
 
     def rank(scheme: AnyScheme) -> tuple[int, int]:
         if scheme in fixed:
             return -2, fixed.index(scheme)
-        if any(challenge.get("resource_metadata") is not None for challenge in (clean or {}).get(scheme, ())):
-            return -1, 0
+        if leads(scheme):
+            return -1, _RANK.get(scheme.name.lower(), len(_RANK))
         return _RANK.get(scheme.name.lower(), len(_RANK)), 0
 
     return tuple(sorted(schemes, key=rank))

@@ -12,7 +12,7 @@ import flask_unauthorized
 ROOT = Path(flask_unauthorized.__file__).parent
 LAYERS = [
     {"wire"},
-    {"errors", "identity", "requirement"},
+    {"errors", "identity", "requirement", "metadata"},
     {"stores", "keys"},
     {"schemes"},
     {"plan", "judge"},
@@ -21,12 +21,14 @@ LAYERS = [
         "settings",
         "signals",
         "decorating",
+        "publishing",
         "app_state",
         "context",
         "explaining",
         "answering",
         "guard",
         "sessions",
+        "resources",
         "installing",
         "extension",
     },

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -55,7 +55,9 @@ class Scheme(ABC, Generic[C]):
     - ``loader_args``: how many values `load` gives the loader (its signature is checked against it);
     - ``names_subject``: the credentials name the caller (see `subject`), so a loader may answer ``True`` or ``False``;
     - ``knows_login``: it knows when and how the caller logged in (see `login_of`);
-    - ``proves_key``: every identity must be bound to a key, which it proves (see `prove`).
+    - ``proves_key``: every identity must be bound to a key, which it proves (see `prove`);
+    - ``oauth``: it takes access tokens, so its challenges tell ``resource_metadata`` and ``scope`` where the view
+      belongs to a protected resource (RFC 9728 §5.1; see `resource_members`).
     """
 
     name: str
@@ -68,6 +70,7 @@ class Scheme(ABC, Generic[C]):
     names_subject: ClassVar[bool] = False
     knows_login: ClassVar[bool] = False
     proves_key: ClassVar[bool] = False
+    oauth: ClassVar[bool] = False
     trusted_origins: frozenset[str] = frozenset()
 
     _loader: Loader | None = None
@@ -115,6 +118,10 @@ class Scheme(ABC, Generic[C]):
         proof.
         """
         raise InvalidCredentials(reason=f"bound to a key, which {self.name} doesn't prove")
+
+    def resource_members(self) -> Mapping[str, Sequence[str]]:
+        """What it adds to the lists in a resource's metadata (RFC 9728 §2), for a scheme that says ``oauth``."""
+        return {}
 
     def realm_in(self, request: Request) -> str:
         """The realm in force while ``request`` is judged: the scheme's own, else the app's."""

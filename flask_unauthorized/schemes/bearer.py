@@ -1,6 +1,7 @@
 """Bearer tokens (RFC 6750)."""
 
 import functools
+from collections.abc import Mapping, Sequence
 
 from flask import Request
 
@@ -25,6 +26,7 @@ class Bearer(Scheme[Secret]):
     """
 
     name = "Bearer"
+    oauth = True
 
     def __init__(
         self, loader: Loader | None = None, *, realm: str | None = None, form: bool = False, query: bool = False
@@ -63,6 +65,10 @@ class Bearer(Scheme[Secret]):
         return token
 
     verify = ask_loader
+
+    def resource_members(self) -> Mapping[str, Sequence[str]]:
+        ways = (("header", True), ("body", self.form), ("query", self.query))
+        return {"bearer_methods_supported": [way for way, on in ways if on]}
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         return bearer_challenges(realm, _scope(error), error_params(error), _step_up(error))

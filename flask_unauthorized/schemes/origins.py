@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 from ..errors import ConfigurationError
 
 
-def trusted(origins: Iterable[str]) -> frozenset[str]:
+def trusted(origins: Iterable[str], name: str = "trusted_origins") -> frozenset[str]:
     """Origins (RFC 6454), in lower case; `TypeError` or `ConfigurationError` for what is none."""
     if isinstance(origins, str):
-        raise TypeError(f'trusted_origins={origins!r} is a bare string: write {{"{origins}"}}')
+        raise TypeError(f'{name}={origins!r} is a bare string: write {{"{origins}"}}')
     return frozenset(_origin(origin) for origin in origins)
 
 

@@ -1,0 +1,204 @@
+"""Which views belong to a protected resource (RFC 9728), what its document says of them, and where it is served."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Flask
+
+from .errors import ConfigurationError
+from .metadata import WELL_KNOWN, ProtectedResource, refuse_offline_access
+from .plan import AnyScheme
+
+if TYPE_CHECKING:
+    from .app_state import AppState
+
+MAX_AGE: Final = 3600
+"""How long clients may keep a document, in seconds (RFC 9728 §7.10)."""
+Documents = Mapping[tuple[str, str | None], Mapping[str, bytes]]
+"""By path and query as WSGI gives them, then by authority, for two hosts may have a resource at one path."""
+
+
+def belonging(app: Flask, resources: Iterable[ProtectedResource]) -> dict[str, ProtectedResource]:
+    """The resource of each endpoint that has one: by ``views=``, else that with the longest path above its rules.
+
+    Raises `ConfigurationError` where the rules of one endpoint lie in different resources.
+    """
+    resources = tuple(resources)
+    if not resources:
+        return {}
+    found: dict[str, set[ProtectedResource | None]] = {}
+    for rule in app.url_map.iter_rules():
+        named = _named(app, rule.endpoint, resources)
+        found.setdefault(rule.endpoint, set()).update((named,) if named else _by_path(app, rule, resources))
+    for endpoint, candidates in found.items():
+        if len(candidates) > 1:
+            names = " and ".join(sorted(one.resource if one else "no resource" for one in candidates))
+            raise ConfigurationError(
+                f"endpoint {endpoint!r} belongs to {names}, so its challenges cannot name one: give each URL an "
+                "endpoint of its own, or name the blueprint with protected_resource(views=...)"
+            )
+    return {endpoint: one for endpoint, (one,) in found.items() if one is not None}
+
+
+def documents(states: Iterable["AppState"], resources: Iterable[ProtectedResource]) -> Documents:
+    """All documents of an `Auth`. Raises `ConfigurationError` for a resource without a view in any of the apps."""
+    resources = tuple(resources)
+    views = {resource: _Views() for resource in resources}
+    for state in states:
+        for endpoint, resource in belonging(state.app, resources).items():
+            views[resource].add(state, endpoint)
+    served: dict[tuple[str, str | None], dict[str, bytes]] = {}
+    written = [(resource, _write(resource, views[resource])) for resource in resources]
+    # By its own spelling first: "/r" and "/r/" may be two resources; where there is one, both lead to it.
+    for end in (None, "", "/"):
+        for resource, document in written:
+            identifier = resource.identifier
+            own = "/" if identifier.path.endswith("/") and len(identifier.path) > 1 else ""
+            path = identifier.metadata_path + (own if end is None else end)
+            authority = identifier.browser_origin.partition("://")[2]
+            served.setdefault((path, identifier.query), {}).setdefault(authority, document)
+    return served
+
+
+def publish(state: "AppState") -> None:
+    """Lets the app answer for the documents, before any hook of it: nobody has to log in to learn how (§3).
+
+    Done outside of Flask's request handling, so that no other request pays for it.
+    """
+    if not state.publishes:
+        state.publishes = True
+        state.app.wsgi_app = _serving(state, state.app.wsgi_app)  # type: ignore[method-assign]  # Flask's own idiom
+
+
+# --- views
+
+
+class _Views:
+    """What the views of one resource demand and take."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.scopes: set[str] = set()
+        self.schemes: dict[AnyScheme, None] = {}
+        self.offered: dict[AnyScheme, None] = {}  # where no view is guarded by us: all of the Auth
+
+    def add(self, state: "AppState", endpoint: str) -> None:
+        self.count += 1
+        self.offered.update(dict.fromkeys(state.auth.schemes))
+        demanded = state.effective(endpoint)
+        if demanded is not None:
+            self.scopes.update(name for group in demanded.scopes for name in group)
+            self.schemes.update(dict.fromkeys(demanded.via or state.auth.schemes))
+
+    def oauth_schemes(self) -> list[AnyScheme]:
+        return [scheme for scheme in self.schemes or self.offered if scheme.oauth]
+
+
+def _write(resource: ProtectedResource, views: _Views) -> bytes:
+    if not views.count:
+        raise ConfigurationError(
+            f"no view lies below {resource.identifier.path or '/'!r}, so none belongs to the resource "
+            f"{resource.resource!r}: where the app is mounted below a prefix, set APPLICATION_ROOT to it, or name the "
+            "app or blueprint with protected_resource(views=...)"
+        )
+    schemes = views.oauth_schemes()
+    refuse_offline_access(views.scopes)
+    members: dict[str, Any] = {"bearer_methods_supported": []}
+    for scheme in schemes:
+        for name, values in scheme.resource_members().items():
+            members[name] = list(dict.fromkeys((*members.get(name, ()), *values)))
+    members["dpop_bound_access_tokens_required"] = bool(schemes) and all(scheme.proves_key for scheme in schemes)
+    return resource.document(views.scopes, members)
+
+
+def _named(app: Flask, endpoint: str, resources: Iterable[ProtectedResource]) -> ProtectedResource | None:
+    """The resource that names the endpoint's blueprint (the inner goes first) or the app in ``views=``."""
+    names = endpoint.split(".")[:-1]
+    owners = (*(app.blueprints.get(".".join(names[:length])) for length in range(len(names), 0, -1)), app)
+    return next((one for owner in owners for one in resources if any(owner is view for view in one.views)), None)
+
+
+def _by_path(app: Flask, rule: Any, resources: Iterable[ProtectedResource]) -> Iterator[ProtectedResource | None]:
+    root = str(app.config["APPLICATION_ROOT"] or "").rstrip("/")
+    path = root + rule.rule
+    host = _host(app, rule)
+    above = [
+        resource
+        for resource in resources
+        if not resource.views
+        and (path == resource.identifier.base or path.startswith(resource.identifier.base + "/"))
+        and (host is None or host == resource.identifier.host)
+    ]
+    longest = max((len(resource.identifier.base) for resource in above), default=0)
+    yield from (one for one in above if len(one.identifier.base) == longest)
+    if not above:
+        yield None
+
+
+def _host(app: Flask, rule: Any) -> str | None:
+    """The host's name that a rule is for, ``None`` where it is for any."""
+    host = rule.host or ""
+    if not app.url_map.host_matching:
+        server = app.config["SERVER_NAME"]
+        host = ".".join(filter(None, (rule.subdomain, server))) if server and app.subdomain_matching else ""
+    return None if not host or "<" in host else host.lower().partition(":")[0]
+
+
+# --- serving
+
+
+def _serving(state: "AppState", inner: Callable[..., Any]) -> Callable[..., Any]:
+    def wsgi_app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        path = environ.get("PATH_INFO", "")
+        mounted = environ.get("SCRIPT_NAME", "").startswith(WELL_KNOWN)
+        if not mounted and not path.startswith(WELL_KNOWN):
+            return inner(environ, start_response)
+        if mounted:
+            path = environ["SCRIPT_NAME"] + path
+        try:
+            state.prepare()
+        except ConfigurationError:
+            return inner(environ, start_response)  # which tells it in Flask's own way
+        document = _find(state.documents, path, environ)
+        if document is not None:
+            return _answer(document, environ["REQUEST_METHOD"], start_response)
+        if mounted:  # the app's views don't lie here
+            return _respond(start_response, "404 Not Found", b"")
+        return inner(environ, start_response)
+
+    return wsgi_app
+
+
+def _find(served: Documents, path: str, environ: Mapping[str, Any]) -> bytes | None:
+    """The document at a URL. ``Host`` chooses among declared resources at most, and only where two share a path."""
+    query = environ.get("QUERY_STRING") or None
+    found = served.get((path, query)) or served.get((path, None)) or {}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    host = str(environ.get("HTTP_HOST", "")).lower()
+    return found.get(host.removesuffix(":443" if environ.get("wsgi.url_scheme") == "https" else ":80"))
+
+
+_METHODS: Final = "GET, HEAD, OPTIONS"
+
+
+def _answer(document: bytes, method: str, start_response: Callable[..., Any]) -> list[bytes]:
+    if method in ("GET", "HEAD"):
+        kind = ("Content-Type", "application/json"), ("Cache-Control", f"public, max-age={MAX_AGE}")
+        return _respond(start_response, "200 OK", document, *kind, bodiless=method == "HEAD")
+    if method == "OPTIONS":  # MCP clients in browsers send MCP-Protocol-Version along, so they ask before
+        allowed = (
+            ("Access-Control-Allow-Methods", _METHODS),
+            ("Access-Control-Allow-Headers", "*"),
+            ("Access-Control-Max-Age", str(MAX_AGE)),
+        )
+        return _respond(start_response, "200 OK", b"", ("Allow", _METHODS), *allowed)
+    return _respond(start_response, "405 Method Not Allowed", b"", ("Allow", _METHODS))
+
+
+def _respond(
+    start_response: Callable[..., Any], status: str, body: bytes, *headers: tuple[str, str], bodiless: bool = False
+) -> list[bytes]:
+    every = ("Access-Control-Allow-Origin", "*"), ("Content-Length", str(len(body)))
+    start_response(status, [*headers, *every])
+    return [] if bodiless else [body]

@@ -1,0 +1,98 @@
+"""What `Auth` tells clients of a resource, so that they find out by themselves how to get a token (RFC 9728)."""
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from flask import Blueprint, Flask
+
+from .app_state import AppState
+from .errors import ConfigurationError
+from .judge import log
+from .metadata import Members, ProtectedResource, Text, members_of, supported_scopes
+from .publishing import publish
+from .schemes.origins import trusted
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Views = Flask | Blueprint | Collection[Flask | Blueprint]
+
+
+class Resources:
+    """What `Auth` does for clients that look for an authorization server, AI agents (MCP) among them."""
+
+    resources: tuple[ProtectedResource, ...]
+    states: "WeakSet[AppState]"
+
+    def protected_resource(
+        self,
+        resource: str,
+        *,
+        authorization_servers: Collection[str] = (),
+        scopes: Collection[str] | None = None,
+        name: Text | None = None,
+        views: Views | None = None,
+        origins: Iterable[str] | None = None,
+        **members: "Unpack[Members]",
+    ) -> str:
+        """Publishes the metadata of a resource (RFC 9728), and points to it in the challenges of its views.
+
+        ``resource`` is its identifier, the URL that clients know, kept byte for byte: ``https://api.example.com/mcp``.
+        ``authorization_servers`` are issuers. To it belong all views whose URL lies below its path (where several
+        resources do, the longest), or those of the app or blueprints in ``views``. On their 401 and 403 each Bearer
+        and DPoP challenge has ``resource_metadata``, and ``scope`` with all that the view demands.
+
+        The document names the scopes that the views demand, and ``scopes``; for people a ``name``, ``documentation``,
+        ``policy`` and ``terms`` (URLs), each a ``str`` or a mapping of language tags. The rest of RFC 9728 §2:
+        ``jwks_uri``, ``signing_algorithms``, ``certificate_bound``, ``authorization_details_types``,
+        ``signed_metadata``, ``extra``. It is public, whatever hooks the app has.
+
+        With ``origins``, guarded views answer 403, before anything else, to scripts of sites that are not among them
+        and not the resource's own (MCP asks for that).
+
+        Call it before the first request, once per resource. Returns the URL of the document. Raises
+        `ConfigurationError` or `TypeError` for what cannot work.
+        """
+        declared = ProtectedResource(
+            resource,
+            members_of(authorization_servers, name, members, resource),
+            supported_scopes(scopes),
+            _views(views),
+            None if origins is None else trusted(origins, "origins"),
+        )
+        self._refuse_again(declared)
+        if declared.identifier.query is not None:
+            log.warning("the resource %s has a query, which many clients lose: prefer a path (RFC 9728 §1.2)", resource)
+        for state in self.states:
+            if state.served:
+                raise ConfigurationError(
+                    f"the app {state.app.name!r} has served a request: call protected_resource() before"
+                )
+        self.resources = (*self.resources, declared)
+        for state in self.states:
+            state.ready = False
+            publish(state)
+        return declared.metadata_url
+
+    def _refuse_again(self, declared: ProtectedResource) -> None:
+        for known in self.resources:
+            if known.identifier._replace(origin="") == declared.identifier._replace(origin="") and (
+                known.identifier.browser_origin == declared.identifier.browser_origin
+            ):
+                raise ConfigurationError(f"the resource {known.resource!r} is declared already: declare it once")
+            shared = [view for view in declared.views if any(view is other for other in known.views)]
+            if shared:
+                raise ConfigurationError(f"{shared[0]!r} belongs to {known.resource!r} already: views= names it once")
+
+
+def _views(views: Views | None) -> tuple[Any, ...]:
+    if views is None:
+        return ()
+    targets = (views,) if isinstance(views, (Flask, Blueprint)) else tuple(views)
+    for target in targets:
+        if not isinstance(target, (Flask, Blueprint)):
+            raise TypeError(f"views must be an app, a blueprint or a collection of them, not {target!r}")
+    if not targets:
+        raise ConfigurationError("views is empty, so nothing would belong to the resource: leave it out or name some")
+    return targets
