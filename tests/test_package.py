@@ -14,6 +14,7 @@ LAYERS = [
     {"wire"},
     {"errors", "identity", "requirement", "metadata"},
     {"stores", "keys"},
+    {"jose"},
     {"schemes"},
     {"plan", "judge"},
     {"rendering"},
