@@ -41,7 +41,7 @@ class _LimitedReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         self._sock.settimeout(self._limits.remaining())
-        count = int(self._raw.readinto(buffer) or 0)  # type: ignore[attr-defined]  # SocketIO, as there is no buffer
+        count = int(self._raw.readinto(buffer) or 0)
         self._limits.left -= count
         if self._limits.left < 0:
             raise http.client.HTTPException("an answer without end")

@@ -14,6 +14,7 @@ LAYERS = [
     {"wire"},
     {"errors", "identity", "requirement"},
     {"stores", "keys", "connecting", "fetching"},
+    {"jose"},
     {"schemes"},
     {"plan", "judge"},
     {"rendering"},

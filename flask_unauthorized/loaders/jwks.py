@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from ..errors import AuthUnavailable, ConfigurationError
-from ..fetching import MAX_TIMEOUT, TIMEOUT, Fetcher, FetchError, Get, checked_time
-from ..jose.keys import Key, read_key_set
+from ..errors import ConfigurationError
+from ..fetching import TIMEOUT, Fetcher, FetchError, Get, checked_time
+from ..jose.keys import Key, read_key_set, select_keys
 from ..stores.locks import renew_after_fork
 from ..wire.jws import JOSEError
 from .discovery import check_issuer, discover, member_url
@@ -25,8 +25,6 @@ LONGEST_PAUSE: Final = 60.0
 """Longest time between two attempts while the server is down, in seconds."""
 DISCOVER_EVERY: Final = 86_400.0
 """Age at which the issuer's metadata is read anew, in seconds."""
-MAX_CANDIDATES: Final = 4
-"""Most keys of one id that are tried."""
 MAX_WAITING: Final = 8
 """Most requests that wait for a fetch because of a key id that isn't known."""
 MAX_WAITING_FIRST: Final = 64
@@ -287,4 +285,8 @@ class _Fetch:
 
 def _matching(keys: tuple[Key, ...], kid: str | None, algorithm: str) -> Sequence[Key] | None:
     """The keys that fit; ``None`` where none does, and newer keys might."""
-    raise NotImplementedError
+    found = select_keys(keys, kid, algorithm)
+    if found:
+        return found
+    known = any(algorithm in key.algorithms if kid is None else key.kid == kid for key in keys)
+    return () if known else None
