@@ -74,6 +74,7 @@ class JWKS:
         self._under_way: _Fetch | None = None
         self._asked = float("-inf")  # when a fetch began last
         self._discovered = float("-inf")
+        self._threads_run = True  # not so under uWSGI without --enable-threads: then requests fetch for themselves
         self._outage = Outage(f"JWKS {url}", longest=LONGEST_PAUSE)
         renew_after_fork(self)
 
@@ -166,6 +167,9 @@ class JWKS:
 
     def _refresh_aside(self) -> None:
         """Begins a fetch in a thread of its own, where one is due and none is under way."""
+        if not self._threads_run:
+            self._join(0, unknown=False)
+            return
         with self._lock:
             if self._alive() is not None or not self._is_due(False):
                 return
@@ -184,6 +188,7 @@ class JWKS:
             return None
         if self._clock() - fetch.begun > self._fetcher.timeout + _LOST:
             self._under_way = None
+            self._threads_run = fetch.running
             fetch.done.set()
             self._note_failure("a fetch never came to an end")
             return None
@@ -209,6 +214,7 @@ class JWKS:
     # --- fetching
 
     def _run(self, fetch: "_Fetch") -> None:
+        fetch.running = True
         keys: tuple[Key, ...] | None = None
         text = "interrupted"
         try:
@@ -274,12 +280,13 @@ class _Good(NamedTuple):
 class _Fetch:
     """One fetch under way."""
 
-    __slots__ = ("begun", "done", "pid", "waiting")
+    __slots__ = ("begun", "done", "pid", "running", "waiting")
 
     def __init__(self, begun: float) -> None:
         self.begun = begun
         self.done = threading.Event()
         self.pid = os.getpid()
+        self.running = False
         self.waiting = 0
 
 

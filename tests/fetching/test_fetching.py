@@ -84,7 +84,10 @@ def test_sizes_up_to_the_limit(get, size):
 
 
 def test_a_body_in_chunks(get):
-    assert get(b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n") == b"abcde"
+    assert (
+        get(b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n")
+        == b"abcde"
+    )
 
 
 def test_a_body_that_ends_with_the_connection(get):
@@ -103,7 +106,14 @@ def test_key_16_another_status_than_200(get, status):
 
 @pytest.mark.parametrize(
     "location",
-    ["http://127.0.0.1:1/", "https://evil.example/", "http://169.254.169.254/latest/", "file:///etc/passwd", "/y", "//x"],
+    [
+        "http://127.0.0.1:1/",
+        "https://evil.example/",
+        "http://169.254.169.254/latest/",
+        "file:///etc/passwd",
+        "/y",
+        "//x",
+    ],
 )
 def test_key_17_redirects_are_not_followed(get, plain, location):
     plain.answers["/y"] = answer(b"reached")
@@ -188,19 +198,25 @@ def test_key_19_urls_that_are_refused_at_set_up(url):
         read_url(url)
 
 
-@pytest.mark.parametrize("url", ["https://ada:s3cret@as.example/", "https://s3cret@as.example/", "https://@as.example/"])
+@pytest.mark.parametrize(
+    "url", ["https://ada:s3cret@as.example/", "https://s3cret@as.example/", "https://@as.example/"]
+)
 def test_key_19_no_password_in_a_url_nor_in_its_refusal(url):
     with pytest.raises(ConfigurationError, match="user or password") as caught:
         read_url(url)
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["http://localhost:8080/k", "http://127.0.0.1/", "http://[::1]:1/", "HTTPS://AS.example/"])
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8080/k", "http://127.0.0.1/", "http://[::1]:1/", "HTTPS://AS.example/"]
+)
 def test_what_is_fetched_where_loopback_is_allowed(url):
     assert read_url(url, allow_http_loopback=True).host in ("localhost", "127.0.0.1", "::1", "as.example")
 
 
-@pytest.mark.parametrize("url", ["http://as.example/", "http://127.0.0.2/", "http://localhost.evil/", "ftp://localhost/"])
+@pytest.mark.parametrize(
+    "url", ["http://as.example/", "http://127.0.0.2/", "http://localhost.evil/", "ftp://localhost/"]
+)
 def test_loopback_is_nothing_else(url):
     with pytest.raises(ConfigurationError, match="https://"):
         read_url(url, allow_http_loopback=True)
@@ -286,7 +302,9 @@ def test_a_ca_file_that_is_not_there(tmp_path):
 def test_nobody_listens():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    error = refused(lambda: fetch(f"http://127.0.0.1:{port}/", allow_http_loopback=True), match="ConnectionRefusedError")
+    error = refused(
+        lambda: fetch(f"http://127.0.0.1:{port}/", allow_http_loopback=True), match="ConnectionRefusedError"
+    )
     assert error.status is None
 
 
