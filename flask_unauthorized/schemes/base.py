@@ -55,7 +55,8 @@ class Scheme(ABC, Generic[C]):
     - ``loader_args``: how many values `load` gives the loader (its signature is checked against it);
     - ``names_subject``: the credentials name the caller (see `subject`), so a loader may answer ``True`` or ``False``;
     - ``knows_login``: it knows when and how the caller logged in (see `login_of`);
-    - ``proves_key``: every identity must be bound to a key, which it proves (see `prove`).
+    - ``proves_key``: every identity must be bound to a key, which it proves (see `prove`);
+    - ``varies``: further request fields that its answers depend on, as they are printed in ``Vary``.
     """
 
     name: str
@@ -67,7 +68,8 @@ class Scheme(ABC, Generic[C]):
     loader_args: ClassVar[int] = 1
     names_subject: ClassVar[bool] = False
     knows_login: ClassVar[bool] = False
-    proves_key: ClassVar[bool] = False
+    proves_key: bool = False
+    varies: tuple[str, ...] = ()
     trusted_origins: frozenset[str] = frozenset()
 
     _loader: Loader | None = None
@@ -218,6 +220,9 @@ def check_shape(scheme: Scheme[Any]) -> None:
             raise ConfigurationError(f"{kind}.reads has {read!a}: write the name in lower case")
         if read[0] in ("authorization", "header") and not is_token(read[1]):
             raise ConfigurationError(f"{kind}.reads has {read!a}: the name is not a token (RFC 9110 §5.1)")
+    varies = getattr(scheme, "varies", None)
+    if not isinstance(varies, tuple) or not all(isinstance(field, str) and is_token(field) for field in varies):
+        raise ConfigurationError(f"{kind}.varies must be a tuple of field names such as ('DPoP',), not {varies!a}")
     if scheme.realm is not None:
         checked_realm(scheme.realm)
 
