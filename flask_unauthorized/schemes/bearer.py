@@ -117,9 +117,7 @@ def check_token(name: str, token: str) -> None:
     # A table of octets costs a third of a regex.
     strange = not token.isascii() or 0 in token.encode().translate(_ALLOWED)
     if strange or not token or ("=" in token and not _is_padded(token)):
-        raise MalformedCredentials(
-            reason=f"{name}: the token is empty or has characters outside the b64token alphabet"
-        )
+        raise MalformedCredentials(reason=f"{name}: the token is empty or has characters outside the b64token alphabet")
 
 
 def _is_padded(token: str) -> bool:

@@ -29,7 +29,12 @@ from .nonces import MAX_SKEW, Nonces
 
 MAX_WINDOW: Final = 3600
 """Longest time that a proof may be good for, in seconds."""
+ALGORITHMS: Final = (
+    "ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
+)  # fmt: skip
+"""All that a proof may be signed with: asymmetric ones of JWS (RFC 7518 §3.1, RFC 9864 §2.2, RFC 8037 §3.1)."""
 DEFAULT_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "PS256")
+"""Those taken unless told otherwise; ``Ed25519`` and ``EdDSA`` with a key of Ed25519 are one algorithm."""
 _FIELD: Final = "DPoP-Nonce"
 _FRESH: Final = "_unauthorized_dpop"
 """The private attribute of the request object that holds the nonce which its answer brings."""
@@ -91,7 +96,7 @@ class DPoP(Scheme[DPoPCredentials]):
     ) -> None:
         super().__init__(loader, realm=realm)
         self.origins = _origins(origin)
-        self.algorithms = _algorithms(algorithms)
+        self.algorithms = tuple(_for_engine(algorithms))
         self.nonce = nonce
         if check_seconds("nonce_lifetime", nonce_lifetime) == 0:
             raise ConfigurationError("nonce_lifetime=0: a nonce must live for a second at least")
@@ -101,6 +106,7 @@ class DPoP(Scheme[DPoPCredentials]):
             raise TypeError(f"store must be a Store, not {store!r}: see flask_unauthorized.stores")
         self.store = MemoryStore() if store is None else store
         self.certificate = certificate
+        self._rules = ProofRules(self.origins, _for_engine(self.algorithms), self.window, self.ahead)
         self.varies = ("DPoP", *fields_of(certificate))
         self._nonces = Nonces("dpop")
         self._told = (("algs", " ".join(self.algorithms)),)
@@ -139,7 +145,7 @@ class DPoP(Scheme[DPoPCredentials]):
         confirmation = known_methods(self.name, identity.confirmation)
         if confirmation.get(KEY) != proof.thumbprint:
             raise InvalidCredentials(reason="DPoP: the key of the proof isn't the one that the token is bound to")
-        if not self._is_signed(proof):
+        if not self._rules.is_signed(proof):
             raise InvalidProof(reason="DPoP: the signature isn't that of the key in the proof")
         if self.nonce:
             self._check_nonce(proof.nonce, request)
@@ -173,7 +179,7 @@ class DPoP(Scheme[DPoPCredentials]):
             setattr(request, _FRESH, self._nonces.mint(current_app, realm))
 
     def _use_up(self, proof: Proof) -> None:
-        """Each proof once, for as long as it would be taken; a worker whose clock is behind takes it a little longer."""
+        """Each proof once, for as long as it would be taken, also by a worker whose clock is behind."""
         end = proof.iat + self.window + self.ahead
         if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", max(0.0, end - time.time()) + 1):
             raise InvalidProof(reason="DPoP: this proof was used before (jti)")
@@ -201,6 +207,19 @@ def _normal_origin(origin: str) -> str:
     if not normal.startswith("https://") and _LOCAL.fullmatch(normal.partition("://")[2]) is None:
         raise ConfigurationError(f"origin {origin!a} is plain http: DPoP is used together with HTTPS (RFC 9449 §2)")
     return normal
+
+
+def _for_engine(given: Sequence[str]) -> dict[str, str]:
+    """The algorithms with their names for the engine, which has one for ``Ed25519`` and ``EdDSA`` (RFC 9864 §2.2)."""
+    if isinstance(given, str):
+        raise TypeError(f'algorithms={given!r} is a bare string: write ("{given}",)')
+    names = tuple(given)
+    for name in names:
+        if name not in ALGORITHMS or names.count(name) > 1:
+            raise ConfigurationError(f"algorithms has {name!a} unknown or twice: choose from {', '.join(ALGORITHMS)}")
+    if not names:
+        raise ConfigurationError(f"algorithms is empty: choose from {', '.join(ALGORITHMS)}")
+    return {name: "EdDSA" if name == "Ed25519" else name for name in names}
 
 
 def _checked_window(name: str, seconds: int) -> int:

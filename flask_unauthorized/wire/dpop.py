@@ -1,11 +1,12 @@
 """What DPoP proofs are compared by (RFC 9449 §4.3): normalised URIs, thumbprints of keys, hashes of tokens."""
 
-import base64
 import hashlib
 import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+
+from .jws import JOSEError, decode_base64url, encode_base64url
 
 MAX_URI: Final = 4096
 """Longest URI that is read, in bytes."""
@@ -20,12 +21,8 @@ _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
-_MEMBERS: Final = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("e", "n")}
-_COORDINATES: Final = {
-    "EC": {"P-256": 32, "P-384": 48, "P-521": 66},
-    "OKP": {"Ed25519": 32, "Ed448": 57},
-}
-_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
+_MEMBERS: Final = {"EC": ("x", "y"), "OKP": ("x",), "RSA": ("e", "n")}
+_CURVES: Final = {"EC": {"P-256": 32, "P-384": 48, "P-521": 66}, "OKP": {"Ed25519": 32, "Ed448": 57}}
 
 
 def normal_uri(uri: str) -> str:
@@ -74,47 +71,43 @@ def _without_dots(path: str) -> str:
 def thumbprint(jwk: Mapping[str, Any]) -> str:
     """``jkt``: the SHA-256 thumbprint of a key, in base64url (RFC 7638 §3; RFC 8037 §2 for Ed25519 and Ed448).
 
-    Only the required members count. Raises `ValueError` for another type of key or another curve, and for members that
-    are not canonical (padding, spare bits, zeros in front of a number, a coordinate of another length): a key would
-    have several thumbprints.
+    Only the `key_members` count. Raises `ValueError` as they do.
+    """
+    text = json.dumps(key_members(jwk), sort_keys=True, separators=(",", ":"))
+    return encode_base64url(hashlib.sha256(text.encode("ascii")).digest())
+
+
+def key_members(jwk: Mapping[str, Any]) -> dict[str, str]:
+    """The members that make a public key what it is (RFC 7638 §3.2), without ``kid``, ``use`` and all others.
+
+    Raises `ValueError` for another type of key or another curve, and for members that are not canonical (padding, spare
+    bits, zeros in front of a number, a coordinate of another length): one key would have several thumbprints.
     """
     kty = jwk.get("kty")
-    names = _MEMBERS.get(kty) if isinstance(kty, str) else None
-    if names is None:
+    if not isinstance(kty, str) or kty not in _MEMBERS:
         raise ValueError("kty is none of EC, OKP and RSA")
-    members = {name: jwk.get(name) for name in names}
-    _check_members(str(kty), members)
-    text = json.dumps({**members, "kty": kty}, sort_keys=True, separators=(",", ":"))
-    return _base64url(hashlib.sha256(text.encode("ascii")).digest())
+    length = _length_of(kty, jwk.get("crv"))
+    for name in _MEMBERS[kty]:
+        try:
+            octets = decode_base64url(jwk.get(name, ""))
+        except JOSEError as error:
+            raise ValueError(f"{name} is {error} (RFC 7515 §2)") from None
+        if (len(octets) != length) if length else octets[:1] in (b"", b"\0"):
+            raise ValueError(f"{name} has too many octets, or too few (RFC 7518 §6)")
+    curve = {"crv": jwk["crv"]} if length else {}
+    return {"kty": kty, **curve, **{name: jwk[name] for name in _MEMBERS[kty]}}
 
 
-def _check_members(kty: str, members: Mapping[str, Any]) -> None:
-    length = None
-    if kty in _COORDINATES:
-        curve = members["crv"]
-        length = _COORDINATES[kty].get(curve) if isinstance(curve, str) else None
-        if length is None:
-            raise ValueError(f"crv is none of {', '.join(_COORDINATES[kty])}")
-    for name, value in members.items():
-        if name != "crv":
-            octets = _canonical(name, value)
-            if (len(octets) != length) if length else octets.startswith(b"\0"):
-                raise ValueError(f"{name} is not canonical: too long or too short (RFC 7518 §6)")
-
-
-def _canonical(name: str, value: Any) -> bytes:
-    if not isinstance(value, str) or _BASE64URL.fullmatch(value) is None or len(value) % 4 == 1:
-        raise ValueError(f"{name} is not base64url without padding (RFC 7515 §2)")
-    octets = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
-    if _base64url(octets) != value:
-        raise ValueError(f"{name} is not canonical base64url: its spare bits are set (RFC 4648 §3.5)")
-    return octets
+def _length_of(kty: str, curve: Any) -> int:
+    """How many octets each member of a key on a curve has; 0 for a key without one."""
+    curves = _CURVES.get(kty)
+    if curves is None:
+        return 0
+    if not isinstance(curve, str) or curve not in curves:
+        raise ValueError(f"crv is none of {', '.join(curves)}")
+    return curves[curve]
 
 
 def access_token_hash(token: str) -> str:
     """``ath``: base64url of the SHA-256 of an access token (RFC 9449 §4.2). `ValueError` where it is not ASCII."""
-    return _base64url(hashlib.sha256(token.encode("ascii")).digest())
-
-
-def _base64url(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+    return encode_base64url(hashlib.sha256(token.encode("ascii")).digest())
