@@ -14,6 +14,7 @@ LAYERS = [
     {"wire"},
     {"errors", "identity", "requirement"},
     {"stores", "keys"},
+    {"jose"},
     {"schemes"},
     {"plan", "judge"},
     {"rendering"},

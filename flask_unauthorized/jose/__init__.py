@@ -1,0 +1,25 @@
+"""Keys and the check of signatures (RFC 7515 to 7518). Needs the extra ``jwt``."""
+
+try:
+    import cryptography  # noqa: F401  # for the message only: what is used is imported where it is used
+    import jwt.algorithms  # noqa: F401
+except ImportError as missing:
+    raise ImportError(
+        "flask_unauthorized.jose needs PyJWT and cryptography: pip install 'flask-unauthorized[jwt]'"
+    ) from missing
+
+from .engine import Engine, PyJWTEngine
+from .keys import Key, Keys, StaticKeys, hmac_key, public_key_jwk, public_key_pem, read_key_set, select_keys
+
+__all__ = [
+    "Engine",
+    "Key",
+    "Keys",
+    "PyJWTEngine",
+    "StaticKeys",
+    "hmac_key",
+    "public_key_jwk",
+    "public_key_pem",
+    "read_key_set",
+    "select_keys",
+]

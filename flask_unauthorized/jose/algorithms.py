@@ -1,0 +1,26 @@
+"""The algorithms that are spoken (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), and which keys they are for."""
+
+from collections.abc import Iterable
+from typing import Final
+
+RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+HMAC: Final = ("HS256", "HS384", "HS512")
+CURVES: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+EC: Final = tuple(CURVES.values())
+EDDSA: Final = ("EdDSA", "Ed25519")  # the old name and the new one of the same
+
+ASYMMETRIC: Final = frozenset({*RSA, *EC, *EDDSA})
+ALL: Final = ASYMMETRIC | frozenset(HMAC)
+
+
+def named(names: Iterable[str]) -> frozenset[str]:
+    """``names`` as a set. Raises `ValueError` for a bare str, none at all, or a name that isn't spoken."""
+    if isinstance(names, (str, bytes)):
+        raise ValueError(f"algorithms must be a collection of names, not {names!a}: write ({names!a},)")
+    algorithms = frozenset(names)
+    if not algorithms:
+        raise ValueError("algorithms is empty: name those that the issuer signs with, such as ('RS256',)")
+    for name in algorithms:
+        if name not in ALL:
+            raise ValueError(f"{name!a} is not an algorithm that is verified: choose among {', '.join(sorted(ALL))}")
+    return algorithms

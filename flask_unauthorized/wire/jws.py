@@ -1,0 +1,233 @@
+"""Reading JSON Web Signatures in the compact form (RFC 7515), before any key is looked for: strict, bounded, linear."""
+
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final, NoReturn
+
+MAX_HEADER: Final = 4 * 1024
+"""Longest header, in octets of JSON."""
+MAX_PAYLOAD: Final = 16 * 1024
+"""Longest payload, in octets."""
+MAX_SIGNATURE: Final = 1024
+"""Longest signature, in octets; that of an RSA key of 4 096 bits has 512."""
+MAX_JWS: Final = 28 * 1024
+"""Longest token, in characters: the three above in base64url."""
+MAX_DEPTH: Final = 16
+"""Deepest nesting of JSON."""
+MAX_NUMBER: Final = 64
+"""Longest number in JSON, in characters."""
+MAX_KID: Final = 256
+"""Longest ``kid``, in octets of UTF-8."""
+
+_CACHED_HEADERS: Final = 128
+_URL_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_STANDARD_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_BRACKETS: Final = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+# RFC 7515 §4.1.11, RFC 7797: extensions that change what is signed or how it is read. None is spoken here.
+_REFUSED: Final = {
+    "crit": "asks for an extension (crit)",
+    "b64": "changes what is signed (b64)",
+    "zip": "is compressed (zip)",
+    "enc": "is that of an encrypted token (enc)",
+    "p2c": "is that of an encrypted token (p2c)",
+}
+
+
+class JOSEError(ValueError):
+    """A token, a key or a JSON text that isn't what it must be. The message names the rule and never a value."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CompactJWS:
+    """A signed token whose signature nobody has checked yet.
+
+    ``header`` is read-only and follows the rules of `read_jws`; ``payload`` and ``signature`` are octets,
+    ``signing_input`` is what was signed (RFC 7515 §5.1). Nothing of it is in the ``repr``.
+    """
+
+    header: Mapping[str, Any]
+    payload: bytes
+    signing_input: bytes
+    signature: bytes
+
+    @property
+    def algorithm(self) -> str:
+        """``alg``, as the token claims it: the key decides, not this."""
+        name: str = self.header["alg"]
+        return name
+
+    @property
+    def kid(self) -> str | None:
+        """``kid``: the name of the key, or ``None``."""
+        return self.header.get("kid")
+
+    def __repr__(self) -> str:
+        return "<CompactJWS>"
+
+
+def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) -> CompactJWS:
+    """The three parts of a token in the compact form (RFC 7515 §7.1), decoded but not verified.
+
+    Each part must be there, canonical base64url and within its limit; the header a JSON object with a string as
+    ``alg``, ``kid`` and ``typ`` strings where given, and without ``crit``, ``b64``, ``zip``, ``enc`` or a nested token
+    (``cty``). A key in the header (``jwk``) is refused unless ``embedded_key``, as in a DPoP proof (RFC 9449 §4.2), and
+    demanded there; addresses and certificates of keys (``jku``, ``x5u``, ``x5c``) are never used.
+
+    ``max_size`` is in characters. Raises `JOSEError`, and nothing else, whatever comes in.
+    """
+    if not isinstance(text, str):
+        raise JOSEError("a token must be text")
+    if len(text) > max_size:
+        raise JOSEError(f"the token is longer than {max_size} characters")
+    parts = text.split(".", 5)
+    if len(parts) != 3:
+        raise JOSEError("the token has not three parts: only the compact form of a signed token is read")
+    protected, content, proof = parts
+    header = _header(_within("header", protected, MAX_HEADER), embedded_key)
+    payload = _part("payload", content, MAX_PAYLOAD)
+    signature = _part("signature", proof, MAX_SIGNATURE)
+    return CompactJWS(header, payload, f"{protected}.{content}".encode("ascii"), signature)
+
+
+def read_json_object(octets: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """The object in a JSON text (RFC 8259), which must be read alike by everybody (RFC 7493).
+
+    UTF-8 without a byte order mark; no member twice; numbers finite, no negative zero, at most 64 characters long;
+    strings of Unicode characters only; nested at most ``max_depth`` deep. Raises `JOSEError`, and nothing else.
+    """
+    _check_depth(octets, max_depth)
+    try:
+        text = octets.decode("utf-8")
+        value = _decode(text)
+        if _SURROGATE.search(text) is not None:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except JOSEError:
+        raise
+    except UnicodeError:
+        raise JOSEError("JSON that is not Unicode text in UTF-8") from None
+    except (ValueError, RecursionError):
+        raise JOSEError("not JSON") from None
+    if not isinstance(value, dict):
+        raise JOSEError("JSON that is not an object")
+    return value
+
+
+def decode_base64url(text: str) -> bytes:
+    """The octets that ``text`` stands for (RFC 7515 §2), in its only spelling.
+
+    No padding, no character of another alphabet, no bits left over. Raises `JOSEError`, and nothing else.
+    """
+    try:
+        given = text.encode("ascii")
+        octets = binascii.a2b_base64(given.translate(_URL_TO_STANDARD) + b"=" * (-len(given) % 4))
+    except (AttributeError, ValueError):
+        raise JOSEError("not base64url") from None
+    # Python's decoder skips what it doesn't know, and the bits left over: only one spelling survives the way back.
+    if _encoded(octets) != given:
+        raise JOSEError("not canonical base64url")
+    return octets
+
+
+def encode_base64url(octets: bytes) -> str:
+    """``octets`` in base64url without padding (RFC 7515 §2)."""
+    return _encoded(octets).decode("ascii")
+
+
+def _encoded(octets: bytes) -> bytes:
+    return binascii.b2a_base64(octets, newline=False).translate(_STANDARD_TO_URL).rstrip(b"=")
+
+
+def _within(name: str, part: str, limit: int) -> str:
+    if not part:
+        raise JOSEError(f"the {name} is empty")
+    if len(part) * 3 // 4 > limit:
+        raise JOSEError(f"the {name} is longer than {limit} octets")
+    return part
+
+
+def _part(name: str, part: str, limit: int) -> bytes:
+    try:
+        return decode_base64url(_within(name, part, limit))
+    except JOSEError as error:
+        raise JOSEError(f"the {name}: {error}") from None
+
+
+@lru_cache(maxsize=_CACHED_HEADERS)
+def _header(part: str, embedded_key: bool) -> Mapping[str, Any]:
+    # An issuer's tokens share a handful of headers, so each is read once; what isn't a header is never kept.
+    try:
+        header = read_json_object(decode_base64url(part))
+    except JOSEError as error:
+        raise JOSEError(f"the header: {error}") from None
+    _check_header(header)
+    if embedded_key != ("jwk" in header):
+        raise JOSEError("the header has no key (jwk)" if embedded_key else "the header brings its own key (jwk)")
+    return MappingProxyType(header)
+
+
+def _check_header(header: dict[str, Any]) -> None:
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or not algorithm or algorithm.lower() == "none":
+        raise JOSEError("the header names no algorithm (alg)")
+    for name, text in _REFUSED.items():
+        if name in header:
+            raise JOSEError(f"the header {text}")
+    for name in ("kid", "typ", "cty"):
+        if not isinstance(header.get(name, ""), str):
+            raise JOSEError(f"the header's {name} is not a string")
+    if len(header.get("kid", "").encode("utf-8")) > MAX_KID:
+        raise JOSEError(f"the header's kid is longer than {MAX_KID} octets")
+    if header.get("cty", "").lower().removeprefix("application/") == "jwt":
+        raise JOSEError("the token holds another token (cty)")
+
+
+def _check_depth(octets: bytes, max_depth: int) -> None:
+    if octets.count(b"{") + octets.count(b"[") <= max_depth:
+        return  # most texts: they can't be deeper than they have brackets
+    depth, in_string = 0, False
+    for found in _BRACKETS.finditer(octets):
+        sign = found.group()
+        if sign == b'"':
+            in_string = not in_string
+        elif not in_string and sign in (b"{", b"["):
+            depth += 1
+            if depth > max_depth:
+                raise JOSEError(f"JSON nested deeper than {max_depth}")
+        elif not in_string and sign in (b"}", b"]"):
+            depth -= 1
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise JOSEError("JSON with a member twice")
+    return members
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_NUMBER or text == "-0":
+        raise JOSEError("JSON with a number out of range")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    number = math.nan if len(text) > MAX_NUMBER else float(text)
+    if not math.isfinite(number) or (number == 0 and text.startswith("-")):
+        raise JOSEError("JSON with a number out of range")
+    return number
+
+
+def _constant(_: str) -> NoReturn:
+    raise JOSEError("JSON with NaN or Infinity")
+
+
+_decode: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+).decode
