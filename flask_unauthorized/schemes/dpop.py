@@ -1,9 +1,8 @@
 """DPoP: access tokens that are good only with a proof by the key that they are bound to (RFC 9449)."""
 
-import re
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
@@ -20,32 +19,28 @@ from ..identity import BareIdentity, Identity
 from ..stores.base import Store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
-from ..wire.dpop import normal_uri
 from .base import Loader, Scheme
 from .bearer import check_token, oauth_challenges
 from .confirmation import CERTIFICATE, KEY, CertificateSource, fields_of, known_methods, prove_certificate
-from .dpop_proof import Proof, ProofRules
 from .nonces import MAX_SKEW, Nonces
+
+if TYPE_CHECKING:
+    from .dpop_proof import Proof
 
 MAX_WINDOW: Final = 3600
 """Longest time that a proof may be good for, in seconds."""
-ALGORITHMS: Final = (
-    "ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
-)  # fmt: skip
-"""All that a proof may be signed with: asymmetric ones of JWS (RFC 7518 §3.1, RFC 9864 §2.2, RFC 8037 §3.1)."""
 DEFAULT_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "PS256")
 """Those taken unless told otherwise; ``Ed25519`` and ``EdDSA`` with a key of Ed25519 are one algorithm."""
 _FIELD: Final = "DPoP-Nonce"
 _FRESH: Final = "_unauthorized_dpop"
 """The private attribute of the request object that holds the nonce which its answer brings."""
-_LOCAL: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?(?:/.*)?")
 
 
 class DPoPCredentials:
     """A token and what came in the field ``DPoP``. Its ``repr`` shows nothing and it cannot be pickled."""
 
     __slots__ = ("proof", "sent", "token")
-    proof: Proof
+    proof: "Proof"
     sent: str | None
     token: str
 
@@ -95,18 +90,22 @@ class DPoP(Scheme[DPoPCredentials]):
         certificate: CertificateSource | None = None,
     ) -> None:
         super().__init__(loader, realm=realm)
-        self.origins = _origins(origin)
-        self.algorithms = tuple(_for_engine(algorithms))
+        # Here and not above: without a DPoP object nobody needs the extra, nor pays for loading it.
+        from .dpop_proof import ProofRules
+
+        self._rules = ProofRules(origin, algorithms, _checked_window("window", window), _checked_window("ahead", ahead))
+        self.origins, self.algorithms = self._rules.origins, tuple(self._rules.algorithms)
+        if not isinstance(nonce, bool):
+            raise TypeError(f"nonce must be True or False, not {nonce!r}")
         self.nonce = nonce
         if check_seconds("nonce_lifetime", nonce_lifetime) == 0:
             raise ConfigurationError("nonce_lifetime=0: a nonce must live for a second at least")
         self.nonce_lifetime = nonce_lifetime
-        self.window, self.ahead = _checked_window("window", window), _checked_window("ahead", ahead)
+        self.window, self.ahead = window, ahead
         if store is not None and not isinstance(store, Store):
             raise TypeError(f"store must be a Store, not {store!r}: see flask_unauthorized.stores")
         self.store = MemoryStore() if store is None else store
         self.certificate = certificate
-        self._rules = ProofRules(self.origins, _for_engine(self.algorithms), self.window, self.ahead)
         self.varies = ("DPoP", *fields_of(certificate))
         self._nonces = Nonces("dpop")
         self._told = (("algs", " ".join(self.algorithms)),)
@@ -178,48 +177,11 @@ class DPoP(Scheme[DPoPCredentials]):
         if age > self.nonce_lifetime / 2:
             setattr(request, _FRESH, self._nonces.mint(current_app, realm))
 
-    def _use_up(self, proof: Proof) -> None:
+    def _use_up(self, proof: "Proof") -> None:
         """Each proof once, for as long as it would be taken, also by a worker whose clock is behind."""
         end = proof.iat + self.window + self.ahead
         if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", max(0.0, end - time.time()) + 1):
             raise InvalidProof(reason="DPoP: this proof was used before (jti)")
-
-
-def _origins(given: str | Iterable[str]) -> tuple[str, ...]:
-    origins = (given,) if isinstance(given, str) else tuple(given)
-    if not origins:
-        raise ConfigurationError('origin is empty: write origin="https://api.example.com"')
-    return tuple(_normal_origin(origin) for origin in origins)
-
-
-def _normal_origin(origin: str) -> str:
-    if not isinstance(origin, str):
-        raise TypeError(f"origin must be a str or a collection of str, not {origin!r}")
-    try:
-        normal = normal_uri(origin).rstrip("/")
-    except ValueError:
-        normal = ""
-    if not normal or "?" in origin or "#" in origin:
-        raise ConfigurationError(
-            f"origin {origin!a} is none: write https://api.example.com, with a path where clients see one in front of "
-            "the app's own, and without a query"
-        )
-    if not normal.startswith("https://") and _LOCAL.fullmatch(normal.partition("://")[2]) is None:
-        raise ConfigurationError(f"origin {origin!a} is plain http: DPoP is used together with HTTPS (RFC 9449 §2)")
-    return normal
-
-
-def _for_engine(given: Sequence[str]) -> dict[str, str]:
-    """The algorithms with their names for the engine, which has one for ``Ed25519`` and ``EdDSA`` (RFC 9864 §2.2)."""
-    if isinstance(given, str):
-        raise TypeError(f'algorithms={given!r} is a bare string: write ("{given}",)')
-    names = tuple(given)
-    for name in names:
-        if name not in ALGORITHMS or names.count(name) > 1:
-            raise ConfigurationError(f"algorithms has {name!a} unknown or twice: choose from {', '.join(ALGORITHMS)}")
-    if not names:
-        raise ConfigurationError(f"algorithms is empty: choose from {', '.join(ALGORITHMS)}")
-    return {name: "EdDSA" if name == "Ed25519" else name for name in names}
 
 
 def _checked_window(name: str, seconds: int) -> int:

@@ -1,20 +1,23 @@
 """One DPoP proof, read and compared with the request that it came with (RFC 9449 §4.3)."""
 
 import hmac
+import re
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from flask import Request
 
-from ..errors import InvalidProof
+from ..errors import ConfigurationError, InvalidProof
+from ..jose import Key, PyJWTEngine, public_key_jwk
 from ..wire.dpop import access_token_hash, key_members, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
 from .targets import path_of
 
-if TYPE_CHECKING:
-    from ..jose import Key
-
+ALGORITHMS: Final = (
+    "ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
+)  # fmt: skip
+"""All that a proof may be signed with: asymmetric ones of JWS (RFC 7518 §3.1, RFC 9864 §2.2, RFC 8037 §3.1)."""
 MAX_PROOF: Final = 4096
 """Longest proof that is read, in bytes."""
 MAX_JTI: Final = 256
@@ -22,6 +25,7 @@ MAX_JTI: Final = 256
 MAX_KNOWN: Final = 1024
 """Most keys that are remembered by one scheme."""
 
+_LOCAL: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?(?:/.*)?")
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -36,7 +40,7 @@ class Proof:
     algorithm: str
     iat: float
     jti: str
-    key: "Key"
+    key: Key
     nonce: Any
     signature: bytes
     signing_input: bytes
@@ -53,19 +57,15 @@ class ProofRules:
     """What a scheme asks of its proofs.
 
     ``origins`` are in normal form and without a slash at the end; ``algorithms`` those taken, with their names for the
-    engine; ``window`` and ``ahead`` in seconds.
+    engine; ``window`` and ``ahead`` in seconds. Raises as `DPoP` says.
     """
 
-    def __init__(self, origins: tuple[str, ...], algorithms: Mapping[str, str], window: int, ahead: int) -> None:
-        # Here and not above: without a DPoP object nobody needs the extra.
-        from ..jose import PyJWTEngine, public_key_jwk
-
-        self.origins = origins
-        self.algorithms = algorithms
+    def __init__(self, origin: str | Iterable[str], algorithms: Sequence[str], window: int, ahead: int) -> None:
+        self.origins = _origins(origin)
+        self.algorithms = _for_engine(algorithms)
         self.window = window
         self.ahead = ahead
         self._engine = PyJWTEngine()
-        self._key_of = public_key_jwk
         self._known: dict[str, Key] = {}  # keys that signed something good: making one costs as much as a check
 
     def read(self, sent: str | None, token: str, request: Request) -> Proof:
@@ -117,7 +117,7 @@ class ProofRules:
         try:
             proof.thumbprint = thumbprint(jwk)
             # Of the other members none counts: with them one key would be good or not as the client likes.
-            proof.key = self._known.get(proof.thumbprint) or self._key_of(key_members(jwk))
+            proof.key = self._known.get(proof.thumbprint) or public_key_jwk(key_members(jwk))
         except ValueError as error:
             raise _invalid(f"jwk: {error}") from None
 
@@ -181,3 +181,43 @@ def _jti(value: object) -> str:
 
 def _invalid(reason: str) -> InvalidProof:
     return InvalidProof(reason=f"DPoP: {reason}")
+
+
+# --- what a developer gives
+
+
+def _origins(given: str | Iterable[str]) -> tuple[str, ...]:
+    origins = (given,) if isinstance(given, str) else tuple(given)
+    if not origins:
+        raise ConfigurationError('origin is empty: write origin="https://api.example.com"')
+    return tuple(_normal_origin(origin) for origin in origins)
+
+
+def _normal_origin(origin: str) -> str:
+    if not isinstance(origin, str):
+        raise TypeError(f"origin must be a str or a collection of str, not {origin!r}")
+    try:
+        normal = normal_uri(origin).rstrip("/")
+    except ValueError:
+        normal = ""
+    if not normal or "?" in origin or "#" in origin:
+        raise ConfigurationError(
+            f"origin {origin!a} is none: write https://api.example.com, with a path where clients see one in front of "
+            "the app's own, and without a query"
+        )
+    if not normal.startswith("https://") and _LOCAL.fullmatch(normal.partition("://")[2]) is None:
+        raise ConfigurationError(f"origin {origin!a} is plain http: DPoP is used together with HTTPS (RFC 9449 §2)")
+    return normal
+
+
+def _for_engine(given: Sequence[str]) -> dict[str, str]:
+    """The algorithms with their names for the engine, which has one for ``Ed25519`` and ``EdDSA`` (RFC 9864 §2.2)."""
+    if isinstance(given, str):
+        raise TypeError(f'algorithms={given!r} is a bare string: write ("{given}",)')
+    names = tuple(given)
+    for name in names:
+        if name not in ALGORITHMS or names.count(name) > 1:
+            raise ConfigurationError(f"algorithms has {name!a} unknown or twice: choose from {', '.join(ALGORITHMS)}")
+    if not names:
+        raise ConfigurationError(f"algorithms is empty: choose from {', '.join(ALGORITHMS)}")
+    return {name: "EdDSA" if name == "Ed25519" else name for name in names}
