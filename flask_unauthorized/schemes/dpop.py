@@ -179,8 +179,10 @@ class DPoP(Scheme[DPoPCredentials]):
 
     def _use_up(self, proof: "Proof") -> None:
         """Each proof once, for as long as it would be taken, also by a worker whose clock is behind."""
-        end = proof.iat + self.window + self.ahead
-        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", max(0.0, end - time.time()) + 1):
+        left = proof.iat + self.window + self.ahead - time.time()
+        if left < 0:  # the loader took so long; who comes later still could find nothing kept
+            raise InvalidProof(reason="DPoP: the proof was over before the loader had answered")
+        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + 1):
             raise InvalidProof(reason="DPoP: this proof was used before (jti)")
 
 
