@@ -9,8 +9,10 @@ from .errors import (
     Forbidden,
     InsufficientScope,
     InvalidCredentials,
+    InvalidProof,
     MalformedCredentials,
     MissingCredentials,
+    NonceRequired,
     RevokedCredentials,
     StepUpRequired,
     TooManyAttempts,
@@ -19,15 +21,15 @@ from .errors import (
 from .extension import Auth
 from .identity import Identity
 from .requirement import any_of
-from .schemes import APIKey, Basic, Bearer, Digest, Scheme, SessionCookie
+from .schemes import APIKey, Basic, Bearer, Digest, DPoP, Scheme, SessionCookie
 from .wire import Challenge
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Auth", "Bearer", "Basic", "Digest", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
+    "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
     "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge",
     "AuthError", "Unauthorized", "MissingCredentials", "InvalidCredentials", "ExpiredCredentials",
-    "RevokedCredentials", "StepUpRequired", "MalformedCredentials", "Forbidden", "InsufficientScope",
-    "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
+    "RevokedCredentials", "InvalidProof", "NonceRequired", "StepUpRequired", "MalformedCredentials", "Forbidden",
+    "InsufficientScope", "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
 ]  # fmt: skip

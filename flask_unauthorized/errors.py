@@ -120,6 +120,29 @@ class RevokedCredentials(InvalidCredentials):
     description = "The credentials have been revoked."
 
 
+class InvalidProof(InvalidCredentials):
+    """401: the proof that belongs to the token is missing, wrong or used (RFC 9449 §7.1, ``invalid_dpop_proof``)."""
+
+    error = "invalid_dpop_proof"
+    description = "The DPoP proof is missing or not valid."
+
+
+class NonceRequired(InvalidCredentials):
+    """401: the proof needs a nonce of ours, which goes out as ``DPoP-Nonce`` (RFC 9449 §9, ``use_dpop_nonce``).
+
+    ``nonce`` is that one; where it is ``None``, the scheme makes one.
+    """
+
+    error = "use_dpop_nonce"
+    description = "The DPoP proof needs the nonce that comes with this answer."
+    nonce: str | None = None
+
+    def auth_headers(self) -> Iterator[tuple[str, str]]:
+        yield from super().auth_headers()
+        if self.nonce is not None:
+            yield "DPoP-Nonce", self.nonce
+
+
 class StepUpRequired(Unauthorized):
     """401: the login is too old or too weak for this resource (RFC 9470 §3).
 

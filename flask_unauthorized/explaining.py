@@ -31,6 +31,11 @@ _OF_SCHEMES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("bearer", "invalid_token"): ("RFC 6750 §3.1, invalid_token", f"{_RFC}6750#section-3.1"),
     ("bearer", "invalid_request"): ("RFC 6750 §3.1, invalid_request", f"{_RFC}6750#section-3.1"),
     ("bearer", "insufficient_scope"): ("RFC 6750 §3.1, insufficient_scope", f"{_RFC}6750#section-3.1"),
+    ("dpop", "invalid_token"): ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}9449#section-7.1"),
+    ("dpop", "invalid_dpop_proof"): ("RFC 9449 §4.3, checking DPoP proofs", f"{_RFC}9449#section-4.3"),
+    ("dpop", "use_dpop_nonce"): ("RFC 9449 §9, nonces of resource servers", f"{_RFC}9449#section-9"),
+    ("dpop", "invalid_request"): ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}9449#section-7.1"),
+    ("dpop", "insufficient_scope"): ("RFC 6750 §3.1, insufficient_scope", f"{_RFC}6750#section-3.1"),
     ("basic", "invalid_token"): ("RFC 7617 §2, the Basic scheme", f"{_RFC}7617#section-2"),
     ("digest", "invalid_token"): ("RFC 7616 §3.3, the Digest challenge", f"{_RFC}7616#section-3.3"),
     ("digest", "invalid_request"): ("RFC 7616 §3.4, the Digest answer", f"{_RFC}7616#section-3.4"),
@@ -77,17 +82,24 @@ def _sent(request: Request, plan: Plan) -> Iterator[str]:
         yield f"Authorization: {name} …" if known else "Authorization, without a scheme that is known here"
     for scheme in plan.schemes:
         yield from _carried(scheme, request)
+    yield from dict.fromkeys(
+        f"{name}: …" for scheme in plan.schemes for name in scheme.varies if _has_field(name, request)
+    )
 
 
 def _carried(scheme: AnyScheme, request: Request) -> Iterator[str]:
     """What came for a scheme elsewhere than in Authorization."""
     for where, name in scheme.reads:
-        if where == "header" and "HTTP_" + name.upper().replace("-", "_") in request.environ:
+        if where == "header" and _has_field(name, request):
             yield f"{_field(name)}: …"
         elif where == "cookie" and name in request.cookies:
             yield f"Cookie: {name}=…"
         elif where == "query" and _in_query(name, request):
             yield f"?{name}=…"
+
+
+def _has_field(name: str, request: Request) -> bool:
+    return "HTTP_" + name.upper().replace("-", "_") in request.environ
 
 
 def _in_query(name: str, request: Request) -> bool:
@@ -123,7 +135,8 @@ def _command(scheme: AnyScheme, request: Request) -> str:
 def _options(scheme: AnyScheme) -> tuple[str, ...]:
     where, name = scheme.reads[0]
     if where == "authorization":
-        return _WITH_PASSWORD.get(name) or ("-H", f"Authorization: {scheme.name} TOKEN")
+        proof = ("-H", "DPoP: PROOF") if name == "dpop" else ()
+        return _WITH_PASSWORD.get(name) or ("-H", f"Authorization: {scheme.name} TOKEN", *proof)
     if where == "header":
         return "-H", f"{_field(name)}: KEY"
     if where == "cookie":

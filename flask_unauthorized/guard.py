@@ -147,7 +147,8 @@ def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
     """Names what the answer depended on, and keeps shared caches out where Authorization doesn't (RFC 9110 §16.4.2)."""
     scheme = state.scheme
     carried_elsewhere = scheme is not None and any(where != "authorization" for where, _ in scheme.reads)
-    if refusal or state.refused is not None or plan.optional or carried_elsewhere:
+    depends = carried_elsewhere or (scheme is not None and bool(scheme.varies))
+    if refusal or state.refused is not None or plan.optional or depends:
         _add_vary(response, plan)
     if carried_elsewhere and not refusal:
         _keep_private(response)

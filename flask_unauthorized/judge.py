@@ -157,7 +157,12 @@ def select(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any] 
             scheme, rest = _odd(raw, plan, state)
         if scheme is not None:
             state.tried = scheme
-            credentials = scheme.read(request, rest.strip(" \t"))
+            try:
+                credentials = scheme.read(request, rest.strip(" \t"))
+            except MalformedCredentials:
+                if _hides_another(rest.partition(",")[2], plan):
+                    state.tried = None
+                raise
     if plan.elsewhere:
         return _other_carriers(plan, request, state, scheme, credentials)
     return None if scheme is None or credentials is None else (scheme, credentials)
@@ -220,12 +225,14 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
             joined = len(read_elements(raw, MAX_AUTHORIZATION)) > 1
         except GrammarError:
             joined = True
-        hidden = next(
-            (part for part in rest.split(",") if part.strip(" \t").partition(" ")[0].lower() in plan.by_name), None
-        )
-        if joined and hidden is not None:
+        if joined and _hides_another(rest, plan):
             raise MalformedCredentials(SEND_ONE, reason="two credentials in one Authorization field")
     return None, ""
+
+
+def _hides_another(rest: str, plan: Plan) -> bool:
+    """Whether an element of a list names a scheme in force: then nobody can say which credentials were meant."""
+    return any(part.strip(" \t").partition(" ")[0].lower() in plan.by_name for part in rest.split(","))
 
 
 # --- verification

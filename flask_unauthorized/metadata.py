@@ -26,7 +26,6 @@ class Members(TypedDict, total=False):
     terms: Text | None
     jwks_uri: str | None
     signing_algorithms: Collection[str]
-    certificate_bound: bool
     authorization_details_types: Collection[str]
     signed_metadata: str | None
     extra: Mapping[str, Any] | None
@@ -141,14 +140,13 @@ def members_of(
         **_texts("documentation", "resource_documentation", given.get("documentation")),
         **_texts("policy", "resource_policy_uri", given.get("policy")),
         **_texts("terms", "resource_tos_uri", given.get("terms")),
-        "tls_client_certificate_bound_access_tokens": _flag("certificate_bound", given.get("certificate_bound", False)),
         "authorization_details_types_supported": list(
             _collection("authorization_details_types", given.get("authorization_details_types", ()))
         ),
         "signed_metadata": _signed(given.get("signed_metadata"), resource),
         **_extra(given.get("extra")),
     }
-    return {member: value for member, value in members.items() if value not in (None, [], False)}
+    return {member: value for member, value in members.items() if value not in (None, [])}
 
 
 def supported_scopes(scopes: Collection[str] | None) -> tuple[str, ...]:
@@ -234,12 +232,6 @@ def _algorithms(values: object) -> list[str]:
     if "none" in names:
         raise ConfigurationError("signing_algorithms must not hold 'none' (RFC 9728 §2)")
     return list(names)
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return value
 
 
 def _texts(keyword: str, member: str, given: Text | None, *, url: bool = True) -> dict[str, str]:

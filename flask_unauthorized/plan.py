@@ -96,7 +96,9 @@ class Plan:
         self.refusal_vary = ", ".join(("Accept", *self.vary, *(SCRIPT_FIELDS if differs else ())))
         # Schemes that leave no trace in the answer to who is let in.
         self.quiet = frozenset(
-            scheme for scheme in self.schemes if not (scheme in others or self.optional or responds(scheme))
+            scheme
+            for scheme in self.schemes
+            if not (scheme in others or self.optional or scheme.varies or responds(scheme))
         )
         self.vary_line = ", ".join(self.vary)
         self._check_size()
@@ -213,7 +215,7 @@ def _check_shared_reads(schemes: Sequence[AnyScheme]) -> None:
             seen[read] = scheme
 
 
-def _vary(schemes: Iterable[AnyScheme]) -> tuple[str, ...]:
+def _vary(schemes: Sequence[AnyScheme]) -> tuple[str, ...]:
     """The request fields that the answer depends on (RFC 9110 §12.5.5); the query is part of the target."""
     found: dict[str, None] = {}
     for where, name in (read for scheme in schemes for read in scheme.reads):
@@ -221,4 +223,5 @@ def _vary(schemes: Iterable[AnyScheme]) -> tuple[str, ...]:
             found["-".join(part.capitalize() for part in name.split("-"))] = None
         elif where in ("authorization", "cookie"):
             found[where.capitalize()] = None
+    found.update((field, None) for scheme in schemes for field in scheme.varies)
     return tuple(found)

@@ -1,6 +1,6 @@
 """Which views belong to a protected resource (RFC 9728), what its document says of them, and where it is served."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
@@ -103,12 +103,19 @@ def _write(resource: ProtectedResource, views: _Views) -> bytes:
         )
     schemes = views.oauth_schemes()
     refuse_offline_access(views.scopes)
+    return resource.document(views.scopes, _together([scheme.resource_members() for scheme in schemes]))
+
+
+def _together(told: Sequence[Mapping[str, Sequence[str] | bool]]) -> dict[str, Any]:
+    """What the schemes in force say of themselves, as one: see `Scheme.resource_members`."""
     members: dict[str, Any] = {"bearer_methods_supported": []}
-    for scheme in schemes:
-        for name, values in scheme.resource_members().items():
+    for name, values in (pair for one in told for pair in one.items()):
+        if isinstance(values, bool):
+            whole = all if name.endswith("_required") else any
+            members[name] = whole(one.get(name) is True for one in told)
+        else:
             members[name] = list(dict.fromkeys((*members.get(name, ()), *values)))
-    members["dpop_bound_access_tokens_required"] = bool(schemes) and all(scheme.proves_key for scheme in schemes)
-    return resource.document(views.scopes, members)
+    return members
 
 
 def _named(app: Flask, endpoint: str, resources: Iterable[ProtectedResource]) -> ProtectedResource | None:

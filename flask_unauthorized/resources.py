@@ -45,8 +45,9 @@ class Resources:
 
         The document names the scopes that the views demand, and ``scopes``; for people a ``name``, ``documentation``,
         ``policy`` and ``terms`` (URLs), each a ``str`` or a mapping of language tags. The rest of RFC 9728 §2:
-        ``jwks_uri``, ``signing_algorithms``, ``certificate_bound``, ``authorization_details_types``,
-        ``signed_metadata``, ``extra``. It is public, whatever hooks the app has.
+        ``jwks_uri``, ``signing_algorithms``, ``authorization_details_types``, ``signed_metadata``, ``extra``. What it
+        says of DPoP, of certificates and of how to send a token follows from the schemes. It is public, whatever hooks
+        the app has.
 
         With ``origins``, guarded views answer 403, before anything else, to scripts of sites that are not among them
         and not the resource's own (MCP asks for that).

@@ -9,6 +9,8 @@ from .. import errors
 KINDS: Final = {
     errors.ExpiredCredentials: "expired",
     errors.RevokedCredentials: "revoked",
+    errors.InvalidProof: "proof",
+    errors.NonceRequired: "proof",
     errors.InvalidCredentials: "invalid",
     errors.StepUpRequired: "step_up",
     errors.MissingCredentials: "missing",

@@ -94,7 +94,7 @@ _WAYS: Final = {
     "basic": "do.password",
     "digest": "do.password",
     "bearer": "do.token",
-    "dpop": "do.token",
+    "dpop": "do.proof",
     "apikey": "do.key",
 }
 

@@ -5,6 +5,7 @@ from .base import Scheme
 from .basic import Basic
 from .bearer import Bearer
 from .digest import Digest
+from .dpop import DPoP
 from .session_cookie import SessionCookie
 
-__all__ = ["APIKey", "Basic", "Bearer", "Digest", "Scheme", "SessionCookie"]
+__all__ = ["APIKey", "Basic", "Bearer", "Digest", "DPoP", "Scheme", "SessionCookie"]

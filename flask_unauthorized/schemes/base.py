@@ -57,7 +57,8 @@ class Scheme(ABC, Generic[C]):
     - ``knows_login``: it knows when and how the caller logged in (see `login_of`);
     - ``proves_key``: every identity must be bound to a key, which it proves (see `prove`);
     - ``oauth``: it takes access tokens, so its challenges tell ``resource_metadata`` and ``scope`` where the view
-      belongs to a protected resource (RFC 9728 §5.1; see `resource_members`).
+      belongs to a protected resource (RFC 9728 §5.1; see `resource_members`);
+    - ``varies``: further request fields that its answers depend on, as they are printed in ``Vary``.
     """
 
     name: str
@@ -69,8 +70,9 @@ class Scheme(ABC, Generic[C]):
     loader_args: ClassVar[int] = 1
     names_subject: ClassVar[bool] = False
     knows_login: ClassVar[bool] = False
-    proves_key: ClassVar[bool] = False
+    proves_key: bool = False
     oauth: ClassVar[bool] = False
+    varies: tuple[str, ...] = ()
     trusted_origins: frozenset[str] = frozenset()
 
     _loader: Loader | None = None
@@ -119,8 +121,11 @@ class Scheme(ABC, Generic[C]):
         """
         raise InvalidCredentials(reason=f"bound to a key, which {self.name} doesn't prove")
 
-    def resource_members(self) -> Mapping[str, Sequence[str]]:
-        """What it adds to the lists in a resource's metadata (RFC 9728 §2), for a scheme that says ``oauth``."""
+    def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
+        """What it adds to a resource's metadata (RFC 9728 §2), for a scheme that says ``oauth``: lists and flags.
+
+        A flag that ends in ``_required`` holds where all schemes have it, another one where any has.
+        """
         return {}
 
     def realm_in(self, request: Request) -> str:
@@ -225,6 +230,9 @@ def check_shape(scheme: Scheme[Any]) -> None:
             raise ConfigurationError(f"{kind}.reads has {read!a}: write the name in lower case")
         if read[0] in ("authorization", "header") and not is_token(read[1]):
             raise ConfigurationError(f"{kind}.reads has {read!a}: the name is not a token (RFC 9110 §5.1)")
+    varies = getattr(scheme, "varies", None)
+    if not isinstance(varies, tuple) or not all(isinstance(field, str) and is_token(field) for field in varies):
+        raise ConfigurationError(f"{kind}.varies must be a tuple of field names such as ('DPoP',), not {varies!a}")
     if scheme.realm is not None:
         checked_realm(scheme.realm)
 

@@ -5,10 +5,19 @@ from collections.abc import Mapping, Sequence
 
 from flask import Request
 
-from ..errors import AuthError, InsufficientScope, MalformedCredentials, StepUpRequired
+from ..errors import (
+    AuthError,
+    ConfigurationError,
+    InsufficientScope,
+    InvalidCredentials,
+    MalformedCredentials,
+    StepUpRequired,
+)
+from ..identity import Identity
 from ..wire import Challenge
 from ..wire.grammar import MAX_AUTHORIZATION
 from .base import Loader, Scheme, Secret, ask_loader, error_params, query_values, single_value
+from .confirmation import KEY, CertificateSource, fields_of, known_methods, prove_certificate
 
 MAX_FORM = 64 * 1024
 """Longest form that is searched for a token, in bytes."""
@@ -23,15 +32,31 @@ class Bearer(Scheme[Secret]):
 
     ``form=True`` and ``query=True`` also take ``access_token`` from a form body (RFC 6750 §2.2) or from the URL (§2.3,
     which the RFC advises against: URLs end up in logs). More than one way in a request is 400.
+
+    A token that is bound to a key (`Identity.confirmation`) is refused. With ``certificate``, a function that finds the
+    client's certificate in the request (see `flask_unauthorized.certificates`), one that is bound to that certificate
+    is good (RFC 8705 §3), and with ``bound_only=True`` no other one is.
     """
 
     name = "Bearer"
     oauth = True
 
     def __init__(
-        self, loader: Loader | None = None, *, realm: str | None = None, form: bool = False, query: bool = False
+        self,
+        loader: Loader | None = None,
+        *,
+        realm: str | None = None,
+        form: bool = False,
+        query: bool = False,
+        certificate: CertificateSource | None = None,
+        bound_only: bool = False,
     ) -> None:
         super().__init__(loader, realm=realm)
+        self.certificate = certificate
+        self.varies = fields_of(certificate)
+        if bound_only and certificate is None:
+            raise ConfigurationError("bound_only=True needs certificate=...: without it Bearer proves nothing")
+        self.proves_key = bound_only
         self.form = form
         self.query = query
         self._elsewhere = form or query
@@ -43,12 +68,7 @@ class Bearer(Scheme[Secret]):
             rest = self._only_one(request, rest)
         if rest is None:
             return None
-        # A table of octets costs a third of a regex.
-        strange = not rest.isascii() or 0 in rest.encode().translate(_ALLOWED)
-        if strange or not rest or ("=" in rest and not _is_padded(rest)):
-            raise MalformedCredentials(
-                reason="Bearer: the token is empty or has characters outside the b64token alphabet"
-            )
+        check_token(self.name, rest)
         secret = Secret()
         secret.parts = (rest,)
         return secret
@@ -66,21 +86,47 @@ class Bearer(Scheme[Secret]):
 
     verify = ask_loader
 
-    def resource_members(self) -> Mapping[str, Sequence[str]]:
+    def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
         ways = (("header", True), ("body", self.form), ("query", self.query))
-        return {"bearer_methods_supported": [way for way, on in ways if on]}
+        return {
+            "bearer_methods_supported": [way for way, on in ways if on],
+            "tls_client_certificate_bound_access_tokens": self.certificate is not None,
+        }
+
+    def prove(self, identity: Identity, credentials: Secret, request: Request) -> None:
+        if self.certificate is None:
+            super().prove(identity, credentials, request)
+        confirmation = known_methods(self.name, identity.confirmation)
+        if KEY in confirmation:
+            raise InvalidCredentials(reason="bound to a key, which Bearer doesn't prove: send it under DPoP")
+        prove_certificate(self.name, confirmation, self.certificate, request)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
-        return bearer_challenges(realm, _scope(error), error_params(error), _step_up(error))
+        return oauth_challenges(self.name, realm, error)
+
+
+def oauth_challenges(
+    name: str, realm: str, error: AuthError | None, last: tuple[tuple[str, str], ...] = ()
+) -> tuple[Challenge, ...]:
+    """The challenge of a scheme that carries OAuth access tokens; ``last`` are parameters of its own."""
+    return _challenges(name, realm, _scope(error), error_params(error), (*_step_up(error), *last))
 
 
 @functools.lru_cache(maxsize=512)
-def bearer_challenges(
-    realm: str, scope: str, error: tuple[tuple[str, str], ...], step_up: tuple[tuple[str, str], ...]
+def _challenges(
+    name: str, realm: str, scope: str, error: tuple[tuple[str, str], ...], more: tuple[tuple[str, str], ...]
 ) -> tuple[Challenge, ...]:
-    """The challenge in the order that clients.md measured: scope before error_description, which may resemble it."""
+    """In the order that clients.md measured: scope before error_description, which may resemble it."""
     scopes = (("scope", scope),) if scope else ()
-    return (Challenge("Bearer", (("realm", realm), *scopes, *error, *step_up)),)
+    return (Challenge(name, (("realm", realm), *scopes, *error, *more)),)
+
+
+def check_token(name: str, token: str) -> None:
+    """Raises `MalformedCredentials` for what is no b64token (RFC 6750 §2.1), which a token of DPoP is too."""
+    # A table of octets costs a third of a regex.
+    strange = not token.isascii() or 0 in token.encode().translate(_ALLOWED)
+    if strange or not token or ("=" in token and not _is_padded(token)):
+        raise MalformedCredentials(reason=f"{name}: the token is empty or has characters outside the b64token alphabet")
 
 
 def _is_padded(token: str) -> bool:

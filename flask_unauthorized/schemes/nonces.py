@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flask import Flask
 from itsdangerous import BadData, TimestampSigner
+from itsdangerous.encoding import base64_decode, base64_encode
 
 from ..keys import secret_keys
 
@@ -39,6 +40,11 @@ class Nonces:
             return None
         signer = self._signer(app, realm)
         try:
+            signature = nonce.rpartition(".")[2]
+            if base64_encode(base64_decode(signature)).decode("ascii") != signature:
+                return (
+                    None  # itsdangerous takes many spellings of one signature: padded, with line ends, spare bits set
+                )
             _, minted = signer.unsign(nonce, return_timestamp=True)
         except (BadData, OverflowError, ValueError, OSError):
             return None

@@ -1,0 +1,59 @@
+"""What binds a token to its holder (RFC 7800 ``cnf``): a key (RFC 9449) or a certificate (RFC 8705)."""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from flask import Request
+
+from ..errors import ConfigurationError, InvalidCredentials
+
+KEY: Final = "jkt"
+"""The member that holds the thumbprint of a key (RFC 9449 §6.1)."""
+CERTIFICATE: Final = "x5t#S256"
+"""The member that holds the SHA-256 of a certificate (RFC 8705 §3.1)."""
+CertificateSource = Callable[[Request], bytes | None]
+"""Finds the client's certificate, DER-encoded; ``None`` where it showed none. See `flask_unauthorized.certificates`."""
+
+_HASH: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def known_methods(scheme: str, confirmation: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The confirmation, where there is one and all its methods can be checked; else `InvalidCredentials`."""
+    if not confirmation:
+        raise InvalidCredentials(reason=f"{scheme}: the token isn't bound to anything")
+    unknown = confirmation.keys() - {KEY, CERTIFICATE}
+    if unknown:
+        raise InvalidCredentials(reason=f"{scheme}: the token is bound in a way that isn't known here (cnf)")
+    return confirmation
+
+
+def prove_certificate(
+    scheme: str, confirmation: Mapping[str, Any], source: CertificateSource | None, request: Request
+) -> None:
+    """Compares the client's certificate with that of the token (RFC 8705 §3); `InvalidCredentials` for another one."""
+    if source is None:
+        raise InvalidCredentials(reason=f"{scheme}: bound to a certificate, which isn't looked at: give certificate=")
+    expected = confirmation.get(CERTIFICATE)
+    if not isinstance(expected, str) or _HASH.fullmatch(expected) is None:
+        raise InvalidCredentials(reason=f"{scheme}: x5t#S256 of the token isn't 43 characters of base64url")
+    certificate = source(request)
+    if certificate is None:
+        raise InvalidCredentials(reason=f"{scheme}: bound to a certificate, and the client showed none")
+    if not isinstance(certificate, bytes):
+        raise TypeError(f"certificate= returned a {type(certificate).__name__}: return the DER octets, or None")
+    # Octets, not texts: the figures of RFC 8705 themselves have a value whose spare bits are set.
+    found = hashlib.sha256(certificate).digest()
+    if not hmac.compare_digest(base64.urlsafe_b64decode(expected + "="), found):
+        raise InvalidCredentials(reason=f"{scheme}: bound to another certificate than the client's")
+
+
+def fields_of(source: CertificateSource | None) -> tuple[str, ...]:
+    """The request fields that a source reads, for ``Vary``: its attribute ``varies``."""
+    if source is not None and not callable(source):
+        raise ConfigurationError(f"certificate must be a function of the request, not {source!r}")
+    fields: tuple[str, ...] = getattr(source, "varies", ())
+    return fields

@@ -1,0 +1,201 @@
+"""DPoP: access tokens that are good only with a proof by the key that they are bound to (RFC 9449)."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Flask, Request, Response, current_app
+from flask import request as current_request
+
+from ..errors import (
+    AuthError,
+    ConfigurationError,
+    InvalidCredentials,
+    InvalidProof,
+    NonceRequired,
+    check_seconds,
+)
+from ..identity import BareIdentity, Identity
+from ..stores.base import Store
+from ..stores.memory import MemoryStore
+from ..wire import Challenge
+from .base import Loader, Scheme
+from .bearer import check_token, oauth_challenges
+from .confirmation import CERTIFICATE, KEY, CertificateSource, fields_of, known_methods, prove_certificate
+from .nonces import MAX_SKEW, Nonces
+
+if TYPE_CHECKING:
+    from .dpop_proof import Proof
+
+MAX_WINDOW: Final = 3600
+"""Longest time that a proof may be good for, in seconds."""
+DEFAULT_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "PS256")
+"""Those taken unless told otherwise; ``Ed25519`` and ``EdDSA`` with a key of Ed25519 are one algorithm."""
+_FIELD: Final = "DPoP-Nonce"
+_FRESH: Final = "_unauthorized_dpop"
+"""The private attribute of the request object that holds the nonce which its answer brings."""
+
+
+class DPoPCredentials:
+    """A token and what came in the field ``DPoP``. Its ``repr`` shows nothing and it cannot be pickled."""
+
+    __slots__ = ("proof", "sent", "token")
+    proof: "Proof"
+    sent: str | None
+    token: str
+
+    def __repr__(self) -> str:
+        return "<DPoPCredentials>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("credentials are not pickled")
+
+
+class DPoP(Scheme[DPoPCredentials]):
+    """``Authorization: DPoP <token>`` with a proof in the field ``DPoP`` (RFC 9449 §7.1). A stolen token is worthless.
+
+    The loader gets the access token, a ``str``, and returns an `Identity` whose ``confirmation`` holds the thumbprint
+    of the client's key: ``{"jkt": "0ZcOCORZ…"}``, the token's ``cnf`` (§6). An identity without one is refused, and so
+    is a bound token under `Bearer`. Every proof counts once.
+
+    - ``origin``: where clients reach the app, ``"https://api.example.com"``, with a path in front of the app's own
+      where a proxy cuts one off; or several. The URI in a proof is compared with that, never with ``Host``. Plain
+      http on localhost only.
+    - ``algorithms``: of those of JWS (RFC 7518, RFC 8037, RFC 9864), asymmetric ones only; ``RS256`` if you name it.
+    - ``nonce``: clients must put a nonce of ours into their proofs (§9), which limits what can be made in advance.
+      Each lives for ``nonce_lifetime`` seconds; a new one comes with an answer when half of that is over.
+    - ``window``, ``ahead``: how long before and after our time a proof may have been made, in seconds.
+    - ``store``: where used proofs are kept; default a `MemoryStore`, which several workers don't share.
+    - ``certificate``: as for `Bearer`, for tokens that are bound to a certificate as well.
+
+    Needs the extra ``jwt``. Raises `ConfigurationError`, `TypeError`, `ValueError` for what cannot be.
+    """
+
+    name = "DPoP"
+    reads = (("authorization", "dpop"),)
+    proves_key = True
+    oauth = True
+
+    def __init__(
+        self,
+        loader: Loader | None = None,
+        *,
+        origin: str | Iterable[str],
+        algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
+        nonce: bool = False,
+        nonce_lifetime: int = 300,
+        window: int = 60,
+        ahead: int = 10,
+        store: Store | None = None,
+        realm: str | None = None,
+        certificate: CertificateSource | None = None,
+    ) -> None:
+        super().__init__(loader, realm=realm)
+        # Here and not above: without a DPoP object nobody needs the extra, nor pays for loading it.
+        from .dpop_proof import ProofRules
+
+        self._rules = ProofRules(origin, algorithms, _checked_window("window", window), _checked_window("ahead", ahead))
+        self.origins, self.algorithms = self._rules.origins, tuple(self._rules.algorithms)
+        if not isinstance(nonce, bool):
+            raise TypeError(f"nonce must be True or False, not {nonce!r}")
+        self.nonce = nonce
+        if check_seconds("nonce_lifetime", nonce_lifetime) == 0:
+            raise ConfigurationError("nonce_lifetime=0: a nonce must live for a second at least")
+        self.nonce_lifetime = nonce_lifetime
+        self.window, self.ahead = window, ahead
+        if store is not None and not isinstance(store, Store):
+            raise TypeError(f"store must be a Store, not {store!r}: see flask_unauthorized.stores")
+        self.store = MemoryStore() if store is None else store
+        self.certificate = certificate
+        self.varies = ("DPoP", *fields_of(certificate))
+        self._nonces = Nonces("dpop")
+        self._told = (("algs", " ".join(self.algorithms)),)
+
+    # --- what a scheme does
+
+    def check(self, app: Flask) -> None:
+        super().check(app)
+        if self.nonce:
+            self._nonces.check(app)
+        self.store.check()
+
+    def read(self, request: Request, rest: str | None) -> DPoPCredentials | None:
+        if rest is None:
+            return None  # a proof alone is no credential
+        check_token(self.name, rest)
+        credentials = DPoPCredentials()
+        credentials.token = rest
+        credentials.sent = request.environ.get("HTTP_DPOP")
+        return credentials
+
+    def verify(self, credentials: DPoPCredentials, request: Request) -> object | None:
+        credentials.proof = self._rules.read(credentials.sent, credentials.token, request)
+        self.store.check_workers(request.environ)
+        found: object = self.load(credentials.token)
+        return found
+
+    def prove(self, identity: Identity, credentials: DPoPCredentials, request: Request) -> None:
+        """The token's key, then the signature by it, the nonce, the certificate; what is used up comes last."""
+        proof = credentials.proof
+        if isinstance(identity, BareIdentity):
+            raise TypeError(
+                "the loader of DPoP returned a bare user or subject, which is bound to no key: return "
+                'Identity(subject, user=…, confirmation={"jkt": …}), the cnf of the token'
+            )
+        confirmation = known_methods(self.name, identity.confirmation)
+        if confirmation.get(KEY) != proof.thumbprint:
+            raise InvalidCredentials(reason="DPoP: the key of the proof isn't the one that the token is bound to")
+        if not self._rules.is_signed(proof):
+            raise InvalidProof(reason="DPoP: the signature isn't that of the key in the proof")
+        if self.nonce:
+            self._check_nonce(proof.nonce, request)
+        if CERTIFICATE in confirmation:
+            prove_certificate(self.name, confirmation, self.certificate, request)
+        self._use_up(proof)
+
+    def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        if self.nonce and isinstance(error, NonceRequired):
+            if error.nonce is None:
+                error.nonce = self._nonces.mint(current_app, realm)
+            setattr(request, _FRESH, error.nonce)
+        return oauth_challenges(self.name, realm, error, self._told)
+
+    def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
+        return {
+            "bearer_methods_supported": ("header",),
+            "dpop_signing_alg_values_supported": self.algorithms,
+            "dpop_bound_access_tokens_required": True,
+            "tls_client_certificate_bound_access_tokens": self.certificate is not None,
+        }
+
+    def respond(self, response: Response, accepted: bool) -> None:
+        nonce = getattr(current_request, _FRESH, None)
+        if nonce is not None:
+            response.headers[_FIELD] = nonce  # in place of any other: one only (RFC 9449 §8)
+            response.headers["Cache-Control"] = "no-store"
+
+    # --- inside
+
+    def _check_nonce(self, nonce: Any, request: Request) -> None:
+        realm = self.realm_in(request)
+        age = self._nonces.age(current_app, realm, nonce) if isinstance(nonce, str) else None
+        if age is None:
+            raise NonceRequired(reason="DPoP: no nonce in the proof, or not one of ours")
+        if not -MAX_SKEW <= age <= self.nonce_lifetime:
+            raise NonceRequired(reason="DPoP: the nonce is over")
+        if age > self.nonce_lifetime / 2:
+            setattr(request, _FRESH, self._nonces.mint(current_app, realm))
+
+    def _use_up(self, proof: "Proof") -> None:
+        """Each proof once, for as long as it would be taken, also by a worker whose clock is behind."""
+        left = proof.iat + self.window + self.ahead - time.time()
+        if left < 0:  # the loader took so long; who comes later still could find nothing kept
+            raise InvalidProof(reason="DPoP: the proof was over before the loader had answered")
+        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + 1):
+            raise InvalidProof(reason="DPoP: this proof was used before (jti)")
+
+
+def _checked_window(name: str, seconds: int) -> int:
+    if check_seconds(name, seconds) > MAX_WINDOW:
+        raise ConfigurationError(f"{name}={seconds}: use at most {MAX_WINDOW} seconds")
+    return seconds

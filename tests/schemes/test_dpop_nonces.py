@@ -1,0 +1,262 @@
+"""DPoP: the nonces that a resource server asks for (RFC 9449 §8, §9)."""
+
+import re
+import time
+
+import pytest
+from flask import Response
+
+from flask_unauthorized import Auth, Digest, DPoP, Identity
+from flask_unauthorized.schemes.nonces import Nonces
+from flask_unauthorized.stores.memory import MemoryStore
+from tests.dpop_client import ORIGIN, TOKEN
+
+from .dpop_served import (
+    CHALLENGE,
+    HOLDER,
+    STRANGER,
+    Served,
+    assert_proof_refused,
+    assert_token_refused,
+    error_of,
+    params,
+)
+
+FIELD = "DPoP-Nonce"
+
+
+@pytest.fixture
+def served(make_app):
+    return Served(make_app, nonce=True)
+
+
+def nonce_of(response):
+    (nonce,) = response.headers.getlist(FIELD)
+    return nonce
+
+
+def assert_nonce_required(served, response):
+    """The triple of RFC 9449 §9, with one nonce, and not to be stored."""
+    assert (response.status_code, error_of(response)) == (401, "use_dpop_nonce")
+    assert re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", nonce_of(response))
+    assert response.headers["Cache-Control"] == "no-store"
+    assert served.ran == []
+    return nonce_of(response)
+
+
+def later(monkeypatch, seconds):
+    then = time.time() + seconds
+    monkeypatch.setattr(time, "time", lambda: then)
+
+
+@pytest.mark.rfc("P-14", "P-27")
+def test_a_client_without_a_nonce_gets_one_and_gets_in_with_it(served):
+    nonce = assert_nonce_required(served, served.ask())
+    response = served.ask(nonce=nonce)
+    assert (response.status_code, response.json) == (200, {"who": "ada"})
+    assert FIELD not in response.headers
+
+
+@pytest.mark.rfc("P-27", "P-32")
+def test_beside_bearer_only_dpop_asks_for_it(make_app):
+    response = Served(make_app, nonce=True, bearer=True).ask()
+    bearer, dpop = (params(line)[1] for line in response.headers.getlist(CHALLENGE))
+    assert bearer == {"realm": "api"}
+    assert dpop["error"] == "use_dpop_nonce"
+    assert dpop["algs"]
+
+
+@pytest.mark.rfc("P-14", "P-35")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda nonce: "",
+        lambda nonce: None,
+        lambda nonce: 1,
+        lambda nonce: [nonce],
+        lambda nonce: "eyJ7S_zG.eyJH0-Z.HX4w-7v",
+        lambda nonce: nonce + "x",
+        lambda nonce: nonce[:-1],
+        lambda nonce: ("b" if nonce[0] == "a" else "a") + nonce[1:],
+        lambda nonce: nonce.swapcase(),
+        lambda nonce: f'"{nonce}"',
+        lambda nonce: nonce + "\r\n",
+        lambda nonce: nonce + "=",
+        lambda nonce: nonce[:-1] + chr(ord(nonce[-1]) + 1),  # the same octets: spare bits are set
+        lambda nonce: nonce * 5,
+        lambda nonce: "ä",
+    ],
+)
+def test_dpo_23_a_nonce_that_is_not_ours(served, change):
+    nonce = nonce_of(served.ask())
+    again = assert_nonce_required(served, served.ask(nonce=change(nonce)))
+    assert served.ask(nonce=again).status_code == 200
+
+
+def test_dpo_23_a_nonce_of_ten_kilobytes_makes_a_proof_that_is_too_long(served):
+    assert_proof_refused(served, served.ask(nonce="x" * 10_000))
+
+
+@pytest.mark.rfc("P-37")
+def test_dpo_23_a_nonce_of_another_purpose_realm_app_or_key(make_app):
+    served = Served(make_app, nonce=True)
+    digest = Digest({"ada": "x"}.get, realm="api")
+    other_app = make_app(Auth(digest), SECRET_KEY=served.app.config["SECRET_KEY"])
+    other_key = make_app(Auth(Digest({}.get)), SECRET_KEY="b" * 32)
+    dpop, others = Nonces("dpop"), [Nonces("digest"), Nonces("")]
+    with served.app.app_context():
+        found = [nonces.mint(served.app, "api") for nonces in others] + [dpop.mint(served.app, "another realm")]
+        found += [dpop.mint(other_app, "api"), dpop.mint(other_key, "api")]
+        good = dpop.mint(served.app, "api")
+    for nonce in found:
+        assert_nonce_required(served, served.ask(nonce=nonce))
+    assert served.ask(nonce=good).status_code == 200
+
+
+@pytest.mark.rfc("P-26")
+def test_dpo_23_no_nonce_for_whoever_has_neither_token_nor_key(served):
+    assert_token_refused(served, served.ask(token="junk"))
+    assert_token_refused(served, served.ask(STRANGER))
+    assert_proof_refused(served, served.ask(sign=STRANGER.sign))
+    assert_proof_refused(served, served.ask(htm="POST"))
+    for response in (served.ask(token="junk"), served.ask(STRANGER), served.send()):
+        assert FIELD not in response.headers
+
+
+@pytest.mark.rfc("P-37")
+def test_dpo_24_a_nonce_serves_many_requests_until_it_is_over(served, monkeypatch):
+    nonce = nonce_of(served.ask())
+    assert [served.ask(nonce=nonce).status_code for _ in range(5)] == [200] * 5
+    later(monkeypatch, 290)
+    assert served.ask(nonce=nonce).status_code == 200
+    later(monkeypatch, 20)
+    served.ran.clear()
+    assert_nonce_required(served, served.ask(nonce=nonce))
+
+
+@pytest.mark.rfc("P-37", "P-36", "P-34")
+def test_a_success_brings_a_new_nonce_when_half_of_the_old_one_is_over(served, monkeypatch):
+    nonce = nonce_of(served.ask())
+    first = served.ask(nonce=nonce)
+    assert FIELD not in first.headers
+    assert "no-store" not in first.headers.get("Cache-Control", "")
+    later(monkeypatch, 200)
+    response = served.ask(nonce=nonce)
+    assert (response.status_code, response.headers["Cache-Control"]) == (200, "no-store")
+    assert served.ask(nonce=nonce_of(response)).status_code == 200
+    later(monkeypatch, 200)
+    assert served.ask(nonce=nonce_of(response)).status_code == 200
+    served.ran.clear()
+    assert_nonce_required(served, served.ask(nonce=nonce))
+
+
+def test_a_refusal_for_another_reason_brings_it_too(make_app, monkeypatch):
+    served = Served(make_app, nonce=True, demand={"scopes": {"write"}})
+    nonce = nonce_of(served.ask())
+    later(monkeypatch, 200)
+    response = served.ask(nonce=nonce)
+    assert response.status_code == 403
+    assert nonce_of(response)
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_dpo_24_a_nonce_of_another_worker_and_of_an_older_key(make_app):
+    one = Served(make_app, nonce=True)
+    nonce = nonce_of(one.ask())
+    one.app.config.update(SECRET_KEY="a newer secret of many characters", SECRET_KEY_FALLBACKS=[one.app.secret_key])
+    assert one.ask(nonce=nonce).status_code == 200
+    # Another worker: the same app, made anew.
+    auth = Auth(DPoP(one.load, origin=ORIGIN, realm="api", nonce=True))
+    app = make_app(auth, SECRET_KEY=one.app.secret_key)
+    app.name = one.app.name
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    fresh = nonce_of(one.ask())
+    assert app.test_client().get("/", headers=HOLDER.sent(nonce=fresh)).text == "in"
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_clk_01_a_nonce_from_the_future_or_long_ago(served, monkeypatch, seconds):
+    nonce = nonce_of(served.ask())
+    later(monkeypatch, seconds)
+    assert_nonce_required(served, served.ask(nonce=nonce))
+
+
+def test_a_proof_that_lacks_a_nonce_is_not_used_up_and_one_with_it_counts_once(served):
+    nonce = nonce_of(served.ask(jti="one"))
+    assert served.ask(jti="one", nonce=nonce).status_code == 200
+    served.ran.clear()
+    assert_proof_refused(served, served.ask(jti="one", nonce=nonce))
+
+
+@pytest.mark.rfc("P-34", "P-36")
+@pytest.mark.parametrize("fresh", [False, True])
+def test_one_nonce_whatever_the_hooks_of_the_app_add(make_app, monkeypatch, fresh):
+    served = Served(make_app, nonce=True)
+
+    @served.app.after_request
+    def add(response):
+        response.headers.add(FIELD, "of-the-app")
+        response.headers["Cache-Control"] = "public, max-age=3600"
+        return response
+
+    nonce = nonce_of(served.ask())
+    if fresh:
+        later(monkeypatch, 200)
+    response = served.ask(nonce=nonce) if fresh else served.ask()
+    assert response.status_code == (200 if fresh else 401)
+    assert nonce_of(response) != "of-the-app"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_a_handler_of_the_app_cannot_lose_it(make_app):
+    served = Served(make_app, nonce=True)
+    served.app.register_error_handler(401, lambda error: Response("own", 401))
+    assert assert_nonce_required(served, served.ask())
+
+
+@pytest.mark.rfc("P-34")
+def test_two_guards_give_one(make_app):
+    identity = Identity("ada", confirmation={"jkt": HOLDER.jkt})
+    auth = Auth(DPoP({TOKEN: identity}.get, origin=ORIGIN, nonce=True))
+    app = make_app(auth, SECRET_KEY="a" * 32)
+    app.add_url_rule("/", "view", auth.login_required(auth.login_required(lambda: "in")))
+    auth.protect(app)
+    assert nonce_of(app.test_client().get("/", headers=HOLDER.sent()))
+
+
+@pytest.mark.rfc("P-35")
+def test_a_thousand_nonces(served, monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)  # all in one moment: nothing of it is told by the time alone
+    with served.app.app_context():
+        found = {served.dpop._nonces.mint(served.app, "api") for _ in range(1000)}
+    assert len(found) == 1000
+    assert len({nonce.partition(".")[0] for nonce in found}) == 1000
+    assert len({nonce.rpartition(".")[2] for nonce in found}) == 1000
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]{40,256}", nonce) for nonce in found)
+
+
+@pytest.mark.rfc("P-29")
+@pytest.mark.parametrize("fresh", [False, True])
+def test_scripts_of_other_origins_see_the_nonce_and_the_challenge(make_app, monkeypatch, fresh):
+    served = Served(make_app, nonce=True)
+
+    @served.app.after_request
+    def cors(response):
+        response.headers["Access-Control-Allow-Origin"] = "https://spa.example"
+        return response
+
+    nonce = nonce_of(served.ask())
+    if fresh:
+        later(monkeypatch, 200)
+    response = served.ask(nonce=nonce if fresh else "", headers={"Origin": "https://spa.example"})
+    exposed = {name.strip() for name in response.headers["Access-Control-Expose-Headers"].split(",")}
+    assert nonce_of(response)
+    assert FIELD in exposed
+    assert fresh or CHALLENGE in exposed
+
+
+def test_without_nonces_one_in_a_proof_is_ignored_and_none_goes_out(make_app):
+    response = Served(make_app, store=MemoryStore()).ask(nonce="of the authorization server")
+    assert response.status_code == 200
+    assert FIELD not in response.headers
