@@ -304,9 +304,7 @@ def test_several_origins(make_app):
     assert served.ask(path="/x", htu="https://api.example.net/x").status_code == 401
 
 
-@pytest.mark.parametrize(
-    "keys", [{}, {"RAW_URI": ""}, {"RAW_URI": "https://whatever/a%20b%C3%BC?x", "REQUEST_URI": ""}]
-)
+@pytest.mark.parametrize("keys", [{}, {"RAW_URI": ""}, {"RAW_URI": "https://whatever/a%20b%C3%BC?x", "REQUEST_URI": ""}])
 def test_servers_that_tell_the_target_otherwise_or_not_at_all(dpop, keys):
     environ = {"RAW_URI": "", "REQUEST_URI": "", **keys}
     sent = HOLDER.sent(htu=ORIGIN + "/a%20b%c3%bc")
@@ -335,9 +333,7 @@ def test_origins_that_cannot_be(origin):
         DPoP(origin=origin)
 
 
-@pytest.mark.parametrize(
-    "origin", ["http://localhost", "http://localhost:5000/v1", "http://127.0.0.1:1", "http://[::1]"]
-)
+@pytest.mark.parametrize("origin", ["http://localhost", "http://localhost:5000/v1", "http://127.0.0.1:1", "http://[::1]"])
 def test_plain_http_on_this_machine(origin):
     assert DPoP(origin=origin).origins == (origin,)
 
