@@ -10,7 +10,7 @@ from .errors import ConfigurationError
 from .judge import log
 from .metadata import ProtectedResource
 from .plan import AnyScheme, Plan
-from .publishing import Documents, belonging, documents
+from .publishing import Documents, belonging, by_path, written
 from .rendering.texts import check_texts
 from .requirement import Requirement, nest, stack
 from .schemes.base import check_shape, checked_realm
@@ -77,7 +77,7 @@ class AppState:
             self._effective.clear()
             self._check_public_names()
             self._resources = belonging(app, auth.resources)
-            self.documents = documents(auth.states, auth.resources)
+            self.documents = by_path(written(auth.states, auth.resources))
             for endpoint in app.view_functions:
                 if self.effective(endpoint) is not None:
                     self.plan(endpoint)

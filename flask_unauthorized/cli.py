@@ -7,6 +7,7 @@ from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from .app_state import state_of
+from .publishing import written
 from .schemes.digest import Digest
 from .wire.digest import HASHES, base_algorithm, secret_hash
 
@@ -40,6 +41,24 @@ def digest_hashes(context: click.Context, name: str, realm: str | None, algorith
     password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     chosen = algorithms or ("SHA-256",)
     click.echo(json.dumps({algorithm: secret_hash(algorithm, name, realm or "", password) for algorithm in chosen}))
+
+
+@commands.command("resource-metadata")
+@click.argument("resource", required=False)
+@click.pass_context
+def resource_metadata(context: click.Context, resource: str | None) -> None:
+    """Prints the metadata of the protected resource RESOURCE (RFC 9728), as the app serves it.
+
+    For a web server in front that has to answer for the well-known URL itself. RESOURCE is its identifier, and may be
+    left out where there is one only.
+    """
+    state = state_of(context.ensure_object(ScriptInfo).load_app())
+    state.prepare()
+    documents = {one.resource: text for one, text in written(state.auth.states, state.auth.resources).items()}
+    chosen = next(iter(documents)) if resource is None and len(documents) == 1 else resource
+    if chosen not in documents:
+        raise click.UsageError(f"Name one of the resources: {', '.join(documents) or 'the app declares none'}.")
+    click.echo(documents[chosen].decode())
 
 
 def _app(context: click.Context, *, needed: bool) -> Flask | None:

@@ -40,18 +40,23 @@ def belonging(app: Flask, resources: Iterable[ProtectedResource]) -> dict[str, P
     return {endpoint: one for endpoint, (one,) in found.items() if one is not None}
 
 
-def documents(states: Iterable["AppState"], resources: Iterable[ProtectedResource]) -> Documents:
+def written(states: Iterable["AppState"], resources: tuple[ProtectedResource, ...]) -> dict[ProtectedResource, bytes]:
     """All documents of an `Auth`. Raises `ConfigurationError` for a resource without a view in any of the apps."""
-    resources = tuple(resources)
+    if not resources:
+        return {}
     views = {resource: _Views() for resource in resources}
     for state in states:
         for endpoint, resource in belonging(state.app, resources).items():
             views[resource].add(state, endpoint)
+    return {resource: _write(resource, views[resource]) for resource in resources}
+
+
+def by_path(documents: Mapping[ProtectedResource, bytes]) -> Documents:
+    """Where each document is found."""
     served: dict[tuple[str, str | None], dict[str, bytes]] = {}
-    written = [(resource, _write(resource, views[resource])) for resource in resources]
     # By its own spelling first: "/r" and "/r/" may be two resources; where there is one, both lead to it.
     for end in (None, "", "/"):
-        for resource, document in written:
+        for resource, document in documents.items():
             identifier = resource.identifier
             own = "/" if identifier.path.endswith("/") and len(identifier.path) > 1 else ""
             path = identifier.metadata_path + (own if end is None else end)
@@ -163,7 +168,9 @@ def _serving(state: "AppState", inner: Callable[..., Any]) -> Callable[..., Any]
         if mounted:
             path = environ["SCRIPT_NAME"] + path
         try:
-            state.prepare()
+            if not state.ready:
+                with state.app.app_context():
+                    state.prepare()
         except ConfigurationError:
             return inner(environ, start_response)  # which tells it in Flask's own way
         document = _find(state.documents, path, environ)

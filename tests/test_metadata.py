@@ -1,0 +1,618 @@
+"""Protected resources (RFC 9728): their documents, where they lie, and who gets them."""
+
+import gc
+import json
+import logging
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from flask import Blueprint, Flask, abort, redirect
+from flask.cli import ScriptInfo
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import Client
+
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    Bearer,
+    ConfigurationError,
+    DPoP,
+    any_of,
+)
+from flask_unauthorized.cli import commands
+from flask_unauthorized.metadata import WELL_KNOWN, identifier
+
+from .metadata_served import HOST, ISSUER, MCP, PATH, TOKENS, URL, challenges, document, sent, serve
+
+# --- where a document lies
+
+
+@pytest.mark.rfc("M-02", "M-03")
+@pytest.mark.parametrize(
+    ("resource", "url"),
+    [
+        # RFC 9728 §3, §3.1 and the MCP specification
+        ("https://resource.example.com", "https://resource.example.com/.well-known/oauth-protected-resource"),
+        ("https://resource.example.com/", "https://resource.example.com/.well-known/oauth-protected-resource"),
+        (
+            "https://resource.example.com/resource1",
+            "https://resource.example.com/.well-known/oauth-protected-resource/resource1",
+        ),
+        ("https://resource.example.com/a/", "https://resource.example.com/.well-known/oauth-protected-resource/a/"),
+        (
+            "https://resource.example.com:8443/a/b",
+            "https://resource.example.com:8443/.well-known/oauth-protected-resource/a/b",
+        ),
+        (
+            "https://resource.example.com/r?x=1",
+            "https://resource.example.com/.well-known/oauth-protected-resource/r?x=1",
+        ),
+        ("https://resource.example.com?x=1", "https://resource.example.com/.well-known/oauth-protected-resource?x=1"),
+        ("https://resource.example.com/?x=1", "https://resource.example.com/.well-known/oauth-protected-resource?x=1"),
+        ("https://example.com/public/mcp", "https://example.com/.well-known/oauth-protected-resource/public/mcp"),
+    ],
+)
+def test_the_document_lies_at_the_well_known_place(make_app, resource, url):
+    assert identifier(resource).metadata_url == url
+    auth = Auth(Bearer(TOKENS))
+    app = make_app(auth)
+    assert auth.protected_resource(resource, views=app) == url
+    app.add_url_rule("/", "view", auth.login_required(lambda: ""))
+    path = url.partition("example.com")[2].removeprefix(":8443")
+    assert document(app, path)["resource"] == resource
+    stem, mark, query = path.partition("?")
+    other = stem[:-1] if stem.endswith("/") else stem + "/"
+    assert document(app, other + mark + query)["resource"] == resource  # by either spelling
+
+
+@pytest.mark.rfc("M-04", "M-07")
+def test_several_resources_have_their_own_documents(make_app):
+    auth = Auth(Bearer(TOKENS))
+    app = make_app(auth)
+    declared = [f"{HOST}/", f"{HOST}/a", f"{HOST}/a/b/", f"{HOST}/caf%C3%A9", f"{HOST}/A"]
+    for resource in declared:
+        auth.protected_resource(resource, scopes={f"of:{resource}"})
+    for path in ("/x", "/a", "/a/b/c", "/café", "/A"):
+        app.add_url_rule(path, path[1:], auth.login_required(lambda: ""))
+    client = app.test_client()
+    for resource in declared:
+        url = identifier(resource).metadata_url
+        found = client.get(url.removeprefix(HOST)).json
+        assert (found["resource"], found["scopes_supported"]) == (resource, [f"of:{resource}"])
+    for path, resource in zip(("/x", "/a", "/a/b/c", "/café", "/A"), declared, strict=True):
+        assert challenges(client.get(path))["bearer"]["resource_metadata"] == identifier(resource).metadata_url
+    assert client.get(f"{WELL_KNOWN}/b").status_code == 404
+
+
+def test_a_slash_at_the_end_may_make_another_resource(make_app):
+    auth = Auth(Bearer(TOKENS))
+    app = make_app(auth)
+    first, second = Blueprint("first", "first"), Blueprint("second", "second")
+    for one, resource in ((first, f"{HOST}/a"), (second, f"{HOST}/a/")):
+        one.add_url_rule(f"/{one.name}", "view", auth.login_required(lambda: ""))
+        app.register_blueprint(one)
+        auth.protected_resource(resource, views=one)
+    assert document(app, f"{WELL_KNOWN}/a")["resource"] == f"{HOST}/a"
+    assert document(app, f"{WELL_KNOWN}/a/")["resource"] == f"{HOST}/a/"
+
+
+def test_two_hosts_with_one_path(make_app):
+    auth = Auth(Bearer(TOKENS))
+    app = Flask("hosts", host_matching=True, static_host="a.example.com")
+    app.testing = True
+    auth.init_app(app)
+    for host in ("a.example.com", "b.example.com:8443"):
+        auth.protected_resource(f"https://{host}/mcp")
+        app.add_url_rule("/mcp", host.replace(".", "-"), auth.login_required(lambda: ""), host=host)
+    client = app.test_client()
+    for host in ("a.example.com", "b.example.com:8443"):
+        base = f"https://{host}"
+        assert client.get(PATH, base_url=base).json["resource"] == f"{base}/mcp"
+        assert challenges(client.get("/mcp", base_url=base))["bearer"]["resource_metadata"] == base + PATH
+    assert client.get(PATH, base_url="https://c.example.com").status_code == 404
+
+
+def test_subdomains_tell_resources_apart(make_app):
+    auth = Auth(Bearer(TOKENS))
+    app = Flask("subdomains", subdomain_matching=True)
+    app.config.update(TESTING=True, SERVER_NAME="example.com")
+    auth.init_app(app)
+    for name in ("a", "b"):
+        auth.protected_resource(f"https://{name}.example.com/mcp")
+        app.add_url_rule("/mcp", name, auth.login_required(lambda: ""), subdomain=name)
+    client = app.test_client()
+    for name in ("a", "b"):
+        found = client.get("/mcp", base_url=f"https://{name}.example.com")
+        assert challenges(found)["bearer"]["resource_metadata"] == f"https://{name}.example.com{PATH}"
+
+
+def test_two_resources_that_nothing_tells_apart_are_a_mistake(make_app):
+    auth, app = serve(make_app)
+    auth.protected_resource("https://other.example.com/mcp")
+    with pytest.raises(ConfigurationError, match="cannot name one"):
+        auth.check(app)
+
+
+# --- what a document says
+
+
+@pytest.mark.rfc("M-05", "M-06", "M-21")
+def test_get_gives_one_json_object(make_app):
+    _, app = serve(make_app)
+    client = app.test_client()
+    got = client.get(PATH)
+    assert (got.status_code, got.headers["Content-Type"]) == (200, "application/json")
+    assert int(got.headers["Cache-Control"].removeprefix("public, max-age=")) > 0
+    assert json.loads(got.data)["resource"] == MCP
+    head = client.head(PATH)
+    assert (head.status_code, head.data) == (200, b"")
+    assert head.headers == got.headers
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        refused = client.open(PATH, method=method)
+        assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.rfc("M-07", "M-23", "MC-12")
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "HTTPS://API.Example.com/MCP",
+        f"{HOST}:443/mcp/",
+        f"{HOST}/m%63p",
+        f"{HOST}/mcp;a=b,c/%7Ex",
+        "https://[2001:DB8::1]/mcp",
+    ],
+)
+def test_an_identifier_is_kept_byte_for_byte(make_app, resource):
+    """Upper case, a default port, a slash and escapes stay, for clients compare characters; Host never gets in."""
+    _, app = serve(make_app, resource=resource, views=None)
+    app.add_url_rule("/MCP", "a", app.view_functions["mcp"])
+    app.add_url_rule("/mcp;a=b,c/~x", "b", app.view_functions["mcp"])
+    path = identifier(resource).metadata_url.partition("/.well")
+    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    assert document(app, f"/.well{path[2]}", headers=evil)["resource"] == resource
+    client = app.test_client()
+    found = [challenges(client.get(one, headers=evil)) for one in ("/mcp", "/MCP", "/mcp;a=b,c/~x")]
+    urls = {one["bearer"].get("resource_metadata") for one in found} - {None}
+    assert urls == {identifier(resource).metadata_url}
+
+
+def test_the_bytes_of_a_document_are_utf_8(make_app):
+    _, app = serve(make_app, name="Notizen für Bär")
+    assert "Bär".encode() in app.test_client().get(PATH).data
+
+
+@pytest.mark.rfc("M-09", "M-10", "M-11")
+def test_lists_are_arrays_and_what_is_empty_is_left_out(make_app):
+    _, app = serve(make_app)
+    assert document(app) == {
+        "resource": MCP,
+        "authorization_servers": [ISSUER],
+        "scopes_supported": ["notes:read"],
+        "bearer_methods_supported": ["header"],
+    }
+    _, app = serve(make_app, APIKey(lambda key: None), demands={}, authorization_servers=())
+    assert document(app) == {"resource": MCP, "bearer_methods_supported": []}  # none: RFC 9728 §2
+
+
+@pytest.mark.rfc("M-11")
+def test_scopes_supported_follow_from_what_the_views_of_the_resource_demand(make_app):
+    auth = Auth(Bearer(TOKENS))
+    app = make_app(auth)
+    api, admin = Blueprint("api", "api", url_prefix="/mcp"), Blueprint("admin", "admin", url_prefix="/admin")
+    auth.protected_resource(MCP, scopes=["given", "notes:read"])
+    auth.protect(api, scopes={"base"}, public={"open"})
+    api.add_url_rule("/one", "one", auth.login_required(scopes={"notes:read"})(lambda: ""))
+    api.add_url_rule("/two", "two", auth.login_required(scopes=any_of("a", "b"))(lambda: ""))
+    api.add_url_rule("/open", "open", lambda: "")
+    api.add_url_rule("/maybe", "maybe", auth.login_optional(scopes={"maybe"})(lambda: ""))
+    admin.add_url_rule("/all", "all", auth.login_required(scopes={"admin"})(lambda: ""))
+    app.register_blueprint(api)
+    app.register_blueprint(admin)
+    assert document(app)["scopes_supported"] == ["a", "b", "base", "given", "maybe", "notes:read"]
+    told = challenges(app.test_client().get("/mcp/two"))["bearer"]
+    assert told["scope"] == "a base"
+
+
+@pytest.mark.rfc("M-12", "B-19", "MC-07")
+@pytest.mark.parametrize("ways", [set(), {"form"}, {"query"}, {"form", "query"}])
+def test_the_ways_to_send_a_token_are_those_that_work(make_app, ways):
+    _, app = serve(make_app, Bearer(TOKENS, **dict.fromkeys(ways, True)))
+    client = app.test_client()
+    working = {
+        "header": client.get("/mcp", headers=sent("read")),
+        "body": client.post("/mcp", data={"access_token": "read"}),
+        "query": client.get("/mcp?access_token=read"),
+    }
+    assert {response.status_code for response in working.values()} <= {200, 401}
+    accepted = {name for name, response in working.items() if response.status_code == 200}
+    assert set(document(app)["bearer_methods_supported"]) == accepted
+
+
+@pytest.mark.rfc("M-13", "M-14")
+def test_what_a_resource_signs_with(make_app):
+    _, app = serve(make_app, jwks_uri=f"{HOST}/keys", signing_algorithms=["ES256", "EdDSA"])
+    found = document(app)
+    assert found["jwks_uri"] == f"{HOST}/keys"
+    assert found["resource_signing_alg_values_supported"] == ["ES256", "EdDSA"]
+    with pytest.raises(ConfigurationError, match="https"):
+        serve(make_app, jwks_uri="http://api.example.com/keys")
+    with pytest.raises(ConfigurationError, match="none"):
+        serve(make_app, signing_algorithms=["ES256", "none"])
+
+
+@pytest.mark.rfc("M-15")
+def test_what_people_read_may_be_in_languages(make_app):
+    page = f"{HOST}/docs"
+    _, app = serve(
+        make_app, name={"": "Notes", "it": "Note", "pt-BR": "Notas"}, documentation=page,
+        policy={"": f"{page}/policy", "de": f"{page}/regeln"}, terms=f"{page}/terms?x=1",
+    )  # fmt: skip
+    found = document(app)
+    assert {name: value for name, value in found.items() if name.startswith("resource_")} == {
+        "resource_name": "Notes",
+        "resource_name#it": "Note",
+        "resource_name#pt-BR": "Notas",
+        "resource_documentation": page,
+        "resource_policy_uri": f"{page}/policy",
+        "resource_policy_uri#de": f"{page}/regeln",
+        "resource_tos_uri": f"{page}/terms?x=1",
+    }
+    with pytest.raises(ConfigurationError, match="for everybody"):
+        serve(make_app, name={"it": "Note"})
+
+
+@pytest.mark.rfc("M-16")
+@pytest.mark.parametrize("kinds", ["bearer", "dpop", "both"])
+def test_what_is_said_of_dpop_is_what_holds(make_app, kinds):
+    bearer = Bearer(TOKENS)
+    dpop = DPoP(TOKENS, origin=HOST, algorithms=["ES256", "PS256"])
+    schemes = {"bearer": (bearer,), "dpop": (dpop,), "both": (bearer, dpop)}[kinds]
+    _, app = serve(make_app, *schemes)
+    found = document(app)
+    assert found.get("dpop_signing_alg_values_supported") == (None if kinds == "bearer" else ["ES256", "PS256"])
+    assert found.get("dpop_bound_access_tokens_required") == (True if kinds == "dpop" else None)
+    response = app.test_client().get("/mcp", headers=sent("read"))
+    assert response.status_code == (401 if kinds == "dpop" else 200)
+    offered = set(challenges(app.test_client().get("/mcp")))
+    assert offered == {"bearer": {"bearer"}, "dpop": {"dpop"}, "both": {"bearer", "dpop"}}[kinds]
+
+
+@pytest.mark.rfc("M-16")
+def test_what_is_said_of_certificates_and_of_details(make_app):
+    _, app = serve(
+        make_app, Bearer(TOKENS, certificate=lambda request: None), authorization_details_types=["payment"]
+    )  # fmt: skip
+    found = document(app)
+    assert found["tls_client_certificate_bound_access_tokens"] is True
+    assert found["authorization_details_types_supported"] == ["payment"]
+    _, app = serve(make_app)
+    assert not {name for name in document(app) if name.startswith(("tls", "dpop", "authorization_details"))}
+
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def signed(claims, algorithm="ES256"):
+    return jwt.encode(claims, KEY if algorithm == "ES256" else None, algorithm=algorithm)
+
+
+@pytest.mark.rfc("M-17")
+def test_signed_metadata_passes_as_it_is(make_app):
+    token = signed({"iss": HOST, "resource": MCP, "resource_name": "Notes"})
+    _, app = serve(make_app, signed_metadata=token)
+    found = document(app)["signed_metadata"]
+    assert jwt.decode(found, KEY.public_key(), algorithms=["ES256"])["resource_name"] == "Notes"
+
+
+@pytest.mark.rfc("M-17")
+@pytest.mark.parametrize(
+    ("token", "problem"),
+    [
+        (signed({"resource": MCP}), "no iss"),
+        (signed({"iss": HOST, "signed_metadata": "x"}), "itself"),
+        (signed({"iss": HOST, "resource": f"{HOST}/other"}), "for the resource"),
+        (signed({"iss": HOST}, "none"), "not signed"),
+        (signed({"iss": HOST}).rpartition(".")[0], "three parts"),
+        (signed({"iss": HOST}).rpartition(".")[0] + ".", "not signed"),
+        ("WzFd.WzFd.x", "three parts"),
+        ("!!!.e30.x", "three parts"),
+        ("nonsense", "three parts"),
+    ],
+)
+def test_signed_metadata_that_clients_would_refuse(make_app, token, problem):
+    with pytest.raises(ConfigurationError, match=problem):
+        serve(make_app, signed_metadata=token)
+
+
+def test_other_members(make_app):
+    _, app = serve(make_app, extra={"x_contact": "ada@example.com", "mcp_protocol_version": ["2025-11-25"]})
+    assert document(app)["mcp_protocol_version"] == ["2025-11-25"]
+    for name, value in (("resource", MCP), ("resource_name#it", "x"), ("x", None), ("x", []), ("x", float("nan"))):
+        with pytest.raises(ConfigurationError, match="extra has"):
+            serve(make_app, extra={name: value})
+
+
+# --- what is refused when it is configured
+
+
+@pytest.mark.rfc("M-01", "M-20")
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "http://api.example.com/mcp", "http://127.0.0.1.example.com/", "ftp://127.0.0.1/", f"{MCP}#f", f"{MCP}#",
+        "https:///mcp", "https://", "api.example.com/mcp", "/mcp", "", "https://ada@api.example.com/mcp",
+        "https://ada:pw@api.example.com/mcp", "https://api.example.com:port/", "https://api.example.com:99999/",
+        'https://api.example.com/"', "https://api.example.com/a b", "https://api.example.com/café",
+        "https://api.example.com/%zz", "https://api.example.com/a\\b", "https://api.example.com/\r\nX: y",
+        "https://api.example.com/a/../b", "https://api.example.com/./b", "https://api.example.com/%2E%2e/b",
+        "https://[::1", "https:api.example.com/mcp", "https:/api.example.com/mcp", "urn:example:mcp",
+    ],
+)  # fmt: skip
+def test_what_is_no_resource(make_app, resource):
+    with pytest.raises(ConfigurationError, match=r"resource '.*' (is|has|must)"):
+        Auth(Bearer(TOKENS)).protected_resource(resource)
+
+
+@pytest.mark.rfc("M-01")
+def test_a_query_is_warned_about(make_app, caplog):
+    Auth(Bearer(TOKENS)).protected_resource(f"{MCP}?x=1")
+    assert [(one.levelno, "has a query" in one.getMessage()) for one in caplog.records] == [(logging.WARNING, True)]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:5000", "localhost", "[::1]:8000", "127.1.2.3"])
+def test_http_is_good_for_a_demo_on_the_same_machine(make_app, host):
+    assert Auth(Bearer(TOKENS)).protected_resource(f"http://{host}/mcp") == f"http://{host}{PATH}"
+
+
+@pytest.mark.rfc("M-10")
+@pytest.mark.parametrize("issuer", [f"{ISSUER}?x", f"{ISSUER}#x", "http://as.example.com", "as.example.com", ""])
+def test_what_is_no_issuer(make_app, issuer):
+    with pytest.raises(ConfigurationError, match="authorization server"):
+        serve(make_app, authorization_servers=[issuer])
+
+
+@pytest.mark.parametrize(
+    ("declared", "kind", "told"),
+    [
+        ({"authorization_servers": ISSUER}, TypeError, "collection"),
+        ({"authorization_servers": [1]}, TypeError, "collection"),
+        ({"scopes": "notes:read"}, TypeError, "collection"),
+        ({"scopes": {"two words"}}, ConfigurationError, "scope token"),
+        ({"scopes": {""}}, ConfigurationError, "scope token"),
+        ({"name": 1}, TypeError, "name"),
+        ({"name": ""}, TypeError, "name"),
+        ({"name": {"": "x", "en us": "y"}}, ConfigurationError, "language"),
+        ({"documentation": "docs"}, ConfigurationError, "documentation"),
+        ({"documentation": "javascript:alert(1)"}, ConfigurationError, "documentation"),
+        ({"jwks_uri": 1}, TypeError, "jwks_uri"),
+        ({"signed_metadata": b"x"}, TypeError, "signed_metadata"),
+        ({"signing_algorithms": "ES256"}, TypeError, "signing_algorithms"),
+        ({"views": ()}, ConfigurationError, "empty"),
+        ({"views": "mcp"}, TypeError, "views"),
+        ({"views": [None]}, TypeError, "views"),
+        ({"origins": "https://a.example"}, TypeError, "origins"),
+        ({"origins": ["https://a.example/"]}, ConfigurationError, "origin"),
+        ({"origins": ["null"]}, ConfigurationError, "origin"),
+        ({"resource_name": "x"}, TypeError, "no keyword resource_name"),
+    ],
+)
+def test_what_cannot_be_meant(make_app, declared, kind, told):
+    with pytest.raises(kind, match=told):
+        serve(make_app, **declared)
+
+
+def test_a_resource_that_is_no_str():
+    with pytest.raises(TypeError, match="resource must be a str"):
+        Auth(Bearer(TOKENS)).protected_resource(b"https://api.example.com")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("again", [MCP, "HTTPS://api.example.com:443/mcp", "https://API.example.com/mcp"])
+def test_a_resource_is_declared_once(make_app, again):
+    auth, _ = serve(make_app)
+    with pytest.raises(ConfigurationError, match="declared already"):
+        auth.protected_resource(again)
+
+
+def test_a_blueprint_belongs_to_one_resource(make_app):
+    auth = Auth(Bearer(TOKENS))
+    blueprint = Blueprint("api", "api")
+    auth.protected_resource(f"{HOST}/a", views=blueprint)
+    with pytest.raises(ConfigurationError, match="belongs to"):
+        auth.protected_resource(f"{HOST}/b", views=[blueprint])
+
+
+def test_after_the_first_request_it_is_too_late(make_app):
+    auth, app = serve(make_app)
+    app.test_client().get("/mcp")
+    with pytest.raises(ConfigurationError, match="has served a request"):
+        auth.protected_resource(f"{HOST}/other")
+
+
+def test_a_document_that_was_asked_for_first_doesn_t_end_the_set_up(make_app):
+    auth, app = serve(make_app)
+    assert document(app)["scopes_supported"] == ["notes:read"]
+    app.add_url_rule("/mcp/more", "more", auth.login_required(scopes={"more"})(lambda: ""))
+    auth.protected_resource(f"{HOST}/other")
+    assert document(app, f"{WELL_KNOWN}/other")["resource"] == f"{HOST}/other"
+    assert app.test_client().get("/mcp/more").status_code == 401
+    assert document(app)["scopes_supported"] == ["more", "notes:read"]
+
+
+@pytest.mark.parametrize("path", [PATH, "/other"])
+def test_a_resource_without_views_is_a_mistake(make_app, path):
+    _, app = serve(make_app, resource=f"{HOST}/api/mcp")
+    with pytest.raises(ConfigurationError, match="APPLICATION_ROOT"):
+        app.test_client().get(path.replace("mcp", "api/mcp"))
+
+
+def test_an_endpoint_in_two_resources_is_a_mistake(make_app):
+    auth, app = serve(make_app)
+    app.add_url_rule("/mcp/old", "two")
+    app.add_url_rule("/elsewhere", "two", auth.login_required(lambda: ""))
+    with pytest.raises(ConfigurationError, match=r"'two' belongs to https://api.example.com/mcp and no resource"):
+        auth.check(app)
+
+
+@pytest.mark.rfc("MC-11")
+def test_offline_access_is_no_matter_of_a_resource(make_app):
+    with pytest.raises(ConfigurationError, match="offline_access"):
+        serve(make_app, scopes=["offline_access"])
+    auth, app = serve(make_app, demands={"scopes": {"offline_access"}})
+    with pytest.raises(ConfigurationError, match="offline_access"):
+        auth.check(app)
+
+
+# --- before and after init_app, several apps
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_it_may_be_declared_before_and_after_init_app(make_app, when):
+    auth = Auth(Bearer(TOKENS))
+    if when == "before":
+        auth.protected_resource(MCP)
+    app = make_app(auth)
+    if when == "after":
+        auth.protected_resource(MCP)
+    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: ""))
+    assert document(app)["resource"] == MCP
+    assert challenges(app.test_client().get("/mcp"))["bearer"]["resource_metadata"] == URL
+
+
+def test_one_auth_serves_several_apps(make_app):
+    auth = Auth(Bearer(TOKENS))
+    auth.protected_resource(f"{HOST}/a")
+    first, second = make_app(auth), make_app(auth)
+    auth.protected_resource(f"{HOST}/b")
+    first.add_url_rule("/a", "a", auth.login_required(scopes={"of:a"})(lambda: ""))
+    second.add_url_rule("/b", "b", auth.login_required(scopes={"of:b"})(lambda: ""))
+    for app in (first, second):
+        assert document(app, f"{WELL_KNOWN}/a")["scopes_supported"] == ["of:a"]
+        assert document(app, f"{WELL_KNOWN}/b")["scopes_supported"] == ["of:b"]
+    assert challenges(second.test_client().get("/b"))["bearer"]["resource_metadata"] == f"{HOST}{WELL_KNOWN}/b"
+    del first, app
+    gc.collect()
+
+
+# --- public
+
+
+def lock_by_require(auth, app):
+    app.before_request(lambda: auth.require() and None)
+
+
+def lock_by_decorator(auth, app):
+    app.before_request(auth.login_required(lambda: None))
+
+
+def lock_by_abort(auth, app):
+    app.before_request(lambda: abort(401))
+
+
+def lock_by_redirect(auth, app):
+    app.before_request(lambda: redirect("/login"))
+
+
+def lock_by_protect(auth, app):
+    auth.protect(app)
+
+
+@pytest.mark.rfc("M-22")
+@pytest.mark.parametrize("lock", [lock_by_require, lock_by_decorator, lock_by_abort, lock_by_redirect, lock_by_protect])
+def test_the_document_is_public_whatever_hooks_the_app_has(make_app, lock):
+    auth, app = serve(make_app, config={"UNAUTHORIZED_REQUIRE_HTTPS": True})
+    lock(auth, app)
+    response = app.test_client().get(PATH, headers={"Origin": "https://evil.example", **sent("nonsense")})
+    assert (response.status_code, response.json["resource"]) == (200, MCP)
+    assert response.headers.getlist("Access-Control-Allow-Origin") == ["*"]
+    assert "Set-Cookie" not in response.headers
+
+
+@pytest.mark.rfc("M-22")
+def test_pages_of_other_sites_may_read_it(make_app):
+    """MCP clients in browsers send MCP-Protocol-Version along, so they ask before. An app's own CORS adds nothing."""
+    _, app = serve(make_app)
+
+    @app.after_request
+    def cors(response):
+        response.headers.add("Access-Control-Allow-Origin", "https://inspector.example")
+        return response
+
+    asked = {
+        "Origin": "https://inspector.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "mcp-protocol-version",
+    }
+    preflight = app.test_client().options(PATH, headers=asked)
+    assert preflight.status_code == 200
+    assert preflight.headers.getlist("Access-Control-Allow-Origin") == ["*"]
+    assert preflight.headers["Access-Control-Allow-Headers"] == "*"
+    assert "GET" in preflight.headers["Access-Control-Allow-Methods"]
+    got = app.test_client().get(PATH, headers={"Origin": "https://inspector.example"})
+    assert got.headers.getlist("Access-Control-Allow-Origin") == ["*"]
+    refused = app.test_client().get("/mcp", headers={"Origin": "https://inspector.example"})
+    assert "WWW-Authenticate" in refused.headers["Access-Control-Expose-Headers"]
+
+
+# --- below a prefix
+
+
+@pytest.mark.parametrize("declared", [{}, {"views": "app"}])
+def test_an_app_below_a_prefix(make_app, declared):
+    """The well-known URL lies outside of the mount, so the app is mounted there too."""
+    auth = Auth(Bearer(TOKENS))
+    app = make_app(auth, **({} if declared else {"APPLICATION_ROOT": "/api"}))
+    auth.protected_resource(f"{HOST}/api/mcp", **({"views": app} if declared else {}))
+    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: "inside"))
+    site = Client(DispatcherMiddleware(Flask("root"), {"/api": app, WELL_KNOWN: app}))
+    found = site.get(f"{WELL_KNOWN}/api/mcp")
+    assert (found.status_code, found.json["resource"]) == (200, f"{HOST}/api/mcp")
+    refused = site.get("/api/mcp")
+    assert challenges(refused)["bearer"]["resource_metadata"] == f"{HOST}{WELL_KNOWN}/api/mcp"
+    assert site.get("/api/mcp", headers=sent("read")).text == "inside"
+    for path in (f"{WELL_KNOWN}/mcp", f"{WELL_KNOWN}/api/other"):
+        assert site.get(path, headers=sent("read")).status_code == 404  # the views don't lie there
+
+
+@pytest.mark.rfc("M-20", "M-23")
+def test_behind_a_proxy_that_cuts_the_prefix_off_and_speaks_plain_http(make_app):
+    auth = Auth(Bearer(TOKENS))
+    app = make_app(auth, APPLICATION_ROOT="/api")
+    auth.protected_resource(f"{HOST}/api/mcp")
+    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: "inside"))
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1, x_host=1, x_proto=1)
+    proxy = {"X-Forwarded-Prefix": "/api", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
+    assert document(app, f"{WELL_KNOWN}/api/mcp", headers=proxy)["resource"] == f"{HOST}/api/mcp"
+    refused = app.test_client().get("/mcp", headers=proxy)
+    assert challenges(refused)["bearer"]["resource_metadata"] == f"{HOST}{WELL_KNOWN}/api/mcp"
+
+
+def test_a_resource_above_the_prefix_has_all_views(make_app):
+    auth = Auth(Bearer(TOKENS))
+    app = make_app(auth, APPLICATION_ROOT="/api/")
+    auth.protected_resource(HOST)
+    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: ""))
+    assert challenges(app.test_client().get("/mcp"))["bearer"]["resource_metadata"] == f"{HOST}{WELL_KNOWN}"
+
+
+def test_the_command_prints_what_a_server_in_front_may_serve(make_app):
+    auth, app = serve(make_app)
+    auth.protected_resource(f"{HOST}/other")
+
+    def printed(app, *arguments):
+        runner = app.test_cli_runner()
+        done = runner.invoke(commands, ["resource-metadata", *arguments], obj=ScriptInfo(create_app=lambda: app))
+        return done.exit_code, done.output
+
+    code, text = printed(app, MCP)
+    assert (code, json.loads(text)) == (0, document(app))
+    for arguments in ((), (f"{HOST}/unknown",)):
+        code, text = printed(app, *arguments)
+        assert (code, f"{HOST}/other" in text) == (2, True)
+    _, alone = serve(make_app)
+    code, text = printed(alone)
+    assert (code, json.loads(text)["resource"]) == (0, MCP)
+    code, text = printed(make_app(Auth(Bearer(TOKENS))))
+    assert (code, "declares none" in text) == (2, True)
