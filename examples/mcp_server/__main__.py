@@ -15,7 +15,8 @@ port, other_port = given + PORTS[len(given) :]
 resource = f"http://127.0.0.1:{port}/mcp"
 issuer = f"http://127.0.0.1:{other_port}/demo"
 
-tokens = make_server("127.0.0.1", other_port, AuthorizationServer(issuer, resource, server.SCOPES).app(), threaded=True)
+others = AuthorizationServer(issuer, {resource: server.SCOPES, issuer: ("profile",)})  # a token for one isn't for both
+tokens = make_server("127.0.0.1", other_port, others.app(), threaded=True)
 Thread(target=tokens.serve_forever, daemon=True).start()
 notes = make_server("127.0.0.1", port, server.create_app(resource, issuer), threaded=True)
 print(f"MCP server: {resource} (tokens from {issuer})", flush=True)

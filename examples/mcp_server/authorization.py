@@ -9,7 +9,7 @@ import json
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -31,18 +31,18 @@ class Grant(NamedTuple):
 
     client_id: str
     redirect_uri: str
+    resource: str
     scope: str
     challenge: str
     ends: float
 
 
 class AuthorizationServer:
-    """Issues tokens for ``resource`` with any of ``scopes``."""
+    """Issues tokens for ``resources``, each with the scopes that it has; the first is for those that name none."""
 
-    def __init__(self, issuer: str, resource: str, scopes: Collection[str]) -> None:
+    def __init__(self, issuer: str, resources: Mapping[str, Sequence[str]]) -> None:
         self.issuer = issuer
-        self.resource = resource
-        self.scopes = set(scopes)
+        self.resources = resources
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.key_id = secrets.token_hex(8)
         self.clients: dict[str, list[str]] = {}
@@ -66,7 +66,7 @@ class AuthorizationServer:
             "token_endpoint": f"{self.issuer}/token",
             "registration_endpoint": f"{self.issuer}/register",
             "jwks_uri": f"{self.issuer}/jwks.json",
-            "scopes_supported": sorted(self.scopes),
+            "scopes_supported": sorted({scope for scopes in self.resources.values() for scope in scopes}),
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code"],
             "code_challenge_methods_supported": ["S256"],
@@ -99,17 +99,19 @@ class AuthorizationServer:
         client_id, uri = asked.get("client_id", ""), asked.get("redirect_uri", "")
         if uri not in self.clients.get(client_id, ()):
             raise BadRequest("No such client, or not with this redirect_uri.")  # nobody is sent to a stranger
-        scope = " ".join(asked.get("scope", "").split())
+        resource = asked.get("resource", "")
+        known = self.resources.get(resource, ())
+        scopes = asked.get("scope", "").split() or known[:1]
         if asked.get("response_type") != "code" or asked.get("code_challenge_method") != "S256":
             told = {"error": "invalid_request"}
-        elif asked.get("resource") != self.resource:
+        elif resource not in self.resources:
             told = {"error": "invalid_target"}
-        elif not set(scope.split()) <= self.scopes:
+        elif not set(scopes) <= set(known):
             told = {"error": "invalid_scope"}
         else:
             told = {"code": secrets.token_urlsafe(24)}
-            grant = Grant(client_id, uri, scope, asked.get("code_challenge", ""), time.time() + 60)
-            _remember(self.grants, told["code"], grant)
+            challenge, ends = asked.get("code_challenge", ""), time.time() + 60
+            _remember(self.grants, told["code"], Grant(client_id, uri, resource, " ".join(scopes), challenge, ends))
         query = urlencode({**told, "iss": self.issuer, "state": asked.get("state", "")})
         return redirect(f"{uri}{'&' if '?' in uri else '?'}{query}")
 
@@ -121,7 +123,7 @@ class AuthorizationServer:
         same = (sent.get("client_id"), sent.get("redirect_uri")) == (grant.client_id, grant.redirect_uri)
         if not same or grant.challenge != _challenge(sent.get("code_verifier", "")):
             return {"error": "invalid_grant"}, 400
-        if sent.get("resource", self.resource) != self.resource:
+        if sent.get("resource", grant.resource) != grant.resource:
             return {"error": "invalid_target"}, 400
         signed = self.sign(grant)
         return {"access_token": signed, "token_type": "Bearer", "expires_in": LIFETIME, "scope": grant.scope}, 200
@@ -129,7 +131,7 @@ class AuthorizationServer:
     def sign(self, grant: Grant) -> str:
         now = int(time.time())
         claims = {
-            "iss": self.issuer, "aud": self.resource, "sub": "ada", "client_id": grant.client_id,
+            "iss": self.issuer, "aud": grant.resource, "sub": "ada", "client_id": grant.client_id,
             "scope": grant.scope, "iat": now, "exp": now + LIFETIME, "jti": secrets.token_hex(16),
         }  # fmt: skip
         return jwt.encode(claims, self.key, algorithm="ES256", headers={"typ": "at+jwt", "kid": self.key_id})

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import sys
 import urllib.parse
 from collections import Counter
 
@@ -183,3 +184,27 @@ def test_the_typescript_clients_discover_get_a_token_and_come_back_for_more(url,
     assert refusals == {401: 1, 403: 1}
     metadata = {(path, status) for _, path, status in seen if path.startswith("/.well-known/oauth-protected-resource")}
     assert metadata == {("/.well-known/oauth-protected-resource/mcp", 200)}
+
+
+# --- a judge that nobody here wrote
+
+
+@pytest.mark.rfc("MC-01", "MC-05", "MC-13")
+def test_a_conformance_scanner_finds_nothing_wrong(url, tmp_path):
+    """mcp-authlab: challenge, metadata, foreign, unsigned and malformed tokens, tokens in the query, scopes, Origin."""
+    need("mcp_authlab")
+
+    def lab(*arguments):
+        return run(sys.executable, "-m", "mcp_authlab", *arguments, cwd=tmp_path)
+
+    done = lab("login", "--no-browser", url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = lab("scan", "--format", "json", "-o", str(tmp_path / "report.json"), url)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    found = {
+        status: {one["id"] for one in report["results"] if one["status"] == status} for status in ("fail", "error")
+    }
+    assert found == {"fail": set(), "error": set()}, done.stdout
+    assert {one["id"] for one in report["results"] if one["status"] == "warn"} == {"TLS-01"}  # http, on loopback
+    # No sessions and no refresh tokens here.
+    assert {one["id"] for one in report["results"] if one["status"] == "skip"} == {"ASF-05", "SESS-01", "SESS-02"}
