@@ -75,7 +75,7 @@ class Server:
                     answer(request, sock)
                 else:
                     sock.sendall(answer)
-                if callable(answer) and not self.keeps or not callable(answer) and b"Connection: close" in answer:
+                if (callable(answer) and not self.keeps) or (not callable(answer) and b"Connection: close" in answer):
                     return
         except OSError:
             pass
