@@ -87,7 +87,7 @@ def with_user(identity: Identity, look_up: Any) -> Identity:
 
 
 def _broken(name: str) -> AuthUnavailable:
-    return AuthUnavailable(reason=f"the introspection answer has a {name} of the wrong type (RFC 7662 §2.2)")
+    return AuthUnavailable(reason=f"{name} in the introspection answer has the wrong type (RFC 7662 §2.2)")
 
 
 def _time(answer: Answer, name: str) -> float | None:

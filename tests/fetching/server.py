@@ -159,6 +159,12 @@ def hang_up(request: Request, sock: socket.socket) -> None:
     """Nothing at all."""
 
 
+def silent(request: Request, sock: socket.socket) -> None:
+    """Waits until the other side hangs up."""
+    while sock.recv(1024):
+        pass
+
+
 class Gate:
     """Holds an answer back until the test lets it go."""
 

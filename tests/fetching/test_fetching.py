@@ -133,7 +133,7 @@ def test_key_17_redirects_are_not_followed(get, plain, location):
 def test_key_18_floods_end_by_size(plain, content):
     plain.answers["/x"] = content
     tracemalloc.start()
-    with pytest.raises(FetchError, match=r"more than 524288 bytes|HTTPException|LineTooLong"):
+    with pytest.raises(FetchError, match=r"more than 524288 bytes|an answer without end"):
         fetch(plain.url + "/x", allow_http_loopback=True, timeout=20)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
