@@ -110,8 +110,10 @@ class LimitedHTTP(http.client.HTTPConnection):
             try:
                 sock.settimeout(min(self._connect_timeout, self._limits.remaining()))
                 sock.connect(address)
-            except OSError as error:
+            except BaseException as error:  # an interruption too: nothing is left open
                 sock.close()
+                if not isinstance(error, OSError):
+                    raise
                 trouble = error
             else:
                 return sock
