@@ -45,8 +45,9 @@ class JWT:
     ID token is then told by its claims only (``nonce``, ``at_hash``, ``token_use``, …), so the audience decides.
 
     ``leeway`` is for clocks that differ, in seconds, at most 3 600; the identity's ``expires_at`` is ``exp`` and that.
-    ``allow_eternal=True`` takes tokens without ``exp``. ``roles_claim`` is where the roles are: ``"roles"``, ``"realm_access.roles"``, or a tuple of names, for names with
-    dots in them. ``required_claims={"tid": "…"}`` demands a claim that is, or lists, one of the values given.
+    ``allow_eternal=True`` takes tokens without ``exp``. ``roles_claim`` is where the roles are: ``"roles"``,
+    ``"realm_access.roles"``, or a tuple of names, for names with dots in them; one with ``://`` in it isn't split.
+    ``required_claims={"tid": "…"}`` demands a claim that is, or lists, one of the values given.
 
     ``user(identity)`` looks up your user object; ``None`` refuses. ``revoked(identity)`` says whether the token was
     revoked, ``True`` or ``False`` (`Revocations` is one). Both may be async, and are asked each time.
