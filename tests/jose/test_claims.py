@@ -57,9 +57,22 @@ def test_clm_14_the_type_of_an_access_token(api, kind):
 
 @pytest.mark.rfc("J-01", "JB-10", "J-12")
 @pytest.mark.parametrize(
-    "kind", ["JWT", "dpop+jwt", "logout+jwt", "secevent+jwt", "token-introspection+jwt", "application/jwt", "", "at", "at+jwt ",
-             "application/application/at+jwt", "xat+jwt", "id_token+jwt"],
-)  # fmt: skip
+    "kind",
+    [
+        "JWT",
+        "dpop+jwt",
+        "logout+jwt",
+        "secevent+jwt",
+        "token-introspection+jwt",
+        "application/jwt",
+        "",
+        "at",
+        "at+jwt ",
+        "application/application/at+jwt",
+        "xat+jwt",
+        "id_token+jwt",
+    ],
+)
 def test_clm_13_tokens_of_another_type(api, kind):
     api().refuses(signed(header(typ=kind), claims()))
     if kind not in ("JWT", "application/jwt"):
@@ -78,10 +91,25 @@ def test_clm_13_a_token_without_a_type(api):
 @pytest.mark.rfc("J-05", "AS-04", "J-10")
 @pytest.mark.parametrize(
     "issuer",
-    [ISSUER + "/", ISSUER.upper(), ISSUER[:-1], ISSUER + "x", "https://id.example.com.evil.example", "https://good.evil", "",
-     ISSUER.replace("https", "http"), ISSUER + ":443", " " + ISSUER, [ISSUER], {"iss": ISSUER}, None, 5, ...],
+    [
+        ISSUER + "/",
+        ISSUER.upper(),
+        ISSUER[:-1],
+        ISSUER + "x",
+        "https://id.example.com.evil.example",
+        "https://good.evil",
+        "",
+        ISSUER.replace("https", "http"),
+        ISSUER + ":443",
+        " " + ISSUER,
+        [ISSUER],
+        {"iss": ISSUER},
+        None,
+        5,
+        ...,
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_clm_05_to_07_another_issuer(api, issuer):
     for profile in ("rfc9068", "oidc-compat"):
         api(profile=profile).refuses(token(iss=issuer))
@@ -90,10 +118,29 @@ def test_clm_05_to_07_another_issuer(api, issuer):
 @pytest.mark.rfc("J-06", "JB-11", "S-01")
 @pytest.mark.parametrize(
     "audience",
-    [..., None, "", [], {}, 5, True, "https://other.example", AUDIENCE + "/", AUDIENCE[:-1], AUDIENCE.upper(), AUDIENCE + "x",
-     [AUDIENCE, 5], [AUDIENCE, None], [[AUDIENCE]], {AUDIENCE: 1}, ["https://other.example"], [""], f"{AUDIENCE} x"],
+    [
+        ...,
+        None,
+        "",
+        [],
+        {},
+        5,
+        True,
+        "https://other.example",
+        AUDIENCE + "/",
+        AUDIENCE[:-1],
+        AUDIENCE.upper(),
+        AUDIENCE + "x",
+        [AUDIENCE, 5],
+        [AUDIENCE, None],
+        [[AUDIENCE]],
+        {AUDIENCE: 1},
+        ["https://other.example"],
+        [""],
+        f"{AUDIENCE} x",
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_clm_09_another_audience(api, audience):
     for profile in ("rfc9068", "oidc-compat"):
         api(profile=profile).refuses(token(aud=audience))
@@ -192,8 +239,19 @@ def test_clm_04_not_before_its_time(api):
     app, now = api(), int(NOW())
     assert app.admits(token(nbf=now + 5, iat=now + 5))
     assert app.admits(token(nbf=float(now)))
-    for times in ({"nbf": now + 600}, {"iat": now + 600, "exp": now + 900}, {"iat": now + 30, "exp": now + 20}, {"nbf": "0"},
-                  {"nbf": None}, {"nbf": True}, {"iat": "0"}, {"iat": True}, {"iat": 10**30}, {"nbf": -(10**30)}, {"nbf": []}):  # fmt: skip
+    for times in (
+        {"nbf": now + 600},
+        {"iat": now + 600, "exp": now + 900},
+        {"iat": now + 30, "exp": now + 20},
+        {"nbf": "0"},
+        {"nbf": None},
+        {"nbf": True},
+        {"iat": "0"},
+        {"iat": True},
+        {"iat": 10**30},
+        {"nbf": -(10**30)},
+        {"nbf": []},
+    ):
         app.refuses(token(**times))
         api(**COMPAT).refuses(token(**times))
 
@@ -247,10 +305,30 @@ def test_clm_16_a_jti_is_a_short_line(api, name):
 @pytest.mark.rfc("J-11", "B-13")
 @pytest.mark.parametrize(
     "scope",
-    [["notes:read"], {"notes:read": 1}, 5, None, True, "", " ", "notes:write", "notes:reader", "notes", "Notes:Read", "notes:read,x",
-     "x\tnotes:read", "notes:read\n", "notes:read\r\nx", "\u00a0notes:read", 'x" notes:read', "notes:read\\", "é notes:read", ...],
+    [
+        ["notes:read"],
+        {"notes:read": 1},
+        5,
+        None,
+        True,
+        "",
+        " ",
+        "notes:write",
+        "notes:reader",
+        "notes",
+        "Notes:Read",
+        "notes:read,x",
+        "x\tnotes:read",
+        "notes:read\n",
+        "notes:read\r\nx",
+        "\u00a0notes:read",
+        'x" notes:read',
+        "notes:read\\",
+        "é notes:read",
+        ...,
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_clm_18_clm_19_scopes_that_are_not_granted(api, scope):
     app = api(demands={"scopes": {"notes:read"}})
     response = app.get(token(scope=scope))
@@ -318,8 +396,20 @@ def test_roles_decide(api):
 
 
 def test_clm_20_clm_21_claims_are_claims_and_nothing_else(api):
-    odd = {"verify": False, "algorithms": ["none"], "__class__": "x", "is_admin": True, "id": 1, "is_authenticated": True, "token": "t",
-           "nonce_supported": False, "roles": ["admin"], "user": "root", "subject": "root", "scopes": ["all"]}  # fmt: skip
+    odd = {
+        "verify": False,
+        "algorithms": ["none"],
+        "__class__": "x",
+        "is_admin": True,
+        "id": 1,
+        "is_authenticated": True,
+        "token": "t",
+        "nonce_supported": False,
+        "roles": ["admin"],
+        "user": "root",
+        "subject": "root",
+        "scopes": ["all"],
+    }
     identity = api().admits(token(**odd))
     assert (identity.subject, identity.roles, identity.user) == ("ada", set(), None)
     assert {name: identity.claims[name] for name in odd} == odd
@@ -330,10 +420,24 @@ def test_clm_20_clm_21_claims_are_claims_and_nothing_else(api):
 
 @pytest.mark.parametrize(
     "confirmation",
-    [None, [], {}, "x", 5, {"jwe": "x"}, {"jku": "https://x.example"}, {"kid": "k"}, {"jwk": {}}, {"jkt": 5}, {"jkt": ""}, {"jkt": None},
-     {"jkt": "x", "jwe": "y"}, {"x5t#S256": []}],
+    [
+        None,
+        [],
+        {},
+        "x",
+        5,
+        {"jwe": "x"},
+        {"jku": "https://x.example"},
+        {"kid": "k"},
+        {"jwk": {}},
+        {"jkt": 5},
+        {"jkt": ""},
+        {"jkt": None},
+        {"jkt": "x", "jwe": "y"},
+        {"x5t#S256": []},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_clm_22_a_binding_that_nobody_checks_is_none(confirmation):
     with pytest.raises(InvalidCredentials, match=r".*") as caught:
         jwt()(token(cnf=confirmation))
@@ -369,11 +473,24 @@ def test_clm_24_an_unknown_login_is_too_old_or_too_weak(api):
 @pytest.mark.rfc("J-12")
 @pytest.mark.parametrize(
     "more",
-    [{"nonce": "n"}, {"at_hash": "h"}, {"c_hash": "h"}, {"s_hash": "h"}, {"token_use": "id"}, {"token_use": 5}, {"typ": "ID"},
-     {"typ": "Refresh"}, {"typ": "Offline"}, {"typ": "Logout"}, {"typ": None}, {"type": "refresh"}, {"type": "Refresh"},
-     {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}],
+    [
+        {"nonce": "n"},
+        {"at_hash": "h"},
+        {"c_hash": "h"},
+        {"s_hash": "h"},
+        {"token_use": "id"},
+        {"token_use": 5},
+        {"typ": "ID"},
+        {"typ": "Refresh"},
+        {"typ": "Offline"},
+        {"typ": "Logout"},
+        {"typ": None},
+        {"type": "refresh"},
+        {"type": "Refresh"},
+        {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_clm_11_clm_12_other_kinds_of_token_in_the_other_profile(api, more):
     app = api(**COMPAT)
     app.refuses(signed(header(typ="JWT"), claims(**more)))

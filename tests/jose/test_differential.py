@@ -14,7 +14,7 @@ from flask_unauthorized.jose import public_key_jwk
 from flask_unauthorized.loaders.jwt import JWT
 
 from .conftest import jwt as ours
-from .signing import AUDIENCE, ISSUER, b64, claims, header, jwk, pem, signed, token, unb64
+from .signing import AUDIENCE, ISSUER, b64, claims, header, pem, signed, token, unb64
 
 KINDS = {"RS256": RSAKey, "PS256": RSAKey, "ES256": ECKey, "ES384": ECKey, "ES512": ECKey, "EdDSA": OKPKey}
 REGISTRY = jws.JWSRegistry(algorithms=list(KINDS))
@@ -44,11 +44,16 @@ def we_admit(text, loader):
 @pytest.mark.rfc("J-04")
 @pytest.mark.parametrize("algorithm", list(KINDS))
 def test_what_joserfc_signs_is_taken_and_its_thumbprints_are_ours(algorithm):
-    private = KINDS[algorithm].generate_key(2048 if KINDS[algorithm] is RSAKey else {
-        "ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519"}[algorithm])  # fmt: skip
+    private = KINDS[algorithm].generate_key(
+        2048
+        if KINDS[algorithm] is RSAKey
+        else {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519"}[algorithm]
+    )
+    # joserfc warns of EdDSA, whose new name is Ed25519 (RFC 9864); providers still write the old one.
+    name = "Ed25519" if algorithm == "EdDSA" else algorithm
     key = public_key_jwk({**private.as_dict(private=False), "kid": "k1"})
-    made = jwt.encode(header(algorithm), claims(), private, algorithms=[algorithm])
-    identity = JWT(ISSUER, audience=AUDIENCE, keys=key, algorithms=[algorithm])(made)
+    made = jwt.encode(header(name), claims(), private, algorithms=[name])
+    identity = JWT(ISSUER, audience=AUDIENCE, keys=key, algorithms=[name])(made)
     assert (identity.subject, identity.scopes) == ("ada", {"notes:read", "notes:write"})
     assert key.thumbprint == private.thumbprint()
 
@@ -80,7 +85,7 @@ def test_a_changed_token_is_never_let_in_and_joserfc_agrees(algorithm, data):
 
 
 MEMBERS = st.dictionaries(
-    st.sampled_from(["alg", "typ", "kid", "crit", "b64", "zip", "cty", "jku", "x"]),
+    st.sampled_from(["alg", "typ", "kid", "crit", "b64", "zip", "cty"]),
     st.sampled_from(["ES256", "none", "HS256", "at+jwt", "JWT", "k1", "", None, 5, [], ["x"], ["b64"], {}, True]),
     max_size=2,
 )

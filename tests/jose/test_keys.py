@@ -1,6 +1,7 @@
 """Keys: what is taken, what is left out, and that a key serves what it was made for. Cases KEY-… of the report."""
 
 import base64
+import contextlib
 import json
 import logging
 import subprocess
@@ -74,9 +75,20 @@ def test_key_03_a_key_of_another_family_is_refused_at_set_up(kind, algorithm):
 
 @pytest.mark.parametrize(
     "text",
-    ["", b"", "secret", RSA_PEM[:60], b"ssh-rsa AAAA", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
-     json.dumps(jwk("RS256")), None, 5, ["x"], "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"],
-)  # fmt: skip
+    [
+        "",
+        b"",
+        "secret",
+        RSA_PEM[:60],
+        b"ssh-rsa AAAA",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+        json.dumps(jwk("RS256")),
+        None,
+        5,
+        ["x"],
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+    ],
+)
 def test_key_01_what_is_no_public_key_in_pem_is_refused_at_set_up(text):
     with pytest.raises(ConfigurationError, match="public_key_pem"):
         public_key_pem(text)
@@ -189,15 +201,19 @@ def test_key_13_the_thumbprints_of_the_rfcs():
 def test_key_07_a_point_off_its_curve_is_no_key(algorithm):
     good = jwk(algorithm)
     size = len(unb64(good["x"]))
-    for change in ({"y": good["x"]}, {"x": b64(bytes(size)), "y": b64(bytes(size))}, {"x": b64(b"\xff" * size)},
-                   {"crv": "P-256" if algorithm != "ES256" else "P-384"}):  # fmt: skip
+    for change in (
+        {"y": good["x"]},
+        {"x": b64(bytes(size)), "y": b64(bytes(size))},
+        {"x": b64(b"\xff" * size)},
+        {"crv": "P-256" if algorithm != "ES256" else "P-384"},
+    ):
         with pytest.raises(JOSEError):
             public_key_jwk({**good, **change})
 
 
 EVEN = private("RS256").public_key().public_numbers().n - 1
-# A modulus of the broken generator: product of k * M + (65537**a mod M), M the primorial of 39 primes. Only what shows it
-# counts here, so it is a power of 65537 modulo all small primes, and 2 048 bits long.
+# What a modulus of the broken generator shows (Nemec and others, 2017, §2): it is a power of 65537 modulo each
+# small prime. This one is, and has 2 048 bits; that it is no product of two primes doesn't matter here.
 _PRIMES = [n for n in range(2, 168) if all(n % d for d in range(2, n))]
 _PRIMORIAL = 1
 for _prime in _PRIMES:
@@ -207,12 +223,32 @@ ROCA = (1 << 2047) // _PRIMORIAL * _PRIMORIAL + _PRIMORIAL + pow(65537, 1234567,
 
 @pytest.mark.parametrize(
     "change",
-    [{"n": number(2**1023 + 1)}, {"n": number(2**511 + 1)}, {"n": number(2**16383 + 1)}, {"n": number(2**4096 + 1)},
-     {"n": number(2**2046 + 1)}, {"n": number(EVEN)}, {"n": number(ROCA)}, {"e": number(1)}, {"e": "AA"}, {"e": number(65536)},
-     {"e": number(2)}, {"e": number(2**32 + 1)}, {"e": number(2**64 + 1)}, {"e": ""}, {"n": ""}, {"e": None}, {"n": 5},
-     {"n": "AAAA" + number(2**2047 + 1)}, {"e": "AAEAAQ"}, {"e": "AQAB=="}, {"n": "!" * 342}, {"n": "\ud800"}],
+    [
+        {"n": number(2**1023 + 1)},
+        {"n": number(2**511 + 1)},
+        {"n": number(2**16383 + 1)},
+        {"n": number(2**4096 + 1)},
+        {"n": number(2**2046 + 1)},
+        {"n": number(EVEN)},
+        {"n": number(ROCA)},
+        {"e": number(1)},
+        {"e": "AA"},
+        {"e": number(65536)},
+        {"e": number(2)},
+        {"e": number(2**32 + 1)},
+        {"e": number(2**64 + 1)},
+        {"e": ""},
+        {"n": ""},
+        {"e": None},
+        {"n": 5},
+        {"n": "AAAA" + number(2**2047 + 1)},
+        {"e": "AAEAAQ"},
+        {"e": "AQAB=="},
+        {"n": "!" * 342},
+        {"n": "\ud800"},
+    ],
     ids=lambda change: next(iter(change)),
-)  # fmt: skip
+)
 def test_key_07_key_08_rsa_keys_that_are_weak_dear_or_broken(change):
     with pytest.raises(JOSEError):
         public_key_jwk({**jwk("RS256"), **change})
@@ -261,19 +297,56 @@ def _pem_of_ed25519(octets):
 
 @pytest.mark.parametrize(
     "change",
-    [{"use": "enc"}, {"use": None}, {"key_ops": ["sign"]}, {"key_ops": []}, {"key_ops": "verify"}, {"key_ops": None},
-     {"alg": "RS256"}, {"alg": "ES384"}, {"alg": "none"}, {"alg": "ECDH-ES"}, {"alg": None}, {"alg": ["ES256"]},
-     {"d": "AA"}, {"k": "AA"}, {"kid": 5}, {"kid": None}, {"kid": "x" * 257}, {"kty": "ec"}, {"kty": None}, {"kty": "oct"},
-     {"crv": "secp256k1"}, {"crv": None}, {"crv": ["P-256"]}, {"crv": "p-256"}, {"x": "AA"}, {"y": None}, {"x": 5}],
+    [
+        {"use": "enc"},
+        {"use": None},
+        {"key_ops": ["sign"]},
+        {"key_ops": []},
+        {"key_ops": "verify"},
+        {"key_ops": None},
+        {"alg": "RS256"},
+        {"alg": "ES384"},
+        {"alg": "none"},
+        {"alg": "ECDH-ES"},
+        {"alg": None},
+        {"alg": ["ES256"]},
+        {"d": "AA"},
+        {"k": "AA"},
+        {"kid": 5},
+        {"kid": None},
+        {"kid": "x" * 257},
+        {"kty": "ec"},
+        {"kty": None},
+        {"kty": "oct"},
+        {"crv": "secp256k1"},
+        {"crv": None},
+        {"crv": ["P-256"]},
+        {"crv": "p-256"},
+        {"x": "AA"},
+        {"y": None},
+        {"x": 5},
+    ],
     ids=lambda change: f"{change}"[:24],
-)  # fmt: skip
+)
 def test_key_04_key_12_jwks_that_are_not_for_this(change):
     with pytest.raises(JOSEError):
         public_key_jwk({**jwk("ES256"), **change})
 
 
-@pytest.mark.parametrize("value", [None, [], "x", 5, b"{}", {}, {"kty": "OKP", "crv": "X25519", "x": b64(bytes(32))},
-                                   {"kty": "OKP", "crv": "Ed448", "x": b64(bytes(57))}, {"kty": "OKP", "crv": "Ed25519"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        "x",
+        5,
+        b"{}",
+        {},
+        {"kty": "OKP", "crv": "X25519", "x": b64(bytes(32))},
+        {"kty": "OKP", "crv": "Ed448", "x": b64(bytes(57))},
+        {"kty": "OKP", "crv": "Ed25519"},
+    ],
+)
 def test_what_is_no_jwk_is_our_error(value):
     with pytest.raises(JOSEError):
         public_key_jwk(value)
@@ -294,10 +367,8 @@ NAMES = st.sampled_from(["kty", "crv", "x", "y", "n", "e", "d", "use", "key_ops"
 
 @given(st.sampled_from(["RS256", "ES256", "EdDSA"]), st.dictionaries(NAMES, JUNK, max_size=3))
 def test_whatever_is_in_a_jwk_a_key_or_our_error(algorithm, changes):
-    try:
+    with contextlib.suppress(JOSEError):
         assert isinstance(public_key_jwk({**jwk(algorithm), **changes}), Key)
-    except JOSEError as error:
-        assert len(str(error)) < 200
 
 
 # --- sets
@@ -331,9 +402,21 @@ def test_keys_for_encryption_are_left_out_without_a_warning(caplog):
 
 @pytest.mark.parametrize(
     "document",
-    [b"", b"{}", b"[]", b"null", b'{"keys":null}', b'{"keys":{}}', b'{"keys":[}', b"<html>", b'{"keys":[],"keys":[]}',
-     '{"keys":[]}'.encode("utf-16"), b'{"keys":[' + b"1," * MAX_KEYS + b"1]}", b'{"keys":' + b"[" * 90_000],
-)  # fmt: skip
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"keys":null}',
+        b'{"keys":{}}',
+        b'{"keys":[}',
+        b"<html>",
+        b'{"keys":[],"keys":[]}',
+        '{"keys":[]}'.encode("utf-16"),
+        b'{"keys":[' + b"1," * MAX_KEYS + b"1]}",
+        b'{"keys":' + b"[" * 90_000,
+    ],
+)
 def test_key_16_what_is_no_set_is_our_error(document):
     with pytest.raises(JOSEError):
         read_key_set(document)
@@ -391,9 +474,11 @@ def test_equal_keys_are_equal():
 
 def test_fau_05_without_the_extra_one_error_names_it():
     for missing in ("jwt.algorithms", "cryptography"):
-        program = f"import sys; sys.modules[{missing!r}] = None\ntry:\n    import flask_unauthorized.jose\nexcept ImportError as e: print(e)"
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        assert "pip install 'flask-unauthorized[jwt]'" in done.stdout
+        program = f"import sys; sys.modules[{missing!r}] = None; import flask_unauthorized.loaders.jwt"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert done.stderr.splitlines()[-1] == (
+            "ImportError: flask_unauthorized.jose needs PyJWT and cryptography: pip install 'flask-unauthorized[jwt]'"
+        )
 
 
 def test_only_public_numbers_are_in_the_thumbprint():

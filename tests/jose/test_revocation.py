@@ -50,8 +50,15 @@ def test_jws_17_every_spelling_of_a_revoked_token_is_refused(behind, revocations
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
     octets = unb64(proof)
     high = b64(octets[:32] + (order - int.from_bytes(octets[32:], "big")).to_bytes(32, "big"))
-    spellings = [good, f"{head}.{payload}.{high}", signed(header(), app.seen[0].claims | {}), f"{good}=", f"{head}=.{payload}.{proof}",
-                 f"{head}.{payload}.{proof[:-1]}{chr(ord(proof[-1]) + 1)}", good.replace("-", "+").replace("_", "/") + "="]  # fmt: skip
+    spellings = [
+        good,
+        f"{head}.{payload}.{high}",
+        signed(header(), app.seen[0].claims | {}),
+        f"{good}=",
+        f"{head}=.{payload}.{proof}",
+        f"{head}.{payload}.{proof[:-1]}{chr(ord(proof[-1]) + 1)}",
+        good.replace("-", "+").replace("_", "/") + "=",
+    ]
     for spelling in spellings:
         assert app.get(spelling).status_code in (400, 401)
     assert len(app.seen) == 1

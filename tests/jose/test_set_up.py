@@ -28,10 +28,23 @@ def test_cfg_03_issuer_and_audience_are_demanded():
 @pytest.mark.rfc("JB-01")
 @pytest.mark.parametrize(
     "algorithms",
-    [(), [], "RS256", ["none"], ["None"], ["RS256", "none"], ["HS256", "RS256"], ["HS256", "ES256"], ["ES256K"], [None], [["RS256"]],
-     ["rs256"], [""]],
+    [
+        (),
+        [],
+        "RS256",
+        ["none"],
+        ["None"],
+        ["RS256", "none"],
+        ["HS256", "RS256"],
+        ["HS256", "ES256"],
+        ["ES256K"],
+        [None],
+        [["RS256"]],
+        ["rs256"],
+        [""],
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_jws_05_cfg_02_algorithms_are_named(algorithms):
     with pytest.raises(ConfigurationError):
         jwt(algorithms=algorithms)
@@ -81,13 +94,34 @@ def test_all_ways_to_give_keys():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"profile": "lax"}, {"profile": None}, {"leeway": -1}, {"leeway": 86_400}, {"leeway": 3601}, {"leeway": 1.5}, {"leeway": True},
-     {"leeway": "60"}, {"remember": -1}, {"remember": True}, {"remember": 1.5}, {"remember": 10**9}, {"remember": "x"},
-     {"roles_claim": ""}, {"roles_claim": "a..b"}, {"roles_claim": ()}, {"roles_claim": 5}, {"roles_claim": ["a"]},
-     {"roles_claim": ("a", "")}, {"user": 5}, {"revoked": {"a"}}, {"required_claims": {"tid": ""}}, {"required_claims": {"tid": []}},
-     {"required_claims": {"tid": [5]}}],
+    [
+        {"profile": "lax"},
+        {"profile": None},
+        {"leeway": -1},
+        {"leeway": 86_400},
+        {"leeway": 3601},
+        {"leeway": 1.5},
+        {"leeway": True},
+        {"leeway": "60"},
+        {"remember": -1},
+        {"remember": True},
+        {"remember": 1.5},
+        {"remember": 10**9},
+        {"remember": "x"},
+        {"roles_claim": ""},
+        {"roles_claim": "a..b"},
+        {"roles_claim": ()},
+        {"roles_claim": 5},
+        {"roles_claim": ["a"]},
+        {"roles_claim": ("a", "")},
+        {"user": 5},
+        {"revoked": {"a"}},
+        {"required_claims": {"tid": ""}},
+        {"required_claims": {"tid": []}},
+        {"required_claims": {"tid": [5]}},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_clm_26_cfg_04_arguments_that_cannot_be_meant(changes):
     with pytest.raises(ConfigurationError):
         jwt(**changes)

@@ -95,11 +95,28 @@ def test_what_is_no_token_is_invalid_token(api, text):
 @pytest.mark.rfc("J-10", "JB-16")
 @pytest.mark.parametrize(
     "more",
-    [{"crit": ["x"]}, {"crit": []}, {"crit": None}, {"crit": 5}, {"crit": "exp"}, {"crit": [1]}, {"crit": [[]]},
-     {"crit": ["alg"]}, {"crit": ["exp"], "exp": 1}, {"b64": False}, {"b64": False, "crit": ["b64"]}, {"zip": "DEF"},
-     {"enc": "A256GCM"}, {"p2c": 10**9}, {"cty": "JWT"}, {"jwk": jwk("ES256")}, {"kid": 5}, {"kid": "x" * 300}],
+    [
+        {"crit": ["x"]},
+        {"crit": []},
+        {"crit": None},
+        {"crit": 5},
+        {"crit": "exp"},
+        {"crit": [1]},
+        {"crit": [[]]},
+        {"crit": ["alg"]},
+        {"crit": ["exp"], "exp": 1},
+        {"b64": False},
+        {"b64": False, "crit": ["b64"]},
+        {"zip": "DEF"},
+        {"enc": "A256GCM"},
+        {"p2c": 10**9},
+        {"cty": "JWT"},
+        {"jwk": jwk("ES256")},
+        {"kid": 5},
+        {"kid": "x" * 300},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_jws_06_to_13_headers_that_are_refused_signed_and_not(api, more):
     app = api()
     app.refuses(signed(header(**more), claims()))
@@ -195,15 +212,27 @@ def test_jws_26_ed448_is_not_eddsa_here(api):
 @pytest.mark.rfc("JB-06", "JB-12", "JB-15")
 @pytest.mark.parametrize(
     "payload",
-    [b"[]", b'"x"', b"1", b"null", b"not json", json.dumps(claims()).encode("utf-16"), b"\xef\xbb\xbf" + json.dumps(claims()).encode(),
-     json.dumps(claims()).encode() + b" {}", json.dumps(claims())[:-1].encode() + b',"sub":"eve"}',
-     json.dumps(claims())[:-1].encode() + b',"exp":9999999999}', json.dumps(claims())[:-1].encode() + b',"aud":"x"}',
-     json.dumps(claims())[:-1].encode() + b',"x":NaN}', json.dumps(claims())[:-1].encode() + b',"x":1e999}',
-     json.dumps(claims())[:-1].encode() + b',"x":-0}', json.dumps(claims())[:-1].encode() + b',"x":' + b"9" * 5000 + b"}",
-     json.dumps(claims())[:-1].encode() + b',"x":' + b"[" * 500 + b"]" * 500 + b"}",
-     json.dumps(claims())[:-1].encode() + b',"x":"\\ud800"}'],
+    [
+        b"[]",
+        b'"x"',
+        b"1",
+        b"null",
+        b"not json",
+        json.dumps(claims()).encode("utf-16"),
+        b"\xef\xbb\xbf" + json.dumps(claims()).encode(),
+        json.dumps(claims()).encode() + b" {}",
+        json.dumps(claims())[:-1].encode() + b',"sub":"eve"}',
+        json.dumps(claims())[:-1].encode() + b',"exp":9999999999}',
+        json.dumps(claims())[:-1].encode() + b',"aud":"x"}',
+        json.dumps(claims())[:-1].encode() + b',"x":NaN}',
+        json.dumps(claims())[:-1].encode() + b',"x":1e999}',
+        json.dumps(claims())[:-1].encode() + b',"x":-0}',
+        json.dumps(claims())[:-1].encode() + b',"x":' + b"9" * 5000 + b"}",
+        json.dumps(claims())[:-1].encode() + b',"x":' + b"[" * 500 + b"]" * 500 + b"}",
+        json.dumps(claims())[:-1].encode() + b',"x":"\\ud800"}',
+    ],
     ids=lambda payload: repr(payload[-24:]),
-)  # fmt: skip
+)
 def test_jws_20_jws_22_jws_30_jws_31_payloads_that_are_refused_though_signed(api, payload):
     api().refuses(signed(header(), payload))
 

@@ -29,9 +29,12 @@ REFUSED_ON_PURPOSE = {
 }
 # In the sets of keys: symmetric keys, which no server publishes, so a set never has them (KEY-05).
 SECRETS_IN_SETS = {
-    ("json_web_crypto_test.json", 48), ("json_web_key_test.json", 2), ("json_web_key_test.json", 13),
-    ("json_web_key_test.json", 14), ("json_web_key_test.json", 15),
-}  # fmt: skip
+    ("json_web_crypto_test.json", 48),
+    ("json_web_key_test.json", 2),
+    ("json_web_key_test.json", 13),
+    ("json_web_key_test.json", 14),
+    ("json_web_key_test.json", 15),
+}
 # Called invalid for their padding, which the file has lost: what is left is a token without any fault.
 FAULTY = {367, 370}
 
