@@ -107,7 +107,7 @@ def served(make_app):
     return serve
 
 
-@pytest.mark.rfc("J-13", "AS-01")
+@pytest.mark.rfc("J-13", "AS-01", "B-24")
 def test_tokens_that_it_signs(issuer, served):
     ask = served(JWT(issuer, audience=SIGNED, keys=JWKS.of_issuer(issuer, allow_http_loopback=True)))
     token = token_for(issuer, SIGNED)
