@@ -11,6 +11,10 @@ HEAD: Final = 64 * 1024
 """Most bytes of an answer beside its body: head, chunk lines, trailers."""
 
 
+class EndlessError(http.client.HTTPException):
+    """An answer that goes on beyond its size."""
+
+
 class _Limits:
     """Until when, and how many bytes of an answer are read: for one exchange."""
 
@@ -44,7 +48,7 @@ class _LimitedReader(io.RawIOBase):
         count = int(self._raw.readinto(buffer) or 0)
         self._limits.left -= count
         if self._limits.left < 0:
-            raise http.client.HTTPException("an answer without end")
+            raise EndlessError
         return count
 
     def close(self) -> None:
@@ -106,8 +110,10 @@ class LimitedHTTP(http.client.HTTPConnection):
             try:
                 sock.settimeout(min(self._connect_timeout, self._limits.remaining()))
                 sock.connect(address)
-            except OSError as error:
+            except BaseException as error:  # an interruption too: nothing is left open
                 sock.close()
+                if not isinstance(error, OSError):
+                    raise
                 trouble = error
             else:
                 return sock

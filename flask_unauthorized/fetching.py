@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from .connecting import LimitedHTTP, LimitedHTTPS
+from .connecting import EndlessError, LimitedHTTP, LimitedHTTPS
 from .errors import ConfigurationError
 
 MAX_BYTES: Final = 512 * 1024
@@ -266,6 +266,8 @@ def _told(trouble: Exception) -> str:
     """What went wrong, without a word of the server's."""
     if isinstance(trouble, ssl.SSLCertVerificationError):
         return f"the certificate is not accepted ({trouble.verify_message})"
+    if isinstance(trouble, EndlessError):
+        return "an answer without end"
     if isinstance(trouble, TimeoutError):
         return "timed out"
     if isinstance(trouble, OSError) and trouble.errno is not None and not isinstance(trouble, ssl.SSLError):

@@ -45,8 +45,9 @@ class JWT:
     ID token is then told by its claims only (``nonce``, ``at_hash``, ``token_use``, …), so the audience decides.
 
     ``leeway`` is for clocks that differ, in seconds, at most 3 600; the identity's ``expires_at`` is ``exp`` and that.
-    ``allow_eternal=True`` takes tokens without ``exp``. ``roles_claim`` is where the roles are: ``"roles"``, ``"realm_access.roles"``, or a tuple of names, for names with
-    dots in them. ``required_claims={"tid": "…"}`` demands a claim that is, or lists, one of the values given.
+    ``allow_eternal=True`` takes tokens without ``exp``. ``roles_claim`` is where the roles are: ``"roles"``,
+    ``"realm_access.roles"``, or a tuple of names, for names with dots in them; one with ``://`` in it isn't split.
+    ``required_claims={"tid": "…"}`` demands a claim that is, or lists, one of the values given.
 
     ``user(identity)`` looks up your user object; ``None`` refuses. ``revoked(identity)`` says whether the token was
     revoked, ``True`` or ``False`` (`Revocations` is one). Both may be async, and are asked each time.
@@ -280,6 +281,8 @@ def _keys(issuer: str, keys: Any, algorithms: frozenset[str]) -> Keys:
                 f"a {type(keys).__name__} isn't guessed at"
             )
         found = StaticKeys((keys,) if isinstance(keys, Key) else keys)
+    if getattr(found, "issuer", None) not in (None, issuer):
+        raise ConfigurationError(f"the keys are those of another issuer than {issuer!a}")
     if isinstance(found, StaticKeys) and not any(key.algorithms & algorithms for key in found):
         raise ConfigurationError(
             f"none of the keys serves one of algorithms={tuple(sorted(algorithms))}: name those that the issuer uses"
@@ -288,9 +291,9 @@ def _keys(issuer: str, keys: Any, algorithms: frozenset[str]) -> Keys:
 
 
 def _published(issuer: str) -> Keys:
-    raise ConfigurationError(
-        f"JWT({issuer!a}) needs keys: keys=public_key_pem(…), keys=read_key_set(…), or keys=JWKS.of_issuer({issuer!a})"
-    )
+    from .jwks import JWKS  # not above: who gives keys needs no extra ``fetch``
+
+    return JWKS.of_issuer(issuer)
 
 
 def _audiences(audience: str | Collection[str] | None, otherwise_bound: bool) -> frozenset[str] | None:

@@ -24,6 +24,7 @@ class Outage:
         self._free = free
         self._until = float("-inf")
         self._told = float("-inf")
+        self._announced = False  # whether the outage that lasts was told
 
     def failed(self, now: float, text: str, doing: str) -> None:
         """It failed, at ``now`` on the clock of the holder; ``doing`` is what the holder does instead, for the log."""
@@ -33,14 +34,16 @@ class Outage:
             self._until = now + min(self._longest, 2.0 ** min(self.failures - self._free - 1, 32))
         if now - self._told >= TELL_EVERY:
             self._told = now
+            self._announced = True
             log.warning("%s: %s; %s", self.who, text, doing)
 
     def ended(self) -> None:
         """It answers."""
-        if self.failures and self._told != float("-inf"):
+        if self._announced:
+            self._announced = False
             log.warning("%s: answers again", self.who)
         self.failures = 0
-        self._until = self._told = float("-inf")
+        self._until = float("-inf")
 
     def wait(self, now: float) -> float:
         """Seconds until it should be asked again; 0 for now."""

@@ -11,7 +11,12 @@ from .server import answer
 
 def jwk(kid=None, **members):
     """A new public key on P-256 as JWK (RFC 7518 §6.2.1)."""
-    numbers = ec.generate_private_key(ec.SECP256R1()).public_key().public_numbers()
+    return jwk_of(ec.generate_private_key(ec.SECP256R1()).public_key(), kid, **members)
+
+
+def jwk_of(public, kid=None, **members):
+    """A public key on P-256 as JWK."""
+    numbers = public.public_numbers()
     x, y = (
         base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode() for number in (numbers.x, numbers.y)
     )

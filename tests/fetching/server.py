@@ -75,7 +75,7 @@ class Server:
                     answer(request, sock)
                 else:
                     sock.sendall(answer)
-                if callable(answer) and not self.keeps or not callable(answer) and b"Connection: close" in answer:
+                if (callable(answer) and not self.keeps) or (not callable(answer) and b"Connection: close" in answer):
                     return
         except OSError:
             pass
@@ -157,6 +157,12 @@ def interim_flood(request: Request, sock: socket.socket) -> None:
 
 def hang_up(request: Request, sock: socket.socket) -> None:
     """Nothing at all."""
+
+
+def silent(request: Request, sock: socket.socket) -> None:
+    """Waits until the other side hangs up."""
+    while sock.recv(1024):
+        pass
 
 
 class Gate:

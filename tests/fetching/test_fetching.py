@@ -18,7 +18,15 @@ from flask_unauthorized.fetching import Fetcher, FetchError, fetch, read_url
 
 from .conftest import context_for
 from .server import (
-    answer, chunked_flood, drip, drip_in_head, hang_up, head_flood, interim_flood, redirect, running,
+    answer,
+    chunked_flood,
+    drip,
+    drip_in_head,
+    hang_up,
+    head_flood,
+    interim_flood,
+    redirect,
+    running,
 )  # fmt: skip
 
 LIMIT = 512 * 1024
@@ -125,7 +133,7 @@ def test_key_17_redirects_are_not_followed(get, plain, location):
 def test_key_18_floods_end_by_size(plain, content):
     plain.answers["/x"] = content
     tracemalloc.start()
-    with pytest.raises(FetchError, match="more than 524288 bytes|HTTPException|LineTooLong|without end"):
+    with pytest.raises(FetchError, match=r"more than 524288 bytes|an answer without end"):
         fetch(plain.url + "/x", allow_http_loopback=True, timeout=20)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -271,9 +279,9 @@ def test_key_26_an_expired_certificate(authority, ca_file):
 
 
 def test_key_26_another_authority_of_the_same_name(ca_file):
-    with running(context_for(trustme.CA().issue_cert("localhost"))) as server:
-        with pytest.raises(FetchError, match="certificate is not accepted"):
-            fetch(server.url + "/keys", ca_file=ca_file)
+    with running(context_for(trustme.CA().issue_cert("localhost"))) as server, pytest.raises(FetchError) as caught:
+        fetch(server.url + "/keys", ca_file=ca_file)
+    assert "certificate is not accepted" in str(caught.value)
 
 
 def test_key_26_no_tls_behind_https(plain):

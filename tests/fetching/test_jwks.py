@@ -18,7 +18,13 @@ from flask_unauthorized.loaders.jwks import JWKS
 
 from .keys import Clock, jwk, jwks, key_set, known
 from .server import (
-    Gate, answer, chunked_flood, drip, hang_up, head_flood, redirect,
+    Gate,
+    answer,
+    chunked_flood,
+    drip,
+    hang_up,
+    head_flood,
+    redirect,
 )  # fmt: skip
 
 
@@ -80,7 +86,9 @@ def test_key_09_of_many_keys_with_one_id_four_are_tried(plain, clock):
     assert known(jwks(plain, clock), "same") == ["same"] * 4
 
 
-@pytest.mark.parametrize("kid", ["../../dev/null", "' OR 1=1--", "{{7*7}}", "\x00", "<script>", "", "ONE", "one ", "\ud800"])
+@pytest.mark.parametrize(
+    "kid", ["../../dev/null", "' OR 1=1--", "{{7*7}}", "\x00", "<script>", "", "ONE", "one ", "\ud800"]
+)
 def test_key_11_a_key_id_is_compared_and_nothing_else(plain, clock, pair, kid):
     plain.answers["/keys"] = key_set(*pair)
     assert known(jwks(plain, clock), kid) == []
@@ -387,10 +395,9 @@ def test_the_back_off_begins_anew_after_a_good_answer(plain, clock, pair):
         plain.answers["/keys"] = answer(b"", 500)
         clock.turn(700)
         for pause in (1, 2, 4):
-            try:
+            with pytest.raises(AuthUnavailable) as caught:
                 keys.candidates("junk", "ES256")
-            except AuthUnavailable as error:
-                assert error.retry_after == pause
+            assert caught.value.retry_after == pause
             clock.turn(pause)
         plain.answers["/keys"] = key_set(*pair)
         assert known(keys, "one") == ["one"]
@@ -477,7 +484,7 @@ def test_no_thread_can_be_started(plain, clock, pair, monkeypatch):
         patch.setattr("flask_unauthorized.loaders.jwks.threading", no_threads(RuntimeError("can't start new thread")))
         assert known(keys, "one") == ["one"]
     clock.turn(1)
-    assert known(keys, "one") == ["one"]
+    keys.candidates("one", "ES256")
     settled(keys)
     assert known(keys, "two") == ["two"]
 
@@ -597,7 +604,9 @@ def test_as_01_keys_of_an_issuer(plain, pair, path, second):
 
 
 @pytest.mark.rfc("AS-02", "AS-04")
-@pytest.mark.parametrize("lie", ["/", "/issuer1/", "/Issuer1", "/issuer1?", "/%69ssuer1", "//issuer1", "/issuer1/x", None])
+@pytest.mark.parametrize(
+    "lie", ["/", "/issuer1/", "/Issuer1", "/issuer1?", "/%69ssuer1", "//issuer1", "/issuer1/x", None]
+)
 def test_as_02_another_issuer_in_the_metadata(plain, pair, lie, caplog):
     for place in PLACES["/issuer1"]:
         plain.answers[place] = metadata(plain, "https://evil.example" if lie is None else plain.url + lie)
@@ -620,7 +629,8 @@ def test_as_04_host_names_compare_as_they_are_written(plain, pair):
 
 @pytest.mark.rfc("AS-03")
 @pytest.mark.parametrize(
-    "uri", [None, 5, "", "http://as.example/keys", "file:///etc/passwd", "/keys", "https://u:p@as.example/", ["https://x/"]]
+    "uri",
+    [None, 5, "", "http://as.example/keys", "file:///etc/passwd", "/keys", "https://u:p@as.example/", ["https://x/"]],
 )
 def test_as_03_keys_that_are_nowhere(plain, uri):
     for place in PLACES[""]:
@@ -630,7 +640,9 @@ def test_as_03_keys_that_are_nowhere(plain, uri):
     assert "jwks_uri" in caught.value.reason
 
 
-@pytest.mark.parametrize("content", [answer([]), answer(b"<html>", kind="text/html"), answer(b"{", 200), answer(b"", 500)])
+@pytest.mark.parametrize(
+    "content", [answer([]), answer(b"<html>", kind="text/html"), answer(b"{", 200), answer(b"", 500)]
+)
 def test_metadata_that_is_none_in_one_place_and_good_in_the_other(plain, pair, content):
     plain.answers[PLACES[""][0]] = content
     plain.answers[PLACES[""][1]] = metadata(plain)
@@ -674,7 +686,9 @@ def test_the_metadata_is_read_anew_when_the_keys_have_moved(plain, pair):
     assert keys.url == plain.url + "/moved"
 
 
-@pytest.mark.parametrize("issuer", ["http://as.example", "https://as.example?x=1", "https://as.example#x", "as.example", ""])
+@pytest.mark.parametrize(
+    "issuer", ["http://as.example", "https://as.example?x=1", "https://as.example#x", "as.example", ""]
+)
 @pytest.mark.rfc("AS-03")
 def test_an_issuer_that_is_none(issuer):
     with pytest.raises(ConfigurationError):
