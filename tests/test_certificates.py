@@ -236,12 +236,27 @@ def test_a_proxy_behind_a_unix_socket_has_no_address(proxies, trusted):
 @pytest.mark.parametrize(
     "value",
     [
-        f"{BINARY}, {BINARY}", f"{BINARY},{OTHER_BINARY}", f"{BINARY};a=1", f" {BINARY}", BINARY[1:], BINARY[:-1], "::", ":",
-        BINARY[1:-1], f'"{BINARY}"', f"{BINARY[:-4]}!!!:", f":{base64.urlsafe_b64encode(b'???>>>').decode()}:", quote(PEM),
-        PEM.replace("\n", " "), ":" + "A" * MAX_CERTIFICATE + ":", ":A:", ":AAAAA:", "ä",
+        f"{BINARY}, {BINARY}",
+        f"{BINARY},{OTHER_BINARY}",
+        f"{BINARY};a=1",
+        f" {BINARY}",
+        BINARY[1:],
+        BINARY[:-1],
+        "::",
+        ":",
+        BINARY[1:-1],
+        f'"{BINARY}"',
+        f"{BINARY[:-4]}!!!:",
+        ":Pz8_Pj4-:",
+        quote(PEM),
+        PEM.replace("\n", " "),
+        ":" + "A" * MAX_CERTIFICATE + ":",
+        ":A:",
+        ":AAAAA:",
+        "ä",
     ],
     ids=lambda value: value[:12],
-)  # fmt: skip
+)
 def test_what_is_not_one_binary_is_400(behind_proxy, value):
     response = behind_proxy.ask([("Client-Cert", value.encode().decode("latin-1"))])
     assert response.status_code == 400
@@ -255,8 +270,8 @@ def test_two_lines_are_400(behind_proxy):
 
 @pytest.mark.parametrize(
     ("proxies", "error"),
-    [("10.0.0.1", TypeError), ([], ConfigurationError), (["proxy"], ConfigurationError), (["10.0.0.1/8"], ConfigurationError),
-     (["10.0.0"], ConfigurationError)],
+    [("10.0.0.1", TypeError), ([], ConfigurationError), (["proxy"], ConfigurationError),
+     (["10.0.0.1/8"], ConfigurationError), (["10.0.0"], ConfigurationError)],
 )  # fmt: skip
 def test_proxies_that_cannot_be(proxies, error):
     with pytest.raises(error):
@@ -286,10 +301,18 @@ def test_escaped_pem(value):
 
 @pytest.mark.parametrize(
     "value",
-    ["x", BINARY, quote(PEM + PEM), quote(PEM)[:-30], quote(PEM).replace("BEGIN", "END"), quote(PEM.replace("MIIB", "!!!!")),
-     f"{quote(PEM)},{quote(PEM)}", quote(PEM.replace("CERTIFICATE", "PRIVATE KEY"))],
+    [
+        "x",
+        BINARY,
+        quote(PEM + PEM),
+        quote(PEM)[:-30],
+        quote(PEM).replace("BEGIN", "END"),
+        quote(PEM.replace("MIIB", "!!!!")),
+        f"{quote(PEM)},{quote(PEM)}",
+        quote(PEM.replace("CERTIFICATE", "PRIVATE KEY")),
+    ],
     ids=lambda value: value[:12],
-)  # fmt: skip
+)
 def test_what_is_not_one_escaped_pem_is_400(make_app, value):
     served = Served(make_app, EscapedPEM(["10.0.0.7"], field="X-SSL-Client-Cert"))
     assert served.ask([("X-SSL-Client-Cert", value)]).status_code == 400

@@ -79,10 +79,10 @@ def test_all_names_are_there_and_all_is_exact():
         assert getattr(flask_unauthorized, name) is not None
     public = {
         "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
-        "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError", "Unauthorized",
-        "MissingCredentials", "InvalidProof", "NonceRequired",
-        "InvalidCredentials", "ExpiredCredentials", "RevokedCredentials", "StepUpRequired", "MalformedCredentials",
-        "Forbidden", "InsufficientScope", "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
+        "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError",
+        "Unauthorized", "MissingCredentials", "InvalidProof", "NonceRequired", "InvalidCredentials",
+        "ExpiredCredentials", "RevokedCredentials", "StepUpRequired", "MalformedCredentials", "Forbidden",
+        "InsufficientScope", "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
     }  # fmt: skip
     assert set(flask_unauthorized.__all__) == public
     assert len(flask_unauthorized.__all__) == len(public)

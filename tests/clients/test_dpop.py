@@ -21,7 +21,16 @@ def folder(tmp_path_factory):
     """Where the npm packages are."""
     need("node")
     folder = tmp_path_factory.mktemp("dpop")
-    command = [need("npm"), "install", "--no-audit", "--no-fund", "--prefix", str(folder), "dpop@2.1.2", "oauth4webapi@3.8.8"]
+    command = [
+        need("npm"),
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        str(folder),
+        "dpop@2.1.2",
+        "oauth4webapi@3.8.8",
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     return folder
 

@@ -20,7 +20,10 @@ NAMES = ("server", "client", "other")
 
 def make_certificate(folder, name):
     """A self-signed certificate with its key, in one file; its SHA-256 as in ``x5t#S256``."""
-    key, subject = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    key, subject = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]),
+    )
     now = datetime.datetime.now(datetime.timezone.utc)
     certificate = (
         x509.CertificateBuilder()
@@ -51,10 +54,19 @@ def hashes(tmp_path_factory):
 def port(request, hashes):
     folder, _ = hashes
     command = (
-        *GUNICORN, "-k", request.param, "--certfile", str(folder / "server.pem"), "--keyfile", str(folder / "server.pem"),
-        "--ca-certs", str(folder / "clients.pem"), "--cert-reqs", str(int(ssl.CERT_OPTIONAL)),
+        *GUNICORN,
+        "-k",
+        request.param,
+        "--certfile",
+        str(folder / "server.pem"),
+        "--keyfile",
+        str(folder / "server.pem"),
+        "--ca-certs",
+        str(folder / "clients.pem"),
+        "--cert-reqs",
+        str(int(ssl.CERT_OPTIONAL)),
         "tests.live.certificates_app:app",
-    )  # fmt: skip
+    )
     with running(f"tls-{request.param}", command) as server:
         yield server.port
 

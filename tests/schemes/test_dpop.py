@@ -156,10 +156,20 @@ def test_dpo_19_the_proof_of_another_key(dpop):
 @pytest.mark.rfc("P-18")
 @pytest.mark.parametrize(
     "confirmation",
-    [None, {}, {"jkt": None}, {"jkt": ""}, {"jkt": [HOLDER.jkt]}, {"jkt": HOLDER.jkt + "="}, {"jkt": HOLDER.jkt.upper()},
-     {"x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0"}, {"kid": "1"}, {"jkt": HOLDER.jkt, "jwe": "x"}],
+    [
+        None,
+        {},
+        {"jkt": None},
+        {"jkt": ""},
+        {"jkt": [HOLDER.jkt]},
+        {"jkt": HOLDER.jkt + "="},
+        {"jkt": HOLDER.jkt.upper()},
+        {"x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0"},
+        {"kid": "1"},
+        {"jkt": HOLDER.jkt, "jwe": "x"},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_dpo_20_and_clm_22_a_token_that_is_not_bound_to_the_key(dpop, confirmation):
     dpop.confirmation = confirmation
     assert_token_refused(dpop, dpop.ask())
@@ -304,7 +314,9 @@ def test_several_origins(make_app):
     assert served.ask(path="/x", htu="https://api.example.net/x").status_code == 401
 
 
-@pytest.mark.parametrize("keys", [{}, {"RAW_URI": ""}, {"RAW_URI": "https://whatever/a%20b%C3%BC?x", "REQUEST_URI": ""}])
+@pytest.mark.parametrize(
+    "keys", [{}, {"RAW_URI": ""}, {"RAW_URI": "https://whatever/a%20b%C3%BC?x", "REQUEST_URI": ""}]
+)
 def test_servers_that_tell_the_target_otherwise_or_not_at_all(dpop, keys):
     environ = {"RAW_URI": "", "REQUEST_URI": "", **keys}
     sent = HOLDER.sent(htu=ORIGIN + "/a%20b%c3%bc")
@@ -333,7 +345,9 @@ def test_origins_that_cannot_be(origin):
         DPoP(origin=origin)
 
 
-@pytest.mark.parametrize("origin", ["http://localhost", "http://localhost:5000/v1", "http://127.0.0.1:1", "http://[::1]"])
+@pytest.mark.parametrize(
+    "origin", ["http://localhost", "http://localhost:5000/v1", "http://127.0.0.1:1", "http://[::1]"]
+)
 def test_plain_http_on_this_machine(origin):
     assert DPoP(origin=origin).origins == (origin,)
 
@@ -408,7 +422,7 @@ def test_where_an_explanation_is_shown_it_names_the_field_and_the_command(make_a
 
 def test_the_page_says_what_a_proof_is(make_app):
     served = Served(make_app)
-    for language, text in (("en", "The proof didn&#x27;t count"), ("de", "Der Nachweis hat nicht gezählt")):
+    for language, text in (("en", "The proof did not count"), ("de", "Der Nachweis hat nicht gezählt")):
         response = served.ask(htm="POST", headers={"Accept": "text/html", "Accept-Language": language})
         assert text in response.text
         assert "DPoP" in response.text
