@@ -13,7 +13,7 @@ ROOT = Path(flask_unauthorized.__file__).parent
 LAYERS = [
     {"wire"},
     {"errors", "identity", "requirement"},
-    {"stores", "keys"},
+    {"stores", "keys", "connecting", "fetching"},
     {"jose"},
     {"schemes"},
     {"plan", "judge"},

@@ -14,8 +14,8 @@ from .live.conftest import free_port
 ROOT = Path(__file__).parents[1]
 
 
-def _program(heading: str) -> str:
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"# {heading}\n")[2]
+def _program(heading: str, page: str = "README.md") -> str:
+    text = (ROOT / page).read_text(encoding="utf-8").partition(f"# {heading}\n")[2]
     return re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
 
 
@@ -38,6 +38,21 @@ def test_the_digest_of_the_readme_works():
     client = scope["app"].test_client()
     told = challenge(client.get("/meter").headers["WWW-Authenticate"])
     assert client.get("/meter", headers=sent(told, uri="/meter")).json == {"read by": "ada"}
+
+
+def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # for its file
+    scope = {"__name__": "guide"}
+    exec(_program("People in browsers", "docs/browsers.md"), scope)
+    client = scope["app"].test_client()
+    page = {"base_url": "https://localhost", "headers": {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}}
+    assert client.get("/?page=2", **page).location == "/login?next=/?page%3D2"
+    assert client.post("/login", data={"name": "ada", "password": "wrong"}, **page).status_code == 200
+    right = {"name": "ada", "password": "correct horse", "next": "/?page=2"}
+    assert client.post("/login", data=right, **page).location == "/?page=2"
+    assert client.get("/", **page).json == {"notes of": "ada"}
+    assert client.post("/logout", **page).location == "/login"
+    assert client.get("/", base_url="https://localhost").status_code == 401
 
 
 def _run_quickstart():

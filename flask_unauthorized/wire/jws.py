@@ -16,8 +16,8 @@ MAX_PAYLOAD: Final = 16 * 1024
 """Longest payload, in octets."""
 MAX_SIGNATURE: Final = 1024
 """Longest signature, in octets; that of an RSA key of 4 096 bits has 512."""
-MAX_JWS: Final = 28 * 1024
-"""Longest token, in characters: the three above in base64url."""
+MAX_JWS: Final = 28_676
+"""Longest token, in characters: the three above in base64url, and two dots."""
 MAX_DEPTH: Final = 16
 """Deepest nesting of JSON."""
 MAX_NUMBER: Final = 64

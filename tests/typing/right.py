@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Flask, Request
+from flask import Blueprint, Flask, Request, redirect
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 from typing_extensions import assert_type
@@ -14,8 +14,10 @@ from flask_unauthorized import (
     Basic,
     Bearer,
     Challenge,
+    Digest,
     Identity,
     Scheme,
+    SessionCookie,
     StepUpRequired,
     abort_forbidden,
     abort_unauthorized,
@@ -23,6 +25,8 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.errors import AuthError
 from flask_unauthorized.loaders import Passwords, SignedTokens, StaticTokens
+from flask_unauthorized.stores.memory import MemoryStore
+from flask_unauthorized.stores.sqlite import SQLiteStore
 
 
 @dataclass
@@ -114,3 +118,22 @@ class Ticket(Scheme[str]):
 
 
 Auth(Ticket(lambda ticket: ticket), Bearer(SignedTokens("login", max_age=3600, load=User)))
+
+people = SessionCookie(User, login_view="login", logout_view="logout", idle=None, store=SQLiteStore("sessions.db"))
+meters = Digest(
+    lambda name: ({"SHA-256": name}, User(name)), realm="meters", algorithms=["SHA-256"], store=MemoryStore()
+)
+browsers = Auth[User](people, meters, Basic(Passwords({"ada": "hash"}), script_alias="XBasic"))
+
+
+@app.post("/login")
+def login() -> ResponseReturnValue:
+    assert_type(browsers.login(User("ada"), acr="mfa", auth_time=1.0, keep={"cart"}), Identity)
+    return redirect(browsers.next_url("/"))
+
+
+@app.post("/logout")
+def logout() -> str:
+    browsers.end_sessions("ada")
+    browsers.logout()
+    return browsers.next_url()

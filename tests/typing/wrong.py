@@ -2,7 +2,17 @@
 
 from flask import Flask
 
-from flask_unauthorized import Auth, Basic, Bearer, Forbidden, Identity, abort_unauthorized, any_of
+from flask_unauthorized import (
+    Auth,
+    Basic,
+    Bearer,
+    Digest,
+    Forbidden,
+    Identity,
+    SessionCookie,
+    abort_unauthorized,
+    any_of,
+)
 
 bearer = Bearer()
 auth = Auth[str](bearer)
@@ -34,4 +44,10 @@ Identity("ada", "read")  # refused: keywords only
 Identity("ada").subject = "bob"  # refused: frozen
 any_of(["a", "b"])  # refused: names, not a list
 Basic(realm=b"x")  # refused
+SessionCookie(lifetime="12h")  # refused: seconds are a number
+SessionCookie(store={})  # refused: a store
+auth.login("ada", keep="cart", acr=5)  # refused: acr is a str
+auth.next_url(None)  # refused: a str
+Digest(store={})  # refused
+Digest(nonce_lifetime="300")  # refused
 abort_unauthorized(error=Forbidden)  # refused: not a 401

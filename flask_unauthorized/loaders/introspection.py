@@ -1,0 +1,245 @@
+"""`Introspection`: tokens that only the authorization server can read (RFC 7662)."""
+
+import copy
+import hashlib
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from flask import Flask
+
+from ..errors import AuthUnavailable, ConfigurationError, ExpiredCredentials, InvalidCredentials
+from ..fetching import Fetcher, checked_time
+from ..identity import Identity
+from ..stores.locks import renew_after_fork
+from ..wire.grammar import MAX_AUTHORIZATION
+from .discovery import check_issuer
+from .introspection_answer import Policy, with_user
+from .introspection_endpoint import ClientAuth, Endpoint, Post, client_credentials
+
+MAX_ANSWER: Final = 64 * 1024
+"""Longest answer, in bytes."""
+TIMEOUT: Final = 2.0
+"""Longest time for an answer, in seconds."""
+MAX_CACHE: Final = 600.0
+"""Longest time that a good answer may be kept, in seconds."""
+MAX_NEGATIVE_CACHE: Final = 10.0
+"""Longest time that a bad answer may be kept, in seconds."""
+
+
+class Introspection:
+    """A loader that asks the authorization server about each token::
+
+        Bearer(Introspection("https://id.example.com/introspect", client_id="api", client_secret=…,
+                             audience="https://api.example.com"))
+
+    A token is good when the server says ``active: true``, and what else it says agrees: not over (``exp``, ``nbf``),
+    one of ``audience`` (``audience=None``, written out, for servers that name none), and ``issuer`` where the answer
+    names one. What can't be known is `AuthUnavailable` (503), never the client's fault: no answer, 401 to our own
+    credentials, or an answer that isn't one.
+
+    ``client_id`` and ``client_secret`` say who asks, as ``client_auth`` has it: ``"client_secret_basic"`` or
+    ``"client_secret_post"``; or ``access_token`` does, a str or a callable that returns one. ``subject`` is the member
+    that names the caller, ``roles_claim`` where the roles are: ``"roles"``, ``"realm_access.roles"`` or a tuple of
+    names. ``user(identity)`` looks up your user object; ``None`` refuses; it may be async and is asked each time.
+
+    A good answer is kept for ``cache`` seconds, but never past ``exp``, a bad one for ``negative_cache``: so long may
+    a revoked token still open a view. 0 keeps none; see `fresh` for single views. Kept are SHA-256 digests, at most
+    ``max_cached`` of either kind, in this process.
+
+    At most ``max_concurrent`` tokens are asked about at a time, more are 503. ``timeout`` (seconds), ``ca_file`` and
+    ``allow_http_loopback`` are those of `Fetcher`; ``post`` takes its place: your callable of URL, form and headers,
+    which returns the body and has to bound time and size itself.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        *,
+        audience: str | Collection[str] | None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        client_auth: ClientAuth = "client_secret_basic",
+        access_token: str | Callable[[], str] | None = None,
+        issuer: str | None = None,
+        subject: str = "sub",
+        roles_claim: str | tuple[str, ...] | None = None,
+        user: Callable[[Identity], Any] | None = None,
+        cache: float = 60,
+        negative_cache: float = 10,
+        max_cached: int = 10_000,
+        max_concurrent: int = 32,
+        timeout: float = TIMEOUT,
+        ca_file: str | os.PathLike[str] | None = None,
+        allow_http_loopback: bool = False,
+        post: Post | None = None,
+    ) -> None:
+        max_concurrent = _count("max_concurrent", max_concurrent)
+        fetcher = Fetcher(
+            limit=MAX_ANSWER,
+            timeout=timeout,
+            ca_file=ca_file,
+            allow_http_loopback=allow_http_loopback,
+            keep_alive=max_concurrent,
+        )
+        if endpoint is not None:
+            fetcher.check(endpoint)
+        elif issuer is None or post is not None:
+            raise ConfigurationError(
+                "Introspection needs the endpoint's URL, or, without post=, the issuer= whose metadata names it"
+            )
+        else:
+            check_issuer(issuer, allow_http_loopback=allow_http_loopback)
+        self._endpoint = Endpoint(
+            endpoint,
+            issuer=issuer if endpoint is None else None,
+            credentials=client_credentials(client_id, client_secret, client_auth, access_token),
+            fetcher=fetcher,
+            post=_callable("post", post),
+            max_concurrent=max_concurrent,
+        )
+        self._policy = Policy(_audiences(audience), issuer, subject, _path(roles_claim))
+        self._user = _callable("user", user)
+        self._cache = Cache(
+            _seconds("cache", cache, MAX_CACHE),
+            _seconds("negative_cache", negative_cache, MAX_NEGATIVE_CACHE),
+            _count("max_cached", max_cached),
+        )
+        self._asks_each_time = False
+
+    def fresh(self) -> "Introspection":
+        """The same, but it asks about each token anew, whatever is kept; what it hears replaces what was kept.
+
+        For views where a revoked token must not pass for another second: ``careful = Bearer(introspection.fresh())``
+        beside ``bearer = Bearer(introspection)`` in one `Auth`, and ``via=careful`` on those views, ``via=bearer`` on
+        the others (``auth.protect(app, via=bearer)`` says it once for all).
+        """
+        twin = copy.copy(self)
+        twin._asks_each_time = True
+        return twin
+
+    def __call__(self, token: str) -> Identity:
+        """Whose ``token`` is. Raises `InvalidCredentials`, `ExpiredCredentials`, or `AuthUnavailable`."""
+        if not 0 < len(token) <= MAX_AUTHORIZATION or not token.isascii() or not token.isprintable():
+            raise InvalidCredentials(reason="no token: empty, longer than 8 KiB, or not printable ASCII")
+        digest = hashlib.sha256(token.encode("ascii")).digest()
+        identity = None if self._asks_each_time else self._cache.get(digest)
+        if identity is None:
+            identity = self._asked(token, digest)
+        del token  # what follows may fail, and a traceback shows locals
+        return identity if self._user is None else with_user(identity, self._user)
+
+    def check_app(self, app: Flask) -> None:
+        """Called before an app's first request: whatever the look-up has to check."""
+        check = getattr(self._user, "check_app", None)
+        if callable(check):
+            check(app)
+
+    def _asked(self, token: str, digest: bytes) -> Identity:
+        answer = self._endpoint.ask(token)
+        try:
+            identity = self._policy.identity(answer, time.time())
+        except InvalidCredentials as refusal:
+            self._cache.put_refusal(digest, refusal)
+            raise
+        except AuthUnavailable as trouble:
+            self._endpoint.broken(trouble)
+            raise
+        self._cache.put(digest, identity)
+        return identity
+
+    def __repr__(self) -> str:
+        return f"<{self._endpoint.who[0].upper()}{self._endpoint.who[1:]}>"
+
+
+class Cache:
+    """What was heard, for a while, by digest. Good and bad answers are counted apart: junk pushes out junk."""
+
+    def __init__(self, good: float, bad: float, most: int) -> None:
+        self.clock = time.monotonic
+        self._good = good
+        self._bad = bad
+        self._most = most
+        self._identities: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
+        self._refusals: OrderedDict[bytes, tuple[float, tuple[type[InvalidCredentials], str | None]]] = OrderedDict()
+        self._lock = threading.Lock()
+        renew_after_fork(self)
+
+    def get(self, digest: bytes) -> Identity | None:
+        """What was heard of a good token, ``None`` for nothing that still counts; a refusal is raised again."""
+        found = self._identities.get(digest)
+        if found is not None and found[0] > self.clock():
+            identity = found[1]
+            if identity.expires_at is not None and identity.expires_at <= time.time():
+                raise ExpiredCredentials(reason="exp has passed since the authorization server was asked")
+            return identity
+        bad = self._refusals.get(digest)
+        if bad is not None and bad[0] > self.clock():
+            kind, reason = bad[1]
+            raise kind(reason=f"{reason} (heard before)")
+        return None
+
+    def put(self, digest: bytes, identity: Identity) -> None:
+        """Keeps a good answer."""
+        with self._lock:
+            self._refusals.pop(digest, None)
+            self._keep(self._identities, digest, identity, self._good)
+
+    def put_refusal(self, digest: bytes, refusal: InvalidCredentials) -> None:
+        """Keeps a bad answer: its class and reason, never the exception, whose traceback would keep the token alive."""
+        with self._lock:
+            self._identities.pop(digest, None)
+            self._keep(self._refusals, digest, (type(refusal), refusal.reason), self._bad)
+
+    def _keep(self, kept: OrderedDict[bytes, tuple[float, Any]], digest: bytes, value: Any, seconds: float) -> None:
+        kept.pop(digest, None)
+        now = self.clock()
+        while kept and (len(kept) >= self._most or next(iter(kept.values()))[0] <= now):  # the oldest come first
+            kept.popitem(last=False)
+        if seconds:
+            kept[digest] = (now + seconds, value)
+
+
+# --- of the developer
+
+
+def _audiences(audience: str | Collection[str] | None) -> frozenset[str] | None:
+    if audience is None:
+        return None
+    names = frozenset((audience,)) if isinstance(audience, str) else frozenset(audience)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ConfigurationError(
+            f"audience must be a text or several, none empty, not {audience!a}; None, written out, asks for none"
+        )
+    return names
+
+
+def _path(claim: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if claim is None:
+        return None
+    path = (claim,) if isinstance(claim, str) and "://" in claim else claim
+    path = tuple(path.split(".")) if isinstance(path, str) else path
+    if not isinstance(path, tuple) or not path or not all(isinstance(name, str) and name for name in path):
+        raise ConfigurationError(
+            f"roles_claim={claim!a}: use a name such as 'roles', a path such as 'realm_access.roles', or a tuple"
+        )
+    return path
+
+
+def _seconds(name: str, value: float, most: float) -> float:
+    return 0.0 if value == 0 and not isinstance(value, bool) else checked_time(name, value, most)
+
+
+def _count(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
+        raise ConfigurationError(f"{name} must be a whole number from 1 to 1000000, not {value!a}")
+    return value
+
+
+def _callable(name: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"{name} must be callable, not {type(value).__name__}")
+    return value

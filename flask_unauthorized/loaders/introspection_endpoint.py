@@ -1,0 +1,192 @@
+"""Asking the introspection endpoint (RFC 7662 §2): who we are to it, how many at a time, and when it is left alone."""
+
+import base64
+import functools
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+from urllib.parse import quote_plus
+
+from ..errors import AuthUnavailable, ConfigurationError
+from ..fetching import Fetcher, FetchError
+from ..stores.locks import renew_after_fork
+from ..wire.jws import JOSEError, read_json_object
+from .discovery import discover, member_url
+from .outage import Outage
+
+FREE_FAILURES: Final = 2
+"""Failures in a row to connect or to hear anything, after which the endpoint is left alone for a while."""
+LONGEST_PAUSE: Final = 10.0
+"""Longest such while, in seconds."""
+DISCOVER_EVERY: Final = 86_400.0
+"""Age at which the issuer's metadata is read anew, in seconds."""
+REDISCOVER_AFTER: Final = 30.0
+"""Age from which it is read anew because the endpoint fails, in seconds."""
+
+Post = Callable[[str, Mapping[str, str], Mapping[str, str]], bytes]
+"""A post of your own: URL, form, headers; the body answered with 200. Whatever it raises counts as an outage."""
+ClientAuth = Literal["client_secret_basic", "client_secret_post"]
+Credentials = Callable[[dict[str, str], dict[str, str]], None]
+"""Adds what says who we are to a form and its headers."""
+
+
+class Endpoint:
+    """Where tokens are asked about. ``url`` is its own, or with ``issuer`` unknown before the first token."""
+
+    def __init__(
+        self,
+        url: str | None,
+        *,
+        issuer: str | None,
+        credentials: Credentials,
+        fetcher: Fetcher,
+        post: Post | None,
+        max_concurrent: int,
+    ) -> None:
+        self.url = url
+        self.who = f"introspection at {url or issuer}"
+        self.clock = time.monotonic
+        self._issuer = issuer
+        self._credentials = credentials
+        self._fetcher = fetcher
+        self._post = post
+        self._most = max_concurrent
+        self._busy = 0
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._discovered = float("-inf")
+        self._silent = Outage(self.who, longest=LONGEST_PAUSE, free=FREE_FAILURES)
+        self._wrong = Outage(self.who, longest=0)  # for its warnings: what answers is asked for each token
+        renew_after_fork(self)
+
+    def ask(self, token: str) -> Mapping[str, Any]:
+        """What the server says of ``token``: the members of its answer. Raises `AuthUnavailable` for no good answer."""
+        self._enter()
+        try:
+            answer = read_json_object(self._asked(token))
+        except FetchError as trouble:
+            told, status = str(trouble), trouble.status
+        except JOSEError as trouble:
+            told, status = f"the answer is no JSON object ({trouble})", 200
+        except Exception as trouble:  # what the app gave us may raise anything, and the text may hold anything
+            told, status = f"{type(trouble).__name__} while asking", None
+        else:
+            with self._lock:
+                self._silent.ended()
+            return answer
+        finally:
+            self._leave()
+        raise self._failed(told, status)
+
+    def broken(self, trouble: AuthUnavailable) -> None:
+        """Tells the log of an answer that could be read and not understood."""
+        with self._lock:
+            self._wrong.failed(self.clock(), trouble.reason or "", "503")
+
+    def _asked(self, token: str) -> bytes:
+        form = {"token": token, "token_type_hint": "access_token"}
+        headers: dict[str, str] = {}
+        end = time.monotonic() + self._fetcher.timeout
+        self._credentials(form, headers)
+        url = self._place(end)
+        if self._post is not None:
+            return self._post(url, form, headers)
+        return self._fetcher.post(url, form, headers, end=end)
+
+    def _place(self, end: float) -> str:
+        now = self.clock()
+        if self._issuer is not None and (self.url is None or now - self._discovered >= DISCOVER_EVERY):
+            metadata = discover(self._issuer, functools.partial(self._fetcher.get, end=end))
+            self.url = member_url(
+                metadata, "introspection_endpoint", allow_http_loopback=self._fetcher.allow_http_loopback
+            )
+            self._discovered = now
+        assert self.url is not None
+        return self.url
+
+    def _enter(self) -> None:
+        with self._lock:
+            now = self.clock()
+            if self._silent.wait(now):
+                raise self._silent.unavailable(now)
+            if self._pid != os.getpid():  # a fork: those under way are the parent's
+                self._pid, self._busy = os.getpid(), 0
+            if self._busy >= self._most:
+                raise AuthUnavailable(reason=f"{self.who}: {self._most} tokens are asked about already", retry_after=1)
+            self._busy += 1
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._busy = max(0, self._busy - 1)
+
+    def _failed(self, told: str, status: int | None) -> AuthUnavailable:
+        with self._lock:
+            now = self.clock()
+            if self._issuer is not None and now - self._discovered >= REDISCOVER_AFTER:
+                self.url = None  # it may have moved
+            if status is None:
+                self._silent.failed(now, told, "503")
+                return self._silent.unavailable(now)
+            # It answers, and perhaps to the next token well: who sends a bad one mustn't lock the others out.
+            self._silent.ended()
+            self._wrong.failed(now, told, "503")
+            return AuthUnavailable(reason=f"{self.who}: {told}")
+
+
+def client_credentials(
+    client_id: str | None,
+    client_secret: str | None,
+    client_auth: str,
+    access_token: str | Callable[[], str] | None,
+) -> Credentials:
+    """Who we are to the endpoint (RFC 7662 §2.1): by client id and secret, or by a token of our own."""
+    if access_token is not None:
+        if client_id is not None or client_secret is not None:
+            raise ConfigurationError("give client_id and client_secret, or access_token, not both")
+        return _bearer(access_token)
+    if client_id is None or client_secret is None:
+        raise ConfigurationError(
+            "the endpoint must know who asks (RFC 7662 §2.1): give client_id and client_secret, or access_token"
+        )
+    for name, value in (("client_id", client_id), ("client_secret", client_secret)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+        if not value or value != value.strip():
+            raise ConfigurationError(f"{name} is empty or has white space around it, perhaps a line end: strip it")
+    if client_auth == "client_secret_basic":
+        return _basic(client_id, client_secret)
+    if client_auth == "client_secret_post":
+        return _in_form(client_id, client_secret)
+    raise ConfigurationError(f"client_auth={client_auth!a}: choose 'client_secret_basic' or 'client_secret_post'")
+
+
+def _basic(client_id: str, client_secret: str) -> Credentials:
+    """RFC 6749 §2.3.1: both parts are form-encoded first."""
+    pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
+    value = "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
+
+    def add(form: dict[str, str], headers: dict[str, str]) -> None:
+        headers["Authorization"] = value
+
+    return add
+
+
+def _in_form(client_id: str, client_secret: str) -> Credentials:
+    def add(form: dict[str, str], headers: dict[str, str]) -> None:
+        form.update(client_id=client_id, client_secret=client_secret)
+
+    return add
+
+
+def _bearer(access_token: str | Callable[[], str]) -> Credentials:
+    if isinstance(access_token, str) and (not access_token or access_token != access_token.strip()):
+        raise ConfigurationError("access_token is empty or has white space around it, perhaps a line end: strip it")
+    if not isinstance(access_token, str) and not callable(access_token):
+        raise TypeError(f"access_token must be a str or a callable that returns one, not {type(access_token).__name__}")
+
+    def add(form: dict[str, str], headers: dict[str, str]) -> None:
+        headers["Authorization"] = f"Bearer {access_token if isinstance(access_token, str) else access_token()}"
+
+    return add

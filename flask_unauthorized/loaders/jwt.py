@@ -1,0 +1,342 @@
+"""`JWT` and `Issuers`: access tokens that an issuer signed (RFC 9068). Needs the extra ``jwt``."""
+
+import inspect
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from time import time
+from typing import Any, Final, Literal
+
+from flask import Flask
+
+from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials
+from ..identity import Identity
+from ..jose import Engine, Key, Keys, PyJWTEngine, StaticKeys
+from ..jose.algorithms import HMAC, named
+from ..schemes.settle import settle
+from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
+from .jwt_claims import Policy
+from .jwt_profiles import PROFILES
+from .remembered import Remembered, Verified, digest_of
+
+DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
+"""What issuers sign with today; RFC 9068 §2.1 asks for the first."""
+MAX_LEEWAY: Final = 3600
+"""Longest leeway, in seconds."""
+LONG_LEEWAY: Final = 300
+"""Leeway above which the log warns, in seconds: RFC 9068 §4 speaks of a few minutes."""
+
+log: Final = logging.getLogger("flask_unauthorized")
+
+
+class JWT:
+    """A loader of signed access tokens: ``Bearer(JWT("https://id.example.com", audience="https://api.example.com"))``.
+
+    A token is good when ``issuer`` signed it by one of its ``keys``, and it names that issuer exactly, one of
+    ``audience``, a subject, and an end that has not come (RFC 9068 §4). ``audience=None``, written out, means "for
+    whomever", and the log warns unless ``required_claims`` asks for something else. ``keys`` is a `Key`, several of
+    them, or any `Keys`; without them they are fetched from the issuer (extra ``fetch``). ``algorithms`` are those the
+    issuer may use, none is taken from the token; HS256, HS384, HS512 need an `hmac_key` and stand alone.
+
+    ``profile="rfc9068"`` also demands ``typ: at+jwt``, ``client_id``, ``iat`` and ``jti``, and reads scopes from
+    ``scope``. ``profile="oidc-compat"`` is for issuers that don't: ``typ`` may be ``JWT`` or absent, the three claims
+    may be, the client is also read from ``azp``, ``cid`` or ``appid``, the scopes also from ``scp`` and from lists. An
+    ID token is then told by its claims only (``nonce``, ``at_hash``, ``token_use``, …), so the audience decides.
+
+    ``leeway`` is for clocks that differ, in seconds, at most 3 600; the identity's ``expires_at`` is ``exp`` and that.
+    ``allow_eternal=True`` takes tokens without ``exp``. ``roles_claim`` is where the roles are: ``"roles"``,
+    ``"realm_access.roles"``, or a tuple of names, for names with dots in them; one with ``://`` in it isn't split.
+    ``required_claims={"tid": "…"}`` demands a claim that is, or lists, one of the values given.
+
+    ``user(identity)`` looks up your user object; ``None`` refuses. ``revoked(identity)`` says whether the token was
+    revoked, ``True`` or ``False`` (`Revocations` is one). Both may be async, and are asked each time.
+    ``remember=1000`` keeps that many verified tokens, by SHA-256, as long as they and their keys last.
+
+    Raises `ConfigurationError` for what can't be meant.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        audience: str | Collection[str] | None,
+        keys: Keys | Key | Iterable[Key] | None = None,
+        algorithms: Collection[str] = DEFAULT_ALGORITHMS,
+        profile: Literal["rfc9068", "oidc-compat"] = "rfc9068",
+        leeway: int = 60,
+        allow_eternal: bool = False,
+        roles_claim: str | tuple[str, ...] | None = None,
+        required_claims: Mapping[str, str | Collection[str]] | None = None,
+        user: Callable[[Identity], Any] | None = None,
+        revoked: Callable[[Identity], Any] | None = None,
+        remember: int = 0,
+        engine: Engine | None = None,
+    ) -> None:
+        self.issuer = _issuer(issuer)
+        self._algorithms = _algorithms(algorithms)
+        self._keys = _keys(self.issuer, keys, self._algorithms)
+        if profile not in PROFILES:
+            raise ConfigurationError(f"profile={profile!a}: choose 'rfc9068' or 'oidc-compat'")
+        required = tuple(
+            (name, _names(f"required_claims[{name!a}]", value)) for name, value in (required_claims or {}).items()
+        )
+        self._policy = Policy(
+            issuer=self.issuer,
+            audiences=_audiences(audience, bool(required)),
+            profile=PROFILES[profile],
+            leeway=_leeway(leeway),
+            allow_eternal=allow_eternal,
+            roles_path=_path(roles_claim),
+            required=required,
+            needs_id=revoked is not None,
+        )
+        self._user = _callable("user", user)
+        self._revoked = _callable("revoked", revoked)
+        self._engine = PyJWTEngine() if engine is None else engine
+        self._remembered = Remembered(size) if (size := _size(remember)) else None
+        self.remembers = self._remembered is not None
+
+    def __call__(self, token: str) -> Identity:
+        """Whose ``token`` is. Raises `InvalidCredentials`, `ExpiredCredentials`, `RevokedCredentials`; and
+        `AuthUnavailable` where the keys, or who was revoked, can't be known.
+        """
+        digest = None if self._remembered is None else digest_of(token)
+        try:
+            known = None if digest is None else self.recall(digest)
+            found = _read(token) if known is None else known
+        finally:
+            del token  # a traceback shows locals
+        return self.still(found) if isinstance(found, Identity) else self.admit(found, digest=digest)
+
+    def check_app(self, app: Flask) -> None:
+        """Called before an app's first request: whatever the parts have to check."""
+        for part in (self._keys, self._user, self._revoked):
+            if inspect.iscoroutinefunction(part) and find_spec("asgiref") is None:
+                raise ConfigurationError("user= or revoked= is async: install flask[async]")
+            check = getattr(part, "check_app", None)
+            if callable(check):
+                check(app)
+
+    # --- for `Issuers`
+
+    def admit(self, jws: CompactJWS, *, claims: dict[str, Any] | None = None, digest: bytes | None = None) -> Identity:
+        """As the call, for a token that was taken apart already; ``claims`` are its payload's."""
+        key = self._verify(jws)
+        if claims is None:
+            claims = _claims(jws)
+        identity = self._policy.identity(claims, time())
+        if self._remembered is not None and digest is not None:
+            verified = Verified(identity, key, jws.kid, jws.algorithm, identity.expires_at)
+            self._remembered.put(digest, verified)
+        return self.still(identity)
+
+    def recall(self, digest: bytes) -> Identity | None:
+        """The identity of a token that was verified before, if its key is still one of the issuer's."""
+        if self._remembered is None:
+            return None
+        found = self._remembered.get(digest)
+        if found is None:
+            return None
+        if found.key not in self._keys.candidates(found.kid, found.algorithm):
+            self._remembered.forget(digest)
+            return None
+        return found.identity
+
+    def still(self, identity: Identity) -> Identity:
+        """What may change while a token lives is asked each time: whether it was revoked, and whose it is."""
+        if self._revoked is not None and _answer(self._revoked(identity)):
+            raise RevokedCredentials(reason="revoked= says so")
+        if self._user is None:
+            return identity
+        user = settle(self._user(identity))
+        if user is None:
+            raise InvalidCredentials(reason="user= knows no such user")
+        if isinstance(user, bool):
+            raise TypeError(f"user= returned {user}: return your user object, or None for no")
+        if isinstance(user, Identity):
+            # The token's end and the key it is bound to are not the look-up's to change.
+            return replace(user, expires_at=identity.expires_at, confirmation=identity.confirmation)
+        return replace(identity, user=user)
+
+    # --- inside
+
+    def _verify(self, jws: CompactJWS) -> Key:
+        """The key that signed. Nothing of the payload is looked at before."""
+        self._policy.check_type(jws.header)
+        algorithm = jws.algorithm
+        if algorithm not in self._algorithms:
+            raise InvalidCredentials(reason="alg is not one of the issuer's")
+        candidates = self._keys.candidates(jws.kid, algorithm)
+        for key in candidates:
+            if self._engine.verify(algorithm, key, jws.signing_input, jws.signature) is True:
+                return key
+        reason = "the signature is not the issuer's" if candidates else "no key of the issuer has this kid and alg"
+        raise InvalidCredentials(reason=reason)
+
+    def __repr__(self) -> str:
+        return f"<JWT {self.issuer}>"
+
+
+class Issuers:
+    """A loader for tokens of several issuers: ``Bearer(Issuers(JWT(…), JWT(…)))``.
+
+    The token's ``iss`` chooses, and from there on only that issuer's keys, audience and rules count (RFC 8725 §3.8).
+    Raises `ConfigurationError` for two of the same issuer.
+    """
+
+    def __init__(self, *issuers: JWT) -> None:
+        for loader in issuers:
+            if not isinstance(loader, JWT):
+                raise ConfigurationError(f"Issuers takes JWT objects, not {type(loader).__name__}")
+        self._by_issuer = {loader.issuer: loader for loader in issuers}
+        if len(self._by_issuer) != len(issuers):
+            raise ConfigurationError("Issuers has one issuer twice: give one JWT all its audiences")
+        if not issuers:
+            raise ConfigurationError("Issuers is empty: give it a JWT for each issuer")
+
+        self._remembering = tuple(loader for loader in issuers if loader.remembers)
+
+    def __call__(self, token: str) -> Identity:
+        """As `JWT`."""
+        digest = digest_of(token) if self._remembering else b""
+        try:
+            for loader in self._remembering:
+                known = loader.recall(digest)
+                if known is not None:
+                    return loader.still(known)
+            jws = _read(token)
+        finally:
+            del token  # a traceback shows locals
+        claims = _claims(jws)
+        issuer = claims.get("iss")
+        chosen = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
+        if chosen is None:
+            raise InvalidCredentials(reason="iss is none of the issuers")
+        return chosen.admit(jws, claims=claims, digest=digest)
+
+    def check_app(self, app: Flask) -> None:
+        """Called before an app's first request."""
+        for loader in self._by_issuer.values():
+            loader.check_app(app)
+
+    def __repr__(self) -> str:
+        return f"<Issuers {', '.join(self._by_issuer)}>"
+
+
+def _read(token: str) -> CompactJWS:
+    try:
+        return read_jws(token)
+    except JOSEError as error:
+        raise InvalidCredentials(reason=str(error)) from None
+
+
+def _claims(jws: CompactJWS) -> dict[str, Any]:
+    try:
+        return read_json_object(jws.payload)
+    except JOSEError as error:
+        raise InvalidCredentials(reason=f"the payload: {error}") from None
+
+
+def _answer(answer: Any) -> bool:
+    settled = settle(answer)
+    if not isinstance(settled, bool):
+        raise TypeError(f"revoked= returned a {type(settled).__name__}: return True or False")
+    return settled
+
+
+# --- of the developer
+
+
+def _issuer(issuer: str) -> str:
+    if not isinstance(issuer, str) or not issuer.strip() or issuer != issuer.strip():
+        raise ConfigurationError(f"issuer must be the exact text of the tokens' iss, not {issuer!a}")
+    return issuer
+
+
+def _algorithms(algorithms: Collection[str]) -> frozenset[str]:
+    try:
+        chosen = named(algorithms)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(str(error)) from None
+    symmetric = chosen.intersection(HMAC)
+    if symmetric and symmetric != chosen:
+        raise ConfigurationError(
+            "algorithms mixes shared secrets (HS…) with public keys: an issuer signs in one way, so name that one"
+        )
+    return chosen
+
+
+def _keys(issuer: str, keys: Any, algorithms: frozenset[str]) -> Keys:
+    if keys is None:
+        if algorithms.intersection(HMAC):
+            raise ConfigurationError("HS… needs a secret: keys=hmac_key(…); nobody publishes one")
+        return _published(issuer)
+    if hasattr(keys, "candidates"):
+        found: Keys = keys
+    else:
+        if isinstance(keys, (str, bytes, Mapping)):
+            raise ConfigurationError(
+                "keys must be made by public_key_pem(), public_key_jwk(), read_key_set() or hmac_key(): "
+                f"a {type(keys).__name__} isn't guessed at"
+            )
+        found = StaticKeys((keys,) if isinstance(keys, Key) else keys)
+    if isinstance(found, StaticKeys) and not any(key.algorithms & algorithms for key in found):
+        raise ConfigurationError(
+            f"none of the keys serves one of algorithms={tuple(sorted(algorithms))}: name those that the issuer uses"
+        )
+    return found
+
+
+def _published(issuer: str) -> Keys:
+    raise ConfigurationError(
+        f"JWT({issuer!a}) needs keys: keys=public_key_pem(…), keys=read_key_set(…), or keys=JWKS.of_issuer({issuer!a})"
+    )
+
+
+def _audiences(audience: str | Collection[str] | None, otherwise_bound: bool) -> frozenset[str] | None:
+    if audience is None:
+        if not otherwise_bound:
+            log.warning("JWT with audience=None: a token that the issuer made for any other service opens this one")
+        return None
+    return _names("audience", audience)
+
+
+def _names(name: str, values: str | Collection[str]) -> frozenset[str]:
+    names = frozenset((values,)) if isinstance(values, str) else frozenset(values)
+    if not names or not all(isinstance(one, str) and one for one in names):
+        raise ConfigurationError(f"{name} must be a text or several, none empty, not {values!a}")
+    return names
+
+
+def _leeway(leeway: int) -> int:
+    if isinstance(leeway, bool) or not isinstance(leeway, int) or not 0 <= leeway <= MAX_LEEWAY:
+        raise ConfigurationError(f"leeway must be whole seconds from 0 to {MAX_LEEWAY}, not {leeway!a}")
+    if leeway > LONG_LEEWAY:
+        log.warning("JWT with leeway=%d: tokens live that many seconds longer than their issuer says", leeway)
+    return leeway
+
+
+def _path(claim: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if claim is None:
+        return None
+    if isinstance(claim, str):
+        claim = (claim,) if "://" in claim else tuple(claim.split("."))
+    if not isinstance(claim, tuple) or not claim or not all(isinstance(name, str) and name for name in claim):
+        raise ConfigurationError(
+            "roles_claim must be a name such as 'roles', a path such as 'realm_access.roles', or a tuple of names, "
+            f"not {claim!a}"
+        )
+    return claim
+
+
+def _size(remember: int) -> int:
+    if isinstance(remember, bool) or not isinstance(remember, int) or not 0 <= remember <= 1_000_000:
+        raise ConfigurationError(f"remember must be a number of tokens up to 1000000, not {remember!a}")
+    return remember
+
+
+def _callable(name: str, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"{name} must be callable, not {type(value).__name__}")
+    return value

@@ -1,0 +1,1 @@
+"""Key sets, metadata and introspection, fetched from servers that misbehave."""

@@ -1,0 +1,199 @@
+"""Revoked tokens: STO-19, STO-20, STO-22, JWS-17, CLM-16, LDR-21."""
+
+import time
+
+import pytest
+
+from flask_unauthorized import AuthUnavailable, Identity, InvalidCredentials, RevokedCredentials
+from flask_unauthorized.loaders.revocation import Revocations
+from flask_unauthorized.stores.base import MAX_LIFETIME
+from flask_unauthorized.stores.memory import MemoryStore
+from flask_unauthorized.stores.sqlite import SQLiteStore
+
+from .conftest import jwt
+from .signing import ISSUER, b64, claims, header, signed, token, unb64
+
+
+class Noting(MemoryStore):
+    """Notes how long entries are to live."""
+
+    def __init__(self):
+        super().__init__()
+        self.lifetimes = []
+
+    def _put(self, key, value, lifetime):
+        self.lifetimes.append(lifetime)
+        super()._put(key, value, lifetime)
+
+
+@pytest.fixture
+def revocations():
+    return Revocations(Noting())
+
+
+def test_sto_19_a_token_is_revoked_and_others_are_not(behind, revocations):
+    app = behind(jwt(revoked=revocations))
+    good, other = token(), token(jti="other")
+    identity = app.admits(good)
+    assert revocations.revoke(identity) is True
+    refused = app.refuses(good)
+    assert "revoked" in refused.headers["WWW-Authenticate"]
+    assert app.admits(other)
+    assert app.admits(token(jti="another"))
+
+
+def test_jws_17_every_spelling_of_a_revoked_token_is_refused(behind, revocations):
+    app = behind(jwt(revoked=revocations, remember=10))
+    good = token()
+    revocations.revoke(app.admits(good))
+    head, payload, proof = good.split(".")
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    octets = unb64(proof)
+    high = b64(octets[:32] + (order - int.from_bytes(octets[32:], "big")).to_bytes(32, "big"))
+    spellings = [
+        good,
+        f"{head}.{payload}.{high}",
+        signed(header(), app.seen[0].claims | {}),
+        f"{good}=",
+        f"{head}=.{payload}.{proof}",
+        f"{head}.{payload}.{proof[:-1]}{chr(ord(proof[-1]) + 1)}",
+        good.replace("-", "+").replace("_", "/") + "=",
+    ]
+    for spelling in spellings:
+        assert app.get(spelling).status_code in (400, 401)
+    assert len(app.seen) == 1
+
+
+def test_sto_19_all_tokens_of_a_subject_up_to_now(revocations, monkeypatch):
+    loader = jwt(revoked=revocations)
+    now = int(time.time())
+    before, same = token(iat=now - 30), token(iat=now, jti="same")
+    assert loader(before)
+    monkeypatch.setattr("flask_unauthorized.loaders.revocation.time", lambda: now + 0.75)
+    revocations.revoke_subject(ISSUER, "ada")
+    for old in (before, same):
+        with pytest.raises(RevokedCredentials):
+            loader(old)
+    assert loader(token(iat=now + 1, jti="new"))
+    assert loader(token(iat=now - 30, sub="bob"))
+    assert revocations.store.lifetimes == [MAX_LIFETIME]
+
+
+def test_a_token_that_does_not_say_when_it_was_issued_is_older(revocations):
+    loader = jwt(revoked=revocations, profile="oidc-compat")
+    assert loader(token(iat=...))
+    revocations.revoke_subject(ISSUER, "ada", lifetime=3600)
+    with pytest.raises(RevokedCredentials):
+        loader(token(iat=...))
+    assert revocations.store.lifetimes == [3600]
+
+
+def test_another_issuer_with_the_same_names_is_not_touched(revocations):
+    other = "https://other.example"
+    revocations.revoke(claims(iss=other))
+    revocations.revoke_subject(other, "ada")
+    assert jwt(revoked=revocations)(token())
+
+
+def test_sto_20_revoking_says_whether_there_was_something_to_revoke(revocations):
+    now = int(time.time())
+    assert revocations.revoke(claims()) is True
+    assert revocations.revoke(claims()) is False
+    assert revocations.revoke(claims(jti="ended", exp=now - 10)) is False
+    assert revocations.revoke(claims(jti="eternal", exp=...)) is True
+
+
+def test_sto_22_an_entry_lives_as_long_as_the_token_could(revocations):
+    now = time.time()
+    for end, least in (
+        (now + 600, 600),
+        (now - 86_400, 1),
+        (..., MAX_LIFETIME),
+        (now + 10 * MAX_LIFETIME, MAX_LIFETIME),
+    ):
+        revocations.revoke(claims(exp=end))
+        kept = revocations.store.lifetimes.pop()
+        assert least <= kept <= least + 3601
+
+
+def test_revoking_takes_an_identity_or_claims(revocations):
+    identity = jwt()(token())
+    assert revocations.revoke(identity)
+    assert not revocations.revoke(dict(identity.claims))
+    for nameless in (
+        {},
+        {"iss": ISSUER},
+        {"jti": "x"},
+        {"iss": 5, "jti": "x"},
+        {"iss": ISSUER, "jti": 5},
+        Identity("ada"),
+    ):
+        with pytest.raises(ValueError, match="iss and jti"):
+            revocations.revoke(nameless)
+    for issuer, subject in (("", "ada"), (ISSUER, ""), (None, "ada"), (ISSUER, 5)):
+        with pytest.raises(ValueError, match="must be a text"):
+            revocations.revoke_subject(issuer, subject)
+    with pytest.raises(TypeError, match="Store"):
+        Revocations({})
+
+
+def test_entra_names_its_tokens_by_uti(revocations):
+    loader = jwt(revoked=revocations, profile="oidc-compat")
+    good = token(jti=..., uti="AAAA")
+    revocations.revoke(loader(good))
+    with pytest.raises(RevokedCredentials):
+        loader(good)
+    assert loader(token(jti=..., uti="BBBB"))
+
+
+@pytest.mark.parametrize("name", [..., None, 5, [], "", "x" * 300])
+def test_clm_16_a_token_without_a_name_cannot_be_let_in_while_tokens_are_revoked(revocations, name):
+    for profile in ("rfc9068", "oidc-compat"):
+        for loader in (jwt(revoked=revocations, profile=profile), jwt(revoked=lambda identity: False, profile=profile)):
+            with pytest.raises(InvalidCredentials):
+                loader(token(jti=name))
+    assert revocations(Identity("ada")) is True
+
+
+def test_sto_07_a_store_that_is_down_is_a_503(behind):
+    class Down(MemoryStore):
+        def _get(self, key):
+            raise OSError("down")
+
+    app = behind(jwt(revoked=Revocations(Down())))
+    response = app.get(token())
+    assert (response.status_code, response.headers.getlist("WWW-Authenticate")) == (503, [])
+
+
+def test_sto_09_a_value_that_is_not_ours_is_a_503(revocations):
+    revocations.store.put("revoked-subject", f'["{ISSUER}", "ada"]', "yesterday", 60)
+    with pytest.raises(AuthUnavailable):
+        jwt(revoked=revocations)(token())
+
+
+@pytest.mark.parametrize("answer", [None, 0, 1, "yes", [], object()])
+def test_ldr_21_an_answer_is_true_or_false(behind, answer):
+    with pytest.raises(TypeError, match="return True or False"):
+        behind(jwt(revoked=lambda identity: answer)).get(token())
+
+
+def test_the_store_is_checked_and_several_workers_need_one_that_they_share(behind, caplog, tmp_path):
+    asked = []
+
+    class Asked(MemoryStore):
+        def check(self):
+            asked.append(True)
+
+    app = behind(jwt(revoked=Revocations(Asked())))
+    for _ in range(2):
+        app.client.get(
+            "/", headers={"Authorization": f"Bearer {token()}"}, environ_overrides={"wsgi.multiprocess": True}
+        )
+    assert asked == [True]
+    assert caplog.text.count("several workers") == 1
+    store = SQLiteStore(tmp_path / "revoked.db")
+    shared = Revocations(store)
+    shared.revoke(claims())
+    with pytest.raises(RevokedCredentials):
+        jwt(revoked=Revocations(store))(token())
+    store.close()
