@@ -1,6 +1,9 @@
 """DPoP: what is let in, what is offered, and who is told which error."""
 
+import base64
+import hashlib
 import pickle
+import time
 
 import pytest
 from flask import abort
@@ -199,6 +202,57 @@ def test_what_introspection_tells_is_a_binding_whatever_its_token_type(make_app)
     assert served.send({"Authorization": f"Bearer {TOKEN}"}).status_code == 401
 
 
+@pytest.mark.rfc("P-17", "P-30")
+def test_a_token_of_the_jwt_loader_with_its_cnf(make_app):
+    from joserfc import jwt
+    from joserfc.jwk import OctKey
+
+    from flask_unauthorized.jose import hmac_key
+    from flask_unauthorized.loaders.jwt import JWT
+
+    secret, now = "s" * 32, int(time.time())
+
+    def token(cnf):
+        claims = {
+            "iss": "https://id.example.com", "aud": ORIGIN, "sub": "ada", "client_id": "app", "jti": "1", "iat": now,
+            "exp": now + 60, "scope": "read",
+        }  # fmt: skip
+        header = {"alg": "HS256", "typ": "at+jwt"}
+        return jwt.encode(header, claims if cnf is None else {**claims, "cnf": cnf}, OctKey.import_key(secret))
+
+    keys = hmac_key(secret)
+    loader = JWT("https://id.example.com", audience=ORIGIN, keys=keys, algorithms=["HS256"], remember=10)
+    served = Served(make_app, loader=loader, bearer=True, demand={"scopes": {"read"}})
+    bound = token({"jkt": HOLDER.jkt})
+    for _ in range(2):  # the second time it is remembered
+        assert served.ask(token=bound).json == {"who": "ada"}
+        assert error_of(served.ask(STRANGER, token=bound)) == "invalid_token"
+        assert served.send({"Authorization": f"Bearer {bound}"}).status_code == 401
+        for cnf in (None, {"kid": "1"}, {"jkt": STRANGER.jkt}):
+            assert served.ask(token=token(cnf)).status_code == 401
+        assert served.send({"Authorization": f"Bearer {token(None)}"}).status_code == 200
+
+
+@pytest.mark.rfc("P-09")
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512", "Ed25519", "PS256", "PS512", "RS256"])
+def test_proofs_that_joserfc_signed(make_app, algorithm):
+    from joserfc import jwt
+    from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+    curve = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}.get(algorithm)
+    if curve is not None:
+        key = ECKey.generate_key(curve)
+    else:
+        key = OKPKey.generate_key("Ed25519") if algorithm == "Ed25519" else RSAKey.generate_key(2048)
+    served = Served(make_app, algorithms=[algorithm])
+    served.confirmation = {"jkt": key.thumbprint()}
+    digest = base64.urlsafe_b64encode(hashlib.sha256(TOKEN.encode()).digest()).decode().rstrip("=")
+    claims = {"jti": "x", "htm": "GET", "htu": ORIGIN + "/", "iat": int(time.time()), "ath": digest}
+    header = {"typ": "dpop+jwt", "alg": algorithm, "jwk": key.as_dict(private=False)}
+    proof = jwt.encode(header, claims, key, algorithms=[algorithm])
+    assert served.send({"Authorization": f"DPoP {TOKEN}", "DPoP": proof}).status_code == 200
+
+
 @pytest.mark.parametrize("answer", ["ada", object()])
 def test_dpo_22_a_loader_that_says_nothing_of_the_key_is_a_bug(make_app, answer):
     served = Served(make_app, loader=lambda token: answer, config={"TESTING": False, "PROPAGATE_EXCEPTIONS": False})
@@ -288,6 +342,14 @@ def test_dpo_18_a_prefix_that_the_proxy_cuts_off(make_app):
     assert served.ask(path="/notes", htu=ORIGIN + "/v1/notes").status_code == 200
     assert served.ask(path="/", htu=ORIGIN + "/v1/").status_code == 200
     assert served.ask(path="/notes").status_code == 401
+
+
+def test_no_target_climbs_over_the_prefix(make_app):
+    served = Served(make_app, origin=ORIGIN + "/v1")
+    for target in ("/../admin", "/x/../../admin", "/%2e%2e/admin"):
+        environ = {"RAW_URI": target, "REQUEST_URI": target}
+        sent = HOLDER.sent(path="/admin")
+        assert served.app.test_client().get("/admin", headers=sent, environ_overrides=environ).status_code == 401
 
 
 def test_dpo_18_a_prefix_under_which_the_app_is_mounted(dpop):
