@@ -156,6 +156,8 @@ class _Named(Scheme[str]):
     [
         (["Mine", "Bearer", "Basic", "Digest"], [], ["Digest", "Basic", "Bearer", "Mine"]),
         (["B", "A"], [], ["B", "A"]),
+        (["DPoP", "Bearer", "Basic"], [], ["Basic", "Bearer", "DPoP"]),
+        (["Bearer", "DPoP"], [1], ["DPoP", "Bearer"]),
         (["Basic", "Bearer+metadata"], [], ["Bearer", "Basic"]),
         (["Digest", "Basic", "Bearer"], [2, 1], ["Bearer", "Basic", "Digest"]),
     ],

@@ -33,7 +33,7 @@ LAYERS = [
         "installing",
         "extension",
     },
-    {"loaders", "testing", "cli"},
+    {"loaders", "testing", "cli", "certificates"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
@@ -80,11 +80,11 @@ def test_all_names_are_there_and_all_is_exact():
     for name in flask_unauthorized.__all__:
         assert getattr(flask_unauthorized, name) is not None
     public = {
-        "Auth", "Bearer", "Basic", "Digest", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of", "current_user",
-        "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError", "Unauthorized",
-        "MissingCredentials",
-        "InvalidCredentials", "ExpiredCredentials", "RevokedCredentials", "StepUpRequired", "MalformedCredentials",
-        "Forbidden", "InsufficientScope", "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
+        "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
+        "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError",
+        "Unauthorized", "MissingCredentials", "InvalidProof", "NonceRequired", "InvalidCredentials",
+        "ExpiredCredentials", "RevokedCredentials", "StepUpRequired", "MalformedCredentials", "Forbidden",
+        "InsufficientScope", "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
     }  # fmt: skip
     assert set(flask_unauthorized.__all__) == public
     assert len(flask_unauthorized.__all__) == len(public)
@@ -97,7 +97,8 @@ def _python(*arguments: str) -> str:
 
 def test_the_root_imports_no_battery():
     loaded = _python("-c", "import sys, flask_unauthorized; print(*sys.modules)").split()
-    assert not [name for name in loaded if name.startswith("flask_unauthorized.loaders")]
+    assert not [name for name in loaded if name.startswith(("flask_unauthorized.loaders", "flask_unauthorized.jose"))]
+    assert not {"jwt", "cryptography", "flask_unauthorized.schemes.dpop_proof"}.intersection(loaded)
 
 
 def test_cfg_13_decisions_hold_under_python_o():

@@ -1,11 +1,15 @@
 """The README's programs and the examples do what it says."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from .digest_client import challenge, sent
+from .live.conftest import free_port
 
 ROOT = Path(__file__).parents[1]
 
@@ -106,3 +110,16 @@ def test_the_factory_example_protects_its_blueprints():
     assert "This device was retired." in retired.headers["WWW-Authenticate"]
     assert client.get("/console/").headers["WWW-Authenticate"] == 'Basic realm="console", charset="UTF-8"'
     assert b"Hello olga" in client.get("/console/", auth=("olga", "let me in")).data
+
+
+def test_the_dpop_example_prints_its_exchange():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples/dpop.py")], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PORT": str(free_port())},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    statuses = re.findall(r"^    (\d{3}) ", done.stdout, re.MULTILINE)
+    assert statuses == ["401", "200", "200", "401", "200", "401", "401"]
+    errors = re.findall(r' error="([^"]+)"', done.stdout)
+    assert errors == ["use_dpop_nonce", "invalid_token", "invalid_dpop_proof", "invalid_token"]
+    assert done.stdout.count("DPoP-Nonce: ") == 1

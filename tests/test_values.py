@@ -18,6 +18,8 @@ TABLE = [
     (fu.InvalidCredentials, http.Unauthorized, 401, "invalid_token"),
     (fu.ExpiredCredentials, http.Unauthorized, 401, "invalid_token"),
     (fu.RevokedCredentials, http.Unauthorized, 401, "invalid_token"),
+    (fu.InvalidProof, http.Unauthorized, 401, "invalid_dpop_proof"),
+    (fu.NonceRequired, http.Unauthorized, 401, "use_dpop_nonce"),
     (fu.StepUpRequired, http.Unauthorized, 401, "insufficient_user_authentication"),
     (fu.MalformedCredentials, http.BadRequest, 400, "invalid_request"),
     (fu.Forbidden, http.Forbidden, 403, None),

@@ -19,7 +19,7 @@ _ENGLISH: Final[Texts] = {
     "expired.message": "What you sent was good once, and its time is over.",
     "revoked.title": "Your login was withdrawn",
     "revoked.message": "What you sent was good once, and has been revoked.",
-    "proof.title": "The proof didn't count",
+    "proof.title": "The proof did not count",
     "proof.message": "What you sent needs a proof of its own with each request. It was missing, wrong or used before.",
     "step_up.title": "Please log in once more",
     "step_up.message": "This page asks for a more recent or a stronger login than yours.",

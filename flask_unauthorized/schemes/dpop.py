@@ -95,7 +95,7 @@ class DPoP(Scheme[DPoPCredentials]):
         from .dpop_proof import ProofRules
 
         self._rules = ProofRules(origin, algorithms, _checked_window("window", window), _checked_window("ahead", ahead))
-        self.origins, self.algorithms = self._rules.origins, tuple(self._rules.algorithms)
+        self.origins, self.algorithms = self._rules.origins, self._rules.algorithms
         if not isinstance(nonce, bool):
             raise TypeError(f"nonce must be True or False, not {nonce!r}")
         self.nonce = nonce

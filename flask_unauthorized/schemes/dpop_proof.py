@@ -10,7 +10,7 @@ from flask import Request
 
 from ..errors import ConfigurationError, InvalidProof
 from ..jose import Key, PyJWTEngine, public_key_jwk
-from ..wire.dpop import access_token_hash, key_members, normal_uri, thumbprint
+from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
 from .targets import path_of
 
@@ -56,13 +56,13 @@ class Proof:
 class ProofRules:
     """What a scheme asks of its proofs.
 
-    ``origins`` are in normal form and without a slash at the end; ``algorithms`` those taken, with their names for the
-    engine; ``window`` and ``ahead`` in seconds. Raises as `DPoP` says.
+    ``origins`` are in normal form and without a slash at the end, ``algorithms`` those taken, ``window`` and ``ahead``
+    in seconds. Raises as `DPoP` says.
     """
 
     def __init__(self, origin: str | Iterable[str], algorithms: Sequence[str], window: int, ahead: int) -> None:
         self.origins = _origins(origin)
-        self.algorithms = _for_engine(algorithms)
+        self.algorithms = _algorithms(algorithms)
         self.window = window
         self.ahead = ahead
         self._engine = PyJWTEngine()
@@ -99,14 +99,13 @@ class ProofRules:
             raise _invalid(str(error)) from None
         if jws.header.get("typ") != "dpop+jwt":
             raise _invalid("typ isn't dpop+jwt")
-        algorithm = self.algorithms.get(jws.algorithm)
-        if algorithm is None:
+        if jws.algorithm not in self.algorithms:
             raise _invalid(f"alg is none of {', '.join(self.algorithms)}")
         proof = Proof()
         self._read_key(proof, jws.header["jwk"])
-        if algorithm not in proof.key.algorithms:
+        if jws.algorithm not in proof.key.algorithms:
             raise _invalid("alg isn't one for the kind of key in jwk")
-        proof.algorithm, proof.signature, proof.signing_input = algorithm, jws.signature, jws.signing_input
+        proof.algorithm, proof.signature, proof.signing_input = jws.algorithm, jws.signature, jws.signing_input
         return proof, jws.payload
 
     def _read_key(self, proof: Proof, jwk: object) -> None:
@@ -130,10 +129,10 @@ class ProofRules:
             return
         try:
             sent = normal_uri(htu)
-            expected = [normal_uri(origin + path) for origin in self.origins]
+            expected = normal_path(path)  # by itself: no "/.." in it climbs over a prefix
         except ValueError:
             raise _invalid("htu, or the target of the request, isn't an http or https URI") from None
-        if sent not in expected:
+        if not any(sent == origin + expected for origin in self.origins):
             raise _invalid(
                 f"htu isn't the address of this request under {' or '.join(self.origins)}: where clients know the app "
                 "under another origin or prefix, say so in DPoP(origin=...)"
@@ -210,8 +209,7 @@ def _normal_origin(origin: str) -> str:
     return normal
 
 
-def _for_engine(given: Sequence[str]) -> dict[str, str]:
-    """The algorithms with their names for the engine, which has one for ``Ed25519`` and ``EdDSA`` (RFC 9864 §2.2)."""
+def _algorithms(given: Sequence[str]) -> tuple[str, ...]:
     if isinstance(given, str):
         raise TypeError(f'algorithms={given!r} is a bare string: write ("{given}",)')
     names = tuple(given)
@@ -220,4 +218,4 @@ def _for_engine(given: Sequence[str]) -> dict[str, str]:
             raise ConfigurationError(f"algorithms has {name!a} unknown or twice: choose from {', '.join(ALGORITHMS)}")
     if not names:
         raise ConfigurationError(f"algorithms is empty: choose from {', '.join(ALGORITHMS)}")
-    return {name: "EdDSA" if name == "Ed25519" else name for name in names}
+    return names

@@ -42,7 +42,9 @@ class Nonces:
         try:
             signature = nonce.rpartition(".")[2]
             if base64_encode(base64_decode(signature)).decode("ascii") != signature:
-                return None  # itsdangerous takes many spellings of one signature: padded, with line ends, spare bits set
+                return (
+                    None  # itsdangerous takes many spellings of one signature: padded, with line ends, spare bits set
+                )
             _, minted = signer.unsign(nonce, return_timestamp=True)
         except (BadData, OverflowError, ValueError, OSError):
             return None

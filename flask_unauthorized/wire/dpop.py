@@ -38,10 +38,11 @@ def normal_uri(uri: str) -> str:
         raise ValueError("not an http or https URI of printable ASCII without user and password (RFC 3986)")
     scheme, host, port = match[1].lower(), match[2].lower(), match[3]
     authority = host if port in (None, "", _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
-    return f"{scheme}://{authority}{_normal_path(match[4] or '/')}"
+    return f"{scheme}://{authority}{normal_path(match[4] or '/')}"
 
 
-def _normal_path(path: str) -> str:
+def normal_path(path: str) -> str:
+    """The path of such a URI in normal form; `ValueError` for a broken ``%``."""
     if "%" in path:
         if _BROKEN_ESCAPE.search(path):
             raise ValueError("a % that no two hex digits follow (RFC 3986 §2.1)")

@@ -17,7 +17,7 @@ def params(line):
 
 
 class Served:
-    """An app with DPoP (and Bearer where ``bearer``); its loader knows `TOKEN`, which is bound to the key of `HOLDER`."""
+    """An app with DPoP (and Bearer where ``bearer``); its loader knows `TOKEN`, bound to the key of `HOLDER`."""
 
     def __init__(self, make_app, *, loader=None, bearer=False, view=None, demand=None, config=None, **options):
         self.ran = []

@@ -4,7 +4,7 @@ import base64
 import inspect
 import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import ANY
@@ -19,13 +19,14 @@ from flask_unauthorized import (
     Bearer,
     Challenge,
     Digest,
+    DPoP,
     Identity,
     InvalidCredentials,
     MalformedCredentials,
     Scheme,
 )
 from flask_unauthorized.signals import authenticated, refused
-from tests import digest_client
+from tests import digest_client, dpop_client
 
 GOOD, WRONG = "c4nary-good-s3cret", "c4nary-wrong-s3cret"
 
@@ -61,6 +62,24 @@ def digest(load=None):
     return Digest(look_up)
 
 
+HOLDER = dpop_client.Holder()
+
+
+def dpop(load=None):
+    """Its identities are bound to the key of who sends."""
+    if load is None:
+        return DPoP(origin=dpop_client.ORIGIN)
+
+    def bound(found):
+        return replace(found, confirmation={"jkt": HOLDER.jkt}) if isinstance(found, Identity) else found
+
+    async def look_up(token):
+        return bound(await load(token))
+
+    made = look_up if inspect.iscoroutinefunction(load) else lambda token: bound(load(token))
+    return DPoP(made, origin=dpop_client.ORIGIN)
+
+
 @dataclass(frozen=True)
 class Kind:
     name: str
@@ -85,7 +104,21 @@ def answer(secret):
     return to
 
 
+def proof(secret):
+    def to(scheme, app, path, method):
+        return {"headers": HOLDER.sent(token=secret, path=path, method=method)}
+
+    return to
+
+
 KINDS = {
+    "dpop": Kind(
+        "DPoP",
+        dpop,
+        proof,
+        {"headers": {"Authorization": "DPoP a b"}},
+        extra={"algs": "ES256 Ed25519 EdDSA PS256"},
+    ),
     "digest": Kind(
         "Digest",
         digest,
@@ -344,6 +377,9 @@ def test_missing_scope_is_403(build, kind):
 def test_bare_user_object_gets_in_where_no_scope_is_demanded(build):
     user = object()
     api = build(lambda *given: user)
+    if api.scheme.proves_key:  # a bare user is bound to no key: the loader has a bug
+        assert (api.send(GOOD, "/plain").status_code, api.ran) == (500, [])
+        return
     assert api.send(GOOD, "/plain").status_code == 200
     assert api.ran[0][0].user is user
     assert api.ran[0][0].scopes == frozenset()

@@ -1,6 +1,9 @@
 """DPoP: what is let in, what is offered, and who is told which error."""
 
+import base64
+import hashlib
 import pickle
+import time
 
 import pytest
 from flask import abort
@@ -156,10 +159,20 @@ def test_dpo_19_the_proof_of_another_key(dpop):
 @pytest.mark.rfc("P-18")
 @pytest.mark.parametrize(
     "confirmation",
-    [None, {}, {"jkt": None}, {"jkt": ""}, {"jkt": [HOLDER.jkt]}, {"jkt": HOLDER.jkt + "="}, {"jkt": HOLDER.jkt.upper()},
-     {"x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0"}, {"kid": "1"}, {"jkt": HOLDER.jkt, "jwe": "x"}],
+    [
+        None,
+        {},
+        {"jkt": None},
+        {"jkt": ""},
+        {"jkt": [HOLDER.jkt]},
+        {"jkt": HOLDER.jkt + "="},
+        {"jkt": HOLDER.jkt.upper()},
+        {"x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0"},
+        {"kid": "1"},
+        {"jkt": HOLDER.jkt, "jwe": "x"},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_dpo_20_and_clm_22_a_token_that_is_not_bound_to_the_key(dpop, confirmation):
     dpop.confirmation = confirmation
     assert_token_refused(dpop, dpop.ask())
@@ -187,6 +200,57 @@ def test_what_introspection_tells_is_a_binding_whatever_its_token_type(make_app)
     assert served.ask().status_code == 200
     assert served.ask(STRANGER).status_code == 401
     assert served.send({"Authorization": f"Bearer {TOKEN}"}).status_code == 401
+
+
+@pytest.mark.rfc("P-17", "P-30")
+def test_a_token_of_the_jwt_loader_with_its_cnf(make_app):
+    from joserfc import jwt
+    from joserfc.jwk import OctKey
+
+    from flask_unauthorized.jose import hmac_key
+    from flask_unauthorized.loaders.jwt import JWT
+
+    secret, now = "s" * 32, int(time.time())
+
+    def token(cnf):
+        claims = {
+            "iss": "https://id.example.com", "aud": ORIGIN, "sub": "ada", "client_id": "app", "jti": "1", "iat": now,
+            "exp": now + 60, "scope": "read",
+        }  # fmt: skip
+        header = {"alg": "HS256", "typ": "at+jwt"}
+        return jwt.encode(header, claims if cnf is None else {**claims, "cnf": cnf}, OctKey.import_key(secret))
+
+    keys = hmac_key(secret)
+    loader = JWT("https://id.example.com", audience=ORIGIN, keys=keys, algorithms=["HS256"], remember=10)
+    served = Served(make_app, loader=loader, bearer=True, demand={"scopes": {"read"}})
+    bound = token({"jkt": HOLDER.jkt})
+    for _ in range(2):  # the second time it is remembered
+        assert served.ask(token=bound).json == {"who": "ada"}
+        assert error_of(served.ask(STRANGER, token=bound)) == "invalid_token"
+        assert served.send({"Authorization": f"Bearer {bound}"}).status_code == 401
+        for cnf in (None, {"kid": "1"}, {"jkt": STRANGER.jkt}):
+            assert served.ask(token=token(cnf)).status_code == 401
+        assert served.send({"Authorization": f"Bearer {token(None)}"}).status_code == 200
+
+
+@pytest.mark.rfc("P-09")
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512", "Ed25519", "PS256", "PS512", "RS256"])
+def test_proofs_that_joserfc_signed(make_app, algorithm):
+    from joserfc import jwt
+    from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+    curve = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}.get(algorithm)
+    if curve is not None:
+        key = ECKey.generate_key(curve)
+    else:
+        key = OKPKey.generate_key("Ed25519") if algorithm == "Ed25519" else RSAKey.generate_key(2048)
+    served = Served(make_app, algorithms=[algorithm])
+    served.confirmation = {"jkt": key.thumbprint()}
+    digest = base64.urlsafe_b64encode(hashlib.sha256(TOKEN.encode()).digest()).decode().rstrip("=")
+    claims = {"jti": "x", "htm": "GET", "htu": ORIGIN + "/", "iat": int(time.time()), "ath": digest}
+    header = {"typ": "dpop+jwt", "alg": algorithm, "jwk": key.as_dict(private=False)}
+    proof = jwt.encode(header, claims, key, algorithms=[algorithm])
+    assert served.send({"Authorization": f"DPoP {TOKEN}", "DPoP": proof}).status_code == 200
 
 
 @pytest.mark.parametrize("answer", ["ada", object()])
@@ -280,6 +344,14 @@ def test_dpo_18_a_prefix_that_the_proxy_cuts_off(make_app):
     assert served.ask(path="/notes").status_code == 401
 
 
+def test_no_target_climbs_over_the_prefix(make_app):
+    served = Served(make_app, origin=ORIGIN + "/v1")
+    for target in ("/../admin", "/x/../../admin", "/%2e%2e/admin"):
+        environ = {"RAW_URI": target, "REQUEST_URI": target}
+        sent = HOLDER.sent(path="/admin")
+        assert served.app.test_client().get("/admin", headers=sent, environ_overrides=environ).status_code == 401
+
+
 def test_dpo_18_a_prefix_under_which_the_app_is_mounted(dpop):
     from werkzeug.middleware.dispatcher import DispatcherMiddleware
     from werkzeug.test import Client
@@ -304,7 +376,9 @@ def test_several_origins(make_app):
     assert served.ask(path="/x", htu="https://api.example.net/x").status_code == 401
 
 
-@pytest.mark.parametrize("keys", [{}, {"RAW_URI": ""}, {"RAW_URI": "https://whatever/a%20b%C3%BC?x", "REQUEST_URI": ""}])
+@pytest.mark.parametrize(
+    "keys", [{}, {"RAW_URI": ""}, {"RAW_URI": "https://whatever/a%20b%C3%BC?x", "REQUEST_URI": ""}]
+)
 def test_servers_that_tell_the_target_otherwise_or_not_at_all(dpop, keys):
     environ = {"RAW_URI": "", "REQUEST_URI": "", **keys}
     sent = HOLDER.sent(htu=ORIGIN + "/a%20b%c3%bc")
@@ -333,7 +407,9 @@ def test_origins_that_cannot_be(origin):
         DPoP(origin=origin)
 
 
-@pytest.mark.parametrize("origin", ["http://localhost", "http://localhost:5000/v1", "http://127.0.0.1:1", "http://[::1]"])
+@pytest.mark.parametrize(
+    "origin", ["http://localhost", "http://localhost:5000/v1", "http://127.0.0.1:1", "http://[::1]"]
+)
 def test_plain_http_on_this_machine(origin):
     assert DPoP(origin=origin).origins == (origin,)
 
@@ -408,7 +484,7 @@ def test_where_an_explanation_is_shown_it_names_the_field_and_the_command(make_a
 
 def test_the_page_says_what_a_proof_is(make_app):
     served = Served(make_app)
-    for language, text in (("en", "The proof didn&#x27;t count"), ("de", "Der Nachweis hat nicht gezählt")):
+    for language, text in (("en", "The proof did not count"), ("de", "Der Nachweis hat nicht gezählt")):
         response = served.ask(htm="POST", headers={"Accept": "text/html", "Accept-Language": language})
         assert text in response.text
         assert "DPoP" in response.text

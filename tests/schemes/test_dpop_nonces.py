@@ -11,7 +11,16 @@ from flask_unauthorized.schemes.nonces import Nonces
 from flask_unauthorized.stores.memory import MemoryStore
 from tests.dpop_client import ORIGIN, TOKEN
 
-from .dpop_served import CHALLENGE, HOLDER, STRANGER, Served, assert_proof_refused, assert_token_refused, error_of, params
+from .dpop_served import (
+    CHALLENGE,
+    HOLDER,
+    STRANGER,
+    Served,
+    assert_proof_refused,
+    assert_token_refused,
+    error_of,
+    params,
+)
 
 FIELD = "DPoP-Nonce"
 

@@ -75,7 +75,8 @@ def test_dpo_03_what_is_no_jwt(dpop, change):
 @pytest.mark.rfc("P-05", "P-06")
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"[]", b"null", b'"x"', b"1", b"{", b"{}", b"\xff", b'{"jti":"a","jti":"a"}', b"\xef\xbb\xbf{}", [1], b"[" * 900],
+    [b"", b"[]", b"null", b'"x"', b"1", b"{", b"{}", b"\xff", b'{"jti":"a","jti":"a"}', b"\xef\xbb\xbf{}", [1],
+     b"[" * 900],
     ids=repr,
 )  # fmt: skip
 def test_dpo_03_payloads_that_are_no_object_of_claims(dpop, payload):
@@ -217,7 +218,9 @@ def test_dpo_12_a_key_that_is_only_named(dpop, member):
 
 
 @pytest.mark.parametrize(
-    "header", [{"crit": ["exp"]}, {"crit": []}, {"b64": False, "crit": ["b64"]}, {"zip": "DEF"}, {"cty": "JWT"}], ids=str
+    "header",
+    [{"crit": ["exp"]}, {"crit": []}, {"b64": False, "crit": ["b64"]}, {"zip": "DEF"}, {"cty": "JWT"}],
+    ids=str,
 )
 def test_headers_that_ask_for_what_nobody_here_does(dpop, header):
     assert_proof_refused(dpop, dpop.ask(header=header))
@@ -348,7 +351,20 @@ def test_dpo_31_made_a_little_earlier_or_later(dpop, seconds):
 @pytest.mark.rfc("P-15")
 @pytest.mark.parametrize(
     "iat",
-    [b"NaN", b"Infinity", b"-Infinity", b"1e999", b'"1700000000"', b"true", b"-1", b"0", b"-0", b"1" * 3000, b"1e3", b"[]"],
+    [
+        b"NaN",
+        b"Infinity",
+        b"-Infinity",
+        b"1e999",
+        b'"1700000000"',
+        b"true",
+        b"-1",
+        b"0",
+        b"-0",
+        b"1" * 3000,
+        b"1e3",
+        b"[]",
+    ],
 )
 def test_dpo_11_what_is_no_time(dpop, iat):
     claims = dump({"jti": "a", "htm": "GET", "htu": ORIGIN + "/", "ath": access_hash(TOKEN)})
@@ -404,8 +420,18 @@ def test_dpo_25_odd_names_count_once_as_all_others(dpop, jti):
     "given",
     [
         {"header": {"kid": "1", "x5c": ["AAAA"], "jku": "https://evil.example/", "odd": {"a": [1]}}},
-        {"header": {"jwk": {**HOLDER.jwk, "kid": "1", "use": "sig", "alg": "ES256", "key_ops": ["verify"], "ext": True}}},
-        {"nonce": "of another server", "sub": "eve", "odd": [None, {"a": 1.5}], "verify": False, "algorithms": ["none"]},
+        {
+            "header": {
+                "jwk": {**HOLDER.jwk, "kid": "1", "use": "sig", "alg": "ES256", "key_ops": ["verify"], "ext": True}
+            }
+        },
+        {
+            "nonce": "of another server",
+            "sub": "eve",
+            "odd": [None, {"a": 1.5}],
+            "verify": False,
+            "algorithms": ["none"],
+        },
     ],
 )
 def test_dpo_31_more_members_change_nothing(dpop, given):

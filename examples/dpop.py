@@ -1,0 +1,146 @@
+"""An API whose tokens are no good without their owner's key (DPoP, RFC 9449), and a client of it. Run:
+
+    pip install ".[jwt]" && python examples/dpop.py
+
+The API listens on http://127.0.0.1:5000 (or on the port in ``PORT``) while the client asks it and prints the exchange.
+``python examples/dpop.py serve`` leaves it running instead. A demo: its tokens come from a dictionary; those of a real
+API come from an authorization server, which puts the thumbprint of the client's key into their ``cnf``.
+"""
+
+import base64
+import hashlib
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import uuid
+from http.client import HTTPConnection, HTTPResponse
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask
+from werkzeug.serving import make_server
+
+from flask_unauthorized import Auth, Bearer, DPoP, Identity
+
+PORT = int(os.environ.get("PORT", "5000"))
+ORIGIN = f"http://127.0.0.1:{PORT}"
+
+# --- the API
+
+tokens: dict[str, Identity] = {}  # what the authorization server knows
+auth = Auth(DPoP(tokens.get, origin=ORIGIN, nonce=True), Bearer(tokens.get), realm="notes")
+
+app = Flask(__name__)
+app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY", "only for this demo")  # signs the nonces
+auth.init_app(app)
+
+
+@app.get("/notes")
+@auth.login_required(scopes={"notes:read"})
+def notes() -> dict[str, str | None]:
+    return {"notes of": auth.identity.subject}
+
+
+# --- the client
+
+
+class Client:
+    """Holds a key, and makes a proof by it for each request."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.key = Ed25519PrivateKey.generate()
+        self.jwk = {"crv": "Ed25519", "kty": "OKP", "x": base64url(self.key.public_key().public_bytes_raw())}
+        self.nonce: str | None = None
+
+    @property
+    def thumbprint(self) -> str:
+        """What an authorization server puts into ``cnf`` (RFC 7638; the members are sorted already)."""
+        return base64url(hashlib.sha256(dump(self.jwk)).digest())
+
+    def proof(self, method: str, url: str) -> str:
+        """RFC 9449 §4.2."""
+        header = {"typ": "dpop+jwt", "alg": "EdDSA", "jwk": self.jwk}
+        claims = {"jti": str(uuid.uuid4()), "htm": method, "htu": url, "iat": int(time.time())}
+        claims["ath"] = base64url(hashlib.sha256(self.token.encode()).digest())
+        if self.nonce is not None:
+            claims["nonce"] = self.nonce
+        text = f"{base64url(dump(header))}.{base64url(dump(claims))}"
+        return f"{text}.{base64url(self.key.sign(text.encode()))}"
+
+    def get(self, path: str) -> HTTPResponse:
+        """The answer; where the API wants its nonce in the proof, that of the second try."""
+        response = send(f"DPoP {self.token}", self.proof("GET", ORIGIN + path), path)
+        nonce = response.getheader("DPoP-Nonce")
+        if nonce is not None:
+            self.nonce = nonce
+        if any('error="use_dpop_nonce"' in line for line in response.headers.get_all("WWW-Authenticate", [])):
+            return send(f"DPoP {self.token}", self.proof("GET", ORIGIN + path), path)
+        return response
+
+
+def send(authorization: str, proof: str | None, path: str) -> HTTPResponse:
+    """Sends a request and prints what went and what came."""
+    headers = {"Authorization": authorization} if proof is None else {"Authorization": authorization, "DPoP": proof}
+    connection = HTTPConnection("127.0.0.1", PORT, timeout=10)
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    body = response.read().decode().strip()
+    connection.close()
+    print(f"GET {path}")
+    for name, value in headers.items():
+        print(f"{name}: {value if len(value) < 80 else value[:60] + '…'}")
+    print(f"\n    {response.status} {response.reason}")
+    for name in ("WWW-Authenticate", "DPoP-Nonce"):
+        for value in response.headers.get_all(name, []):
+            print(f"    {name}: {value}")
+    print(f"    {body}\n")
+    return response
+
+
+def base64url(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def dump(content: dict[str, object] | dict[str, str]) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def demo() -> None:
+    """The owner gets in; who stole the token, or a whole request, doesn't."""
+    ada = Client("token-of-ada")
+    tokens[ada.token] = Identity("ada", scopes={"notes:read"}, confirmation={"jkt": ada.thumbprint})
+    print("# Ada asks. The first time the API wants its nonce in the proof.\n")
+    ada.get("/notes")
+    print("# The next proof has it already.\n")
+    ada.get("/notes")
+    print("# Eve has stolen the token, and has a key of her own.\n")
+    Client(ada.token).get("/notes")
+    print("# Eve has seen a whole request, and sends it once more.\n")
+    seen = ada.proof("GET", ORIGIN + "/notes")
+    send(f"DPoP {ada.token}", seen, "/notes")
+    send(f"DPoP {ada.token}", seen, "/notes")
+    print("# Eve sends the token as a plain Bearer, which this API takes as well, but not when it is bound to a key.\n")
+    send(f"Bearer {ada.token}", None, "/notes")
+
+
+def main() -> None:
+    server = make_server("127.0.0.1", PORT, app, threaded=True)
+    if "serve" in sys.argv[1:]:
+        server.serve_forever()
+        return
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # what the client prints is enough
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        demo()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+if __name__ == "__main__":
+    main()
