@@ -55,6 +55,18 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
     assert client.get("/", base_url="https://localhost").status_code == 401
 
 
+def test_the_mcp_server_of_the_docs_works():
+    scope = {"__name__": "guide"}
+    exec(_program("AI agents (MCP)", "docs/agents.md"), scope)
+    client = scope["app"].test_client()
+    refused = client.post("/mcp")
+    url = "https://api.example.com/.well-known/oauth-protected-resource/mcp"
+    told = f'Bearer realm="guide", scope="notes:read", resource_metadata="{url}"'
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, told)
+    assert client.get(url.removeprefix("https://api.example.com")).json["resource"] == "https://api.example.com/mcp"
+    assert client.post("/mcp", headers={"Origin": "https://evil.example"}).status_code == 403
+
+
 def _run_quickstart():
     scope = {"__name__": "quickstart"}
     exec(compile((ROOT / "examples/quickstart.py").read_text(encoding="utf-8"), "quickstart.py", "exec"), scope)
