@@ -5,6 +5,7 @@ import binascii
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, NamedTuple, TypedDict
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -16,6 +17,8 @@ WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 
 Text = str | Mapping[str, str]
 """One text, or one per language tag (BCP 47) with the one for everybody under ``""``."""
+Listed = AbstractSet[str] | list[str] | tuple[str, ...]
+"""Not ``Collection[str]``, which a bare string is as well."""
 
 
 class Members(TypedDict, total=False):
@@ -25,8 +28,8 @@ class Members(TypedDict, total=False):
     policy: Text | None
     terms: Text | None
     jwks_uri: str | None
-    signing_algorithms: Collection[str]
-    authorization_details_types: Collection[str]
+    signing_algorithms: Listed
+    authorization_details_types: Listed
     signed_metadata: str | None
     extra: Mapping[str, Any] | None
 
@@ -123,7 +126,7 @@ def identifier(resource: str) -> Identifier:
 
 
 def members_of(
-    authorization_servers: Collection[str], name: Text | None, given: Mapping[str, Any], resource: str
+    authorization_servers: Listed, name: Text | None, given: Mapping[str, Any], resource: str
 ) -> dict[str, Any]:
     """The members that the developer decides on, those without a value left out (RFC 9728 §2, §3.2).
 
@@ -149,7 +152,7 @@ def members_of(
     return {member: value for member, value in members.items() if value not in (None, [])}
 
 
-def supported_scopes(scopes: Collection[str] | None) -> tuple[str, ...]:
+def supported_scopes(scopes: Listed | None) -> tuple[str, ...]:
     """The scopes that the developer names besides those that the views demand; checked."""
     found = () if scopes is None else _collection("scopes", scopes)
     for scope in found:

@@ -102,7 +102,9 @@ class _Views:
 def _write(resource: ProtectedResource, views: _Views) -> bytes:
     if not views.count:
         raise ConfigurationError(
-            f"no view lies below {resource.identifier.path or '/'!r}, so none belongs to the resource "
+            f"no view belongs to the resource {resource.resource!r}: views={resource.views!r} has none"
+            if resource.views
+            else f"no view lies below {resource.identifier.path or '/'!r}, so none belongs to the resource "
             f"{resource.resource!r}: where the app is mounted below a prefix, set APPLICATION_ROOT to it, or name the "
             "app or blueprint with protected_resource(views=...)"
         )

@@ -1,6 +1,6 @@
 """What `Auth` tells clients of a resource, so that they find out by themselves how to get a token (RFC 9728)."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from .app_state import AppState
 from .errors import ConfigurationError
 from .judge import log
-from .metadata import Members, ProtectedResource, Text, members_of, supported_scopes
+from .metadata import Listed, Members, ProtectedResource, Text, members_of, supported_scopes
 from .publishing import publish
 from .schemes.origins import trusted
 
@@ -29,11 +29,11 @@ class Resources:
         self,
         resource: str,
         *,
-        authorization_servers: Collection[str] = (),
-        scopes: Collection[str] | None = None,
+        authorization_servers: Listed = (),
+        scopes: Listed | None = None,
         name: Text | None = None,
         views: Views | None = None,
-        origins: Iterable[str] | None = None,
+        origins: Listed | None = None,
         **members: "Unpack[Members]",
     ) -> str:
         """Publishes the metadata of a resource (RFC 9728), and points to it in the challenges of its views.

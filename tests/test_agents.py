@@ -44,6 +44,25 @@ def test_who_sent_nothing_is_told_where_and_for_what(make_app):
     assert challenges(client.get("/other")) == {"bearer": {"realm": "notes"}}
 
 
+@pytest.mark.rfc("M-08")
+def test_a_challenge_leads_to_a_document_about_the_url_that_was_asked_for(make_app):
+    """For each URL that is declared; below it, one of the nearest that is, which most clients take."""
+    auth = Auth(Bearer(TOKENS))
+    app = make_app(auth)
+    client = app.test_client()
+    for path in ("/mcp", "/mcp/a", "/mcp/a/deep", "/mcp/b"):
+        app.add_url_rule(path, path, auth.login_required(lambda: ""))
+    for path in ("/mcp", "/mcp/a"):
+        auth.protected_resource(HOST + path)
+
+    def led_to(path):
+        url = challenges(client.get(path))["bearer"]["resource_metadata"]
+        return client.get(url.removeprefix(HOST)).json["resource"]
+
+    assert [led_to(path) for path in ("/mcp", "/mcp/a")] == [f"{HOST}/mcp", f"{HOST}/mcp/a"]
+    assert [led_to(path) for path in ("/mcp/a/deep", "/mcp/b")] == [f"{HOST}/mcp/a", f"{HOST}/mcp"]
+
+
 def test_a_view_that_demands_no_scope_has_no_empty_one(make_app):
     _, app = serve(make_app, demands={})
     for headers in ({}, sent("nonsense")):
@@ -103,7 +122,7 @@ def test_with_dpop_alone_its_challenge_goes_first_and_points_to_it(make_app):
     assert challenges(bad)["dpop"]["resource_metadata"] == URL
 
 
-@pytest.mark.rfc("M-19", "SU-06")
+@pytest.mark.rfc("M-19", "SU-04")
 def test_a_step_up_points_to_it_too(make_app):
     _, app = serve(make_app, demands={"acr": "gold", "max_age": 60, "scopes": {"notes:read"}})
     response = app.test_client().get("/mcp", headers=sent("read"))

@@ -441,6 +441,12 @@ def test_a_document_that_was_asked_for_first_doesn_t_end_the_set_up(make_app):
     assert document(app)["scopes_supported"] == ["more", "notes:read"]
 
 
+def test_a_blueprint_that_is_registered_nowhere_has_no_views(make_app):
+    auth, app = serve(make_app, views=Blueprint("unused", "unused"))
+    with pytest.raises(ConfigurationError, match=r"views=\(.*unused.*\) has none"):
+        auth.check(app)
+
+
 @pytest.mark.parametrize("path", [PATH, "/other"])
 def test_a_resource_without_views_is_a_mistake(make_app, path):
     _, app = serve(make_app, resource=f"{HOST}/api/mcp")

@@ -137,3 +137,13 @@ def logout() -> str:
     browsers.end_sessions("ada")
     browsers.logout()
     return browsers.next_url()
+
+
+assert_type(
+    auth.protected_resource(
+        "https://api.example.com/mcp", authorization_servers=["https://id.example.com"], scopes={"notes:read"},
+        name={"": "Notes", "it": "Note"}, documentation="https://api.example.com/docs", origins=(), views=app,
+        extra={"contact": "ada"},
+    ),
+    str,
+)  # fmt: skip

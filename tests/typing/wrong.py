@@ -33,6 +33,10 @@ auth.login_optional(scopes={1, 2})  # refused
 auth.protect("api")  # refused
 auth.protect(app, role={"admin"})  # refused
 auth.require(scopes="read")  # refused
+auth.protected_resource("https://a.example", authorization_servers="https://b.example")  # refused: a bare string
+auth.protected_resource("https://a.example", scopes="read")  # refused
+auth.protected_resource("https://a.example", resource_name="A")  # refused: no such keyword
+auth.protected_resource("https://a.example", views="mcp")  # refused: an app or blueprints
 auth.identity = Identity("ada")  # refused: read-only
 auth.user.nothing()  # refused: a str has no such method
 auth.get_user().upper()  # refused: may be None
