@@ -202,6 +202,27 @@ def test_a_scheme_of_a_user_must_have_its_shape(make_app, name, reads):
         auth.check(make_app(auth))
 
 
+@pytest.mark.parametrize("varies", ["DPoP", ["DPoP"], ("a b",), (1,), None])
+def test_the_fields_that_a_scheme_of_a_user_varies_by(make_app, varies):
+    scheme = _Named("X")
+    scheme.varies = varies
+    auth = Auth(scheme)
+    with pytest.raises(ConfigurationError, match="varies"):
+        auth.check(make_app(auth))
+
+
+@pytest.mark.rfc("H-32")
+def test_a_scheme_of_a_user_that_depends_on_more_says_so(make_app):
+    bearer = Bearer(_load)
+    bearer.varies = ("X-Device",)
+    auth = Auth(bearer)
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
+    refused, accepted = (app.test_client().get("/", headers={"Authorization": a}) for a in ("", "Bearer good"))
+    assert refused.headers["Vary"] == "Accept, Authorization, X-Device"
+    assert accepted.headers["Vary"] == "Authorization, X-Device"
+
+
 @pytest.mark.rfc("H-37", "BA-15", "B-25")
 def test_bas_15_required_https_is_403_without_a_challenge_before_any_loader(make_app):
     calls = []

@@ -101,6 +101,21 @@ def test_the_root_imports_no_battery():
     assert not {"jwt", "cryptography", "flask_unauthorized.schemes.dpop_proof"}.intersection(loaded)
 
 
+@pytest.mark.parametrize("missing", ["jwt", "cryptography"])
+def test_fau_05_without_its_extra_dpop_says_what_to_install_and_nothing_else_needs_it(missing):
+    program = f"""if True:
+        import sys
+        sys.modules[{missing!r}] = None
+        from flask_unauthorized import Bearer, DPoP
+        Bearer(lambda token: None)
+        try:
+            DPoP(origin="https://api.example.com")
+        except ImportError as error:
+            print(error)
+    """
+    assert "flask-unauthorized[jwt]" in _python("-c", program)
+
+
 def test_cfg_13_decisions_hold_under_python_o():
     program = """if True:
         from flask import Flask

@@ -210,6 +210,7 @@ def test_keys_that_are_remembered_are_bounded(make_app, monkeypatch):
         served.confirmation = {"jkt": holder.jkt}
         assert served.ask(holder).status_code == 200
         assert served.ask(STRANGER if holder is HOLDER else HOLDER).status_code == 401
+        assert holder.jkt in served.dpop._rules._known
         assert len(served.dpop._rules._known) <= 2
 
 

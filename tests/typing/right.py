@@ -15,6 +15,7 @@ from flask_unauthorized import (
     Bearer,
     Challenge,
     Digest,
+    DPoP,
     Identity,
     Scheme,
     SessionCookie,
@@ -23,6 +24,7 @@ from flask_unauthorized import (
     abort_unauthorized,
     any_of,
 )
+from flask_unauthorized.certificates import ClientCert, EscapedPEM, peer_certificate
 from flask_unauthorized.errors import AuthError
 from flask_unauthorized.loaders import Passwords, SignedTokens, StaticTokens
 from flask_unauthorized.stores.memory import MemoryStore
@@ -123,6 +125,16 @@ people = SessionCookie(User, login_view="login", logout_view="logout", idle=None
 meters = Digest(
     lambda name: ({"SHA-256": name}, User(name)), realm="meters", algorithms=["SHA-256"], store=MemoryStore()
 )
+spa = DPoP(
+    lambda token: Identity(token, confirmation={"jkt": "…"}),
+    origin=["https://api.example.com"],
+    nonce=True,
+    algorithms=["ES256"],
+    store=SQLiteStore("proofs.db"),
+    certificate=ClientCert(["10.0.0.0/8"]),
+)
+Auth(spa, Bearer(certificate=peer_certificate, bound_only=True), Bearer(certificate=lambda request: b"DER"))
+Bearer(certificate=EscapedPEM(["10.0.0.1"], field="X-SSL-Client-Cert"))
 browsers = Auth[User](people, meters, Basic(Passwords({"ada": "hash"}), script_alias="XBasic"))
 
 

@@ -7,6 +7,7 @@ from flask_unauthorized import (
     Basic,
     Bearer,
     Digest,
+    DPoP,
     Forbidden,
     Identity,
     SessionCookie,
@@ -54,4 +55,9 @@ auth.login("ada", keep="cart", acr=5)  # refused: acr is a str
 auth.next_url(None)  # refused: a str
 Digest(store={})  # refused
 Digest(nonce_lifetime="300")  # refused
+DPoP(lambda token: token)  # refused: the origin must be said
+DPoP(origin="https://a", nonce="yes")  # refused
+DPoP(origin="https://a", store={})  # refused
+Bearer(certificate=b"DER")  # refused: a function of the request
+Bearer(certificate=lambda request: "PEM")  # refused: octets
 abort_unauthorized(error=Forbidden)  # refused: not a 401
