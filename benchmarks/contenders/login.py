@@ -45,5 +45,7 @@ _CASES = ("accepted", "missing", "wrong")
 
 CONTENDERS = (
     Contender("login.request", "Flask-Login, request_loader", _by_request, _CASES, rival="ours.bearer"),
-    Contender("login.session", "Flask-Login, session", _by_session, _CASES, requests=cookie_requests, rival="ours.session"),
+    Contender(
+        "login.session", "Flask-Login, session", _by_session, _CASES, requests=cookie_requests, rival="ours.session"
+    ),
 )

@@ -58,14 +58,17 @@ def redis_server() -> Iterator[None]:
 def _wait_for(port: int) -> None:
     end = time.monotonic() + 10
     with redis.Redis(port=port, socket_timeout=1) as client:
-        while True:
-            try:
-                client.ping()
-                return
-            except redis.ConnectionError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.02)
+        while not _answers(client):
+            if time.monotonic() > end:
+                raise TimeoutError("redis-server did not come up in 10 s")
+            time.sleep(0.02)
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
 
 
 _files: Iterator[int] = iter(range(1, 1_000_000))
