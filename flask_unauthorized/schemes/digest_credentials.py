@@ -11,7 +11,7 @@ from flask import Request
 from ..errors import InvalidCredentials, MalformedCredentials
 from ..wire import parse_authorization
 from ..wire.digest import read_extended, read_name
-from ..wire.grammar import GrammarError
+from ..wire.grammar import BWS, MAX_PARAMS, TOKEN, GrammarError
 
 MAX_DIGEST: Final = 4096
 """Longest Digest credentials that are read, in bytes."""
@@ -20,6 +20,11 @@ MAX_USER: Final = 1024
 
 _REQUIRED: Final = ("realm", "nonce", "uri", "response", "cnonce", "nc", "qop")
 _COUNT: Final = re.compile(r"[0-9A-Fa-f]{8}")
+# What all clients send: parameters with nothing escaped and no empty elements, each piece told apart by its first
+# character, so that nothing is tried twice. For these `parse_authorization` says the same, at five times the price.
+_PLAIN: Final = rf"({TOKEN}){BWS}={BWS}(?:\"([\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]*)\"|({TOKEN}))"
+_PLAIN_PARAM: Final = re.compile(_PLAIN)
+_PLAIN_PARAMS: Final = re.compile(rf"{_PLAIN}(?:{BWS},{BWS}{_PLAIN}){{0,{MAX_PARAMS - 1}}}")
 
 
 class DigestCredentials:
@@ -69,14 +74,24 @@ def read_credentials(
     if algorithm is None:
         raise InvalidCredentials(reason="Digest: an algorithm that isn't offered")
     found.algorithm = algorithm
-    for name in _REQUIRED:
-        setattr(found, name, values[name])
+    found.realm = values["realm"]
+    found.nonce = values["nonce"]
+    found.uri = values["uri"]
+    found.response = values["response"]
+    found.cnonce = values["cnonce"]
+    found.nc = values["nc"]
+    found.qop = values["qop"]
     return found
 
 
 def _parameters(rest: str) -> dict[str, str]:
     if len(rest) > MAX_DIGEST:
         raise _malformed(f"longer than {MAX_DIGEST} bytes")
+    if _PLAIN_PARAMS.fullmatch(rest) is not None:
+        found = _PLAIN_PARAM.findall(rest)
+        values = {name.lower(): quoted or token for name, quoted, token in found}
+        if len(values) == len(found):  # else one occurs twice
+            return values
     try:
         parsed = parse_authorization(f"Digest {rest}")
     except GrammarError as error:

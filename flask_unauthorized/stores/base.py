@@ -1,5 +1,6 @@
 """`Store`: the few atomic operations that replay protection and revocation need."""
 
+import functools
 import hashlib
 import logging
 import math
@@ -125,12 +126,18 @@ class Store(ABC):
             raise AuthUnavailable(reason=f"{type(self).__name__}: {type(trouble).__name__}") from None
 
     def _stored(self, purpose: str, key: str) -> str:
-        if not is_token(purpose):
-            raise ValueError(f"purpose must be a token such as 'digest', not {purpose!a}")
-        return f"{self.prefix}:{purpose}:{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}"
+        return _space(self.prefix, purpose) + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.prefix}>"
+
+
+@functools.lru_cache(maxsize=64)
+def _space(prefix: str, purpose: str) -> str:
+    """What the keys of one purpose begin with."""
+    if not is_token(purpose):
+        raise ValueError(f"purpose must be a token such as 'digest', not {purpose!a}")
+    return f"{prefix}:{purpose}:"
 
 
 def _checked(lifetime: float) -> float:
