@@ -53,20 +53,22 @@ class Nonces:
         """Raises `ConfigurationError` where the app has no key."""
         secret_keys(app, self._who)
 
-    def _keys(self, app: Flask, realm: str) -> tuple[bytes, ...]:
+    def _keys(self, app: Flask, realm: str) -> tuple[hmac.HMAC, ...]:
         """What signs, and after it what signed before the keys changed."""
         return _derived(tuple(secret_keys(app, self._who)), self.purpose, app.name, realm)
 
 
 @functools.lru_cache(maxsize=64)
-def _derived(keys: tuple[bytes, ...], purpose: str, app_name: str, realm: str) -> tuple[bytes, ...]:
-    """Keys for nothing else, newest first."""
+def _derived(keys: tuple[bytes, ...], purpose: str, app_name: str, realm: str) -> tuple[hmac.HMAC, ...]:
+    """Keys for nothing else, newest first, ready to be copied and used."""
     salt = f"{_ROOT}\0{purpose}\0{app_name}\0{realm}".encode()
-    return tuple(hmac.digest(key, salt, "sha256") for key in reversed(keys))
+    return tuple(hmac.new(hmac.digest(key, salt, "sha256"), digestmod="sha256") for key in reversed(keys))
 
 
-def _signature(key: bytes, signed: str) -> str:
-    return _text(hmac.digest(key, signed.encode(), "sha256"))
+def _signature(key: hmac.HMAC, signed: str) -> str:
+    made = key.copy()
+    made.update(signed.encode())
+    return _text(made.digest())
 
 
 def _text(octets: bytes) -> str:

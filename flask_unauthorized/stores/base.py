@@ -65,7 +65,11 @@ class Store(ABC):
         """
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_NUMBER:
             raise ValueError(f"number must be an int from 1 to {MAX_NUMBER}, not {number!r}")
-        return self._asked(self._spend, self._stored(purpose, key), number, _checked(lifetime))
+        stored, lifetime = self._stored(purpose, key), _checked(lifetime)
+        try:  # as `_asked`, which costs each request a call more
+            return self._spend(stored, number, lifetime)
+        except self.trouble as trouble:
+            raise AuthUnavailable(reason=f"{type(self).__name__}: {type(trouble).__name__}") from None
 
     def increment(self, purpose: str, key: str, lifetime: float) -> int:
         """How often this was called for ``key``, this time included; the life begins with the first time."""
