@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -22,6 +23,9 @@ log: Final = logging.getLogger("flask_unauthorized")
 KEY: Final = "_unauthorized"
 """The key of the session under which the login stands."""
 _FIELDS: Final = ("sub", "at", "acr", "sid", "begun", "seen", "again")
+_NAMES: Final = frozenset(_FIELDS)
+_values: Final = itemgetter(*_FIELDS)
+_NUMBERS: Final = (float, int)  # as JSON tells them; no bool
 _SEEN_EVERY: Final = 60
 """Seconds between two notes of when the session was used, at most: each one is a cookie to send."""
 _WEAK: Final = frozenset({"dev", "secret", "change me", "changeme", "secret key", "secret_key", "key"})
@@ -252,11 +256,11 @@ class SessionCookie(Scheme[Login]):
 
 def _login_in(content: Any) -> Login | None:
     """The login in a session; ``None`` for what `SessionCookie.begin` didn't write."""
-    if not isinstance(content, Mapping) or content.keys() != set(_FIELDS):
+    if not isinstance(content, Mapping) or content.keys() != _NAMES:
         return None
-    subject, at, acr, sid, begun, seen, again = (content[name] for name in _FIELDS)
+    subject, at, acr, sid, begun, seen, again = _values(content)
     texts = isinstance(subject, str) and subject and isinstance(sid, str) and (acr is None or isinstance(acr, str))
-    times = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (at, begun, seen))
+    times = type(at) in _NUMBERS and type(begun) in _NUMBERS and type(seen) in _NUMBERS
     whole = texts and times and isinstance(again, bool)
     return Login(subject, at, acr, sid, begun, seen, again) if whole else None
 
