@@ -58,9 +58,17 @@ def _mend(response: Response, status: int, request: Request, state: State, refus
         _restore(response, state, plan)
     if status == 401 and not (refused and response.headers.getlist(_CHALLENGES)):
         _repair(response, request, state, plan)
+    if state.unshared:
+        no_store(response)
     if (refused or status == 401) and response.headers.getlist("Cache-Control") != ["no-store"]:
         response.headers["Cache-Control"] = "no-store"
     _vary(response, state, plan, refused or status == 401)
+
+
+def no_store(response: Response) -> Response:
+    """Keeps an answer for its receiver alone, for ``Set-Cookie`` doesn't (RFC 9111 §7.3)."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _restore(response: Response, state: State, plan: Plan) -> None:

@@ -69,7 +69,7 @@ class Plan:
         if len(self.clean) == len(self.schemes):
             self.unasked = tuple(challenge for scheme in self.schemes for challenge in self.clean[scheme])
         # Those that a script is offered, where that is a choice.
-        silent = tuple(scheme for scheme in self.schemes if not scheme.prompts)
+        silent = tuple(scheme for scheme in self.schemes if not _prompts_scripts(scheme))
         self.silent = silent if len(silent) < len(self.schemes) else ()
         self.scheme_names = tuple(scheme.name for scheme in self.schemes)
         self.by_name = {
@@ -152,6 +152,10 @@ def order_schemes(
         return _RANK.get(scheme.name.lower(), len(_RANK)), 0
 
     return tuple(sorted(schemes, key=rank))
+
+
+def _prompts_scripts(scheme: AnyScheme) -> bool:
+    return scheme.prompts and getattr(scheme, "script_alias", None) is None
 
 
 def _tells_scripts_apart(scheme: AnyScheme) -> bool:
