@@ -210,7 +210,7 @@ class SessionCookie(Scheme[Login]):
         at = now if auth_time is None else auth_time
         # Later than the mark of `end_all`, which may be of this very moment, or by a clock that goes ahead of ours.
         mark = self._mark(subject)
-        begun = now if mark is None or not mark - _SKEW < now <= mark else math.nextafter(mark, math.inf)
+        begun = now if mark is None or now > mark else math.nextafter(mark, math.inf)
         again = _login_in(session.get(KEY)) is not None
         return Login(subject, at, acr, secrets.token_urlsafe(16), begun, now, again, self._realm())
 

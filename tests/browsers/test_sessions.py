@@ -347,6 +347,15 @@ def test_a_used_session_is_noted_once_a_minute_at_most(build, clock):
     assert "Set-Cookie" not in shop.client.get("/page").headers
 
 
+def test_a_short_idle_time_is_noted_in_time(build, clock):
+    shop = build(idle=20)
+    shop.client.post("/login")
+    clock[0] += 6
+    assert "Set-Cookie" in shop.client.get("/page").headers
+    clock[0] += 19
+    assert shop.client.get("/page").status_code == 200
+
+
 @pytest.mark.rfc("CK-06")
 def test_no_answer_sets_two_cookies(build):
     shop = build()
