@@ -68,6 +68,7 @@ class State:
     refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
     sent: list[tuple[str, str]] | None = None  # all header lines of the refusal as we rendered it
     rendering = False
+    unshared = False  # the answer is no cache's, whatever an after_request function says: login, logout, redirect
     foreign = False  # the error that was handled last isn't ours: abort(401), another extension
 
 
