@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -82,8 +83,12 @@ class Browser:
                 return result["result"].get("value")
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
+B = TypeVar("B", bound=Browser)
+
+
+@contextmanager
+def started(folder: Path, kind: type[B]) -> Iterator[B]:
+    """A Chromium with an empty profile, from its start to its end."""
     program = need("chromium")
     to_browser, from_us = os.pipe()
     to_us, from_browser = os.pipe()
@@ -94,17 +99,23 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
         "os.dup2(r, 3); os.dup2(w, 4); os.execv(sys.argv[1], sys.argv[1:])"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", start, program, *FLAGS, f"--user-data-dir={tmp_path}"],
+        [sys.executable, "-c", start, program, *FLAGS, f"--user-data-dir={folder}"],
         pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         try:
             os.close(to_browser)
             os.close(from_browser)
-            yield Browser(to_us, from_us)
+            yield kind(to_us, from_us)
         finally:
             process.kill()
             os.close(from_us)
             os.close(to_us)
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    with started(tmp_path, Browser) as found:
+        yield found
 
 
 def test_a_navigation_to_a_password_view_asks_and_gets_in(browser, url):
