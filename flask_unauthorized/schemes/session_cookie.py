@@ -188,11 +188,16 @@ class SessionCookie(Scheme[Login]):
         return found
 
     def begin(self, subject: str, acr: str | None, auth_time: float | None) -> Login:
-        """Puts a login into the session, in place of all that was there (nobody else may have prepared it)."""
+        """Puts a login into the session, in place of all that was there (nobody else may have prepared it).
+
+        With a store, copies of a login that was there end, as they do with `end`.
+        """
         now = time.time()
         at = now if auth_time is None else auth_time
-        again = _login_in(session.get(KEY)) is not None
-        login = Login(subject, at, acr, secrets.token_urlsafe(16), now, now, again)
+        before = _login_in(session.get(KEY))
+        if before is not None:
+            self._end_copies(before)
+        login = Login(subject, at, acr, secrets.token_urlsafe(16), now, now, before is not None)
         session.clear()
         renew = getattr(current_app.session_interface, "regenerate", None)
         if callable(renew):  # sessions on the server: Flask-Session gives them a new id
@@ -203,8 +208,8 @@ class SessionCookie(Scheme[Login]):
     def end(self) -> None:
         """Ends the session here, and for whoever copied its cookie where there is a store."""
         login = _login_in(session.get(KEY))
-        if login is not None and self.store is not None:
-            self.store.put("session-ended", login.sid, "1", self.lifetime)
+        if login is not None:
+            self._end_copies(login)
         session.clear()
         renew = getattr(current_app.session_interface, "regenerate", None)
         if login is not None and callable(renew):
@@ -227,6 +232,10 @@ class SessionCookie(Scheme[Login]):
         idle = self.idle is not None and now > login.seen + self.idle
         # A login from the future, when the clock went back, lives as long as one from now.
         return not idle and now <= login.begun + self.lifetime
+
+    def _end_copies(self, login: Login) -> None:
+        if self.store is not None:
+            self.store.put("session-ended", login.sid, "1", self.lifetime)
 
     def _was_ended(self, login: Login, request: Request) -> bool:
         if self.store is None:
