@@ -1,6 +1,7 @@
 """`SessionCookie`: callers who logged in, by Flask's session."""
 
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -195,9 +196,10 @@ class SessionCookie(Scheme[Login]):
         now = time.time()
         at = now if auth_time is None else auth_time
         before = _login_in(session.get(KEY))
+        begun = self._after_mark(subject, now)
         if before is not None:
             self._end_copies(before)
-        login = Login(subject, at, acr, secrets.token_urlsafe(16), now, now, before is not None)
+        login = Login(subject, at, acr, secrets.token_urlsafe(16), begun, now, before is not None)
         session.clear()
         renew = getattr(current_app.session_interface, "regenerate", None)
         if callable(renew):  # sessions on the server: Flask-Session gives them a new id
@@ -236,6 +238,11 @@ class SessionCookie(Scheme[Login]):
     def _end_copies(self, login: Login) -> None:
         if self.store is not None:
             self.store.put("session-ended", login.sid, "1", self.lifetime)
+
+    def _after_mark(self, subject: str, now: float) -> float:
+        """When a new session begins: after all that were ended, though the clock stood still or another ran ahead."""
+        mark = None if self.store is None else self.store.get("session-not-before", subject)
+        return now if mark is None else max(now, math.nextafter(float(mark), math.inf))
 
     def _was_ended(self, login: Login, request: Request) -> bool:
         if self.store is None:

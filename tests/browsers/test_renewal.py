@@ -1,11 +1,13 @@
 """What becomes of the session before, when somebody logs in again (SES-01: the old one is dead)."""
 
+import time
+
 import pytest
 
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
 
-from .conftest import cookie_of
+from .conftest import USERS, cookie_of
 
 
 def thief_with(shop, copied):
@@ -38,3 +40,27 @@ def test_a_login_that_cannot_end_the_session_before_is_our_trouble_and_changes_n
     assert shop.client.post("/login", data={"name": "bob"}).status_code == 503
     del store._put
     assert shop.client.get("/page").text == "page of ada"
+
+
+@pytest.mark.parametrize("ahead", [0, 5])
+def test_ses_04_who_changes_the_password_stays_logged_in(build, monkeypatch, ahead):
+    """Where the clock hasn't ticked in between, and where the mark was set by a machine whose clock is ahead."""
+    shop = build(store=MemoryStore())
+    now = time.time()
+    clock = [now]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+
+    @shop.app.post("/password")
+    @shop.auth.login_required
+    def change():
+        clock[0] = now + ahead
+        shop.auth.end_sessions(USERS["ada"])
+        clock[0] = now
+        shop.auth.login("ada")
+        return "changed"
+
+    shop.client.post("/login")
+    copied = cookie_of(shop.client)
+    assert shop.client.post("/password").text == "changed"
+    assert shop.client.get("/page").status_code == 200
+    assert_unauthorized(thief_with(shop, copied).get("/page"))
