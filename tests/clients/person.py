@@ -7,6 +7,28 @@ from typing import Any
 from .test_browser import Browser
 
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " ")}
+FAINT = """(() => {
+  const parts = text => text.match(/[\\d.]+/g).map(Number)
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z
+  }
+  const under = e => {
+    const [r, g, b, a = 1] = parts(getComputedStyle(e).backgroundColor)
+    if (a === 1) return [r, g, b]
+    return e.parentElement ? under(e.parentElement) : [255, 0, 255]
+  }
+  const found = []
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement
+    if (!walk.currentNode.data.trim() || !e.checkVisibility()) continue
+    const [a, b] = [light(parts(getComputedStyle(e).color)), light(under(e))].sort((a, b) => b - a)
+    if ((a + 0.05) / (b + 0.05) < 4.5) found.push(walk.currentNode.data)
+  }
+  return found
+})()"""
+"""The texts of a page with a contrast below 4.5 to 1, as WCAG 2.2 reckons it (1.4.3)."""
 CONTROLS = {"button", "checkbox", "combobox", "link", "radio", "searchbox", "textbox"}
 PATIENCE = 30
 """Seconds that a page has to become what is waited for."""
@@ -88,6 +110,14 @@ class Person(Browser):
     def cookie(self, url: str) -> str | None:
         found = self.call("Network.getCookies", urls=[url])["cookies"]
         return next((cookie["value"] for cookie in found if cookie["name"] == "session"), None)
+
+    def faint(self) -> list[str]:
+        """Texts that can hardly be read, by day or by night."""
+        found = []
+        for scheme in ("light", "dark"):
+            self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            found += self.run(FAINT)
+        return found
 
     def heard(self) -> list[tuple[str, str]]:
         """Role and name of all that a screen reader tells of."""

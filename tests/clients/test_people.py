@@ -106,6 +106,7 @@ def test_a_session_that_is_over_is_told_to_the_script_and_the_page_stays(person,
     person.write("unsaved")
     person.press("Enter")
     person.wait("document.querySelector('#problem').innerText.includes('Your session is over')")
+    assert person.faint() == []
     script = (
         "fetch('/api/notes').then(async a => [a.status, a.headers.get('WWW-Authenticate'), (await a.json()).error])"
     )
@@ -187,7 +188,7 @@ def test_a_form_without_a_login_gets_a_page_that_says_what_became_of_it(person, 
     person.write("another battery")
     person.press("Enter")
     person.wait("document.body.innerText.includes('What you sent was not kept.')")
-    assert person.nameless() == []
+    assert person.nameless() == person.faint() == []
     person.tab_to("main a")
     person.press("Enter")
     person.arrive("/login")
@@ -261,6 +262,7 @@ def test_pages_say_what_they_are_and_their_policy_forbids_nothing(person, url, p
     assert person.nameless() == []
     assert {"main", "banner", "navigation"} <= {role for role, _ in heard}
     assert person.run("[document.documentElement.lang, document.querySelectorAll('h1').length]") == ["en", 1]
+    assert person.faint() == []
     assert person.run("[...document.querySelectorAll('input')].every(i => i.labels.length || i.ariaHidden)")
     assert person.violations == []
     person.run("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">red</p>')")
@@ -276,6 +278,7 @@ def test_what_is_wrong_with_a_field_is_told_with_the_field(person, url):
     person.write("a long password")
     person.press("Enter")
     person.wait("document.title.startsWith('Error: ')")
+    assert person.faint() == []
     focused = "(e => [e.id, document.getElementById(e.getAttribute('aria-describedby').split(' ')[0]).innerText])"
     assert person.run(f"{focused}(document.activeElement)") == [
         "name", "Use 2 to 32 letters, digits, dots, hyphens or underscores.",

@@ -80,6 +80,10 @@ def test_the_page_of_a_refusal_with_its_explanation_holds_under_its_policy(perso
     assert person.violations == []
     assert person.nameless() == []
     assert "main" in {role for role, _ in person.heard()}
+    assert person.faint() == []
+    person.run("document.body.insertAdjacentHTML('beforeend', '<p id=faint>faint</p>')")
+    person.run("document.querySelector('#faint').style.color = '#888'")
+    assert person.faint() == ["faint"]  # on white, and it passes by night
     person.run("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">red</p>')")
     person.run("new Promise(done => setTimeout(done, 50))")
     assert len(person.violations) == 1
