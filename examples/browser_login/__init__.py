@@ -38,4 +38,6 @@ def _secure(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
+    if auth.get_identity() is not None:
+        response.headers.setdefault("Cache-Control", "no-store")  # the Back button shows nothing after a logout
     return response

@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any
 
-from .test_browser import Browser
+from .test_browser import PATIENCE, Browser
 
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " ")}
 FAINT = """(() => {
@@ -30,8 +30,6 @@ FAINT = """(() => {
 })()"""
 """The texts of a page with a contrast below 4.5 to 1, as WCAG 2.2 reckons it (1.4.3)."""
 CONTROLS = {"button", "checkbox", "combobox", "link", "radio", "searchbox", "textbox"}
-PATIENCE = 30
-"""Seconds that a page has to become what is waited for."""
 
 
 class Person(Browser):
@@ -111,8 +109,19 @@ class Person(Browser):
         found = self.call("Network.getCookies", urls=[url])["cookies"]
         return next((cookie["value"] for cookie in found if cookie["name"] == "session"), None)
 
+    def submit(self, address: str, **fields: str) -> None:
+        """Sends a form from the page that is open, as an attacker's page would."""
+        self.run(
+            "(([address, fields]) => { const form = document.createElement('form');"
+            "for (const [name, value] of fields)"
+            " form.append(Object.assign(document.createElement('input'), {name, value}));"
+            "Object.assign(form, {method: 'post', action: address}); document.body.append(form); form.submit() })"
+            f"({json.dumps([address, list(fields.items())])})"
+        )
+
     def faint(self) -> list[str]:
         """Texts that can hardly be read, by day or by night."""
+        self.wait("document.readyState === 'complete'")  # and its style is there
         found = []
         for scheme in ("light", "dark"):
             self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])

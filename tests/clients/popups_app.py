@@ -29,7 +29,9 @@ def _pages():
 def _api(allow):
     app = Flask("api")
     auth = Auth(Bearer(lambda token: None), Basic(check), app=app, realm="api")
-    app.add_url_rule("/", "view", auth.login_required(lambda: {"you": auth.identity.subject}), methods=["GET", "PUT"])
+    app.add_url_rule(
+        "/", "view", auth.login_required(lambda: {"you": auth.identity.subject}), methods=["GET", "PUT", "OPTIONS"]
+    )
     allow(app)
     return app
 

@@ -3,8 +3,10 @@
 import itertools
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,8 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe", "about:blank",
 )  # fmt: skip
+PATIENCE = 30
+"""Seconds that the browser has to say something, and a page to become what is waited for."""
 
 
 class Browser:
@@ -54,6 +58,7 @@ class Browser:
     def _receive(self) -> dict[str, Any]:
         """The next message; requests go on, and questions for a password are answered or cancelled."""
         while b"\0" not in self._buffer:
+            assert select.select([self._reads], [], [], PATIENCE)[0], "the browser says nothing"
             more = os.read(self._reads, 65536)
             assert more, "the browser is gone"
             self._buffer += more
@@ -74,20 +79,25 @@ class Browser:
         """The text of the page that a navigation ends at."""
         self.asked, self.answer = [], answer
         self.call("Page.navigate", url=address)
-        return str(self.run("document.body.innerText"))
+        whole = "if (document.readyState !== 'complete') throw new Error('not yet')"
+        return str(self.run(f"(() => {{ {whole}; return document.body.innerText }})()"))
 
     def run(self, script: str) -> Any:
+        """What ``script`` gives, once it doesn't fail: the page may not be there yet."""
+        until = time.monotonic() + PATIENCE
         while True:
             result = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
             if "exceptionDetails" not in result:
                 return result["result"].get("value")
+            assert time.monotonic() < until, result["exceptionDetails"]
+            time.sleep(0.02)
 
 
 B = TypeVar("B", bound=Browser)
 
 
 @contextmanager
-def started(folder: Path, kind: type[B]) -> Iterator[B]:
+def started(folder: Path, kind: type[B], *flags: str) -> Iterator[B]:
     """A Chromium with an empty profile, from its start to its end."""
     program = need("chromium")
     to_browser, from_us = os.pipe()
@@ -99,7 +109,7 @@ def started(folder: Path, kind: type[B]) -> Iterator[B]:
         "os.dup2(r, 3); os.dup2(w, 4); os.execv(sys.argv[1], sys.argv[1:])"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", start, program, *FLAGS, f"--user-data-dir={folder}"],
+        [sys.executable, "-c", start, program, *flags, *FLAGS, f"--user-data-dir={folder}"],
         pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         try:

@@ -1,7 +1,6 @@
 """People in Chromium at the example with a login page, served by two workers that share a store."""
 
 import http.client
-import json
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
@@ -101,6 +100,7 @@ def test_a_page_leads_to_the_login_page_and_back_by_keyboard_alone(person, url):
 
 def test_a_session_that_is_over_is_told_to_the_script_and_the_page_stays(person, url):
     enter(person, url)
+    person.wait("!document.querySelector('#none').hidden || document.querySelector('#notes li') !== null")
     assert ask(url, "/logout", "POST", cookie=person.cookie(url))[0] == 302  # elsewhere
     person.tab_to("#text")
     person.write("unsaved")
@@ -155,6 +155,19 @@ def test_ses_03_logging_out_ends_copied_cookies_on_every_worker(person, url):
     person.arrive("/login?next=/account")
 
 
+def test_the_back_button_shows_nothing_after_the_logout(person, url):
+    enter(person, url)
+    person.tab_to("#text")
+    person.write("nobody else's business")
+    person.press("Enter")
+    person.wait("document.querySelector('#notes').innerText.includes('business')")
+    person.tab_to("header button")
+    person.press("Enter")
+    person.arrive("/login")
+    person.run("history.back()")
+    person.arrive("/login?next=/")
+
+
 def test_ses_04_a_new_password_ends_all_other_sessions(person, serve):
     with serve() as server:
         url = registered(server)
@@ -197,14 +210,6 @@ def test_a_form_without_a_login_gets_a_page_that_says_what_became_of_it(person, 
 
 # --- other sites
 
-ATTACK = """(() => {
-  const form = document.createElement('form')
-  form.method = 'post'
-  form.action = %s
-  document.body.append(form)
-  form.submit()
-})()"""
-
 
 @pytest.mark.rfc("CK-05")
 def test_csr_01_10_a_page_on_another_port_is_another_site(person, url, elsewhere):
@@ -215,12 +220,12 @@ def test_csr_01_10_a_page_on_another_port_is_another_site(person, url, elsewhere
         f"fetch('{url}/api/notes', {{method: 'POST', mode: 'no-cors', credentials: 'include', body: '{{}}'}})"
         ".then(a => a.type)"
     ) == "opaque"  # fmt: skip
-    person.run(ATTACK % json.dumps(url + "/account/delete"))
+    person.submit(url + "/account/delete")
     person.wait("document.body.innerText.includes('403 Forbidden')")
     assert person.nameless() == []
     assert person.violations == []
     person.visit(f"http://127.0.0.1:{elsewhere}/page")
-    person.run(ATTACK % json.dumps(url + "/logout"))
+    person.submit(url + "/logout")
     person.wait("document.body.innerText.includes('403 Forbidden')")
     assert on_all_workers(url, person.cookie(url)) == [200, 200]
 
@@ -232,21 +237,59 @@ def test_csr_01_a_cookie_that_a_browser_sends_across_sites(person, serve, elsewh
         url = registered(server)
         enter(person, url)
         person.visit(f"http://localhost:{elsewhere}/page")
-        person.run(ATTACK % json.dumps(url + "/account/delete"))
+        person.submit(url + "/account/delete")
         person.wait("document.body.innerText.includes('403 Forbidden')")
         assert on_all_workers(url, person.cookie(url)) == [200, 200]
 
 
 def test_csr_08_another_site_logs_nobody_in(person, url, elsewhere):
     person.visit(f"http://localhost:{elsewhere}/page")
-    address = json.dumps(f"{url}/login?")
-    fields = "".join(
-        f"form.append(Object.assign(document.createElement('input'), {{name: {name!r}, value: {value!r}}}));"
-        for name, value in (("name", "eve"), ("password", WORD))
-    )
-    person.run((ATTACK % address).replace("form.submit()", fields + "form.submit()"))
+    person.submit(url + "/login", name="eve", password=WORD)
     person.wait("document.body.innerText.includes('403 Forbidden')")
     assert on_all_workers(url, person.cookie(url) or "none") == [401, 401]
+
+
+# --- plain HTTP beyond the own machine, where browsers send no Fetch Metadata
+
+
+@pytest.fixture
+def far(tmp_path):
+    """Somebody for whom all names are those of the servers under test."""
+    with started(tmp_path, Person, "--host-resolver-rules=MAP *.example 127.0.0.1") as found:
+        yield found
+
+
+def test_the_way_in_and_out_without_fetch_metadata(far, url):
+    url = url.replace("127.0.0.1", "app.example")
+    far.visit(url + "/?q=milk")
+    far.arrive("/login?next=/?q%3Dmilk")
+    far.log_in(USER, WORD)
+    far.arrive("/?q=milk")
+    far.tab_to("#text")
+    far.write("milk from afar")
+    far.press("Enter")
+    far.wait("document.querySelector('#notes li span')?.innerText === 'milk from afar'")
+    far.tab_to("header button")
+    far.press("Enter")
+    far.arrive("/login")
+    script = "fetch('/api/notes').then(async a => [a.status, a.redirected, (await a.json()).error])"
+    assert far.run(script) == [401, False, "Unauthorized"]
+    assert far.asked == []
+
+
+@pytest.mark.rfc("CK-05")
+def test_csr_01_another_site_is_known_by_origin_alone(far, serve, elsewhere):
+    with serve(FLASK_SESSION_COOKIE_SAMESITE="null") as server:
+        near = registered(server)
+        url = near.replace("127.0.0.1", "app.example")
+        enter(far, url)
+        own = far.cookie(url)
+        for path in ("/account/delete", "/logout", "/login"):
+            far.visit(f"http://evil.example:{elsewhere}/page")
+            far.submit(url + path, name="eve", password=WORD)
+            far.wait("document.body.innerText.includes('403 Forbidden')")
+            assert far.cookie(url) == own
+        assert on_all_workers(near, own) == [200, 200]
 
 
 # --- for everybody

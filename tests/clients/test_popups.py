@@ -74,6 +74,17 @@ def test_a_script_that_was_offered_the_other_name_may_use_it(person, url):
     assert person.asked == []
 
 
+def test_over_plain_http_from_afar_a_script_has_to_say_that_it_is_one(tmp_path, port):
+    """There browsers send no Fetch Metadata (its specification, §2), so that nothing else tells it from a program."""
+    with started(tmp_path, Person, "--host-resolver-rules=MAP *.example 127.0.0.1") as person:
+        person.visit(f"http://app.example:{port}/page")
+        marked = "{headers: {'X-Requested-With': 'XMLHttpRequest'}}"
+        assert person.run(f"fetch('/quiet', {marked}).then({READ})")[1].startswith("XBasic ")
+        assert person.asked == []
+        person.run("fetch('/quiet')")
+        assert [scheme.lower() for scheme in person.asked] == ["basic"]
+
+
 @pytest.mark.parametrize("path", ["/either", "/quiet"])
 def test_the_page_of_a_refusal_with_its_explanation_holds_under_its_policy(person, url, path):
     assert "Why (for the developer)" in person.open(url + path)

@@ -16,10 +16,10 @@ async function ask(path, options) {
     return show("The server can’t be reached. Please try again.");
   }
   if (answer.status === 401) {
-    sessionStorage.setItem("draft", text.value); // what was typed is there again after the login
     const link = document.createElement("a");
     link.href = problem.dataset.login;
     link.textContent = "Log in again";
+    link.addEventListener("click", () => sessionStorage.setItem("draft", text.value)); // there again after the login
     return show("Your session is over, and this was not done. ", link);
   }
   const body = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
