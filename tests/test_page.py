@@ -117,6 +117,14 @@ def test_it_says_what_happened_what_to_do_and_what_the_status_means(make_app, au
     assert response.headers["Content-Language"] == language
 
 
+@pytest.mark.parametrize("kind", [MissingCredentials, TooManyAttempts, AuthUnavailable])
+def test_a_link_loads_the_page_again_but_not_what_was_sent(make_app, auth, kind):
+    client = serve(make_app, auth, kind()).test_client()
+    again = f'<a href="">{BUILT_IN_TEXTS["en"]["again"]}</a>'
+    assert again in client.get("/", headers={"Accept": "text/html"}).text
+    assert again not in client.delete("/", headers={"Accept": "text/html"}).text
+
+
 def test_the_texts_of_all_languages_have_the_same_keys():
     english, german = BUILT_IN_TEXTS["en"], BUILT_IN_TEXTS["de"]
     assert english.keys() == german.keys()
