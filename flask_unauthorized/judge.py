@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from .errors import (
     AuthError,
     ConfigurationError,
+    CrossSiteRequest,
     ExpiredCredentials,
     Forbidden,
     InsufficientScope,
@@ -181,7 +182,7 @@ def _ambient(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any
         sent = scheme.read(request, None)
         if sent is not None:
             if request.method not in SAFE_METHODS and is_cross_site(request, scheme):
-                raise Forbidden("This request came from another site.", reason="cross-site request with a cookie")
+                raise CrossSiteRequest(reason="cross-site request with a cookie")
             return scheme, sent
     state.tried = None
     return None

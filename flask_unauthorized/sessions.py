@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 from flask import Response, after_this_request, session
 
 from .context import plan_in_force, real_app, real_request, state_for
-from .errors import AuthError, AuthUnavailable, ConfigurationError, Forbidden, MalformedCredentials, Unauthorized
+from .errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MalformedCredentials, Unauthorized
 from .guard import no_store
 from .identity import Identity
 from .judge import SAFE_METHODS, State, is_cross_site, verified
@@ -232,7 +232,7 @@ def _own_pages(scheme: SessionCookie) -> set[str]:
 
 def _refuse_cross_site(request: "Request", scheme: SessionCookie, *, safe_too: bool = False) -> None:
     if (safe_too or request.method not in SAFE_METHODS) and is_cross_site(request, scheme):
-        raise Forbidden("This request came from another site.", reason="cross-site login or logout")
+        raise CrossSiteRequest(reason="cross-site login or logout")
 
 
 def _forget_caller(state: State, request: "Request") -> None:

@@ -29,6 +29,7 @@ from flask_unauthorized import (
     StepUpRequired,
     TooManyAttempts,
 )
+from flask_unauthorized.errors import CrossSiteRequest
 from flask_unauthorized.rendering.page import STYLE_HASH
 from flask_unauthorized.rendering.texts import BUILT_IN_TEXTS
 
@@ -41,6 +42,7 @@ ERRORS = {
     StepUpRequired: ("step_up", 401),
     MalformedCredentials: ("malformed", 400),
     Forbidden: ("forbidden", 403),
+    CrossSiteRequest: ("cross_site", 403),
     InsufficientScope: ("scope", 403),
     TooManyAttempts: ("throttled", 429),
     AuthUnavailable: ("unavailable", 503),

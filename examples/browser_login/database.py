@@ -3,13 +3,11 @@
 import os
 import secrets
 import sqlite3
-import unicodedata
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from flask import g
-from werkzeug.security import generate_password_hash
 
 FOLDER = Path(os.environ.get("BROWSER_LOGIN_DATA", "instance")).absolute()
 TABLES = """
@@ -79,28 +77,24 @@ def hash_of(name: str) -> str | None:
     return None if row is None else row[0]
 
 
-def add_user(name: str, password: str) -> User | None:
+def add_user(name: str, hashed: str) -> User | None:
     """The new user; ``None`` where the name is taken."""
     try:
         with connection() as database:
-            database.execute("INSERT INTO users (name, hash) VALUES (?, ?)", [name, _hash(password)])
+            database.execute("INSERT INTO users (name, hash) VALUES (?, ?)", [name, hashed])
     except sqlite3.IntegrityError:
         return None
     return user_by_name(name)
 
 
-def set_password(user: User, password: str) -> None:
+def set_password(user: User, hashed: str) -> None:
     with connection() as database:
-        database.execute("UPDATE users SET hash = ? WHERE id = ?", [_hash(password), user.id])
+        database.execute("UPDATE users SET hash = ? WHERE id = ?", [hashed, user.id])
 
 
 def delete_user(user: User) -> None:
     with connection() as database:
         database.execute("DELETE FROM users WHERE id = ?", [user.id])
-
-
-def _hash(password: str) -> str:
-    return generate_password_hash(unicodedata.normalize("NFC", password))  # Passwords compares in NFC
 
 
 # --- notes

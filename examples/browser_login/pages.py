@@ -55,7 +55,7 @@ def register() -> Page:
     errors = _problems(password)
     if not re.fullmatch(r"[A-Za-z0-9._-]{2,32}", name):
         errors["name"] = "Use 2 to 32 letters, digits, dots, hyphens or underscores."
-    user = None if errors else database.add_user(name, password)
+    user = None if errors else database.add_user(name, check_password.hash(password))
     if user is None:
         errors = errors or {"name": "Somebody has this name already."}
         return render_template("register.html", name=name, errors=errors), 422
@@ -78,7 +78,7 @@ def change_password() -> Page:
     if errors:
         return render_template("account.html", errors=errors), 422
     user = auth.user
-    database.set_password(user, password)
+    database.set_password(user, check_password.hash(password))
     auth.end_sessions(user)  # on all devices,
     _enter(user)  # and this one begins anew
     flash("Your password is changed, and you are logged out everywhere else.")

@@ -329,6 +329,7 @@ def test_the_refusal_page_of_another_sites_form_leads_nowhere(build):
     refused = shop.client.post("/page", headers={**FOREIGN[0], "Sec-Fetch-Mode": "navigate", "Accept": "text/html"})
     assert (refused.status_code, refused.location) == (403, None)
     assert "another site" in refused.text
+    assert "another account" not in refused.text  # that of this site is good enough
 
 
 def test_roles_come_after_the_cross_site_check(build):

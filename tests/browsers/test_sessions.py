@@ -5,7 +5,7 @@ import secrets
 import time
 
 import pytest
-from flask import session
+from flask import Flask, session
 from flask.sessions import SessionInterface, SessionMixin
 
 from flask_unauthorized import (
@@ -396,7 +396,8 @@ def test_ses_13_keys_can_be_changed(build):
     shop = build()
     shop.client.post("/login")
     shop.app.config.update(SECRET_KEY="another secret of thirty-two", SECRET_KEY_FALLBACKS=[KEY])
-    assert shop.client.get("/page").status_code == 200
+    known = "SECRET_KEY_FALLBACKS" in Flask.default_config  # Flask 3.1 looks at them, 3.0 doesn't
+    assert shop.client.get("/page").status_code == (200 if known else 401)
     shop.client.post("/login")
     assert content(shop.app, cookie_of(shop.client))["_unauthorized"]["sub"] == "ada"
 
