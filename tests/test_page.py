@@ -115,7 +115,8 @@ def test_it_says_what_happened_what_to_do_and_what_the_status_means(make_app, au
     assert f"<title>{texts[f'{key}.title']}" in response.text
     assert (texts["note.401"] in text) is (status == 401)
     assert (texts["do.token"] in text) is (status == 401)
-    assert (texts["do.ask"] in text) is (status == 403)
+    assert (texts["do.ask"] in text) is (status == 403 and key != "cross_site")
+    assert (texts["do.here"] in text) is (key == "cross_site")
     assert response.headers["Content-Language"] == language
 
 

@@ -26,8 +26,8 @@ class Passwords:
 
     Hashes are those of ``werkzeug.security``, best made by `hash`. An unknown name costs the time of a hash made with
     ``method``, so it can't be told from a wrong password as long as the stored hashes use that method too. A malformed
-    stored hash refuses and is logged. Names and passwords compare in NFC. ``load(name)`` may turn the name into what any loader
-    returns; without it the name is the subject.
+    stored hash refuses and is logged. Names and passwords compare in NFC. ``load(name)`` may turn the
+    name into what any loader returns; without it the name is the subject.
 
     ``cache_seconds`` (0 to 300, default 0: off) remembers verified passwords for that long, as keyed HMACs of name,
     password and stored hash, at most 1 024 of them: then Basic need not run scrypt on each request. A changed hash
