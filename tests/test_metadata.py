@@ -414,6 +414,7 @@ def test_a_resource_is_declared_once(make_app, again):
     auth, _ = serve(make_app)
     with pytest.raises(ConfigurationError, match="declared already"):
         auth.protected_resource(again)
+    assert repr(auth.resources) == f"(<ProtectedResource {MCP}>,)"
 
 
 def test_a_blueprint_belongs_to_one_resource(make_app):
