@@ -48,8 +48,13 @@ class Identifier(NamedTuple):
 
     @property
     def metadata_path(self) -> str:
-        """The path of `metadata_url` as WSGI gives it: decoded, one character per octet; without a last slash."""
-        return WELL_KNOWN + _decoded(self.path).rstrip("/")
+        """The path of `metadata_url` as WSGI gives it: decoded, one character per octet."""
+        return WELL_KNOWN + ("" if self.path == "/" else _decoded(self.path))
+
+    @property
+    def place(self) -> tuple[str, str, str | None]:
+        """Equal for two identifiers whose documents a server could not tell apart."""
+        return self.browser_origin, self.metadata_path, self.query
 
     @property
     def base(self) -> str:
@@ -118,6 +123,8 @@ def identifier(resource: str) -> Identifier:
     found = _URL.fullmatch(_checked_url("resource", resource))
     assert found is not None
     origin, path, query = found.groups()
+    if query == "":
+        raise ConfigurationError(f"resource {resource!r} is the same to a server as without its last '?': remove that")
     if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in path.split("/")):
         raise ConfigurationError(
             f"resource {resource!r} has a segment of dots, which clients resolve and then miss: write it out"

@@ -55,14 +55,16 @@ def by_path(documents: Mapping[ProtectedResource, bytes]) -> Documents:
     """Where each document is found."""
     served: dict[tuple[str, str | None], dict[str, bytes]] = {}
     # By its own spelling first: "/r" and "/r/" may be two resources; where there is one, both lead to it.
-    for end in (None, "", "/"):
+    for respell in (str, _other_slash):
         for resource, document in documents.items():
             identifier = resource.identifier
-            own = "/" if identifier.path.endswith("/") and len(identifier.path) > 1 else ""
-            path = identifier.metadata_path + (own if end is None else end)
             authority = identifier.browser_origin.partition("://")[2]
-            served.setdefault((path, identifier.query), {}).setdefault(authority, document)
+            served.setdefault((respell(identifier.metadata_path), identifier.query), {}).setdefault(authority, document)
     return served
+
+
+def _other_slash(path: str) -> str:
+    return path[:-1] if path.endswith("/") else path + "/"
 
 
 def publish(state: "AppState") -> None:

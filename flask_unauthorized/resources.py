@@ -78,10 +78,11 @@ class Resources:
 
     def _refuse_again(self, declared: ProtectedResource) -> None:
         for known in self.resources:
-            if known.identifier._replace(origin="") == declared.identifier._replace(origin="") and (
-                known.identifier.browser_origin == declared.identifier.browser_origin
-            ):
-                raise ConfigurationError(f"the resource {known.resource!r} is declared already: declare it once")
+            if known.identifier.place == declared.identifier.place:
+                raise ConfigurationError(
+                    f"the resource {known.resource!r} is declared already, and {declared.resource!r} would have its "
+                    "document at the same place: declare one of them"
+                )
             shared = [view for view in declared.views if any(view is other for other in known.views)]
             if shared:
                 raise ConfigurationError(f"{shared[0]!r} belongs to {known.resource!r} already: views= names it once")

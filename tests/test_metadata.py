@@ -3,12 +3,15 @@
 import gc
 import json
 import logging
+from urllib.parse import unquote_to_bytes
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Blueprint, Flask, abort, redirect
 from flask.cli import ScriptInfo
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
@@ -348,7 +351,7 @@ def test_other_members(make_app):
         'https://api.example.com/"', "https://api.example.com/a b", "https://api.example.com/café",
         "https://api.example.com/%zz", "https://api.example.com/a\\b", "https://api.example.com/\r\nX: y",
         "https://api.example.com/a/../b", "https://api.example.com/./b", "https://api.example.com/%2E%2e/b",
-        "https://[::1", "https:api.example.com/mcp", "https:/api.example.com/mcp", "urn:example:mcp",
+        "https://[::1", f"{MCP}?", "https:api.example.com/mcp", "https:/api.example.com/mcp", "urn:example:mcp",
     ],
 )  # fmt: skip
 def test_what_is_no_resource(make_app, resource):
@@ -409,12 +412,44 @@ def test_a_resource_that_is_no_str():
         Auth(Bearer(TOKENS)).protected_resource(b"https://api.example.com")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("again", [MCP, "HTTPS://api.example.com:443/mcp", "https://API.example.com/mcp"])
+@pytest.mark.parametrize(
+    "again", [MCP, "HTTPS://api.example.com:443/mcp", "https://API.example.com/mcp", f"{HOST}/%6dcp"]
+)
 def test_a_resource_is_declared_once(make_app, again):
     auth, _ = serve(make_app)
     with pytest.raises(ConfigurationError, match="declared already"):
         auth.protected_resource(again)
     assert repr(auth.resources) == f"(<ProtectedResource {MCP}>,)"
+
+
+def test_a_host_with_and_without_a_slash_have_one_place(make_app):
+    auth = Auth(Bearer(TOKENS))
+    auth.protected_resource(HOST)
+    with pytest.raises(ConfigurationError, match="at the same place"):
+        auth.protected_resource(f"{HOST}/")
+
+
+_LETTERS = st.text("aZ0-._~:@!$&'()*+,;=/", max_size=12) | st.sampled_from(["%20", "%C3%A9", "%3C", "%2f", "%00", "//"])
+
+
+@pytest.mark.rfc("M-02", "M-07")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.lists(_LETTERS, max_size=3).map("".join), query=st.none() | _LETTERS.filter(bool))
+def test_any_identifier_has_its_document_where_its_url_says(make_app, path, query):
+    resource = f"{HOST}/{path}" + ("" if query is None else f"?{query}")
+    assume(not {".", ".."} & set(path.split("/")))
+    auth = Auth(Bearer(TOKENS))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: ""))
+    url = auth.protected_resource(resource, views=app)
+    assert url.replace(WELL_KNOWN, "", 1) in (resource, resource.replace("/?", "?", 1), resource.removesuffix("/"))
+    target = url.removeprefix(HOST)
+    environ = {  # as a server makes it
+        "PATH_INFO": unquote_to_bytes(target.partition("?")[0]).decode("latin-1"),
+        "QUERY_STRING": target.partition("?")[2],
+    }
+    found = app.test_client().get(WELL_KNOWN, environ_overrides=environ)
+    assert (found.status_code, found.json["resource"]) == (200, resource)
 
 
 def test_a_blueprint_belongs_to_one_resource(make_app):
