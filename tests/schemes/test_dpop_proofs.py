@@ -72,6 +72,20 @@ def test_dpo_03_what_is_no_jwt(dpop, change):
     assert_proof_refused(dpop, send(dpop, change(HOLDER.proof())))
 
 
+def test_a_proof_as_long_as_is_read_and_one_that_is_longer(dpop):
+    def long(size):
+        return HOLDER.proof(jti=f"{size:04}", odd="x" * size)
+
+    room = 4096 - len(long(0))
+    sizes = range(room * 3 // 4 - 4, room * 3 // 4 + 4)  # three octets are four characters
+    found = {len(proof): proof for proof in map(long, sizes)}
+    longest = max(length for length in found if length <= 4096)
+    assert longest >= 4095
+    assert send(dpop, found[longest]).status_code == 200
+    dpop.ran.clear()
+    assert_proof_refused(dpop, send(dpop, found[min(length for length in found if length > 4096)]))
+
+
 @pytest.mark.rfc("P-05", "P-06")
 @pytest.mark.parametrize(
     "payload",
