@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 with atheris.instrument_imports(include=["flask_unauthorized"]):
     from flask import Flask
 
+    import flask_unauthorized.schemes.dpop_proof  # noqa: F401  # which DPoP would import too late, when it is made
     from flask_unauthorized import Auth, DPoP, Identity
     from flask_unauthorized.stores.memory import MemoryStore
     from flask_unauthorized.testing import assert_sound

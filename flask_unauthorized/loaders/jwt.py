@@ -281,6 +281,8 @@ def _keys(issuer: str, keys: Any, algorithms: frozenset[str]) -> Keys:
                 f"a {type(keys).__name__} isn't guessed at"
             )
         found = StaticKeys((keys,) if isinstance(keys, Key) else keys)
+    if getattr(found, "issuer", None) not in (None, issuer):
+        raise ConfigurationError(f"the keys are those of another issuer than {issuer!a}")
     if isinstance(found, StaticKeys) and not any(key.algorithms & algorithms for key in found):
         raise ConfigurationError(
             f"none of the keys serves one of algorithms={tuple(sorted(algorithms))}: name those that the issuer uses"
@@ -289,9 +291,9 @@ def _keys(issuer: str, keys: Any, algorithms: frozenset[str]) -> Keys:
 
 
 def _published(issuer: str) -> Keys:
-    raise ConfigurationError(
-        f"JWT({issuer!a}) needs keys: keys=public_key_pem(…), keys=read_key_set(…), or keys=JWKS.of_issuer({issuer!a})"
-    )
+    from .jwks import JWKS  # not above: who gives keys needs no extra ``fetch``
+
+    return JWKS.of_issuer(issuer)
 
 
 def _audiences(audience: str | Collection[str] | None, otherwise_bound: bool) -> frozenset[str] | None:
