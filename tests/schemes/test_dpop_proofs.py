@@ -385,6 +385,19 @@ def test_dpo_11_what_is_no_time(dpop, iat):
     assert_proof_refused(dpop, send(dpop, HOLDER.proof(payload=claims[:-1] + b',"iat":' + iat + b"}")))
 
 
+@pytest.mark.rfc("P-15")
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [({"iat": -60}, 200), ({"iat": -60.5}, 401), ({"iat": 10}, 200), ({"iat": 10.5}, 401), ({"exp": 0}, 401),
+     ({"exp": 0.5}, 200), ({"nbf": 10}, 200), ({"nbf": 10.5}, 401)],
+    ids=str,
+)  # fmt: skip
+def test_the_ends_of_the_window(dpop, monkeypatch, claims, status):
+    now = float(int(time.time()))
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert dpop.ask(**{name: now + value for name, value in claims.items()}).status_code == status
+
+
 def test_the_window_is_as_wide_as_it_was_set(make_app):
     narrow, wide = Served(make_app, window=5, ahead=0), Served(make_app, window=3600, ahead=600)
     for seconds in (-30, 30):
