@@ -99,15 +99,15 @@ def _carried(scheme: AnyScheme, request: Request) -> Iterator[str]:
             yield f"?{name}=…"
 
 
-def _has_field(name: str, request: Request) -> bool:
-    return "HTTP_" + name.upper().replace("-", "_") in request.environ
-
-
 def _reads(scheme: AnyScheme) -> tuple[tuple[str, str], ...]:
     """Where a scheme looks; the session's cookie by the name that it has in this app."""
     if isinstance(scheme, SessionCookie):
         return (("cookie", real_app().config["SESSION_COOKIE_NAME"]),)
     return scheme.reads
+
+
+def _has_field(name: str, request: Request) -> bool:
+    return "HTTP_" + name.upper().replace("-", "_") in request.environ
 
 
 def _in_query(name: str, request: Request) -> bool:

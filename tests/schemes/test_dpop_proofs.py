@@ -72,6 +72,20 @@ def test_dpo_03_what_is_no_jwt(dpop, change):
     assert_proof_refused(dpop, send(dpop, change(HOLDER.proof())))
 
 
+def test_a_proof_as_long_as_is_read_and_one_that_is_longer(dpop):
+    def long(size):
+        return HOLDER.proof(jti=f"{size:04}", odd="x" * size)
+
+    room = 4096 - len(long(0))
+    sizes = range(room * 3 // 4 - 4, room * 3 // 4 + 4)  # three octets are four characters
+    found = {len(proof): proof for proof in map(long, sizes)}
+    longest = max(length for length in found if length <= 4096)
+    assert longest >= 4095
+    assert send(dpop, found[longest]).status_code == 200
+    dpop.ran.clear()
+    assert_proof_refused(dpop, send(dpop, found[min(length for length in found if length > 4096)]))
+
+
 @pytest.mark.rfc("P-05", "P-06")
 @pytest.mark.parametrize(
     "payload",
@@ -369,6 +383,19 @@ def test_dpo_31_made_a_little_earlier_or_later(dpop, seconds):
 def test_dpo_11_what_is_no_time(dpop, iat):
     claims = dump({"jti": "a", "htm": "GET", "htu": ORIGIN + "/", "ath": access_hash(TOKEN)})
     assert_proof_refused(dpop, send(dpop, HOLDER.proof(payload=claims[:-1] + b',"iat":' + iat + b"}")))
+
+
+@pytest.mark.rfc("P-15")
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [({"iat": -60}, 200), ({"iat": -60.5}, 401), ({"iat": 10}, 200), ({"iat": 10.5}, 401), ({"exp": 0}, 401),
+     ({"exp": 0.5}, 200), ({"nbf": 10}, 200), ({"nbf": 10.5}, 401)],
+    ids=str,
+)  # fmt: skip
+def test_the_ends_of_the_window(dpop, monkeypatch, claims, status):
+    now = float(int(time.time()))
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert dpop.ask(**{name: now + value for name, value in claims.items()}).status_code == status
 
 
 def test_the_window_is_as_wide_as_it_was_set(make_app):
