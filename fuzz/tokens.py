@@ -1,5 +1,6 @@
 """`read_jws`, `read_json_object` and `JWT` on anything: see README.md."""
 
+import contextlib
 import sys
 
 import atheris
@@ -21,10 +22,9 @@ def one_input(data: bytes) -> None:
     for token in (text, f"{encode_base64url(data)}.e30.eA", f"{HEADER}.{encode_base64url(data)}.{'A' * 43}"):
         try:
             loader(token)
-        except InvalidCredentials as refused:
-            assert refused.reason
-        else:
-            raise AssertionError("nobody signed that")
+        except InvalidCredentials:
+            continue
+        raise AssertionError("nobody signed that")
     try:
         read = read_jws(text)
     except JOSEError:
@@ -33,10 +33,8 @@ def one_input(data: bytes) -> None:
         parts = (read.payload, read.signature)
         assert text.split(".")[1:] == [encode_base64url(part) for part in parts]
         assert isinstance(read.header["alg"], str)
-    try:
+    with contextlib.suppress(JOSEError):
         assert isinstance(read_json_object(data), dict)
-    except JOSEError:
-        pass
 
 
 if __name__ == "__main__":
