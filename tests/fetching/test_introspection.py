@@ -824,10 +824,31 @@ def test_cfg_01_what_is_refused_at_set_up(options, named):
     assert "x\n" not in str(caught.value)
 
 
+def test_what_the_look_up_has_to_check(make_app):
+    def user(identity):
+        return identity
+
+    def check_app(app):
+        raise ConfigurationError("no database")
+
+    user.check_app = check_app
+    loader = Introspection("https://id.example/i", audience=None, access_token="x", user=user)
+    auth = Auth(Bearer(loader))
+    app = make_app(auth)
+    app.add_url_rule("/", view_func=auth.login_required(lambda: "in"))
+    with pytest.raises(ConfigurationError, match="no database"):
+        auth.check(app)
+
+
 @pytest.mark.parametrize("options", [{"client_id": 5}, {"client_secret": b"x"}, {"cache": "60"}, {"cache": True}])
 def test_cfg_01_types_that_are_refused_at_set_up(options):
     with pytest.raises(TypeError):
         Introspection("https://id.example/i", **{"client_id": "a", "client_secret": "b", "audience": None, **options})
+
+
+def test_cfg_01_an_access_token_of_another_type():
+    with pytest.raises(TypeError, match="access_token"):
+        Introspection("https://id.example/i", audience=None, access_token=5)
 
 
 def test_cfg_03_an_audience_has_to_be_said():

@@ -641,7 +641,7 @@ def test_as_03_keys_that_are_nowhere(plain, uri):
 
 
 @pytest.mark.parametrize(
-    "content", [answer([]), answer(b"<html>", kind="text/html"), answer(b"{", 200), answer(b"", 500)]
+    "content", [answer([]), answer(b""), answer(b"<html>", kind="text/html"), answer(b"{", 200), answer(b"", 500)]
 )
 def test_metadata_that_is_none_in_one_place_and_good_in_the_other(plain, pair, content):
     plain.answers[PLACES[""][0]] = content
