@@ -45,6 +45,7 @@ def goals(results: Results) -> list[Goal]:
             )
             for case, scheme in (("accepted", "Bearer"), ("basic", "Basic"), ("key", "API key"))
         ),
+        *_for_people(results),
         *_more_schemes(results),
         *_import(results),
         *_growth(results),
@@ -56,6 +57,26 @@ def _refusals(results: Results) -> list[Goal]:
     return [
         _ratio(results, f"{title}, over Flask-HTTPAuth Token", ("ours.bearer", case), ("httpauth.token", case), 0.55)
         for case, title in titles.items()
+    ]
+
+
+def _for_people(results: Results) -> list[Goal]:
+    accepted = "accepted"
+    return [
+        _ratio(
+            results,
+            "Digest accepted, replay protection on, over Flask-HTTPAuth Digest",
+            ("ours.digest", accepted),
+            ("httpauth.digest", accepted),
+            0.30,
+        ),
+        _ratio(
+            results,
+            "session accepted over Flask-Login, session",
+            ("ours.session", accepted),
+            ("login.session", accepted),
+            0.75,
+        ),
     ]
 
 

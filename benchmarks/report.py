@@ -13,15 +13,19 @@ from contenders.base import BARE, CASES, Contender, Entry
 from contenders.none import ROUTES
 from goals import goals
 from results import Results
+from stores_report import stores
 
 PACKAGES = (
     "flask-unauthorized", "Flask", "Werkzeug", "Flask-HTTPAuth", "Flask-Login", "Flask-JWT-Extended", "Authlib",
+    "redis",
 )  # fmt: skip
-_GROWING = ("routes-", "authorization-", "mixed-")  # contenders of the tables of growth
+_ELSEWHERE = ("routes-", "authorization-", "mixed-", "store-")  # contenders of the tables of growth and of stores
 _IN_CHART = {
     "Bearer": ("ours.bearer", "none.by_hand", "httpauth.token", "authlib.opaque", "login.request"),
     "Basic": ("ours.basic", "httpauth.basic"),
     "three schemes": ("ours.three", "httpauth.multi"),
+    "Digest": ("ours.digest", "httpauth.digest"),
+    "session": ("ours.session", "login.session"),
 }
 
 
@@ -33,6 +37,7 @@ def write(results: Results, folder: Path, quick: bool) -> None:
         _goals(results),
         *(_case(results, case) for case in CASES),
         _answers(results),
+        stores(results, _table, _thousands),
         _growth_of_routes(results),
         _growth_of_schemes(results),
         _footprints(results),
@@ -95,14 +100,14 @@ def _case(results: Results, case: str) -> str:
     rows = [
         _row(results, contender, case)
         for contender in all_contenders()
-        if case in contender.cases and contender.key != "none.bare" and not _is_growing(contender)
+        if case in contender.cases and contender.key != "none.bare" and not _is_elsewhere(contender)
     ]
     columns = ("", "overhead, µs", "quartiles", "whole request", "k instructions", "garbage", "ours / it")
     return f"## {CASES[case].title}\n\n{_table(columns, rows)}"
 
 
-def _is_growing(contender: Contender) -> bool:
-    return contender.key.partition(".")[2].startswith(_GROWING)
+def _is_elsewhere(contender: Contender) -> bool:
+    return contender.key.partition(".")[2].startswith(_ELSEWHERE)
 
 
 def _row(results: Results, contender: Contender, case: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from contenders.base import BARE, Entry
 from footprint import Footprint
 from instructions import Instructions
+from stores import Stores
 from timings import StartUp, Timings
 
 
@@ -16,6 +17,7 @@ class Results:
     instructions: Instructions | None
     footprints: dict[str, Footprint]
     start_ups: dict[tuple[str, int], StartUp]
+    stores: Stores
 
     def overhead(self, entry: Entry, instructions: bool = False) -> float | None:
         """What a request costs above the bare view's: microseconds or instructions."""

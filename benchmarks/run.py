@@ -9,7 +9,9 @@ from typing import NamedTuple
 import footprint
 import instructions
 import report
+import stores
 import timings
+from contenders.stores import has_redis, redis_server
 from results import Results
 
 
@@ -22,10 +24,11 @@ class Effort(NamedTuple):
     many: int
     imports: int
     start_ups: int
+    stores: int
 
 
-FULL = Effort(rounds=100, batch=100, few=100, many=300, imports=15, start_ups=9)
-QUICK = Effort(rounds=5, batch=20, few=0, many=0, imports=2, start_ups=2)
+FULL = Effort(rounds=100, batch=100, few=100, many=300, imports=15, start_ups=9, stores=50)
+QUICK = Effort(rounds=5, batch=20, few=0, many=0, imports=2, start_ups=2, stores=5)
 
 
 def main() -> None:
@@ -36,7 +39,10 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.getLogger().addHandler(logging.NullHandler())  # or Python prints warnings on the console
     begun = time.monotonic()
-    results = _measure(QUICK if arguments.quick else FULL, begun)
+    if not has_redis():
+        _say(begun, "redis-server is missing, so RedisStore is not measured: apt-get install redis-server")
+    with redis_server():
+        results = _measure(QUICK if arguments.quick else FULL, begun)
     report.write(results, arguments.output, arguments.quick)
     _say(begun, f"wrote RESULTS.md and overhead.svg in {arguments.output}")
 
@@ -51,8 +57,10 @@ def _measure(effort: Effort, begun: float) -> Results:
         counted = instructions.measure(effort.few, effort.many)
     elif effort.many:
         _say(begun, "valgrind is missing, so no instructions are counted: apt-get install valgrind")
+    _say(begun, "operations of stores")
+    operations = stores.measure(effort.stores, effort.batch)
     _say(begun, "time, in alternation")
-    return Results(timings.measure(effort.rounds, effort.batch), counted, footprints, start_ups)
+    return Results(timings.measure(effort.rounds, effort.batch), counted, footprints, start_ups, operations)
 
 
 def _say(begun: float, what: str) -> None:

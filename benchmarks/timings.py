@@ -5,7 +5,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from contenders import all_contenders
@@ -65,10 +65,10 @@ def _alternate(entries: list[Ready], bare: Ready, rounds: int, batch: int) -> tu
     bares = []
     for _ in range(rounds):
         order.shuffle(shuffled)
-        before = _time(bare.send, batch)
+        before = _time(bare, batch)
         for entry in shuffled:
-            whole = _time(entry.send, batch)
-            after = _time(bare.send, batch)
+            whole = _time(entry, batch)
+            after = _time(bare, batch)
             alone = (before + after) / 2
             differences, ratios = spent[entry.key, entry.case]
             differences.append(whole - alone)
@@ -78,8 +78,10 @@ def _alternate(entries: list[Ready], bare: Ready, rounds: int, batch: int) -> tu
     return spent, bares
 
 
-def _time(send: Callable[[], None], batch: int) -> float:
+def _time(entry: Ready, batch: int) -> float:
     """Microseconds per request."""
+    entry.provide(WARM_UP + batch)
+    send = entry.send
     for _ in range(WARM_UP):
         send()
     begun = _clock()
@@ -95,6 +97,7 @@ def _summary(differences: Sequence[float], ratios: Sequence[float]) -> Timing:
 
 def _garbage(entry: Ready, requests: int = 100) -> float:
     """Objects per request that only the cycle collector frees."""
+    entry.provide(requests)
     gc.collect()
     gc.disable()
     try:

@@ -15,6 +15,7 @@ from .app_state import EXTENSION, state_of
 from .errors import (
     AuthError,
     AuthUnavailable,
+    CrossSiteRequest,
     Forbidden,
     InsufficientScope,
     InvalidCredentials,
@@ -156,7 +157,7 @@ def _was_sent(request: Request, state: State) -> bool:
         return True
     try:
         return select(plan_in_force(request, state), request, state) is not None
-    except Forbidden:  # a cookie from another site: sent, if not by the caller's own will
+    except CrossSiteRequest:  # sent, if not by the caller's own will
         return True
 
 

@@ -159,6 +159,12 @@ class Forbidden(_Answer, http.Forbidden, AuthError):
     description = "You are not allowed to access this resource."
 
 
+class CrossSiteRequest(Forbidden):
+    """403: a page of another site sent this with the caller's cookie, or to change whose cookie it is."""
+
+    description = "This request came from another site."
+
+
 class InsufficientScope(Forbidden):
     """403: good credentials, but not for this; ``scopes`` is everything that the resource needs (RFC 6750 §3.1)."""
 

@@ -8,12 +8,13 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from . import errors
-from .context import plan_in_force
+from .context import plan_in_force, real_app
 from .errors import AuthError, AuthUnavailable
 from .judge import Refusal, State
 from .plan import AnyScheme, Plan
 from .rendering.facts import Explanation, SchemeSaid
 from .schemes.base import query_values
+from .schemes.session_cookie import SessionCookie
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
 _UNKNOWN: Final = ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2")
@@ -81,13 +82,20 @@ def _sent(request: Request, plan: Plan) -> Iterator[str]:
 
 def _carried(scheme: AnyScheme, request: Request) -> Iterator[str]:
     """What came for a scheme elsewhere than in Authorization."""
-    for where, name in scheme.reads:
+    for where, name in _reads(scheme):
         if where == "header" and "HTTP_" + name.upper().replace("-", "_") in request.environ:
             yield f"{_field(name)}: …"
         elif where == "cookie" and name in request.cookies:
             yield f"Cookie: {name}=…"
         elif where == "query" and _in_query(name, request):
             yield f"?{name}=…"
+
+
+def _reads(scheme: AnyScheme) -> tuple[tuple[str, str], ...]:
+    """Where a scheme looks; the session's cookie by the name that it has in this app."""
+    if isinstance(scheme, SessionCookie):
+        return (("cookie", real_app().config["SESSION_COOKIE_NAME"]),)
+    return scheme.reads
 
 
 def _in_query(name: str, request: Request) -> bool:
@@ -121,7 +129,7 @@ def _command(scheme: AnyScheme, request: Request) -> str:
 
 
 def _options(scheme: AnyScheme) -> tuple[str, ...]:
-    where, name = scheme.reads[0]
+    where, name = _reads(scheme)[0]
     if where == "authorization":
         return _WITH_PASSWORD.get(name) or ("-H", f"Authorization: {scheme.name} TOKEN")
     if where == "header":

@@ -58,9 +58,17 @@ def _mend(response: Response, status: int, request: Request, state: State, refus
         _restore(response, state, plan)
     if status == 401 and not (refused and response.headers.getlist(_CHALLENGES)):
         _repair(response, request, state, plan)
+    if state.unshared:
+        no_store(response)
     if (refused or status == 401) and response.headers.getlist("Cache-Control") != ["no-store"]:
         response.headers["Cache-Control"] = "no-store"
     _vary(response, state, plan, refused or status == 401)
+
+
+def no_store(response: Response) -> Response:
+    """Keeps an answer for its receiver alone, for ``Set-Cookie`` doesn't (RFC 9111 §7.3)."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _restore(response: Response, state: State, plan: Plan) -> None:
@@ -147,19 +155,21 @@ def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
     """Names what the answer depended on, and keeps shared caches out where Authorization doesn't (RFC 9110 §16.4.2)."""
     scheme = state.scheme
     carried_elsewhere = scheme is not None and any(where != "authorization" for where, _ in scheme.reads)
-    if refusal or state.refused is not None or plan.optional or carried_elsewhere:
-        _add_vary(response, plan)
+    if refusal or state.refused is not None:
+        _add_vary(response, plan.refused_vary)
+    elif plan.optional or carried_elsewhere:
+        _add_vary(response, plan.vary)
     if carried_elsewhere and not refusal:
         _keep_private(response)
 
 
-def _add_vary(response: Response, plan: Plan) -> None:
+def _add_vary(response: Response, names: tuple[str, ...]) -> None:
     given = ", ".join(response.headers.getlist("Vary"))
-    if not given and plan.vary_line:
-        response.headers["Vary"] = plan.vary_line
+    if not given and names:
+        response.headers["Vary"] = ", ".join(names)
     elif given:
         known = {name.strip().lower() for name in given.split(",")}
-        added = [name for name in plan.vary if name.lower() not in known]
+        added = [name for name in names if name.lower() not in known]
         if added and "*" not in known:
             response.headers["Vary"] = ", ".join([given, *added])
 

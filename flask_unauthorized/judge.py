@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from .errors import (
     AuthError,
     ConfigurationError,
+    CrossSiteRequest,
     ExpiredCredentials,
     Forbidden,
     InsufficientScope,
@@ -68,6 +69,7 @@ class State:
     refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
     sent: list[tuple[str, str]] | None = None  # all header lines of the refusal as we rendered it
     rendering = False
+    unshared = False  # the answer is no cache's, whatever an after_request function says: login, logout, redirect
     foreign = False  # the error that was handled last isn't ours: abort(401), another extension
 
 
@@ -180,7 +182,7 @@ def _ambient(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any
         sent = scheme.read(request, None)
         if sent is not None:
             if request.method not in SAFE_METHODS and is_cross_site(request, scheme):
-                raise Forbidden("This request came from another site.", reason="cross-site request with a cookie")
+                raise CrossSiteRequest(reason="cross-site request with a cookie")
             return scheme, sent
     state.tried = None
     return None

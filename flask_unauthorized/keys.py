@@ -14,9 +14,12 @@ def secret_keys(app: Flask, who: str) -> list[bytes]:
     would be keys.
     """
     fallbacks: Any = app.config.get("SECRET_KEY_FALLBACKS") or ()
+    newest = app.config.get("SECRET_KEY")
+    if not fallbacks and newest and isinstance(newest, (str, bytes)):
+        return [as_bytes(newest)]
     if isinstance(fallbacks, (str, bytes)):
         raise ConfigurationError("SECRET_KEY_FALLBACKS is a single text: write a list, [old_key]")
-    keys = [*reversed(list(fallbacks)), app.config.get("SECRET_KEY")]
+    keys = [*reversed(list(fallbacks)), newest]
     if not all(isinstance(key, (str, bytes)) and key for key in keys):
         raise ConfigurationError(
             f"{who} needs app.config['SECRET_KEY'], and neither it nor one of SECRET_KEY_FALLBACKS may be empty: use "

@@ -26,8 +26,8 @@ class Plan:
 
     __slots__ = (
         "acr", "ambient", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only", "max_age",
-        "named_scopes", "optional", "owner", "quiet", "realm", "refusal_vary", "requirement", "role_groups",
-        "scheme_names", "schemes", "scope_groups", "silent", "steps_up", "strict", "unasked", "vary", "vary_line",
+        "named_scopes", "optional", "owner", "quiet", "realm", "refusal_vary", "refused_vary", "requirement",
+        "role_groups", "scheme_names", "schemes", "scope_groups", "silent", "steps_up", "strict", "unasked", "vary",
     )  # fmt: skip
 
     def __init__(
@@ -69,7 +69,7 @@ class Plan:
         if len(self.clean) == len(self.schemes):
             self.unasked = tuple(challenge for scheme in self.schemes for challenge in self.clean[scheme])
         # Those that a script is offered, where that is a choice.
-        silent = tuple(scheme for scheme in self.schemes if not scheme.prompts)
+        silent = tuple(scheme for scheme in self.schemes if not _prompts_scripts(scheme))
         self.silent = silent if len(silent) < len(self.schemes) else ()
         self.scheme_names = tuple(scheme.name for scheme in self.schemes)
         self.by_name = {
@@ -88,12 +88,12 @@ class Plan:
         self.vary = _vary(self.schemes)
         # Where a script and a page get different answers.
         differs = self.silent or any(_tells_scripts_apart(scheme) for scheme in self.schemes)
-        self.refusal_vary = ", ".join(("Accept", *self.vary, *(SCRIPT_FIELDS if differs else ())))
+        self.refused_vary = (*self.vary, *(SCRIPT_FIELDS if differs else ()))  # of whatever body
+        self.refusal_vary = ", ".join(("Accept", *self.refused_vary))
         # Schemes that leave no trace in the answer to who is let in.
         self.quiet = frozenset(
             scheme for scheme in self.schemes if not (scheme in others or self.optional or responds(scheme))
         )
-        self.vary_line = ", ".join(self.vary)
         self._check_size()
 
     def challenges(self, scheme: AnyScheme, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
@@ -152,6 +152,10 @@ def order_schemes(
         return _RANK.get(scheme.name.lower(), len(_RANK)), 0
 
     return tuple(sorted(schemes, key=rank))
+
+
+def _prompts_scripts(scheme: AnyScheme) -> bool:
+    return scheme.prompts and getattr(scheme, "script_alias", None) is None
 
 
 def _tells_scripts_apart(scheme: AnyScheme) -> bool:

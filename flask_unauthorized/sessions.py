@@ -3,17 +3,19 @@
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from flask import Response, after_this_request, session
 
-from .context import real_app, real_request, state_for
-from .errors import AuthError, ConfigurationError, Forbidden, StepUpRequired, Unauthorized
+from .context import plan_in_force, real_app, real_request, state_for
+from .errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MalformedCredentials, Unauthorized
+from .guard import no_store
 from .identity import Identity
 from .judge import SAFE_METHODS, State, is_cross_site, verified
 from .plan import AnyScheme, Plan
+from .schemes.base import query_values
 from .schemes.browsers import is_script
-from .schemes.session_cookie import SessionCookie
+from .schemes.session_cookie import KEY, SessionCookie
 
 if TYPE_CHECKING:
     from flask import Request
@@ -28,7 +30,11 @@ _SECRET_NAMES: Final = frozenset(
         "password", "refresh_token", "secret", "sig", "signature", "state", "ticket", "token",
     }
 )  # fmt: skip
-_PATH_CHARACTERS: Final = "/%:?@!$&'()*+,;=~"  # what may stand in a path with a query (RFC 3986 §3.3, §3.4)
+_SECRET_ENDINGS: Final = ("password", "secret", "signature", "token")
+_SEGMENT_CHARACTERS: Final = "/:@!$&'()*+,;=~"  # what may stand in a path (RFC 3986 §3.3)
+_PATH_CHARACTERS: Final = _SEGMENT_CHARACTERS + "%?#"  # and with octets that are written as %20, a query, a fragment
+_OF_PROXIES: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
+"""Schemes for which browsers open a box, and whose credentials they repeat by themselves."""
 
 
 class Sessions:
@@ -42,39 +48,46 @@ class Sessions:
         """Logs the caller of this request in, and returns the `Identity` that the scheme's loader gives for them.
 
         ``who`` is an `Identity` with a subject, a subject, or a user object. The session begins anew: nothing that was
-        in it stays but the keys in ``keep``. ``acr`` and ``auth_time`` (seconds since 1970, default now) are what
-        ``acr=`` and ``max_age=`` of a view are met by. A request from another site is refused with 403 (login CSRF).
-        Raises `AuthError` where the loader refuses ``who``, `TypeError` for what is nobody.
+        in it stays but the keys in ``keep``. ``acr`` and ``auth_time`` (seconds since 1970; default those of an
+        `Identity`, else now) are what ``acr=`` and ``max_age=`` of a view are met by. A request from another site is
+        refused with 403 (login CSRF). Raises `AuthError` where the loader refuses ``who``, who was logged in before is
+        logged out then; `TypeError` for what is nobody.
         """
         scheme = self._session_scheme()
         request = real_request()
         _refuse_cross_site(request, scheme)
         state = state_for(request)
-        kept = {name: session[name] for name in keep if name in session}
-        credentials = scheme.begin(scheme.subject_of(who), acr, auth_time)
-        session.update(kept)
-        _forget_caller(state)
+        if isinstance(who, Identity):
+            acr = who.acr if acr is None else acr
+            auth_time = who.auth_time if auth_time is None else auth_time
+        login = scheme.new_login(scheme.subject_of(who), acr, auth_time)
+        _forget_caller(state, request)
         state.tried = scheme
         try:
-            state.identity = verified(scheme, credentials, request, state)
-        except AuthError:
-            session.clear()
+            identity = verified(scheme, login, request, state)
+        except AuthUnavailable:  # nobody knows, so nobody is logged out
             raise
+        except AuthError:
+            scheme.end()
+            raise
+        kept = {name: session[name] for name in keep if name in session and name != KEY}
+        scheme.begin(login)
+        session.update(kept)
+        state.identity = identity
         state.scheme = scheme
-        after_this_request(_no_store)
-        return state.identity
+        return identity
 
     def logout(self) -> None:
         """Logs the caller of this request out, and empties the session; with a store its copies end too.
 
-        A request from another site is refused with 403. Call it in a view for POST.
+        A request from another site is refused with 403. Call it in a view for POST. Raises `AuthUnavailable` where the
+        store can't be asked: this browser is logged out all the same.
         """
         scheme = self._session_scheme()
         request = real_request()
         _refuse_cross_site(request, scheme, safe_too=True)
+        _forget_caller(state_for(request), request)
         scheme.end()
-        _forget_caller(state_for(request))
-        after_this_request(_no_store)
 
     def end_sessions(self, who: Any) -> None:
         """Ends all sessions that a user has begun until now, on all devices: after a change of the password.
@@ -84,17 +97,19 @@ class Sessions:
         scheme = self._session_scheme()
         scheme.end_all(scheme.subject_of(who))
 
-    def next_url(self, default: str = "/") -> str:
+    def next_url(self, default: str | None = None) -> str:
         """Where to send the caller after the login: ``next`` of this request where it is a path of this app.
 
-        ``default`` for anything else. To be used once `login` was called: ``return redirect(auth.next_url())``.
+        ``default`` for anything else; where that is ``None``, the app's own root. To be used once `login` was called:
+        ``return redirect(auth.next_url())``.
         """
         request = real_request()
-        given = {*request.args.getlist("next"), *request.form.getlist("next")}
-        target = given.pop() if len(given) == 1 else ""
         scheme = self._session_scheme()
-        inside = _is_inside(target, request) and target.partition("?")[0] not in _own_pages(scheme)
-        return quote(target, safe=_PATH_CHARACTERS) if inside else default
+        given = {*_values(request, "next"), *request.form.getlist("next")}
+        target = given.pop() if len(given) == 1 else ""
+        if _is_inside(target, request) and unquote(_path_of(target)) not in _own_pages(scheme):
+            return quote(target, safe=_PATH_CHARACTERS)
+        return f"{_root(request)}/" if default is None else default
 
     def _session_scheme(self) -> SessionCookie:
         found = [scheme for scheme in self.schemes if isinstance(scheme, SessionCookie)]
@@ -111,13 +126,14 @@ def login_redirect(error: AuthError, request: "Request", state: State, plan: Pla
     scheme = _with_login_page(plan)
     if scheme is None or not isinstance(error, Unauthorized) or not is_navigation(request):
         return None
-    if "HTTP_AUTHORIZATION" in request.environ or _would_loop(error, request, scheme):
+    if _was_chosen(request, state) or _would_loop(request, scheme):
         return None
     target = scheme.login_url(_way_back(request))
     response: Response = real_app().response_class(status=302)
     response.headers["Location"] = target or "/"
-    response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = plan.refusal_vary
+    state.unshared = True
+    no_store(response)
     return response
 
 
@@ -149,19 +165,42 @@ def _with_login_page(plan: Plan) -> SessionCookie | None:
     return next((s for s in plan.schemes if isinstance(s, SessionCookie) and s.login_view is not None), None)
 
 
-def _would_loop(error: AuthError, request: "Request", scheme: SessionCookie) -> bool:
+def _was_chosen(request: "Request", state: State) -> bool:
+    """Whether the caller sent credentials of their own: a program, which must be told that they failed.
+
+    Not those for a proxy on the way, which a browser repeats with each request and which nobody asked for here.
+    """
+    if state.tried is not None and not state.tried.ambient:
+        return True
+    raw = request.environ.get("HTTP_AUTHORIZATION")
+    return raw is not None and raw.strip(" \t").partition(" ")[0].lower() not in _OF_PROXIES
+
+
+def _would_loop(request: "Request", scheme: SessionCookie) -> bool:
     """Whether who was logged in has just logged in once more, and that wasn't enough: nor will the next time be."""
-    login = scheme.read(request, None) if isinstance(error, StepUpRequired) else None
+    login = scheme.read(request, None)
     return login is not None and login.again and time.time() < login.begun + FRESH
 
 
 def _way_back(request: "Request") -> str | None:
     """Path and query of the page; without the query where it may hold a secret, for addresses are logged."""
-    path = quote(request.script_root + request.path, safe=_PATH_CHARACTERS.replace("?", ""))
+    path = _root(request) + quote(request.environ.get("PATH_INFO", "").encode("latin-1"), safe=_SEGMENT_CHARACTERS)
     query = request.query_string.decode("latin-1")
-    secret = any(name.lower() in _SECRET_NAMES for name in request.args) or not query.isascii()
-    target = path if secret or not query else f"{path}?{query}"
+    target = f"{path}?{query}" if query and query.isascii() and not any(map(_is_secret, request.args)) else path
     return target if _is_inside(target, request) else None
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a parameter of this name may hold what nobody else should read."""
+    parts = "".join(c if c.isalnum() else " " for c in name.lower()).split()
+    return not _SECRET_NAMES.isdisjoint(parts) or name.lower().endswith(_SECRET_ENDINGS)
+
+
+def _values(request: "Request", name: str) -> list[str]:
+    try:
+        return query_values(request, name)
+    except MalformedCredentials:  # octets that are not UTF-8
+        return []
 
 
 def _is_inside(target: str, request: "Request") -> bool:
@@ -170,30 +209,36 @@ def _is_inside(target: str, request: "Request") -> bool:
         return False
     if "\\" in target or not target.isprintable() or any(character.isspace() for character in target):
         return False
-    path = target.partition("#")[0].partition("?")[0].lower().replace("%2e", ".")
-    if any(segment in (".", "..") for segment in path.split("/")):
+    path = quote(_path_of(target), safe=_PATH_CHARACTERS)
+    if any(segment in (".", "..") for segment in path.lower().replace("%2e", ".").split("/")):
         return False
-    root = request.script_root.lower()
-    return not root or path == root or path.startswith(root + "/")
+    root = _root(request)
+    return path == root or path.startswith(f"{root}/")
 
 
-def _own_pages(scheme: SessionCookie) -> set[str | None]:
+def _path_of(target: str) -> str:
+    return target.partition("#")[0].partition("?")[0]
+
+
+def _root(request: "Request") -> str:
+    """Where the app is mounted, as it stands in an address; empty for the root of the host."""
+    return quote(request.script_root, safe=_SEGMENT_CHARACTERS)
+
+
+def _own_pages(scheme: SessionCookie) -> set[str]:
     """The login page and the logout page: nobody comes back to them."""
-    return {scheme.login_url(), scheme.logout_url()}
+    return {unquote(page) for page in (scheme.login_url(), scheme.logout_url()) if page is not None}
 
 
 def _refuse_cross_site(request: "Request", scheme: SessionCookie, *, safe_too: bool = False) -> None:
     if (safe_too or request.method not in SAFE_METHODS) and is_cross_site(request, scheme):
-        raise Forbidden("This request came from another site.", reason="cross-site login or logout")
+        raise CrossSiteRequest(reason="cross-site login or logout")
 
 
-def _forget_caller(state: State) -> None:
+def _forget_caller(state: State, request: "Request") -> None:
     """Another caller from here on: nothing that was found out about the one before counts."""
     state.met = state.identity = state.scheme = state.tried = None
     state.results = state.announced = state.refused = None
-
-
-def _no_store(response: Response) -> Response:
-    """An answer that sets a session is nobody else's (RFC 9111 §7.3)."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    state.plan = plan_in_force(request, state)  # so that the guard looks at the answer
+    state.unshared = True
+    after_this_request(no_store)

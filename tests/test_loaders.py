@@ -319,6 +319,15 @@ def test_plain_password_as_stored_value_and_hash_as_password_are_refused_BAS_13(
     assert [check("ada", stored), check("bob", "plain"), check("eve", "plain$a$b"), check("eve", "b")] == [None] * 4
 
 
+def test_what_to_store_for_a_password_however_its_letters_are_composed():
+    decomposed, composed = "se\u0301same", "s\u00e9same"
+    check = Passwords({"ada": "x"}, method=FAST)
+    assert check.hash(decomposed).startswith(f"{FAST}$")
+    for stored in (check.hash(decomposed), check.hash(composed)):
+        known = Passwords({"ada": stored}, method=FAST)
+        assert [known("ada", decomposed), known("ada", composed), known("ada", "sesame")] == ["ada", "ada", None]
+
+
 def test_passwords_are_compared_to_their_last_byte_BAS_14():
     check = Passwords({"ada": hashed("x" * 72 + "right")}, method=FAST)
     assert check("ada", "x" * 72 + "wrong") is None

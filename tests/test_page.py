@@ -29,6 +29,7 @@ from flask_unauthorized import (
     StepUpRequired,
     TooManyAttempts,
 )
+from flask_unauthorized.errors import CrossSiteRequest
 from flask_unauthorized.rendering.page import STYLE_HASH
 from flask_unauthorized.rendering.texts import BUILT_IN_TEXTS
 
@@ -41,6 +42,7 @@ ERRORS = {
     StepUpRequired: ("step_up", 401),
     MalformedCredentials: ("malformed", 400),
     Forbidden: ("forbidden", 403),
+    CrossSiteRequest: ("cross_site", 403),
     InsufficientScope: ("scope", 403),
     TooManyAttempts: ("throttled", 429),
     AuthUnavailable: ("unavailable", 503),
@@ -113,8 +115,17 @@ def test_it_says_what_happened_what_to_do_and_what_the_status_means(make_app, au
     assert f"<title>{texts[f'{key}.title']}" in response.text
     assert (texts["note.401"] in text) is (status == 401)
     assert (texts["do.token"] in text) is (status == 401)
-    assert (texts["do.ask"] in text) is (status == 403)
+    assert (texts["do.ask"] in text) is (status == 403 and key != "cross_site")
+    assert (texts["do.here"] in text) is (key == "cross_site")
     assert response.headers["Content-Language"] == language
+
+
+@pytest.mark.parametrize("kind", [MissingCredentials, TooManyAttempts, AuthUnavailable])
+def test_a_link_loads_the_page_again_but_not_what_was_sent(make_app, auth, kind):
+    client = serve(make_app, auth, kind()).test_client()
+    again = f'<a href="">{BUILT_IN_TEXTS["en"]["again"]}</a>'
+    assert again in client.get("/", headers={"Accept": "text/html"}).text
+    assert again not in client.delete("/", headers={"Accept": "text/html"}).text
 
 
 def test_the_texts_of_all_languages_have_the_same_keys():

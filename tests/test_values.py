@@ -9,6 +9,7 @@ from werkzeug import exceptions as http
 
 import flask_unauthorized as fu
 from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Identity, any_of
+from flask_unauthorized.errors import CrossSiteRequest
 from flask_unauthorized.requirement import Requirement, emitted_scopes, nest, stack
 
 # The decision table of the design: class, Werkzeug's class, status, OAuth error code.
@@ -21,6 +22,7 @@ TABLE = [
     (fu.StepUpRequired, http.Unauthorized, 401, "insufficient_user_authentication"),
     (fu.MalformedCredentials, http.BadRequest, 400, "invalid_request"),
     (fu.Forbidden, http.Forbidden, 403, None),
+    (CrossSiteRequest, http.Forbidden, 403, None),
     (fu.InsufficientScope, http.Forbidden, 403, "insufficient_scope"),
     (fu.TooManyAttempts, http.TooManyRequests, 429, None),
     (fu.AuthUnavailable, http.ServiceUnavailable, 503, None),

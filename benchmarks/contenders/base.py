@@ -3,6 +3,7 @@
 import base64
 import io
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,6 +22,8 @@ Environ = dict[str, Any]
 Entry = tuple[str, str]  # the key of a contender, and the name of a case
 BARE: Entry = ("none.bare", "accepted")
 View = Callable[[], str]
+Series = Callable[[int], list[Environ]]
+"""Makes so many requests that differ, or that are good for a minute only: before they are timed."""
 
 
 @dataclass(frozen=True)
@@ -106,16 +109,31 @@ def sender(app: Flask, added: Environ) -> Callable[[], None]:
     """A function that sends one request as a WSGI server would, without a socket."""
     environ = {**_ENVIRON, **added}
 
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
-        pass
-
     def send() -> None:
-        answered = app(environ.copy(), start_response)
+        answered = app(environ.copy(), _start_response)
         for _ in answered:
             pass
         answered.close()
 
     return send
+
+
+def sender_of_next(app: Flask, waiting: deque[Environ]) -> Callable[[], None]:
+    """The same for requests that differ, which must be ``waiting``."""
+
+    def send() -> None:
+        environ = _ENVIRON.copy()
+        environ.update(waiting.popleft())
+        answered = app(environ, _start_response)
+        for _ in answered:
+            pass
+        answered.close()
+
+    return send
+
+
+def _start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+    pass
 
 
 class Answer(NamedTuple):
@@ -170,7 +188,7 @@ class Contender:
     guard: Callable[[Flask, View, str], View]
     """Sets up the app, and returns the view guarded by a demand: ``login``, ``held``, ``lacking`` or ``optional``."""
     cases: tuple[str, ...]
-    requests: Callable[[Flask], Mapping[str, Environ]] = lambda app: BEARER_REQUESTS
+    requests: Callable[[Flask], Mapping[str, Environ | Series]] = lambda app: BEARER_REQUESTS
     rival: str = ""  # the contender of ours that does the same
     statuses: Mapping[str, int] = field(default_factory=dict)
     """Where a library answers something else than the status that is due."""
@@ -183,6 +201,14 @@ class Ready(NamedTuple):
     case: str
     send: Callable[[], None]
     answer: Answer
+    series: Series | None  # where requests differ
+    waiting: deque[Environ]  # those that were made and not sent yet
+
+    def provide(self, count: int) -> None:
+        """Makes the next ``count`` requests ready, so that only sending them is measured."""
+        if self.series is not None:
+            self.waiting.clear()
+            self.waiting.extend(self.series(count))
 
 
 def prepare(contender: Contender, case: str) -> Ready:
@@ -192,11 +218,14 @@ def prepare(contender: Contender, case: str) -> Ready:
     app.add_url_rule("/", "view", contender.guard(app, new_view(), demand))
     added = contender.requests(app)[sent] if sent else {}
     due = contender.statuses.get(case, CASES[case].status)
-    for _ in range(3):  # the first one is special in more than one library
-        got = answer(app, added)
+    for one in added(3) if callable(added) else [added] * 3:  # the first one is special in more than one library
+        got = answer(app, one)
         if got.status != due or (due == 200) != (got.body == b"hello"):
             raise AssertionError(f"{contender.key} answered {case} with {got}, but {due} is due")
-    return Ready(contender.key, case, sender(app, added), got)
+    waiting: deque[Environ] = deque()
+    if callable(added):
+        return Ready(contender.key, case, sender_of_next(app, waiting), got, added, waiting)
+    return Ready(contender.key, case, sender(app, added), got, None, waiting)
 
 
 def new_app() -> Flask:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import Flask
-from flask_httpauth import HTTPBasicAuth, HTTPTokenAuth, MultiAuth
+from flask_httpauth import HTTPBasicAuth, HTTPDigestAuth, HTTPTokenAuth, MultiAuth
 
 from .base import (
     ALL,
@@ -19,6 +19,7 @@ from .base import (
     password_check,
     token_check,
 )
+from .exchanges import REALM, digest_requests, stored_hashes
 
 
 def _roles(caller: Caller) -> tuple[str, ...]:
@@ -60,6 +61,17 @@ def _multi(app: Flask, view: View, demand: str) -> View:
     return _demanding(auth, view, demand)
 
 
+def _digest(app: Flask, view: View, demand: str) -> View:
+    auth = HTTPDigestAuth(realm=REALM, use_ha1_pw=True)  # MD5 is the best that it has
+    stored = stored_hashes("MD5")
+
+    def load(name: str) -> str | None:
+        return stored.get(name)
+
+    auth.get_password(load)
+    return auth.login_required(view)
+
+
 CONTENDERS = (
     Contender("httpauth.token", "Flask-HTTPAuth Token", _token, ALL, rival="ours.bearer"),
     Contender(
@@ -77,5 +89,13 @@ CONTENDERS = (
         ("accepted", "basic", "key", *REFUSALS),
         requests=lambda app: MULTI_REQUESTS,
         rival="ours.three",
+    ),
+    Contender(
+        "httpauth.digest",
+        "Flask-HTTPAuth Digest",
+        _digest,
+        ("accepted", "missing", "wrong"),
+        requests=digest_requests,
+        rival="ours.digest",
     ),
 )

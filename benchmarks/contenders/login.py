@@ -1,11 +1,10 @@
 """Flask-Login: with a token by its request_loader, and with a session."""
 
-from http.cookies import SimpleCookie
-
 from flask import Flask, Request
 from flask_login import LoginManager, UserMixin, login_required, login_user
 
-from .base import NAMES, TOKEN, Caller, Contender, Environ, View, answer, by_token, token_check
+from .base import NAMES, TOKEN, Caller, Contender, View, by_token, token_check
+from .exchanges import cookie_requests
 
 
 class Member(Caller, UserMixin):
@@ -28,7 +27,11 @@ def _by_request(app: Flask, view: View, demand: str) -> View:
 
 def _by_session(app: Flask, view: View, demand: str) -> View:
     members = {name: Member(name) for name in NAMES}
-    LoginManager(app).user_loader(members.get)
+
+    def load(name: str) -> Member | None:
+        return members.get(name)
+
+    LoginManager(app).user_loader(load)
 
     def log_in() -> str:
         login_user(by_token(Member)[TOKEN])
@@ -38,15 +41,11 @@ def _by_session(app: Flask, view: View, demand: str) -> View:
     return login_required(view)
 
 
-def _cookies(app: Flask) -> dict[str, Environ]:
-    headers = answer(app, {"PATH_INFO": "/log-in"}).headers
-    cookie = SimpleCookie(next(value for name, value in headers if name == "Set-Cookie"))["session"].value
-    return {"good": {"HTTP_COOKIE": f"session={cookie}"}, "wrong": {"HTTP_COOKIE": f"session={cookie[:-4]}AAAA"}}
-
-
 _CASES = ("accepted", "missing", "wrong")
 
 CONTENDERS = (
     Contender("login.request", "Flask-Login, request_loader", _by_request, _CASES, rival="ours.bearer"),
-    Contender("login.session", "Flask-Login, session", _by_session, _CASES, requests=_cookies),
+    Contender(
+        "login.session", "Flask-Login, session", _by_session, _CASES, requests=cookie_requests, rival="ours.session"
+    ),
 )

@@ -21,6 +21,7 @@ from .base import (
     token_check,
 )
 from .none import ROUTES
+from .ours_people import CONTENDERS as FOR_PEOPLE
 
 Schemes = Callable[[], Sequence[Scheme[Any]]]
 
@@ -116,6 +117,7 @@ CONTENDERS = (
         ("accepted", "basic", "key", *REFUSALS),
         requests=lambda app: MULTI_REQUESTS,
     ),
+    *FOR_PEOPLE,
     *(
         Contender(f"ours.authorization-{count}", f"{count}", _guard(_first(count, _in_authorization)), ("accepted",))
         for count in range(1, 7)

@@ -24,10 +24,10 @@ MAX_CACHE_SECONDS: Final = 300
 class Passwords:
     """A loader for `Basic`: ``Passwords({"ada": generate_password_hash("…")})``, or a look-up ``name -> hash | None``.
 
-    Hashes are those of ``werkzeug.security``. An unknown name costs the time of a hash made with ``method``, so it
-    can't be told from a wrong password as long as the stored hashes use that method too. A malformed stored hash
-    refuses and is logged. Names and passwords compare in NFC. ``load(name)`` may turn the name into what any loader
-    returns; without it the name is the subject.
+    Hashes are those of ``werkzeug.security``, best made by `hash`. An unknown name costs the time of a hash made with
+    ``method``, so it can't be told from a wrong password as long as the stored hashes use that method too. A malformed
+    stored hash refuses and is logged. Names and passwords compare in NFC. ``load(name)`` may turn the
+    name into what any loader returns; without it the name is the subject.
 
     ``cache_seconds`` (0 to 300, default 0: off) remembers verified passwords for that long, as keyed HMACs of name,
     password and stored hash, at most 1 024 of them: then Basic need not run scrypt on each request. A changed hash
@@ -73,6 +73,10 @@ class Passwords:
         if not self._matches(name, secret, self._look_up(name)):
             return None
         return name if self._load is None else self._load(name)
+
+    def hash(self, password: str) -> str:
+        """What to store for a password: a hash by ``method`` of its NFC, for in NFC it is compared."""
+        return generate_password_hash(unicodedata.normalize("NFC", password), method=self._method)
 
     def _matches(self, name: str, secret: Secret, stored: str | None) -> bool:
         if stored is None or not _is_hash(stored):

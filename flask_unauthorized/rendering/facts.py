@@ -17,6 +17,7 @@ KINDS: Final = {
     errors.InsufficientScope: "scope",
     errors.Forbidden: "forbidden",
     errors.TooManyAttempts: "throttled",
+    errors.CrossSiteRequest: "cross_site",
     errors.AuthUnavailable: "unavailable",
 }
 _BY_STATUS: Final = {400: "malformed", 401: "missing", 403: "forbidden", 429: "throttled", 503: "unavailable"}

@@ -51,7 +51,9 @@ def page(told: Facts, texts: Mapping[str, Mapping[str, str]] = BUILT_IN_TEXTS, l
     steps = "".join(f"<li>{step}</li>" for step in _steps(told, say))
     if told.status == 401 and told.login_page is not None:
         steps = f'<li><a href="{escape(told.login_page)}">{say("do.login")}</a></li>{steps}'
-    again = f'<p><a href="">{say("again")}</a></p>\n' if told.status in (401, 429, 503) else ""
+    # Not after a POST: the link would GET an address that may not take it, and sends nothing of what was sent.
+    repeats = told.status in (401, 429, 503) and not told.unsaved
+    again = f'<p><a href="">{say("again")}</a></p>\n' if repeats else ""
     # The status phrase is the protocol's own, whatever the language.
     return (
         f'<!doctype html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8">\n'
@@ -79,7 +81,7 @@ def _steps(told: Facts, say: Any) -> Iterator[str]:
     if scope is not None:
         yield say("do.scope", scope=str(scope))
     if told.status == 403:
-        yield say("do.ask")
+        yield say("do.here" if told.kind == "cross_site" else "do.ask")
     if told.status in (429, 503):
         yield say("do.wait") if told.retry_after is None else say("do.wait_seconds", seconds=str(told.retry_after))
 

@@ -26,9 +26,9 @@ class Basic(Scheme[Secret]):
     It may answer with ``True`` for the named user, or with what every loader may return. ``latin1=True`` tries the
     Latin-1 reading of octets that are not UTF-8 (RFC 7617 appendix B.2); ``empty_password=True`` lets the loader see
     empty passwords. ``script_alias="XBasic"`` is for apps whose pages ask for a password and nothing else: a browser's
-    scripts are then offered a scheme of that name, for which no password box opens, and it is taken like Basic; where
-    another scheme is in force, scripts aren't offered Basic anyway. Names up to 1 024 bytes and passwords up to 4 096
-    are looked at.
+    scripts are then offered a scheme of that name, for which no password box opens, and it is taken like Basic;
+    without an alias scripts are offered Basic only where no other scheme is in force. Names up to 1 024 bytes and
+    passwords up to 4 096 are looked at.
     """
 
     name = "Basic"

@@ -126,12 +126,13 @@ class Digest(Scheme[DigestCredentials]):
         realm = self.realm_in(request)
         if credentials.realm != realm:
             raise InvalidCredentials(reason="Digest: another realm")
-        age = self._nonces.age(current_app, realm, credentials.nonce)
+        age = self._nonces.age(_real_app(), realm, credentials.nonce)
         if age is None:
             raise InvalidCredentials(reason="Digest: the nonce isn't one of ours")
         self.store.check_workers(request.environ)
         secret, who = self._look_up(credentials, realm)
-        a1 = self._matching(credentials, self._a1(secret, credentials, realm), self._body_hash(credentials, request))
+        hashed, body = self._a1(secret, credentials, realm), self._body_hash(credentials, request)
+        a1 = self._matching(credentials, hashed, body, request.method)
         if a1 is None or who is None:
             raise InvalidCredentials(reason="Digest: wrong password, or nobody of that name")
         self._use_up(credentials, age)
@@ -144,12 +145,14 @@ class Digest(Scheme[DigestCredentials]):
         return credentials.name
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
-        nonce = self._nonces.mint(current_app, realm)
+        nonce = self._nonces.mint(_real_app(), realm)
         return self._challenges(realm, nonce, stale=isinstance(error, StaleNonce))
 
     def respond(self, response: Response, accepted: bool) -> None:
+        if not accepted or not (self.rspauth or self.nextnonce):
+            return
         proved = getattr(current_request, _PROVED, None)
-        if accepted and proved is not None:
+        if proved is not None:
             value = self._authentication_info(response, *proved)
             if value:
                 response.headers["Authentication-Info"] = value
@@ -211,19 +214,19 @@ class Digest(Scheme[DigestCredentials]):
         stored = secret.get(base)
         if stored is None:
             raise InvalidCredentials(reason=f"Digest: no hash for {base} is stored")
-        if not isinstance(stored, str) or _HEX.fullmatch(stored) is None or len(stored) != len(digest_hash(base, b"")):
+        if not isinstance(stored, str) or _HEX.fullmatch(stored) is None or len(stored) != _LENGTHS[base]:
             raise TypeError(f"the hash for {base} that the loader of Digest returned is not one: see Digest.hashes()")
         return stored.lower()
 
-    def _matching(self, sent: DigestCredentials, a1: str, body: str) -> str | None:
+    def _matching(self, sent: DigestCredentials, a1: str, body: str, method: str) -> str | None:
         """H(A1) if the response was made with it."""
         if not sent.algorithm.endswith("-sess"):
-            return a1 if _is_made_with(sent, a1, body) else None
+            return a1 if _is_made_with(sent, a1, body, method) else None
         # The session's own first nonces count (RFC 7616 §3.4.2), but many clients take those of the request.
         first = self.store.get("digest-session", sent.nonce)
         for cnonce in (sent.cnonce,) if first is None else (sent.cnonce, first):
             session = session_hash(sent.algorithm, a1, sent.nonce, cnonce)
-            if _is_made_with(sent, session, body):
+            if _is_made_with(sent, session, body, method):
                 if first is None:
                     self.store.put("digest-session", sent.nonce, cnonce, self._kept)
                 return session
@@ -249,7 +252,7 @@ class Digest(Scheme[DigestCredentials]):
     ) -> str | None:
         parts = []
         if self.nextnonce and age > self.nonce_lifetime / 2:
-            parts.append(f"nextnonce={quote(self._nonces.mint(current_app, realm))}")
+            parts.append(f"nextnonce={quote(self._nonces.mint(_real_app(), realm))}")
         whole = sent.qop == "auth" or not (response.is_streamed or response.direct_passthrough)
         if self.rspauth and whole:
             body = b"" if current_request.method == "HEAD" or sent.qop == "auth" else response.get_data()
@@ -262,11 +265,13 @@ class Digest(Scheme[DigestCredentials]):
 
 
 _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
+_LENGTHS: Final = {"SHA-512-256": 64, "SHA-256": 64, "MD5": 32}  # of stored hashes
+_real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 
 
-def _is_made_with(sent: DigestCredentials, a1: str, body: str) -> bool:
+def _is_made_with(sent: DigestCredentials, a1: str, body: str, method: str) -> bool:
     expected = response_hash(
-        sent.algorithm, a1, method=current_request.method, uri=sent.uri, nonce=sent.nonce, nc=sent.nc,
+        sent.algorithm, a1, method=method, uri=sent.uri, nonce=sent.nonce, nc=sent.nc,
         cnonce=sent.cnonce, qop=sent.qop, body=body,
     )  # fmt: skip
     return hmac.compare_digest(expected.encode("latin-1"), sent.response.encode("latin-1"))

@@ -11,15 +11,20 @@ from flask import Request
 from ..errors import InvalidCredentials, MalformedCredentials
 from ..wire import parse_authorization
 from ..wire.digest import read_extended, read_name
-from ..wire.grammar import GrammarError
+from ..wire.grammar import BWS, MAX_PARAMS, TOKEN, GrammarError
 
 MAX_DIGEST: Final = 4096
 """Longest Digest credentials that are read, in bytes."""
 MAX_USER: Final = 1024
 """Longest user name, in bytes."""
 
-_REQUIRED: Final = ("realm", "nonce", "uri", "response", "cnonce", "nc", "qop")
 _COUNT: Final = re.compile(r"[0-9A-Fa-f]{8}")
+# What all clients send: parameters with nothing escaped and no empty elements, each piece told apart by its first
+# character, so that nothing is tried twice. For these `parse_authorization` says the same, at five times the price.
+_TEXT: Final = r"[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]*"
+_PLAIN: Final = rf'{TOKEN}{BWS}={BWS}(?:"{_TEXT}"|{TOKEN})'
+_PLAIN_PARAMS: Final = re.compile(rf"{_PLAIN}(?:{BWS},{BWS}{_PLAIN}){{0,{MAX_PARAMS - 1}}}")
+_PLAIN_PARAM: Final = re.compile(rf'({TOKEN}){BWS}={BWS}(?:"({_TEXT})"|({TOKEN}))')
 
 
 class DigestCredentials:
@@ -52,31 +57,43 @@ def read_credentials(
     Raises `MalformedCredentials` for what no client may send, `InvalidCredentials` for an algorithm that isn't offered.
     """
     values = _parameters(rest)
-    for name in _REQUIRED:
-        if not values.get(name):
-            raise _malformed(f"no {name}")
-    if values["qop"] not in qops:
-        raise _malformed("a qop that isn't offered")
-    if _COUNT.fullmatch(values["nc"]) is None or not int(values["nc"], 16):
-        raise _malformed("nc is not eight hex digits above 00000000")
-    if not (values["cnonce"].isascii() and values["cnonce"].isprintable()):
-        raise _malformed("a cnonce beyond printable ASCII")
-    if not _designates(values["uri"], request):
-        raise _malformed("uri is not that of the request")
     found = DigestCredentials()
+    try:
+        found.realm = values["realm"]
+        found.nonce = values["nonce"]
+        found.uri = values["uri"]
+        found.response = values["response"]
+        found.cnonce = cnonce = values["cnonce"]
+        found.nc = nc = values["nc"]
+        found.qop = qop = values["qop"]
+    except KeyError as missing:
+        raise _malformed(f"no {missing.args[0]}") from None
+    if not (found.realm and found.nonce and found.uri and found.response and cnonce):
+        raise _malformed("an empty realm, nonce, uri, response or cnonce")
+    if qop not in qops:
+        raise _malformed("a qop that isn't offered")
+    if _COUNT.fullmatch(nc) is None or nc == "00000000":
+        raise _malformed("nc is not eight hex digits above 00000000")
+    if not (cnonce.isascii() and cnonce.isprintable()):
+        raise _malformed("a cnonce beyond printable ASCII")
+    if not _designates(found.uri, request):
+        raise _malformed("uri is not that of the request")
     found.name, found.hashed = _name(values)
     algorithm = algorithms.get(values.get("algorithm", "MD5").lower())
     if algorithm is None:
         raise InvalidCredentials(reason="Digest: an algorithm that isn't offered")
     found.algorithm = algorithm
-    for name in _REQUIRED:
-        setattr(found, name, values[name])
     return found
 
 
 def _parameters(rest: str) -> dict[str, str]:
     if len(rest) > MAX_DIGEST:
         raise _malformed(f"longer than {MAX_DIGEST} bytes")
+    if _PLAIN_PARAMS.fullmatch(rest) is not None:
+        found = _PLAIN_PARAM.findall(rest)
+        values = {name.lower(): quoted or token for name, quoted, token in found}
+        if len(values) == len(found):  # else one occurs twice
+            return values
     try:
         parsed = parse_authorization(f"Digest {rest}")
     except GrammarError as error:
@@ -93,7 +110,7 @@ def _name(values: Mapping[str, str]) -> tuple[str, bool]:
     if (plain is None) == (extended is None):
         raise _malformed("username and username*, or neither")
     if plain is not None:
-        name = plain if hashed == "true" else read_name(plain)
+        name = plain if hashed == "true" or plain.isascii() else read_name(plain)
     elif hashed == "true":
         raise _malformed("username* with userhash")
     else:

@@ -1,13 +1,13 @@
 """Signed nonces: any worker can check what another one minted, and nothing is kept until one is used."""
 
 import functools
-import hashlib
+import hmac
 import secrets
 import time
-from typing import Any, Final
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Final
 
 from flask import Flask
-from itsdangerous import BadData, TimestampSigner
 
 from ..keys import secret_keys
 
@@ -21,39 +21,55 @@ MAX_SKEW: Final = 60
 class Nonces:
     """Nonces of one purpose, ``"digest"``. One is good for the app and the realm that it was minted for.
 
-    Signed by itsdangerous (HMAC-SHA-256) with ``SECRET_KEY``; those signed with one of ``SECRET_KEY_FALLBACKS`` are
-    good too. Letters, digits, ``-``, ``_`` and ``.`` only, without padding: some clients cut at ``=``.
+    Signed with ``SECRET_KEY`` (HMAC-SHA-256, in the form of itsdangerous' `TimestampSigner`, at a fourth of its price);
+    those signed with one of ``SECRET_KEY_FALLBACKS`` are good too. Letters, digits, ``-``, ``_`` and ``.`` only,
+    without padding: some clients cut at ``=``.
     """
 
     def __init__(self, purpose: str) -> None:
         self.purpose = purpose
+        self._who = f"a nonce for {purpose}"
 
     def mint(self, app: Flask, realm: str) -> str:
         """A fresh nonce with 72 random bits."""
-        return self._signer(app, realm).sign(secrets.token_urlsafe(9)).decode("ascii")
+        now = int(time.time())
+        minted = _text(now.to_bytes((now.bit_length() + 7) // 8, "big"))
+        signed = f"{secrets.token_urlsafe(9)}.{minted}"
+        return f"{signed}.{_signature(self._keys(app, realm)[0], signed)}"
 
     def age(self, app: Flask, realm: str, nonce: str) -> float | None:
         """Seconds since the nonce was minted, to the second, and below zero where the clock went back; ``None`` for
         one that isn't ours, or was minted for something else."""
         if len(nonce) > MAX_NONCE or not nonce.isascii():
             return None
-        signer = self._signer(app, realm)
-        try:
-            _, minted = signer.unsign(nonce, return_timestamp=True)
-        except (BadData, OverflowError, ValueError, OSError):
-            return None
-        return time.time() - minted.timestamp()
+        signed, _, signature = nonce.rpartition(".")
+        for key in self._keys(app, realm):
+            if hmac.compare_digest(_signature(key, signed), signature):
+                minted = signed.rpartition(".")[2]
+                return time.time() - int.from_bytes(urlsafe_b64decode(minted + "=" * (-len(minted) % 4)), "big")
+        return None
 
     def check(self, app: Flask) -> None:
         """Raises `ConfigurationError` where the app has no key."""
-        secret_keys(app, f"a nonce for {self.purpose}")
+        secret_keys(app, self._who)
 
-    def _signer(self, app: Flask, realm: str) -> TimestampSigner:
-        keys = tuple(secret_keys(app, f"a nonce for {self.purpose}"))
-        return _signer(keys, f"{_ROOT}\0{self.purpose}\0{app.name}\0{realm}")
+    def _keys(self, app: Flask, realm: str) -> tuple[hmac.HMAC, ...]:
+        """What signs, and after it what signed before the keys changed."""
+        return _derived(tuple(secret_keys(app, self._who)), self.purpose, app.name, realm)
 
 
 @functools.lru_cache(maxsize=64)
-def _signer(keys: tuple[bytes, ...], salt: str) -> TimestampSigner:
-    sha256: Any = hashlib.sha256
-    return TimestampSigner(list(keys), salt=salt, key_derivation="hmac", digest_method=sha256)
+def _derived(keys: tuple[bytes, ...], purpose: str, app_name: str, realm: str) -> tuple[hmac.HMAC, ...]:
+    """Keys for nothing else, newest first, ready to be copied and used."""
+    salt = f"{_ROOT}\0{purpose}\0{app_name}\0{realm}".encode()
+    return tuple(hmac.new(hmac.digest(key, salt, "sha256"), digestmod="sha256") for key in reversed(keys))
+
+
+def _signature(key: hmac.HMAC, signed: str) -> str:
+    made = key.copy()
+    made.update(signed.encode())
+    return _text(made.digest())
+
+
+def _text(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")

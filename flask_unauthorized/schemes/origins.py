@@ -14,7 +14,26 @@ def trusted(origins: Iterable[str]) -> frozenset[str]:
 
 
 def _origin(origin: str) -> str:
-    parts = urlsplit(origin)
-    if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin.lower() or "@" in origin:
-        raise ConfigurationError(f"trusted origin {origin!a} is not an origin: write https://host or https://host:port")
-    return origin.lower()
+    """``origin`` as browsers write it (RFC 6454 §6.2): with a port only where it isn't the usual one."""
+    if not isinstance(origin, str):
+        raise TypeError(f"a trusted origin must be a str, not {type(origin).__name__}")
+    text = origin.lower()
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or f"{parts.scheme}://{parts.netloc}" != text
+        or not text.isascii()
+        or not text.isprintable()
+        or "@" in text
+        or " " in text
+    ):
+        raise ConfigurationError(
+            f"trusted origin {origin!a} is not an origin: write https://host or https://host:port, the host in ASCII"
+        )
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return text if port is not None and port != usual else text.removesuffix(f":{usual}").removesuffix(":")

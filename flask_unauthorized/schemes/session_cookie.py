@@ -1,16 +1,18 @@
 """`SessionCookie`: callers who logged in, by Flask's session."""
 
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from flask import Flask, Request, current_app, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 
-from ..errors import AuthError, ConfigurationError, check_seconds
+from ..errors import AuthError, ConfigurationError, InvalidCredentials, check_seconds
 from ..identity import Identity
 from ..keys import secret_keys
 from ..stores.base import Store
@@ -21,9 +23,14 @@ from .origins import trusted
 log: Final = logging.getLogger("flask_unauthorized")
 KEY: Final = "_unauthorized"
 """The key of the session under which the login stands."""
-_FIELDS: Final = ("sub", "at", "acr", "sid", "begun", "seen", "again")
+_FIELDS: Final = ("sub", "at", "acr", "sid", "begun", "seen", "again", "realm")
+_NAMES: Final = frozenset(_FIELDS)
+_values: Final = itemgetter(*_FIELDS)
+_NUMBERS: Final = (float, int)  # as JSON tells them; no bool
 _SEEN_EVERY: Final = 60
 """Seconds between two notes of when the session was used, at most: each one is a cookie to send."""
+_SKEW: Final = 60
+"""How far the clocks of two machines may be apart, in seconds, where one ends what the other began."""
 _WEAK: Final = frozenset({"dev", "secret", "change me", "changeme", "secret key", "secret_key", "key"})
 
 
@@ -31,13 +38,14 @@ class Login:
     """A login as the session tells it. Its ``repr`` shows nothing.
 
     ``at`` is when the user authenticated (elsewhere perhaps, and earlier), ``begun`` when the session began, ``seen``
-    when it was used last, each in seconds since 1970; ``again`` says that it took the place of another login.
+    when it was used last, each in seconds since 1970; ``again`` says that it took the place of another login, and
+    ``realm`` where it is good: another app with the same key, or the next tenant, has other users of that name.
     """
 
-    __slots__ = ("acr", "again", "at", "begun", "seen", "sid", "subject")
+    __slots__ = ("acr", "again", "at", "begun", "realm", "seen", "sid", "subject")
 
     def __init__(
-        self, subject: str, at: float, acr: str | None, sid: str, begun: float, seen: float, again: bool
+        self, subject: str, at: float, acr: str | None, sid: str, begun: float, seen: float, again: bool, realm: str
     ) -> None:
         self.subject = subject
         self.at = at
@@ -46,13 +54,14 @@ class Login:
         self.begun = begun
         self.seen = seen
         self.again = again
+        self.realm = realm
 
     def __repr__(self) -> str:
         return "<Login>"
 
     def content(self) -> dict[str, Any]:
         """What the session keeps, as JSON can."""
-        values = (self.subject, self.at, self.acr, self.sid, self.begun, self.seen, self.again)
+        values = (self.subject, self.at, self.acr, self.sid, self.begun, self.seen, self.again, self.realm)
         return dict(zip(_FIELDS, values, strict=True))
 
 
@@ -117,24 +126,32 @@ class SessionCookie(Scheme[Login]):
         if isinstance(app.session_interface, SecureCookieSessionInterface):
             _check_keys(app)
         _check_cookie(app)
+        _check_interface(app)
         if self.store is not None:
             self.store.check()
         if self.login_view is not None and not _is_url(self.login_view):
+            _check_page(app, "login_view", self.login_view)
             self._check_login_view(app, self.login_view)
+        if self.logout_view is not None:
+            _check_page(app, "logout_view", self.logout_view)
 
     def read(self, request: Request, rest: str | None) -> Login | None:
         content = session.get(KEY)
         if content is None:
             return None
         login = _login_in(content)
-        if login is None or not self._is_alive(login):
+        if login is None or not self._is_alive(login) or login.realm != self._realm():
             self.forget()  # it is no credential any more (RFC 9110 §11.4), and its cookie goes
             return None
         return login
 
     def verify(self, credentials: Login, request: Request) -> object | None:
-        found: object = None if self._was_ended(credentials, request) else self.load(credentials.subject)
-        if found is None:
+        try:
+            found: object = None if self._was_ended(credentials, request) else self.load(credentials.subject)
+        except InvalidCredentials:
+            self.forget()
+            raise
+        if found is None or found is False:
             self.forget()
             return None
         now = time.time()
@@ -187,28 +204,39 @@ class SessionCookie(Scheme[Login]):
             )
         return found
 
-    def begin(self, subject: str, acr: str | None, auth_time: float | None) -> Login:
-        """Puts a login into the session, in place of all that was there (nobody else may have prepared it)."""
+    def new_login(self, subject: str, acr: str | None, auth_time: float | None) -> Login:
+        """A login that begins now, and is in no session yet. Raises `TypeError`, and `AuthUnavailable`."""
+        if acr is not None and not isinstance(acr, str):
+            raise TypeError(f"acr must be a str, not {type(acr).__name__}")
+        if auth_time is not None and not _is_time(auth_time):
+            raise TypeError(f"auth_time must be a number of seconds since 1970, not {auth_time!r}")
         now = time.time()
         at = now if auth_time is None else auth_time
+        # Later than the mark of `end_all`, which may be of this very moment, or by a clock that goes ahead of ours.
+        mark = self._mark(subject)
+        begun = now if mark is None or now > mark else math.nextafter(mark, math.inf)
         again = _login_in(session.get(KEY)) is not None
-        login = Login(subject, at, acr, secrets.token_urlsafe(16), now, now, again)
+        return Login(subject, at, acr, secrets.token_urlsafe(16), begun, now, again, self._realm())
+
+    def begin(self, login: Login) -> None:
+        """Puts a login into the session, in place of all that was there (nobody else may have prepared it)."""
+        self._end_copies()
         session.clear()
-        renew = getattr(current_app.session_interface, "regenerate", None)
-        if callable(renew):  # sessions on the server: Flask-Session gives them a new id
-            renew(session)
         session[KEY] = login.content()
-        return login
+        _renew_id()
 
     def end(self) -> None:
         """Ends the session here, and for whoever copied its cookie where there is a store."""
+        try:
+            self._end_copies()
+        finally:  # whatever the store says: the browser may be left alone now
+            _renew_id()
+            session.clear()
+
+    def _end_copies(self) -> None:
         login = _login_in(session.get(KEY))
         if login is not None and self.store is not None:
             self.store.put("session-ended", login.sid, "1", self.lifetime)
-        session.clear()
-        renew = getattr(current_app.session_interface, "regenerate", None)
-        if login is not None and callable(renew):
-            renew(session)
 
     def end_all(self, subject: str) -> None:
         """Ends all sessions that ``subject`` has begun until now."""
@@ -234,15 +262,20 @@ class SessionCookie(Scheme[Login]):
         self.store.check_workers(request.environ)
         if self.store.get("session-ended", login.sid) is not None:
             return True
-        mark = self.store.get("session-not-before", login.subject)
-        return mark is not None and login.begun <= float(mark)
+        mark = self._mark(login.subject)
+        # A login from the future, when the clock went back, may be older than the mark all the same.
+        return mark is not None and not mark < login.begun <= time.time() + _SKEW
+
+    def _mark(self, subject: str) -> float | None:
+        """Since when the sessions of ``subject`` count."""
+        mark = None if self.store is None else self.store.get("session-not-before", subject)
+        return None if mark is None else float(mark)
+
+    def _realm(self) -> str:
+        realm: str = current_app.extensions["unauthorized"].realm if self.realm is None else self.realm
+        return realm
 
     def _check_login_view(self, app: Flask, endpoint: str) -> None:
-        if endpoint not in app.view_functions:
-            raise ConfigurationError(
-                f"login_view={endpoint!r} is no endpoint of the app {app.name!r}: write the name of the view's "
-                "function, with the blueprint's before it, or an absolute URL"
-            )
         demanded = app.extensions["unauthorized"].effective(endpoint)
         if demanded is not None and not demanded.optional:
             raise ConfigurationError(
@@ -252,13 +285,27 @@ class SessionCookie(Scheme[Login]):
 
 def _login_in(content: Any) -> Login | None:
     """The login in a session; ``None`` for what `SessionCookie.begin` didn't write."""
-    if not isinstance(content, Mapping) or content.keys() != set(_FIELDS):
+    if not isinstance(content, Mapping) or content.keys() != _NAMES:
         return None
-    subject, at, acr, sid, begun, seen, again = (content[name] for name in _FIELDS)
-    texts = isinstance(subject, str) and subject and isinstance(sid, str) and (acr is None or isinstance(acr, str))
-    times = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (at, begun, seen))
-    whole = texts and times and isinstance(again, bool)
-    return Login(subject, at, acr, sid, begun, seen, again) if whole else None
+    subject, at, acr, sid, begun, seen, again, realm = _values(content)
+    texts = isinstance(subject, str) and subject and isinstance(sid, str) and isinstance(realm, str)
+    whole = texts and (acr is None or isinstance(acr, str)) and isinstance(again, bool)
+    whole = whole and _is_time(at) and _is_time(begun) and _is_time(seen)
+    return Login(subject, at, acr, sid, begun, seen, again, realm) if whole else None
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) in _NUMBERS and abs(value) < 1e11  # not NaN, not infinity
+
+
+def _renew_id() -> None:
+    """Gives a session that lies on the server a new id, where its interface can (Flask-Session).
+
+    To be called while something is in the session: an empty one keeps its id there, which somebody may have planted.
+    """
+    renew = getattr(current_app.session_interface, "regenerate", None)
+    if callable(renew) and session:
+        renew(session)
 
 
 def _is_url(view: str) -> bool:
@@ -267,6 +314,34 @@ def _is_url(view: str) -> bool:
 
 def _is_sendable(text: str) -> bool:
     return text.isascii() and text.isprintable()
+
+
+def _check_page(app: Flask, option: str, endpoint: str) -> None:
+    if endpoint not in app.view_functions:
+        raise ConfigurationError(
+            f"{option}={endpoint!r} is no endpoint of the app {app.name!r}: write the name of the view's "
+            "function, with the blueprint's before it" + (", or an absolute URL" if option == "login_view" else "")
+        )
+    rules = [rule for rule in app.url_map.iter_rules(endpoint) if not rule.build_only]
+    needed = [sorted(rule.arguments - set(rule.defaults or ())) for rule in rules]
+    blueprints = endpoint.split(".")[:-1]
+    fillers = {None, *(".".join(blueprints[: depth + 1]) for depth in range(len(blueprints)))}
+    if all(needed) and not any(app.url_default_functions.get(name) for name in fillers):
+        raise ConfigurationError(
+            f"{option}={endpoint!r} has an address with {', '.join(needed[0]) if needed else 'nothing to match'}, "
+            "which only @app.url_defaults could fill in: name a view whose address has no variable"
+        )
+
+
+def _check_interface(app: Flask) -> None:
+    interface = app.session_interface
+    if isinstance(interface, SecureCookieSessionInterface) or callable(getattr(interface, "regenerate", None)):
+        return
+    log.warning(
+        "%s has no regenerate(session): where it keeps sessions on the server, their ids aren't renewed at login, and "
+        "who planted one is logged in too",
+        type(interface).__name__,
+    )
 
 
 def _check_keys(app: Flask) -> None:

@@ -77,8 +77,8 @@ class MemoryStore(Store):
         return entry if entry is not None and entry[0] > now else None
 
     def _keep(self, key: str, value: Any, until: float, now: float) -> None:
-        self._sweep(now)
         if key not in self._entries:
+            self._sweep(now)
             if len(self._entries) >= self.capacity and not self._sweep_all(now):
                 raise AuthUnavailable(reason=f"MemoryStore: {self.capacity} entries are alive, it is full")
             self._order.append(key)

@@ -3,11 +3,14 @@
 import itertools
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -17,6 +20,8 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe", "about:blank",
 )  # fmt: skip
+PATIENCE = 30
+"""Seconds that the browser has to say something, and a page to become what is waited for."""
 
 
 class Browser:
@@ -53,6 +58,7 @@ class Browser:
     def _receive(self) -> dict[str, Any]:
         """The next message; requests go on, and questions for a password are answered or cancelled."""
         while b"\0" not in self._buffer:
+            assert select.select([self._reads], [], [], PATIENCE)[0], "the browser says nothing"
             more = os.read(self._reads, 65536)
             assert more, "the browser is gone"
             self._buffer += more
@@ -73,17 +79,26 @@ class Browser:
         """The text of the page that a navigation ends at."""
         self.asked, self.answer = [], answer
         self.call("Page.navigate", url=address)
-        return str(self.run("document.body.innerText"))
+        whole = "if (document.readyState !== 'complete') throw new Error('not yet')"
+        return str(self.run(f"(() => {{ {whole}; return document.body.innerText }})()"))
 
     def run(self, script: str) -> Any:
+        """What ``script`` gives, once it doesn't fail: the page may not be there yet."""
+        until = time.monotonic() + PATIENCE
         while True:
             result = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
             if "exceptionDetails" not in result:
                 return result["result"].get("value")
+            assert time.monotonic() < until, result["exceptionDetails"]
+            time.sleep(0.02)
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
+B = TypeVar("B", bound=Browser)
+
+
+@contextmanager
+def started(folder: Path, kind: type[B], *flags: str) -> Iterator[B]:
+    """A Chromium with an empty profile, from its start to its end."""
     program = need("chromium")
     to_browser, from_us = os.pipe()
     to_us, from_browser = os.pipe()
@@ -94,17 +109,23 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
         "os.dup2(r, 3); os.dup2(w, 4); os.execv(sys.argv[1], sys.argv[1:])"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", start, program, *FLAGS, f"--user-data-dir={tmp_path}"],
+        [sys.executable, "-c", start, program, *flags, *FLAGS, f"--user-data-dir={folder}"],
         pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         try:
             os.close(to_browser)
             os.close(from_browser)
-            yield Browser(to_us, from_us)
+            yield kind(to_us, from_us)
         finally:
             process.kill()
             os.close(from_us)
             os.close(to_us)
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    with started(tmp_path, Browser) as found:
+        yield found
 
 
 def test_a_navigation_to_a_password_view_asks_and_gets_in(browser, url):

@@ -1,0 +1,43 @@
+"""Notes: an app for people in browsers. Register, log in, log out; a page, and an API that its own JavaScript uses.
+
+Run: ``python -m examples.browser_login``. Behind HTTPS set ``FLASK_SESSION_COOKIE_SECURE=true`` as well.
+"""
+
+from flask import Flask, Response
+
+from . import api, database, pages
+from .auth import auth
+
+# No script or style but our own files, none in the page, and nobody else's frame around it.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def create_app() -> Flask:
+    """The app. All its views need a login, but for those marked ``@auth.public`` and the static files."""
+    database.create()
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=database.secret_key(),
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=64 * 1024,
+    )
+    app.config.from_prefixed_env()  # FLASK_SECRET_KEY and the like
+    app.teardown_appcontext(database.close)
+    app.after_request(_secure)
+    auth.init_app(app)
+    auth.protect(app, public={"static"})
+    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(api.blueprint)
+    return app
+
+
+def _secure(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    if auth.get_identity() is not None:
+        response.headers.setdefault("Cache-Control", "no-store")  # the Back button shows nothing after a logout
+    return response

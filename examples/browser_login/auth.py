@@ -1,0 +1,21 @@
+"""Who is calling: the session, and the password behind it."""
+
+from flask_unauthorized import Auth, SessionCookie
+from flask_unauthorized.loaders import Passwords
+from flask_unauthorized.stores.sqlite import SQLiteStore
+
+from . import database
+from .database import User
+
+auth: Auth[User] = Auth(
+    SessionCookie(
+        database.user_by_id,  # on each request: a user who was deleted is out at once
+        subject=lambda user: str(user.id),
+        login_view="pages.login",
+        logout_view="pages.logout",
+        store=SQLiteStore(database.FOLDER / "sessions.db"),  # so that a logout counts, for copied cookies too
+    ),
+    realm="Notes",
+)
+# Takes as long for a name that nobody has as for a wrong password.
+check_password = Passwords(database.hash_of, load=database.user_by_name)

@@ -1,0 +1,342 @@
+"""Requests of other sites with our cookie, by the cases CSR of the security report and RFC 6265bis §8.2."""
+
+import json
+import time
+
+import pytest
+
+from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, Identity, SessionCookie, abort_unauthorized
+from flask_unauthorized.testing import assert_unauthorized
+
+from .conftest import KEY, USERS, cookie_of
+
+OWN = "http://localhost"
+FOREIGN = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": OWN},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": ""},
+    {"Sec-Fetch-Site": "Same-Origin"},
+    {"Sec-Fetch-Site": "same-origin, none"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Origin": "https://localhost"},
+    {"Origin": "http://localhost:8080"},
+    {"Origin": "http://localhost.evil.example"},
+    {"Origin": "http://evil-localhost"},
+    {"Origin": "http://localhost/"},
+    {"Origin": f"{OWN}, https://evil.example"},
+    {"Origin": "https://evil.example", "Host": "localhost"},
+]
+OWNS = [
+    {"Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "same-origin", "Origin": OWN},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "null"},  # Referrer-Policy: no-referrer
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": OWN},
+    {"Origin": "HTTP://LocalHost"},
+]
+UNSAFE = ["POST", "PUT", "DELETE", "PATCH", "PROPFIND"]
+
+
+@pytest.fixture(params=["session", "key"])
+def site(request, make_app):
+    """An app whose callers are known by a cookie: a session, or an API key; with the view of all methods."""
+
+    def make(**options):
+        if request.param == "session":
+            scheme = SessionCookie(USERS.get, login_view="login", **options)
+        else:
+            scheme = APIKey({"ada-key": USERS["ada"]}.get, cookie="session", **options)
+        auth = Auth(scheme, Bearer({"good": USERS["bob"]}.get), realm="shop")
+        app = make_app(auth, SECRET_KEY=KEY)
+        ran = []
+
+        @app.route("/page", methods=["GET", "OPTIONS", *UNSAFE])
+        @auth.login_required
+        def page():
+            ran.append(auth.identity.subject)
+            return "done"
+
+        @app.route("/optional", methods=["GET", "POST"])
+        @auth.login_optional
+        def optional():
+            ran.append(None if auth.get_identity() is None else auth.identity.subject)
+            return "done"
+
+        @app.route("/open", methods=["GET", "POST"])
+        def unguarded():
+            abort_unauthorized()
+
+        @app.post("/login")
+        @auth.public
+        def login():
+            auth.login("ada")
+            return "in"
+
+        client = app.test_client()
+        if request.param == "session":
+            client.post("/login")
+        else:
+            client.set_cookie("session", "ada-key")
+        client.ran = ran
+        return client
+
+    return make
+
+
+@pytest.mark.rfc("CK-05")
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_csr_01_another_site_is_403_and_the_view_does_not_run(site, headers):
+    client = site()
+    refused = client.post("/page", headers=headers)
+    assert refused.status_code == 403
+    assert "WWW-Authenticate" not in refused.headers
+    assert refused.headers["Cache-Control"] == "no-store"
+    assert "Set-Cookie" not in refused.headers  # another site can log nobody out
+    assert client.ran == []
+
+
+@pytest.mark.rfc("CK-05")
+@pytest.mark.parametrize("method", UNSAFE)
+def test_csr_01_whatever_the_unsafe_method(site, method):
+    client = site()
+    assert client.open("/page", method=method, headers=FOREIGN[0]).status_code == 403
+    assert client.open("/page", method=method, headers=OWNS[0]).status_code == 200
+    assert client.ran == ["ada"]
+
+
+@pytest.mark.parametrize("headers", OWNS)
+def test_the_own_site_is_let_in(site, headers):
+    assert site().post("/page", headers=headers).text == "done"
+
+
+def test_the_own_origin_has_the_port_that_was_asked_for(site):
+    client = site()
+    for origin, status in (("http://localhost:8080", 200), ("http://localhost", 403), ("https://localhost:8080", 403)):
+        answered = client.post("/page", headers={"Origin": origin}, base_url="http://localhost:8080")
+        assert answered.status_code == status
+
+
+def test_csr_02_neither_field_is_no_browser_and_is_let_in(site):
+    assert site().post("/page").text == "done"
+
+
+@pytest.mark.parametrize(
+    "disguise", [{"X-HTTP-Method-Override": "GET"}, {"X-HTTP-Method": "GET"}, {"X-Method-Override": "HEAD"}]
+)
+def test_csr_03_the_real_method_counts(site, disguise):
+    client = site()
+    assert client.post("/page?_method=GET", headers={**FOREIGN[0], **disguise}).status_code == 403
+    assert client.post("/page", headers=FOREIGN[0], data={"_method": "GET"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/json", "multipart/form-data; boundary=x", "", "x", "application/csp-report"],
+)
+def test_csr_04_the_content_type_does_not_matter(site, content_type):
+    client = site()
+    sent = {**FOREIGN[0], "Content-Type": content_type}
+    assert client.post("/page", headers=sent, data=json.dumps({"a": 1})).status_code == 403
+
+
+@pytest.mark.parametrize("credentials", ["Bearer junk", "bearer junk"])
+@pytest.mark.parametrize("path", ["/page", "/optional"])
+def test_csr_05_junk_credentials_are_not_rescued_by_the_cookie(site, credentials, path):
+    client = site()
+    for headers in ({}, FOREIGN[0], OWNS[0]):
+        refused = client.post(path, headers={"Authorization": credentials, **headers})
+        assert_unauthorized(refused, scheme="Bearer", error="invalid_token")
+    assert client.ran == []
+
+
+@pytest.mark.parametrize("credentials", ["Bearer", "Token junk", "Basic eDp5", "Bearer junk, Bearer junk"])
+def test_csr_05_junk_that_is_no_credential_of_ours_skips_nothing(site, credentials):
+    client = site()
+    assert client.post("/page", headers={"Authorization": credentials, **FOREIGN[0]}).status_code in (400, 401, 403)
+    assert client.ran == []
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_explicit_credentials_win_and_need_no_protection(site, headers):
+    client = site()
+    assert client.post("/page", headers={"Authorization": "Bearer good", **headers}).text == "done"
+    assert client.ran == ["bob"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_csr_07_safe_methods_are_let_in_from_everywhere(site, method):
+    client = site()
+    assert client.open("/page", method=method, headers=FOREIGN[0]).status_code == 200
+
+
+@pytest.mark.parametrize("referer", ["https://localhost.evil", "", "data:", OWN, f"{OWN}/page"])
+def test_csr_09_the_referer_decides_nothing(site, referer):
+    client = site()
+    assert client.post("/page", headers={"Referer": referer, **FOREIGN[0]}).status_code == 403
+    assert client.post("/page", headers={"Referer": referer, "Origin": "null"}).status_code == 403
+    assert client.post("/page", headers={"Referer": referer, **OWNS[0]}).status_code == 200
+
+
+SIBLING = {"Sec-Fetch-Site": "same-site", "Origin": "https://blog.example"}
+
+
+def test_csr_10_a_sibling_is_another_site_unless_it_is_trusted(site):
+    assert site().post("/page", headers=SIBLING).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "trusted", ["https://blog.example", "HTTPS://Blog.Example", "https://blog.example:443", "https://blog.example:"]
+)
+def test_csr_10_a_trusted_sibling_is_let_in(make_app, site, trusted):
+    client = site(trusted_origins=[trusted, "https://other.example:8443"])
+    assert client.post("/page", headers=SIBLING).text == "done"
+    assert client.post("/page", headers={"Origin": "https://other.example:8443"}).text == "done"
+    assert client.post("/page", headers={"Sec-Fetch-Site": "same-site"}).status_code == 403
+    for origin in ("https://other.example", "http://blog.example", "https://a.blog.example", "null"):
+        assert client.post("/page", headers={**SIBLING, "Origin": origin}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "*",
+        "https://",
+        "blog.example",
+        "https://a/",
+        "https://a/b",
+        "https://u@a",
+        "ftp://a",
+        "https://a?b",
+        "",
+        "https://[",
+        "https://a:x",
+        "https://a:99999",
+        "https://é.example",
+        "https:// a",
+        "https://:80",
+    ],
+)
+def test_what_is_no_origin_cannot_be_trusted(site, origin):
+    with pytest.raises(ConfigurationError, match="is not an origin"):
+        site(trusted_origins=[origin])
+
+
+@pytest.mark.parametrize("origin", [5, None, b"https://a"])
+def test_what_is_no_text_cannot_be_trusted(site, origin):
+    with pytest.raises(TypeError, match="must be a str"):
+        site(trusted_origins=[origin])
+
+
+@pytest.mark.parametrize("origin", ["http://[::1]", "http://[::1]:5000", "http://a:8080"])
+def test_origins_with_ports_and_numbers_for_hosts(site, origin):
+    assert site(trusted_origins=[origin]).post("/page", headers={**FOREIGN[0], "Origin": origin}).text == "done"
+
+
+def test_without_a_login_another_site_is_told_to_log_in(site):
+    client = site()
+    client.delete_cookie("session")
+    assert_unauthorized(client.post("/page", headers=FOREIGN[0]), error=None)
+
+
+# --- views that need no login
+
+
+def test_an_optional_view_does_not_act_for_another_site(site):
+    """The cookie doesn't count, and to take its owner for a stranger would be to act on a guess: 403, as everywhere."""
+    client = site()
+    assert client.post("/optional", headers=FOREIGN[0]).status_code == 403
+    assert client.get("/optional", headers=FOREIGN[0]).status_code == 200
+    assert client.post("/optional", headers=OWNS[0]).status_code == 200
+    client.delete_cookie("session")
+    assert client.post("/optional", headers=FOREIGN[0]).status_code == 200
+    assert client.ran == ["ada", "ada", None]
+
+
+def test_an_open_view_that_stops_is_401_from_everywhere(site):
+    client = site()
+    for headers in (FOREIGN[0], OWNS[0], {}):
+        assert_unauthorized(client.post("/open", headers=headers))
+
+
+# --- login and logout
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_csr_08_another_site_can_log_nobody_in(build, headers):
+    shop = build()
+    refused = shop.client.post("/login", headers=headers)
+    assert refused.status_code == 403
+    assert cookie_of(shop.client) is None
+    shop.client.post("/login", data={"name": "bob"})
+    assert shop.client.post("/login", headers=headers, data={"name": "ada"}).status_code == 403
+    assert shop.client.get("/page").text == "page of bob"
+
+
+def test_csr_08_a_trusted_site_can(build):
+    shop = build(trusted_origins=["https://login.example"])
+    assert shop.client.post("/login", headers={**FOREIGN[0], "Origin": "https://login.example"}).status_code == 302
+    assert shop.client.get("/page").text == "page of ada"
+
+
+def test_a_provider_that_sends_the_caller_back_by_get_can(build):
+    shop = build()
+
+    @shop.app.get("/callback")
+    @shop.auth.public
+    def callback():
+        shop.auth.login("ada")
+        return "in"
+
+    assert shop.client.get("/callback?code=x", headers=FOREIGN[0]).text == "in"
+    assert shop.client.get("/page").text == "page of ada"
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_ses_16_another_site_can_log_nobody_out(build, headers, method):
+    shop = build()
+    shop.client.post("/login")
+    assert shop.client.open("/logout", method=method, headers=headers).status_code == 403
+    assert shop.client.get("/page").status_code == 200
+
+
+@pytest.mark.parametrize("headers", [*OWNS, {}])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_ses_16_the_own_pages_can(build, headers, method):
+    shop = build()
+    shop.client.post("/login")
+    assert shop.client.open("/logout", method=method, headers=headers).status_code == 302
+    assert shop.client.get("/page").status_code == 401
+
+
+def test_another_site_cannot_make_a_session_look_used(build, monkeypatch):
+    shop = build(idle=3600)
+    shop.client.post("/login")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 1000)
+    assert "Set-Cookie" not in shop.client.post("/page", headers=FOREIGN[0]).headers
+    assert "Set-Cookie" in shop.client.post("/page", headers=OWNS[0]).headers
+
+
+def test_the_refusal_page_of_another_sites_form_leads_nowhere(build):
+    shop = build()
+    shop.client.post("/login")
+    refused = shop.client.post("/page", headers={**FOREIGN[0], "Sec-Fetch-Mode": "navigate", "Accept": "text/html"})
+    assert (refused.status_code, refused.location) == (403, None)
+    assert "another site" in refused.text
+    assert "another account" not in refused.text  # that of this site is good enough
+
+
+def test_roles_come_after_the_cross_site_check(build):
+    shop = build()
+    view = shop.auth.login_required(roles={"admin"})(lambda: "in")
+    shop.app.add_url_rule("/admin", "admin", view, methods=["POST"])
+    shop.users["ada"] = Identity("ada", roles={"admin"})
+    shop.client.post("/login")
+    assert shop.client.post("/admin", headers=FOREIGN[0]).status_code == 403
+    assert shop.client.post("/admin", headers=OWNS[0]).text == "in"

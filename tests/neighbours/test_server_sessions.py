@@ -1,0 +1,54 @@
+"""Flask-Session keeps sessions on the server: a login gets a new id there, and the old one is dead (SES-01, CK-03)."""
+
+import pytest
+from flask import Flask, session
+
+from flask_unauthorized import Auth, Identity, SessionCookie
+
+flask_session = pytest.importorskip("flask_session")
+cachelib = pytest.importorskip("cachelib")
+
+
+@pytest.fixture
+def site():
+    auth = Auth(SessionCookie(lambda name: Identity(name)))
+    app = Flask("site")
+    kept = cachelib.SimpleCache()
+    app.config.update(TESTING=True, SECRET_KEY="k" * 32, SESSION_TYPE="cachelib", SESSION_CACHELIB=kept)
+    flask_session.Session(app)
+    auth.init_app(app)
+    app.add_url_rule("/page", "page", auth.login_required(lambda: auth.identity.subject))
+    app.add_url_rule("/set", "set", lambda: session.setdefault("cart", "three"))
+    app.add_url_rule("/in/<name>", "in", lambda name: auth.login(name).subject, methods=["POST"])
+    app.add_url_rule("/out", "out", lambda: auth.logout() or "out", methods=["POST"])
+    app.kept = kept
+    return app
+
+
+def _id(client):
+    found = client.get_cookie("session")
+    return None if found is None else found.value
+
+
+def test_ses_01_a_planted_id_is_worthless_after_the_login(site):
+    attacker, victim = site.test_client(), site.test_client()
+    attacker.get("/set")
+    planted = _id(attacker)
+    victim.set_cookie("session", planted)
+    for name in ("ada", "bob"):
+        before = _id(victim)
+        victim.post(f"/in/{name}")
+        assert _id(victim) != before
+        assert victim.get("/page").text == name
+        assert attacker.get("/page").status_code == 401
+        assert site.kept.get(f"session:{before}") is None
+
+
+def test_ses_03_a_copied_id_after_the_logout(site):
+    client, thief = site.test_client(), site.test_client()
+    client.post("/in/ada")
+    thief.set_cookie("session", _id(client))
+    assert thief.get("/page").text == "ada"
+    client.post("/out")
+    assert _id(client) is None
+    assert thief.get("/page").status_code == 401
