@@ -19,6 +19,7 @@ class Engine(Protocol):
         A signature that is wrong in any way is ``False``. An exception means that the engine or the key is broken, and
         is a 500: a bug is a bug.
         """
+        ...
 
 
 class PyJWTEngine:

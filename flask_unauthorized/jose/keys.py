@@ -69,6 +69,7 @@ class Keys(Protocol):
 
         Raises `AuthUnavailable` where that can't be known now.
         """
+        ...
 
 
 class StaticKeys:

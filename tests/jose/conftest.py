@@ -1,6 +1,7 @@
 """An API behind an issuer."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.jose import public_key_pem
@@ -8,6 +9,9 @@ from flask_unauthorized.loaders.jwt import JWT
 
 from ..independent import independent
 from .signing import AUDIENCE, ISSUER, pem
+
+RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For properties: CI is busy, so no example has a time limit."""
 
 
 def jwt(algorithm="ES256", **changes):

@@ -5,14 +5,14 @@ import json
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_unauthorized.jose import PyJWTEngine, hmac_key, public_key_jwk, public_key_pem, read_key_set
 from flask_unauthorized.loaders.jwt import JWT
 from flask_unauthorized.wire.jws import read_jws
 
-from .conftest import jwt
+from .conftest import RELAXED, jwt
 from .signing import AUDIENCE, ISSUER, b64, claims, header, jwk, pem, private, signature, signed, token, unb64
 
 ASYMMETRIC = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
@@ -294,7 +294,7 @@ def test_the_engine_refuses_what_the_key_does_not_serve():
     assert PyJWTEngine().verify("none", key, read.signing_input, b"") is False
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(RELAXED, max_examples=300)
 @given(st.data())
 def test_one_changed_octet_never_lets_in(data):
     from flask_unauthorized import InvalidCredentials
