@@ -87,7 +87,7 @@ def site(request, make_app):
     return make
 
 
-@pytest.mark.rfc("CK-05")
+@pytest.mark.rfc("B-26", "CK-05")
 @pytest.mark.parametrize("headers", FOREIGN)
 def test_csr_01_another_site_is_403_and_the_view_does_not_run(site, headers):
     client = site()
