@@ -85,10 +85,13 @@ class StaticKeys:
                 )
         if not self._keys:
             raise ConfigurationError("keys is empty: give one at least")
+        pairs = {(kid, name) for key in self._keys for name in key.algorithms for kid in (key.kid, None)}
+        self._found = {(kid, name): select_keys(self._keys, kid, name) for kid, name in pairs}
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[Key]:
         """As `select_keys` says."""
-        return select_keys(self._keys, kid, algorithm)
+        found = self._found.get((kid, algorithm))
+        return select_keys(self._keys, kid, algorithm) if found is None else found
 
     def __iter__(self) -> Any:
         return iter(self._keys)

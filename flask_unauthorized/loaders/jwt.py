@@ -103,11 +103,11 @@ class JWT:
         """
         digest = None if self._remembered is None else digest_of(token)
         try:
-            known = None if digest is None else self.recall(digest)
+            known = None if digest is None else self._recall(digest)
             found = _read(token) if known is None else known
         finally:
             del token  # a traceback shows locals
-        return self.still(found) if isinstance(found, Identity) else self.admit(found, digest=digest)
+        return self._still(found) if isinstance(found, Identity) else self._admit(found, digest=digest)
 
     def check_app(self, app: Flask) -> None:
         """Called before an app's first request: whatever the parts have to check."""
@@ -120,7 +120,7 @@ class JWT:
 
     # --- for `Issuers`
 
-    def admit(self, jws: CompactJWS, *, claims: dict[str, Any] | None = None, digest: bytes | None = None) -> Identity:
+    def _admit(self, jws: CompactJWS, *, claims: dict[str, Any] | None = None, digest: bytes | None = None) -> Identity:
         """As the call, for a token that was taken apart already; ``claims`` are its payload's."""
         key = self._verify(jws)
         if claims is None:
@@ -129,9 +129,9 @@ class JWT:
         if self._remembered is not None and digest is not None:
             verified = Verified(identity, key, jws.kid, jws.algorithm, identity.expires_at)
             self._remembered.put(digest, verified)
-        return self.still(identity)
+        return self._still(identity)
 
-    def recall(self, digest: bytes) -> Identity | None:
+    def _recall(self, digest: bytes) -> Identity | None:
         """The identity of a token that was verified before, if its key is still one of the issuer's."""
         if self._remembered is None:
             return None
@@ -143,7 +143,7 @@ class JWT:
             return None
         return found.identity
 
-    def still(self, identity: Identity) -> Identity:
+    def _still(self, identity: Identity) -> Identity:
         """What may change while a token lives is asked each time: whether it was revoked, and whose it is."""
         if self._revoked is not None and _answer(self._revoked(identity)):
             raise RevokedCredentials(reason="revoked= says so")
@@ -202,9 +202,9 @@ class Issuers:
         digest = digest_of(token) if self._remembering else b""
         try:
             for loader in self._remembering:
-                known = loader.recall(digest)
+                known = loader._recall(digest)
                 if known is not None:
-                    return loader.still(known)
+                    return loader._still(known)
             jws = _read(token)
         finally:
             del token  # a traceback shows locals
@@ -213,7 +213,7 @@ class Issuers:
         chosen = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
         if chosen is None:
             raise InvalidCredentials(reason="iss is none of the issuers")
-        return chosen.admit(jws, claims=claims, digest=digest)
+        return chosen._admit(jws, claims=claims, digest=digest)
 
     def check_app(self, app: Flask) -> None:
         """Called before an app's first request."""

@@ -48,7 +48,8 @@ class Policy:
             raise _refused("iss is not the issuer")
         self._check_audience(claims.get("aud"))
         end = self._check_times(claims, now)
-        self._check_kind(claims)
+        if self.profile.foreign:
+            self._check_kind(claims)
         subject = _text(claims, "sub", MAX_SUBJECT)
         for name in self.profile.demanded:
             _text(claims, name, MAX_SUBJECT)
@@ -63,13 +64,22 @@ class Policy:
             acr=_or_none(claims.get("acr")),
             auth_time=_time_or_none(claims.get("auth_time")),
             claims=claims,
-            client_id=next((claims[name] for name in self.profile.clients if _or_none(claims.get(name))), None),
+            client_id=self._client(claims),
             expires_at=end,
             confirmation=_confirmation(claims),
         )
 
+    def _client(self, claims: Claims) -> str | None:
+        for name in self.profile.clients:
+            value = claims.get(name)
+            if isinstance(value, str) and value:
+                return value
+        return None
+
     def _check_audience(self, audience: Any) -> None:
         if self.audiences is None:
+            return
+        if isinstance(audience, str) and audience in self.audiences:
             return
         named = [audience] if isinstance(audience, str) else audience
         if not isinstance(named, list) or not all(isinstance(name, str) for name in named):

@@ -5,10 +5,9 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 MAX_HEADER: Final = 4 * 1024
 """Longest header, in octets of JSON."""
@@ -44,8 +43,7 @@ class JOSEError(ValueError):
     """A token, a key or a JSON text that isn't what it must be. The message names the rule and never a value."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class CompactJWS:
+class CompactJWS(NamedTuple):
     """A signed token whose signature nobody has checked yet.
 
     ``header`` is read-only and follows the rules of `read_jws`; ``payload`` and ``signature`` are octets,
@@ -106,7 +104,7 @@ def read_json_object(octets: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, 
     try:
         text = octets.decode("utf-8")
         value = _decode(text)
-        if _SURROGATE.search(text) is not None:
+        if "\\u" in text and _SURROGATE.search(text) is not None:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except JOSEError:
         raise

@@ -115,7 +115,7 @@ def test_clm_05_to_07_another_issuer(api, issuer):
         api(profile=profile).refuses(token(iss=issuer))
 
 
-@pytest.mark.rfc("J-06", "JB-11", "S-01")
+@pytest.mark.rfc("J-06", "JB-11", "B-24")
 @pytest.mark.parametrize(
     "audience",
     [
@@ -144,6 +144,14 @@ def test_clm_05_to_07_another_issuer(api, issuer):
 def test_clm_09_another_audience(api, audience):
     for profile in ("rfc9068", "oidc-compat"):
         api(profile=profile).refuses(token(aud=audience))
+
+
+@pytest.mark.rfc("S-01")
+def test_each_request_is_judged_by_audience_and_by_what_it_wants(api):
+    app = api(demands={"scopes": {"notes:write"}})
+    assert app.admits(token())
+    assert app.get(token(scope="notes:read")).status_code == 403
+    app.refuses(token(aud="https://other.example"))
 
 
 @pytest.mark.rfc("J-06")
