@@ -7,8 +7,8 @@ import ssl
 import time
 from typing import Any, Final
 
-HEAD: Final = 64 * 1024
-"""Most bytes of an answer beside its body: head, chunk lines, trailers."""
+BESIDE: Final = 128 * 1024
+"""Most bytes of an answer beside its body: head, chunk lines, trailers, and what is read at a time."""
 
 
 class EndlessError(http.client.HTTPException):
@@ -22,7 +22,7 @@ class _Limits:
 
     def __init__(self, end: float, limit: int) -> None:
         self.end = end
-        self.left = limit + HEAD
+        self.left = limit + BESIDE
 
     def remaining(self) -> float:
         """Seconds that are left; `TimeoutError` where none are."""

@@ -25,6 +25,9 @@ CONNECT_TIMEOUT: Final = 2.0
 MAX_TIMEOUT: Final = 60.0
 """Longest ``timeout`` that may be configured, in seconds."""
 
+MAX_IDLE: Final = 30.0
+"""Longest time that a connection waits for its next request, in seconds: later a firewall may have forgotten it."""
+
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "flask_unauthorized"}
 _NOT_SENT: Final = (ConnectionError, http.client.BadStatusLine, ssl.SSLError)
@@ -55,6 +58,15 @@ class Target(NamedTuple):
     shown: str  # without it
 
 
+class _Idle(NamedTuple):
+    """A connection that waits for its next request."""
+
+    pid: int
+    server: tuple[bool, str, int]
+    since: float
+    connection: Any
+
+
 class Fetcher:
     """Fetches over HTTPS/1.1; one may serve any number of threads, and outlives a fork.
 
@@ -73,6 +85,8 @@ class Fetcher:
         allow_http_loopback: bool = False,
         keep_alive: int = 0,
     ) -> None:
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise ConfigurationError(f"limit must be a whole number of bytes, not {limit!a}")
         self.limit = limit
         self.timeout = checked_time("timeout", timeout, MAX_TIMEOUT)
         self.allow_http_loopback = allow_http_loopback
@@ -80,7 +94,7 @@ class Fetcher:
         self._context: ssl.SSLContext | None = None
         self._keep_alive = keep_alive
         # Lists are appended to and popped from in one step: no lock is needed, and none can be held over a fork.
-        self._idle: list[tuple[int, Target, Any]] = []
+        self._idle: list[_Idle] = []
         weakref.finalize(self, _close_all, self._idle)
 
     def check(self, url: str) -> Target:
@@ -90,7 +104,7 @@ class Fetcher:
     def get(self, url: str, *, end: float | None = None) -> bytes:
         """The body that ``url`` answers with; ``end`` (monotonic clock) may end it before ``timeout`` does.
 
-        Raises `FetchError` for everything but a whole answer with status 200.
+        Raises `FetchError` for everything but a whole answer with status 200 that says something.
         """
         return self._fetch("GET", self.check(url), None, {}, end)
 
@@ -149,8 +163,14 @@ class Fetcher:
             if not kept:
                 connection.close()
         if kept:
-            self._idle.append((os.getpid(), target, connection))
+            self._keep(target, connection)
         return content
+
+    def _keep(self, target: Target, connection: Any) -> None:
+        now = time.monotonic()
+        self._idle.append(_Idle(os.getpid(), target[:3], now, connection))
+        while self._idle and now - self._idle[0].since > MAX_IDLE:
+            self._idle.pop(0).connection.close()
 
     def _connection(self, target: Target) -> Any:
         if not target.secure:
@@ -163,12 +183,13 @@ class Fetcher:
         """A connection that is open; one of the parent process belongs to the parent."""
         while self._idle:
             try:
-                pid, known, connection = self._idle.pop()
-            except IndexError:
-                return None
-            if pid == os.getpid() and known[:3] == target[:3]:
-                return connection
-            connection.close()
+                idle = self._idle.pop()
+            except IndexError:  # another thread took the last one
+                break
+            fresh = time.monotonic() - idle.since <= MAX_IDLE
+            if fresh and idle.pid == os.getpid() and idle.server == target[:3]:
+                return idle.connection
+            idle.connection.close()
         return None
 
     def __repr__(self) -> str:
@@ -245,6 +266,8 @@ def _body(response: http.client.HTTPResponse, method: str, target: Target, limit
             raise FetchError(f"{method} {target.shown}: more than {limit} bytes")
     if response.length:
         raise FetchError(f"{method} {target.shown}: the answer ended early")
+    if not content:  # http.client sees an empty answer, too, where the head was cut
+        raise FetchError(f"{method} {target.shown}: an empty answer", status=200)
     return content
 
 
@@ -275,6 +298,6 @@ def _told(trouble: Exception) -> str:
     return type(trouble).__name__
 
 
-def _close_all(idle: list[tuple[int, Target, Any]]) -> None:
+def _close_all(idle: list[_Idle]) -> None:
     while idle:
-        idle.pop()[2].close()
+        idle.pop().connection.close()

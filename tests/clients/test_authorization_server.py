@@ -172,6 +172,6 @@ def test_a_token_bound_to_a_key_is_not_a_bearer_token(issuer, served):
 def test_a_server_that_is_not_there(issuer, served):
     gone = f"http://localhost:{free_port()}"
     keys = JWKS.of_issuer(gone, allow_http_loopback=True)
-    assert served(JWT(issuer, audience=SIGNED, keys=keys))(token_for(issuer, SIGNED))[0] == 503
+    assert served(JWT(gone, audience=SIGNED, keys=keys))(token_for(issuer, SIGNED))[0] == 503
     introspection = Introspection(issuer=gone, audience=OPAQUE, allow_http_loopback=True, **API)
     assert served(introspection)(token_for(issuer, OPAQUE))[0] == 503

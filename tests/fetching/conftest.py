@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from .server import running
+from .asking import TOKEN, made
+from .keys import Clock, jwk
+from .server import answer, running
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +41,25 @@ def plain():
     """A server on loopback without TLS."""
     with running() as server:
         yield server
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def pair():
+    """Two keys, with the ids one and two."""
+    return jwk("one"), jwk("two")
+
+
+@pytest.fixture
+def ask(plain):
+    """Asks about a token, where the server answers with the members given, or with octets."""
+
+    def introspect(content, token=TOKEN, **options):
+        plain.answers["/introspect"] = answer(content) if isinstance(content, dict) else content
+        return made(plain, **options)(token)
+
+    return introspect

@@ -51,3 +51,9 @@ def jwks(server, clock, path="/keys", **options):
 def known(keys, kid, algorithm="ES256"):
     """The ids of the candidates."""
     return [key.kid for key in keys.candidates(kid, algorithm)]
+
+
+def settled(keys):
+    """Waits for a fetch in the background."""
+    under_way = keys._under_way
+    assert under_way is None or under_way.done.wait(20)

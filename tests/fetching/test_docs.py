@@ -1,6 +1,8 @@
 """The program of the guide does what it says."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -33,3 +35,16 @@ def test_the_program_of_the_guide(plain, monkeypatch):
     assert client.delete("/account", headers=bearer).status_code == 401
     assert client.get("/notes", headers=bearer).status_code == 401
     assert dict(parse_qsl(plain.requests[0].body.decode()))["token"] == "token-of-ada"
+
+
+def test_introspection_needs_no_extra_and_the_root_fetches_nothing():
+    program = "import sys, flask_unauthorized{}; print(*sys.modules)"
+
+    def loaded(module):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(module)], capture_output=True, text=True, check=True
+        )
+        return set(done.stdout.split())
+
+    assert not loaded(".loaders.introspection") & {"jwt", "cryptography", "urllib3", "requests"}
+    assert "flask_unauthorized.fetching" not in loaded("")

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -30,6 +31,7 @@ from .server import (
 )  # fmt: skip
 
 LIMIT = 512 * 1024
+CHUNKED = b'HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"key\r\n7\r\ns": []}\r\n0\r\nT: 1\r\n\r\n'
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_nothing_from_the_environment(get, monkeypatch, tmp_path):
     assert get(answer(b"direct")) == b"direct"
 
 
-@pytest.mark.parametrize("size", [0, 1, LIMIT])
+@pytest.mark.parametrize("size", [1, LIMIT])
 def test_sizes_up_to_the_limit(get, size):
     assert get(answer(b"x" * size)) == b"x" * size
 
@@ -170,6 +172,7 @@ def test_int_02_nothing_comes(get, plain):
     "content",
     [
         hang_up,
+        answer(b""),
         b"Connection: close\r\n\r\n",
         b"HTTP/1.1 abc x\r\nConnection: close\r\n\r\n",
         b"HTTP/1.1 200 x\r\nContent-Length: 9\r\nConnection: close\r\n\r\nshort",
@@ -177,10 +180,24 @@ def test_int_02_nothing_comes(get, plain):
         b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nab",
         b"\x16\x03\x01\x00\xff Connection: close",
     ],
-    ids=["nothing", "no-status", "status", "cut", "chunk", "cut-chunk", "noise"],
+    ids=["nothing", "empty", "no-status", "status", "cut", "chunk", "cut-chunk", "noise"],
 )
 def test_fau_01_answers_that_are_none(get, content):
     refused(get, content, match="localhost")
+
+
+@pytest.mark.parametrize("whole", [answer(b'{"keys": []}'), CHUNKED], ids=["length", "chunks"])
+def test_fau_01_cut_anywhere_it_is_no_answer(plain, whole):
+    plain.answers["/x"] = lambda request, sock: sock.sendall(whole[: int(request.target.partition("?")[2])])
+    fetcher = Fetcher(allow_http_loopback=True)
+    assert fetcher.get(f"{plain.url}/x?{len(whole)}") == b'{"keys": []}'
+    for size in range(len(whole)):
+        try:
+            got = fetcher.get(f"{plain.url}/x?{size}")
+        except FetchError:
+            continue
+        # What ends in the trailer has cost nothing of the body.
+        assert got == b'{"keys": []}', (size, whole[:size])
 
 
 def test_key_16_a_page(get):
@@ -242,6 +259,12 @@ def test_the_query_is_not_told(plain):
         fetch(plain.url + "/x?key=s3cret", allow_http_loopback=True)
     assert "s3cret" not in repr(caught.value) + str(caught.value)
     assert plain.url + "/x" in str(caught.value)
+
+
+@pytest.mark.parametrize("limit", [0, -1, True, 1.5, None])
+def test_a_limit_that_is_none(limit):
+    with pytest.raises(ConfigurationError, match="limit"):
+        Fetcher(limit=limit)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 61, float("nan"), float("inf")])
@@ -349,10 +372,36 @@ def test_a_dropped_fetcher_closes_its_connections(plain):
     plain.answers["/x"] = answer(b"x", keep=True)
     fetcher = Fetcher(allow_http_loopback=True, keep_alive=1)
     fetcher.get(plain.url + "/x")
-    ((_, _, connection),) = fetcher._idle
+    connection = fetcher._idle[0].connection
     del fetcher
     gc.collect()
     assert connection.sock is None
+
+
+def test_a_connection_that_waited_too_long_is_not_used(plain, monkeypatch):
+    peers = []
+
+    def note(request, sock):
+        peers.append(sock.getpeername())
+        sock.sendall(answer(b"x", keep=True))
+
+    plain.answers["/x"] = note
+    plain.keeps = True
+    fetcher = Fetcher(allow_http_loopback=True, keep_alive=3)
+    fetcher.get(plain.url + "/x")
+    first = fetcher._idle[0].connection
+    now = time.monotonic()
+    with monkeypatch.context() as patch:
+        patch.setattr("flask_unauthorized.fetching.time", SimpleNamespace(monotonic=lambda: now + 60))
+        patch.setattr("flask_unauthorized.connecting.time", SimpleNamespace(monotonic=lambda: now + 60))
+        fetcher.get(plain.url + "/x")
+    assert first.sock is None
+    assert len(set(peers)) == 2
+    fetcher._idle[:0] = [fetcher._idle[0]._replace(since=now - 60)]
+    stale = fetcher._idle[0].connection
+    fetcher.get(plain.url + "/x")
+    assert stale.sock is None
+    fetcher.close()
 
 
 def test_no_more_connections_are_kept_than_asked_for(plain):
@@ -385,3 +434,53 @@ def test_key_25_a_child_process_leaves_the_parents_connection_alone(plain, monke
         fetcher.get(plain.url + "/x")
     assert len(set(peers)) == 2
     fetcher.close()
+
+
+def test_key_18_an_address_that_never_answers_and_more_of_its_kind(monkeypatch):
+    """All addresses of a name share the one time."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        monkeypatch.setattr("flask_unauthorized.connecting.socket.getaddrinfo", lambda *args, **options: [address] * 50)
+        begun = time.monotonic()
+        with pytest.raises(FetchError, match="timed out"):
+            fetch(f"http://localhost:{port}/", allow_http_loopback=True, timeout=0.5)
+        assert time.monotonic() - begun < 15
+        for one in waiting:
+            one.close()
+
+
+def test_the_next_address_where_the_first_one_refuses(plain, monkeypatch):
+    plain.answers["/x"] = answer(b"reached")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        closed = taken.getsockname()[1]
+    addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (closed, plain.port)]
+    monkeypatch.setattr("flask_unauthorized.connecting.socket.getaddrinfo", lambda *args, **options: addresses)
+    assert fetch(plain.url + "/x", allow_http_loopback=True) == b"reached"
+
+
+def test_a_name_without_addresses(monkeypatch):
+    monkeypatch.setattr("flask_unauthorized.connecting.socket.getaddrinfo", lambda *args, **options: [])
+    with pytest.raises(FetchError, match="OSError"):
+        fetch("https://as.example/")
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, SystemExit, OSError, MemoryError])
+def test_an_interrupted_connection_is_closed(plain, monkeypatch, trouble):
+    made = []
+
+    class Interrupted(socket.socket):
+        def connect(self, address):
+            made.append(self)
+            raise trouble
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flask_unauthorized.connecting.socket.socket", Interrupted)
+        with pytest.raises(FetchError if trouble is OSError else trouble):
+            fetch(plain.url, allow_http_loopback=True)
+    assert all(sock.fileno() == -1 for sock in made)
+    assert made

@@ -1,0 +1,23 @@
+"""An introspecting loader as the tests make it, and what its server answers."""
+
+from types import SimpleNamespace
+
+from flask_unauthorized.loaders.introspection import Introspection
+
+TOKEN = "2YotnFZFEjr1zCsicMWpAA"
+AUDIENCE = "https://api.example.com"
+SECRET = "gX1fBat3bV"
+ACTIVE = {"active": True, "aud": AUDIENCE, "sub": "ada", "client_id": "l238j323ds-23ij4", "scope": "read write"}
+BOUND = {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
+
+
+def made(server, **options):
+    given = {"client_id": "s6BhdRkqt3", "client_secret": SECRET, "audience": AUDIENCE, **options}
+    return Introspection(server.url + "/introspect", allow_http_loopback=True, **given)
+
+
+def clocked(loader, clock, monkeypatch):
+    """The loader by a clock of the test's; its wall clock stands at the same."""
+    loader._cache.clock = loader._endpoint.clock = clock
+    monkeypatch.setattr("flask_unauthorized.loaders.introspection.time", SimpleNamespace(time=clock, monotonic=clock))
+    return loader

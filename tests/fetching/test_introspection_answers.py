@@ -1,0 +1,225 @@
+"""What counts as yes, and whose identity an answer makes."""
+
+import time
+
+import pytest
+
+from flask_unauthorized import (
+    Auth,
+    AuthUnavailable,
+    Bearer,
+    ExpiredCredentials,
+    InvalidCredentials,
+)  # fmt: skip
+
+from .asking import ACTIVE, AUDIENCE, BOUND, TOKEN, clocked, made
+from .keys import Clock
+from .server import answer
+
+
+def test_rfc_7662_2_2_the_example(ask):
+    """The answer printed in the RFC, and its members' meaning."""
+    example = {
+        "active": True, "client_id": "l238j323ds-23ij4", "username": "jdoe", "scope": "read write dolphin",
+        "sub": "Z5O3upPC88QrAjx00dis", "aud": "https://protected.example.net/resource",
+        "iss": "https://server.example.com/", "exp": 1419356238, "iat": 1419350238, "extension_field": "twenty-seven",
+    }  # fmt: skip
+    options = {"audience": "https://protected.example.net/resource", "issuer": "https://server.example.com/"}
+    with pytest.raises(ExpiredCredentials):
+        ask(example, **options)
+    end = int(time.time()) + 600
+    identity = ask({**example, "exp": end, "acr": "urn:x:mfa", "auth_time": end - 900}, **options)
+    assert (identity.subject, identity.client_id) == ("Z5O3upPC88QrAjx00dis", "l238j323ds-23ij4")
+    assert identity.scopes == {"read", "write", "dolphin"}
+    assert (identity.expires_at, identity.acr, identity.auth_time) == (end, "urn:x:mfa", end - 900)
+    assert identity.claims["extension_field"] == "twenty-seven"
+    assert identity.confirmation is None
+    assert ask({**example, "exp": end}, subject="username", **options).subject == "jdoe"
+
+
+@pytest.mark.rfc("I-04", "I-05")
+@pytest.mark.parametrize("active", ["true", "True", 1, 1.0, None, [], [True], {}, "", 0, False, ...])
+def test_int_01_only_true_is_yes(ask, active):
+    members = {**ACTIVE, "active": active}
+    if active is ...:
+        del members["active"]
+    with pytest.raises(InvalidCredentials):
+        ask(members)
+
+
+@pytest.mark.rfc("I-05")
+def test_int_01_inactive_is_an_invalid_token_and_no_more(plain, make_app):
+    plain.answers["/introspect"] = answer({"active": False})
+    auth = Auth(Bearer(made(plain)))
+    app = make_app(auth)
+    app.add_url_rule("/", view_func=auth.login_required(lambda: "in"))
+    response = app.test_client().get("/", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert response.status_code == 401
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+    assert "active" not in response.headers["WWW-Authenticate"] + response.text
+
+
+@pytest.mark.rfc("I-08")
+@pytest.mark.parametrize(
+    ("members", "kind"),
+    [
+        ({"exp": 0}, ExpiredCredentials),
+        ({"exp": -1}, ExpiredCredentials),
+        ({"exp": 1_000_000}, ExpiredCredentials),
+        ({"exp": 999_999.5}, ExpiredCredentials),
+        ({"nbf": 1_000_061}, InvalidCredentials),
+        ({"exp": 1_000_001}, None),
+        ({"exp": 1e300}, None),
+        ({"nbf": 1_000_060}, None),
+        ({"iat": 1_000_060}, None),
+        ({"exp": None, "nbf": None}, None),
+        ({"exp": "1000001"}, AuthUnavailable),
+        ({"exp": True}, AuthUnavailable),
+        ({"exp": []}, AuthUnavailable),
+        ({"nbf": "0"}, AuthUnavailable),
+    ],
+)
+def test_int_03_times_are_checked_again(plain, monkeypatch, members, kind):
+    plain.answers["/introspect"] = answer({**ACTIVE, **members})
+    loader = clocked(made(plain), Clock(1_000_000), monkeypatch)
+    if kind is None:
+        assert loader(TOKEN).subject == "ada"
+    else:
+        with pytest.raises(kind) as caught:
+            loader(TOKEN)
+        assert type(caught.value) is kind
+
+
+@pytest.mark.rfc("I-09", "S-01", "AS-04")
+@pytest.mark.parametrize(
+    ("aud", "good"),
+    [
+        (AUDIENCE, True), ([AUDIENCE], True), ([*map(str, range(49)), AUDIENCE], True), ("https://b.example", True),
+        (AUDIENCE + "/", False), (AUDIENCE.upper(), False), (AUDIENCE[:-1], False), ([], False), ("", False),
+        (None, False), (5, False), ({AUDIENCE: 1}, False), ([5, None], False), (f"{AUDIENCE} x", False), (..., False),
+    ],
+)  # fmt: skip
+def test_int_03_the_audience_has_to_be_ours(ask, aud, good):
+    members = {**ACTIVE, "aud": aud}
+    if aud is ...:
+        del members["aud"]
+    if good:
+        assert ask(members, audience=[AUDIENCE, "https://b.example"]).subject == "ada"
+        return
+    with pytest.raises(InvalidCredentials):
+        ask(members, audience=[AUDIENCE, "https://b.example"])
+
+
+def test_an_audience_that_the_server_never_names_is_told(ask):
+    members = {name: value for name, value in ACTIVE.items() if name != "aud"}
+    with pytest.raises(InvalidCredentials) as caught:
+        ask(members)
+    assert "audience=None" in caught.value.reason
+    assert ask(members, audience=None).subject == "ada"
+
+
+@pytest.mark.rfc("I-09", "AS-04")
+@pytest.mark.parametrize(
+    ("iss", "good"),
+    [
+        ("https://id.example", True), (..., True), (None, True), ("https://id.example/", False), ("", False),
+        ("https://ID.example", False), (["https://id.example"], False), ("https://id.example.evil", False),
+    ],
+)  # fmt: skip
+def test_int_03_another_issuer(ask, iss, good):
+    members = ACTIVE if iss is ... else {**ACTIVE, "iss": iss}
+    if good:
+        assert ask(members, issuer="https://id.example").subject == "ada"
+        return
+    with pytest.raises(InvalidCredentials):
+        ask(members, issuer="https://id.example")
+
+
+@pytest.mark.rfc("I-10")
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("read write", {"read", "write"}), ("read", {"read"}), ("  read  write ", {"read", "write"}), ("", set()),
+        (["read", "write"], {"read", "write"}), ([], set()), (["read", 5], set()), ({"read": True}, set()),
+        (None, set()), (5, set()), (True, set()), ("read,write", {"read,write"}), ("read\twrite", {"read\twrite"}),
+    ],
+)  # fmt: skip
+def test_clm_18_scopes(ask, scope, expected):
+    assert ask({**ACTIVE, "scope": scope}).scopes == expected
+
+
+def test_members_that_are_missing(ask):
+    identity = ask({"active": True}, audience=None)
+    assert (identity.subject, identity.client_id, identity.scopes, identity.expires_at) == (
+        None,
+        None,
+        frozenset(),
+        None,
+    )
+
+
+@pytest.mark.parametrize("name", ["sub", "client_id"])
+@pytest.mark.parametrize("value", [5, True, [], {}, ["ada"], "x" * 1025])
+def test_clm_17_names_of_another_type_are_the_servers_fault(ask, name, value):
+    with pytest.raises(AuthUnavailable) as caught:
+        ask({**ACTIVE, name: value})
+    assert name in caught.value.reason
+
+
+@pytest.mark.parametrize("members", [{"acr": 5, "auth_time": "now"}, {"acr": [], "auth_time": True}, {"acr": ""}])
+def test_clm_24_a_login_that_cannot_be_read_is_none(ask, members):
+    identity = ask({**ACTIVE, **members})
+    assert (identity.acr, identity.auth_time) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("members", "roles"),
+    [
+        ({"realm_access": {"roles": ["admin", "user"]}}, {"admin", "user"}),
+        ({"realm_access": {"roles": "admin"}}, set()),
+        ({"realm_access": []}, set()),
+        ({}, set()),
+    ],
+)
+def test_roles(ask, members, roles):
+    assert ask({**ACTIVE, **members}, roles_claim="realm_access.roles").roles == roles
+    assert ask({**ACTIVE, "https://x.example/roles": ["a"]}, roles_claim="https://x.example/roles").roles == {"a"}
+
+
+@pytest.mark.rfc("I-14")
+def test_clm_20_members_named_like_anything_do_no_harm(ask):
+    odd = {"__class__": "x", "verify": False, "roles": ["admin"], "user": "eve", "scopes": "all", "is_admin": True}
+    identity = ask({**ACTIVE, **odd})
+    assert (identity.subject, identity.scopes, identity.roles, identity.user) == ("ada", {"read", "write"}, set(), None)
+
+
+@pytest.mark.rfc("P-38", "P-39", "I-14")
+@pytest.mark.parametrize("kind", ["DPoP", "Bearer", ...])
+def test_clm_23_a_bound_token_is_not_a_bearer_token(plain, make_app, kind):
+    members = {**ACTIVE, "cnf": BOUND} if kind is ... else {**ACTIVE, "cnf": BOUND, "token_type": kind}
+    plain.answers["/introspect"] = answer(members)
+    assert made(plain)(TOKEN).confirmation == BOUND
+    auth = Auth(Bearer(made(plain)))
+    app = make_app(auth)
+    app.add_url_rule("/", view_func=auth.login_required(lambda: "in"))
+    assert app.test_client().get("/", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 401
+
+
+@pytest.mark.rfc("T-03")
+def test_a_certificate_that_binds(ask):
+    bound = {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}  # RFC 8705 §3.1
+    assert ask({**ACTIVE, "cnf": bound}).confirmation == bound
+
+
+@pytest.mark.rfc("P-39")
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"cnf": None}, {"cnf": {}}, {"cnf": []}, {"cnf": "jkt"}, {"cnf": {"jkt": None}}, {"cnf": {"jkt": ""}},
+        {"cnf": {"jku": "https://evil.example"}}, {"cnf": {**BOUND, "jwe": "x"}}, {"cnf": {"jkt": ["x"]}},
+        {"token_type": "DPoP"}, {"token_type": "dpop", "cnf": None},
+    ],
+)  # fmt: skip
+def test_clm_22_a_binding_that_is_not_understood(ask, members):
+    with pytest.raises(InvalidCredentials):
+        ask({**ACTIVE, **members})

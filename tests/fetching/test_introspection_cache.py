@@ -1,0 +1,140 @@
+"""What was heard is kept for a while, never too long, and never the token."""
+
+import hashlib
+from urllib.parse import parse_qsl
+
+import pytest
+
+from flask_unauthorized import (
+    Auth,
+    Bearer,
+    ConfigurationError,
+    ExpiredCredentials,
+    InvalidCredentials,
+)  # fmt: skip
+
+from .asking import ACTIVE, TOKEN, clocked, made
+from .keys import Clock
+from .server import answer
+
+
+@pytest.mark.rfc("I-11")
+def test_a_good_answer_is_kept_for_a_while(plain, monkeypatch):
+    plain.answers["/introspect"] = answer(ACTIVE)
+    loader = clocked(made(plain), clock := Clock(), monkeypatch)
+    for _ in range(3):
+        assert loader(TOKEN).subject == "ada"
+    clock.turn(59.9)
+    assert loader(TOKEN).subject == "ada"
+    assert plain.calls() == 1
+    plain.answers["/introspect"] = answer({"active": False})
+    clock.turn(0.2)
+    with pytest.raises(InvalidCredentials):
+        loader(TOKEN)
+    assert plain.calls() == 2
+
+
+@pytest.mark.rfc("I-12")
+@pytest.mark.parametrize("cache", [60, 600])
+def test_int_07_never_past_the_end_of_the_token(plain, monkeypatch, cache):
+    clock = Clock(1_000_000)
+    plain.answers["/introspect"] = answer({**ACTIVE, "exp": 1_000_030})
+    loader = clocked(made(plain, cache=cache), clock, monkeypatch)
+    assert loader(TOKEN).subject == "ada"
+    clock.turn(29.9)
+    assert loader(TOKEN).subject == "ada"
+    clock.turn(0.1)
+    with pytest.raises(ExpiredCredentials):
+        loader(TOKEN)
+    assert plain.calls() == 1
+
+
+def test_int_07_a_bad_answer_is_kept_for_ten_seconds_at_most(plain, monkeypatch):
+    plain.answers["/introspect"] = answer({"active": False})
+    loader = clocked(made(plain), clock := Clock(), monkeypatch)
+    for _ in range(3):
+        with pytest.raises(InvalidCredentials):
+            loader(TOKEN)
+    assert plain.calls() == 1
+    plain.answers["/introspect"] = answer(ACTIVE)
+    clock.turn(10)
+    assert loader(TOKEN).subject == "ada"
+    with pytest.raises(ConfigurationError, match="negative_cache"):
+        made(plain, negative_cache=11)
+
+
+def test_a_refusal_that_was_kept_keeps_its_kind(plain, monkeypatch):
+    plain.answers["/introspect"] = answer({**ACTIVE, "exp": 1})
+    loader = clocked(made(plain), Clock(), monkeypatch)
+    for _ in range(2):
+        with pytest.raises(ExpiredCredentials):
+            loader(TOKEN)
+    assert plain.calls() == 1
+
+
+def test_nothing_is_kept_where_so_asked(plain):
+    loader = made(plain, cache=0, negative_cache=0)
+    plain.answers["/introspect"] = answer(ACTIVE)
+    for _ in range(2):
+        loader(TOKEN)
+    plain.answers["/introspect"] = answer({"active": False})
+    for _ in range(2):
+        with pytest.raises(InvalidCredentials):
+            loader(TOKEN)
+    assert plain.calls() == 4
+
+
+@pytest.mark.rfc("S-03")
+def test_int_06_tokens_are_told_apart_by_all_of_them_and_kept_as_digests(plain):
+    same = "x" * 100
+
+    def whose(request, sock):
+        token = dict(parse_qsl(request.body.decode()))["token"]
+        sock.sendall(answer({**ACTIVE, "sub": token[-1]}))
+
+    plain.answers["/introspect"] = whose
+    loader = made(plain)
+    assert [loader(same + name).subject for name in "aabb"] == ["a", "a", "b", "b"]
+    assert plain.calls() == 2
+    assert [*loader._cache._identities] == [hashlib.sha256((same + name).encode()).digest() for name in "ab"]
+
+
+def test_what_is_kept_is_bounded_and_junk_pushes_out_junk(plain, monkeypatch):
+    def whose(request, sock):
+        token = dict(parse_qsl(request.body.decode()))["token"]
+        sock.sendall(answer({**ACTIVE, "active": token.startswith("good")}))
+
+    plain.answers["/introspect"] = whose
+    loader = clocked(made(plain, max_cached=3), Clock(), monkeypatch)
+    for number in range(3):
+        loader(f"good{number}")
+    for number in range(20):
+        with pytest.raises(InvalidCredentials):
+            loader(f"junk{number}")
+    calls = plain.calls()
+    for number in range(3):
+        loader(f"good{number}")
+    assert plain.calls() == calls
+    loader("good3")
+    loader("good0")  # the oldest made room
+    assert plain.calls() == calls + 2
+    assert (len(loader._cache._identities), len(loader._cache._refusals)) == (3, 3)
+
+
+@pytest.mark.rfc("I-11")
+def test_single_views_ask_anew(plain, make_app):
+    plain.answers["/introspect"] = answer(ACTIVE)
+    introspection = made(plain)
+    bearer, careful = Bearer(introspection), Bearer(introspection.fresh())
+    auth = Auth(bearer, careful)
+    app = make_app(auth)
+    auth.protect(app, via=bearer)
+    app.add_url_rule("/notes", view_func=lambda: "notes", endpoint="notes")
+    app.add_url_rule("/account", view_func=auth.login_required(via=careful)(lambda: "account"), endpoint="account")
+    get = lambda path: app.test_client().get(path, headers={"Authorization": f"Bearer {TOKEN}"}).status_code  # noqa: E731
+    assert [get("/notes"), get("/notes"), plain.calls()] == [200, 200, 1]
+    assert [get("/account"), get("/account"), plain.calls()] == [200, 200, 3]
+    plain.answers["/introspect"] = answer({"active": False})
+    assert [get("/notes"), plain.calls()] == [200, 3]
+    assert [get("/account"), plain.calls()] == [401, 4]
+    assert [get("/notes"), plain.calls()] == [401, 4]  # what was heard anew replaces what was kept
