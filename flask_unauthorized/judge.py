@@ -82,12 +82,13 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
         return state.identity
     state.plan = plan
     state.tried = None
-    if plan.https_only and request.environ.get("wsgi.url_scheme") != "https":
+    plain_http = request.environ.get("wsgi.url_scheme") != "https"
+    if plain_http and plan.https_only:
         raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
     selected = select(plan, request, state)
     if selected is not None:
         scheme, credentials = selected
-        if plan.owner.watches and _is_plain_http(request.environ):
+        if plain_http and plan.owner.watches and not _is_local(request.environ.get("REMOTE_ADDR")):
             plan.owner.warn_of_plain_http()
         identity = verified(scheme, credentials, request, state)
     elif state.acting is not None:
@@ -222,10 +223,9 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
 # --- verification
 
 
-def _is_plain_http(environ: Mapping[str, Any]) -> bool:
-    """Whether a request came unencrypted from another machine."""
-    peer = environ.get("REMOTE_ADDR")
-    return environ.get("wsgi.url_scheme") != "https" and peer not in _LOOPBACK and not str(peer).startswith("127.")
+def _is_local(peer: str | None) -> bool:
+    """Whether a request came from the same machine."""
+    return peer in _LOOPBACK or str(peer).startswith("127.")
 
 
 # What a WSGI server names as the peer where the request comes from the same machine; waitress and tests may name none.
@@ -235,9 +235,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "", None})
 def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State) -> Identity:
     """The identity behind the credentials; the loader is asked once per request, and a refusal stays one."""
     results = state.results
-    if results is None:
-        results = state.results = {}
-    known = results.get(scheme)
+    known = None if results is None else results.get(scheme)
     if known is None:
         try:
             result = scheme.verify(credentials, request)
@@ -247,9 +245,9 @@ def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State
             if scheme.knows_login:
                 known = _dated(known, *scheme.login_of(credentials))
         except AuthError as error:
-            results[scheme] = Refusal(error)
+            state.results = {**(results or {}), scheme: Refusal(error)}
             raise
-        results[scheme] = known
+        state.results = {scheme: known} if results is None else {**results, scheme: known}
     elif isinstance(known, Refusal):
         raise known.again()
     return known
