@@ -208,3 +208,18 @@ def _whole_seconds(value: float) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
         raise TypeError(f"retry_after must be a number of seconds, not {value!r}")
     return int(min(max(0, math.ceil(min(value, MAX_RETRY_AFTER))), MAX_RETRY_AFTER))
+
+
+def fixed_wording(error: AuthError) -> tuple[type[AuthError], tuple[str, ...]] | None:
+    """Class and scopes, where they alone decide what is said of ``error``; ``None`` where an app had its say."""
+    kind = type(error)
+    fields = vars(error)
+    if kind not in _OURS or not _UNTOLD.issuperset(fields):
+        return None
+    scopes = fields.get("scopes", ())
+    return (kind, scopes) if type(scopes) is tuple else None
+
+
+_OURS = frozenset(kind for kind in vars().values() if isinstance(kind, type) and issubclass(kind, AuthError))
+# Fields that change nothing of what is said, but for the scopes.
+_UNTOLD = frozenset({"_told", "challenges", "one_line", "reason", "scheme", "scopes"})

@@ -20,10 +20,12 @@ from .errors import (
     MalformedCredentials,
     MissingCredentials,
     StepUpRequired,
+    fixed_wording,
 )
 from .identity import BareIdentity, Identity
-from .plan import AnyScheme, Plan
+from .plan import AnyScheme, Plan, keep
 from .schemes.browsers import is_script
+from .wire import Challenge
 from .wire.grammar import MAX_AUTHORIZATION, GrammarError, is_token, read_elements
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -82,13 +84,12 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
         return state.identity
     state.plan = plan
     state.tried = None
-    plain_http = request.environ.get("wsgi.url_scheme") != "https"
-    if plain_http and plan.https_only:
+    if plan.https_only and request.environ.get("wsgi.url_scheme") != "https":
         raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
     selected = select(plan, request, state)
     if selected is not None:
         scheme, credentials = selected
-        if plain_http and plan.owner.watches and not _is_local(request.environ.get("REMOTE_ADDR")):
+        if request.environ.get("wsgi.url_scheme") != "https" and plan.owner.watches and not _is_local(request):
             plan.owner.warn_of_plain_http()
         identity = verified(scheme, credentials, request, state)
     elif state.acting is not None:
@@ -108,28 +109,33 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
 def complete(error: AuthError, plan: Plan, state: State, request: Request) -> None:
     """Gives ``error`` the challenges in force, and records it, so that the guard can restore its headers."""
     tried = state.tried
-    status = getattr(error, "code", None)
     if tried is not None:
         error.scheme = tried.name
+    error.one_line = is_script(request.environ)
+    wording = fixed_wording(error) if plan.steady else None
+    known = plan.told.get((wording, tried, error.one_line))
+    if known is not None:
+        error.challenges, state.refused = known
+        return
+    error.challenges = _challenges(error, plan, tried, request)
+    state.refused = (getattr(error, "code", 0), tuple(error.auth_headers()))
+    if wording is not None:
+        keep(plan.told, (wording, tried, error.one_line), (error.challenges, state.refused))
+
+
+def _challenges(error: AuthError, plan: Plan, tried: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
+    status = getattr(error, "code", None)
     if status == 400 and tried is None:
         # Nobody can say which scheme was meant, so each one tells the error (RFC 9449 §7.2 does the same).
-        error.challenges = tuple(c for scheme in plan.schemes for c in plan.challenges(scheme, error, request))
-    elif tried is None and status == 401 and plan.unasked and not plan.silent:
-        error.challenges = plan.unasked
-    elif status in (400, 401):
-        error.challenges = plan.in_force(error, tried, request)
-    elif isinstance(error, InsufficientScope) and tried is not None:
+        return tuple(c for scheme in plan.schemes for c in plan.challenges(scheme, error, request))
+    if tried is None and status == 401 and plan.unasked and not plan.silent:
+        return plan.unasked
+    if status in (400, 401):
+        return plan.in_force(error, tried, request)
+    if isinstance(error, InsufficientScope) and tried is not None:
         told = plan.challenges(tried, error, request)
-        error.challenges = tuple(challenge for challenge in told if challenge.get("error") is not None)
-    else:
-        error.challenges = ()
-    error.one_line = is_script(request.environ)
-    record(error, state)
-
-
-def record(error: AuthError, state: State) -> None:
-    """Notes status and header lines of a refusal."""
-    state.refused = (getattr(error, "code", 0), tuple(error.auth_headers()))
+        return tuple(challenge for challenge in told if challenge.get("error") is not None)
+    return ()
 
 
 # --- selection: what was sent, for which scheme
@@ -223,8 +229,9 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
 # --- verification
 
 
-def _is_local(peer: str | None) -> bool:
-    """Whether a request came from the same machine."""
+def _is_local(request: Request) -> bool:
+    """Whether it came from the same machine."""
+    peer = request.environ.get("REMOTE_ADDR")
     return peer in _LOOPBACK or str(peer).startswith("127.")
 
 
