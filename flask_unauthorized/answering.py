@@ -1,7 +1,7 @@
 """From an error to a response: the second net. The app's own handlers keep deciding bodies."""
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from flask import Flask, Request, Response
 from werkzeug.datastructures import Headers
@@ -27,13 +27,18 @@ MAX_HANDLERS: Final = 4096
 _READY: Final[dict[Any, bytes]] = {}
 
 
-class _Answer(NamedTuple):
+class _Answer:
     """A refusal that is the same in the next request."""
 
-    challenges: tuple[Challenge, ...]
-    status: int
-    lines: list[tuple[str, str]]
-    body: bytes
+    __slots__ = ("body", "challenges", "lines", "status")
+
+    def __init__(
+        self, challenges: tuple[Challenge, ...], status: int, lines: list[tuple[str, str]], body: bytes
+    ) -> None:
+        self.challenges = challenges
+        self.status = status
+        self.lines = lines
+        self.body = body
 
 
 def handle(error: Exception) -> Any:

@@ -4,6 +4,7 @@ All but `ConfigurationError` are Werkzeug HTTP exceptions as well, so ``except U
 see them; their headers hold the challenges.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
@@ -170,7 +171,7 @@ class InsufficientScope(Forbidden):
         self, message: str | None = None, *, reason: str | None = None, scopes: str | Iterable[str] = ()
     ) -> None:
         super().__init__(message, reason=reason)
-        self.scopes = tuple(sorted(set(_tokens("scopes", scopes.split() if isinstance(scopes, str) else scopes))))
+        self.scopes = _sorted_scopes(tuple(scopes.split() if isinstance(scopes, str) else scopes))
 
 
 class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):  # type: ignore[misc]  # Werkzeug allows a date too
@@ -193,6 +194,11 @@ def check_seconds(name: str, value: int) -> int:
     if value < 0 or value > 2**31:
         raise ValueError(f"{name} must be between 0 and 2**31 seconds, not {value}")
     return value
+
+
+@functools.lru_cache(maxsize=512)
+def _sorted_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(_tokens("scopes", scopes))))
 
 
 def _tokens(name: str, values: Iterable[str]) -> tuple[str, ...]:

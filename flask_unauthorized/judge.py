@@ -44,7 +44,7 @@ class Refusal:
 
     def __init__(self, error: AuthError) -> None:
         self.kind = type(error)
-        self.fields = dict(vars(error))
+        self.fields = vars(error).copy()
 
     def again(self) -> AuthError:
         error = self.kind.__new__(self.kind)
