@@ -12,7 +12,7 @@ from .base import Loader, Scheme, Secret, ask_loader, error_params, query_values
 MAX_FORM = 64 * 1024
 """Longest form that is searched for a token, in bytes."""
 
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 _ALLOWED = bytes(octet in _ALPHABET for octet in range(256))
 _PARAM = "access_token"
 
@@ -42,11 +42,8 @@ class Bearer(Scheme[Secret]):
         if rest is None:
             return None
         # A table of octets costs a third of a regex.
-        strange = not rest.isascii() or 0 in rest.encode().translate(_ALLOWED)
-        if strange or not rest or ("=" in rest and not _is_padded(rest)):
-            raise MalformedCredentials(
-                reason="Bearer: the token is empty or has characters outside the b64token alphabet"
-            )
+        if not rest or not rest.isascii() or 0 in rest.encode().translate(_ALLOWED):
+            _check_padded(rest)
         secret = Secret()
         secret.parts = (rest,)
         return secret
@@ -77,10 +74,11 @@ def bearer_challenges(
     return (Challenge("Bearer", (("realm", realm), *scopes, *error, *step_up)),)
 
 
-def _is_padded(token: str) -> bool:
-    """Whether ``=`` stands at the end only, and behind something (b64token of RFC 6750 §2.1)."""
+def _check_padded(token: str) -> None:
+    """Refuses what isn't the alphabet with ``=`` at the end only, and behind something (b64token of RFC 6750 §2.1)."""
     body = token.rstrip("=")
-    return body != "" and "=" not in body
+    if not body or not body.isascii() or 0 in body.encode().translate(_ALLOWED):
+        raise MalformedCredentials(reason="Bearer: the token is empty or has characters outside the b64token alphabet")
 
 
 def _scope(error: AuthError | None) -> str:
