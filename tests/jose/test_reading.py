@@ -87,7 +87,7 @@ def test_jws_14_to_16_nothing_but_the_canonical_form_is_read(text):
 def test_jws_13_no_part_may_be_empty(part):
     parts = RFC_7515_A1.split(".")
     parts[part] = ""
-    with pytest.raises(JOSEError, match="is empty"):
+    with pytest.raises(JOSEError, match="is empty or longer"):
         read_jws(".".join(parts))
 
 
@@ -125,7 +125,7 @@ def test_limits_are_those_of_the_report():
         ({"alg": "RS256"}, b" " * (MAX_PAYLOAD + 1), b"x"),
         ({"alg": "RS256"}, b"{}", b"x" * 1025),
     ):
-        with pytest.raises(JOSEError, match="longer than"):
+        with pytest.raises(JOSEError, match="longer than allowed"):
             read_jws(made(head, payload, proof))
     with pytest.raises(JOSEError, match="longer than"):
         read_jws("." * (MAX_JWS + 1))
