@@ -356,6 +356,16 @@ def test_lim_05_depth_is_bounded_before_parsing(opening):
         read_json_object(nested(4).encode(), max_depth=3)
 
 
+def test_the_bounds_of_depth_and_numbers_belong_to_what_is_allowed():
+    deepest = "[" * 15 + "1" + "]" * 15
+    assert read_json_object(f'{{"x":{deepest},"y":{deepest}}}'.encode())
+    assert "deeper" in refused(f'{{"a":"]]]]}}}}","x":[{deepest}]}}')
+    assert read_json_object(b'{"a":' + b"9" * 64 + b"}") == {"a": int("9" * 64)}
+    assert read_json_object(b'{"a":0.' + b"5" * 62 + b"}")["a"] == float("0." + "5" * 62)
+    assert "range" in refused('{"a":' + "9" * 65 + "}")
+    assert "range" in refused('{"a":0.' + "5" * 63 + "}")
+
+
 def test_brackets_in_strings_are_no_depth():
     text = json.dumps({"a": "[" * 50 + '"' + "{" * 50 + "\\", "b": [[]] * 20, "c": "]}"})
     assert read_json_object(text.encode())["c"] == "]}"
