@@ -1,8 +1,9 @@
 """Who checks signatures: one method, so that another library can take the place of PyJWT."""
 
+import hmac
 from typing import Any, Final, Protocol
 
-from jwt.algorithms import Algorithm, ECAlgorithm, HMACAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
+from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
 
 from .algorithms import EDDSA
 from .keys import Key
@@ -23,18 +24,24 @@ class Engine(Protocol):
 
 
 class PyJWTEngine:
-    """PyJWT's algorithms over the key objects of ``cryptography``; nothing else of PyJWT is used."""
+    """PyJWT's algorithms over the key objects of ``cryptography``, and HMAC of the standard library.
+
+    Nothing else of PyJWT is used.
+    """
 
     def verify(self, algorithm: str, key: Key, signing_input: bytes, signature: bytes) -> bool:
         """Whether the signature holds; ``False`` for an algorithm that the key doesn't serve."""
         if algorithm not in key.algorithms or len(signature) != key.signature_size(algorithm):
             return False
+        digest = _HMAC.get(algorithm)
+        if digest is not None:
+            return hmac.compare_digest(hmac.digest(key.material, signing_input, digest), signature)
         return _ALGORITHMS[algorithm].verify(signing_input, key.material, signature)
 
 
 def _algorithms() -> dict[str, Algorithm]:
     made: dict[str, Algorithm] = dict.fromkeys(EDDSA, OKPAlgorithm())
-    families: tuple[tuple[str, Any], ...] = (("HS", HMACAlgorithm), ("RS", RSAAlgorithm), ("PS", RSAPSSAlgorithm))
+    families: tuple[tuple[str, Any], ...] = (("RS", RSAAlgorithm), ("PS", RSAPSSAlgorithm))
     for size, name in _HASHES.items():
         made.update({prefix + size: family(getattr(family, name)) for prefix, family in families})
         made["ES" + size] = ECAlgorithm(getattr(ECAlgorithm, name))
@@ -42,3 +49,4 @@ def _algorithms() -> dict[str, Algorithm]:
 
 
 _ALGORITHMS: Final = _algorithms()
+_HMAC: Final = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}

@@ -125,6 +125,8 @@ def hmac_key(secret: str | bytes, *, algorithm: str = "HS256", kid: str | None =
         raise ConfigurationError(f"the secret must be a str or bytes, not {type(secret).__name__}")
     material = secret.encode() if isinstance(secret, str) else bytes(secret)
     size = _HMAC_SIZES[algorithm]
+    if material.isascii() and material != material.strip():  # random octets may end so by chance
+        log.warning("hmac_key was given a secret with white space around it, perhaps a line end from a file: it counts")
     if len(material) < size:
         raise ConfigurationError(
             f"the secret has {len(material)} octets and {algorithm} needs {size} (RFC 7518 §3.2): use "

@@ -16,6 +16,7 @@ MAX_JTI: Final = 256
 """Longest ``jti``, in characters."""
 
 Claims = Mapping[str, Any]
+_NONE: Final[frozenset[str]] = frozenset()
 _CONFIRMATIONS: Final = frozenset({"jkt", "x5t#S256"})  # RFC 9449 §6.1, RFC 8705 §3.1
 _NOT_IN_SCOPES: Final = str.maketrans("", "", "".join(map(chr, (0x20, 0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)))))
 
@@ -60,13 +61,13 @@ class Policy:
         return Identity(
             subject,
             scopes=self._scopes(claims),
-            roles=self._roles(claims),
+            roles=_NONE if self.roles_path is None else _strings(_at(claims, self.roles_path)),
             acr=_or_none(claims.get("acr")),
             auth_time=_time_or_none(claims.get("auth_time")),
             claims=claims,
             client_id=self._client(claims),
             expires_at=end,
-            confirmation=_confirmation(claims),
+            confirmation=_confirmation(claims["cnf"]) if "cnf" in claims else None,
         )
 
     def _client(self, claims: Claims) -> str | None:
@@ -120,17 +121,7 @@ class Policy:
         for name in self.profile.scopes:
             if name in claims:
                 return _scopes(claims[name], self.profile.scope_lists)
-        return frozenset()
-
-    def _roles(self, claims: Claims) -> frozenset[str]:
-        if self.roles_path is None:
-            return frozenset()
-        value: Any = claims
-        for name in self.roles_path:
-            value = value.get(name) if isinstance(value, Mapping) else None
-        if isinstance(value, str):
-            return frozenset((value,)) if value else frozenset()
-        return _strings(value)
+        return _NONE
 
 
 def token_id(claims: Claims) -> str | None:
@@ -182,26 +173,29 @@ def _holds(value: Any, accepted: frozenset[str]) -> bool:
     return _is_one_of(value, accepted) or (isinstance(value, list) and any(_is_one_of(one, accepted) for one in value))
 
 
+def _at(claims: Claims, path: tuple[str, ...]) -> Any:
+    """What a path of names leads to, or ``None``. A single text counts as a list of it."""
+    value: Any = claims
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return [value] if isinstance(value, str) and value else value
+
+
 def _strings(value: Any) -> frozenset[str]:
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return frozenset(value)
-    return frozenset()
+    return frozenset(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else _NONE
 
 
 def _scopes(value: Any, lists: bool) -> frozenset[str]:
     """Scope tokens with single blanks between (RFC 6749 §3.3); for anything else no scope at all, never all."""
     if isinstance(value, str):
         # Splitting on blanks alone: with a tab or a line end in it, a scope isn't what it looks like.
-        return frozenset() if value.translate(_NOT_IN_SCOPES) else frozenset(value.split(" ")) - {""}
-    names = _strings(value) if lists else frozenset()
-    return frozenset() if any(not name or " " in name or name.translate(_NOT_IN_SCOPES) for name in names) else names
+        return _NONE if value.translate(_NOT_IN_SCOPES) else frozenset(value.split(" ")) - {""}
+    names = _strings(value) if lists else _NONE
+    return _NONE if any(not name or " " in name or name.translate(_NOT_IN_SCOPES) for name in names) else names
 
 
-def _confirmation(claims: Claims) -> Mapping[str, str] | None:
+def _confirmation(value: Any) -> Mapping[str, str]:
     """``cnf`` (RFC 7800): the key to which the token is bound. A way of binding that nobody checks is no binding."""
-    if "cnf" not in claims:
-        return None
-    value = claims["cnf"]
     if not isinstance(value, dict) or not value or not value.keys() <= _CONFIRMATIONS:
         raise _refused("cnf binds in a way that isn't checked")
     if not all(isinstance(one, str) and one for one in value.values()):

@@ -24,6 +24,7 @@ MAX_NUMBER: Final = 64
 MAX_KID: Final = 256
 """Longest ``kid``, in octets of UTF-8."""
 
+_LONGEST: Final = tuple((4 * octets + 2) // 3 for octets in (MAX_HEADER, MAX_PAYLOAD, MAX_SIGNATURE))  # in base64url
 _CACHED_HEADERS: Final = 128
 _URL_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _STANDARD_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
@@ -88,9 +89,13 @@ def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) 
     if len(parts) != 3:
         raise JOSEError("the token has not three parts: only the compact form of a signed token is read")
     protected, content, proof = parts
-    header = _header(_within("header", protected, MAX_HEADER), embedded_key)
-    payload = _part("payload", content, MAX_PAYLOAD)
-    signature = _part("signature", proof, MAX_SIGNATURE)
+    if not (0 < len(protected) <= _LONGEST[0] and 0 < len(content) <= _LONGEST[1] and 0 < len(proof) <= _LONGEST[2]):
+        raise JOSEError("a part of the token is empty or longer than allowed")
+    header = _header(protected, embedded_key)
+    try:
+        payload, signature = decode_base64url(content), decode_base64url(proof)
+    except JOSEError as error:
+        raise JOSEError(f"payload or signature: {error}") from None
     return CompactJWS(header, payload, f"{protected}.{content}".encode("ascii"), signature)
 
 
@@ -128,33 +133,14 @@ def decode_base64url(text: str) -> bytes:
     except (AttributeError, ValueError):
         raise JOSEError("not base64url") from None
     # Python's decoder skips what it doesn't know, and the bits left over: only one spelling survives the way back.
-    if _encoded(octets) != given:
+    if binascii.b2a_base64(octets, newline=False).translate(_STANDARD_TO_URL).rstrip(b"=") != given:
         raise JOSEError("not canonical base64url")
     return octets
 
 
 def encode_base64url(octets: bytes) -> str:
     """``octets`` in base64url without padding (RFC 7515 §2)."""
-    return _encoded(octets).decode("ascii")
-
-
-def _encoded(octets: bytes) -> bytes:
-    return binascii.b2a_base64(octets, newline=False).translate(_STANDARD_TO_URL).rstrip(b"=")
-
-
-def _within(name: str, part: str, limit: int) -> str:
-    if not part:
-        raise JOSEError(f"the {name} is empty")
-    if len(part) * 3 // 4 > limit:
-        raise JOSEError(f"the {name} is longer than {limit} octets")
-    return part
-
-
-def _part(name: str, part: str, limit: int) -> bytes:
-    try:
-        return decode_base64url(_within(name, part, limit))
-    except JOSEError as error:
-        raise JOSEError(f"the {name}: {error}") from None
+    return binascii.b2a_base64(octets, newline=False).translate(_STANDARD_TO_URL).rstrip(b"=").decode("ascii")
 
 
 @lru_cache(maxsize=_CACHED_HEADERS)

@@ -264,6 +264,19 @@ def test_clm_04_not_before_its_time(api):
         api(**COMPAT).refuses(token(**times))
 
 
+@pytest.mark.rfc("JB-13")
+def test_clm_04_the_bounds_belong_to_what_is_allowed(monkeypatch):
+    monkeypatch.setattr("flask_unauthorized.loaders.jwt.time", lambda: 1_800_000_000)
+    loader = jwt(leeway=60)
+    past, last = 1_700_000_000, 253_402_300_799  # the end of the year 9999
+    for times in ({"nbf": 1_800_000_060}, {"iat": 1_800_000_060}, {"iat": 1_799_999_970, "exp": 1_799_999_970}):
+        assert loader(token(**{"iat": past, "exp": last, **times}))
+    for times in ({"nbf": 1_800_000_061}, {"iat": 1_800_000_061}, {"iat": 1_799_999_971, "exp": 1_799_999_970}):
+        with pytest.raises(InvalidCredentials):
+            loader(token(**{"iat": past, "exp": last, **times}))
+    assert loader(token(iat=-last, exp=last))
+
+
 def test_clm_25_clocks_that_differ(api, monkeypatch):
     now = NOW()
     for shift in (-30, 30):

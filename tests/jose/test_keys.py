@@ -149,6 +149,14 @@ def test_hmac_keys_are_for_hmac(algorithm):
         hmac_key(None)
 
 
+def test_cfg_06_a_line_end_behind_a_secret_is_warned_about(caplog):
+    hmac_key(SECRET)
+    assert not caplog.records
+    assert hmac_key(SECRET + b"\n") != hmac_key(SECRET)
+    assert "white space" in caplog.text
+    assert SECRET.decode() not in caplog.text
+
+
 def test_no_repr_shows_a_secret():
     key = hmac_key("a secret of thirty-two octets at least", kid="k\n1")
     assert repr(key) == r"<Key 'k\n1' for HS256>"
@@ -261,6 +269,8 @@ def test_key_07_the_bounds_of_rsa_belong_to_it():
         for exponent in (3, 65537, 2**32 - 1):
             assert public_key_jwk({"kty": "RSA", "n": number(modulus), "e": number(exponent)}).algorithms == ALL_RSA
     assert ROCA.bit_length() == 2048
+    with pytest.raises(JOSEError, match="ROCA"):
+        public_key_jwk({**jwk("RS256"), "n": number(ROCA)})
 
 
 # Every encoding of the eight points of small order on edwards25519: canonical and not (RFC 8032 §5.1.3, §5.2).
