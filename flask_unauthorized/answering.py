@@ -9,20 +9,36 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .app_state import AppState
-from .context import complete_raised, plan_in_force, real_app, real_request, state_for
-from .errors import AuthError, Unauthorized
+from .context import complete_once, plan_in_force, real_app, real_request, state_for
+from .errors import AuthError, Unauthorized, fixed_wording
 from .explaining import explain
 from .judge import SAFE_METHODS, State, log
+from .plan import keep
 from .rendering.facts import Explanation, facts
 from .rendering.negotiation import choose_language, negotiate
 from .rendering.page import CONTENT_SECURITY_POLICY, page
 from .rendering.renderers import BUILT_IN, Body, content_type
 from .sessions import login_page, login_redirect
+from .wire import Challenge
 
 Renderer = Callable[[Any], "Body | Response"]
 MAX_HANDLERS: Final = 4096
 """Most answers kept of the question which handler of the app an error has."""
-_READY: Final[dict[tuple[type, str], bytes]] = {}
+_READY: Final[dict[Any, bytes]] = {}
+
+
+class _Answer:
+    """A refusal that is the same in the next request."""
+
+    __slots__ = ("body", "challenges", "lines", "status")
+
+    def __init__(
+        self, challenges: tuple[Challenge, ...], status: int, lines: list[tuple[str, str]], body: bytes
+    ) -> None:
+        self.challenges = challenges
+        self.status = status
+        self.lines = lines
+        self.body = body
 
 
 def handle(error: Exception) -> Any:
@@ -37,8 +53,9 @@ def handle(error: Exception) -> Any:
     own = _own_handler(app, error, request, state.app.own_handlers)
     state.foreign = not isinstance(error, AuthError)
     if refusal is not None:
-        complete_raised(refusal)
-        redirect = login_redirect(refusal, request, state, plan_in_force(request, state))
+        complete_once(refusal, request, state)
+        plan = plan_in_force(request, state)
+        redirect = login_redirect(refusal, request, state, plan) if plan.ambient else None
         if redirect is not None:
             return redirect
         return _render(refusal, request, state, app) if own is None else app.ensure_sync(own)(error)
@@ -95,22 +112,41 @@ def _render(error: AuthError, request: Request, state: State, app: Flask) -> Res
     response = None
     if media in renderers and not state.rendering:
         response = _custom(renderers[media], media, error, state, app)
-    status = getattr(error, "code", 500)
     if response is None:
-        media = media if media in BUILT_IN else next(iter(BUILT_IN))
-        body, lines = _built_in(error, media, request, state)
-        headers = Headers()
-        headers[:] = lines  # a third of what adding them one by one costs
-        response = app.response_class(body, status, headers)
-        state.sent = list(iter(response.headers))
-        return response
-    response.status_code = status
+        return _plain(error, media if media in BUILT_IN else next(iter(BUILT_IN)), request, state, app)
+    response.status_code = getattr(error, "code", 500)
     for name, value in (("Vary", "Accept"), *error.auth_headers()):
         if name == "WWW-Authenticate":
             response.headers.add(name, value)
         else:
             response.headers[name] = value
     return response
+
+
+def _plain(error: AuthError, media: str, request: Request, state: State, app: Flask) -> Response:
+    """The answer in one of our own media types; kept, where it will be the same for the next request."""
+    plan = plan_in_force(request, state)
+    key = (fixed_wording(error), media, error.scheme, error.one_line)
+    answer = plan.answers.get(key)
+    headers = Headers()
+    if answer is not None and answer.challenges is error.challenges:
+        headers[:] = answer.lines  # a third of what adding them one by one costs
+        state.sent = answer.lines
+        return app.response_class([answer.body], answer.status, headers)
+    body, headers[:] = _built_in(error, media, request, state)
+    status = getattr(error, "code", 500)
+    response = app.response_class(body, status, headers)
+    state.sent = list(iter(response.headers))
+    if plan.steady and key[0] is not None and _can_be_kept(media, state.app, app.response_class):
+        keep(plan.answers, key, _Answer(error.challenges, status, state.sent, body))
+    return response
+
+
+def _can_be_kept(media: str, app_state: AppState, made: type[Response]) -> bool:
+    """Whether the next body will be this one, and the app's class of responses does nothing of its own with it."""
+    if media == "text/html" or app_state.explains:
+        return False
+    return made.__init__ is Response.__init__ and made.set_data is Response.set_data
 
 
 def _custom(renderer: Renderer, media: str, error: AuthError, state: State, app: Flask) -> Response | None:
@@ -163,26 +199,16 @@ def _built_in(error: AuthError, media: str, request: Request, state: State) -> t
 
 def _body(error: AuthError, media: str, request: Request, state: State) -> bytes:
     problem_base = state.app.settings.problem_base
-    if state.app.explains or problem_base is not None or not _is_plain(error):
+    wording = fixed_wording(error)
+    if state.app.explains or problem_base is not None or wording is None:
         explanation = _explanation(error, request, state) if media in _EXPLAINED else None
         told = facts(error, problem_base=problem_base, explanation=explanation)
         return BUILT_IN[media](told).encode(errors="replace")
-    key = (type(error), media)
-    body = _READY.get(key)
-    if body is None:
-        body = _READY[key] = BUILT_IN[media](facts(error)).encode()
-    return body
+    return _READY.get((wording, media)) or keep(_READY, (wording, media), BUILT_IN[media](facts(error)).encode())
 
 
 def _explanation(error: AuthError, request: Request, state: State) -> Explanation | None:
     return explain(error, request, state) if state.app.explains else None
 
 
-def _is_plain(error: AuthError) -> bool:
-    """Whether its class alone decides the body, so that it can be kept."""
-    return _DETAILS.isdisjoint(vars(error)) and type(error).__module__ == _OURS
-
-
-_OURS: Final = Unauthorized.__module__
-_DETAILS: Final = frozenset({"acr_values", "description", "max_age", "scopes"})
 _EXPLAINED: Final = ("application/json", "application/problem+json")

@@ -80,7 +80,11 @@ def plan_in_force(request: Request, state: State) -> Plan:
 def complete_raised(error: AuthError) -> None:
     """Gives an error its challenges, logs and signals it; nothing where that was done for this request before."""
     request = real_request()
-    state = state_for(request)
+    complete_once(error, request, state_for(request))
+
+
+def complete_once(error: AuthError, request: Request, state: State) -> None:
+    """`complete_raised`, where request and state are at hand."""
     told = getattr(error, "_told", None)
     # An app may raise one object again and again: what was told in another request doesn't count.
     if told is None or told() is not state:

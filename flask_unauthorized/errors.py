@@ -4,6 +4,7 @@ All but `ConfigurationError` are Werkzeug HTTP exceptions as well, so ``except U
 see them; their headers hold the challenges.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
@@ -199,7 +200,7 @@ class InsufficientScope(Forbidden):
         self, message: str | None = None, *, reason: str | None = None, scopes: str | Iterable[str] = ()
     ) -> None:
         super().__init__(message, reason=reason)
-        self.scopes = tuple(sorted(set(_tokens("scopes", scopes.split() if isinstance(scopes, str) else scopes))))
+        self.scopes = _sorted_scopes(tuple(scopes.split() if isinstance(scopes, str) else scopes))
 
 
 class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):  # type: ignore[misc]  # Werkzeug allows a date too
@@ -224,6 +225,11 @@ def check_seconds(name: str, value: int) -> int:
     return value
 
 
+@functools.lru_cache(maxsize=512)
+def _sorted_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(_tokens("scopes", scopes))))
+
+
 def _tokens(name: str, values: Iterable[str]) -> tuple[str, ...]:
     tokens = tuple(values)
     for token in tokens:
@@ -237,3 +243,18 @@ def _whole_seconds(value: float) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
         raise TypeError(f"retry_after must be a number of seconds, not {value!r}")
     return int(min(max(0, math.ceil(min(value, MAX_RETRY_AFTER))), MAX_RETRY_AFTER))
+
+
+def fixed_wording(error: AuthError) -> tuple[type[AuthError], tuple[str, ...]] | None:
+    """Class and scopes, where they alone decide what is said of ``error``; ``None`` where an app had its say."""
+    kind = type(error)
+    fields = vars(error)
+    if kind not in _OURS or not _UNTOLD.issuperset(fields):
+        return None
+    scopes = fields.get("scopes", ())
+    return (kind, scopes) if type(scopes) is tuple else None
+
+
+_OURS = frozenset(kind for kind in vars().values() if isinstance(kind, type) and issubclass(kind, AuthError))
+# Fields that change nothing of what is said, but for the scopes.
+_UNTOLD = frozenset({"_told", "challenges", "one_line", "reason", "scheme", "scopes"})

@@ -14,6 +14,7 @@ from .context import (
     STATE,
     announce,
     authenticate,
+    complete_once,
     complete_raised,
     real_app,
     real_request,
@@ -323,7 +324,7 @@ class Auth(Sessions, Generic[U]):
                     announce(state)
                 return view(*args, **kwargs)
             except AuthError as error:
-                complete_raised(error)
+                complete_once(error, request, state)
                 raise
 
         return guarded

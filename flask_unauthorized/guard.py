@@ -43,7 +43,7 @@ def _finish(response: Response, status: int, request: Request, state: State) -> 
     intact = refused and list(iter(response.headers)) == state.sent  # nobody touched what we rendered
     if not intact:
         _mend(response, status, request, state, refused)
-    if refused or status == 401:
+    if (refused or status == 401) and request.environ.get("CONTENT_LENGTH"):
         _drain(request)
     tried = state.tried
     if tried is not None and responds(tried):
@@ -205,8 +205,6 @@ def _drain(request: Request) -> None:
 
     Not with ``Expect: 100-continue``: there the client waits for us, and reading would ask it to send.
     """
-    if not request.environ.get("CONTENT_LENGTH"):
-        return
     declared = request.content_length
     if not declared or request.headers.get("Expect", "").lower() == "100-continue":
         return

@@ -21,10 +21,12 @@ from .errors import (
     MalformedCredentials,
     MissingCredentials,
     StepUpRequired,
+    fixed_wording,
 )
 from .identity import BareIdentity, Identity
-from .plan import AnyScheme, Plan
+from .plan import AnyScheme, Plan, keep
 from .schemes.browsers import is_script
+from .wire import Challenge
 from .wire.grammar import MAX_AUTHORIZATION, GrammarError, is_token, read_elements
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -43,7 +45,7 @@ class Refusal:
 
     def __init__(self, error: AuthError) -> None:
         self.kind = type(error)
-        self.fields = dict(vars(error))
+        self.fields = vars(error).copy()
 
     def again(self) -> AuthError:
         error = self.kind.__new__(self.kind)
@@ -89,7 +91,7 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
     selected = select(plan, request, state)
     if selected is not None:
         scheme, credentials = selected
-        if plan.owner.watches and _is_plain_http(request.environ):
+        if request.environ.get("wsgi.url_scheme") != "https" and plan.owner.watches and not _is_local(request):
             plan.owner.warn_of_plain_http()
         identity = verified(scheme, credentials, request, state)
     elif state.acting is not None:
@@ -109,28 +111,33 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
 def complete(error: AuthError, plan: Plan, state: State, request: Request) -> None:
     """Gives ``error`` the challenges in force, and records it, so that the guard can restore its headers."""
     tried = state.tried
-    status = getattr(error, "code", None)
     if tried is not None:
         error.scheme = tried.name
+    error.one_line = is_script(request.environ)
+    wording = fixed_wording(error) if plan.steady else None
+    known = plan.told.get((wording, tried, error.one_line))
+    if known is not None:
+        error.challenges, state.refused = known
+        return
+    error.challenges = _challenges(error, plan, tried, request)
+    state.refused = (getattr(error, "code", 0), tuple(error.auth_headers()))
+    if wording is not None:
+        keep(plan.told, (wording, tried, error.one_line), (error.challenges, state.refused))
+
+
+def _challenges(error: AuthError, plan: Plan, tried: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
+    status = getattr(error, "code", None)
     if status == 400 and tried is None:
         # Nobody can say which scheme was meant, so each one tells the error (RFC 9449 §7.2 does the same).
-        error.challenges = tuple(c for scheme in plan.schemes for c in plan.challenges(scheme, error, request))
-    elif tried is None and status == 401 and plan.unasked and not plan.silent:
-        error.challenges = plan.unasked
-    elif status in (400, 401):
-        error.challenges = plan.in_force(error, tried, request)
-    elif isinstance(error, InsufficientScope) and tried is not None:
+        return tuple(c for scheme in plan.schemes for c in plan.challenges(scheme, error, request))
+    if tried is None and status == 401 and plan.unasked and not plan.silent:
+        return plan.unasked
+    if status in (400, 401):
+        return plan.in_force(error, tried, request)
+    if isinstance(error, InsufficientScope) and tried is not None:
         told = plan.challenges(tried, error, request)
-        error.challenges = tuple(challenge for challenge in told if challenge.get("error") is not None)
-    else:
-        error.challenges = ()
-    error.one_line = is_script(request.environ)
-    record(error, state)
-
-
-def record(error: AuthError, state: State) -> None:
-    """Notes status and header lines of a refusal."""
-    state.refused = (getattr(error, "code", 0), tuple(error.auth_headers()))
+        return tuple(challenge for challenge in told if challenge.get("error") is not None)
+    return ()
 
 
 # --- selection: what was sent, for which scheme
@@ -231,10 +238,10 @@ def _hides_another(rest: str, plan: Plan) -> bool:
 # --- verification
 
 
-def _is_plain_http(environ: Mapping[str, Any]) -> bool:
-    """Whether a request came unencrypted from another machine."""
-    peer = environ.get("REMOTE_ADDR")
-    return environ.get("wsgi.url_scheme") != "https" and peer not in _LOOPBACK and not str(peer).startswith("127.")
+def _is_local(request: Request) -> bool:
+    """Whether it came from the same machine."""
+    peer = request.environ.get("REMOTE_ADDR")
+    return peer in _LOOPBACK or str(peer).startswith("127.")
 
 
 # What a WSGI server names as the peer where the request comes from the same machine; waitress and tests may name none.
@@ -244,9 +251,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "", None})
 def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State) -> Identity:
     """The identity behind the credentials; the loader is asked once per request, and a refusal stays one."""
     results = state.results
-    if results is None:
-        results = state.results = {}
-    known = results.get(scheme)
+    known = None if results is None else results.get(scheme)
     if known is None:
         try:
             result = scheme.verify(credentials, request)
@@ -256,9 +261,9 @@ def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State
             if scheme.knows_login:
                 known = _dated(known, *scheme.login_of(credentials))
         except AuthError as error:
-            results[scheme] = Refusal(error)
+            state.results = {**(results or {}), scheme: Refusal(error)}
             raise
-        results[scheme] = known
+        state.results = {scheme: known} if results is None else {**results, scheme: known}
     elif isinstance(known, Refusal):
         raise known.again()
     return known

@@ -1,14 +1,16 @@
 """`Plan`: one effective requirement, compiled for one app, so that a request only looks things up."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Request
 
 from .errors import AuthError, ConfigurationError, InsufficientScope
 from .requirement import Group, Requirement, emitted_scopes
+from .schemes.api_key import APIKey
 from .schemes.base import Scheme
 from .schemes.basic import Basic
+from .schemes.bearer import Bearer
 from .schemes.browsers import SCRIPT_FIELDS, is_script
 from .schemes.session_cookie import SessionCookie
 from .wire import Challenge
@@ -17,17 +19,23 @@ from .wire.rules import SPELLINGS
 MAX_HEADERS = 8 * 1024
 """Most bytes that the challenges of one answer may have together."""
 
+MAX_KEPT = 256
+"""Most refusals that are kept ready for one plan: a view may name ever new scopes."""
+
 AnyScheme = Scheme[Any]
+K = TypeVar("K")
+V = TypeVar("V")
 _RANK = {"digest": 0, "basic": 1, "bearer": 2}  # measured on real clients: see order_schemes
 
 
 class Plan:
-    """What judging needs of one effective requirement. Read-only once made."""
+    """What judging needs of one effective requirement. Read-only once made, but for the refusals kept in it."""
 
     __slots__ = (
-        "acr", "ambient", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only", "max_age",
+        "acr", "ambient", "answers", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only", "max_age",
         "named_scopes", "optional", "owner", "quiet", "realm", "refusal_vary", "refused_vary", "requirement",
-        "role_groups", "scheme_names", "schemes", "scope_groups", "silent", "steps_up", "strict", "unasked", "vary",
+        "role_groups", "scheme_names", "schemes", "scope_groups", "silent", "steady", "steps_up", "strict", "told",
+        "unasked", "vary",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +104,10 @@ class Plan:
             for scheme in self.schemes
             if not (scheme in others or self.optional or scheme.varies or responds(scheme))
         )
+        # What refusals that only their class decides have come to: challenges and header lines, then whole answers.
+        self.steady = all(type(scheme).challenges in _STEADY for scheme in self.schemes)
+        self.told: dict[Any, Any] = {}
+        self.answers: dict[Any, Any] = {}
         self._check_size()
 
     def challenges(self, scheme: AnyScheme, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
@@ -158,6 +170,18 @@ def order_schemes(
 
 def _prompts_scripts(scheme: AnyScheme) -> bool:
     return scheme.prompts and getattr(scheme, "script_alias", None) is None
+
+
+# Where only realm, error and is_script() decide what the scheme says; a subclass with its own isn't among them.
+_STEADY = frozenset({APIKey.challenges, Basic.challenges, Bearer.challenges})
+
+
+def keep(kept: dict[K, V], key: K, value: V) -> V:
+    """Keeps ``value`` for later requests, within `MAX_KEPT`; returns it."""
+    if len(kept) >= MAX_KEPT:
+        kept.clear()
+    kept[key] = value
+    return value
 
 
 def _tells_scripts_apart(scheme: AnyScheme) -> bool:

@@ -1,9 +1,8 @@
 """The ``UNAUTHORIZED_*`` keys of ``app.config``, read once, before the first request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import ConfigurationError
 from .schemes.base import checked_realm
@@ -13,8 +12,7 @@ _PREFIX = "UNAUTHORIZED_"
 _GUARDS = ("repair", "strict", "off")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the app configured.
 
     ``realm``: the realm of schemes without their own. ``guard``: ``"repair"``, ``"strict"`` or ``"off"``.
@@ -32,7 +30,7 @@ class Settings:
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """The settings in ``config``; `ConfigurationError` for an unknown key or a value that cannot be."""
     given = {key: config[key] for key in config if isinstance(key, str) and key.startswith(_PREFIX)}
-    known = {_PREFIX + name.upper(): name for name in Settings.__dataclass_fields__}
+    known = {_PREFIX + name.upper(): name for name in Settings._fields}
     for key in given:
         if key not in known:
             near = get_close_matches(key, known, n=1, cutoff=0.0)

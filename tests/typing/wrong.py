@@ -48,7 +48,6 @@ Basic(realm=b"x")  # refused
 SessionCookie(lifetime="12h")  # refused: seconds are a number
 SessionCookie(store={})  # refused: a store
 auth.login("ada", keep="cart", acr=5)  # refused: acr is a str
-auth.next_url(None)  # refused: a str
 Digest(store={})  # refused
 Digest(nonce_lifetime="300")  # refused
 DPoP(lambda token: token)  # refused: the origin must be said
