@@ -445,6 +445,12 @@ def test_cfg_04_what_cannot_be_set_up(given, error):
         DPoP(**{"origin": ORIGIN, **given})
 
 
+def test_cfg_01_without_a_loader(make_app):
+    auth = Auth(DPoP(origin=ORIGIN))
+    with pytest.raises(ConfigurationError, match="DPoP has no loader"):
+        auth.check(make_app(auth))
+
+
 def test_the_origin_must_be_given():
     with pytest.raises(TypeError, match="origin"):
         DPoP()

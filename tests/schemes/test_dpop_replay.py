@@ -148,6 +148,14 @@ def test_dpo_15_a_used_proof_is_kept_as_long_as_it_would_be_taken(make_app):
         assert lifetime <= served.dpop.window + 2 * served.dpop.ahead + 1
 
 
+@pytest.mark.parametrize(("iat", "lifetime"), [(0, 61), (-60, 1), (-59.5, 1.5)])
+def test_dpo_15_until_the_end_of_acceptance_and_a_second_more(make_app, monkeypatch, iat, lifetime):
+    now, store = float(int(time.time())), Watched()
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert Served(make_app, store=store, ahead=0).ask(iat=now + iat).status_code == 200
+    assert [claimed for _, claimed in store.claims] == [lifetime]
+
+
 @pytest.mark.parametrize("iat", [-59.0, 0.0, 9.5])
 def test_dpo_15_refused_until_the_end_of_its_time(make_app, monkeypatch, iat):
     """By both clocks at once: the proof is still good, so its use must still be known."""
