@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .digest_client import challenge, sent
+from .dpop_client import Holder
 from .live.conftest import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +24,7 @@ def test_the_scheme_of_the_readme_works(make_app):
     from flask_unauthorized import Auth
 
     scope = {"__name__": "readme"}
-    exec(_program("Five schemes, and yours"), scope)
+    exec(_program("Six schemes, and yours"), scope)
     auth = Auth(scope["Ticket"](lambda ticket: "ada" if ticket == "good" else None, realm="trains"))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
@@ -38,6 +39,29 @@ def test_the_digest_of_the_readme_works():
     client = scope["app"].test_client()
     told = challenge(client.get("/meter").headers["WWW-Authenticate"])
     assert client.get("/meter", headers=sent(told, uri="/meter")).json == {"read by": "ada"}
+
+
+def test_the_jwt_of_the_readme_works(monkeypatch):
+    from flask_unauthorized.loaders import jwks
+
+    monkeypatch.setattr(jwks.JWKS, "candidates", lambda keys, kid, algorithm: ())  # nothing is fetched here
+    scope = {"__name__": "readme"}
+    exec(_program("Access tokens of an identity provider"), scope)
+    client = scope["app"].test_client()
+    assert client.get("/orders").headers["WWW-Authenticate"] == 'Bearer realm="readme"'
+    token = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCJ9.e30.AAAA"  # at+jwt, RS256, signed by nobody
+    refused = client.get("/orders", headers={"Authorization": f"Bearer {token}"})
+    assert (refused.status_code, "invalid_token" in refused.headers["WWW-Authenticate"]) == (401, True)
+
+
+def test_the_dpop_of_the_readme_works():
+    scope = {"__name__": "readme"}
+    exec(_program("DPoP and certificate-bound tokens"), scope)
+    holder, client = Holder("EdDSA"), scope["app"].test_client()
+    scope["tokens"]["t"] = scope["Identity"]("bob", confirmation={"jkt": holder.jkt})
+    nonce = client.get("/notes", headers=holder.sent(token="t", path="/notes")).headers["DPoP-Nonce"]
+    sent = holder.sent(token="t", path="/notes", nonce=nonce)
+    assert client.get("/notes", headers=sent).json == {"owner": "bob"}
 
 
 def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):

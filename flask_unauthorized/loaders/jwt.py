@@ -36,7 +36,7 @@ class JWT:
     A token is good when ``issuer`` signed it by one of its ``keys``, and it names that issuer exactly, one of
     ``audience``, a subject, and an end that has not come (RFC 9068 §4). ``audience=None``, written out, means "for
     whomever", and the log warns unless ``required_claims`` asks for something else. ``keys`` is a `Key`, several of
-    them, or any `Keys`; without them they are fetched from the issuer (extra ``fetch``). ``algorithms`` are those the
+    them, or any `Keys`; without them they are fetched from the issuer. ``algorithms`` are those the
     issuer may use, none is taken from the token; HS256, HS384, HS512 need an `hmac_key` and stand alone.
 
     ``profile="rfc9068"`` also demands ``typ: at+jwt``, ``client_id``, ``iat`` and ``jti``, and reads scopes from
@@ -291,7 +291,7 @@ def _keys(issuer: str, keys: Any, algorithms: frozenset[str]) -> Keys:
 
 
 def _published(issuer: str) -> Keys:
-    from .jwks import JWKS  # not above: who gives keys needs no extra ``fetch``
+    from .jwks import JWKS  # not above: who gives keys loads no HTTP client
 
     return JWKS.of_issuer(issuer)
 

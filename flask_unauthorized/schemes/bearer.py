@@ -68,7 +68,7 @@ class Bearer(Scheme[Secret]):
             rest = self._only_one(request, rest)
         if rest is None:
             return None
-        # A table of octets costs a third of a regex.
+        # check_token, in line: a table of octets costs a third of a regex.
         if not rest or not rest.isascii() or 0 in rest.encode().translate(_ALLOWED):
             _check_padded(self.name, rest)
         secret = Secret()

@@ -29,7 +29,7 @@ ALGS = 'algs="ES256 Ed25519 EdDSA PS256"'
 # --- what is let in
 
 
-@pytest.mark.rfc("P-01", "P-03")
+@pytest.mark.rfc("P-01", "P-03", "S-02")
 @pytest.mark.parametrize("scheme", ["DPoP", "dpop", "DPOP", "DPoP  "])
 def test_a_token_with_a_good_proof_gets_in(dpop, scheme):
     sent = HOLDER.sent()
@@ -443,6 +443,12 @@ def test_algorithms_that_cannot_be(names):
 def test_cfg_04_what_cannot_be_set_up(given, error):
     with pytest.raises(error):
         DPoP(**{"origin": ORIGIN, **given})
+
+
+def test_cfg_01_without_a_loader(make_app):
+    auth = Auth(DPoP(origin=ORIGIN))
+    with pytest.raises(ConfigurationError, match="DPoP has no loader"):
+        auth.check(make_app(auth))
 
 
 def test_the_origin_must_be_given():

@@ -150,6 +150,16 @@ def test_a_success_brings_a_new_nonce_when_half_of_the_old_one_is_over(served, m
     assert_nonce_required(served, served.ask(nonce=nonce))
 
 
+@pytest.mark.parametrize(("age", "fresh", "status"), [(149, 0, 200), (152, 1, 200), (298, 1, 200), (303, 1, 401)])
+def test_when_half_of_it_is_over_and_when_all(served, monkeypatch, age, fresh, status):
+    now = float(int(time.time()))
+    monkeypatch.setattr(time, "time", lambda: now)
+    nonce = nonce_of(served.ask())
+    monkeypatch.setattr(time, "time", lambda: now + age)
+    response = served.ask(nonce=nonce)
+    assert (response.status_code, len(response.headers.getlist(FIELD))) == (status, fresh)
+
+
 def test_a_refusal_for_another_reason_brings_it_too(make_app, monkeypatch):
     served = Served(make_app, nonce=True, demand={"scopes": {"write"}})
     nonce = nonce_of(served.ask())

@@ -54,7 +54,7 @@ def test_dpo_13_another_spelling_of_a_used_proof_is_no_new_one(dpop):
         assert_proof_refused(dpop, dpop.ask(jti="one", **more))
 
 
-@pytest.mark.rfc("P-19")
+@pytest.mark.rfc("P-19", "S-04")
 def test_dpo_13_fifty_threads_at_once(dpop):
     sent, barrier = HOLDER.sent(), threading.Barrier(50)
 
@@ -146,6 +146,14 @@ def test_dpo_15_a_used_proof_is_kept_as_long_as_it_would_be_taken(make_app):
         _, lifetime = store.claims[-1]
         assert time.time() + lifetime > iat + served.dpop.window
         assert lifetime <= served.dpop.window + 2 * served.dpop.ahead + 1
+
+
+@pytest.mark.parametrize(("iat", "lifetime"), [(0, 61), (-60, 1), (-59.5, 1.5)])
+def test_dpo_15_until_the_end_of_acceptance_and_a_second_more(make_app, monkeypatch, iat, lifetime):
+    now, store = float(int(time.time())), Watched()
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert Served(make_app, store=store, ahead=0).ask(iat=now + iat).status_code == 200
+    assert [claimed for _, claimed in store.claims] == [lifetime]
 
 
 @pytest.mark.parametrize("iat", [-59.0, 0.0, 9.5])
