@@ -46,6 +46,7 @@ def goals(results: Results) -> list[Goal]:
             for case, scheme in (("accepted", "Bearer"), ("basic", "Basic"), ("key", "API key"))
         ),
         *_for_people(results),
+        *_signed(results),
         *_more_schemes(results),
         *_import(results),
         *_growth(results),
@@ -78,6 +79,45 @@ def _for_people(results: Results) -> list[Goal]:
             0.75,
         ),
     ]
+
+
+def _signed(results: Results) -> list[Goal]:
+    bounds = {"HS256": 0.15, "RS256": 0.15, "ES256": 0.30}
+    return [
+        *(
+            _ratio(
+                results,
+                f"JWT accepted, {name}, over Flask-JWT-Extended",
+                (f"ours_jwt.{name.lower()}", "accepted"),
+                (f"jwt_extended.{name.lower()}", "accepted"),
+                bound,
+            )
+            for name, bound in bounds.items()
+        ),
+        *(_near_bare(results, name) for name in (*bounds, "EdDSA")),
+        *(_remembered(results, name) for name in (*bounds, "EdDSA")),
+    ]
+
+
+def _near_bare(results: Results, name: str) -> Goal:
+    """By time alone: a number of microseconds has no instructions."""
+    ours, bare = (results.overhead((f"{kind}.{name.lower()}", "accepted")) for kind in ("ours_jwt", "bare_jwt"))
+    assert ours is not None
+    assert bare is not None
+    text = f"JWT accepted, {name}: <= 1.5 x the signature alone and 20 µs"
+    return Goal(
+        text, f"{ours:.0f} µs, where {1.5 * bare + 20:.0f} is the limit", _verdict(ours <= 1.5 * bare + 20, None)
+    )
+
+
+def _remembered(results: Results, name: str) -> Goal:
+    kept, plain = (results.overhead(entry) for entry in ((f"ours_jwt.{name.lower()}-remembered", "accepted"), BEARER))
+    assert kept is not None
+    assert plain is not None
+    more = kept - plain
+    return Goal(
+        f"JWT remembered, {name}: <= Bearer accepted and 5 µs", f"{more:.1f} µs more", _verdict(more <= 5, None)
+    )
 
 
 def _verdict(by_time: bool, by_instructions: bool | None) -> str:

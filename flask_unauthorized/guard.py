@@ -10,7 +10,7 @@ from . import signals
 from .context import STATE, plan_in_force, real_app, real_request, state_for
 from .errors import ConfigurationError
 from .judge import State, log
-from .plan import Plan, responds
+from .plan import Plan
 from .schemes.browsers import is_script
 from .wire import Challenge, GrammarError, parse_challenges
 
@@ -46,7 +46,7 @@ def _finish(response: Response, status: int, request: Request, state: State) -> 
     if (refused or status == 401) and request.environ.get("CONTENT_LENGTH"):
         _drain(request)
     tried = state.tried
-    if tried is not None and responds(tried):
+    if tried is not None and tried.responds():
         tried.respond(response, state.scheme is tried and not refused)
     if not intact:
         _expose(response)

@@ -74,6 +74,18 @@ class BareIdentity(Identity):
     __slots__ = ()
 
 
+def dated(identity: Identity, auth_time: float, acr: str | None) -> Identity:
+    """``identity`` with time and class of the login, where it says nothing of them."""
+    made = object.__new__(type(identity))
+    for name in _FIELDS:  # all were checked when it was made
+        object.__setattr__(made, name, getattr(identity, name))
+    if identity.auth_time is None:
+        object.__setattr__(made, "auth_time", auth_time)
+    if identity.acr is None:
+        object.__setattr__(made, "acr", acr)
+    return made
+
+
 _FIELDS = tuple(Identity.__dataclass_fields__)
 
 

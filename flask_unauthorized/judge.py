@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncGenerator, Generator, Mapping
-from dataclasses import replace
 from time import time
 from types import FunctionType, MethodType
 from typing import Any, Final, TypeVar
@@ -23,7 +22,7 @@ from .errors import (
     StepUpRequired,
     fixed_wording,
 )
-from .identity import BareIdentity, Identity
+from .identity import BareIdentity, Identity, dated
 from .plan import AnyScheme, Plan, keep
 from .schemes.browsers import is_script
 from .wire import Challenge
@@ -268,7 +267,7 @@ def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State
             if known.confirmation is not None or scheme.proves_key:
                 scheme.prove(known, credentials, request)
             if scheme.knows_login:
-                known = _dated(known, *scheme.login_of(credentials))
+                known = dated(known, *scheme.login_of(credentials))
         except AuthError as error:
             state.results = {**(results or {}), scheme: Refusal(error)}
             raise
@@ -276,15 +275,6 @@ def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State
     elif isinstance(known, Refusal):
         raise known.again()
     return known
-
-
-def _dated(identity: Identity, auth_time: float, acr: str | None) -> Identity:
-    """``identity`` with what the scheme knows of the login, where the loader says nothing of it."""
-    return replace(
-        identity,
-        auth_time=auth_time if identity.auth_time is None else identity.auth_time,
-        acr=acr if identity.acr is None else identity.acr,
-    )
 
 
 def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity:

@@ -107,7 +107,7 @@ class Plan:
         self.quiet = frozenset(
             scheme
             for scheme in self.schemes
-            if not (scheme in others or self.optional or scheme.varies or responds(scheme))
+            if not (scheme in others or self.optional or scheme.varies or scheme.responds())
         )
         # What refusals that only their class decides have come to: challenges and header lines, then whole answers.
         self.steady = all(type(scheme).challenges in _STEADY for scheme in self.schemes)
@@ -218,11 +218,6 @@ def _tells_scripts_apart(scheme: AnyScheme) -> bool:
     if isinstance(scheme, SessionCookie):
         return scheme.login_view is not None
     return isinstance(scheme, Basic) and scheme.script_alias is not None
-
-
-def responds(scheme: AnyScheme) -> bool:
-    """Whether the scheme adds to responses."""
-    return type(scheme).respond is not Scheme.respond
 
 
 def _accepted(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:

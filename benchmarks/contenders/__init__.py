@@ -4,7 +4,7 @@ from importlib import import_module
 
 from .base import Contender
 
-MODULES = ("none", "ours", "ours_jwt", "bare_jwt", "httpauth", "authlib", "login", "jwt_extended")
+MODULES = ("none", "ours", "ours_jwt", "ours_dpop", "bare_jwt", "httpauth", "authlib", "login", "jwt_extended")
 
 
 def contenders(module: str) -> tuple[Contender, ...]:

@@ -152,6 +152,10 @@ class Scheme(ABC, Generic[C]):
     def respond(self, response: Response, accepted: bool) -> None:
         """May add to the response of a request for which this scheme was tried."""
 
+    def responds(self) -> bool:
+        """Whether `respond` may add anything; where not, nobody looks at the answer to who is let in."""
+        return type(self).respond is not Scheme.respond
+
     def loader(self, load: L) -> L:
         """Registers the loader, like a route: ``@bearer.loader``. Returns it unchanged.
 

@@ -148,11 +148,12 @@ class Digest(Scheme[DigestCredentials]):
         nonce = self._nonces.mint(_real_app(), realm)
         return self._challenges(realm, nonce, stale=isinstance(error, StaleNonce))
 
+    def responds(self) -> bool:
+        return self.rspauth or self.nextnonce
+
     def respond(self, response: Response, accepted: bool) -> None:
-        if not accepted or not (self.rspauth or self.nextnonce):
-            return
         proved = getattr(current_request, _PROVED, None)
-        if proved is not None:
+        if accepted and proved is not None:
             value = self._authentication_info(response, *proved)
             if value:
                 response.headers["Authentication-Info"] = value

@@ -168,6 +168,9 @@ class DPoP(Scheme[DPoPCredentials]):
             "tls_client_certificate_bound_access_tokens": self.certificate is not None,
         }
 
+    def responds(self) -> bool:
+        return self.nonce
+
     def respond(self, response: Response, accepted: bool) -> None:
         nonce = getattr(current_request, _FRESH, None)
         if nonce is not None:

@@ -25,6 +25,7 @@ KEY: Final = "_unauthorized"
 """The key of the session under which the login stands."""
 _FIELDS: Final = ("sub", "at", "acr", "sid", "begun", "seen", "again", "realm")
 _NAMES: Final = frozenset(_FIELDS)
+_real_session: Final = session._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _values: Final = itemgetter(*_FIELDS)
 _NUMBERS: Final = (float, int)  # as JSON tells them; no bool
 _SEEN_EVERY: Final = 60
@@ -136,7 +137,7 @@ class SessionCookie(Scheme[Login]):
             _check_page(app, "logout_view", self.logout_view)
 
     def read(self, request: Request, rest: str | None) -> Login | None:
-        content = session.get(KEY)
+        content = _real_session().get(KEY)
         if content is None:
             return None
         login = _login_in(content)
