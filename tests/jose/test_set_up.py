@@ -4,6 +4,7 @@ import pytest
 
 from flask_unauthorized import Auth, Bearer, ConfigurationError
 from flask_unauthorized.jose import hmac_key, public_key_jwk, public_key_pem, read_key_set
+from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwt import DEFAULT_ALGORITHMS, JWT, Issuers
 
 from .conftest import jwt
@@ -164,12 +165,22 @@ def test_parts_are_checked_before_the_first_request(make_app):
         assert Checked.asked == 2
 
 
-def test_an_async_part_needs_asgiref(make_app, monkeypatch):
-    async def user(identity):
-        return identity
+async def async_user(identity):
+    return identity
 
-    monkeypatch.setattr("flask_unauthorized.loaders.jwt.find_spec", lambda name: None)
-    auth = Auth(Bearer(jwt(user=user)))
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        jwt(user=async_user),
+        jwt(revoked=async_user),
+        Introspection("https://id.example/i", audience=None, access_token="x", user=async_user),
+    ],
+    ids=str,
+)
+def test_an_async_part_needs_asgiref(make_app, monkeypatch, loader):
+    monkeypatch.setattr("flask_unauthorized.loaders.claims.find_spec", lambda name: None)
+    auth = Auth(Bearer(loader))
     app = make_app(auth)
     with pytest.raises(ConfigurationError, match="async"):
         auth.check(app)
