@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from flask import Flask
 
-from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials
+from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials, configured_seconds
 from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine, StaticKeys
 from ..jose.algorithms import HMAC, named
@@ -51,7 +51,7 @@ class JWT:
     revoked, ``True`` or ``False`` (`Revocations` is one). Both may be async, and are asked each time.
     ``remember=1000`` keeps that many verified tokens, by SHA-256, as long as they and their keys last.
 
-    Raises `ConfigurationError` for what can't be meant.
+    Raises `ConfigurationError` or `TypeError` for what can't be meant.
     """
 
     def __init__(
@@ -239,10 +239,7 @@ def _issuer(issuer: str) -> str:
 
 
 def _algorithms(algorithms: Collection[str]) -> frozenset[str]:
-    try:
-        chosen = named(algorithms)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(str(error)) from None
+    chosen = named(algorithms)
     symmetric = chosen.intersection(HMAC)
     if symmetric and symmetric != chosen:
         raise ConfigurationError(
@@ -289,9 +286,7 @@ def _audiences(audience: str | Collection[str] | None, otherwise_bound: bool) ->
 
 
 def _leeway(leeway: int) -> int:
-    if isinstance(leeway, bool) or not isinstance(leeway, int) or not 0 <= leeway <= MAX_LEEWAY:
-        raise ConfigurationError(f"leeway must be whole seconds from 0 to {MAX_LEEWAY}, not {leeway!a}")
-    if leeway > LONG_LEEWAY:
+    if configured_seconds("leeway", leeway, most=MAX_LEEWAY) > LONG_LEEWAY:
         log.warning("JWT with leeway=%d: tokens live that many seconds longer than their issuer says", leeway)
     return leeway
 

@@ -32,7 +32,6 @@ def test_cfg_03_issuer_and_audience_are_demanded():
     [
         (),
         [],
-        "RS256",
         ["none"],
         ["None"],
         ["RS256", "none"],
@@ -40,7 +39,6 @@ def test_cfg_03_issuer_and_audience_are_demanded():
         ["HS256", "ES256"],
         ["ES256K"],
         [None],
-        [["RS256"]],
         ["rs256"],
         [""],
     ],
@@ -49,6 +47,16 @@ def test_cfg_03_issuer_and_audience_are_demanded():
 def test_jws_05_cfg_02_algorithms_are_named(algorithms):
     with pytest.raises(ConfigurationError):
         jwt(algorithms=algorithms)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"algorithms": "RS256"}, {"algorithms": [["RS256"]]}, {"leeway": 1.5}, {"leeway": True}, {"leeway": "60"}],
+    ids=str,
+)
+def test_cfg_04_arguments_of_another_type(changes):
+    with pytest.raises(TypeError):
+        jwt(**changes)
 
 
 @pytest.mark.rfc("J-03", "JB-01")
@@ -101,9 +109,6 @@ def test_all_ways_to_give_keys():
         {"leeway": -1},
         {"leeway": 86_400},
         {"leeway": 3601},
-        {"leeway": 1.5},
-        {"leeway": True},
-        {"leeway": "60"},
         {"remember": -1},
         {"remember": True},
         {"remember": 1.5},
