@@ -70,7 +70,6 @@ class JWKS:
         self._clock = time.monotonic
         self._lock = threading.Lock()
         self._good: _Good | None = None
-        self._generation = 0
         self._under_way: _Fetch | None = None
         self._asked = float("-inf")  # when a fetch began last
         self._discovered = float("-inf")
@@ -101,21 +100,6 @@ class JWKS:
         if found is None:
             found = _matching(self._renewed(keys), kid, algorithm)
         return found or ()
-
-    @property
-    def generation(self) -> int:
-        """Another number when the keys are others: what was verified before is to be verified again.
-
-        Looking at it keeps the keys up to date, as `candidates` does, but never waits or raises.
-        """
-        good = self._good
-        if good is not None:
-            age = self._clock() - good.at
-            if age > self.max_stale:
-                self._give_up(good)
-            elif age >= self.refresh_after:
-                self._refresh_aside()
-        return self._generation
 
     # --- deciding whether to fetch
 
@@ -254,8 +238,6 @@ class JWKS:
         fetch.done.set()
 
     def _keep(self, keys: tuple[Key, ...]) -> None:
-        if self._good is None or self._good.keys != keys:
-            self._generation += 1
         self._good = _Good(keys, self._clock())
         self._outage.ended()
 
@@ -264,7 +246,6 @@ class JWKS:
         with self._lock:
             if good is not None and self._good is good:
                 self._good = None
-                self._generation += 1
 
     def __repr__(self) -> str:
         return f"<JWKS {self.url}>" if self.issuer is None else f"<JWKS of {self.issuer}>"
