@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from ..errors import ConfigurationError
 from ..fetching import TIMEOUT, Fetcher, FetchError, Get, checked_time
@@ -14,6 +14,9 @@ from ..stores.locks import renew_after_fork
 from ..wire.jws import JOSEError
 from .discovery import check_issuer, discover, member_url
 from .outage import Outage
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 REFRESH_AFTER: Final = 300.0
 """Age at which keys are fetched anew, in seconds; from twice that on, requests wait for it."""
@@ -31,6 +34,17 @@ MAX_WAITING_FIRST: Final = 64
 """Most requests that wait for a fetch while there are no keys at all."""
 _LOST: Final = 5.0
 """A fetch is given up this long after its time, in seconds: its thread never ran, or hangs in the resolver."""
+
+
+class Options(TypedDict, total=False):
+    """The keywords of `JWKS`."""
+
+    refresh_after: float
+    max_stale: float
+    timeout: float
+    ca_file: str | os.PathLike[str] | None
+    allow_http_loopback: bool
+    fetch: Get | None
 
 
 class JWKS:
@@ -78,7 +92,7 @@ class JWKS:
         renew_after_fork(self)
 
     @classmethod
-    def of_issuer(cls, issuer: str, **options: Any) -> "JWKS":
+    def of_issuer(cls, issuer: str, **options: "Unpack[Options]") -> "JWKS":
         """The keys of an authorization server, whose metadata says where they are: see `discover`.
 
         ``options`` are those of the class.
