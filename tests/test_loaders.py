@@ -2,6 +2,8 @@
 
 import hashlib
 import logging
+import os
+import signal
 import time
 from unittest import mock
 
@@ -388,6 +390,22 @@ def test_cache_is_bounded_LIM_18(hashings):
     assert hashings == []
     assert check("user0", "pw") == "user0"
     assert hashings == [b"pw"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on Windows")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_does_not_wait_for_a_lock_of_its_parent():
+    check = Passwords({"ada": hashed("pw")}, cache=60, method=FAST)
+    with check._lock:  # as if another thread held it
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)  # ends a child that waits for ever
+            try:
+                os._exit(0 if check("ada", "pw") == "ada" else 2)
+            finally:
+                os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def test_cache_keeps_no_password():

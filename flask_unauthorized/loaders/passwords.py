@@ -14,6 +14,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from ..errors import ConfigurationError
 from ..schemes.base import Secret
+from ..stores.locks import renew_after_fork
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_CACHED: Final = 1024
@@ -63,6 +64,7 @@ class Passwords:
         self._verified: OrderedDict[bytes, float] = OrderedDict()
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
+        renew_after_fork(self)
 
     def __call__(self, name: str, password: str) -> Any:
         """The user of that name, or ``None`` where name or password is wrong."""
