@@ -167,7 +167,7 @@ class StepUpRequired(Unauthorized):
         super().__init__(message, reason=reason)
         self.acr_values = _tokens("acr_values", acr_values.split() if isinstance(acr_values, str) else acr_values)
         if max_age is not None:
-            self.max_age = check_seconds("max_age", max_age)
+            self.max_age = _checked_seconds("max_age", max_age)
 
 
 class MalformedCredentials(_Answer, http.BadRequest, AuthError):
@@ -216,12 +216,20 @@ class AuthUnavailable(_RetryLater, http.ServiceUnavailable, AuthError):
     retry_after = 5
 
 
-def check_seconds(name: str, value: int) -> int:
-    """``value`` if it is a whole number of seconds, zero or more; else `TypeError` or `ValueError`."""
+def _checked_seconds(name: str, value: int) -> int:
+    # In a view, where a wrong number is a wrong value and no mistake of configuration.
+    try:
+        return configured_seconds(name, value)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+
+
+def configured_seconds(name: str, value: int, *, least: int = 0, most: int = 2**31) -> int:
+    """``value`` if it is a whole number of seconds within the bounds; else `TypeError` or `ConfigurationError`."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int of seconds, not {value!r}")
-    if value < 0 or value > 2**31:
-        raise ValueError(f"{name} must be between 0 and 2**31 seconds, not {value}")
+    if not least <= value <= most:
+        raise ConfigurationError(f"{name} must be {least} to {most} seconds, not {value}")
     return value
 
 

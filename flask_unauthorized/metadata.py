@@ -1,7 +1,5 @@
 """Protected-resource metadata (RFC 9728): what a resource says of itself, and where it says so. No Flask in here."""
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -10,6 +8,7 @@ from typing import Any, Final, NamedTuple, TypedDict
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from .errors import ConfigurationError
+from .wire.jws import decode_base64url
 from .wire.rules import check_scope_token
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
@@ -287,9 +286,9 @@ def _signed(token: str | None, resource: str) -> str | None:
     if not isinstance(token, str):
         raise TypeError(f"signed_metadata must be a str, not {type(token).__name__}")
     try:
-        header, claims = (json.loads(_unpadded(part)) for part in token.split(".")[:2])
+        header, claims = (json.loads(decode_base64url(part)) for part in token.split(".")[:2])
         problem = _problem_of(header, claims, resource, token)
-    except (ValueError, binascii.Error):
+    except ValueError:
         problem = "is not a JWT in three parts"
     if problem:
         raise ConfigurationError(f"signed_metadata {problem} (RFC 9728 §2.2)")
@@ -308,10 +307,6 @@ def _problem_of(header: Any, claims: Any, resource: str, token: str) -> str | No
     if claims.get("resource", resource) != resource:
         return f"is for the resource {claims['resource']!r}"
     return None
-
-
-def _unpadded(part: str) -> bytes:
-    return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 
 
 def _decoded(path: str) -> str:

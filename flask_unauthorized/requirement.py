@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from functools import reduce
 from typing import Any, Final
 
-from .errors import ConfigurationError, check_seconds
+from .errors import ConfigurationError, configured_seconds
 from .identity import as_set
 from .wire.rules import check_scope_token
 
@@ -136,7 +136,7 @@ def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, option
         scope_groups,
         _groups("roles", given.get("roles")),
         _acr(given.get("acr")),
-        None if max_age is None else _seconds(max_age),
+        None if max_age is None else configured_seconds("max_age", max_age),
         optional,
     )
 
@@ -261,13 +261,6 @@ def _acr(given: Any) -> tuple[str, ...]:
                 f"acr {name!r} cannot be sent: use printable ASCII without blank, quote and backslash (RFC 9470 §3)"
             ) from None
     return tuple(dict.fromkeys(names))
-
-
-def _seconds(max_age: int) -> int:
-    try:
-        return check_seconds("max_age", max_age)
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
 
 
 def _shown(group: Group) -> Any:

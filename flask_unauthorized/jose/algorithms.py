@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+from ..errors import ConfigurationError
+
 RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 HMAC: Final = ("HS256", "HS384", "HS512")
 CURVES: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
@@ -14,13 +16,15 @@ ALL: Final = ASYMMETRIC | frozenset(HMAC)
 
 
 def named(names: Iterable[str]) -> frozenset[str]:
-    """``names`` as a set. Raises `ValueError` for a bare str, none at all, or a name that isn't spoken."""
+    """``names`` as a set. Raises `TypeError` for a bare str, `ConfigurationError` for none, or an unknown one."""
     if isinstance(names, (str, bytes)):
-        raise ValueError(f"algorithms must be a collection of names, not {names!a}: write ({names!a},)")
+        raise TypeError(f"algorithms={names!r} is a bare string: write ({names!r},)")
     algorithms = frozenset(names)
     if not algorithms:
-        raise ValueError("algorithms is empty: name those that the issuer signs with, such as ('RS256',)")
+        raise ConfigurationError("algorithms is empty: name those that the issuer signs with, such as ('RS256',)")
     for name in algorithms:
         if name not in ALL:
-            raise ValueError(f"{name!a} is not an algorithm that is verified: choose among {', '.join(sorted(ALL))}")
+            raise ConfigurationError(
+                f"{name!a} is not an algorithm that is verified: choose among {', '.join(sorted(ALL))}"
+            )
     return algorithms

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -93,7 +93,7 @@ class StaticKeys:
         found = self._found.get((kid, algorithm))
         return select_keys(self._keys, kid, algorithm) if found is None else found
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Key]:
         return iter(self._keys)
 
     def __repr__(self) -> str:

@@ -16,8 +16,9 @@ from ..fetching import Fetcher, checked_time
 from ..identity import Identity
 from ..stores.locks import renew_after_fork
 from ..wire.grammar import MAX_AUTHORIZATION
+from .claims import check_parts, checked_callable, checked_names, claim_path, with_user
 from .discovery import check_issuer
-from .introspection_answer import Policy, with_user
+from .introspection_answer import Policy
 from .introspection_endpoint import ClientAuth, Endpoint, Post, client_credentials
 
 MAX_ANSWER: Final = 64 * 1024
@@ -98,11 +99,12 @@ class Introspection:
             issuer=issuer if endpoint is None else None,
             credentials=client_credentials(client_id, client_secret, client_auth, access_token),
             fetcher=fetcher,
-            post=_callable("post", post),
+            post=checked_callable("post", post),
             max_concurrent=max_concurrent,
         )
-        self._policy = Policy(_audiences(audience), issuer, subject, _path(roles_claim))
-        self._user = _callable("user", user)
+        audiences = None if audience is None else checked_names("audience", audience)
+        self._policy = Policy(audiences, issuer, subject, claim_path(roles_claim))
+        self._user = checked_callable("user", user)
         self._cache = Cache(
             _seconds("cache", cache, MAX_CACHE),
             _seconds("negative_cache", negative_cache, MAX_NEGATIVE_CACHE),
@@ -134,9 +136,7 @@ class Introspection:
 
     def check_app(self, app: Flask) -> None:
         """Called before an app's first request: whatever the look-up has to check."""
-        check = getattr(self._user, "check_app", None)
-        if callable(check):
-            check(app)
+        check_parts(app, self._user)
 
     def _asked(self, token: str, digest: bytes) -> Identity:
         answer = self._endpoint.ask(token)
@@ -206,29 +206,6 @@ class Cache:
 # --- of the developer
 
 
-def _audiences(audience: str | Collection[str] | None) -> frozenset[str] | None:
-    if audience is None:
-        return None
-    names = frozenset((audience,)) if isinstance(audience, str) else frozenset(audience)
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise ConfigurationError(
-            f"audience must be a text or several, none empty, not {audience!a}; None, written out, asks for none"
-        )
-    return names
-
-
-def _path(claim: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    if claim is None:
-        return None
-    path = (claim,) if isinstance(claim, str) and "://" in claim else claim
-    path = tuple(path.split(".")) if isinstance(path, str) else path
-    if not isinstance(path, tuple) or not path or not all(isinstance(name, str) and name for name in path):
-        raise ConfigurationError(
-            f"roles_claim={claim!a}: use a name such as 'roles', a path such as 'realm_access.roles', or a tuple"
-        )
-    return path
-
-
 def _seconds(name: str, value: float, most: float) -> float:
     return 0.0 if value == 0 and not isinstance(value, bool) else checked_time(name, value, most)
 
@@ -236,10 +213,4 @@ def _seconds(name: str, value: float, most: float) -> float:
 def _count(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
         raise ConfigurationError(f"{name} must be a whole number from 1 to 1000000, not {value!a}")
-    return value
-
-
-def _callable(name: str, value: Any) -> Any:
-    if value is not None and not callable(value):
-        raise ConfigurationError(f"{name} must be callable, not {type(value).__name__}")
     return value

@@ -1,21 +1,15 @@
 """What an introspection answer says of a token, and whose identity that makes (RFC 7662 §2.2)."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials
 from ..identity import Identity
-from ..schemes.settle import settle
+from .claims import MAX_TEXT, Claims, is_confirmation, roles_at, text_or_none, time_or_none
 
 SKEW: Final = 60
 """How far ahead of ours the server's clock may be, in seconds."""
-MAX_TEXT: Final = 1024
-"""Longest subject or client, in characters."""
-_CONFIRMATIONS: Final = frozenset({"jkt", "x5t#S256"})  # RFC 9449 §6.2, RFC 8705 §3.2
-
-Answer = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +21,7 @@ class Policy:
     subject: str
     roles_path: tuple[str, ...] | None
 
-    def identity(self, answer: Answer, now: float) -> Identity:
+    def identity(self, answer: Claims, now: float) -> Identity:
         """Whose the token is, when it is good at ``now`` (seconds since 1970).
 
         Raises `InvalidCredentials` or `ExpiredCredentials` where it isn't, and `AuthUnavailable` where the answer says
@@ -41,16 +35,16 @@ class Policy:
         return Identity(
             _text(answer, self.subject),
             scopes=_scopes(answer.get("scope")),
-            roles=_roles(answer, self.roles_path),
-            acr=_or_none(answer.get("acr")),
-            auth_time=_time_or_none(answer.get("auth_time")),
+            roles=roles_at(answer, self.roles_path),
+            acr=text_or_none(answer.get("acr")),
+            auth_time=time_or_none(answer.get("auth_time")),
             claims=answer,
             client_id=_text(answer, "client_id"),
             expires_at=expires_at,
             confirmation=_confirmation(answer),
         )
 
-    def _check_times(self, answer: Answer, now: float) -> float | None:
+    def _check_times(self, answer: Claims, now: float) -> float | None:
         expires_at, begins_at = _time(answer, "exp"), _time(answer, "nbf")
         if expires_at is not None and expires_at <= now:
             raise ExpiredCredentials(reason="exp has passed, though the authorization server says active")
@@ -58,12 +52,12 @@ class Policy:
             raise InvalidCredentials(reason="nbf has not come, though the authorization server says active")
         return expires_at
 
-    def _check_issuer(self, answer: Answer) -> None:
+    def _check_issuer(self, answer: Claims) -> None:
         """The endpoint is the issuer's own, so it may leave the name out; another name is refused."""
         if self.issuer is not None and answer.get("iss") not in (None, self.issuer):
             raise InvalidCredentials(reason="iss is not the issuer")
 
-    def _check_audience(self, answer: Answer) -> None:
+    def _check_audience(self, answer: Claims) -> None:
         if self.audiences is None:
             return
         audience = answer.get("aud")
@@ -73,50 +67,24 @@ class Policy:
             raise InvalidCredentials(reason=f"aud is not one of audience{hint}")
 
 
-def with_user(identity: Identity, look_up: Any) -> Identity:
-    """``identity`` with the user that ``look_up`` gives for it; ``None`` refuses. It may be async."""
-    user = settle(look_up(identity))
-    if user is None:
-        raise InvalidCredentials(reason="the look-up knows no such user")
-    if isinstance(user, bool):
-        raise TypeError(f"user= returned {user}: return your user object, or None for no")
-    if isinstance(user, Identity):
-        # The token's end and the key it is bound to are not the look-up's to change.
-        return replace(user, expires_at=identity.expires_at, confirmation=identity.confirmation)
-    return replace(identity, user=user)
-
-
 def _broken(name: str) -> AuthUnavailable:
     return AuthUnavailable(reason=f"{name} in the introspection answer has the wrong type (RFC 7662 §2.2)")
 
 
-def _time(answer: Answer, name: str) -> float | None:
+def _time(answer: Claims, name: str) -> float | None:
     value = answer.get(name)
-    if value is not None and not _is_time(value):
+    if value is not None and time_or_none(value) is None:
         raise _broken(name)
     return value
 
 
-def _is_time(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _time_or_none(value: Any) -> float | None:
-    """A login time of another type is none: a view that asks for one then asks for a new login (RFC 9470)."""
-    return value if _is_time(value) else None
-
-
-def _text(answer: Answer, name: str) -> str | None:
+def _text(answer: Claims, name: str) -> str | None:
     value = answer.get(name)
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise _broken(name)
     return value
-
-
-def _or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _scopes(scope: Any) -> list[str]:
@@ -128,14 +96,7 @@ def _scopes(scope: Any) -> list[str]:
     return []
 
 
-def _roles(answer: Answer, path: tuple[str, ...] | None) -> list[str]:
-    found: Any = answer if path else None
-    for name in path or ():
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return [role for role in found if isinstance(role, str)] if isinstance(found, list) else []
-
-
-def _confirmation(answer: Answer) -> Mapping[str, str] | None:
+def _confirmation(answer: Claims) -> Mapping[str, str] | None:
     """The key that the token is bound to; a scheme that doesn't prove it then refuses the token."""
     confirmation = answer.get("cnf")
     kind = answer.get("token_type")
@@ -145,8 +106,7 @@ def _confirmation(answer: Answer) -> Mapping[str, str] | None:
         if "cnf" in answer:
             raise InvalidCredentials(reason="cnf names no key")
         return None
-    known = isinstance(confirmation, dict) and confirmation.keys() <= _CONFIRMATIONS
-    if not known or not confirmation or not all(isinstance(one, str) and one for one in confirmation.values()):
+    if not is_confirmation(confirmation):
         raise InvalidCredentials(reason="cnf binds the token in a way that isn't known here (RFC 7800 §3.1)")
     bound: Mapping[str, str] = confirmation
     return bound

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from ..errors import ConfigurationError
 from ..fetching import TIMEOUT, Fetcher, FetchError, Get, checked_time
@@ -14,6 +14,9 @@ from ..stores.locks import renew_after_fork
 from ..wire.jws import JOSEError
 from .discovery import check_issuer, discover, member_url
 from .outage import Outage
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 REFRESH_AFTER: Final = 300.0
 """Age at which keys are fetched anew, in seconds; from twice that on, requests wait for it."""
@@ -31,6 +34,17 @@ MAX_WAITING_FIRST: Final = 64
 """Most requests that wait for a fetch while there are no keys at all."""
 _LOST: Final = 5.0
 """A fetch is given up this long after its time, in seconds: its thread never ran, or hangs in the resolver."""
+
+
+class Options(TypedDict, total=False):
+    """The keywords of `JWKS`."""
+
+    refresh_after: float
+    max_stale: float
+    timeout: float
+    ca_file: str | os.PathLike[str] | None
+    allow_http_loopback: bool
+    fetch: Get | None
 
 
 class JWKS:
@@ -70,7 +84,6 @@ class JWKS:
         self._clock = time.monotonic
         self._lock = threading.Lock()
         self._good: _Good | None = None
-        self._generation = 0
         self._under_way: _Fetch | None = None
         self._asked = float("-inf")  # when a fetch began last
         self._discovered = float("-inf")
@@ -79,7 +92,7 @@ class JWKS:
         renew_after_fork(self)
 
     @classmethod
-    def of_issuer(cls, issuer: str, **options: Any) -> "JWKS":
+    def of_issuer(cls, issuer: str, **options: "Unpack[Options]") -> "JWKS":
         """The keys of an authorization server, whose metadata says where they are: see `discover`.
 
         ``options`` are those of the class.
@@ -101,21 +114,6 @@ class JWKS:
         if found is None:
             found = _matching(self._renewed(keys), kid, algorithm)
         return found or ()
-
-    @property
-    def generation(self) -> int:
-        """Another number when the keys are others: what was verified before is to be verified again.
-
-        Looking at it keeps the keys up to date, as `candidates` does, but never waits or raises.
-        """
-        good = self._good
-        if good is not None:
-            age = self._clock() - good.at
-            if age > self.max_stale:
-                self._give_up(good)
-            elif age >= self.refresh_after:
-                self._refresh_aside()
-        return self._generation
 
     # --- deciding whether to fetch
 
@@ -254,8 +252,6 @@ class JWKS:
         fetch.done.set()
 
     def _keep(self, keys: tuple[Key, ...]) -> None:
-        if self._good is None or self._good.keys != keys:
-            self._generation += 1
         self._good = _Good(keys, self._clock())
         self._outage.ended()
 
@@ -264,7 +260,6 @@ class JWKS:
         with self._lock:
             if good is not None and self._good is good:
                 self._good = None
-                self._generation += 1
 
     def __repr__(self) -> str:
         return f"<JWKS {self.url}>" if self.issuer is None else f"<JWKS of {self.issuer}>"

@@ -1,21 +1,19 @@
 """`JWT` and `Issuers`: access tokens that an issuer signed (RFC 9068). Needs the extra ``jwt``."""
 
-import inspect
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
-from importlib.util import find_spec
 from time import time
 from typing import Any, Final, Literal
 
 from flask import Flask
 
-from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials
+from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials, configured_seconds
 from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine, StaticKeys
 from ..jose.algorithms import HMAC, named
 from ..schemes.settle import settle
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
+from .claims import check_parts, checked_callable, checked_names, claim_path, with_user
 from .jwt_claims import Policy
 from .jwt_profiles import PROFILES
 from .remembered import Remembered, Verified, digest_of
@@ -53,7 +51,7 @@ class JWT:
     revoked, ``True`` or ``False`` (`Revocations` is one). Both may be async, and are asked each time.
     ``remember=1000`` keeps that many verified tokens, by SHA-256, as long as they and their keys last.
 
-    Raises `ConfigurationError` for what can't be meant.
+    Raises `ConfigurationError` or `TypeError` for what can't be meant.
     """
 
     def __init__(
@@ -79,7 +77,8 @@ class JWT:
         if profile not in PROFILES:
             raise ConfigurationError(f"profile={profile!a}: choose 'rfc9068' or 'oidc-compat'")
         required = tuple(
-            (name, _names(f"required_claims[{name!a}]", value)) for name, value in (required_claims or {}).items()
+            (name, checked_names(f"required_claims[{name!a}]", value))
+            for name, value in (required_claims or {}).items()
         )
         self._policy = Policy(
             issuer=self.issuer,
@@ -87,12 +86,12 @@ class JWT:
             profile=PROFILES[profile],
             leeway=_leeway(leeway),
             allow_eternal=allow_eternal,
-            roles_path=_path(roles_claim),
+            roles_path=claim_path(roles_claim),
             required=required,
             needs_id=revoked is not None,
         )
-        self._user = _callable("user", user)
-        self._revoked = _callable("revoked", revoked)
+        self._user = checked_callable("user", user)
+        self._revoked = checked_callable("revoked", revoked)
         self._engine = PyJWTEngine() if engine is None else engine
         self._remembered = Remembered(size) if (size := _size(remember)) else None
         self.remembers = self._remembered is not None
@@ -111,12 +110,7 @@ class JWT:
 
     def check_app(self, app: Flask) -> None:
         """Called before an app's first request: whatever the parts have to check."""
-        for part in (self._keys, self._user, self._revoked):
-            if inspect.iscoroutinefunction(part) and find_spec("asgiref") is None:
-                raise ConfigurationError("user= or revoked= is async: install flask[async]")
-            check = getattr(part, "check_app", None)
-            if callable(check):
-                check(app)
+        check_parts(app, self._keys, self._user, self._revoked)
 
     # --- for `Issuers`
 
@@ -147,17 +141,7 @@ class JWT:
         """What may change while a token lives is asked each time: whether it was revoked, and whose it is."""
         if self._revoked is not None and _answer(self._revoked(identity)):
             raise RevokedCredentials(reason="revoked= says so")
-        if self._user is None:
-            return identity
-        user = settle(self._user(identity))
-        if user is None:
-            raise InvalidCredentials(reason="user= knows no such user")
-        if isinstance(user, bool):
-            raise TypeError(f"user= returned {user}: return your user object, or None for no")
-        if isinstance(user, Identity):
-            # The token's end and the key it is bound to are not the look-up's to change.
-            return replace(user, expires_at=identity.expires_at, confirmation=identity.confirmation)
-        return replace(identity, user=user)
+        return identity if self._user is None else with_user(identity, self._user)
 
     # --- inside
 
@@ -255,10 +239,7 @@ def _issuer(issuer: str) -> str:
 
 
 def _algorithms(algorithms: Collection[str]) -> frozenset[str]:
-    try:
-        chosen = named(algorithms)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(str(error)) from None
+    chosen = named(algorithms)
     symmetric = chosen.intersection(HMAC)
     if symmetric and symmetric != chosen:
         raise ConfigurationError(
@@ -301,44 +282,16 @@ def _audiences(audience: str | Collection[str] | None, otherwise_bound: bool) ->
         if not otherwise_bound:
             log.warning("JWT with audience=None: a token that the issuer made for any other service opens this one")
         return None
-    return _names("audience", audience)
-
-
-def _names(name: str, values: str | Collection[str]) -> frozenset[str]:
-    names = frozenset((values,)) if isinstance(values, str) else frozenset(values)
-    if not names or not all(isinstance(one, str) and one for one in names):
-        raise ConfigurationError(f"{name} must be a text or several, none empty, not {values!a}")
-    return names
+    return checked_names("audience", audience)
 
 
 def _leeway(leeway: int) -> int:
-    if isinstance(leeway, bool) or not isinstance(leeway, int) or not 0 <= leeway <= MAX_LEEWAY:
-        raise ConfigurationError(f"leeway must be whole seconds from 0 to {MAX_LEEWAY}, not {leeway!a}")
-    if leeway > LONG_LEEWAY:
+    if configured_seconds("leeway", leeway, most=MAX_LEEWAY) > LONG_LEEWAY:
         log.warning("JWT with leeway=%d: tokens live that many seconds longer than their issuer says", leeway)
     return leeway
-
-
-def _path(claim: str | tuple[str, ...] | None) -> tuple[str, ...] | None:
-    if claim is None:
-        return None
-    if isinstance(claim, str):
-        claim = (claim,) if "://" in claim else tuple(claim.split("."))
-    if not isinstance(claim, tuple) or not claim or not all(isinstance(name, str) and name for name in claim):
-        raise ConfigurationError(
-            "roles_claim must be a name such as 'roles', a path such as 'realm_access.roles', or a tuple of names, "
-            f"not {claim!a}"
-        )
-    return claim
 
 
 def _size(remember: int) -> int:
     if isinstance(remember, bool) or not isinstance(remember, int) or not 0 <= remember <= 1_000_000:
         raise ConfigurationError(f"remember must be a number of tokens up to 1000000, not {remember!a}")
     return remember
-
-
-def _callable(name: str, value: Any) -> Any:
-    if value is not None and not callable(value):
-        raise ConfigurationError(f"{name} must be callable, not {type(value).__name__}")
-    return value

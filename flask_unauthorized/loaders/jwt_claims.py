@@ -6,18 +6,15 @@ from typing import Any, Final
 
 from ..errors import ExpiredCredentials, InvalidCredentials
 from ..identity import Identity
+from .claims import MAX_TEXT, Claims, is_confirmation, roles_at, strings, text_or_none, time_or_none
 from .jwt_profiles import Profile
 
 MAX_TIME: Final = 253_402_300_799
 """Latest time that counts, in seconds since 1970: the end of the year 9999."""
-MAX_SUBJECT: Final = 1024
-"""Longest subject, in characters."""
 MAX_JTI: Final = 256
 """Longest ``jti``, in characters."""
 
-Claims = Mapping[str, Any]
 _NONE: Final[frozenset[str]] = frozenset()
-_CONFIRMATIONS: Final = frozenset({"jkt", "x5t#S256"})  # RFC 9449 §6.1, RFC 8705 §3.1
 _NOT_IN_SCOPES: Final = str.maketrans("", "", "".join(map(chr, (0x20, 0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)))))
 
 
@@ -51,9 +48,9 @@ class Policy:
         end = self._check_times(claims, now)
         if self.profile.foreign:
             self._check_kind(claims)
-        subject = _text(claims, "sub", MAX_SUBJECT)
+        subject = _text(claims, "sub", MAX_TEXT)
         for name in self.profile.demanded:
-            _text(claims, name, MAX_SUBJECT)
+            _text(claims, name, MAX_TEXT)
         self._check_id(claims)
         for name, accepted in self.required:
             if not _holds(claims.get(name), accepted):
@@ -61,9 +58,9 @@ class Policy:
         return Identity(
             subject,
             scopes=self._scopes(claims),
-            roles=_NONE if self.roles_path is None else _strings(_at(claims, self.roles_path)),
-            acr=_or_none(claims.get("acr")),
-            auth_time=_time_or_none(claims.get("auth_time")),
+            roles=roles_at(claims, self.roles_path),
+            acr=text_or_none(claims.get("acr")),
+            auth_time=time_or_none(claims.get("auth_time")),
             claims=claims,
             client_id=self._client(claims),
             expires_at=end,
@@ -114,7 +111,7 @@ class Policy:
     def _check_id(self, claims: Claims) -> None:
         if "jti" in claims:
             _text(claims, "jti", MAX_JTI)
-        elif self.profile.identified or (self.needs_id and not _or_none(claims.get("uti"))):
+        elif self.profile.identified or (self.needs_id and not text_or_none(claims.get("uti"))):
             raise _refused("no jti")
 
     def _scopes(self, claims: Claims) -> frozenset[str]:
@@ -126,7 +123,7 @@ class Policy:
 
 def token_id(claims: Claims) -> str | None:
     """``jti``, or ``uti``, which Entra writes in its place."""
-    return _or_none(claims.get("jti")) or _or_none(claims.get("uti"))
+    return text_or_none(claims.get("jti")) or text_or_none(claims.get("uti"))
 
 
 def _refused(reason: str) -> InvalidCredentials:
@@ -151,15 +148,6 @@ def _time(claims: Claims, name: str, *, needed: bool) -> float | None:
     return value
 
 
-def _or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _time_or_none(value: Any) -> float | None:
-    """A time that decides nothing but step-up, where an unknown one counts as too old (RFC 9470)."""
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
 def _lower(value: Any) -> str | None:
     return value.lower() if isinstance(value, str) else None
 
@@ -173,31 +161,18 @@ def _holds(value: Any, accepted: frozenset[str]) -> bool:
     return _is_one_of(value, accepted) or (isinstance(value, list) and any(_is_one_of(one, accepted) for one in value))
 
 
-def _at(claims: Claims, path: tuple[str, ...]) -> Any:
-    """What a path of names leads to, or ``None``. A single text counts as a list of it."""
-    value: Any = claims
-    for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return [value] if isinstance(value, str) and value else value
-
-
-def _strings(value: Any) -> frozenset[str]:
-    return frozenset(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else _NONE
-
-
 def _scopes(value: Any, lists: bool) -> frozenset[str]:
     """Scope tokens with single blanks between (RFC 6749 §3.3); for anything else no scope at all, never all."""
     if isinstance(value, str):
         # Splitting on blanks alone: with a tab or a line end in it, a scope isn't what it looks like.
         return _NONE if value.translate(_NOT_IN_SCOPES) else frozenset(value.split(" ")) - {""}
-    names = _strings(value) if lists else _NONE
+    names = strings(value) if lists else _NONE
     return _NONE if any(not name or " " in name or name.translate(_NOT_IN_SCOPES) for name in names) else names
 
 
 def _confirmation(value: Any) -> Mapping[str, str]:
     """``cnf`` (RFC 7800): the key to which the token is bound. A way of binding that nobody checks is no binding."""
-    if not isinstance(value, dict) or not value or not value.keys() <= _CONFIRMATIONS:
+    if not is_confirmation(value):
         raise _refused("cnf binds in a way that isn't checked")
-    if not all(isinstance(one, str) and one for one in value.values()):
-        raise _refused("no good cnf")
-    return value
+    bound: Mapping[str, str] = value
+    return bound

@@ -14,11 +14,13 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from ..errors import ConfigurationError
 from ..schemes.base import Secret
+from ..stores.locks import renew_after_fork
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_CACHED: Final = 1024
 """Most verified passwords that are remembered."""
-MAX_CACHE_SECONDS: Final = 300
+MAX_CACHE: Final = 300
+"""Longest time that one may be remembered, in seconds."""
 
 
 class Passwords:
@@ -29,7 +31,7 @@ class Passwords:
     stored hash refuses and is logged. Names and passwords compare in NFC. ``load(name)`` may turn the
     name into what any loader returns; without it the name is the subject.
 
-    ``cache_seconds`` (0 to 300, default 0: off) remembers verified passwords for that long, as keyed HMACs of name,
+    ``cache`` (0 to 300 seconds, default 0: off) remembers verified passwords for that long, as keyed HMACs of name,
     password and stored hash, at most 1 024 of them: then Basic need not run scrypt on each request. A changed hash
     voids the entry.
     """
@@ -39,7 +41,7 @@ class Passwords:
         hashes: Mapping[str, str] | Callable[[str], str | None],
         *,
         load: Callable[[str], Any] | None = None,
-        cache_seconds: float = 0,
+        cache: float = 0,
         method: str = "scrypt",
     ) -> None:
         if isinstance(hashes, Mapping):
@@ -51,17 +53,18 @@ class Passwords:
             self._look_up = hashes
         else:
             raise TypeError(f"Passwords takes a mapping of name to hash or a look-up, not {type(hashes).__name__}")
-        if isinstance(cache_seconds, bool) or not isinstance(cache_seconds, (int, float)):
-            raise TypeError(f"cache_seconds must be a number of seconds, not {cache_seconds!r}")
-        if not 0 <= cache_seconds <= MAX_CACHE_SECONDS:
-            raise ConfigurationError(f"cache_seconds={cache_seconds}: use 0 (off) to {MAX_CACHE_SECONDS}")
+        if isinstance(cache, bool) or not isinstance(cache, (int, float)):
+            raise TypeError(f"cache must be a number of seconds, not {cache!r}")
+        if not 0 <= cache <= MAX_CACHE:
+            raise ConfigurationError(f"cache={cache}: use 0 (off) to {MAX_CACHE} seconds")
         self._load = load
         self._method = method
         self._dummy: str | None = None
-        self._cache_seconds = cache_seconds
+        self._cache = cache
         self._verified: OrderedDict[bytes, float] = OrderedDict()
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
+        renew_after_fork(self)
 
     def __call__(self, name: str, password: str) -> Any:
         """The user of that name, or ``None`` where name or password is wrong."""
@@ -82,7 +85,7 @@ class Passwords:
         if stored is None or not _is_hash(stored):
             self._spend_time(secret) if stored is None else self._malformed(secret)
             return False
-        entry = self._entry(name, secret, stored) if self._cache_seconds else None
+        entry = self._entry(name, secret, stored) if self._cache else None
         if entry is not None and self._is_remembered(entry):
             return True
         if not self._compare(stored, secret):
@@ -124,7 +127,7 @@ class Passwords:
 
     def _remember(self, entry: bytes) -> None:
         with self._lock:
-            self._verified[entry] = time.monotonic() + self._cache_seconds
+            self._verified[entry] = time.monotonic() + self._cache
             while len(self._verified) > MAX_CACHED:
                 self._verified.popitem(last=False)
 

@@ -9,7 +9,7 @@ from flask import Flask, has_request_context, request
 
 from ..errors import AuthUnavailable
 from ..identity import Identity
-from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store
+from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store, checked_store
 from .jwt_claims import token_id
 
 GRACE: Final = 3600
@@ -28,9 +28,7 @@ class Revocations:
     """
 
     def __init__(self, store: Store) -> None:
-        if not isinstance(store, Store):
-            raise TypeError(f"Revocations takes a Store, not {type(store).__name__}")
-        self.store = store
+        self.store = checked_store(store)
 
     def revoke(self, who: Identity | Mapping[str, Any]) -> bool:
         """Revokes one token, given as its identity or its claims: ``auth.identity`` in a logout view.

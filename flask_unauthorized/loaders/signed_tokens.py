@@ -7,7 +7,7 @@ from typing import Any, Final
 from flask import Flask, current_app
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
-from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, check_seconds
+from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, configured_seconds
 from ..identity import Identity
 from ..keys import as_bytes, secret_keys
 
@@ -36,12 +36,10 @@ class SignedTokens:
             raise ConfigurationError(
                 'SignedTokens needs a salt that names the purpose: SignedTokens("login", max_age=3600)'
             )
-        if check_seconds("max_age", max_age) == 0:
-            raise ConfigurationError("max_age=0: a token must live for a second at least")
         if secret_key is not None and not secret_key:
             raise ConfigurationError("secret_key is empty: use secrets.token_hex()")
         self.salt = salt
-        self.max_age = max_age
+        self.max_age = configured_seconds("max_age", max_age, least=1)
         self._secret_key = secret_key
         self._load = load
 

@@ -137,7 +137,10 @@ class Scheme(ABC, Generic[C]):
         return realm
 
     def check(self, app: Flask) -> None:
-        """Called before an app's first request; raises `ConfigurationError`."""
+        """Called before an app's first request, and calls the loader's own ``check_app(app)``, where it has one.
+
+        Raises `ConfigurationError`.
+        """
         if self._loader is None and _uses_loader(type(self)):
             raise ConfigurationError(
                 f"{type(self).__name__} has no loader: pass one, {type(self).__name__}(load), "

@@ -11,8 +11,8 @@ from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from ..errors import AuthError, ConfigurationError, InvalidCredentials, StaleNonce, check_seconds
-from ..stores.base import Store
+from ..errors import AuthError, ConfigurationError, InvalidCredentials, StaleNonce, configured_seconds
+from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
 from ..wire.digest import ALGORITHMS, base_algorithm, digest_hash, response_hash, secret_hash, session_hash
@@ -20,6 +20,7 @@ from ..wire.grammar import quote
 from .base import Loader, Scheme
 from .digest_credentials import DigestCredentials, percent_decoded, read_credentials
 from .nonces import MAX_SKEW, Nonces
+from .options import chosen
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 1024 * 1024
@@ -75,23 +76,22 @@ class Digest(Scheme[DigestCredentials]):
         max_body: int = MAX_BODY,
     ) -> None:
         super().__init__(loader, realm=realm)
-        self.algorithms = _chosen("algorithms", algorithms, ALGORITHMS)
-        self.qop = _chosen("qop", qop, _QOPS)
+        self.algorithms = _in_order("algorithms", algorithms, ALGORITHMS)
+        self.qop = _in_order("qop", qop, _QOPS)
         self.name_of_hash = name_of_hash
         self.domain = _domain(domain)
         self.opaque = opaque
-        if check_seconds("nonce_lifetime", nonce_lifetime) == 0:
-            raise ConfigurationError("nonce_lifetime=0: a nonce must live for a second at least")
-        self.nonce_lifetime = nonce_lifetime
-        if store is not None and not isinstance(store, Store):
-            raise TypeError(f"store must be a Store, not {store!r}: see flask_unauthorized.stores")
-        self.store = MemoryStore() if store is None else store
+        self.nonce_lifetime = configured_seconds("nonce_lifetime", nonce_lifetime, least=1)
+        self.store = MemoryStore() if store is None else checked_store(store)
         self.rspauth = rspauth
         self.nextnonce = nextnonce
         self.max_body = max_body
         self._nonces = Nonces("digest")
         self._offered = {algorithm.lower(): algorithm for algorithm in self.algorithms}
-        self._challenges("realm", "nonce", stale=False)  # a wrong opaque or domain is found now
+        try:
+            self._challenges("realm", "nonce", stale=False)  # a wrong opaque or domain is found now
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
         for algorithm in self.algorithms:
             _check_hash(algorithm)
 
@@ -297,17 +297,9 @@ def raw_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def _chosen(what: str, given: Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:
-    """``given`` in the order of ``known``; refuses what is unknown, twice, or nothing."""
-    if isinstance(given, str):
-        raise TypeError(f'{what}={given!r} is a bare string: write ("{given}",)')
-    names = tuple(given)
-    for name in names:
-        if name not in known or names.count(name) > 1:
-            raise ConfigurationError(f"{what} has {name!a} unknown or twice: choose from {', '.join(known)}")
-    if not names:
-        raise ConfigurationError(f"{what} is empty: choose from {', '.join(known)}")
-    return tuple(sorted(names, key=known.index))
+def _in_order(what: str, given: Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    """`chosen`, the strongest first, whatever the order they were given in."""
+    return tuple(sorted(chosen(what, given, known), key=known.index))
 
 
 def _domain(uris: Iterable[str]) -> str:

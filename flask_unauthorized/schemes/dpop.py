@@ -9,14 +9,13 @@ from flask import request as current_request
 
 from ..errors import (
     AuthError,
-    ConfigurationError,
     InvalidCredentials,
     InvalidProof,
     NonceRequired,
-    check_seconds,
+    configured_seconds,
 )
 from ..identity import BareIdentity, Identity
-from ..stores.base import Store
+from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
 from .base import Loader, Scheme
@@ -68,7 +67,7 @@ class DPoP(Scheme[DPoPCredentials]):
     - ``store``: where used proofs are kept; default a `MemoryStore`, which several workers don't share.
     - ``certificate``: as for `Bearer`, for tokens that are bound to a certificate as well.
 
-    Needs the extra ``jwt``. Raises `ConfigurationError`, `TypeError`, `ValueError` for what cannot be.
+    Needs the extra ``jwt``. Raises `ConfigurationError` or `TypeError` for what cannot be.
     """
 
     name = "DPoP"
@@ -94,18 +93,15 @@ class DPoP(Scheme[DPoPCredentials]):
         # Here and not above: without a DPoP object nobody needs the extra, nor pays for loading it.
         from .dpop_proof import ProofRules
 
-        self._rules = ProofRules(origin, algorithms, _checked_window("window", window), _checked_window("ahead", ahead))
+        self.window = configured_seconds("window", window, most=MAX_WINDOW)
+        self.ahead = configured_seconds("ahead", ahead, most=MAX_WINDOW)
+        self._rules = ProofRules(origin, algorithms, self.window, self.ahead)
         self.origins, self.algorithms = self._rules.origins, self._rules.algorithms
         if not isinstance(nonce, bool):
             raise TypeError(f"nonce must be True or False, not {nonce!r}")
         self.nonce = nonce
-        if check_seconds("nonce_lifetime", nonce_lifetime) == 0:
-            raise ConfigurationError("nonce_lifetime=0: a nonce must live for a second at least")
-        self.nonce_lifetime = nonce_lifetime
-        self.window, self.ahead = window, ahead
-        if store is not None and not isinstance(store, Store):
-            raise TypeError(f"store must be a Store, not {store!r}: see flask_unauthorized.stores")
-        self.store = MemoryStore() if store is None else store
+        self.nonce_lifetime = configured_seconds("nonce_lifetime", nonce_lifetime, least=1)
+        self.store = MemoryStore() if store is None else checked_store(store)
         self.certificate = certificate
         self.varies = ("DPoP", *fields_of(certificate))
         self._nonces = Nonces("dpop")
@@ -196,9 +192,3 @@ class DPoP(Scheme[DPoPCredentials]):
             raise InvalidProof(reason="DPoP: the proof was over before the loader had answered")
         if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + 1):
             raise InvalidProof(reason="DPoP: this proof was used before (jti)")
-
-
-def _checked_window(name: str, seconds: int) -> int:
-    if check_seconds(name, seconds) > MAX_WINDOW:
-        raise ConfigurationError(f"{name}={seconds}: use at most {MAX_WINDOW} seconds")
-    return seconds

@@ -12,6 +12,7 @@ from ..errors import ConfigurationError, InvalidProof
 from ..jose import Key, PyJWTEngine, public_key_jwk
 from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
+from .options import chosen
 from .targets import path_of
 
 ALGORITHMS: Final = (
@@ -62,7 +63,7 @@ class ProofRules:
 
     def __init__(self, origin: str | Iterable[str], algorithms: Sequence[str], window: int, ahead: int) -> None:
         self.origins = _origins(origin)
-        self.algorithms = _algorithms(algorithms)
+        self.algorithms = chosen("algorithms", algorithms, ALGORITHMS)
         self.window = window
         self.ahead = ahead
         self._engine = PyJWTEngine()
@@ -207,15 +208,3 @@ def _normal_origin(origin: str) -> str:
     if not normal.startswith("https://") and _LOCAL.fullmatch(normal.partition("://")[2]) is None:
         raise ConfigurationError(f"origin {origin!a} is plain http: DPoP is used together with HTTPS (RFC 9449 §2)")
     return normal
-
-
-def _algorithms(given: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(given, str):
-        raise TypeError(f'algorithms={given!r} is a bare string: write ("{given}",)')
-    names = tuple(given)
-    for name in names:
-        if name not in ALGORITHMS or names.count(name) > 1:
-            raise ConfigurationError(f"algorithms has {name!a} unknown or twice: choose from {', '.join(ALGORITHMS)}")
-    if not names:
-        raise ConfigurationError(f"algorithms is empty: choose from {', '.join(ALGORITHMS)}")
-    return names

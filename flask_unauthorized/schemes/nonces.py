@@ -4,12 +4,13 @@ import functools
 import hmac
 import secrets
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from typing import Final
 
 from flask import Flask
 
 from ..keys import secret_keys
+from ..wire.jws import encode_base64url
 
 _ROOT: Final = "flask_unauthorized.nonce"
 MAX_NONCE: Final = 256
@@ -33,7 +34,7 @@ class Nonces:
     def mint(self, app: Flask, realm: str) -> str:
         """A fresh nonce with 72 random bits."""
         now = int(time.time())
-        minted = _text(now.to_bytes((now.bit_length() + 7) // 8, "big"))
+        minted = encode_base64url(now.to_bytes((now.bit_length() + 7) // 8, "big"))
         signed = f"{secrets.token_urlsafe(9)}.{minted}"
         return f"{signed}.{_signature(self._keys(app, realm)[0], signed)}"
 
@@ -68,8 +69,4 @@ def _derived(keys: tuple[bytes, ...], purpose: str, app_name: str, realm: str) -
 def _signature(key: hmac.HMAC, signed: str) -> str:
     made = key.copy()
     made.update(signed.encode())
-    return _text(made.digest())
-
-
-def _text(octets: bytes) -> str:
-    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+    return encode_base64url(made.digest())

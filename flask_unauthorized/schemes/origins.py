@@ -10,13 +10,13 @@ def trusted(origins: Iterable[str], name: str = "trusted_origins") -> frozenset[
     """Origins (RFC 6454), in lower case; `TypeError` or `ConfigurationError` for what is none."""
     if isinstance(origins, str):
         raise TypeError(f'{name}={origins!r} is a bare string: write {{"{origins}"}}')
-    return frozenset(_origin(origin) for origin in origins)
+    return frozenset(_origin(name, origin) for origin in origins)
 
 
-def _origin(origin: str) -> str:
+def _origin(name: str, origin: str) -> str:
     """``origin`` as browsers write it (RFC 6454 §6.2): with a port only where it isn't the usual one."""
     if not isinstance(origin, str):
-        raise TypeError(f"a trusted origin must be a str, not {type(origin).__name__}")
+        raise TypeError(f"{name} must hold str, not {type(origin).__name__}")
     text = origin.lower()
     try:
         parts = urlsplit(text)
@@ -33,7 +33,7 @@ def _origin(origin: str) -> str:
         or " " in text
     ):
         raise ConfigurationError(
-            f"trusted origin {origin!a} is not an origin: write https://host or https://host:port, the host in ASCII"
+            f"{name} has {origin!a}, which is not an origin: write https://host or https://host:port, the host in ASCII"
         )
     usual = {"http": 80, "https": 443}[parts.scheme]
     return text if port is not None and port != usual else text.removesuffix(f":{usual}").removesuffix(":")

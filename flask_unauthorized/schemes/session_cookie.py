@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 from flask import Flask, Request, current_app, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 
-from ..errors import AuthError, ConfigurationError, InvalidCredentials, check_seconds
+from ..errors import AuthError, ConfigurationError, InvalidCredentials, configured_seconds
 from ..identity import Identity
 from ..keys import secret_keys
-from ..stores.base import Store
+from ..stores.base import Store, checked_store
 from ..wire import Challenge
 from .base import Loader, Scheme, error_params
 from .origins import trusted
@@ -109,14 +109,9 @@ class SessionCookie(Scheme[Login]):
         super().__init__(loader, realm=realm)
         self.login_view = login_view
         self.logout_view = logout_view
-        for name, seconds in (("lifetime", lifetime), ("idle", 1 if idle is None else idle)):
-            if check_seconds(name, seconds) == 0:
-                raise ConfigurationError(f"{name}=0: a session must live for a second at least")
-        if store is not None and not isinstance(store, Store):
-            raise TypeError(f"store must be a Store, not {store!r}: see flask_unauthorized.stores")
-        self.lifetime = lifetime
-        self.idle = idle
-        self.store = store
+        self.lifetime = configured_seconds("lifetime", lifetime, least=1)
+        self.idle = None if idle is None else configured_seconds("idle", idle, least=1)
+        self.store = None if store is None else checked_store(store)
         self._subject = subject
         self.trusted_origins = trusted(trusted_origins)
 

@@ -136,6 +136,13 @@ class Store(ABC):
         return f"<{type(self).__name__} {self.prefix}>"
 
 
+def checked_store(store: Store) -> Store:
+    """``store`` if it is one; else `TypeError`."""
+    if not isinstance(store, Store):
+        raise TypeError(f"store must be a Store, not {store!r}: see flask_unauthorized.stores")
+    return store
+
+
 @functools.lru_cache(maxsize=64)
 def _space(prefix: str, purpose: str) -> str:
     """What the keys of one purpose begin with."""

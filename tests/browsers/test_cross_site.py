@@ -228,7 +228,7 @@ def test_what_is_no_origin_cannot_be_trusted(site, origin):
 
 @pytest.mark.parametrize("origin", [5, None, b"https://a"])
 def test_what_is_no_text_cannot_be_trusted(site, origin):
-    with pytest.raises(TypeError, match="must be a str"):
+    with pytest.raises(TypeError, match="must hold str"):
         site(trusted_origins=[origin])
 
 

@@ -176,7 +176,8 @@ def test_clm_24_a_login_that_cannot_be_read_is_none(ask, members):
     ("members", "roles"),
     [
         ({"realm_access": {"roles": ["admin", "user"]}}, {"admin", "user"}),
-        ({"realm_access": {"roles": "admin"}}, set()),
+        ({"realm_access": {"roles": "admin"}}, {"admin"}),  # as JWT reads it
+        ({"realm_access": {"roles": ["admin", 5]}}, set()),
         ({"realm_access": []}, set()),
         ({}, set()),
     ],

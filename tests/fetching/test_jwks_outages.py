@@ -77,13 +77,11 @@ def test_key_16_nothing_bad_replaces_the_last_good_keys(plain, clock, pair, cont
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
     known(keys, "one")
-    first = keys.generation
     plain.answers["/keys"] = content
     for _ in range(3):
         clock.turn(700)
         assert known(keys, "one") == ["one"]
         settled(keys)
-    assert keys.generation == first
     assert 2 <= plain.calls() <= 4
 
 
@@ -99,7 +97,6 @@ def test_key_15_the_last_good_keys_serve_up_to_max_stale(plain, clock, pair, cap
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
     known(keys, "one")
-    first = keys.generation
     plain.answers["/keys"] = answer(b"secret", 503)
     begun = clock.now
     while clock.now <= begun + 86_400 - 50:
@@ -112,7 +109,6 @@ def test_key_15_the_last_good_keys_serve_up_to_max_stale(plain, clock, pair, cap
     assert "answered 503; the keys of 300 s ago serve" in told[0].getMessage()
     assert "secret" not in caplog.text
     clock.now = begun + 86_401
-    assert keys.generation != first
     with pytest.raises(AuthUnavailable):
         keys.candidates("one", "ES256")
 

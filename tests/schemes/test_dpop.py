@@ -427,7 +427,7 @@ def test_algorithms_that_cannot_be(names):
         ({"algorithms": "ES256"}, TypeError),
         ({"origin": 1}, TypeError),
         ({"origin": [1]}, TypeError),
-        ({"window": -1}, ValueError),
+        ({"window": -1}, ConfigurationError),
         ({"window": 3601}, ConfigurationError),
         ({"window": True}, TypeError),
         ({"ahead": 3601}, ConfigurationError),
