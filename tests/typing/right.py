@@ -26,7 +26,12 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.certificates import ClientCert, EscapedPEM, peer_certificate
 from flask_unauthorized.errors import AuthError
+from flask_unauthorized.jose import hmac_key, public_key_pem
 from flask_unauthorized.loaders import Passwords, SignedTokens, StaticTokens
+from flask_unauthorized.loaders.introspection import Introspection
+from flask_unauthorized.loaders.jwks import JWKS
+from flask_unauthorized.loaders.jwt import JWT, Issuers
+from flask_unauthorized.loaders.revocation import Revocations
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
 
@@ -159,3 +164,15 @@ assert_type(
     ),
     str,
 )  # fmt: skip
+
+keys = hmac_key("0123456789abcdef0123456789abcdef"), public_key_pem(b"", algorithm="ES256", kid="one")
+tokens = JWT("https://id.example", audience={"https://api.example"}, keys=keys, roles_claim=("a", "b"), remember=10)
+asked = Introspection("https://id.example/ask", client_id="api", client_secret="s3cret", audience="https://api.example")
+oauth = Auth[User](
+    Bearer(Issuers(tokens), certificate=peer_certificate, bound_only=True),
+    DPoP(asked.fresh(), origin=["https://api.example"], nonce=True, certificate=ClientCert(["10.0.0.0/8"])),
+)
+assert_type(tokens("a.b.c"), Identity)
+assert_type(oauth.protected_resource("https://api.example", authorization_servers=["https://id.example"]), str)
+revocations = Revocations(MemoryStore())
+JWT("https://id.example", audience=None, keys=JWKS.of_issuer("https://id.example"), revoked=revocations)

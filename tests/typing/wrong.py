@@ -14,6 +14,7 @@ from flask_unauthorized import (
     abort_unauthorized,
     any_of,
 )
+from flask_unauthorized.loaders.jwt import JWT
 
 bearer = Bearer()
 auth = Auth[str](bearer)
@@ -59,4 +60,8 @@ DPoP(origin="https://a", nonce="yes")  # refused
 DPoP(origin="https://a", store={})  # refused
 Bearer(certificate=b"DER")  # refused: a function of the request
 Bearer(certificate=lambda request: "PEM")  # refused: octets
+JWT("https://id.example")  # refused: the audience must be said
+JWT("https://id.example", audience="x", profile="any")  # refused: no such profile
+JWT("https://id.example", audience="x", keys="secret")  # refused: a key is made, not guessed
+Bearer(certificate="Client-Cert")  # refused: a function
 abort_unauthorized(error=Forbidden)  # refused: not a 401
