@@ -257,7 +257,7 @@ def fixed_wording(error: AuthError) -> tuple[type[AuthError], tuple[str, ...]] |
     """Class and scopes, where they alone decide what is said of ``error``; ``None`` where an app had its say."""
     kind = type(error)
     fields = vars(error)
-    if kind not in _OURS or not _UNTOLD.issuperset(fields):
+    if kind not in _OURS or not _UNTOLD.issuperset(fields) or type(kind.__dict__.get("description", "")) is not str:
         return None
     scopes = fields.get("scopes", ())
     return (kind, scopes) if type(scopes) is tuple else None

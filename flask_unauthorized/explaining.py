@@ -134,7 +134,7 @@ def _command(scheme: AnyScheme, request: Request) -> str:
     """A command that sends credentials of a scheme, to be filled in; without the query, which may hold a token."""
     try:
         address = request.base_url
-    except HTTPException:  # a host that the app doesn't trust
+    except (HTTPException, ValueError):  # a host that the app doesn't trust
         address = request.path
     method = () if request.method in ("GET", "HEAD") else ("-X", request.method)
     return shlex.join(("curl", "-i", *method, *_options(scheme), address))

@@ -300,10 +300,12 @@ class Auth(Sessions, Resources, Generic[U]):
             if answer is not _run:
                 return answer
             try:
-                return await view(*args, **kwargs)
+                answer = await view(*args, **kwargs)
             except AuthError as error:
                 complete_raised(error)
                 raise
+            state_for(real_request()).refused = None  # the view caught it, and what it answers is its own
+            return answer
 
         return guarded
 
@@ -327,10 +329,13 @@ class Auth(Sessions, Resources, Generic[U]):
                 judge(plan, request, state)
                 if authenticated.receivers:
                     announce(state)
-                return view(*args, **kwargs)
+                answer = view(*args, **kwargs)
             except AuthError as error:
                 complete_once(error, request, state)
                 raise
+            if state.refused is not None:
+                state.refused = None  # the view caught it, and what it answers is its own
+            return answer
 
         return guarded
 

@@ -1,7 +1,11 @@
 """The guard, the third net: no 401 leaves the app without a challenge, and no refusal loses its headers."""
 
+import os
+import socket
+import threading
 from collections.abc import Iterable
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
@@ -16,6 +20,11 @@ from .wire import Challenge, GrammarError, parse_challenges
 
 MAX_DRAIN: Final = 1024 * 1024
 """Most bytes of an unread body that are read and dropped after a refusal, so that keep-alive clients survive."""
+
+MAX_DRAIN_SECONDS: Final = 2.0
+"""Longest time that reading it may take; a client that sends nothing would hold the worker as long as it likes."""
+# Other servers have read the body by now, or have a limit of their own.
+_SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket")
 
 _CHALLENGES = "WWW-Authenticate"
 _EXPOSED = (_CHALLENGES, "DPoP-Nonce", "Retry-After")
@@ -209,6 +218,11 @@ def _drain(request: Request) -> None:
     if not declared or request.headers.get("Expect", "").lower() == "100-continue":
         return
     left = min(declared, MAX_DRAIN)
+    connection = next((request.environ[name] for name in _SOCKETS if name in request.environ), None)
+    alarm = threading.Timer(MAX_DRAIN_SECONDS, _stop_reading, (connection,))
+    alarm.daemon = True
+    if connection is not None:
+        alarm.start()
     try:
         while left > 0:
             chunk = request.stream.read(min(left, 65536))
@@ -218,3 +232,11 @@ def _drain(request: Request) -> None:
     except (HTTPException, OSError, ValueError, RuntimeError):
         # Too large for the app's limit, gone, or closed: the answer is ready all the same.
         return
+    finally:
+        alarm.cancel()
+
+
+def _stop_reading(connection: Any) -> None:
+    """Ends what is being read, and leaves open what is being written: by a copy, for TLS would lose both."""
+    with suppress(OSError, ValueError), socket.socket(fileno=os.dup(connection.fileno())) as copy:
+        copy.shutdown(socket.SHUT_RD)

@@ -70,6 +70,7 @@ class State:
     refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
     sent: list[tuple[str, str]] | None = None  # all header lines of the refusal as we rendered it
     rendering = False
+    entered: AnyScheme | None = None  # by login() in this request: it decides from there on
     unshared = False  # the answer is no cache's, whatever an after_request function says: login, logout, redirect
     foreign = False  # the error that was handled last isn't ours: abort(401), another extension
 
@@ -153,6 +154,9 @@ def _challenges(error: AuthError, plan: Plan, tried: AnyScheme | None, request: 
 
 def select(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any] | None:
     """The scheme that decides, with its credentials; ``None`` where nothing was sent for a scheme in force."""
+    if plan.ambient and state.entered in plan.ambient:
+        state.tried = state.entered
+        return state.entered, None  # verified already
     raw = request.environ.get("HTTP_AUTHORIZATION")
     scheme = None
     credentials = None
@@ -171,6 +175,9 @@ def select(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any] 
                 if _hides_another(rest.partition(",")[2], plan):
                     state.tried = None
                 raise
+            # Browsers repeat a password by themselves, as they do cookies; under another name only a script sends it.
+            if scheme.prompts and request.method not in SAFE_METHODS and not _is_alias(raw, scheme):
+                _check_site(request, scheme)
     if plan.elsewhere:
         return _other_carriers(plan, request, state, scheme, credentials)
     return None if scheme is None or credentials is None else (scheme, credentials)
@@ -201,11 +208,21 @@ def _ambient(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any
         state.tried = scheme
         sent = scheme.read(request, None)
         if sent is not None:
-            if request.method not in SAFE_METHODS and is_cross_site(request, scheme):
-                raise CrossSiteRequest(reason="cross-site request with a cookie")
+            if request.method not in SAFE_METHODS:
+                _check_site(request, scheme)
             return scheme, sent
     state.tried = None
     return None
+
+
+def _is_alias(raw: str, scheme: AnyScheme) -> bool:
+    return raw.strip(" \t").partition(" ")[0].lower() != scheme.name.lower()
+
+
+def _check_site(request: Request, scheme: AnyScheme) -> None:
+    """Refuses what a page of another site sends with credentials that the browser adds by itself."""
+    if is_cross_site(request, scheme):
+        raise CrossSiteRequest(reason=f"cross-site request with {scheme.name}, and not from trusted_origins=")
 
 
 def is_cross_site(request: Request, scheme: AnyScheme) -> bool:
@@ -289,6 +306,11 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
             raise InvalidCredentials(reason="the credentials name nobody")
         return BareIdentity(subject)
     kind = type(result)
+    if scheme.names_subject and kind in _NUMBERS:
+        raise TypeError(
+            f"the loader of {scheme.name} returned {result!r}, which could mean no, or be an id: return True or False, "
+            "None for no, or str(id)"
+        )
     if kind is str and not result and not subject and scheme.names_subject:
         raise InvalidCredentials(reason="the credentials name nobody")  # the client's doing, not the loader's
     if kind is str and result:
@@ -302,6 +324,7 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
     return BareIdentity(subject, user=result)
 
 
+_NUMBERS = frozenset({int, float, complex})
 # tuple exactly, for a named tuple may well be a user.
 _NO_USERS = frozenset({str, bytes, bytearray, bool, tuple, list, set, frozenset, type(NotImplemented), type(Ellipsis)})
 _NO_USER_BASES = (Mapping, BaseException, type, Response, Generator, AsyncGenerator, FunctionType, MethodType)

@@ -110,7 +110,7 @@ class Plan:
             if not (scheme in others or self.optional or scheme.varies or scheme.responds())
         )
         # What refusals that only their class decides have come to: challenges and header lines, then whole answers.
-        self.steady = all(type(scheme).challenges in _STEADY for scheme in self.schemes)
+        self.steady = all(type(scheme) in _STEADY for scheme in self.schemes)
         self.told: dict[Any, Any] = {}
         self.answers: dict[Any, Any] = {}
         self._check_size()
@@ -202,8 +202,8 @@ def _prompts_scripts(scheme: AnyScheme) -> bool:
     return scheme.prompts and getattr(scheme, "script_alias", None) is None
 
 
-# Where only realm, error and is_script() decide what the scheme says; a subclass with its own isn't among them.
-_STEADY = frozenset({APIKey.challenges, Basic.challenges, Bearer.challenges})
+# Where only realm, error and is_script() decide what the scheme says; a subclass may do as it likes.
+_STEADY = frozenset({APIKey, Basic, Bearer})
 
 
 def keep(kept: dict[K, V], key: K, value: V) -> V:

@@ -145,10 +145,43 @@ def _by_path(app: Flask, rule: Any, resources: Iterable[ProtectedResource]) -> I
         and (path == resource.identifier.base or path.startswith(resource.identifier.base + "/"))
         and (host is None or host == resource.identifier.host)
     ]
+    if not above:
+        _refuse_reaching(app, rule, path, resources)
     longest = max((len(resource.identifier.base) for resource in above), default=0)
     yield from (one for one in above if len(one.identifier.base) == longest)
     if not above:
         yield None
+
+
+def _refuse_reaching(app: Flask, rule: Any, path: str, resources: Iterable[ProtectedResource]) -> None:
+    """Refuses a guarded rule with variables that matches below a resource too: its challenges could not tell which."""
+    if "<" not in path or app.extensions["unauthorized"].effective(rule.endpoint) is None:
+        return
+    for resource in resources:
+        if not resource.views and _reaches(path.strip("/").split("/"), resource.identifier.base):
+            raise ConfigurationError(
+                f"the rule {path!r} of endpoint {rule.endpoint!r} matches below {resource.resource!r} as well as "
+                "elsewhere: write its first part out, or name what belongs with protected_resource(views=...)"
+            )
+
+
+def _reaches(segments: Sequence[str], base: str) -> bool:
+    """Whether a rule of these segments may match a path below ``base``."""
+    above = base.strip("/").split("/")
+    for segment, wanted in zip(segments, above, strict=False):
+        literal, variable, converter = segment.partition("<")
+        if variable and not (wanted.startswith(literal) and len(wanted) > len(literal)):
+            return False
+        if converter.startswith("path:"):
+            return True
+        if converter.startswith(_CLOSED) or (converter.startswith("any(") and wanted not in converter):
+            return False
+        if not variable and segment != wanted:
+            return False
+    return len(segments) > len(above)
+
+
+_CLOSED: Final = ("int", "float", "uuid")  # converters that no word of a path matches
 
 
 def _host(app: Flask, rule: Any) -> str | None:

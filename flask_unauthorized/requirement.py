@@ -121,8 +121,9 @@ def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, option
     """
     for name in given:
         if name not in _KEYWORDS:
-            near = get_close_matches(name, _KEYWORDS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(_KEYWORDS)}"
+            keywords = (*(("public",) if where == "protect" else ()), *_KEYWORDS)
+            near = get_close_matches(name, keywords, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(keywords)}"
             raise TypeError(f"{where}() has no keyword {name}: {hint}")
     max_age = given.get("max_age")
     scope_groups = _groups("scopes", given.get("scopes"))

@@ -61,7 +61,7 @@ class Sessions:
             acr = who.acr if acr is None else acr
             auth_time = who.auth_time if auth_time is None else auth_time
         login = scheme.new_login(scheme.subject_of(who), acr, auth_time)
-        _forget_caller(state, request)
+        _forget_caller(state, request, scheme)
         state.tried = scheme
         try:
             identity = verified(scheme, login, request, state)
@@ -74,7 +74,7 @@ class Sessions:
         scheme.begin(login)
         session.update(kept)
         state.identity = identity
-        state.scheme = scheme
+        state.scheme = state.entered = scheme
         return identity
 
     def logout(self) -> None:
@@ -86,7 +86,7 @@ class Sessions:
         scheme = self._session_scheme()
         request = real_request()
         _refuse_cross_site(request, scheme, safe_too=True)
-        _forget_caller(state_for(request), request)
+        _forget_caller(state_for(request), request, scheme)
         scheme.end()
 
     def end_sessions(self, who: Any) -> None:
@@ -235,10 +235,11 @@ def _refuse_cross_site(request: "Request", scheme: SessionCookie, *, safe_too: b
         raise CrossSiteRequest(reason="cross-site login or logout")
 
 
-def _forget_caller(state: State, request: "Request") -> None:
-    """Another caller from here on: nothing that was found out about the one before counts."""
-    state.met = state.identity = state.scheme = state.tried = None
-    state.results = state.announced = state.refused = None
+def _forget_caller(state: State, request: "Request", scheme: SessionCookie) -> None:
+    """Another caller from here on. What other schemes found stays: a proof counts once."""
+    state.met = state.identity = state.scheme = state.tried = state.entered = None
+    state.announced = state.refused = None
+    state.results = {other: found for other, found in (state.results or {}).items() if other is not scheme}
     state.plan = plan_in_force(request, state)  # so that the guard looks at the answer
     state.unshared = True
     after_this_request(no_store)

@@ -86,9 +86,18 @@ class Hostile:
 
 
 USERS = {
-    "LDR-01-falsy": Falsy(), "LDR-01-empty": Empty(), "LDR-01-dataclass": NoFields(), "LDR-01-0": 0, "LDR-01-0.0": 0.0,
+    "LDR-01-falsy": Falsy(), "LDR-01-empty": Empty(), "LDR-01-dataclass": NoFields(),
     "LDR-07-equal": Equal(), "LDR-08-hostile": Hostile(), "named-tuple": Row("ada"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [0, 0.0, 7])
+@pytest.mark.parametrize("scheme", SENT)
+def test_a_number_is_a_users_id_or_where_a_yes_would_do_a_mistake(build, scheme, number):
+    """``SELECT count(*)`` as the check of a password must let nobody in: what 0 means is open where False will do."""
+    api = build(lambda *given: number, scheme)
+    assert api.get().status_code == (500 if scheme is Basic else 200)
+    assert [identity.user for identity in api.ran] == ([] if scheme is Basic else [number])
 
 
 @pytest.mark.parametrize("scheme", SENT)

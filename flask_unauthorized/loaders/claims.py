@@ -58,15 +58,18 @@ def is_confirmation(value: Any) -> bool:
 
 
 def with_user(identity: Identity, look_up: Any) -> Identity:
-    """``identity`` with the user that ``look_up`` gives for it; ``None`` refuses. It may be async."""
+    """``identity`` with the user that ``look_up`` gives for it; ``None`` refuses. It may be async.
+
+    Of an `Identity` its subject, roles and user count.
+    """
     user = settle(look_up(identity))
     if user is None:
         raise InvalidCredentials(reason="user= knows no such user")
     if isinstance(user, bool):
         raise TypeError(f"user= returned {user}: return your user object, or None for no")
     if isinstance(user, Identity):
-        # The token's end and the key it is bound to are not the look-up's to change.
-        return replace(user, expires_at=identity.expires_at, confirmation=identity.confirmation)
+        # What the token says is not the look-up's to change: its scopes, its login, its end, the key it is bound to.
+        return replace(identity, subject=user.subject or identity.subject, roles=user.roles, user=user.user)
     return replace(identity, user=user)
 
 

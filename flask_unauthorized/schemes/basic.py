@@ -4,6 +4,7 @@ import base64
 import binascii
 import functools
 import unicodedata
+from collections.abc import Iterable
 
 from flask import Request
 
@@ -13,6 +14,7 @@ from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS
 from .base import Loader, Scheme, Secret, ask_loader
 from .browsers import is_script
+from .origins import trusted
 
 MAX_USER = 1024
 """Longest user name, in bytes."""
@@ -27,7 +29,9 @@ class Basic(Scheme[Secret]):
     Latin-1 reading of octets that are not UTF-8 (RFC 7617 appendix B.2); ``empty_password=True`` lets the loader see
     empty passwords. ``script_alias="XBasic"`` is for apps whose pages ask for a password and nothing else: a browser's
     scripts are then offered a scheme of that name, for which no password box opens, and it is taken like Basic;
-    without an alias scripts are offered Basic only where no other scheme is in force. Names up to 1 024 bytes and
+    without an alias scripts are offered Basic only where no other scheme is in force. Browsers repeat a password by
+    themselves: unsafe requests from another site are refused with 403, unless their origin is in ``trusted_origins``.
+    Names up to 1 024 bytes and
     passwords up to 4 096 are looked at.
     """
 
@@ -45,8 +49,10 @@ class Basic(Scheme[Secret]):
         latin1: bool = False,
         empty_password: bool = False,
         script_alias: str | None = None,
+        trusted_origins: Iterable[str] = (),
     ) -> None:
         super().__init__(loader, realm=realm)
+        self.trusted_origins = trusted(trusted_origins)
         self.script_alias = script_alias
         if script_alias is not None:
             _check_alias(script_alias)

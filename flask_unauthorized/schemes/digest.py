@@ -21,6 +21,7 @@ from .base import Loader, Scheme
 from .digest_credentials import DigestCredentials, percent_decoded, read_credentials
 from .nonces import MAX_SKEW, Nonces
 from .options import chosen
+from .origins import trusted
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 1024 * 1024
@@ -49,6 +50,8 @@ class Digest(Scheme[DigestCredentials]):
     - ``store``: where used counts are kept; default a `MemoryStore`, which several workers don't share.
     - ``rspauth``, ``nextnonce``: send ``Authentication-Info`` (§3.5) with a proof of ours, and with the next nonce when
       the one in use is half over.
+    - ``trusted_origins``: other sites whose pages may send unsafe requests, which get 403 otherwise: browsers repeat a
+      login by themselves.
 
     The realm goes into every hash: give ``realm``, or never rename the app. Raises `ConfigurationError`, `TypeError`.
     """
@@ -74,8 +77,10 @@ class Digest(Scheme[DigestCredentials]):
         rspauth: bool = False,
         nextnonce: bool = False,
         max_body: int = MAX_BODY,
+        trusted_origins: Iterable[str] = (),
     ) -> None:
         super().__init__(loader, realm=realm)
+        self.trusted_origins = trusted(trusted_origins)
         self.algorithms = _in_order("algorithms", algorithms, ALGORITHMS)
         self.qop = _in_order("qop", qop, _QOPS)
         self.name_of_hash = name_of_hash

@@ -190,5 +190,5 @@ class DPoP(Scheme[DPoPCredentials]):
         left = proof.iat + self.window + self.ahead - time.time()
         if left < 0:  # the loader took so long; who comes later still could find nothing kept
             raise InvalidProof(reason="DPoP: the proof was over before the loader had answered")
-        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + 1):
+        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + MAX_SKEW):
             raise InvalidProof(reason="DPoP: this proof was used before (jti)")

@@ -28,6 +28,9 @@ _NAMES: Final = frozenset(_FIELDS)
 _real_session: Final = session._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _values: Final = itemgetter(*_FIELDS)
 _NUMBERS: Final = (float, int)  # as JSON tells them; no bool
+MAX_ENDED: Final = 100
+"""Most sessions of a user that are remembered as ended, one by one; beyond that a logout ends all of the user's, so
+that nobody fills the store by logging in and out."""
 _SEEN_EVERY: Final = 60
 """Seconds between two notes of when the session was used, at most: each one is a cookie to send."""
 _SKEW: Final = 60
@@ -186,6 +189,11 @@ class SessionCookie(Scheme[Login]):
     def subject_of(self, who: Any) -> str:
         """The subject of an identity, a user object or a subject. Raises `TypeError`."""
         if isinstance(who, Identity):
+            if "iss" in who.claims:
+                raise TypeError(
+                    "login() was given the identity of a token, and another issuer may have another user of that name: "
+                    "give it your own user, or a subject that names the issuer as well"
+                )
             found = who.subject
         elif isinstance(who, str):
             found = who
@@ -231,14 +239,19 @@ class SessionCookie(Scheme[Login]):
 
     def _end_copies(self) -> None:
         login = _login_in(session.get(KEY))
-        if login is not None and self.store is not None:
+        if login is None or self.store is None:
+            return
+        if self.store.increment("sessions-ended", login.subject, self.lifetime) > MAX_ENDED:
+            self.end_all(login.subject)
+        else:
             self.store.put("session-ended", login.sid, "1", self.lifetime)
 
     def end_all(self, subject: str) -> None:
         """Ends all sessions that ``subject`` has begun until now."""
         if self.store is None:
             raise ConfigurationError("end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
-        self.store.put("session-not-before", subject, repr(time.time()), self.lifetime)
+        # By a clock that may be behind that of the worker where one of them began.
+        self.store.put("session-not-before", subject, repr(time.time() + _SKEW), self.lifetime + _SKEW)
 
     def forget(self) -> None:
         """Takes the login out of the session, which keeps what else is in it."""
@@ -260,7 +273,7 @@ class SessionCookie(Scheme[Login]):
             return True
         mark = self._mark(login.subject)
         # A login from the future, when the clock went back, may be older than the mark all the same.
-        return mark is not None and not mark < login.begun <= time.time() + _SKEW
+        return mark is not None and not mark < login.begun <= time.time() + 2 * _SKEW
 
     def _mark(self, subject: str) -> float | None:
         """Since when the sessions of ``subject`` count."""

@@ -78,6 +78,10 @@ class SQLiteStore(Store):
         self._writes = 0
         renew_after_fork(self)
 
+    def check(self) -> None:
+        if not self.path.parent.is_dir():
+            raise ConfigurationError(f"SQLiteStore: there is no folder {str(self.path.parent)!r}: make it first")
+
     def close(self) -> None:
         """Closes this process's connection; the next use opens a new one."""
         with self._lock:

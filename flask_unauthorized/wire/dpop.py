@@ -10,9 +10,10 @@ from .jws import JOSEError, decode_base64url, encode_base64url
 MAX_URI: Final = 4096
 """Longest URI that is read, in bytes."""
 
-# Not RFC 3986 to the letter: browsers leave characters such as "|" and "[" in a path as they are.
+# Each part ends where the next one's sign stands, so that nothing is tried twice. Not RFC 3986 to the letter: browsers
+# leave characters such as "|" and "[" in a path as they are.
 _URI: Final = re.compile(
-    r"(https?)://(\[[0-9a-f:.]+\]|[0-9a-z._~!$&'()*+,;=-]+)(?::([0-9]*))?(/[!$-;=@-\[\]-~]*)?(?:\?[!-~]*)?(?:#[!-~]*)?",
+    r"(https?)://(\[[0-9a-f:.]+\]|[0-9a-z._~!$&'()*+,;=-]+)(?::([0-9]*))?(/[!$-;=@-\[\]-~]*)?(?:\?[!\"$-~]*)?(?:#[!-~]*)?",
     re.IGNORECASE,
 )
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}

@@ -233,6 +233,14 @@ def test_a_refused_post_is_answered_and_its_body_is_no_request(server, size, con
             )
 
 
+def test_a_body_that_never_comes_holds_no_worker(server):
+    if server.name == "waitress":
+        return  # reads the whole body before it asks the app, and waits by itself
+    with Connection(server) as connection:  # whose patience is 15 seconds
+        connection.send(head(BAD, b"Content-Length: 1000", method=b"POST", keep=True) + b"x")
+        assert_refused(connection.receive(b"POST"))
+
+
 @pytest.mark.parametrize("size", [10_000, 200_000])
 def test_a_refused_chunked_post_is_answered(server, size):
     chunks = b"%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n"

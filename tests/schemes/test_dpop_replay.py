@@ -145,11 +145,12 @@ def test_dpo_15_a_used_proof_is_kept_as_long_as_it_would_be_taken(make_app):
         assert served.ask(iat=iat).status_code == 200
         _, lifetime = store.claims[-1]
         assert time.time() + lifetime > iat + served.dpop.window
-        assert lifetime <= served.dpop.window + 2 * served.dpop.ahead + 1
+        assert lifetime <= served.dpop.window + 2 * served.dpop.ahead + 60
 
 
-@pytest.mark.parametrize(("iat", "lifetime"), [(0, 61), (-60, 1), (-59.5, 1.5)])
-def test_dpo_15_until_the_end_of_acceptance_and_a_second_more(make_app, monkeypatch, iat, lifetime):
+@pytest.mark.parametrize(("iat", "lifetime"), [(0, 120), (-60, 60), (-59.5, 60.5)])
+def test_dpo_15_until_the_end_of_acceptance_and_a_minute_more(make_app, monkeypatch, iat, lifetime):
+    """A worker whose clock is a minute behind takes the proof a minute longer."""
     now, store = float(int(time.time())), Watched()
     monkeypatch.setattr(time, "time", lambda: now)
     assert Served(make_app, store=store, ahead=0).ask(iat=now + iat).status_code == 200

@@ -36,7 +36,10 @@ function show(...parts) {
 }
 
 function put(note, where) {
+  const id = `note-${note.id}`;
+  if (document.getElementById(id)) return; // added while the list was on its way
   const item = document.createElement("li");
+  item.id = id;
   const words = document.createElement("span");
   words.textContent = note.text;
   const button = document.createElement("button");
