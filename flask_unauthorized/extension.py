@@ -187,7 +187,7 @@ class Auth(Sessions, Resources, Generic[U]):
     def require(self, **demands: "Unpack[Demands]") -> Identity:
         """The caller, who must meet the view's demands and these (as in `login_required`); else refuses.
 
-        To be called in a view or hook. Returns the `Identity`; raises `AuthError`.
+        To be called in a view or a ``before_request`` function. Returns the `Identity`; raises `AuthError`.
         """
         demanded = self._requirement("require", False, demands)
         request = real_request()

@@ -71,7 +71,7 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
     client = scope["app"].test_client()
     page = {"base_url": "https://localhost", "headers": {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}}
     assert client.get("/?page=2", **page).location == "/login?next=/?page%3D2"
-    assert client.post("/login", data={"name": "ada", "password": "wrong"}, **page).status_code == 200
+    assert client.post("/login", data={"name": "ada", "password": "wrong"}, **page).status_code == 422
     right = {"name": "ada", "password": "correct horse", "next": "/?page=2"}
     assert client.post("/login", data=right, **page).location == "/?page=2"
     assert client.get("/", **page).json == {"notes of": "ada"}

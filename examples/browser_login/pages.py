@@ -40,6 +40,7 @@ def login() -> Page:
 
 
 @blueprint.post("/logout")
+@auth.public  # also for who is logged out already
 def logout() -> Page:
     auth.logout()
     flash("You are logged out.")

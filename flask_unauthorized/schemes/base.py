@@ -285,7 +285,7 @@ def query_values(request: Request, name: str) -> list[str]:
 def _uses_loader(kind: type[Scheme[Any]]) -> bool:
     """Whether ``verify`` mentions ``load``; a user's own scheme may do without a loader."""
     code = getattr(kind.verify, "__code__", None)
-    return code is None or kind.verify is ask_loader or "load" in code.co_names
+    return code is None or kind.verify is ask_loader or not {"load", "ask_loader"}.isdisjoint(code.co_names)
 
 
 def _check_signature(load: Any, count: int, kind: str) -> None:

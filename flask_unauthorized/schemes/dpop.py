@@ -18,7 +18,7 @@ from ..identity import BareIdentity, Identity
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
-from .base import Loader, Scheme
+from .base import Loader, Scheme, Secret, ask_loader
 from .bearer import check_token, oauth_challenges
 from .confirmation import CERTIFICATE, KEY, CertificateSource, fields_of, known_methods, prove_certificate
 from .nonces import MAX_SKEW, Nonces
@@ -127,7 +127,9 @@ class DPoP(Scheme[DPoPCredentials]):
     def verify(self, credentials: DPoPCredentials, request: Request) -> object | None:
         credentials.proof = self._rules.read(credentials.sent, credentials.token, request)
         self.store.check_workers(request.environ)
-        found: object = self.load(credentials.token)
+        secret = Secret()
+        secret.parts = (credentials.token,)
+        found: object = ask_loader(self, secret)
         return found
 
     def prove(self, identity: Identity, credentials: DPoPCredentials, request: Request) -> None:
