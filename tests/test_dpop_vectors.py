@@ -148,6 +148,8 @@ def test_hash_of_the_token_of_the_rfc():
         ("https://a/b/c/%2E%2e/g", "https://a/b/g"),
         ("https://a/b/.", "https://a/b/"),
         ("https://a/b/..", "https://a/"),
+        ("https://a/b/c/..", "https://a/b/"),
+        ("https://a/b/c/.", "https://a/b/c/"),
         ("https://a/..g/g..", "https://a/..g/g.."),
         ("https://a//b//../c", "https://a//b/c"),
         ("https://a/%25%32", "https://a/%252"),

@@ -182,7 +182,7 @@ def test_dig_26_a_hashed_name_where_none_is_offered(served):
 
 def test_name_of_hash_that_returns_nonsense_is_our_mistake(make_app):
     served = Served(make_app, name_of_hash=lambda value, algorithm: 42)
-    with pytest.raises(TypeError, match="name_of_hash"):
+    with pytest.raises(TypeError, match="name_of_hash returned a int: return the name, or None"):
         served.ask(userhash="true")
 
 

@@ -470,10 +470,9 @@ def test_credentials_and_proofs_show_nothing_and_are_not_pickled(dpop):
     with dpop.app.test_request_context("/", headers=HOLDER.sent()) as context:
         credentials = dpop.dpop.read(context.request, TOKEN)
         dpop.dpop.verify(credentials, context.request)
+    assert [repr(credentials), repr(credentials.proof)] == ["<DPoPCredentials>", "<Proof>"]
     for secret in (credentials, credentials.proof):
-        assert TOKEN not in repr(secret)
-        assert "proof " not in repr(secret)
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(secret)
 
 
