@@ -65,6 +65,14 @@ def test_a_body_that_a_hook_read_before(make_app):
         served.app.test_client().post("/", data={"a": "1"}, headers=headers)
 
 
+def test_a_body_that_the_answer_does_not_cover_may_have_any_length(make_app):
+    from flask import request
+
+    served = Served(make_app, qop=["auth", "auth-int"], max_body=100, view=lambda: str(len(request.stream.read())))
+    assert served.ask(method="POST", data=b"x" * 1000).text == "1000"
+    assert served.ask(method="POST", qop="auth-int", body=b"x" * 1000, data=b"x" * 1000).status_code == 413
+
+
 # --- Authentication-Info
 
 
