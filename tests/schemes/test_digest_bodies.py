@@ -65,6 +65,13 @@ def test_a_body_that_a_hook_read_before(make_app):
         served.app.test_client().post("/", data={"a": "1"}, headers=headers)
 
 
+def test_another_reader_of_the_same_request_finds_the_body_too(make_app):
+    from flask import Request, request
+
+    served = Served(make_app, qop=["auth-int"], view=lambda: Request(request.environ.copy()).get_data())
+    assert served.ask(method="POST", qop="auth-int", body=b"a=1", data=b"a=1").text == "a=1"
+
+
 def test_a_body_that_the_answer_does_not_cover_may_have_any_length(make_app):
     from flask import request
 
