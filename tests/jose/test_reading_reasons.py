@@ -74,6 +74,7 @@ def test_of_a_token_that_should_bring_its_key_or_is_long():
         (b'{"a":NaN}', "JSON with NaN or Infinity"),
         (b'{"a":-Infinity}', "JSON with NaN or Infinity"),
         (b'{"a":' + b"[" * 16 + b"]" * 16 + b"}", "JSON nested deeper than 16"),
+        (b'{"a":' + b"[" * 14 + b"[],[[]]" + b"]" * 14 + b"}", "JSON nested deeper than 16"),
     ],
 )
 def test_of_json(octets, expected):

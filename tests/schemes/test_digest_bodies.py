@@ -138,7 +138,7 @@ def test_nothing_is_proved_with_a_403(make_app):
 @pytest.mark.rfc("D-36")
 def test_the_next_nonce_comes_when_the_one_in_use_is_half_over_and_where_it_was_asked_for(make_app, monkeypatch):
     begun = int(time.time())
-    for nextnonce, after, comes in ((True, 25, False), (True, 35, True), (False, 35, False)):
+    for nextnonce, after, comes in ((True, 30, False), (True, 31, True), (False, 31, False)):
         monkeypatch.setattr(time, "time", lambda: begun)
         served = Served(make_app, rspauth=True, nextnonce=nextnonce, nonce_lifetime=60)
         told = served.told()

@@ -169,6 +169,8 @@ def test_credentials_show_nothing_and_are_not_pickled(served):
         ("/", "http://localhost/", 200),
         ("/?x", "http://LOCALHOST/?x", 200),
         ("/", "http://localhost", 200),
+        ("/?x", "http://localhost?x", 200),
+        ("/", "http://localhost//", 400),
         ("/", "http://evil.example/", 400),
         ("/", "//", 400),
         ("/", "/pub/../", 400),

@@ -153,6 +153,23 @@ def test_of_a_proof_that_is_none(dpop, reason, proof, expected):
     assert got == (401, f"DPoP: {expected}")
 
 
+def test_of_a_proof_for_another_address_where_there_are_several(make_app, reason):
+    dpop = ServedDPoP(make_app, origin=[ORIGIN, "http://localhost"])
+    status, text = reason(lambda: dpop.ask(htu="https://b.example/"))
+    assert status == 401
+    assert f"of this request under {ORIGIN} or http://localhost: where" in text
+
+
+def test_of_a_proof_that_was_over_before_the_loader_had_answered(make_app, reason, monkeypatch):
+    def slow(token):
+        later = time.time() + 71
+        monkeypatch.setattr(time, "time", lambda: later)
+        return Identity("ada", confirmation={"jkt": HOLDER.jkt})
+
+    dpop = ServedDPoP(make_app, loader=slow)
+    assert reason(dpop.ask) == (401, "DPoP: the proof was over before the loader had answered")
+
+
 def test_of_a_proof_that_was_used(dpop, reason):
     sent = HOLDER.sent()
     assert dpop.send(sent).status_code == 200
@@ -194,6 +211,22 @@ def test_of_nonces_of_dpop(make_app, reason, monkeypatch):
     later = time.time() + 62
     monkeypatch.setattr(time, "time", lambda: later)
     assert reason(lambda: dpop.ask(nonce=nonce)) == (401, "DPoP: the nonce is over")
+
+
+@pytest.mark.parametrize(("ahead", "taken"), [(60, True), (61, False)])
+def test_nonces_of_a_worker_whose_clock_goes_ahead(make_app, monkeypatch, ahead, taken):
+    now = int(time.time())
+    digest, dpop = Served(make_app), ServedDPoP(make_app, nonce=True)
+    monkeypatch.setattr(time, "time", lambda: now + ahead)
+    told, nonce = digest.told(), dpop.ask().headers["DPoP-Nonce"]
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert (digest.ask(told).status_code, dpop.ask(nonce=nonce).status_code) == ((200, 200) if taken else (401, 401))
+
+
+def test_what_is_not_in_the_field_authorization_is_no_answer(served, dpop):
+    for scheme in (served.digest, dpop.dpop):
+        with served.app.test_request_context("/") as context:
+            assert scheme.read(context.request, None) is None
 
 
 # --- names that came percent-encoded (libcurl 8.23)
