@@ -99,6 +99,14 @@ def test_of_digest_that_is_long(served, reason, length, expected):
     assert got == (400, f"Digest: {expected}")
 
 
+def test_of_digest_that_breaks_the_grammar(served, reason):
+    twice = field(answer(served.told())) + ', nonce="x"'
+    status, text = reason(lambda: served.app.test_client().get("/", headers={"Authorization": twice}))
+    assert status == 400
+    assert text.startswith("Digest: ")
+    assert "twice" in text
+
+
 @pytest.mark.rfc("P-02", "P-26")
 @pytest.mark.parametrize(
     ("given", "expected"),
