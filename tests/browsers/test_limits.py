@@ -6,7 +6,7 @@ import pytest
 
 from flask_unauthorized import Auth, SessionCookie
 
-from .conftest import KEY
+from .conftest import KEY, PAGE
 
 
 @pytest.mark.parametrize(("options", "seconds"), [({"idle": 600}, 600), ({"idle": None, "lifetime": 900}, 900)])
@@ -18,6 +18,13 @@ def test_a_session_lives_to_its_last_second(build, monkeypatch, options, seconds
         shop.client.post("/login")
         monkeypatch.setattr(time, "time", lambda after=after: begun + after)
         assert shop.client.get("/page").status_code == status
+
+
+@pytest.mark.parametrize("page", ["http://localhost:3000/login", "https://id.example/login"])
+def test_a_login_page_elsewhere(build, page):
+    response = build(login_view=page).client.get("/page", headers=PAGE)
+    assert response.status_code == 302
+    assert response.headers["Location"] == f"{page}?next=%2Fpage"
 
 
 def test_the_subject_of_a_user_object_is_made_by_the_function_given(make_app):

@@ -207,7 +207,7 @@ def test_of_a_token_that_is_bound_otherwise(dpop, reason, confirmation, expected
     ],
 )
 def test_of_a_certificate(make_app, reason, hash_, certificate, expected):
-    dpop = ServedDPoP(make_app, certificate=lambda request: certificate)
+    dpop = ServedDPoP(make_app, certificate=lambda request: certificate if request.path == "/" else b"")
     dpop.confirmation = {"jkt": HOLDER.jkt, "x5t#S256": hash_}
     assert reason(dpop.ask) == (401, f"DPoP: {expected}")
 

@@ -93,7 +93,9 @@ def test_of_dpop(options, error, text):
     assert text is None or got == text
 
 
-def test_the_longest_window():
+def test_the_longest_window_and_what_holds_where_none_is_given():
+    dpop = DPoP({}.get, origin=ORIGIN)
+    assert (dpop.window, dpop.ahead, dpop.nonce_lifetime, dpop.nonce) == (60, 10, 300, False)
     assert DPoP({}.get, origin=ORIGIN, window=3600, ahead=3600, nonce_lifetime=1).window == 3600
 
 
