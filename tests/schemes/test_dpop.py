@@ -171,7 +171,6 @@ def test_dpo_19_the_proof_of_another_key(dpop):
         {"kid": "1"},
         {"jkt": HOLDER.jkt, "jwe": "x"},
     ],
-    ids=str,
 )
 def test_dpo_20_and_clm_22_a_token_that_is_not_bound_to_the_key(dpop, confirmation):
     dpop.confirmation = confirmation
