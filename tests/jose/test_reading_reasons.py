@@ -1,8 +1,10 @@
 """What is said of a token or a JSON text that can't be read: the rule, never a value."""
 
+import base64
+
 import pytest
 
-from flask_unauthorized.wire.jws import JOSEError, decode_base64url, read_json_object, read_jws
+from flask_unauthorized.wire.jws import JOSEError, decode_base64url, encode_base64url, read_json_object, read_jws
 
 from .signing import b64
 
@@ -79,6 +81,15 @@ def test_of_a_token_that_should_bring_its_key_or_is_long():
 )
 def test_of_json(octets, expected):
     assert said(read_json_object, octets) == expected
+
+
+@pytest.mark.parametrize(
+    "octets", [b"", b"\0", b"\0\0\x17", b"\x5d\x75\xd7", b"\xff\xff\xff", b"\xfb\xef\xbe", b"\0\0"]
+)
+def test_base64url_is_that_of_python_without_its_padding(octets):
+    text = base64.urlsafe_b64encode(octets).decode().rstrip("=")
+    assert encode_base64url(octets) == text
+    assert decode_base64url(text) == octets
 
 
 @pytest.mark.parametrize(
