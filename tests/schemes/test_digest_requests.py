@@ -200,6 +200,7 @@ def test_dig_12_and_13_the_uri_is_that_of_the_request(served, asked, uri, status
         ({"RAW_URI": "/x%20y?a=%20", "SCRIPT_NAME": "/a&b=c"}, "/a&b=c/x%20y?a=%20", 200),  # RFC 3986 §3.3
         ({"RAW_URI": "/x%20y?a=%20", "SCRIPT_NAME": "/\xc3\xa4 b"}, "/%C3%A4%20b/x%20y?a=%20", 200),
         ({"REQUEST_URI": "http://localhost/x%20y?a=%20"}, "/x%20y?a=%20", 200),
+        ({"REQUEST_URI": "/x%20y?a=%20"}, "/x y?a=%20", 400),  # octet for octet
     ],
 )
 def test_servers_that_do_not_tell_the_target_and_proxies_that_cut_it(make_app, environ, uri, status):
