@@ -116,6 +116,16 @@ def test_a_number_with_zeros_in_front(e):
         thumbprint({**RSA, "e": e})
 
 
+@pytest.mark.parametrize(
+    ("jwk", "name"),
+    [(KEY, "kty"), (KEY, "crv"), (KEY, "x"), (KEY, "y"), (RSA, "n"), (RSA, "e"), (ED25519, "crv"), (ED25519, "x")],
+    ids=lambda value: value if isinstance(value, str) else value["kty"],
+)
+def test_each_member_is_needed(jwk, name):
+    with pytest.raises(ValueError, match=f"^{name} "):
+        thumbprint({member: value for member, value in jwk.items() if member != name})
+
+
 @pytest.mark.rfc("P-16")
 def test_hash_of_the_token_of_the_rfc():
     assert access_token_hash(TOKEN) == "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"
@@ -148,6 +158,8 @@ def test_hash_of_the_token_of_the_rfc():
         ("https://a/b/c/%2E%2e/g", "https://a/b/g"),
         ("https://a/b/.", "https://a/b/"),
         ("https://a/b/..", "https://a/"),
+        ("https://a/b/c/..", "https://a/b/"),
+        ("https://a/b/c/.", "https://a/b/c/"),
         ("https://a/..g/g..", "https://a/..g/g.."),
         ("https://a//b//../c", "https://a//b/c"),
         ("https://a/%25%32", "https://a/%252"),

@@ -360,7 +360,7 @@ def test_cache_asks_load_each_time_LDR_12():
     assert check("ada", "pw") is None
 
 
-@pytest.mark.parametrize("change", [hashed("new"), hashed("pw2"), None, ""])
+@pytest.mark.parametrize("change", [hashed("new"), hashed("pw2"), None, ""], ids=["new", "pw2", "none", "empty"])
 def test_changed_or_removed_hash_voids_the_cache(change):
     table = {"ada": hashed("pw")}
     check = Passwords(table.get, cache=60, method=FAST)

@@ -277,6 +277,8 @@ def test_what_is_said_of_dpop_is_what_holds(make_app, kinds):
     found = document(app)
     assert found.get("dpop_signing_alg_values_supported") == (None if kinds == "bearer" else ["ES256", "PS256"])
     assert found.get("dpop_bound_access_tokens_required") == (True if kinds == "dpop" else None)
+    assert found["bearer_methods_supported"] == ["header"]
+    assert "tls_client_certificate_bound_access_tokens" not in found
     response = app.test_client().get("/mcp", headers=sent("read"))
     assert response.status_code == (401 if kinds == "dpop" else 200)
     offered = set(challenges(app.test_client().get("/mcp")))
@@ -291,6 +293,8 @@ def test_what_is_said_of_certificates_and_of_details(make_app):
     found = document(app)
     assert found["tls_client_certificate_bound_access_tokens"] is True
     assert found["authorization_details_types_supported"] == ["payment"]
+    _, app = serve(make_app, DPoP(TOKENS, origin=HOST, certificate=lambda request: None))
+    assert document(app)["tls_client_certificate_bound_access_tokens"] is True
     _, app = serve(make_app)
     assert not {name for name in document(app) if name.startswith(("tls", "dpop", "authorization_details"))}
 

@@ -133,6 +133,25 @@ def test_the_log_says_which_permission_is_missing(refused, caplog):
     assert mistake.startswith("Requirement(scopes=['b']) demands scopes or roles, but the loader returned a bare user")
 
 
+def test_who_came_without_https_is_told_what_to_do(make_app):
+    auth = Auth(Bearer(TOKENS.get))
+    app = make_app(auth, UNAUTHORIZED_REQUIRE_HTTPS=True)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    assert app.test_client().get("/", headers=bearer("plain")).json["message"] == "Use HTTPS."
+
+
+def test_the_log_names_the_option_by_which_an_origin_was_refused(make_app, caplog):
+    caplog.set_level(logging.INFO, "flask_unauthorized")
+    auth = Auth(Bearer(TOKENS.get))
+    api = "https://api.example.com"
+    auth.protected_resource(api, authorization_servers=["https://id.example.com"], origins=["https://app.example"])
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    headers = {**bearer("plain"), "Origin": "https://evil.example"}
+    assert app.test_client().get("/", headers=headers, base_url=api).status_code == 403
+    assert "(Origin is not among origins= of the resource)" in caplog.text
+
+
 def test_the_log_says_what_else_is_wrong(refused):
     https = {"UNAUTHORIZED_REQUIRE_HTTPS": True}
     assert refused(bearer("plain"), config=https) == (403, "plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")

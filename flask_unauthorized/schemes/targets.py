@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from flask import Request
 
-_ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
 _SAFE = "/:@!$&'()*+,;=~"
 
 

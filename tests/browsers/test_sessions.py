@@ -131,7 +131,7 @@ class ServerSide(SessionInterface):
 
 
 @pytest.mark.rfc("CK-03")
-def test_ses_01_sessions_on_the_server_get_a_new_id_and_the_old_one_is_dead(build):
+def test_ses_01_sessions_on_the_server_get_a_new_id_and_the_old_one_is_dead(build, caplog):
     shop = build()
     shop.app.session_interface = ServerSide()
     attacker, victim = shop.app.test_client(), shop.app.test_client()
@@ -146,6 +146,7 @@ def test_ses_01_sessions_on_the_server_get_a_new_id_and_the_old_one_is_dead(buil
     victim.post("/logout")
     assert planted not in shop.app.session_interface.stored
     assert logged_in not in shop.app.session_interface.stored
+    assert "regenerate" not in caplog.text
 
 
 def test_ses_01_ids_that_cannot_be_renewed_are_told(build, caplog):

@@ -115,7 +115,6 @@ def test_what_is_no_token_is_invalid_token(api, text):
         {"kid": 5},
         {"kid": "x" * 300},
     ],
-    ids=str,
 )
 def test_jws_06_to_13_headers_that_are_refused_signed_and_not(api, more):
     app = api()

@@ -305,7 +305,7 @@ def test_plain_http_is_refused_without_inviting_credentials_BAS_15(build):
 
 
 @pytest.mark.rfc("BA-15")
-@pytest.mark.parametrize(("peer", "warned"), [("203.0.113.9", True), ("127.0.0.1", False)])
+@pytest.mark.parametrize(("peer", "warned"), [("203.0.113.9", True), ("127.0.0.1", False), ("127.8.0.1", False)])
 def test_plain_http_from_another_machine_is_warned_about(build, caplog, peer, warned):
     api = build()
     environ = {"REMOTE_ADDR": peer, "HTTP_AUTHORIZATION": "Basic dXNlcjpwdw=="}

@@ -6,6 +6,7 @@ from flask_unauthorized import (
     Auth,
     AuthUnavailable,
     Basic,
+    Bearer,
     ConfigurationError,
     Digest,
     ExpiredCredentials,
@@ -182,7 +183,7 @@ def test_dig_26_a_hashed_name_where_none_is_offered(served):
 
 def test_name_of_hash_that_returns_nonsense_is_our_mistake(make_app):
     served = Served(make_app, name_of_hash=lambda value, algorithm: 42)
-    with pytest.raises(TypeError, match="name_of_hash"):
+    with pytest.raises(TypeError, match="name_of_hash returned a int: return the name, or None"):
         served.ask(userhash="true")
 
 
@@ -271,6 +272,12 @@ def test_beside_basic_digest_goes_first_and_the_log_says_what_it_is_worth(make_a
     response = app.test_client().get("/")
     assert [c.scheme for c in parse_challenges(response.headers.getlist(CHALLENGE))] == ["Digest", "Basic"]
     assert [record.levelname for record in caplog.records if "Basic" in record.getMessage()] == ["WARNING"]
+
+
+def test_beside_bearer_the_log_says_nothing_of_basic(make_app, caplog):
+    auth = Auth(Bearer({}.get), Digest(load, realm="shop"))
+    auth.check(make_app(auth, **KEY))
+    assert "Basic" not in caplog.text
 
 
 def test_several_workers_need_a_store_that_they_share(served, caplog):

@@ -4,9 +4,7 @@ import time
 
 import pytest
 
-from flask_unauthorized import (
-    ConfigurationError,
-)
+from flask_unauthorized import ConfigurationError, Identity
 from tests.digest_client import ADA, challenge, h, sent
 
 from .digest_served import Served, stale
@@ -67,6 +65,21 @@ def test_a_body_that_a_hook_read_before(make_app):
         served.app.test_client().post("/", data={"a": "1"}, headers=headers)
 
 
+def test_another_reader_of_the_same_request_finds_the_body_too(make_app):
+    from flask import Request, request
+
+    served = Served(make_app, qop=["auth-int"], view=lambda: Request(request.environ.copy()).get_data())
+    assert served.ask(method="POST", qop="auth-int", body=b"a=1", data=b"a=1").text == "a=1"
+
+
+def test_a_body_that_the_answer_does_not_cover_may_have_any_length(make_app):
+    from flask import request
+
+    served = Served(make_app, qop=["auth", "auth-int"], max_body=100, view=lambda: str(len(request.stream.read())))
+    assert served.ask(method="POST", data=b"x" * 1000).text == "1000"
+    assert served.ask(method="POST", qop="auth-int", body=b"x" * 1000, data=b"x" * 1000).status_code == 413
+
+
 # --- Authentication-Info
 
 
@@ -112,11 +125,41 @@ def test_nothing_is_proved_to_who_sent_nothing_or_was_refused(make_app):
     assert "Authentication-Info" not in Served(make_app).ask().headers
 
 
+@pytest.mark.rfc("AI-02")
+def test_nothing_is_proved_with_a_403(make_app):
+    served = Served(make_app, rspauth=True, nextnonce=True, loader=lambda name: (ADA, Identity(name)))
+    served.app.add_url_rule("/admin", "admin", served.auth.login_required(roles={"admin"})(lambda: "in"))
+    headers = sent(served.told(), uri="/admin")
+    response = served.app.test_client().get("/admin", headers=headers)
+    assert response.status_code == 403
+    assert "Authentication-Info" not in response.headers
+
+
+@pytest.mark.rfc("D-36")
+def test_the_next_nonce_comes_when_the_one_in_use_is_half_over_and_where_it_was_asked_for(make_app, monkeypatch):
+    begun = int(time.time())
+    for nextnonce, after, comes in ((True, 30, False), (True, 31, True), (False, 31, False)):
+        monkeypatch.setattr(time, "time", lambda: begun)
+        served = Served(make_app, rspauth=True, nextnonce=nextnonce, nonce_lifetime=60)
+        told = served.told()
+        monkeypatch.setattr(time, "time", lambda after=after: begun + after)
+        assert ("nextnonce" in info(served.ask(told))) is comes
+
+
 def test_no_proof_over_a_body_that_is_streamed(make_app):
     served = Served(make_app, qop=["auth-int"], rspauth=True, view=lambda: (part for part in ("a", "b")))
     response = served.ask(qop="auth-int")
     assert response.text == "ab"
     assert "Authentication-Info" not in response.headers
+
+
+def test_a_proof_that_covers_no_body_leaves_a_stream_alone(make_app):
+    served = Served(make_app, rspauth=True, view=lambda: (part for part in ("a", "b")))
+    told = served.told()
+    response = served.ask(told)
+    a1, a2 = h("SHA-256", f"ada:shop:{ADA}"), h("SHA-256", ":/")
+    assert info(response)["rspauth"] == h("SHA-256", f"{a1}:{told['nonce']}:00000001:0a4f113b:auth:{a2}")
+    assert (response.text, response.headers.get("Content-Length")) == ("ab", None)
 
 
 def test_the_proof_of_head_covers_no_body(make_app):

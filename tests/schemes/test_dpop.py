@@ -171,7 +171,6 @@ def test_dpo_19_the_proof_of_another_key(dpop):
         {"kid": "1"},
         {"jkt": HOLDER.jkt, "jwe": "x"},
     ],
-    ids=str,
 )
 def test_dpo_20_and_clm_22_a_token_that_is_not_bound_to_the_key(dpop, confirmation):
     dpop.confirmation = confirmation
@@ -264,8 +263,12 @@ def test_dpo_22_a_loader_that_says_nothing_of_the_key_is_a_bug(make_app, answer)
 @pytest.mark.parametrize("answer", ["ada", object()])
 def test_dpo_22_the_error_says_what_to_return(make_app, answer):
     served = Served(make_app, loader=lambda token: answer)
-    with pytest.raises(TypeError, match="jkt"):
+    with pytest.raises(TypeError) as caught:
         served.ask()
+    assert str(caught.value) == (
+        "the loader of DPoP returned a bare user or subject, which is bound to no key: return Identity(subject, "
+        'user=…, confirmation={"jkt": …}), the cnf of the token'
+    )
 
 
 # --- demands
@@ -399,7 +402,8 @@ def test_a_target_with_raw_octets(dpop):
 @pytest.mark.parametrize(
     "origin",
     ["", "api.example.com", "//api.example.com", "ftp://a", "http://api.example.com", "http://localhost.evil.example",
-     "https://a@b", "https://a?x", "https://a#x", "https://a b", [], ["https://a", "b"], "http://127.0.0.1.evil/"],
+     "https://a@b", "https://a?x", "https://a#x", "https://a b", [], ["https://a", "b"], "http://127.0.0.1.evil/",
+     "http://evil.example/://localhost"],
     ids=str,
 )  # fmt: skip
 def test_origins_that_cannot_be(origin):
@@ -470,10 +474,9 @@ def test_credentials_and_proofs_show_nothing_and_are_not_pickled(dpop):
     with dpop.app.test_request_context("/", headers=HOLDER.sent()) as context:
         credentials = dpop.dpop.read(context.request, TOKEN)
         dpop.dpop.verify(credentials, context.request)
+    assert [repr(credentials), repr(credentials.proof)] == ["<DPoPCredentials>", "<Proof>"]
     for secret in (credentials, credentials.proof):
-        assert TOKEN not in repr(secret)
-        assert "proof " not in repr(secret)
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(secret)
 
 

@@ -99,7 +99,7 @@ def test_dpo_03_payloads_that_are_no_object_of_claims(dpop, payload):
 
 @pytest.mark.rfc("P-06")
 @pytest.mark.parametrize("name", ["jti", "htm", "htu", "iat", "ath"])
-@pytest.mark.parametrize("value", [GONE, None, "", [], {}, True, ["GET"]], ids=repr)
+@pytest.mark.parametrize("value", [GONE, None, "", [], {}, True, ["GET"]])
 def test_dpo_07_each_claim_is_needed_and_of_its_type(dpop, name, value):
     assert_proof_refused(dpop, dpop.ask(**{name: value}))
 
@@ -117,7 +117,7 @@ def test_dpo_07_a_claim_twice(dpop, name):
 
 @pytest.mark.rfc("P-06", "P-07", "P-08")
 @pytest.mark.parametrize("name", ["typ", "alg", "jwk"])
-@pytest.mark.parametrize("value", [GONE, None, "", [], {}, 1, True], ids=repr)
+@pytest.mark.parametrize("value", [GONE, None, "", [], {}, 1, True])
 def test_dpo_07_each_member_of_the_header_is_needed_and_of_its_type(dpop, name, value):
     assert_proof_refused(dpop, dpop.ask(header={name: value}))
 
@@ -220,7 +220,6 @@ def test_dpo_06_a_good_signature_over_another_header_or_payload(dpop):
         "key",
         [HOLDER.jwk],
     ],
-    ids=str,
 )
 def test_dpo_12_a_key_that_is_none_or_not_public(dpop, jwk):
     assert_proof_refused(dpop, dpop.ask(header={"jwk": jwk}))
