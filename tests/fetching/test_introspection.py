@@ -127,8 +127,10 @@ def test_the_user_is_looked_up_each_time(plain):
 
 def test_a_look_up_may_make_the_identity_but_not_loosen_the_token(ask):
     end = int(time.time()) + 60
-    identity = ask({**ACTIVE, "exp": end, "cnf": BOUND}, user=lambda identity: Identity("bob", scopes={"all"}))
-    assert (identity.subject, identity.scopes, identity.expires_at) == ("bob", {"all"}, end)
+    looked_up = Identity("bob", scopes={"all"}, roles={"boss"})
+    identity = ask({**ACTIVE, "scope": "read", "exp": end, "cnf": BOUND}, user=lambda identity: looked_up)
+    assert (identity.subject, identity.roles) == ("bob", {"boss"})
+    assert (identity.scopes, identity.expires_at) == ({"read"}, end)
     assert identity.confirmation == BOUND
 
 
