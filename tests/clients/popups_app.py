@@ -28,7 +28,7 @@ def _pages():
 
 def _api(allow):
     app = Flask("api")
-    auth = Auth(Bearer(lambda token: None), Basic(check), app=app, realm="api")
+    auth = Auth(Bearer({"good": "ada"}.get), Basic(check), app=app, realm="api")
     app.add_url_rule(
         "/", "view", auth.login_required(lambda: {"you": auth.identity.subject}), methods=["GET", "PUT", "OPTIONS"]
     )
