@@ -91,10 +91,34 @@ def test_the_mcp_server_of_the_docs_works():
     assert client.post("/mcp", headers={"Origin": "https://evil.example"}).status_code == 403
 
 
-def _run_quickstart():
-    scope = {"__name__": "quickstart"}
-    exec(compile((ROOT / "examples/quickstart.py").read_text(encoding="utf-8"), "quickstart.py", "exec"), scope)
+def _run_example(name):
+    scope = {"__name__": name}
+    exec(compile((ROOT / f"examples/{name}.py").read_text(encoding="utf-8"), f"{name}.py", "exec"), scope)
     return scope["app"].test_client()
+
+
+def _run_quickstart():
+    return _run_example("quickstart")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "token", "status"),
+    [
+        ("GET", "/balance", "password-this-morning", 200),
+        ("POST", "/transfers", "password-this-morning", 401),
+        ("POST", "/transfers", "password-just-now", 401),
+        ("POST", "/transfers", "second-factor-just-now", 200),
+    ],
+)
+def test_the_step_up_example_wants_a_stronger_login(method, path, token, status):
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = _run_example("step_up").open(path, method=method, headers=headers)
+    assert answer.status_code == status
+    if status == 401:
+        told = answer.headers["WWW-Authenticate"]
+        assert all(
+            part in told for part in ('error="insufficient_user_authentication"', 'acr_values="mfa"', 'max_age="300"')
+        )
 
 
 def test_the_twelve_line_app_works():

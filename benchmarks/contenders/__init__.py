@@ -4,7 +4,18 @@ from importlib import import_module
 
 from .base import Contender
 
-MODULES = ("none", "ours", "ours_jwt", "ours_dpop", "bare_jwt", "httpauth", "authlib", "login", "jwt_extended")
+MODULES = (
+    "none",
+    "ours",
+    "ours_jwt",
+    "ours_dpop",
+    "ours_introspection",
+    "bare_jwt",
+    "httpauth",
+    "authlib",
+    "login",
+    "jwt_extended",
+)
 
 
 def contenders(module: str) -> tuple[Contender, ...]:
