@@ -24,7 +24,7 @@ def _guard(app: Flask, view: View, demand: str) -> View:
         client_id="api",
         client_secret="s3cret",
         audience=None,
-        cache=3600,
+        cache=600,
         post=_answer,
     )
     return Auth(Bearer(loader), app=app).login_required(view)
