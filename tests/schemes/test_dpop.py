@@ -326,10 +326,11 @@ def test_an_app_that_asks_for_a_nonce_itself_gives_one(make_app):
     ids=str,
 )
 def test_dpo_17_the_origin_never_follows_the_request(dpop, headers):
+    by_flask = set() if headers.get("Host", "").isascii() else {400}  # what Flask 3.0 itself says to such a host
     for evil in ("https://evil.example/", "http://evil.example/", "https:///", "https://api.example.com/evil/"):
-        assert dpop.ask(htu=evil, headers=headers).status_code == 401
+        assert dpop.ask(htu=evil, headers=headers).status_code in {401, *by_flask}
     assert dpop.ran == []
-    assert dpop.ask(headers=headers).status_code == 200
+    assert dpop.ask(headers=headers).status_code in {200, *by_flask}
 
 
 @pytest.mark.parametrize("target", [".evil.example/x", "@evil.example/x", ":8443/x"])
