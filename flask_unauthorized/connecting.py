@@ -96,7 +96,7 @@ class LimitedHTTP(http.client.HTTPConnection):
             if self._tls is not None:
                 sock.settimeout(self._limits.remaining())
                 sock = self._tls.wrap_socket(sock, server_hostname=self.host)
-        except BaseException:
+        except BaseException:  # an interruption too: nothing is left open
             sock.close()
             raise
         self.sock: Any = _LimitedSocket(sock)

@@ -2,7 +2,7 @@
 
 try:
     import cryptography  # noqa: F401  # for the message only: what is used is imported where it is used
-    import jwt.algorithms  # noqa: F401
+    import jwt.algorithms  # noqa: F401  # the same
 except ImportError as missing:
     raise ImportError(
         "flask_unauthorized.jose needs PyJWT and cryptography: pip install 'flask-unauthorized[jwt]'"
