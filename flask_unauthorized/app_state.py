@@ -47,6 +47,7 @@ class AppState:
         self.ready = False
         self.watches = True  # for credentials over plain HTTP, until it was told
         self.served = False
+        self.mistake: str | None = None  # what the check before the first request found
         self.repaired: set[str | None] = set()  # endpoints whose bare 401s were told in the log
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
@@ -70,6 +71,10 @@ class AppState:
         """Everything that can be wrong before a request comes; raises `ConfigurationError`."""
         auth, app = self.auth, self.app
         with self._lock:
+            self._views = tuple(app.view_functions.values())
+            self.method_guards = dict(self._find_method_guards())
+            self._forget_plans()
+            self._effective.clear()
             self.settings = read_settings(app.config)
             self.explains = app.debug if self.settings.explain is None else self.settings.explain
             check_texts(auth.texts)
@@ -77,12 +82,8 @@ class AppState:
             for scheme in auth.schemes:
                 check_shape(scheme)
                 scheme.check(app)
-            self._views = tuple(app.view_functions.values())
-            self.method_guards = dict(self._find_method_guards())
             auth.decorations.check_order(app.view_functions)
             auth.decorations.check_caches(app.view_functions, self.method_guards)
-            self._forget_plans()
-            self._effective.clear()
             self._check_public_names()
             auth.decorations.warn_of_overridden_guards(app.view_functions)
             self._resources = belonging(app, auth.resources)
@@ -126,12 +127,29 @@ class AppState:
                 self.ready = True
 
     def serve(self, finish: Callable[[], None]) -> None:
-        """`check` before the first request, whatever was prepared: views may have come since. Then ``finish``, once."""
+        """`check` before the first request, whatever was prepared: views may have come since. Then ``finish``, once.
+
+        Where the check finds a mistake, open routes still work: a health check shouldn't depend on it.
+        """
         with self._lock:
-            if not self.served:
+            if self.served:
+                return
+            try:
                 self.check()
-                finish()
-                self.ready = self.served = True
+            except ConfigurationError as error:
+                self.mistake = str(error)
+                log.critical("guarded views answer 500, for the app %r is not set up: %s", self.app.name, error)
+            finish()
+            self.ready, self.served = self.mistake is None, True
+
+    def may_be_guarded(self, endpoint: str) -> bool:
+        """Whether an endpoint is guarded, as far as can be said of an app that isn't set up; doubt means yes."""
+        try:
+            return bool(self.requirements(endpoint)) or self.auth.decorations.is_marked(
+                self.app.view_functions[endpoint]
+            )
+        except ConfigurationError:
+            return True
 
     def _check_public_names(self) -> None:
         for prefix, protection in self._protections():

@@ -7,6 +7,7 @@ from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from .app_state import state_of
+from .errors import ConfigurationError
 from .publishing import written
 from .schemes.digest import Digest
 from .wire.digest import HASHES, base_algorithm, secret_hash
@@ -15,6 +16,20 @@ from .wire.digest import HASHES, base_algorithm, secret_hash
 @click.group("unauthorized")
 def commands() -> None:
     """What an app with flask_unauthorized needs beside it."""
+
+
+@commands.command("check")
+@click.pass_context
+def check(context: click.Context) -> None:
+    """Checks what the first request would check, for a deploy; fails with what is wrong."""
+    state = state_of(context.ensure_object(ScriptInfo).load_app())
+    try:
+        state.check()
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+    endpoints = state.app.view_functions
+    guarded = sum(bool(state.requirements(endpoint)) for endpoint in endpoints)
+    click.echo(f"The set-up is valid: {guarded} of {len(endpoints)} endpoints are guarded.")
 
 
 @commands.command("digest-hashes")

@@ -45,7 +45,7 @@ class Decorations:
         self._guarding[wrapper] = demanded
         functions = list(chain(view))
         for function in functions:
-            if self._is_marked(function):
+            if self._is_marked_public(function):
                 raise ConfigurationError(f"{_name(view)} is public and guarded: remove one of the decorators")
         stack(self.around(wrapper))
         for function in functions:
@@ -81,13 +81,13 @@ class Decorations:
         while wrapped is not None and id(wrapped) not in seen and not self.is_ours(wrapped):
             if seen and any(wrapped is other for other in registered):
                 return None
-            if not inspect.ismethod(wrapped) and self._is_marked(wrapped):
+            if not inspect.ismethod(wrapped) and self._is_marked_public(wrapped):
                 return wrapped  # type: ignore[no-any-return]  # a view is any callable
             seen.add(id(wrapped))
             wrapped = getattr(wrapped, "__wrapped__", None)
         return None
 
-    def _is_marked(self, view: View) -> bool:
+    def _is_marked_public(self, view: View) -> bool:
         marked = self._public.get(id(view))
         return marked is not None and marked[0]() is view
 
@@ -165,6 +165,16 @@ class Decorations:
             if cached is not None and (self.around(cached) or (guards_inside and class_of(cached) is not None)):
                 return True
         return False
+
+    def is_marked(self, view: View) -> bool:
+        """Whether a guard was put around the view, or around a part of it, at any time and in any order."""
+        handled = class_of(view)
+        inside = () if handled is None else tuple(vars(handled).values())
+        return any(
+            function in self._recorded or function in self._guarding
+            for part in (view, *inside)
+            for function in chain(part)
+        )
 
     def is_ours(self, function: View) -> bool:
         """Whether ``function`` is a wrapper of this `Auth`."""

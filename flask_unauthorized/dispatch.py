@@ -23,6 +23,7 @@ from flask import Request, Response
 from .app_state import AppState
 from .context import authenticate, authenticate_late, real_app, real_request, state_for
 from .decorating import is_async
+from .errors import ConfigurationError
 from .judge import log
 from .plan import Plan
 from .preflight import is_preflight
@@ -32,6 +33,11 @@ def wrap_views(app_state: AppState) -> None:
     """Wraps the registered view of each guarded endpoint whose outermost decorator isn't ours."""
     app = app_state.app
     decorations = app_state.auth.decorations
+    if app_state.mistake is not None:
+        for endpoint, view in list(app.view_functions.items()):
+            if app_state.may_be_guarded(endpoint):
+                app.view_functions[endpoint] = _misconfigured(view, app_state.mistake)
+        return
     for endpoint, view in list(app.view_functions.items()):
         if not app_state.requirements(endpoint):
             continue
@@ -40,6 +46,16 @@ def wrap_views(app_state: AppState) -> None:
             view = _judge_around(app_state, view) if inside else app_state.auth.wrap(view, None)
             app.view_functions[endpoint] = view
         app_state.dispatched[endpoint] = view
+
+
+def _misconfigured(view: Any, mistake: str) -> Any:
+    """What stands for a guarded view in an app that isn't set up."""
+
+    @wraps(view)
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        raise ConfigurationError(mistake)
+
+    return fails
 
 
 def _judge_around(app_state: AppState, view: Any) -> Any:

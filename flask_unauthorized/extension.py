@@ -37,6 +37,7 @@ from .requirement import Requirement, implied, requirement
 from .resources import Resources
 from .schemes.base import Scheme, checked_realm
 from .sessions import Sessions
+from .settings import read_settings
 from .signals import authenticated
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Auth(Sessions, Resources, Generic[U]):
                 if same
                 else f"the app {app.name!r} has another Auth already: give all schemes to one Auth"
             )
+        read_settings(app.config)  # a wrong setting is found at once, though it may still change
         state = AppState(self, app)
         try:
             install(app, state)

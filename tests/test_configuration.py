@@ -86,10 +86,14 @@ def test_a_scheme_in_two_auths_must_mean_the_same_trouble():
 )
 def test_cfg_01_a_wrong_setting_is_named_with_the_fix(make_app, key, value, told):
     auth = Auth(Bearer(_load))
-    app = make_app(auth, **{key: value})
     with pytest.raises(ConfigurationError, match=told) as caught:
-        auth.check(app)
+        make_app(auth, **{key: value})  # init_app finds it
     assert key in str(caught.value) or "realm" in str(caught.value)
+    other = Auth(Bearer(_load))
+    app = make_app(other)
+    app.config[key] = value
+    with pytest.raises(ConfigurationError, match=told):
+        other.check(app)
 
 
 @pytest.mark.parametrize(

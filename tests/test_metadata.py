@@ -487,11 +487,14 @@ def test_a_blueprint_that_is_registered_nowhere_has_no_views(make_app):
         auth.check(app)
 
 
-@pytest.mark.parametrize("path", [PATH, "/other"])
-def test_a_resource_without_views_is_a_mistake(make_app, path):
-    _, app = serve(make_app, resource=f"{HOST}/api/mcp")
+def test_a_resource_without_views_is_a_mistake(make_app):
+    auth, app = serve(make_app, resource=f"{HOST}/api/mcp")
     with pytest.raises(ConfigurationError, match="APPLICATION_ROOT"):
-        app.test_client().get(path.replace("mcp", "api/mcp"))
+        auth.check(app)
+    assert app.test_client().get(PATH.replace("mcp", "api/mcp")).status_code == 404
+    for path in ("/mcp", "/other"):
+        with pytest.raises(ConfigurationError, match="APPLICATION_ROOT"):
+            app.test_client().get(path)
 
 
 def test_an_endpoint_in_two_resources_is_a_mistake(make_app):

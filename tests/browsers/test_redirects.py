@@ -452,7 +452,7 @@ def test_red_14_a_login_page_that_needs_a_login(make_app):
     app.add_url_rule("/login", "login", lambda: "form")
     auth.protect(app)
     with pytest.raises(ConfigurationError, match=r"login_view='login' demands a login itself.*@auth\.public"):
-        app.test_client().get("/")
+        auth.check(app)
 
 
 def test_red_14_an_optional_login_page_is_one(make_app):
@@ -479,7 +479,7 @@ def test_pages_that_are_none(make_app, options, match):
     app = make_app(auth, SECRET_KEY=KEY)
     app.add_url_rule("/<lang>/login", "of", lambda lang: "form")
     with pytest.raises(ConfigurationError, match=match):
-        app.test_client().get("/")
+        auth.check(app)
 
 
 def test_an_address_with_a_variable_that_the_app_fills_in(make_app):

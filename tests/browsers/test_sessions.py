@@ -390,7 +390,7 @@ def test_ses_12_there_must_be_a_key(build):
     shop = build()
     shop.app.secret_key = None
     with pytest.raises(ConfigurationError, match="SECRET_KEY"):
-        shop.client.get("/login")
+        shop.client.get("/page")
 
 
 def test_ses_13_keys_can_be_changed(build):
@@ -521,7 +521,7 @@ def test_a_login_shows_nothing(build):
 )
 def test_a_cookie_that_gives_the_session_away_or_that_browsers_drop(build, config, match):
     with pytest.raises(ConfigurationError, match=match):
-        build(config=config).client.get("/login")
+        build(config=config).client.get("/page")
 
 
 @pytest.mark.rfc("CK-01")
