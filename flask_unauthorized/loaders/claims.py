@@ -58,10 +58,10 @@ def show(value: Any) -> str:
     return kind_of(value)
 
 
-def show_names(names: Collection[str]) -> str:
+def show_names(names: Collection[str], *, most: int = MAX_NAMES) -> str:
     """Several names as a list, for the log: the first few, each cut."""
-    shown = [show(name) for name in list(names)[:MAX_NAMES]]
-    return f"[{', '.join(shown)}{', ...' if len(names) > MAX_NAMES else ''}]"
+    shown = [show(name) for name in list(names)[:most]]
+    return f"[{', '.join(shown)}{', ...' if len(names) > most else ''}]"
 
 
 def kind_of(value: Any) -> str:
@@ -99,22 +99,30 @@ class RolesClaim:
         if value is None:
             if path not in self._seen:
                 self._seen.add(path)
-                log.warning(
-                    "roles_claim=%s: the token has no such claim, so it has no roles there; its claims are %s. "
-                    "Correct roles_claim if none of your tokens has it.", show_names(path), show_names(sorted(claims))
-                )  # fmt: skip
+                log.warning(_NO_ROLES, _shown_path(path), show_names(sorted(claims), most=30))
             return _NONE
         self._seen.add(path)
         roles = _role_names(value)
-        if roles is None:
-            if path not in self._unreadable:
-                self._unreadable.add(path)
-                log.warning(
-                    "roles_claim=%s holds %s, which is not read as roles: a string, an array of strings, or an object "
-                    "whose member names are the roles is. Map it to roles in user=.", show_names(path), _held(value)
-                )  # fmt: skip
-            return _NONE
-        return roles
+        if roles is not None:
+            return roles
+        if path not in self._unreadable:
+            self._unreadable.add(path)
+            log.warning(_UNREADABLE_ROLES, _shown_path(path), _held(value))
+        return _NONE
+
+
+_NO_ROLES: Final = (
+    "roles_claim=%s: this token has no such claim, so its caller has no roles by it. The token's claims are %s. "
+    "Correct roles_claim if none of your tokens has it."
+)
+_UNREADABLE_ROLES: Final = (
+    "roles_claim=%s holds %s, so it gives no roles. Expected a string, an array of strings, or an object whose member "
+    "names are the roles. Name another claim, or give the roles in user=."
+)
+
+
+def _shown_path(path: tuple[str, ...]) -> str:
+    return show_names(path) if any("." in name for name in path) else show(".".join(path))
 
 
 def _role_names(value: Any) -> frozenset[str] | None:
@@ -123,9 +131,7 @@ def _role_names(value: Any) -> frozenset[str] | None:
         return frozenset((value,)) if value else _NONE
     if isinstance(value, Mapping):
         # Zitadel: {"admin": {organization: domain}}. A role whose value denies it isn't granted.
-        return frozenset(
-            name for name, granted in value.items() if name and granted is not None and granted is not False
-        )
+        return frozenset(name for name, granted in value.items() if name and granted not in (None, False))
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return frozenset(value) - {""}
     return None

@@ -45,7 +45,8 @@ class Introspection:
     ``client_id`` and ``client_secret`` say who asks, as ``client_auth`` has it: ``"client_secret_basic"`` or
     ``"client_secret_post"``; or ``access_token`` does, a str or a callable that returns one. ``subject`` is the member
     that names the caller, ``roles_claim`` where the roles are: ``"roles"``, ``"realm_access.roles"``, a tuple of
-    names, or a list of these. ``user(identity)`` looks up your user object; ``None`` refuses; it may be async and is asked each time.
+    names, or a list of these. ``user(identity)`` looks up your user object; ``None`` refuses; it may be async and is
+    asked each time.
 
     A good answer is kept for ``cache`` seconds, but never past ``exp``, a bad one for ``negative_cache``: so long may
     a revoked token still open a view. 0 keeps none; see `fresh` for single views. Kept are SHA-256 digests, at most

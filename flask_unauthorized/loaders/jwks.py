@@ -62,9 +62,9 @@ class JWKS:
     keys are judged as ever.
 
     While the server is down the last good keys serve until they are ``max_stale`` seconds old; then, or where there
-    never were any, `AuthUnavailable` (503). An answer without a usable key changes nothing. ``timeout``, ``ca_file`` and
-    ``allow_http_loopback`` are those of `Fetcher`; ``fetch`` takes its place: your callable, URL in, body out, which has
-    to bound time and size itself, and which alone decides what URL it takes (``http://keycloak:8080/…``).
+    never were any, `AuthUnavailable` (503). An answer without a usable key changes nothing. ``timeout``, ``ca_file``
+    and ``allow_http_loopback`` are those of `Fetcher`; ``fetch`` takes its place: your callable, URL in, body out. It
+    has to bound time and size itself, and it alone decides which URL it takes (``http://keycloak:8080/…``).
 
     One object serves all threads of a process; each process fetches for itself.
     """

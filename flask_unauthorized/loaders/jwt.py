@@ -204,7 +204,7 @@ class JWT:
         known = f"expected a key id of {show_names([kid or '' for kid in kids])}" if isinstance(kids, tuple) else ""
         source = f"{known or 'expected one of the keys'}: keys= must hold the issuer's keys"
         if tried:
-            return f"the signature with {what} is by none of the {tried} keys tried, {source}"
+            return f"the signature with {what} is by none of the keys tried ({tried}), {source}"
         return f"no key has {what}, {source}"
 
     def __repr__(self) -> str:
@@ -289,7 +289,10 @@ def _answer(answer: Any) -> bool:
 
 def _issuer(issuer: str) -> str:
     if not isinstance(issuer, str) or not issuer.strip() or issuer != issuer.strip():
-        raise ConfigurationError(f"issuer must be the exact text of the tokens' iss, not {issuer!a}")
+        raise ConfigurationError(
+            f"issuer must be the exact text of the tokens' iss, not {issuer!a}. Tokens of your own must name it, too: "
+            "Flask-JWT-Extended writes it with JWT_ENCODE_ISSUER, and aud with JWT_ENCODE_AUDIENCE"
+        )
     return issuer
 
 

@@ -64,7 +64,7 @@ class Policy:
     def identity(self, claims: Claims, header: Mapping[str, Any], now: float) -> Identity:
         """Whose the token is, if it is valid at ``now``. Raises `InvalidCredentials`, `ExpiredCredentials`."""
         if claims.get("iss") != self.issuer:
-            raise _refused(f"iss is {show(claims.get('iss'))}, expected {show(self.issuer)}: issuer= must be that text")
+            raise self._refused_issuer(claims.get("iss"))
         self._check_audience(claims.get("aud"))
         end = self._check_times(claims, now)
         if self.profile.foreign:
@@ -99,6 +99,10 @@ class Policy:
             fix = "the issuer must name the type"
         return _refused(f"typ is {show(kind)}, expected {_one_of(self.profile.types)}: {fix}")
 
+    def _refused_issuer(self, issuer: Any) -> InvalidCredentials:
+        fix = "the issuer must write it" if issuer is None else "issuer= must be the exact text"
+        return _refused(f"iss is {show(issuer)}, expected {show(self.issuer)}: {fix}")
+
     def _client(self, claims: Claims) -> str | None:
         for name in self.profile.clients:
             value = claims.get(name)
@@ -107,7 +111,7 @@ class Policy:
         return None
 
     def _check_client_alone(self, claims: Claims, client: str | None) -> None:
-        """Refuses a token without a subject, but for that of a client that speaks for itself, where the profile takes it."""
+        """Refuses a token without a subject, unless a client speaks for itself and the profile takes that."""
         fix = "profile='oidc-compat' takes a token that names its client alone"
         if self.profile.subjectless:
             if claims.get("sub") is None and client is not None:
@@ -123,9 +127,9 @@ class Policy:
         if isinstance(audience, str) and audience in self.audiences:
             return
         named = [audience] if isinstance(audience, str) else audience
-        if isinstance(named, list) and all(isinstance(name, str) for name in named):
-            if not self.audiences.isdisjoint(named):
-                return
+        texts = isinstance(named, list) and all(isinstance(name, str) for name in named)
+        if texts and not self.audiences.isdisjoint(named):
+            return
         raise _refused(
             f"aud is {show(audience)}, expected {_one_of(self.audiences)}: "
             "have the issuer name this API, or set audience="
@@ -280,8 +284,8 @@ def _confirmation(value: Any) -> Mapping[str, str]:
     """``cnf`` (RFC 7800): the key to which the token is bound. A way of binding that nobody checks is no binding."""
     if not is_confirmation(value):
         raise _refused(
-            f"cnf is {kind_of(value)} that names no way of binding that is checked, expected {_one_of(CONFIRMATIONS)}: "
-            "no setting skips it"
+            f"cnf is {'null' if value is None else kind_of(value)}, expected an object with {_one_of(CONFIRMATIONS)} "
+            "and nothing else: no setting skips a binding"
         )
     bound: Mapping[str, str] = value
     return bound

@@ -26,7 +26,7 @@ class Profile:
     scope_lists: bool
     """Whether scopes may be a list."""
     subjectless: bool = False
-    """Whether ``sub`` may be absent from a token that names its client: a client that speaks for itself (RFC 6749 §4.4)."""
+    """Whether ``sub`` may be absent where the client is named: it speaks for itself (RFC 6749 §4.4)."""
     foreign: tuple[str, ...] = ()
     """Claims that no access token has."""
     ambiguous: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ PROFILES: Final = {
             # authentik makes the access token of the ID token, and adds azp and uid.
             {"acr": frozenset({"goauthentik.io/providers/oauth2/default"}), "azp": None, "uid": None},
         ),
-        # Cognito, Keycloak and ForgeRock say in the claims what others say in the header; Flask-JWT-Extended has "type".
+        # These say in the claims what others say in the header; Flask-JWT-Extended has "type".
         kinds=(
             ("token_use", frozenset({"access"})),
             ("typ", frozenset({"bearer", "dpop", "jwt", "at+jwt"})),

@@ -260,7 +260,7 @@ def unknown_ids(issuer: Issuer, *, up: bool) -> list[str]:
 
 
 def rotation(issuer: Issuer) -> list[str]:
-    with running() as server, guarded(server, issuer) as (app, _, clock), logged(server) as lines:
+    with running() as server, guarded(server, issuer) as (app, _, _), logged(server) as lines:
         server.answers["/keys"] = issuer.published("one")
         assert app.ask(issuer.token("one")) == "200"
         server.answers["/keys"] = issuer.published("one", "two")
