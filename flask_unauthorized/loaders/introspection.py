@@ -88,7 +88,8 @@ class Introspection:
             keep_alive=max_concurrent,
         )
         if endpoint is not None:
-            fetcher.check(endpoint)
+            if post is None:  # a post= of the app's own decides about the URL
+                fetcher.check(endpoint)
         elif issuer is None or post is not None:
             raise ConfigurationError(
                 "Introspection needs the endpoint's URL, or, without post=, the issuer= whose metadata names it"

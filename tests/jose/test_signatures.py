@@ -142,11 +142,14 @@ def test_key_11_a_kid_is_compared_and_nothing_else(api, kid):
     assert not kid.strip() or kid not in refused.text
 
 
-def test_key_09_without_a_kid_the_only_key_that_fits(api, behind):
+def test_key_09_without_a_kid_four_keys_are_tried(api, behind):
     assert api().admits(signed(header(kid=...), claims()))
-    keys = [public_key_pem(pem("ES256", n), kid=f"k{n}") for n in range(2)]
+    keys = [public_key_pem(pem("ES256", n), kid=f"k{n}") for n in range(5)]
     two = behind(JWT(ISSUER, audience=AUDIENCE, keys=keys))
-    two.refuses(signed(header(kid=...), claims()))
+    for n in range(4):  # F-27: two keys stand while an issuer changes them
+        assert two.admits(signed(header(kid=...), claims(), key=private("ES256", n)))
+    two.refuses(signed(header(kid=...), claims(), key=private("ES256", 4)))
+    two.refuses(signed(header(kid=...), claims(), key=private("ES256", 5)))
     assert two.admits(signed(header(kid="k1"), claims(), key=private("ES256", 1)))
 
 
