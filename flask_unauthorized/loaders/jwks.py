@@ -129,7 +129,7 @@ class JWKS:
         keys = self._keys()
         found = _matching(keys, kid, algorithm)
         if found is None and self._good is known:  # else they were fetched just now
-            found = _matching(self._renewed(keys, kid), kid, algorithm)
+            found = _matching(self._renewed(known, kid), kid, algorithm)
         return found or ()
 
     def newer(self, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
@@ -138,23 +138,22 @@ class JWKS:
         Costs an early fetch. Empty where the budget for these is used up or the server is down, because the signature
         is most probably forged; `AuthUnavailable` where a fetch is under way that this request may not wait for.
         """
-        found = self._untried(kid, algorithm, tried)
+        known = self._good
+        found = _untried(known, kid, algorithm, tried)
         if found:
             return found  # another request fetched them meanwhile
-        fetch = self._join(MAX_WAITING, early=True)
+        if known is None or (not tried and _matching(known.keys, kid, algorithm) is None):
+            return ()  # nothing has that key id: `candidates` has looked for it
+        fetch = self._join(MAX_WAITING, known, early=True)
         if fetch is not None and not fetch.done.is_set():
             raise self._outage.unavailable(self._clock())
-        return self._untried(kid, algorithm, tried)
+        return _untried(self._good, kid, algorithm, tried)
 
     @property
     def kids(self) -> tuple[str | None, ...]:
         """The key ids of the last set, for the log."""
         good = self._good
         return () if good is None else tuple(key.kid for key in good.keys)
-
-    def _untried(self, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
-        good = self._good
-        return () if good is None else [key for key in select_keys(good.keys, kid, algorithm) if key not in tried]
 
     # --- deciding whether to fetch
 
@@ -166,26 +165,28 @@ class JWKS:
         age = float("inf") if good is None else now - good.at
         if age > self.max_stale:
             self._give_up(good)
-            self._join(MAX_WAITING_FIRST, early=False)
+            self._join(MAX_WAITING_FIRST, None)
         elif age >= 2 * self.refresh_after and not self._outage.failures:
-            self._join(MAX_WAITING_FIRST, early=False)
+            self._join(MAX_WAITING_FIRST, good)
         else:
-            self._refresh_aside()
+            self._refresh_aside(good)
         good = self._good
         if good is None:
             raise self._outage.unavailable(self._clock())
         return good.keys
 
-    def _renewed(self, known: tuple[Key, ...], kid: str | None) -> tuple[Key, ...]:
-        """The keys after a fetch for an id that isn't among ``known``; `AuthUnavailable` where it can't be had."""
-        fetch = self._join(MAX_WAITING, early=True)
+    def _renewed(self, known: "_Good | None", kid: str | None) -> tuple[Key, ...]:
+        """The keys after a fetch for an id that isn't in ``known``; `AuthUnavailable` where it can't be had."""
+        fetch = self._join(MAX_WAITING, known, early=True)
         good = self._good
+        if good is not known and good is not None:
+            return good.keys
         if self._outage.failures or (fetch is not None and not fetch.done.is_set()):
             raise self._outage.unavailable(self._clock())
         if fetch is None and kid not in self._withdrawn:
             # Whoever sends invented ids mustn't make the token of a key that is new look invalid.
             raise self._exhausted(kid)
-        return known if good is None else good.keys
+        return () if good is None else good.keys
 
     def _exhausted(self, kid: str | None) -> AuthUnavailable:
         what = "no key serves the algorithm" if kid is None else f"no key has kid {kid[:60]!a}"
@@ -194,11 +195,14 @@ class JWKS:
             retry_after=max(1.0, self._early_wait(self._clock())),
         )
 
-    def _join(self, most: int, *, early: bool) -> "_Fetch | None":
-        """Waits for the fetch under way, or makes one where that is due; ``None`` where neither is."""
+    def _join(self, most: int, known: "_Good | None", *, early: bool = False) -> "_Fetch | None":
+        """Waits for the fetch under way, or makes one where that is due; ``None`` where neither is.
+
+        Nor is one due where another request has brought a newer set than ``known`` meanwhile.
+        """
         with self._lock:
             fetch = self._alive()
-            mine = fetch is None and self._is_due(early)
+            mine = fetch is None and self._good is known and self._is_due(early)
             if mine:
                 fetch = self._begin()
                 if early:
@@ -215,13 +219,13 @@ class JWKS:
             fetch.done.wait(self._fetcher.timeout + _LOST)
         return fetch
 
-    def _refresh_aside(self) -> None:
+    def _refresh_aside(self, known: "_Good | None") -> None:
         """Begins a fetch in a thread of its own, where one is due and none is under way."""
         if not self._threads_run:
-            self._join(0, early=False)
+            self._join(0, known)
             return
         with self._lock:
-            if self._alive() is not None or not self._is_due(False):
+            if self._alive() is not None or self._good is not known or not self._is_due(False):
                 return
             fetch = self._begin()
         try:
@@ -364,3 +368,7 @@ def _matching(keys: tuple[Key, ...], kid: str | None, algorithm: str) -> Sequenc
         return found
     known = any(algorithm in key.algorithms if kid is None else key.kid == kid for key in keys)
     return () if known else None
+
+
+def _untried(good: _Good | None, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
+    return () if good is None else [key for key in select_keys(good.keys, kid, algorithm) if key not in tried]

@@ -1,6 +1,6 @@
 """Access tokens as providers have written them in the last five years are taken, and their ID tokens are refused.
 
-F-23. Each shape is that of the provider's documentation or of its source: header, then claims; names and ids are made up.
+F-23. Each shape is that of the provider's documentation or of its source: header, then claims. Names are made up.
 """
 
 import time
@@ -306,7 +306,9 @@ def made(head, claims):
 def test_an_access_token_is_taken(head, claims):
     identity = loader(claims)(made(head, claims))
     assert identity.subject == claims.get("sub")
-    named = [claims[name] for name in ("client_id", "azp", "cid", "appid") if name in claims and claims[name] is not ...]
+    named = [
+        claims[name] for name in ("client_id", "azp", "cid", "appid") if name in claims and claims[name] is not ...
+    ]
     assert identity.client_id == named[0]
 
 
@@ -404,7 +406,10 @@ def test_who_needs_a_subject_can_demand_it():
         assert caught.value.reason == "claim 'sub' is absent, expected a value: required_claims= demands it"
 
 
-@pytest.mark.parametrize(("value", "good"), [("x", True), (0, True), (False, True), ([1], True), ("", False), ([], False), ({}, False), (None, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "good"),
+    [("x", True), (0, True), (False, True), ([1], True), ("", False), ([], False), ({}, False), (None, False)],
+)
 def test_any_value_of_a_claim(value, good):
     claims = {"iss": "https://id.example.com", "sub": "ada", "tenant": value}
     needs = loader(claims, required_claims={"tenant": ANY})
