@@ -97,11 +97,13 @@ TABLE = {
     ),
     "exp that is none": (
         of(exp="soon"), {"allow_eternal": True},
-        "exp is a JSON string, expected a number of seconds since 1970 up to the year 9999: the issuer has to correct that",
+        "exp is a JSON string, expected a number of seconds since 1970 up to the year 9999: the issuer has to correct "
+        "that",
     ),
     "no iat": (
         of(iat=...), {},
-        "iat is absent, expected a number of seconds since 1970 up to the year 9999: profile='oidc-compat' does without",
+        "iat is absent, expected a number of seconds since 1970 up to the year 9999: profile='oidc-compat' does "
+        "without",
     ),
     "nbf": (
         of(nbf=NOW + 90), {},
