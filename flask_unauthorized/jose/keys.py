@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
@@ -120,16 +120,18 @@ class StaticKeys:
         return f"<StaticKeys {list(self._keys)}>"
 
 
-def select_keys(keys: Iterable[Key], kid: str | None, algorithm: str) -> tuple[Key, ...]:
+def select_keys(keys: Collection[Key], kid: str | None, algorithm: str) -> tuple[Key, ...]:
     """The keys of ``keys`` to try for a token that names ``kid`` and ``algorithm``, at most `MAX_CANDIDATES`.
 
     With a ``kid``: the keys of that name, else those without one. Without: all that serve the algorithm, for issuers
     that name no key while two of them stand.
     """
-    serving = [key for key in keys if algorithm in key.algorithms]
+    found: list[Key] = []
     if kid is not None:
-        serving = [key for key in serving if key.kid == kid] or [key for key in serving if key.kid is None]
-    return tuple(serving[:MAX_CANDIDATES])
+        found = [key for key in keys if key.kid == kid and algorithm in key.algorithms]
+    if not found:
+        found = [key for key in keys if (kid is None or key.kid is None) and algorithm in key.algorithms]
+    return tuple(found[:MAX_CANDIDATES])
 
 
 def hmac_key(secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None) -> Key:

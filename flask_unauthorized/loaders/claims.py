@@ -90,12 +90,15 @@ class RolesClaim:
 
     def roles(self, claims: Claims) -> frozenset[str]:
         """The roles in ``claims``."""
-        return frozenset().union(*(self._roles(claims, path) for path in self.paths))
+        paths = self.paths
+        if len(paths) == 1:
+            return self._roles(claims, paths[0])
+        return frozenset().union(*[self._roles(claims, path) for path in paths])
 
     def _roles(self, claims: Claims, path: tuple[str, ...]) -> frozenset[str]:
         value: Any = claims
         for name in path:
-            value = value.get(name) if isinstance(value, Mapping) else None
+            value = value.get(name) if isinstance(value, dict) else None
         if value is None:
             if path not in self._seen:
                 self._seen.add(path)
@@ -127,13 +130,16 @@ def _shown_path(path: tuple[str, ...]) -> str:
 
 def _role_names(value: Any) -> frozenset[str] | None:
     """The roles in a claim; ``None`` where it can't be read."""
+    if isinstance(value, list):
+        names = strings(value)
+        if not names:
+            return None if value else _NONE
+        return names - {""} if "" in names else names
     if isinstance(value, str):
         return frozenset((value,)) if value else _NONE
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         # Zitadel: {"admin": {organization: domain}}. A role whose value denies it isn't granted.
         return frozenset(name for name, granted in value.items() if name and granted not in (None, False))
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return frozenset(value) - {""}
     return None
 
 

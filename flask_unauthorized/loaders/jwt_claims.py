@@ -58,7 +58,7 @@ class Policy:
         if kind is None:
             if not self.profile.untyped:
                 raise self._refused_type(None)
-        elif _media_type(kind) not in self.profile.types:
+        elif kind.lower().removeprefix("application/") not in self.profile.types:
             raise self._refused_type(kind)
 
     def identity(self, claims: Claims, header: Mapping[str, Any], now: float) -> Identity:
@@ -142,7 +142,7 @@ class Policy:
                 reason=f"exp has passed {now - end:.0f} s ago and leeway={self.leeway}: get a new token"
             )
         issued = _time(claims, "iat", needed=self.profile.dated, fix="profile='oidc-compat' does without")
-        start = _time(claims, "nbf", needed=False)
+        start = None if claims.get("nbf") is None else _time(claims, "nbf", needed=True)
         if start is not None and start > now + self.leeway:
             raise self._too_early("nbf", start - now)
         if issued is not None and issued > now + self.leeway:
