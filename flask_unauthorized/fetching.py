@@ -231,11 +231,21 @@ def read_url(url: str, *, allow_http_loopback: bool = False) -> Target:
     if not secure and not (allow_http_loopback and parts.scheme == "http" and host in LOOPBACK):
         raise ConfigurationError(
             f"URL {url!a} must begin with https:// (allow_http_loopback=True lets http://localhost, "
-            "http://127.0.0.1 and http://[::1] through, for demos and tests)"
+            "http://127.0.0.1 and http://[::1] through, for demos and tests; for http:// in a network of your own give "
+            "JWKS a fetch= or Introspection a post=: your callable decides about the URL)"
         )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     shown = f"{parts.scheme}://{parts.netloc}{parts.path}"
     return Target(secure, host, port or (443 if secure else 80), path, shown)
+
+
+def shown_url(url: str) -> str:
+    """``url`` for the log: without a user, a password or a query, which may hold secrets."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "a URL that can't be read"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
 
 
 def checked_time(name: str, value: float, most: float, least: float = 0.0) -> float:

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -18,6 +18,8 @@ from .weak import check_ed25519, check_rsa
 
 MAX_KEYS: Final = 100
 """Most keys in a set."""
+MAX_MEMBER: Final = 1024
+"""Longest number in a JWK, in characters; the modulus of RSA with 4 096 bits has 683."""
 MAX_CANDIDATES: Final = 4
 """Most keys that are tried for one token."""
 
@@ -31,6 +33,7 @@ _CURVES: Final[dict[str, tuple[ec.EllipticCurve, int]]] = {
 }
 _CURVE_NAMES: Final = {curve.name: name for name, (curve, _) in _CURVES.items()}
 _PRIVATE: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
+_MAY_BE_NULL: Final = frozenset({"kid", "use", "alg", "key_ops"})
 _HMAC_SIZES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 
@@ -72,6 +75,18 @@ class Keys(Protocol):
         ...
 
 
+@runtime_checkable
+class RenewableKeys(Keys, Protocol):
+    """Keys that may have changed since they were looked up, under the same names."""
+
+    def newer(self, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
+        """The keys to try for a token that none of ``tried``, its candidates, signed; none where there are no newer.
+
+        Raises `AuthUnavailable` where that can't be known now.
+        """
+        ...
+
+
 class StaticKeys:
     """Keys that never change."""
 
@@ -93,6 +108,11 @@ class StaticKeys:
         found = self._found.get((kid, algorithm))
         return select_keys(self._keys, kid, algorithm) if found is None else found
 
+    @property
+    def kids(self) -> tuple[str | None, ...]:
+        """The key ids, for the log."""
+        return tuple(key.kid for key in self._keys)
+
     def __iter__(self) -> Iterator[Key]:
         return iter(self._keys)
 
@@ -100,17 +120,18 @@ class StaticKeys:
         return f"<StaticKeys {list(self._keys)}>"
 
 
-def select_keys(keys: Iterable[Key], kid: str | None, algorithm: str) -> tuple[Key, ...]:
+def select_keys(keys: Collection[Key], kid: str | None, algorithm: str) -> tuple[Key, ...]:
     """The keys of ``keys`` to try for a token that names ``kid`` and ``algorithm``, at most `MAX_CANDIDATES`.
 
-    With a ``kid``: the keys of that name, else those without one. Without: the one key that serves the algorithm, and
-    none where several do.
+    With a ``kid``: the keys of that name, else those without one. Without: all that serve the algorithm, for issuers
+    that name no key while two of them stand.
     """
-    serving = [key for key in keys if algorithm in key.algorithms]
-    if kid is None:
-        return tuple(serving) if len(serving) == 1 else ()
-    named = [key for key in serving if key.kid == kid] or [key for key in serving if key.kid is None]
-    return tuple(named[:MAX_CANDIDATES])
+    found: list[Key] = []
+    if kid is not None:
+        found = [key for key in keys if key.kid == kid and algorithm in key.algorithms]
+    if not found:
+        found = [key for key in keys if (kid is None or key.kid is None) and algorithm in key.algorithms]
+    return tuple(found[:MAX_CANDIDATES])
 
 
 def hmac_key(secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None) -> Key:
@@ -182,22 +203,96 @@ def read_key_set(octets: bytes) -> tuple[Key, ...]:
     """The keys of a JWK set (RFC 7517 §5) as a server publishes it: those that can check signatures.
 
     The others are left out, with a word in the log: broken ones, weak ones, symmetric ones, any with a private half,
-    and those for another use. Raises `JOSEError`, and nothing else, for what isn't a set, or has more than 100 keys.
+    and those for another use. Forms that servers are known to write against the RFCs are understood: numbers with
+    zeros in front or without those that belong there, ``=`` at the end, and ``null`` for what is absent; the log names
+    these keys, too. Raises `JOSEError`, and nothing else, for what isn't a set, or has more than 100 keys.
     """
+    found = parse_key_set(octets)
+    for text in found.remarks:
+        log.warning("%s", text)
+    return found.keys
+
+
+class KeySet(NamedTuple):
+    """What a JWK set holds, and what the log should say of it."""
+
+    keys: tuple[Key, ...]
+    remarks: tuple[str, ...]
+
+
+def parse_key_set(octets: bytes) -> KeySet:
+    """As `read_key_set`, for callers who read a set again and again and log a remark once."""
     members = read_json_object(octets).get("keys")
     if not isinstance(members, list):
         raise JOSEError("a JWK set without a list of keys")
     if len(members) > MAX_KEYS:
         raise JOSEError(f"a JWK set of more than {MAX_KEYS} keys")
-    found = []
+    found, remarks = [], []
     for place, member in enumerate(members):
+        name = f"key {place} of the set{_named(member)}"
         try:
-            found.append(public_key_jwk(member))
+            jwk, repairs = _repaired(member)
+            found.append(public_key_jwk(jwk))
+            if repairs:
+                remarks.append(f"{name} is used, but its issuer should correct it: {', '.join(repairs)}")
         except _OtherUseError as other:
-            log.debug("key %d of the set is left out: %s", place, other)
+            log.debug("%s is left out: %s", name, other)
         except JOSEError as error:
-            log.warning("key %d of the set is left out: %s", place, error)
-    return tuple(found)
+            remarks.append(f"{name} is left out: {error}")
+    return KeySet(tuple(found), tuple(remarks))
+
+
+# --- of a member of a set
+
+
+def _named(member: Any) -> str:
+    kid = member.get("kid") if isinstance(member, Mapping) else None
+    return f" (kid {kid[:60]!a})" if isinstance(kid, str) else ""
+
+
+def _repaired(member: Any) -> tuple[Any, list[str]]:
+    """A member in the form that `public_key_jwk` takes, and what had to be changed.
+
+    Private members are left alone, even if they are null: a set that has them is not what its issuer means to publish.
+    """
+    if not isinstance(member, Mapping):
+        return member, []
+    jwk = {name: value for name, value in member.items() if value is not None or name not in _MAY_BE_NULL}
+    repairs = [f"{name} is null" for name in sorted(member.keys() - jwk.keys())]
+    for name, size in _sizes_of(jwk).items():
+        value = jwk.get(name)
+        if isinstance(value, str) and 0 < len(value) <= MAX_MEMBER:
+            jwk[name], texts = _repaired_number(value, size)
+            repairs += [f"{name} {text}" for text in texts]
+    return jwk, repairs
+
+
+def _sizes_of(jwk: Mapping[str, Any]) -> dict[str, int | None]:
+    """The members that hold numbers, and their size in octets; ``None`` for the shortest, -1 for octets as they are."""
+    kind, curve = jwk.get("kty"), jwk.get("crv")
+    if kind == "RSA":
+        return {"n": None, "e": None}
+    if kind == "EC" and isinstance(curve, str) and curve in _CURVES:
+        return dict.fromkeys(("x", "y"), _CURVES[curve][1])
+    return {"x": -1} if kind == "OKP" else {}
+
+
+def _repaired_number(text: str, size: int | None) -> tuple[str, list[str]]:
+    """A number in its only form (RFC 7518 §2 and §6.2.1.2), and what was wrong with it."""
+    repairs = []
+    bare = text.rstrip("=")
+    if bare != text:
+        repairs.append("is padded with '='")
+    if size == -1:
+        return bare, repairs
+    octets = decode_base64url(bare)
+    digits = octets.lstrip(b"\0")
+    whole = digits if size is None else digits.rjust(size, b"\0")
+    if len(whole) > len(octets):
+        repairs.append(f"has {len(octets)} octets in place of {size}")
+    elif len(whole) < len(octets):
+        repairs.append("begins with a zero octet too many")
+    return encode_base64url(whole), repairs
 
 
 # --- of a JWK
@@ -265,8 +360,7 @@ def _integer(jwk: Mapping[str, Any], name: str) -> int:
 
 def _member(jwk: Mapping[str, Any], name: str) -> bytes:
     value = jwk.get(name)
-    # The longest is the modulus of RSA with 4 096 bits: 683 characters.
-    if not isinstance(value, str) or not 0 < len(value) <= 1024:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_MEMBER:
         raise JOSEError(f"a JWK without a good {name}")
     return decode_base64url(value)
 

@@ -42,13 +42,19 @@ def discover(issuer: str, get: Get) -> Mapping[str, Any]:
     raise FetchError("; ".join(troubles), status=0)
 
 
-def member_url(metadata: Mapping[str, Any], name: str, *, allow_http_loopback: bool = False) -> str:
-    """The URL in a member of the metadata. Raises `FetchError` where there is none, or none that is fetched."""
+def member_url(
+    metadata: Mapping[str, Any], name: str, *, allow_http_loopback: bool = False, any_url: bool = False
+) -> str:
+    """The URL in a member of the metadata. Raises `FetchError` where there is none, or none that is fetched.
+
+    ``any_url`` is for a fetch of the user's, which itself decides what URL it takes.
+    """
     url = metadata.get(name)
     if not isinstance(url, str):
         raise FetchError(f"the metadata has no {name}", status=200)
     try:
-        read_url(url, allow_http_loopback=allow_http_loopback)
+        if not any_url:
+            read_url(url, allow_http_loopback=allow_http_loopback)
     except ConfigurationError:
         raise FetchError(f"{name} in the metadata is no https:// URL that is fetched", status=200) from None
     return url

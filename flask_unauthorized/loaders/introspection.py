@@ -16,7 +16,7 @@ from ..fetching import Fetcher, checked_time
 from ..identity import Identity
 from ..stores.locks import renew_after_fork
 from ..wire.grammar import MAX_AUTHORIZATION
-from .claims import check_parts, checked_callable, checked_names, claim_path, with_user
+from .claims import RolesPaths, check_parts, checked_callable, checked_names, claim_path, with_user
 from .discovery import check_issuer
 from .introspection_answer import Policy
 from .introspection_endpoint import ClientAuth, Endpoint, Post, client_credentials
@@ -44,8 +44,9 @@ class Introspection:
 
     ``client_id`` and ``client_secret`` say who asks, as ``client_auth`` has it: ``"client_secret_basic"`` or
     ``"client_secret_post"``; or ``access_token`` does, a str or a callable that returns one. ``subject`` is the member
-    that names the caller, ``roles_claim`` where the roles are: ``"roles"``, ``"realm_access.roles"`` or a tuple of
-    names. ``user(identity)`` looks up your user object; ``None`` refuses; it may be async and is asked each time.
+    that names the caller, ``roles_claim`` where the roles are: ``"roles"``, ``"realm_access.roles"``, a tuple of
+    names, or a list of these. ``user(identity)`` looks up your user object; ``None`` refuses; it may be async and is
+    asked each time.
 
     A good answer is kept for ``cache`` seconds, but never past ``exp``, a bad one for ``negative_cache``: so long may
     a revoked token still open a view. 0 keeps none; see `fresh` for single views. Kept are SHA-256 digests, at most
@@ -67,7 +68,7 @@ class Introspection:
         access_token: str | Callable[[], str] | None = None,
         issuer: str | None = None,
         subject: str = "sub",
-        roles_claim: str | tuple[str, ...] | None = None,
+        roles_claim: RolesPaths | None = None,
         user: Callable[[Identity], Any] | None = None,
         cache: float = 60,
         negative_cache: float = 10,
@@ -87,7 +88,8 @@ class Introspection:
             keep_alive=max_concurrent,
         )
         if endpoint is not None:
-            fetcher.check(endpoint)
+            if post is None:  # a post= of the app's own decides about the URL
+                fetcher.check(endpoint)
         elif issuer is None or post is not None:
             raise ConfigurationError(
                 "Introspection needs the endpoint's URL, or, without post=, the issuer= whose metadata names it"

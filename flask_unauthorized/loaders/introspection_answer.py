@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials
 from ..identity import Identity
-from .claims import MAX_TEXT, Claims, is_confirmation, roles_at, text_or_none, time_or_none
+from .claims import MAX_TEXT, Claims, RolesClaim, is_confirmation, roles_at, text_or_none, time_or_none
 
 SKEW: Final = 60
 """How far ahead of ours the server's clock may be, in seconds."""
@@ -19,7 +19,7 @@ class Policy:
     audiences: frozenset[str] | None
     issuer: str | None
     subject: str
-    roles_path: tuple[str, ...] | None
+    roles_claim: RolesClaim | None
 
     def identity(self, answer: Claims, now: float) -> Identity:
         """Whose the token is, when it is good at ``now`` (seconds since 1970).
@@ -35,7 +35,7 @@ class Policy:
         return Identity(
             _text(answer, self.subject),
             scopes=_scopes(answer.get("scope")),
-            roles=roles_at(answer, self.roles_path),
+            roles=roles_at(answer, self.roles_claim),
             acr=text_or_none(answer.get("acr")),
             auth_time=time_or_none(answer.get("auth_time")),
             claims=answer,

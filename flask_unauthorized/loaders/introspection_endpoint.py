@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from urllib.parse import quote_plus
 
 from ..errors import AuthUnavailable, ConfigurationError
-from ..fetching import Fetcher, FetchError
+from ..fetching import Fetcher, FetchError, shown_url
 from ..stores.locks import renew_after_fork
 from ..wire.jws import JOSEError, read_json_object
 from .discovery import discover, member_url
@@ -46,7 +46,7 @@ class Endpoint:
         max_concurrent: int,
     ) -> None:
         self.url = url
-        self.who = f"introspection at {url or issuer}"
+        self.who = f"introspection at {shown_url(url or issuer or '')}"
         self.clock = time.monotonic
         self._issuer = issuer
         self._credentials = credentials

@@ -1,15 +1,17 @@
 """`JWKS`: the keys that an authorization server publishes (RFC 7517 §5), fetched when needed and kept up to date."""
 
 import functools
+import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
-from ..errors import ConfigurationError
-from ..fetching import TIMEOUT, Fetcher, FetchError, Get, checked_time
-from ..jose.keys import Key, read_key_set, select_keys
+from ..errors import AuthUnavailable, ConfigurationError
+from ..fetching import TIMEOUT, Fetcher, FetchError, Get, checked_time, shown_url
+from ..jose.keys import MAX_KEYS, Key, KeySet, parse_key_set, select_keys
 from ..stores.locks import renew_after_fork
 from ..wire.jws import JOSEError
 from .discovery import check_issuer, discover, member_url
@@ -22,18 +24,22 @@ REFRESH_AFTER: Final = 300.0
 """Age at which keys are fetched anew, in seconds; from twice that on, requests wait for it."""
 MAX_STALE: Final = 86_400.0
 """Age up to which keys are used while their server is down, in seconds."""
-UNKNOWN_EVERY: Final = 30.0
-"""Least time between two fetches because of a key id that isn't known, in seconds."""
+EARLY_FETCHES: Final = 5
+"""Most fetches in `EARLY_PERIOD` because of a key id that isn't known, or a signature by none of the known keys."""
+EARLY_PERIOD: Final = 60.0
+"""In seconds."""
 LONGEST_PAUSE: Final = 60.0
 """Longest time between two attempts while the server is down, in seconds."""
 DISCOVER_EVERY: Final = 86_400.0
 """Age at which the issuer's metadata is read anew, in seconds."""
 MAX_WAITING: Final = 8
-"""Most requests that wait for a fetch because of a key id that isn't known."""
+"""Most requests that wait for an early fetch."""
 MAX_WAITING_FIRST: Final = 64
 """Most requests that wait for a fetch while there are no keys at all."""
 _LOST: Final = 5.0
 """A fetch is given up this long after its time, in seconds: its thread never ran, or hangs in the resolver."""
+
+log: Final = logging.getLogger("flask_unauthorized")
 
 
 class Options(TypedDict, total=False):
@@ -50,11 +56,15 @@ class Options(TypedDict, total=False):
 class JWKS:
     """The key set at ``url``, for `JWT`. Nothing is fetched before the first token comes, so an app starts without.
 
-    Keys are fetched anew in the background after ``refresh_after`` seconds, and at once where a token names a key that
-    isn't known (every 30 s at most). While the server is down the last good keys serve until they are ``max_stale``
-    seconds old; then, or where there never were any, `AuthUnavailable` (503). An answer without a usable key changes
-    nothing. ``timeout``, ``ca_file`` and ``allow_http_loopback`` are those of `Fetcher`; ``fetch`` takes its place:
-    your callable, URL in, body out, which has to bound time and size itself.
+    Keys are fetched anew in the background after ``refresh_after`` seconds, and early where a token names a key that
+    isn't known, or none of the known keys signed it: at most five times a minute, whatever is sent. When that budget is
+    used up, a token that names an unknown key is `AuthUnavailable` (503), since its key may be new; tokens of known
+    keys are judged as ever.
+
+    While the server is down the last good keys serve until they are ``max_stale`` seconds old; then, or where there
+    never were any, `AuthUnavailable` (503). An answer without a usable key changes nothing. ``timeout``, ``ca_file``
+    and ``allow_http_loopback`` are those of `Fetcher`; ``fetch`` takes its place: your callable, URL in, body out. It
+    has to bound time and size itself, and it alone decides which URL it takes (``http://keycloak:8080/…``).
 
     One object serves all threads of a process; each process fetches for itself.
     """
@@ -73,7 +83,10 @@ class JWKS:
         if fetch is not None and not callable(fetch):
             raise TypeError(f"fetch must be a callable, URL in and body out, not {type(fetch).__name__}")
         self._fetcher = Fetcher(timeout=timeout, ca_file=ca_file, allow_http_loopback=allow_http_loopback)
-        self._fetcher.check(url)
+        if fetch is None:
+            self._fetcher.check(url)
+        elif not isinstance(url, str):
+            raise TypeError(f"a URL must be a str, not {type(url).__name__}")
         self.url = url
         self.issuer: str | None = None
         self.refresh_after = checked_time("refresh_after", refresh_after, 7 * 86_400.0, 29)
@@ -85,10 +98,12 @@ class JWKS:
         self._lock = threading.Lock()
         self._good: _Good | None = None
         self._under_way: _Fetch | None = None
-        self._asked = float("-inf")  # when a fetch began last
+        self._early: deque[float] = deque(maxlen=EARLY_FETCHES)  # when the last early fetches began
+        self._withdrawn: dict[str, None] = {}  # the last key ids that the issuer has withdrawn
+        self._remarks: tuple[str, ...] = ()  # what the log said of the last set
         self._discovered = float("-inf")
         self._threads_run = True  # not so under uWSGI without --enable-threads: then requests fetch for themselves
-        self._outage = Outage(f"JWKS {url}", longest=LONGEST_PAUSE)
+        self._outage = Outage(f"JWKS {shown_url(url)}", longest=LONGEST_PAUSE)
         renew_after_fork(self)
 
     @classmethod
@@ -97,7 +112,8 @@ class JWKS:
 
         ``options`` are those of the class.
         """
-        check_issuer(issuer, allow_http_loopback=options.get("allow_http_loopback", False))
+        if options.get("fetch") is None:
+            check_issuer(issuer, allow_http_loopback=options.get("allow_http_loopback", False))
         keys = cls(issuer, **options)
         keys.issuer = issuer
         return keys
@@ -105,52 +121,92 @@ class JWKS:
     # --- what `JWT` uses
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[Key]:
-        """The keys that may have signed: by key id, or without one the only key for ``algorithm``.
+        """The keys that may have signed: by key id, or without one the first few for ``algorithm``.
 
-        Empty where there is none (the token is no good), `AuthUnavailable` where that can't be known.
+        Empty where there is none (the token is invalid), `AuthUnavailable` where that can't be known.
         """
+        known = self._good
         keys = self._keys()
         found = _matching(keys, kid, algorithm)
-        if found is None:
-            found = _matching(self._renewed(keys), kid, algorithm)
+        if found is None and self._good is known:  # else they were fetched just now
+            found = _matching(self._renewed(known, kid), kid, algorithm)
         return found or ()
+
+    def newer(self, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
+        """The keys for a token that none of ``tried`` signed: its issuer may have given their key id to a new key.
+
+        Costs an early fetch. Empty where the budget for these is used up or the server is down, because the signature
+        is most probably forged; `AuthUnavailable` where a fetch is under way that this request may not wait for.
+        """
+        known = self._good
+        found = _untried(known, kid, algorithm, tried)
+        if found:
+            return found  # another request fetched them meanwhile
+        if known is None or (not tried and _matching(known.keys, kid, algorithm) is None):
+            return ()  # nothing has that key id: `candidates` has looked for it
+        fetch = self._join(MAX_WAITING, known, early=True)
+        if fetch is not None and not fetch.done.is_set():
+            raise self._outage.unavailable(self._clock())
+        return _untried(self._good, kid, algorithm, tried)
+
+    @property
+    def kids(self) -> tuple[str | None, ...]:
+        """The key ids of the last set, for the log."""
+        good = self._good
+        return () if good is None else tuple(key.kid for key in good.keys)
 
     # --- deciding whether to fetch
 
     def _keys(self) -> tuple[Key, ...]:
         """The keys in force; waits for them only where they are missing or much too old."""
         good, now = self._good, self._clock()
-        age = float("inf") if good is None else now - good.at
-        if age < self.refresh_after:
-            assert good is not None
+        if good is not None and now - good.at < self.refresh_after:
             return good.keys
+        age = float("inf") if good is None else now - good.at
         if age > self.max_stale:
             self._give_up(good)
-            self._join(MAX_WAITING_FIRST, unknown=False)
+            self._join(MAX_WAITING_FIRST, None)
         elif age >= 2 * self.refresh_after and not self._outage.failures:
-            self._join(MAX_WAITING_FIRST, unknown=False)
+            self._join(MAX_WAITING_FIRST, good)
         else:
-            self._refresh_aside()
+            self._refresh_aside(good)
         good = self._good
         if good is None:
             raise self._outage.unavailable(self._clock())
         return good.keys
 
-    def _renewed(self, known: tuple[Key, ...]) -> tuple[Key, ...]:
-        """The keys after a fetch for an id that isn't among ``known``; `AuthUnavailable` where it can't be had."""
-        fetch = self._join(MAX_WAITING, unknown=True)
+    def _renewed(self, known: "_Good | None", kid: str | None) -> tuple[Key, ...]:
+        """The keys after a fetch for an id that isn't in ``known``; `AuthUnavailable` where it can't be had."""
+        fetch = self._join(MAX_WAITING, known, early=True)
         good = self._good
+        if good is not known and good is not None:
+            return good.keys
         if self._outage.failures or (fetch is not None and not fetch.done.is_set()):
             raise self._outage.unavailable(self._clock())
-        return known if good is None else good.keys
+        if fetch is None and kid not in self._withdrawn:
+            # Whoever sends invented ids mustn't make the token of a key that is new look invalid.
+            raise self._exhausted(kid)
+        return () if good is None else good.keys
 
-    def _join(self, most: int, *, unknown: bool) -> "_Fetch | None":
-        """Waits for the fetch under way, or makes one where that is due; ``None`` where neither is."""
+    def _exhausted(self, kid: str | None) -> AuthUnavailable:
+        what = "no key serves the algorithm" if kid is None else f"no key has kid {kid[:60]!a}"
+        return AuthUnavailable(
+            reason=f"{self._outage.who}: {what}, and {EARLY_FETCHES} early fetches in {EARLY_PERIOD:g} s were made",
+            retry_after=max(1.0, self._early_wait(self._clock())),
+        )
+
+    def _join(self, most: int, known: "_Good | None", *, early: bool = False) -> "_Fetch | None":
+        """Waits for the fetch under way, or makes one where that is due; ``None`` where neither is.
+
+        Nor is one due where another request has brought a newer set than ``known`` meanwhile.
+        """
         with self._lock:
             fetch = self._alive()
-            mine = fetch is None and self._is_due(unknown)
+            mine = fetch is None and self._good is known and self._is_due(early)
             if mine:
                 fetch = self._begin()
+                if early:
+                    self._early.append(fetch.begun)
             elif fetch is not None:
                 if fetch.waiting >= most:
                     return fetch
@@ -163,13 +219,13 @@ class JWKS:
             fetch.done.wait(self._fetcher.timeout + _LOST)
         return fetch
 
-    def _refresh_aside(self) -> None:
+    def _refresh_aside(self, known: "_Good | None") -> None:
         """Begins a fetch in a thread of its own, where one is due and none is under way."""
         if not self._threads_run:
-            self._join(0, unknown=False)
+            self._join(0, known)
             return
         with self._lock:
-            if self._alive() is not None or not self._is_due(False):
+            if self._alive() is not None or self._good is not known or not self._is_due(False):
                 return
             fetch = self._begin()
         try:
@@ -192,16 +248,19 @@ class JWKS:
             return None
         return fetch
 
-    def _is_due(self, unknown: bool) -> bool:
+    def _is_due(self, early: bool) -> bool:
         now = self._clock()
         if self._outage.failures:
             return self._outage.wait(now) == 0
-        return not unknown or now - self._asked >= UNKNOWN_EVERY
+        return not early or self._early_wait(now) == 0
+
+    def _early_wait(self, now: float) -> float:
+        """Seconds until the budget allows the next early fetch; 0 for now."""
+        early = self._early
+        return max(0.0, early[0] + EARLY_PERIOD - now) if len(early) == EARLY_FETCHES else 0.0
 
     def _begin(self) -> "_Fetch":
-        now = self._clock()
-        self._asked = now
-        fetch = self._under_way = _Fetch(now)
+        fetch = self._under_way = _Fetch(self._clock())
         return fetch
 
     def _note_failure(self, text: str) -> None:
@@ -213,45 +272,62 @@ class JWKS:
 
     def _run(self, fetch: "_Fetch") -> None:
         fetch.running = True
-        keys: tuple[Key, ...] | None = None
+        found: KeySet | None = None
         text = "interrupted"
         try:
-            keys = self._load()
+            found = self._load()
         except (FetchError, JOSEError) as trouble:
             text = str(trouble)
         except Exception as trouble:  # a fetch of the user's may raise anything, and its text may hold anything
             text = f"fetch raised {type(trouble).__name__}"
         finally:
-            self._finish(fetch, keys, text)
+            self._finish(fetch, found, text)
 
-    def _load(self) -> tuple[Key, ...]:
+    def _load(self) -> KeySet:
         end = time.monotonic() + self._fetcher.timeout
         get = self._fetch or functools.partial(self._fetcher.get, end=end)
-        keys = read_key_set(get(self._place(get)))
-        if not keys:
+        found = parse_key_set(get(self._place(get)))
+        self._remark(found.remarks)
+        if not found.keys:
             raise FetchError("no usable key in the answer")
-        return keys
+        return found
+
+    def _remark(self, remarks: tuple[str, ...]) -> None:
+        """Tells the log of keys that are wrong, once as long as they are in the set."""
+        for text in remarks:
+            if text not in self._remarks:
+                log.warning("%s: %s", self._outage.who, text)
+        self._remarks = remarks
 
     def _place(self, get: Get) -> str:
         """Where the keys are: as configured, or as the metadata says."""
         if self.issuer is not None and self._clock() - self._discovered >= DISCOVER_EVERY:
             metadata = discover(self.issuer, get)
-            self.url = member_url(metadata, "jwks_uri", allow_http_loopback=self._fetcher.allow_http_loopback)
+            self.url = member_url(
+                metadata,
+                "jwks_uri",
+                allow_http_loopback=self._fetcher.allow_http_loopback,
+                any_url=self._fetch is not None,
+            )
             self._discovered = self._clock()
         return self.url
 
-    def _finish(self, fetch: "_Fetch", keys: tuple[Key, ...] | None, text: str) -> None:
+    def _finish(self, fetch: "_Fetch", found: KeySet | None, text: str) -> None:
         with self._lock:
             if self._under_way is fetch:
                 self._under_way = None
-                if keys is None:
+                if found is None:
                     self._discovered = float("-inf")  # the keys may have moved
                     self._note_failure(text)
                 else:
-                    self._keep(keys)
+                    self._keep(found.keys)
         fetch.done.set()
 
     def _keep(self, keys: tuple[Key, ...]) -> None:
+        before = () if self._good is None else self._good.keys
+        kids = {key.kid for key in keys}
+        withdrawn = {**self._withdrawn, **{key.kid: None for key in before if key.kid is not None}}
+        self._withdrawn = {kid: None for kid in list(withdrawn)[-MAX_KEYS:] if kid not in kids}
         self._good = _Good(keys, self._clock())
         self._outage.ended()
 
@@ -262,7 +338,7 @@ class JWKS:
                 self._good = None
 
     def __repr__(self) -> str:
-        return f"<JWKS {self.url}>" if self.issuer is None else f"<JWKS of {self.issuer}>"
+        return f"<JWKS {shown_url(self.url)}>" if self.issuer is None else f"<JWKS of {self.issuer}>"
 
 
 class _Good(NamedTuple):
@@ -292,3 +368,7 @@ def _matching(keys: tuple[Key, ...], kid: str | None, algorithm: str) -> Sequenc
         return found
     known = any(algorithm in key.algorithms if kid is None else key.kid == kid for key in keys)
     return () if known else None
+
+
+def _untried(good: _Good | None, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
+    return () if good is None else [key for key in select_keys(good.keys, kid, algorithm) if key not in tried]

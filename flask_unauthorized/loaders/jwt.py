@@ -1,7 +1,8 @@
 """`JWT` and `Issuers`: access tokens that an issuer signed (RFC 9068). Needs the extra ``jwt``."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from enum import Enum
 from time import time
 from typing import Any, Final, Literal
 
@@ -11,9 +12,19 @@ from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials,
 from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine, StaticKeys
 from ..jose.algorithms import HMAC, named
+from ..jose.keys import RenewableKeys
 from ..schemes.settle import settle
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
-from .claims import check_parts, checked_callable, checked_names, claim_path, with_user
+from .claims import (
+    RolesPaths,
+    check_parts,
+    checked_callable,
+    checked_names,
+    claim_path,
+    show,
+    show_names,
+    with_user,
+)
 from .jwt_claims import Policy
 from .jwt_profiles import PROFILES
 from .remembered import Remembered, Verified, digest_of
@@ -24,6 +35,16 @@ MAX_LEEWAY: Final = 3600
 """Longest leeway, in seconds."""
 LONG_LEEWAY: Final = 300
 """Leeway above which the log warns, in seconds: RFC 9068 §4 speaks of a few minutes."""
+
+
+class Anything(Enum):
+    """The type of `ANY`."""
+
+    ANY = "any value"
+
+
+ANY: Final = Anything.ANY
+"""For ``required_claims={"sub": ANY}``: the claim must be there and not be empty, whatever its value."""
 
 log: Final = logging.getLogger("flask_unauthorized")
 
@@ -40,12 +61,15 @@ class JWT:
     ``profile="rfc9068"`` also demands ``typ: at+jwt``, ``client_id``, ``iat`` and ``jti``, and reads scopes from
     ``scope``. ``profile="oidc-compat"`` is for issuers that don't: ``typ`` may be ``JWT`` or absent, the three claims
     may be, the client is also read from ``azp``, ``cid`` or ``appid``, the scopes also from ``scp`` and from lists. An
-    ID token is then told by its claims only (``nonce``, ``at_hash``, ``token_use``, …), so the audience decides.
+    ID token is then told by its claims only (``at_hash``, ``token_use``, …; ``nonce`` where nothing says that it is an
+    access token), so the audience decides. A token without ``sub`` that names its client is taken: its identity has a
+    ``client_id`` and no ``subject``. ``required_claims={"sub": ANY}`` refuses those.
 
     ``leeway`` is for clocks that differ, in seconds, at most 3 600; the identity's ``expires_at`` is ``exp`` and that.
     ``allow_eternal=True`` takes tokens without ``exp``. ``roles_claim`` is where the roles are: ``"roles"``,
-    ``"realm_access.roles"``, or a tuple of names, for names with dots in them; one with ``://`` in it isn't split.
-    ``required_claims={"tid": "…"}`` demands a claim that is, or lists, one of the values given.
+    ``"realm_access.roles"``, or a tuple of names, for names with dots in them; one with ``://`` in it isn't split. A
+    list has several such paths, whose roles add up. A string, an array of strings, or the member names of an object
+    are roles. ``required_claims={"tid": "…"}`` demands a claim that is, or lists, one of the values given, or `ANY`.
 
     ``user(identity)`` looks up your user object; ``None`` refuses. ``revoked(identity)`` says whether the token was
     revoked, ``True`` or ``False`` (`Revocations` is one). Both may be async, and are asked each time.
@@ -64,8 +88,8 @@ class JWT:
         profile: Literal["rfc9068", "oidc-compat"] = "rfc9068",
         leeway: int = 60,
         allow_eternal: bool = False,
-        roles_claim: str | tuple[str, ...] | None = None,
-        required_claims: Mapping[str, str | Collection[str]] | None = None,
+        roles_claim: RolesPaths | None = None,
+        required_claims: Mapping[str, str | Collection[str] | Anything] | None = None,
         user: Callable[[Identity], Any] | None = None,
         revoked: Callable[[Identity], Any] | None = None,
         remember: int = 0,
@@ -77,7 +101,7 @@ class JWT:
         if profile not in PROFILES:
             raise ConfigurationError(f"profile={profile!a}: choose 'rfc9068' or 'oidc-compat'")
         required = tuple(
-            (name, checked_names(f"required_claims[{name!a}]", value))
+            (name, None if value is ANY else checked_names(f"required_claims[{name!a}]", value))
             for name, value in (required_claims or {}).items()
         )
         self._policy = Policy(
@@ -86,7 +110,7 @@ class JWT:
             profile=PROFILES[profile],
             leeway=_leeway(leeway),
             allow_eternal=allow_eternal,
-            roles_path=claim_path(roles_claim),
+            roles_claim=claim_path(roles_claim),
             required=required,
             needs_id=revoked is not None,
         )
@@ -119,7 +143,7 @@ class JWT:
         key = self._verify(jws)
         if claims is None:
             claims = _claims(jws)
-        identity = self._policy.identity(claims, time())
+        identity = self._policy.identity(claims, jws.header, time())
         if self._remembered is not None and digest is not None:
             verified = Verified(identity, key, jws.kid, jws.algorithm, identity.expires_at)
             self._remembered.put(digest, verified)
@@ -140,7 +164,7 @@ class JWT:
     def _still(self, identity: Identity) -> Identity:
         """What may change while a token lives is asked each time: whether it was revoked, and whose it is."""
         if self._revoked is not None and _answer(self._revoked(identity)):
-            raise RevokedCredentials(reason="revoked= says so")
+            raise RevokedCredentials(reason="revoked= returned True, so the token was revoked: get a new one")
         return identity if self._user is None else with_user(identity, self._user)
 
     # --- inside
@@ -150,13 +174,38 @@ class JWT:
         self._policy.check_type(jws.header)
         algorithm = jws.algorithm
         if algorithm not in self._algorithms:
-            raise InvalidCredentials(reason="alg is not one of the issuer's")
+            raise InvalidCredentials(
+                reason=f"alg is {show(algorithm)}, expected one of {show_names(sorted(self._algorithms))}: "
+                "algorithms= names what the issuer may use"
+            )
         candidates = self._keys.candidates(jws.kid, algorithm)
         for key in candidates:
             if self._engine.verify(algorithm, key, jws.signing_input, jws.signature) is True:
                 return key
-        reason = "the signature is not the issuer's" if candidates else "no key of the issuer has this kid and alg"
-        raise InvalidCredentials(reason=reason)
+        later = self._later_signer(candidates, jws)
+        if later is None:
+            raise InvalidCredentials(reason=self._unsigned(len(candidates), jws))
+        return later
+
+    def _later_signer(self, tried: Sequence[Key], jws: CompactJWS) -> Key | None:
+        """The key that signed, among those that the issuer has published since: a key id may name a new key."""
+        keys = self._keys
+        if not isinstance(keys, RenewableKeys):
+            return None
+        for key in keys.newer(jws.kid, jws.algorithm, tried):
+            if self._engine.verify(jws.algorithm, key, jws.signing_input, jws.signature) is True:
+                return key
+        return None
+
+    def _unsigned(self, tried: int, jws: CompactJWS) -> str:
+        """Why no key signed."""
+        what = f"kid {show(jws.kid)} and alg {show(jws.algorithm)}"
+        kids = getattr(self._keys, "kids", None)
+        known = f"expected a key id of {show_names([kid or '' for kid in kids])}" if isinstance(kids, tuple) else ""
+        source = f"{known or 'expected one of the keys'}: keys= must hold the issuer's keys"
+        if tried:
+            return f"the signature with {what} is by none of the keys tried ({tried}), {source}"
+        return f"no key has {what}, {source}"
 
     def __repr__(self) -> str:
         return f"<JWT {self.issuer}>"
@@ -196,7 +245,10 @@ class Issuers:
         issuer = claims.get("iss")
         chosen = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
         if chosen is None:
-            raise InvalidCredentials(reason="iss is none of the issuers")
+            raise InvalidCredentials(
+                reason=f"iss is {show(issuer)}, expected one of {show_names(list(self._by_issuer))}: "
+                "give Issuers a JWT for it"
+            )
         return chosen._admit(jws, claims=claims, digest=digest)
 
     def check_app(self, app: Flask) -> None:
@@ -212,14 +264,17 @@ def _read(token: str) -> CompactJWS:
     try:
         return read_jws(token)
     except JOSEError as error:
-        raise InvalidCredentials(reason=str(error)) from None
+        reason = f"{error} (it has {token.count('.') + 1} parts and {len(token)} characters)"
+    if token.count(".") == 4:
+        reason = "the token has five parts, as an encrypted one (JWE), expected three: have the issuer sign only"
+    raise InvalidCredentials(reason=reason)
 
 
 def _claims(jws: CompactJWS) -> dict[str, Any]:
     try:
         return read_json_object(jws.payload)
     except JOSEError as error:
-        raise InvalidCredentials(reason=f"the payload: {error}") from None
+        raise InvalidCredentials(reason=f"the payload is {error}, expected a JSON object of claims") from None
 
 
 def _answer(answer: Any) -> bool:
@@ -234,7 +289,10 @@ def _answer(answer: Any) -> bool:
 
 def _issuer(issuer: str) -> str:
     if not isinstance(issuer, str) or not issuer.strip() or issuer != issuer.strip():
-        raise ConfigurationError(f"issuer must be the exact text of the tokens' iss, not {issuer!a}")
+        raise ConfigurationError(
+            f"issuer must be the exact text of the tokens' iss, not {issuer!a}. Tokens of your own must name it, too: "
+            "Flask-JWT-Extended writes it with JWT_ENCODE_ISSUER, and aud with JWT_ENCODE_AUDIENCE"
+        )
     return issuer
 
 

@@ -1,18 +1,34 @@
 """Which claims an access token must have, and whose identity they make (RFC 9068 §2.2 and §4, RFC 7519 §4.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import ExpiredCredentials, InvalidCredentials
 from ..identity import Identity
-from .claims import MAX_TEXT, Claims, is_confirmation, roles_at, strings, text_or_none, time_or_none
-from .jwt_profiles import Profile
+from .claims import (
+    CONFIRMATIONS,
+    MAX_TEXT,
+    Claims,
+    RolesClaim,
+    is_confirmation,
+    kind_of,
+    roles_at,
+    show,
+    show_names,
+    strings,
+    text_or_none,
+    time_or_none,
+)
+from .jwt_profiles import PROFILES, Profile
 
 MAX_TIME: Final = 253_402_300_799
 """Latest time that counts, in seconds since 1970: the end of the year 9999."""
 MAX_JTI: Final = 256
 """Longest ``jti``, in characters."""
+
+# Claims whose value the log may show: kinds of token, and names of clients and tenants.
+_SHOWN: Final = frozenset({"aud", "azp", "appid", "cid", "client_id", "iss", "tid", "token_use", "typ"})
 
 _NONE: Final[frozenset[str]] = frozenset()
 _NOT_IN_SCOPES: Final = str.maketrans("", "", "".join(map(chr, (0x20, 0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)))))
@@ -20,15 +36,20 @@ _NOT_IN_SCOPES: Final = str.maketrans("", "", "".join(map(chr, (0x20, 0x21, *ran
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the claims of one issuer must say; made by `JWT`, which says what each means."""
+    """What the claims of one issuer must say; made by `JWT`, which says what each means.
+
+    An optional claim that is ``null`` counts as absent, as some issuers write it; ``cnf`` never does, because it
+    limits who may use the token.
+    """
 
     issuer: str
     audiences: frozenset[str] | None
     profile: Profile
     leeway: int
     allow_eternal: bool
-    roles_path: tuple[str, ...] | None
-    required: tuple[tuple[str, frozenset[str]], ...]
+    roles_claim: RolesClaim | None
+    required: tuple[tuple[str, frozenset[str] | None], ...]
+    """Names and accepted values; ``None`` for any value (`ANY`)."""
     needs_id: bool
 
     def check_type(self, header: Mapping[str, Any]) -> None:
@@ -36,36 +57,51 @@ class Policy:
         kind = header.get("typ")
         if kind is None:
             if not self.profile.untyped:
-                raise _refused("no typ")
+                raise self._refused_type(None)
         elif kind.lower().removeprefix("application/") not in self.profile.types:
-            raise _refused("typ is that of another kind of token")
+            raise self._refused_type(kind)
 
-    def identity(self, claims: Claims, now: float) -> Identity:
-        """Whose the token is, when it is good at ``now``. Raises `InvalidCredentials`, `ExpiredCredentials`."""
+    def identity(self, claims: Claims, header: Mapping[str, Any], now: float) -> Identity:
+        """Whose the token is, if it is valid at ``now``. Raises `InvalidCredentials`, `ExpiredCredentials`."""
         if claims.get("iss") != self.issuer:
-            raise _refused("iss is not the issuer")
+            raise self._refused_issuer(claims.get("iss"))
         self._check_audience(claims.get("aud"))
         end = self._check_times(claims, now)
         if self.profile.foreign:
-            self._check_kind(claims)
-        subject = _text(claims, "sub", MAX_TEXT)
+            self._check_kind(claims, header)
+        client = self._client(claims)
+        subject = claims.get("sub")
+        if not isinstance(subject, str) or not 0 < len(subject) <= MAX_TEXT or not subject.isprintable():
+            self._check_client_alone(claims, client)
         for name in self.profile.demanded:
-            _text(claims, name, MAX_TEXT)
+            _text(claims, name, MAX_TEXT, "profile='oidc-compat' does without")
         self._check_id(claims)
-        for name, accepted in self.required:
-            if not _holds(claims.get(name), accepted):
-                raise _refused("a claim that is required has another value")
+        if self.required:
+            self._check_required(claims)
         return Identity(
             subject,
             scopes=self._scopes(claims),
-            roles=roles_at(claims, self.roles_path),
+            roles=roles_at(claims, self.roles_claim),
             acr=text_or_none(claims.get("acr")),
             auth_time=time_or_none(claims.get("auth_time")),
             claims=claims,
-            client_id=self._client(claims),
+            client_id=client,
             expires_at=end,
             confirmation=_confirmation(claims["cnf"]) if "cnf" in claims else None,
         )
+
+    def _refused_type(self, kind: str | None) -> InvalidCredentials:
+        other = PROFILES["oidc-compat"]
+        fix = "no profile takes such a token"
+        if other.untyped if kind is None else _media_type(kind) in other.types:
+            fix = "profile='oidc-compat' takes it"
+        elif kind is not None and _media_type(kind) == "":
+            fix = "the issuer must name the type"
+        return _refused(f"typ is {show(kind)}, expected {_one_of(self.profile.types)}: {fix}")
+
+    def _refused_issuer(self, issuer: Any) -> InvalidCredentials:
+        fix = "the issuer must write it" if issuer is None else "issuer= must be the exact text"
+        return _refused(f"iss is {show(issuer)}, expected {show(self.issuer)}: {fix}")
 
     def _client(self, claims: Claims) -> str | None:
         for name in self.profile.clients:
@@ -74,49 +110,106 @@ class Policy:
                 return value
         return None
 
+    def _check_client_alone(self, claims: Claims, client: str | None) -> None:
+        """Refuses a token without a subject, unless a client speaks for itself and the profile takes that."""
+        fix = "profile='oidc-compat' takes a token that names its client alone"
+        if self.profile.subjectless:
+            if claims.get("sub") is None and client is not None:
+                if len(client) <= MAX_TEXT and client.isprintable():
+                    return
+                raise _refused(f"the client's name is not a string of 1 to {MAX_TEXT} printable characters")
+            fix = f"it may be absent only beside one of {_list(self.profile.clients)}"
+        _text(claims, "sub", MAX_TEXT, fix)
+
     def _check_audience(self, audience: Any) -> None:
         if self.audiences is None:
             return
         if isinstance(audience, str) and audience in self.audiences:
             return
         named = [audience] if isinstance(audience, str) else audience
-        if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
-            raise _refused("no good aud")
-        if self.audiences.isdisjoint(named):
-            raise _refused("aud names others")
+        texts = isinstance(named, list) and all(isinstance(name, str) for name in named)
+        if texts and not self.audiences.isdisjoint(named):
+            return
+        raise _refused(
+            f"aud is {show(audience)}, expected {_one_of(self.audiences)}: "
+            "have the issuer name this API, or set audience="
+        )
 
     def _check_times(self, claims: Claims, now: float) -> float | None:
-        end = _time(claims, "exp", needed=not self.allow_eternal)
+        end = _time(claims, "exp", needed=not self.allow_eternal, fix="allow_eternal=True does without")
         if end is not None and now >= end + self.leeway:
-            raise ExpiredCredentials(reason="exp has passed")
-        issued = _time(claims, "iat", needed=self.profile.dated)
-        start = _time(claims, "nbf", needed=False)
+            raise ExpiredCredentials(
+                reason=f"exp has passed {now - end:.0f} s ago and leeway={self.leeway}: get a new token"
+            )
+        issued = _time(claims, "iat", needed=self.profile.dated, fix="profile='oidc-compat' does without")
+        start = None if claims.get("nbf") is None else _time(claims, "nbf", needed=True)
         if start is not None and start > now + self.leeway:
-            raise _refused("nbf lies in the future")
+            raise self._too_early("nbf", start - now)
         if issued is not None and issued > now + self.leeway:
-            raise _refused("iat lies in the future")
+            raise self._too_early("iat", issued - now)
         if issued is not None and end is not None and issued > end:
-            raise _refused("iat is after exp")
+            raise _refused("iat is after exp, and must come before it: the issuer has to correct that")
         return None if end is None else end + self.leeway
 
-    def _check_kind(self, claims: Claims) -> None:
+    def _too_early(self, name: str, seconds: float) -> InvalidCredentials:
+        return _refused(
+            f"{name} lies {seconds:.0f} s in the future and leeway={self.leeway}: set the clocks right, or leeway="
+        )
+
+    def _check_kind(self, claims: Claims, header: Mapping[str, Any]) -> None:
+        """Refuses ID tokens and others. What says that this is an access token outweighs an ambiguous claim."""
         for name in self.profile.foreign:
-            if name in claims:
-                raise _refused("a claim that only another kind of token has")
-        named = [name in claims and not _is_one_of(_lower(claims[name]), own) for name, own in self.profile.kinds]
-        other = [_is_one_of(_lower(claims.get(name)), kinds) for name, kinds in self.profile.not_kinds]
-        if any(named) or any(other):
-            raise _refused("a claim names another kind of token")
+            if claims.get(name) is not None:
+                raise _refused(f"claim {name!r} marks a token of another kind: send the access token")
+        for name in self.profile.ambiguous:
+            if claims.get(name) is not None and not self._is_evident(claims, header):
+                raise _refused(
+                    f"claim {name!r} marks an ID token: send the access token; the issuer can tell one by the header "
+                    "typ at+jwt, or the claim typ 'Bearer'"
+                )
+        for name, own in self.profile.kinds:
+            if claims.get(name) is not None and not _is_one_of(_lower(claims[name]), own):
+                raise _refused(
+                    f"claim {name!r} is {show(claims[name])}, expected {_one_of(own)}: send the access token"
+                )
+        for name, others in self.profile.not_kinds:
+            if _is_one_of(_lower(claims.get(name)), others):
+                raise _refused(
+                    f"claim {name!r} is {show(claims[name])}, expected none of {_list(sorted(others))}: "
+                    "send the access token"
+                )
+
+    def _is_evident(self, claims: Claims, header: Mapping[str, Any]) -> bool:
+        """Whether header or claims say that this is an access token."""
+        if _media_type(header.get("typ") or "") == "at+jwt":
+            return True
+        return any(
+            all(
+                bool(text_or_none(claims.get(name))) if values is None else _is_one_of(_lower(claims.get(name)), values)
+                for name, values in group.items()
+            )
+            for group in self.profile.evidence
+        )
 
     def _check_id(self, claims: Claims) -> None:
-        if "jti" in claims:
+        if claims.get("jti") is not None:
             _text(claims, "jti", MAX_JTI)
-        elif self.profile.identified or (self.needs_id and not text_or_none(claims.get("uti"))):
-            raise _refused("no jti")
+        elif self.profile.identified:
+            _text(claims, "jti", MAX_JTI, "profile='oidc-compat' does without")
+        elif self.needs_id and not text_or_none(claims.get("uti")):
+            raise _refused("jti is absent, expected a string, because revoked= needs it (or Entra's uti)")
+
+    def _check_required(self, claims: Claims) -> None:
+        for name, accepted in self.required:
+            value = claims.get(name)
+            if value in (None, "", [], {}) if accepted is None else not _holds(value, accepted):
+                came = show(value) if name in _SHOWN else kind_of(value)
+                expected = "a value" if accepted is None else _one_of(accepted)
+                raise _refused(f"claim {show(name)} is {came}, expected {expected}: required_claims= demands it")
 
     def _scopes(self, claims: Claims) -> frozenset[str]:
         for name in self.profile.scopes:
-            if name in claims:
+            if claims.get(name) is not None:
                 return _scopes(claims[name], self.profile.scope_lists)
         return _NONE
 
@@ -130,22 +223,39 @@ def _refused(reason: str) -> InvalidCredentials:
     return InvalidCredentials(reason=reason)
 
 
-def _text(claims: Claims, name: str, longest: int) -> str:
+def _media_type(kind: str) -> str:
+    return kind.lower().removeprefix("application/")
+
+
+def _list(names: Iterable[str]) -> str:
+    return show_names(list(names))
+
+
+def _one_of(names: Collection[str]) -> str:
+    return show(*names) if len(names) == 1 else f"one of {_list(sorted(names))}"
+
+
+def _text(claims: Claims, name: str, longest: int, fix: str = "the issuer has to correct that") -> str:
     """A claim that must be text that can be logged and shown: not empty, bounded, without controls."""
     value = claims.get(name)
-    if not isinstance(value, str) or not value or len(value) > longest or not value.isprintable():
-        raise _refused(f"no good {name}")
+    if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
+        came = f"a string of {len(value)} characters" if isinstance(value, str) and value else kind_of(value)
+        raise _refused(f"{name} is {came}, expected a string of 1 to {longest} printable characters: {fix}")
     return value
 
 
-def _time(claims: Claims, name: str, *, needed: bool) -> float | None:
+def _time(claims: Claims, name: str, *, needed: bool, fix: str = "the issuer has to correct that") -> float | None:
     """A NumericDate (RFC 7519 §2)."""
-    if name not in claims and not needed:
-        return None
     value = claims.get(name)
+    if value is None and not needed:
+        return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -MAX_TIME <= value <= MAX_TIME:
-        raise _refused(f"no good {name}")
-    return value
+        fix = fix if value is None else "the issuer has to correct that"
+        raise _refused(
+            f"{name} is {kind_of(value)}, expected a number of seconds since 1970 up to the year 9999: {fix}"
+        )
+    number: float = value
+    return number
 
 
 def _lower(value: Any) -> str | None:
@@ -173,6 +283,9 @@ def _scopes(value: Any, lists: bool) -> frozenset[str]:
 def _confirmation(value: Any) -> Mapping[str, str]:
     """``cnf`` (RFC 7800): the key to which the token is bound. A way of binding that nobody checks is no binding."""
     if not is_confirmation(value):
-        raise _refused("cnf binds in a way that isn't checked")
+        raise _refused(
+            f"cnf is {'null' if value is None else kind_of(value)}, expected an object with {_one_of(CONFIRMATIONS)} "
+            "and nothing else: no setting skips a binding"
+        )
     bound: Mapping[str, str] = value
     return bound

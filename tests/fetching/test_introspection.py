@@ -224,7 +224,7 @@ def test_the_endpoint_has_moved(plain, monkeypatch):
         ({"max_concurrent": 1.5}, "max_concurrent"),
         ({"timeout": 0}, "timeout"),
         ({"roles_claim": ""}, "roles_claim"),
-        ({"roles_claim": ["a"]}, "roles_claim"),
+        ({"roles_claim": [5]}, "roles_claim"),
         ({"user": "ada"}, "user"),
         ({"post": "requests"}, "post"),
     ],

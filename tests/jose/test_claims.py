@@ -203,7 +203,7 @@ def test_clm_15_another_tenant_of_the_same_issuer(api):
 
 @pytest.mark.rfc("JB-12", "J-07")
 @pytest.mark.parametrize(
-    "end", ["9999999999", True, False, None, [], {}, 10**30, -(10**30), 1.5e300, "soon", [9999999999], 253_402_300_800]
+    "end", ["9999999999", True, False, [], {}, 10**30, -(10**30), 1.5e300, "soon", [9999999999], 253_402_300_800]
 )
 def test_clm_02_an_end_is_a_number(api, end):
     for allowed in (False, True):
@@ -217,13 +217,13 @@ def test_clm_03_the_end_is_the_end(monkeypatch):
     exact, kind = jwt(leeway=0), jwt(leeway=60)
     base = {"iat": 1_700_000_000}
     for end in (-5, 0, 1_799_999_999, 1_800_000_000, 1_800_000_000.25):
-        assert reason(exact, token(exp=end, **base)) == "exp has passed" or end <= 0
+        assert reason(exact, token(exp=end, **base)).startswith("exp has passed") or end <= 0
     assert exact(token(exp=1_800_000_000.5, **base)).expires_at == 1_800_000_000.5
     assert exact(token(exp=1_800_000_001, **base))
     assert kind(token(exp=1_800_000_000, **base)).expires_at == 1_800_000_060
     assert kind(token(exp=1_799_999_941, **base))
     for end in (1_799_999_940.25, 1_799_999_940, 1_799_999_939):
-        assert reason(kind, token(exp=end, **base)) == "exp has passed"
+        assert reason(kind, token(exp=end, **base)).startswith("exp has passed")
 
 
 @pytest.mark.rfc("J-07", "J-10")
@@ -252,7 +252,6 @@ def test_clm_04_not_before_its_time(api):
         {"iat": now + 600, "exp": now + 900},
         {"iat": now + 30, "exp": now + 20},
         {"nbf": "0"},
-        {"nbf": None},
         {"nbf": True},
         {"iat": "0"},
         {"iat": True},
@@ -307,8 +306,9 @@ def test_clm_25_clocks_that_differ(api, monkeypatch):
     ],
 )
 def test_clm_17_a_subject_is_a_short_line(api, subject, caplog):
-    for profile in ("rfc9068", "oidc-compat"):
-        refused = api(profile=profile).refuses(token(sub=subject))
+    # In the other profile a token without a subject is that of the client that it names, if it names one (F-24).
+    for profile, changes in (("rfc9068", {}), ("oidc-compat", {"client_id": ...})):
+        refused = api(profile=profile).refuses(token(sub=subject, **changes))
         assert "X-Admin" not in f"{refused.headers}{refused.text}{caplog.text}"
 
 
@@ -317,7 +317,7 @@ def test_clm_17_subjects_are_any_characters(api):
         assert api().admits(token(sub=subject)).subject == subject
 
 
-@pytest.mark.parametrize("name", [None, 5, [], "", "x" * 257, "a\nb", True])
+@pytest.mark.parametrize("name", [5, [], "", "x" * 257, "a\nb", True])
 def test_clm_16_a_jti_is_a_short_line(api, name):
     api().refuses(token(jti=name))
     api(**COMPAT).refuses(token(jti=name))
@@ -394,7 +394,7 @@ def test_clm_18_scp_and_lists_are_for_those_who_ask_for_them():
         ("roles", {"roles": "a b"}, {"a b"}),
         ("roles", {"roles": ""}, set()),
         ("roles", {"roles": ["a", 5]}, set()),
-        ("roles", {"roles": {"admin": True}}, set()),
+        ("roles", {"roles": {"admin": True, "guest": False, "owner": None}}, {"admin"}),
         ("roles", {"roles": None}, set()),
         ("roles", {}, set()),
         ("realm_access.roles", {"realm_access": {"roles": ["admin"]}}, {"admin"}),
@@ -505,7 +505,7 @@ def test_clm_24_an_unknown_login_is_too_old_or_too_weak(api):
         {"typ": "Refresh"},
         {"typ": "Offline"},
         {"typ": "Logout"},
-        {"typ": None},
+        {"typ": 5},
         {"type": "refresh"},
         {"type": "Refresh"},
         {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}},
@@ -583,7 +583,7 @@ def test_a_look_up_may_be_async(behind):
 
 
 @pytest.mark.rfc("J-10", "S-03")
-def test_reasons_name_the_check_and_no_value(make_app):
+def test_reasons_name_the_check_and_the_value_of_names_only(make_app):
     from flask_unauthorized.signals import refused
 
     app = Api(make_app, jwt())
@@ -594,18 +594,14 @@ def test_reasons_name_the_check_and_no_value(make_app):
         reasons.append(error.reason)
 
     with refused.connected_to(note):
-        for changes in (
-            {"iss": secret},
-            {"aud": secret},
-            {"sub": [secret]},
-            {"exp": secret},
-            {"cnf": {secret: secret}},
-            {"jti": [secret]},
-        ):
-            body = app.refuses(token(**changes)).text
-            assert secret not in body
-        app.refuses(signed(header(kid=secret), claims()))
-        app.refuses(signed(header(alg=secret), claims()))
-        app.refuses(signed(header(typ=secret), claims()))
+        for changes in ({"sub": [secret]}, {"exp": secret}, {"cnf": {secret: secret}}, {"jti": [secret]}):
+            assert secret not in app.refuses(token(**changes)).text
+        assert len(set(reasons)) == 4
+        assert not [text for text in reasons if not text or secret in text]
+        # What the developer has to compare is shown to him, and not to the client (F-18).
+        for changes in ({"iss": secret}, {"aud": secret}):
+            assert secret not in app.refuses(token(**changes)).text
+        for name in ("kid", "alg", "typ"):
+            assert secret not in app.refuses(signed(header(**{name: secret}), claims())).text
     assert len(set(reasons)) == 9
-    assert not [text for text in reasons if not text or secret in text]
+    assert all(secret in text for text in reasons[4:])

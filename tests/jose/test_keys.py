@@ -456,8 +456,8 @@ def test_key_04_key_09_keys_are_chosen_by_kid_and_algorithm():
     assert select_keys(keys, "a", "RS256") == (rsa_key,)
     assert select_keys(keys, "b", "RS256") == ()
     assert select_keys(keys, "c", "ES256") == (nameless,)
-    assert select_keys(keys, None, "ES256") == ()  # three would fit
-    assert select_keys(keys, None, "PS256") == (rsa_key,)  # only one does
+    assert select_keys(keys, None, "ES256") == (one, two, nameless)  # F-27: all that fit, while keys rotate
+    assert select_keys(keys, None, "PS256") == (rsa_key,)
     assert select_keys(keys, "a", "HS256") == select_keys([], "a", "ES256") == ()
     for name in ("A", "a ", "", "../../dev/null", "' OR 1=1--", "\x00", "{{7*7}}"):
         assert one not in select_keys(keys, name, "ES256")
@@ -466,6 +466,7 @@ def test_key_04_key_09_keys_are_chosen_by_kid_and_algorithm():
 def test_key_09_at_most_four_keys_of_one_name_are_tried():
     keys = [public_key_jwk(jwk("ES256", n, kid="a")) for n in range(6)]
     assert select_keys(keys, "a", "ES256") == tuple(keys[:MAX_CANDIDATES])
+    assert select_keys(keys, None, "ES256") == tuple(keys[:MAX_CANDIDATES])
     assert MAX_CANDIDATES == 4
 
 

@@ -1,6 +1,8 @@
 """Signatures, through a whole app: who may sign, and with what. Cases JWS-… of the report."""
 
+import hmac
 import json
+from types import SimpleNamespace
 
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -142,11 +144,14 @@ def test_key_11_a_kid_is_compared_and_nothing_else(api, kid):
     assert not kid.strip() or kid not in refused.text
 
 
-def test_key_09_without_a_kid_the_only_key_that_fits(api, behind):
+def test_key_09_without_a_kid_four_keys_are_tried(api, behind):
     assert api().admits(signed(header(kid=...), claims()))
-    keys = [public_key_pem(pem("ES256", n), kid=f"k{n}") for n in range(2)]
+    keys = [public_key_pem(pem("ES256", n), kid=f"k{n}") for n in range(5)]
     two = behind(JWT(ISSUER, audience=AUDIENCE, keys=keys))
-    two.refuses(signed(header(kid=...), claims()))
+    for n in range(4):  # F-27: two keys stand while an issuer changes them
+        assert two.admits(signed(header(kid=...), claims(), key=private("ES256", n)))
+    two.refuses(signed(header(kid=...), claims(), key=private("ES256", 4)))
+    two.refuses(signed(header(kid=...), claims(), key=private("ES256", 5)))
     assert two.admits(signed(header(kid="k1"), claims(), key=private("ES256", 1)))
 
 
@@ -332,3 +337,23 @@ def test_s_03_no_token_in_a_reason_and_none_in_a_traceback(behind, caplog):
                 assert not any(good in repr(value) for frame, _ in frames for value in frame.f_locals.values())
             else:
                 pytest.fail("nothing was raised")
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_t_02_a_shared_secret_is_compared_in_constant_time(monkeypatch, algorithm):
+    """T-02: with == the time of an answer would tell how many octets of a forged signature are right."""
+    from flask_unauthorized.jose import engine
+
+    compared = []
+
+    def compare(expected, given):
+        compared.append((type(expected), given))
+        return hmac.compare_digest(expected, given)
+
+    monkeypatch.setattr(engine, "hmac", SimpleNamespace(digest=hmac.digest, compare_digest=compare))
+    key = hmac_key(private(algorithm), algorithm=algorithm)
+    good = signature(algorithm, private(algorithm), b"signed")
+    forged = bytes([good[0] ^ 1]) + good[1:]
+    checked = engine.PyJWTEngine()
+    assert [checked.verify(algorithm, key, b"signed", proof) for proof in (good, forged)] == [True, False]
+    assert compared == [(bytes, good), (bytes, forged)]
