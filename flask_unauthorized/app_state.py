@@ -47,7 +47,7 @@ class AppState:
         self.watches = True  # for credentials over plain HTTP, until it was told
         self.served = False
         self.repaired: set[str | None] = set()  # endpoints whose bare 401s were told in the log
-        self.missing_urls: set[tuple[str | None, str]] = set()  # by endpoint: a login page without a URL was logged
+        self.missing_urls: set[tuple[str | None, str, str]] = set()  # login pages without a URL, as they were logged
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
         # The value holds the requirement, so that no other can take its id.

@@ -365,8 +365,8 @@ def _url_of(option: str, endpoint: str, values: dict[str, str]) -> str | None:
 
 
 def _log_missing(option: str, endpoint: str, why: str, fix: str) -> None:
-    logged: set[tuple[str | None, str]] = current_app.extensions["unauthorized"].missing_urls
-    key = request.endpoint, option
+    logged: set[tuple[str | None, str, str]] = current_app.extensions["unauthorized"].missing_urls
+    key = request.endpoint, option, fix  # what a client can cause doesn't hide what the app does
     if key not in logged:
         logged.add(key)
         log.error("%s=%r has no URL in requests for endpoint %r (%s): %s", option, endpoint, request.endpoint, why, fix)
