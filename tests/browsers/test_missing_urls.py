@@ -374,7 +374,9 @@ def test_a_mount_that_is_no_path_with_a_login_page_of_another_host(mount):  # F-
     assert "evil" not in str(refused.headers) + refused.text
 
 
-@pytest.mark.parametrize(("mount", "login"), [("", "/login"), ("/", "/login"), ("//", "/login"), ("/a//b", "/a//b/login")])
+@pytest.mark.parametrize(
+    ("mount", "login"), [("", "/login"), ("/", "/login"), ("//", "/login"), ("/a//b", "/a//b/login")]
+)
 def test_a_mount_that_is_a_path(build, caplog, mount, login):  # F-42
     shop = build()
     redirected = shop.client.get("/page", headers=PAGE, environ_overrides={"SCRIPT_NAME": mount})
