@@ -90,8 +90,8 @@ class SessionCookie(Scheme[Login]):
       logout or not, for Flask's session lies in the cookie; with one ``auth.logout()`` ends it, and
       ``auth.end_sessions(subject)`` ends all of a user's.
     - ``subject``: makes the subject of a user object, for ``auth.login(user)``; default its ``get_id()``.
-    - ``trusted_origins``: other sites whose pages may send unsafe requests with the cookie; all others get 403. Those of
-      apps and extensions count too (``capacitor://localhost``).
+    - ``trusted_origins``: other sites whose pages may send unsafe requests with the cookie; all others get 403.
+      Those of apps and extensions count too (``capacitor://localhost``).
     - ``keep_query``: names of query parameters. The query goes into ``next`` if all its parameters are named here; else
       only the path does, for addresses are logged, and a query may hold a secret.
 
