@@ -49,6 +49,7 @@ class AppState:
         self.served = False
         self.mistake: str | None = None  # what the check before the first request found
         self.repaired: set[str | None] = set()  # endpoints whose bare 401s were told in the log
+        self.missing_urls: set[tuple[str | None, str, str]] = set()  # login pages without a URL, as they were logged
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
         # The value holds the requirement, so that no other can take its id.

@@ -13,7 +13,7 @@ from .schemes.api_key import APIKey
 from .schemes.base import Scheme
 from .schemes.basic import Basic
 from .schemes.bearer import Bearer
-from .schemes.browsers import SCRIPT_FIELDS, is_script
+from .schemes.browsers import PAGE_FIELDS, SCRIPT_FIELDS, is_script
 from .schemes.session_cookie import SessionCookie
 from .wire import Challenge
 from .wire.rules import SPELLINGS
@@ -103,9 +103,11 @@ class Plan:
         self.demands = bool(self.steps_up or self.scope_groups or self.role_groups)
         self.vary = _vary(self.schemes)
         # Where a script and a page get different answers.
-        differs = self.silent or any(_tells_scripts_apart(scheme) for scheme in self.schemes)
-        self.refused_vary = (*self.vary, *(SCRIPT_FIELDS if differs else ()))  # of whatever body
-        self.refusal_vary = ", ".join(("Accept", *self.refused_vary))
+        leads_pages = any(isinstance(scheme, SessionCookie) and scheme.login_view for scheme in self.schemes)
+        differs = self.silent or leads_pages or any(_tells_scripts_apart(scheme) for scheme in self.schemes)
+        fields = (*(SCRIPT_FIELDS if differs else ()), *(PAGE_FIELDS if leads_pages else ()))
+        self.refused_vary = (*self.vary, *fields)  # of whatever body
+        self.refusal_vary = ", ".join(dict.fromkeys(("Accept", *self.refused_vary)))
         # Schemes that leave no trace in the answer to who is let in.
         self.quiet = frozenset(
             scheme
@@ -218,8 +220,6 @@ def keep(kept: dict[K, V], key: K, value: V) -> V:
 
 
 def _tells_scripts_apart(scheme: AnyScheme) -> bool:
-    if isinstance(scheme, SessionCookie):
-        return scheme.login_view is not None
     return isinstance(scheme, Basic) and scheme.script_alias is not None
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from flask import Response, after_this_request, session
 
@@ -13,9 +13,10 @@ from .guard import no_store
 from .identity import Identity
 from .judge import State, is_cross_site, is_handshake, is_unsafe, verified
 from .plan import AnyScheme, Plan
+from .rendering.negotiation import is_page_load, names_page
 from .schemes.base import query_values
 from .schemes.browsers import is_script
-from .schemes.session_cookie import KEY, SessionCookie
+from .schemes.session_cookie import KEY, SessionCookie, is_own_path
 
 if TYPE_CHECKING:
     from flask import Request
@@ -24,13 +25,6 @@ MAX_NEXT: Final = 2048
 """Longest way back that is kept, in bytes."""
 FRESH: Final = 60
 """Seconds after a repeated login in which a step-up doesn't lead to the login page again: it would do so for ever."""
-_SECRET_NAMES: Final = frozenset(
-    {
-        "access_token", "api_key", "apikey", "assertion", "auth", "client_secret", "code", "id_token", "jwt", "key",
-        "password", "refresh_token", "secret", "sig", "signature", "state", "ticket", "token",
-    }
-)  # fmt: skip
-_SECRET_ENDINGS: Final = ("password", "secret", "signature", "token")
 _SEGMENT_CHARACTERS: Final = "/:@!$&'()*+,;=~"  # what may stand in a path (RFC 3986 §3.3)
 _PATH_CHARACTERS: Final = _SEGMENT_CHARACTERS + "%?#"  # and with octets that are written as %20, a query, a fragment
 _OF_PROXIES: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
@@ -100,7 +94,8 @@ class Sessions:
     def next_url(self, default: str | None = None) -> str:
         """Where to send the caller after the login: ``next`` of this request where it is a path of this app.
 
-        ``default`` for anything else; where that is ``None``, the app's own root. To be used once `login` was called:
+        ``default`` for anything else; where that is ``None``, the app's own root (``/`` where ``SCRIPT_NAME`` is not a
+        path). To be used once `login` was called:
         ``return redirect(auth.next_url())``.
         """
         request = real_request()
@@ -109,7 +104,10 @@ class Sessions:
         target = given.pop() if len(given) == 1 else ""
         if _is_inside(target, request) and unquote(_path_of(target)) not in _own_pages(scheme):
             return quote(target, safe=_PATH_CHARACTERS)
-        return f"{_root(request)}/" if default is None else default
+        if default is not None:
+            return default
+        root = f"{_root(request)}/"
+        return root if _is_inside(root, request) else "/"
 
     def _session_scheme(self) -> SessionCookie:
         found = [scheme for scheme in self.schemes if isinstance(scheme, SessionCookie)]
@@ -128,9 +126,11 @@ def login_redirect(error: AuthError, request: "Request", state: State, plan: Pla
         return None
     if _was_chosen(request, state) or _would_loop(request, scheme):
         return None
-    target = scheme.login_url(_way_back(request))
+    target = scheme.login_url(_way_back(request, scheme))
+    if target is None:  # it has no URL in this request: `SessionCookie.login_url` has logged why
+        return None
     response: Response = real_app().response_class(status=302)
-    response.headers["Location"] = target or "/"
+    response.headers["Location"] = target
     response.headers["Vary"] = plan.refusal_vary
     state.unshared = True
     no_store(response)
@@ -142,23 +142,22 @@ def login_page(plan: Plan, request: "Request") -> str | None:
     scheme = _with_login_page(plan)
     if scheme is None:
         return None
-    return scheme.login_url(_way_back(request) if request.method in ("GET", "HEAD") else None)
+    return scheme.login_url(_way_back(request, scheme) if request.method in ("GET", "HEAD") else None)
 
 
 def is_navigation(request: "Request") -> bool:
-    """Whether a browser opens a page: by Fetch Metadata, or because it prefers HTML and has no mark of a script."""
+    """Whether a browser opens a page: by Fetch Metadata, else by an ``Accept`` that only pages are asked for with.
+
+    A download (``<a download>``) is a navigation without a destination that asks for no HTML: the browser would save
+    the login page under the file's name.
+    """
     environ = request.environ
     if request.method not in ("GET", "HEAD") or is_handshake(request) or is_script(environ):
         return False
-    mode = environ.get("HTTP_SEC_FETCH_MODE")
-    if mode is not None:
-        return bool(mode == "navigate")
-    accepted = request.accept_mimetypes
-    return (
-        bool(accepted)
-        and accepted.best_match(("application/json", "text/html")) == "text/html"
-        and (accepted["text/html"] > accepted["application/json"])
-    )
+    mode, accept = environ.get("HTTP_SEC_FETCH_MODE"), environ.get("HTTP_ACCEPT")
+    if mode is None:
+        return is_page_load(accept)
+    return bool(mode == "navigate") and (environ.get("HTTP_SEC_FETCH_DEST") != "empty" or names_page(accept))
 
 
 def _with_login_page(plan: Plan) -> SessionCookie | None:
@@ -182,18 +181,21 @@ def _would_loop(request: "Request", scheme: SessionCookie) -> bool:
     return login is not None and login.again and time.time() < login.begun + FRESH
 
 
-def _way_back(request: "Request") -> str | None:
-    """Path and query of the page; without the query where it may hold a secret, for addresses are logged."""
+def _way_back(request: "Request", scheme: SessionCookie) -> str | None:
+    """Path and query of the page; without a query that may hold a secret, for addresses are logged."""
     path = _root(request) + quote(request.environ.get("PATH_INFO", "").encode("latin-1"), safe=_SEGMENT_CHARACTERS)
     query = request.query_string.decode("latin-1")
-    target = f"{path}?{query}" if query and query.isascii() and not any(map(_is_secret, request.args)) else path
+    target = f"{path}?{query}" if query.isascii() and _is_kept(query, scheme.keep_query) else path
     return target if _is_inside(target, request) else None
 
 
-def _is_secret(name: str) -> bool:
-    """Whether a parameter of this name may hold what nobody else should read."""
-    parts = "".join(c if c.isalnum() else " " for c in name.lower()).split()
-    return not _SECRET_NAMES.isdisjoint(parts) or name.lower().endswith(_SECRET_ENDINGS)
+def _is_kept(query: str, names: frozenset[str]) -> bool:
+    """Whether there is a query, and ``names`` has the names of all its parameters.
+
+    A part without ``=`` is a name as well. Some frameworks separate parameters by semicolons too.
+    """
+    found = {name for name, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True)}
+    return bool(found) and found <= names
 
 
 def _values(request: "Request", name: str) -> list[str]:
@@ -204,10 +206,8 @@ def _values(request: "Request", name: str) -> list[str]:
 
 
 def _is_inside(target: str, request: "Request") -> bool:
-    """Whether ``target`` is a path of this app for every browser (WHATWG URL): no other host, and nothing odd."""
-    if not target.startswith("/") or target.startswith("//") or len(target.encode(errors="replace")) > MAX_NEXT:
-        return False
-    if "\\" in target or not target.isprintable() or any(character.isspace() for character in target):
+    """Whether ``target`` is a path of this app for every browser: no other host, and no other app of this one."""
+    if not is_own_path(target) or len(target.encode(errors="replace")) > MAX_NEXT:
         return False
     path = quote(_path_of(target), safe=_PATH_CHARACTERS)
     if any(segment in (".", "..") for segment in path.lower().replace("%2e", ".").split("/")):

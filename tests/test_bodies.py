@@ -102,6 +102,19 @@ def assert_refused(response, status=401):
         ("image/png", JSON),
         ("*/*;q=0", JSON),
         (",,text/plain,", TEXT),
+        # F-55: what is named goes before what a wildcard of equal weight takes
+        ("text/html, */*", HTML),
+        ("*/*, text/html", HTML),
+        ("*/*;q=0.5, text/plain;q=0.5", TEXT),
+        ("application/*, text/plain", TEXT),
+        ("text/*, */*", HTML),
+        ("application/problem+json, application/*", PROBLEM),
+        ("text/html, application/json, */*", JSON),
+        ("text/html;q=0.9, */*", JSON),
+        ("image/gif, image/jpeg, */*", HTML),
+        ("image/gif, image/jpeg, application/json, */*", JSON),
+        ("image/gif, image/jpeg, text/html;q=0, */*", JSON),
+        ("image/gif, image/jpeg, */*;q=0.9", JSON),
     ],
 )
 def test_cac_05_the_client_chooses_the_form(app, path, accept, media):

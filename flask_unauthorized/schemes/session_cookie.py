@@ -5,12 +5,15 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from contextvars import Context, ContextVar
 from operator import itemgetter
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
-from flask import Flask, Request, current_app, session, url_for
+from flask import Flask, Request, current_app, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
+from werkzeug.routing import BuildError
 
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, configured_seconds
 from ..identity import Identity
@@ -35,6 +38,10 @@ _SEEN_EVERY: Final = 60
 """Seconds between two notes of when the session was used, at most: each one is a cookie to send."""
 _SKEW: Final = 60
 """How far the clocks of two machines may be apart, in seconds, where one ends what the other began."""
+KEPT_QUERY: Final = frozenset({"lang", "page", "q", "sort", "tab"})
+"""Names of parameters that say what a page shows, and hold no secret."""
+_DEFAULTS: Final = "give its variables a default for all requests with @app.url_defaults"
+_builds_url: Final = ContextVar("_builds_url", default=False)
 _WEAK: Final = frozenset({"dev", "secret", "change me", "changeme", "secret key", "secret_key", "key"})
 
 
@@ -84,6 +91,9 @@ class SessionCookie(Scheme[Login]):
       ``auth.end_sessions(subject)`` ends all of a user's.
     - ``subject``: makes the subject of a user object, for ``auth.login(user)``; default its ``get_id()``.
     - ``trusted_origins``: other sites whose pages may send unsafe requests with the cookie; all others get 403.
+      Those of apps and extensions count too (``capacitor://localhost``).
+    - ``keep_query``: names of query parameters. The query goes into ``next`` if all its parameters are named here; else
+      only the path does, for addresses are logged, and a query may hold a secret.
 
     The challenge is the private scheme ``Cookie realm="…", form-action="/login", cookie-name="session"``: none is
     registered for cookies, and a 401 needs one.
@@ -108,6 +118,7 @@ class SessionCookie(Scheme[Login]):
         store: Store | None = None,
         subject: Callable[[Any], str] | None = None,
         trusted_origins: Iterable[str] = (),
+        keep_query: Iterable[str] = KEPT_QUERY,
     ) -> None:
         super().__init__(loader, realm=realm)
         self.login_view = login_view
@@ -117,6 +128,7 @@ class SessionCookie(Scheme[Login]):
         self.store = None if store is None else checked_store(store)
         self._subject = subject
         self.trusted_origins = trusted(trusted_origins)
+        self.keep_query = _checked_names(keep_query)
 
     # --- what a scheme does
 
@@ -131,8 +143,10 @@ class SessionCookie(Scheme[Login]):
         if self.login_view is not None and not _is_url(self.login_view):
             _check_page(app, "login_view", self.login_view)
             self._check_login_view(app, self.login_view)
+            _try_page(app, "login_view", self.login_view)
         if self.logout_view is not None:
             _check_page(app, "logout_view", self.logout_view)
+            _try_page(app, "logout_view", self.logout_view)
 
     def read(self, request: Request, rest: str | None) -> Login | None:
         content = _real_session().get(KEY)
@@ -174,17 +188,20 @@ class SessionCookie(Scheme[Login]):
     # --- the login in the session
 
     def login_url(self, way_back: str | None = None) -> str | None:
-        """Where the login page is, with ``way_back`` as its ``next``; ``None`` where there is none."""
+        """Where the login page is, with ``way_back`` as its ``next``.
+
+        ``None`` if there is no login page, or if it has no URL in this request.
+        """
         if self.login_view is None:
             return None
         given = {} if way_back is None else {"next": way_back}
         if not _is_url(self.login_view):
-            return url_for(self.login_view, **given)  # type: ignore[arg-type]  # a value of the query, not of an option
+            return _url_of("login_view", self.login_view, given)
         return self.login_view + (f"{'&' if '?' in self.login_view else '?'}{urlencode(given)}" if given else "")
 
     def logout_url(self) -> str | None:
-        """Where the logout page is; ``None`` where none was named."""
-        return None if self.logout_view is None else url_for(self.logout_view)
+        """Where the logout page is; ``None`` if none was named, or if it has no URL in this request."""
+        return None if self.logout_view is None else _url_of("logout_view", self.logout_view, {})
 
     def subject_of(self, who: Any) -> str:
         """The subject of an identity, a user object or a subject. Raises `TypeError`."""
@@ -315,6 +332,79 @@ def _renew_id() -> None:
     renew = getattr(current_app.session_interface, "regenerate", None)
     if callable(renew) and session:
         renew(session)
+
+
+def is_own_path(target: str) -> bool:
+    """Whether every browser reads ``target`` as a path of the own origin (URL standard)."""
+    if not target.startswith("/") or target.startswith("//") or "\\" in target:
+        return False
+    return target.isprintable() and not any(character.isspace() for character in target)
+
+
+def _url_of(option: str, endpoint: str, values: dict[str, str]) -> str | None:
+    """The URL of an endpoint in this request; ``None``, and an ERROR once for each endpoint, if it cannot be built.
+
+    A refusal must not fail because of it. What the app's ``url_defaults`` functions raise isn't logged: it may hold
+    what the client sent.
+    """
+    if _builds_url.get():  # one of these functions asks who is calling, and is refused
+        return None
+    root = request.script_root
+    if root and not is_own_path(root):  # url_for() would make it the beginning of a URL, of another host perhaps
+        _log_missing(option, endpoint, "SCRIPT_NAME is not a path", "check the prefix that your proxy sends")
+        return None
+    token = _builds_url.set(True)
+    try:
+        return url_for(endpoint, **values)  # type: ignore[arg-type]  # a value of the query, not of an option
+    except Exception as error:  # BuildError, and whatever a function of the app raises
+        # The text of a BuildError has the names of the missing variables, and no values.
+        why = str(error) if type(error) is BuildError else f"{type(error).__name__} was raised"
+        _log_missing(option, endpoint, why, _DEFAULTS)
+        return None
+    finally:
+        _builds_url.reset(token)
+
+
+def _log_missing(option: str, endpoint: str, why: str, fix: str) -> None:
+    logged: set[tuple[str | None, str, str]] = current_app.extensions["unauthorized"].missing_urls
+    key = request.endpoint, option, fix  # what a client can cause doesn't hide what the app does
+    if key not in logged:
+        logged.add(key)
+        log.error("%s=%r has no URL in requests for endpoint %r (%s): %s", option, endpoint, request.endpoint, why, fix)
+
+
+def _try_page(app: Flask, option: str, endpoint: str) -> None:
+    """Warns of a page that has no URL in requests for views outside of its blueprint."""
+    if _builds_url.get() or not any(app.url_default_functions.values()):
+        return  # without these functions `_check_page` has seen that nothing is missing
+
+    def build() -> str:
+        # In an empty context, so that nothing is left in the caller's: Flask would run teardown functions for it.
+        app.test_request_context().push()
+        _builds_url.set(True)
+        request.url_rule = None
+        for function in app.url_value_preprocessors.get(None, ()):
+            with suppress(Exception):
+                function(None, {})
+        values: dict[str, Any] = {}
+        app.inject_url_defaults(endpoint, values)
+        return app.url_map.bind("localhost").build(endpoint, values)
+
+    try:
+        Context().run(build)
+    except Exception as error:  # whatever a function of the app raises
+        why = type(error).__name__
+        log.warning("%s=%r has no URL outside of its blueprint (%s was raised): %s", option, endpoint, why, _DEFAULTS)
+
+
+def _checked_names(names: Iterable[str]) -> frozenset[str]:
+    if isinstance(names, str):
+        raise TypeError(f'keep_query={names!r} is a bare string: write {{"{names}"}}')
+    found = tuple(names)
+    for name in found:
+        if not isinstance(name, str):
+            raise TypeError(f"keep_query must hold str, not {type(name).__name__}")
+    return frozenset(found)
 
 
 def _is_url(view: str) -> bool:

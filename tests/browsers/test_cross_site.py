@@ -3,9 +3,20 @@
 import json
 import time
 
+import ada_url
 import pytest
 
-from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, Identity, SessionCookie, abort_unauthorized
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    Basic,
+    Bearer,
+    ConfigurationError,
+    Digest,
+    Identity,
+    SessionCookie,
+    abort_unauthorized,
+)
 from flask_unauthorized.testing import assert_unauthorized
 
 from .conftest import KEY, USERS, cookie_of
@@ -219,6 +230,45 @@ def test_csr_10_a_trusted_sibling_is_let_in(make_app, site, trusted):
         "https://é.example",
         "https:// a",
         "https://:80",
+        # F-30
+        "NULL",
+        "capacitor://",
+        "capacitor:localhost",
+        "capacitor://localhost/",
+        "chrome-extension://abc/page",
+        "://a",
+        "1a://b",
+        "file://",
+        "file:///",
+        "file://a",
+        "data:text/html,x",
+        "blob:https://a",
+        "wss://a",
+        "https://*.example.com",
+        "https://*",
+        "*://a",
+        "https://a:*",
+        "app://*",
+        "https://a\\b",
+        "https://a\t",
+        "https://%61",
+        "https://a..b",
+        "https://.",
+        "https://\u212aelvin.example",
+        "app://\xe9",
+        "https://127.1",
+        "https://0x7f000001",
+        "https://2130706433",
+        "https://127.0.0.1.",
+        "https://256.1.1.1",
+        "https://[fe80::1%25eth0]",
+        "https://[::g]",
+        "https://[::1]x",
+        "https://::1",
+        "https://a:65536",
+        "https://a:" + "1" * 5000,
+        "https://a:1:2",
+        "https://a, https://b",
     ],
 )
 def test_what_is_no_origin_cannot_be_trusted(site, origin):
@@ -230,6 +280,72 @@ def test_what_is_no_origin_cannot_be_trusted(site, origin):
 def test_what_is_no_text_cannot_be_trusted(site, origin):
     with pytest.raises(TypeError, match="must hold str"):
         site(trusted_origins=[origin])
+
+
+@pytest.mark.parametrize(
+    ("origin", "match"),
+    [
+        ("null", "sandboxed frames and local files of any site send it"),
+        ("*", "patterns are not supported. List each origin"),
+        ("https://*.example.com", "'https://\\*.example.com', which is not an origin.*List each origin"),
+        ("https://b\xfccher.example", "the host in ASCII"),
+    ],
+)
+def test_why_it_is_no_origin(site, origin, match):  # F-30
+    schemes = (
+        lambda: Basic(USERS.get, trusted_origins=[origin]),
+        lambda: Digest(USERS.get, trusted_origins=[origin]),
+        lambda: APIKey(USERS.get, cookie="k", trusted_origins=[origin]),
+        lambda: SessionCookie(USERS.get, trusted_origins=[origin]),
+    )
+    for make in schemes:
+        with pytest.raises(ConfigurationError, match=f"trusted_origins has .*{match}"):
+            make()
+    with pytest.raises(ConfigurationError, match=f"origins has .*{match}"):
+        Auth(Bearer(USERS.get)).protected_resource("https://api.example.com", origins=[origin])
+
+
+@pytest.mark.parametrize(
+    ("origin", "sent"),  # by the URL standard: see the test below
+    [
+        ("https://a.example:0443", "https://a.example"),
+        ("http://a.example:443", "http://a.example:443"),
+        ("https://example.com.", "https://example.com."),
+        ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+        ("https://A_b.example", "https://a_b.example"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("https://[0:0:0:0:0:0:0:1]:443", "https://[::1]"),
+        ("https://[2001:DB8:0:0:1:0:0:1]", "https://[2001:db8::1:0:0:1]"),
+        ("https://[::ffff:1.2.3.4]", "https://[::ffff:102:304]"),
+        ("https://[::1.2.3.4]", "https://[::102:304]"),
+        ("https://[1:0:2:3:4:5:6:7]", "https://[1:0:2:3:4:5:6:7]"),
+    ],
+)
+def test_an_origin_is_compared_as_browsers_send_it(site, origin, sent):  # F-30
+    assert ada_url.URL(origin).origin == sent
+    client = site(trusted_origins=[origin])
+    assert client.post("/page", headers={**FOREIGN[0], "Origin": sent}).text == "done"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "capacitor://localhost", "ionic://localhost", "tauri://localhost", "chrome-extension://abcdefghijklmnop",
+        "moz-extension://0b1c2d3e-22", "safari-web-extension://0B1C2D3E-22", "app://-", "app://.", "app://obsidian.md",
+        "vscode-webview://0abc", "ms-appx-web://my-app.x", "app://host:80", "a+b-c.1://h",
+    ],
+)  # fmt: skip
+def test_pages_of_apps_and_extensions_can_be_trusted(make_app, site, origin):  # F-30
+    client = site(trusted_origins=[origin])
+    assert client.post("/page", headers={**FOREIGN[0], "Origin": origin}).text == "done"
+    assert client.post("/page", headers={**FOREIGN[0], "Origin": origin + "x"}).status_code == 403
+    auth = Auth(Bearer(lambda token: "ada"))
+    app = make_app(auth)
+    auth.protected_resource("https://api.example.com", authorization_servers=["https://id.example"], origins=[origin])
+    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: "in"))
+    bearer = {"Authorization": "Bearer x"}
+    assert app.test_client().get("/mcp", headers={**bearer, "Origin": origin}).text == "in"
+    assert app.test_client().get("/mcp", headers={**bearer, "Origin": "https://a.example"}).status_code == 403
 
 
 @pytest.mark.parametrize("origin", ["http://[::1]", "http://[::1]:5000", "http://a:8080"])

@@ -14,7 +14,7 @@ from ..conftest import SoundClient
 from ..live.conftest import running
 
 WORD = "correct horse"
-LINES = {"Accept": "text/html"}
+LINES = {"Accept": "text/html,application/xhtml+xml"}
 numbers = itertools.count()
 
 

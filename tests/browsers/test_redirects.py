@@ -249,10 +249,10 @@ def test_without_a_default_it_is_the_root_of_the_app(shop, mount, root):
 
 
 def test_from_a_mounted_page_to_the_login_and_back(shop):
-    redirected = shop.client.get("/page?a=1", headers=PAGE, environ_overrides={"SCRIPT_NAME": "/shop"})
+    redirected = shop.client.get("/page?page=1", headers=PAGE, environ_overrides={"SCRIPT_NAME": "/shop"})
     assert redirected.location.startswith("/shop/login?")
     target = way_back(redirected)
-    assert target == "/shop/page?a=1"
+    assert target == "/shop/page?page=1"
     assert back(shop, target, mount="/shop") == target
 
 
@@ -279,7 +279,7 @@ def anywhere(build):
         ("/any/%252e%252e/x", "/any/%252e%252e/x"),
         ("/any/a%3Fb%23c", "/any/a%3Fb%23c"),
         ("/any/%C3%A9", "/any/%C3%A9"),
-        ("/any/a?x=1&y=%2F%2Fevil.com", "/any/a?x=1&y=%2F%2Fevil.com"),
+        ("/any/a?page=1&q=%2F%2Fevil.com", "/any/a?page=1&q=%2F%2Fevil.com"),
         ("/any/a?", "/any/a"),
         ("/any/%5Cevil.com", "/any/%5Cevil.com"),
         ("/any/a%2Fb", "/any/a/b"),  # a WSGI server decodes the path, so that the two are one
@@ -329,7 +329,7 @@ def test_octets_of_no_encoding_come_back_as_they_were(anywhere):
 
 
 def test_a_way_back_of_100_kb_is_left_out(anywhere):
-    for address in ("/any/" + "a" * 100_000, "/any/a?b=" + "c" * 100_000):
+    for address in ("/any/" + "a" * 100_000, "/any/a?q=" + "c" * 100_000):
         assert anywhere.client.get(address, headers=PAGE).location == "/login"
 
 
@@ -348,9 +348,61 @@ def test_red_10_secrets_do_not_go_along(anywhere, query):
     assert way_back(anywhere.client.get(f"/any/a?{query}", headers=PAGE)) == "/any/a"
 
 
-@pytest.mark.parametrize("query", ["zipcode=1", "monkey=1", "author=x", "page=2", "statement=1"])
-def test_red_10_what_only_looks_like_one_does(anywhere, query):
+@pytest.mark.parametrize(
+    "query",
+    [
+        "pass=x", "passwd=x", "pwd=x", "pin=1", "otp=1", "sid=x", "session=x", "authorization=x", "credential=x",
+        "magic=x", "invite=x", "SAMLResponse=x", "zipcode=1", "eyJhbGciOiJIUzI1NiJ9", "page=1&eyJhbGciOiJIUzI1NiJ9",
+        "page=1&pin=2", "pin=2&page=1", "Page=1", "page[]=1", "page =1", "+page=1", "=1", "&=", "page=1;pin=2",
+        "page=1&%70in=2", "page=1&q=%00&\u00e9=1",
+    ],
+)  # fmt: skip
+def test_red_10_a_query_with_a_name_that_is_not_kept_does_not_go_along(anywhere, query):  # F-42
+    redirected = anywhere.client.get("/any/a", headers=PAGE, environ_overrides={"QUERY_STRING": query})
+    assert way_back(redirected) == "/any/a"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page=2", "q=blue+shoes&sort=price&tab=all&lang=de", "page", "page=", "page=1&page=2", "%70age=1", "page=1&&",
+        "q=token%3Dx%26y",
+    ],
+)  # fmt: skip
+def test_red_10_a_query_of_names_that_are_kept_does(anywhere, query):  # F-42
     assert way_back(anywhere.client.get(f"/any/a?{query}", headers=PAGE)) == f"/any/a?{query}"
+
+
+@pytest.mark.parametrize(
+    ("keep_query", "query", "kept"),
+    [
+        ({"a", "b"}, "a=1&b=2", True),
+        (["a", "b"], "b", True),
+        (("a",), "a=1&b=2", False),
+        ({"a"}, "page=1", False),
+        ((), "page=1", False),
+        ((), "a", False),
+    ],
+)
+def test_red_10_the_app_says_which_names_are_kept(build, keep_query, query, kept):  # F-42
+    shop = build(keep_query=keep_query)
+    found = way_back(shop.client.get(f"/page?{query}", headers=PAGE))
+    assert found == (f"/page?{query}" if kept else "/page")
+    refused = shop.client.post(f"/page?{query}", headers=NAVIGATE)
+    assert Links(refused.text).targets == ["/login"]
+
+
+@pytest.mark.parametrize(
+    ("keep_query", "error", "match"),
+    [
+        ("page", TypeError, "keep_query='page' is a bare string: write {\"page\"}"),
+        ({1}, TypeError, "keep_query must hold str, not int"),
+        ([None], TypeError, "keep_query must hold str, not NoneType"),
+    ],
+)
+def test_red_10_names_that_are_none(keep_query, error, match):  # F-42
+    with pytest.raises(error, match=re.escape(match)):
+        SessionCookie(USERS.get, keep_query=keep_query)
 
 
 # --- RED-11 to 13: who is redirected
@@ -374,7 +426,19 @@ def test_red_11_what_was_sent_is_not_dropped_without_a_word(build, method):
 
 
 @pytest.mark.parametrize(
-    "headers", [PAGE, NAVIGATE, {"Sec-Fetch-Mode": "navigate"}, {"Accept": "text/html;q=0.5, */*;q=0.1"}]
+    "headers",
+    [
+        PAGE,
+        NAVIGATE,
+        {"Sec-Fetch-Mode": "navigate"},
+        {"Accept": "text/html;q=0.5, application/xhtml+xml;q=0.5, */*;q=0.1"},  # F-55
+        {**PAGE, "X-Requested-With": "com.example.app"},  # F-54: a WebView over plain HTTP, or before Chrome 76
+        {**NAVIGATE, "X-Requested-With": "com.example.app"},
+        {**NAVIGATE, "X-Requested-With": "XMLHttpRequest"},  # no script can send "navigate"
+        {**NAVIGATE, "HX-Request": "true"},
+        {**NAVIGATE, "Sec-Fetch-Dest": "empty"},  # F-56: HTML is named
+        {**NAVIGATE, "Sec-Fetch-Dest": "iframe", "Accept": "*/*"},
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_red_12_a_page_is_redirected(shop, headers, method):
@@ -395,6 +459,13 @@ def test_red_12_a_page_is_redirected(shop, headers, method):
         {"Accept": "text/html;q=0, */*"},
         {"Accept": "text/plain"},
         {"Accept": "text/html;q=x"},
+        {"Accept": "text/html;q=0.5, */*;q=0.1"},  # F-55: HTML alone is what programs name
+        {**PAGE, "X-Requested-With": "xmlhttprequest"},
+        {**PAGE, "Sec-Fetch-Mode": "cors", "X-Requested-With": "com.example.app"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty"},  # F-56
+        {**NAVIGATE, "Sec-Fetch-Dest": "empty", "Accept": "*/*"},
+        {**NAVIGATE, "Sec-Fetch-Dest": "empty", "Accept": "text/html;q=0, */*"},
+        {**NAVIGATE, "Sec-Fetch-Dest": "empty", "Accept": "text/*"},
         {**PAGE, "X-Requested-With": "XMLHttpRequest"},
         {**PAGE, "HX-Request": "true"},
         {**PAGE, "Sec-Fetch-Mode": "cors"},
@@ -402,8 +473,6 @@ def test_red_12_a_page_is_redirected(shop, headers, method):
         {**PAGE, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Site": "same-origin"},
         {**PAGE, "Sec-Fetch-Mode": "websocket", "Sec-Fetch-Site": "same-origin"},
         {**PAGE, "Sec-Fetch-Mode": ""},
-        {**NAVIGATE, "X-Requested-With": "XMLHttpRequest"},
-        {**NAVIGATE, "HX-Request": "true"},
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -564,7 +633,8 @@ def test_red_17_the_redirect_is_nobody_elses(build):
     redirected = shop.client.get("/page", headers=PAGE)
     named = {name.strip() for name in redirected.headers["Vary"].split(",")}
     assert named == {
-        "Accept", "Authorization", "Cookie", "Sec-Fetch-Mode", "Sec-Fetch-Site", "X-Requested-With", "HX-Request",
+        "Accept", "Authorization", "Cookie", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Sec-Fetch-Dest", "X-Requested-With",
+        "HX-Request",
     }  # fmt: skip
     assert redirected.headers["Cache-Control"] == "no-store"
     assert "WWW-Authenticate" not in redirected.headers
@@ -603,10 +673,10 @@ def test_an_old_login_leads_to_the_login_page_and_back(build, clock):
     shop = build()
     shop.client.post("/login")
     clock[0] += 301
-    redirected = shop.client.get("/fresh?a=1", headers=PAGE)
-    assert (redirected.status_code, way_back(redirected)) == (302, "/fresh?a=1")
+    redirected = shop.client.get("/fresh?page=1", headers=PAGE)
+    assert (redirected.status_code, way_back(redirected)) == (302, "/fresh?page=1")
     returned = shop.client.post(redirected.location)
-    assert returned.location == "/fresh?a=1"
+    assert returned.location == "/fresh?page=1"
     assert shop.client.get(returned.location, headers=PAGE).text == "fresh"
     assert shop.client.get("/page").text == "page of ada"
 
