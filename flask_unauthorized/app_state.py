@@ -13,7 +13,7 @@ from .plan import AnyScheme, Plan
 from .publishing import Documents, belonging, by_path, written
 from .rendering.texts import check_texts
 from .requirement import Requirement, nest, stack
-from .schemes.base import check_shape, checked_realm
+from .schemes.base import check_challenges, check_shape, checked_realm
 from .settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class AppState:
         self.watches = True  # for credentials over plain HTTP, until it was told
         self.served = False
         self.repaired: set[str | None] = set()  # endpoints whose bare 401s were told in the log
+        self.warned: set[str] = set()  # what `Scheme.check` found and was told in the log
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
         # The value holds the requirement, so that no other can take its id.
@@ -72,6 +73,7 @@ class AppState:
             for scheme in auth.schemes:
                 check_shape(scheme)
                 scheme.check(app)
+                check_challenges(scheme, app, self.realm)
             auth.decorations.check_order(app.view_functions)
             self._forget_plans()
             self._effective.clear()
@@ -200,6 +202,7 @@ class AppState:
             https_only=self.settings.require_https,
             strict=self.app.debug or self.app.testing,
             resource=resource,
+            max_credentials=self.settings.max_credentials,
         )
 
     def _merge(self, endpoint: str | None, extra: Requirement | None) -> Requirement | None:

@@ -9,13 +9,10 @@ from flask import Request
 from .errors import AuthError, ConfigurationError, InsufficientScope
 from .metadata import ProtectedResource
 from .requirement import Group, Requirement, emitted_scopes
-from .schemes.api_key import APIKey
 from .schemes.base import Scheme
-from .schemes.basic import Basic
-from .schemes.bearer import Bearer
 from .schemes.browsers import SCRIPT_FIELDS, is_script
-from .schemes.session_cookie import SessionCookie
 from .wire import Challenge
+from .wire.grammar import MAX_AUTHORIZATION
 from .wire.rules import SPELLINGS
 
 MAX_HEADERS = 8 * 1024
@@ -35,10 +32,9 @@ class Plan:
 
     __slots__ = (
         "acr", "ambient", "answers", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only", "max_age",
-        "named_scopes", "optional", "origins", "owner", "quiet", "realm", "refusal_vary", "refused_vary", "requirement",
-        "resource", "role_groups", "scheme_names", "schemes", "scope_groups", "screens", "silent", "steady", "steps_up",
-        "strict", "told",
-        "unasked", "vary",
+        "max_credentials", "named_scopes", "optional", "origins", "owner", "quiet", "realm", "refusal_vary",
+        "refused_vary", "requirement", "resource", "role_groups", "scheme_names", "schemes", "scope_groups", "screens",
+        "silent", "steady", "steps_up", "strict", "told", "unasked", "vary",
     )  # fmt: skip
 
     def __init__(
@@ -53,12 +49,14 @@ class Plan:
         https_only: bool,
         strict: bool,
         resource: ProtectedResource | None = None,
+        max_credentials: int = MAX_AUTHORIZATION,
     ) -> None:
         self.owner = owner  # the state of the app it was compiled for
         self.requirement = requirement
         self.realm = realm
         self.https_only = https_only
         self.strict = strict
+        self.max_credentials = max_credentials
         self.resource = resource
         self.origins = None if resource is None else resource.origins
         self.screens = https_only or self.origins is not None  # requests by what is known before any credentials
@@ -90,7 +88,7 @@ class Plan:
             for scheme in self.schemes
             for where, name in scheme.reads
             if where == "authorization"
-            for spelled in (name, SPELLINGS.get(name, name))
+            for spelled in (name, scheme.name if scheme.name.lower() == name else SPELLINGS.get(name, name))
         }
         # Explicit carriers before ambient ones: what the caller chose to send decides.
         others = [scheme for scheme in self.schemes if any(where != "authorization" for where, _ in scheme.reads)]
@@ -100,7 +98,7 @@ class Plan:
         self.demands = bool(self.steps_up or self.scope_groups or self.role_groups)
         self.vary = _vary(self.schemes)
         # Where a script and a page get different answers.
-        differs = self.silent or any(_tells_scripts_apart(scheme) for scheme in self.schemes)
+        differs = self.silent or any(scheme.depends_on_script for scheme in self.schemes)
         self.refused_vary = (*self.vary, *(SCRIPT_FIELDS if differs else ()))  # of whatever body
         self.refusal_vary = ", ".join(("Accept", *self.refused_vary))
         # Schemes that leave no trace in the answer to who is let in.
@@ -110,7 +108,7 @@ class Plan:
             if not (scheme in others or self.optional or scheme.varies or scheme.responds())
         )
         # What refusals that only their class decides have come to: challenges and header lines, then whole answers.
-        self.steady = all(type(scheme) in _STEADY for scheme in self.schemes)
+        self.steady = all(scheme.static and scheme.cacheable_challenges for scheme in self.schemes)
         self.told: dict[Any, Any] = {}
         self.answers: dict[Any, Any] = {}
         self._check_size()
@@ -199,11 +197,7 @@ def order_schemes(
 
 
 def _prompts_scripts(scheme: AnyScheme) -> bool:
-    return scheme.prompts and getattr(scheme, "script_alias", None) is None
-
-
-# Where only realm, error and is_script() decide what the scheme says; a subclass may do as it likes.
-_STEADY = frozenset({APIKey, Basic, Bearer})
+    return scheme.prompts and not scheme.depends_on_script
 
 
 def keep(kept: dict[K, V], key: K, value: V) -> V:
@@ -212,12 +206,6 @@ def keep(kept: dict[K, V], key: K, value: V) -> V:
         kept.clear()
     kept[key] = value
     return value
-
-
-def _tells_scripts_apart(scheme: AnyScheme) -> bool:
-    if isinstance(scheme, SessionCookie):
-        return scheme.login_view is not None
-    return isinstance(scheme, Basic) and scheme.script_alias is not None
 
 
 def _accepted(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:

@@ -12,6 +12,7 @@ from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine, StaticKeys
 from ..jose.algorithms import HMAC, named
 from ..schemes.settle import settle
+from ..wire.grammar import LARGEST_AUTHORIZATION
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
 from .claims import check_parts, checked_callable, checked_names, claim_path, with_user
 from .jwt_claims import Policy
@@ -210,7 +211,8 @@ class Issuers:
 
 def _read(token: str) -> CompactJWS:
     try:
-        return read_jws(token)
+        # What may come was decided before: UNAUTHORIZED_MAX_CREDENTIALS.
+        return read_jws(token, max_size=LARGEST_AUTHORIZATION)
     except JOSEError as error:
         raise InvalidCredentials(reason=str(error)) from None
 

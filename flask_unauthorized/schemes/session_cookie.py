@@ -93,6 +93,7 @@ class SessionCookie(Scheme[Login]):
     reads = (("cookie", "session"),)
     ambient = True
     static = False
+    needs_loader = True
     names_subject: ClassVar[bool] = True
     knows_login: ClassVar[bool] = True
 
@@ -111,6 +112,7 @@ class SessionCookie(Scheme[Login]):
     ) -> None:
         super().__init__(loader, realm=realm)
         self.login_view = login_view
+        self.depends_on_script = login_view is not None  # pages are sent there, scripts are not
         self.logout_view = logout_view
         self.lifetime = configured_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else configured_seconds("idle", idle, least=1)
@@ -169,7 +171,7 @@ class SessionCookie(Scheme[Login]):
         page = self.login_url()
         form = () if page is None or not _is_sendable(page) else (("form-action", page),)
         cookie = ("cookie-name", current_app.config["SESSION_COOKIE_NAME"])
-        return (Challenge("Cookie", (("realm", realm), *form, cookie, *error_params(error))),)
+        return (Challenge(self.name, (("realm", realm), *form, cookie, *error_params(error))),)
 
     # --- the login in the session
 
