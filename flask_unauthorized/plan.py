@@ -112,6 +112,14 @@ class Plan:
         self.told: dict[Any, Any] = {}
         self.answers: dict[Any, Any] = {}
         self._check_size()
+        if resource is not None and len(resource.urls) > 1:
+            self._look_at_hosts()
+
+    def _look_at_hosts(self) -> None:
+        """Keeps nothing that names a document, where the host of a request chooses it."""
+        self.clean = {scheme: told for scheme, told in self.clean.items() if not scheme.oauth}
+        self.unasked = self.unasked if len(self.clean) == len(self.schemes) else ()
+        self.steady = self.steady and len(self.clean) == len(self.schemes)
 
     def _leads(self, scheme: AnyScheme) -> bool:
         """Whether its challenges tell ``resource_metadata``: we add it, or a scheme of a user has its own."""
@@ -133,7 +141,8 @@ class Plan:
         # exactly what they are told, and lose what they had.
         extra = error.scopes if isinstance(error, InsufficientScope) else ()
         scope = " ".join(sorted({*self.named_scopes, *extra}))
-        return tuple(_pointing(challenge, self.resource.metadata_url, scope) for challenge in made)
+        resource = self.resource if request is _NO_REQUEST else self.resource.asked_by(request.environ)
+        return tuple(_pointing(challenge, resource.metadata_url, scope) for challenge in made)
 
     def in_force(self, error: AuthError | None, tried: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
         """The challenges of all schemes in force, in their order; ``error`` is told in the tried one's.
