@@ -61,6 +61,12 @@ def by_path(documents: Mapping[ProtectedResource, bytes]) -> Documents:
             identifier = resource.identifier
             found = served.setdefault((respell(identifier.metadata_path), identifier.query), {})
             found.setdefault(identifier.authority, document)
+    for found in served.values():
+        for one in documents:
+            known = {url.identifier.authority for url in one.urls}
+            # A proxy may have lost the host: where all are of one resource, that is meant.
+            if len(known) > 1 and one.identifier.authority in found and found.keys() <= known:
+                found[""] = found[one.identifier.authority]
     return served
 
 
@@ -235,7 +241,7 @@ def _find(served: Documents, path: str, environ: Mapping[str, Any]) -> bytes | N
     found = served.get((path, query)) or served.get((path, None)) or {}
     if len(found) == 1:
         return next(iter(found.values()))
-    return found.get(authority_of(environ))
+    return found.get(authority_of(environ)) or found.get("")
 
 
 _METHODS: Final = "GET, HEAD, OPTIONS"
