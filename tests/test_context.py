@@ -86,7 +86,9 @@ def test_the_caller_by_every_name(make_app, token, has_user):
             assert isinstance(auth.user, User)
             assert auth.user is auth.get_user()
         else:  # F-22
-            with pytest.raises(RuntimeError, match=r"the loader of <Bearer Bearer> gave no user object: return your user"):
+            with pytest.raises(
+                RuntimeError, match=r"the loader of <Bearer Bearer> gave no user object: return your user"
+            ):
                 _ = auth.user
         assert current_identity == auth.identity
         assert current_identity.subject == "alice"
