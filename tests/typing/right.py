@@ -1,7 +1,7 @@
 """What mypy and pyright must accept, and the types they must find. Checked by both, never run."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Blueprint, Flask, Request, redirect
 from flask.typing import ResponseReturnValue
@@ -49,6 +49,9 @@ auth: Auth[User] = Auth(bearer, Basic(Passwords({"ada": "hash"})), APIKey(Static
 def load_user(token: str) -> User | None:
     return User(token) if token else None
 
+
+Bearer(load_user, name="Token", params={"authorization_uri": "https://id.example/authorize"})
+auth.protected_resource("https://a.example/mcp", aliases=["https://b.example/mcp"])
 
 assert_type(load_user("x"), User | None)
 
@@ -113,6 +116,11 @@ def page(error: AuthError) -> str:
 class Ticket(Scheme[str]):
     name = "Ticket"
     reads = (("header", "x-ticket"),)
+    needs_loader = True
+    cacheable_challenges = True
+    depends_on_script = False
+    specification: ClassVar[dict[str, tuple[str, str]]] = {"invalid_token": ("Tickets §1", "https://tickets.example/#1")}
+    curl_options = ("-H", "X-Ticket: NUMBER")
 
     def read(self, request: Request, rest: str | None) -> str | None:
         return request.headers.get("X-Ticket")
