@@ -1,7 +1,7 @@
 """What mypy and pyright must accept, and the types they must find. Checked by both, never run."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Blueprint, Flask, Request, redirect
 from flask.typing import ResponseReturnValue
@@ -119,7 +119,7 @@ class Ticket(Scheme[str]):
     needs_loader = True
     cacheable_challenges = True
     depends_on_script = False
-    specification: ClassVar[dict[str, tuple[str, str]]] = {"invalid_token": ("Tickets §1", "https://tickets.example/#1")}
+    specification = {"invalid_token": ("Tickets §1", "https://tickets.example/#1")}
     curl_options = ("-H", "X-Ticket: NUMBER")
 
     def read(self, request: Request, rest: str | None) -> str | None:
