@@ -17,7 +17,7 @@ from ..identity import Identity
 from ..keys import secret_keys
 from ..stores.base import Store, checked_store
 from ..wire import Challenge
-from .base import Loader, Scheme, error_params
+from .base import Loader, Scheme, error_params, warn_once
 from .origins import trusted
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -348,17 +348,18 @@ def _check_interface(app: Flask) -> None:
     interface = app.session_interface
     if isinstance(interface, SecureCookieSessionInterface) or callable(getattr(interface, "regenerate", None)):
         return
-    log.warning(
-        "%s has no regenerate(session): where it keeps sessions on the server, their ids aren't renewed at login, and "
-        "who planted one is logged in too",
-        type(interface).__name__,
+    warn_once(
+        app,
+        f"{type(interface).__name__} has no regenerate(session): where it keeps sessions on the server, their ids "
+        "aren't renewed at login, and who planted one is logged in too",
     )
 
 
 def _check_keys(app: Flask) -> None:
     newest = secret_keys(app, "SessionCookie")[-1]
     if (len(newest) < 16 or newest.decode("latin-1").lower() in _WEAK) and not app.testing:
-        log.warning("SECRET_KEY is short or well-known, and whoever guesses it is logged in: use secrets.token_hex()")
+        text = "SECRET_KEY is short or well-known, and whoever guesses it is logged in: use secrets.token_hex()"
+        warn_once(app, text)
 
 
 def _check_cookie(app: Flask) -> None:
@@ -381,6 +382,7 @@ def _check_cookie(app: Flask) -> None:
     if app.debug or app.testing:
         return
     if not secure:
-        log.warning("SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where anybody can copy it")
+        text = "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where anybody can copy it"
+        warn_once(app, text)
     if same_site is None:
-        log.warning("SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")
+        warn_once(app, "SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")

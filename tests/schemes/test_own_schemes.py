@@ -490,3 +490,14 @@ def test_basic_beside_digest_is_told_once(make_app, caplog):  # F-40
             auth.check(app)
         app.test_client().get("/")
         assert caplog.text.count("Basic beside Digest") == 1
+
+
+def test_what_check_warns_of_is_told_once(make_app, caplog):  # F-40
+    auth = Auth(SessionCookie(load))
+    app = make_app(auth, SECRET_KEY="dev", TESTING=False)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    for _ in range(3):
+        auth.check(app)
+    app.test_client().get("/")
+    for text in ("SECRET_KEY is short", "SESSION_COOKIE_SECURE is False", "SESSION_COOKIE_SAMESITE is not set"):
+        assert caplog.text.count(text) == 1
