@@ -327,12 +327,12 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
     if not is_token(name):
         raise MalformedCredentials(reason="Authorization doesn't begin with a scheme and a blank")
     # Another scheme counts as nothing sent, unless a server joined two lines and one of ours is hidden behind it.
-    if "," in rest:
+    if "," in rest and _hides_another(rest, plan):
         try:
             joined = len(read_elements(raw, plan.max_credentials)) > 1
         except GrammarError:
             joined = True
-        if joined and _hides_another(rest, plan):
+        if joined:
             raise MalformedCredentials(SEND_ONE, reason="two credentials in one Authorization field")
     return None, ""
 
