@@ -137,8 +137,8 @@ def _options(scheme: AnyScheme) -> tuple[str, ...]:
     if where == "header":
         return "-H", f"{_field(name)}: CREDENTIALS"
     if where == "cookie":
-        return "-b", f"{name}=CREDENTIALS"
-    return ("--url-query" if where == "query" else "--data-urlencode"), f"{name}=CREDENTIALS"
+        return "-b", f"{name}=KEY"
+    return ("--url-query" if where == "query" else "--data-urlencode"), f"{name}=KEY"
 
 
 def _field(name: str) -> str:
