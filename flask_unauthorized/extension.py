@@ -20,7 +20,6 @@ from .context import (
     real_request,
     refuse,
     request_identity,
-    request_user,
     state_for,
 )
 from .decorating import Decorations, Demands, chain, check_view, is_async
@@ -238,9 +237,16 @@ class Auth(Sessions, Resources, Generic[U]):
 
     @property
     def user(self) -> U:
-        """The loader's user object (the `Identity` where it gave none); for the rest see `identity`."""
-        identity = self.identity
-        user: Any = identity if identity.user is None else identity.user
+        """The loader's user object; anonymous as for `identity`.
+
+        Raises `RuntimeError` where the loader gave a subject or an `Identity` without ``user``: `identity` is there.
+        """
+        user: Any = self.identity.user
+        if user is None:
+            raise RuntimeError(
+                f"the loader of {self.scheme!r} gave no user object: return your user or Identity(subject, user=…) "
+                "there, or read auth.identity here"
+            )
         return user  # type: ignore[no-any-return]  # the loader's type is the developer's word
 
     def get_identity(self) -> Identity | None:
@@ -248,8 +254,9 @@ class Auth(Sessions, Resources, Generic[U]):
         return request_identity()
 
     def get_user(self) -> U | None:
-        """The loader's user object, ``None`` for anonymous; outside a request `RuntimeError`."""
-        user: U | None = request_user()
+        """The loader's user object, ``None`` for anonymous or where it gave none; outside a request `RuntimeError`."""
+        identity = request_identity()
+        user: U | None = None if identity is None else identity.user
         return user
 
     @property

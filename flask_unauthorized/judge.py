@@ -24,9 +24,10 @@ from .errors import (
 )
 from .identity import BareIdentity, Identity, dated
 from .plan import AnyScheme, Plan, keep
+from .schemes.base import check_size
 from .schemes.browsers import is_script
 from .wire import Challenge
-from .wire.grammar import MAX_AUTHORIZATION, GrammarError, is_token, read_elements
+from .wire.grammar import GrammarError, is_token, read_elements
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_CLOCK_SKEW: Final = 60
@@ -223,19 +224,21 @@ def select(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any] 
     scheme = None
     credentials = None
     if raw:
-        if len(raw) > MAX_AUTHORIZATION:
-            raise MalformedCredentials(reason=f"Authorization is longer than {MAX_AUTHORIZATION} bytes")
+        if len(raw) > plan.max_credentials:
+            check_size("Authorization", raw, plan.max_credentials)
         name, _, rest = raw.partition(" ")
         scheme = plan.by_name.get(name) or plan.by_name.get(name.lower())
         if scheme is None:
             scheme, rest = _odd(raw, plan, state)
+        rest = rest.strip(" \t")
+        if not rest:
+            scheme = None  # a scheme's name alone is no credential
         if scheme is not None:
             state.tried = scheme
             try:
-                credentials = scheme.read(request, rest.strip(" \t"))
+                credentials = scheme.read(request, rest)
             except MalformedCredentials:
-                if _hides_another(rest.partition(",")[2], plan):
-                    state.tried = None
+                state.tried = None if _hides_another(rest.partition(",")[2], plan) else scheme
                 raise
             # Browsers repeat a password by themselves, as they do cookies; under another name only a script sends it.
             if scheme.prompts and is_unsafe(request) and not _is_alias(raw, scheme):
@@ -331,12 +334,12 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
     if not is_token(name):
         raise MalformedCredentials(reason="Authorization doesn't begin with a scheme and a blank")
     # Another scheme counts as nothing sent, unless a server joined two lines and one of ours is hidden behind it.
-    if "," in rest:
+    if "," in rest and _hides_another(rest, plan):
         try:
-            joined = len(read_elements(raw, MAX_AUTHORIZATION)) > 1
+            joined = len(read_elements(raw, plan.max_credentials)) > 1
         except GrammarError:
             joined = True
-        if joined and _hides_another(rest, plan):
+        if joined:
             raise MalformedCredentials(SEND_ONE, reason="two credentials in one Authorization field")
     return None, ""
 
@@ -350,13 +353,9 @@ def _hides_another(rest: str, plan: Plan) -> bool:
 
 
 def _is_local(request: Request) -> bool:
-    """Whether it came from the same machine."""
-    peer = request.environ.get("REMOTE_ADDR")
-    return peer in _LOOPBACK or str(peer).startswith("127.")
-
-
-# What a WSGI server names as the peer where the request comes from the same machine; waitress and tests may name none.
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "", None})
+    """Whether it came from the same machine. A peer that the server doesn't name (load balancers) may be anybody."""
+    peer = str(request.environ.get("REMOTE_ADDR", ""))
+    return peer.removeprefix("::ffff:").startswith("127.") or peer == "::1"
 
 
 def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State) -> Identity:
@@ -395,11 +394,8 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
             raise InvalidCredentials(reason="the credentials name nobody")
         return BareIdentity(subject)
     kind = type(result)
-    if scheme.names_subject and kind in _NUMBERS:
-        raise TypeError(
-            f"the loader of {scheme.name} returned {result!r}, which could mean no, or be an id: return True or False, "
-            "None for no, or str(id)"
-        )
+    if kind in _NUMBERS:
+        return BareIdentity(_number_as_subject(result, scheme))
     if kind is str and not result and not subject and scheme.names_subject:
         raise InvalidCredentials(reason="the credentials name nobody")  # the client's doing, not the loader's
     if kind is str and result:
@@ -411,6 +407,21 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
             "cannot be a user: return an Identity, your user object, a non-empty subject, or None for no"
         )
     return BareIdentity(subject, user=result)
+
+
+def _number_as_subject(number: Any, scheme: AnyScheme) -> str:
+    """A positive ``int`` is the id of a row; `TypeError` for what may as well mean no."""
+    if scheme.names_subject:
+        raise TypeError(
+            f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return True or False, "
+            "None for no, or str(id)"
+        )
+    if type(number) is not int or number <= 0:
+        raise TypeError(
+            f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return None for no, a "
+            "positive int or str(id) as the subject, an Identity, or your user object"
+        )
+    return str(number)
 
 
 _NUMBERS = frozenset({int, float, complex})

@@ -81,9 +81,15 @@ def test_the_caller_by_every_name(make_app, token, has_user):
     def view():
         assert isinstance(auth.identity, Identity)
         assert auth.identity is auth.get_identity()
-        assert auth.user is auth.get_user()
-        assert isinstance(auth.user, User if has_user else Identity)
-        assert auth.user is (auth.identity.user if has_user else auth.identity)
+        assert auth.get_user() is auth.identity.user
+        if has_user:
+            assert isinstance(auth.user, User)
+            assert auth.user is auth.get_user()
+        else:  # F-22
+            with pytest.raises(
+                RuntimeError, match=r"the loader of <Bearer Bearer> gave no user object: return your user"
+            ):
+                _ = auth.user
         assert current_identity == auth.identity
         assert current_identity.subject == "alice"
         assert (current_user.name if has_user else current_user.subject) == "alice"

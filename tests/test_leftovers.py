@@ -11,7 +11,7 @@ LOADED = {"good": Identity("ada")}
 
 def serve(make_app, auth, **config) -> Flask:
     app = make_app(auth, **config)
-    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.user}"))
+    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.get_user()}"))
     return app
 
 

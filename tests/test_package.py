@@ -127,7 +127,7 @@ def test_cfg_13_decisions_hold_under_python_o():
         app.add_url_rule("/", "index", auth.login_required(scopes={"a"})(lambda: "x"))
         app.add_url_rule("/any", "any", auth.login_required(lambda: "x"))
         client = app.test_client()
-        for path, value in (("/any", ""), ("/any", "Bearer bad"), ("/any", "Bearer"), ("/", "Bearer good")):
+        for path, value in (("/any", ""), ("/any", "Bearer bad"), ("/any", "Bearer ="), ("/", "Bearer good")):
             print(client.get(path, headers={"Authorization": value}).status_code)
     """
     assert _python("-OO", "-c", program).split() == ["401", "401", "400", "403"]

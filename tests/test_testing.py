@@ -149,7 +149,7 @@ def test_asking_for_the_caller_in_an_open_view_judges_what_was_sent(make_app, au
 
     def view():
         assert auth.get_identity() is None
-        return f"{auth.user.subject} {auth.identity.subject}"
+        return f"{auth.require().subject} {auth.identity.subject}"
 
     app.add_url_rule("/", "view", auth.public(view) if public else view)
     response = app.test_client().get("/", headers={} if sent is None else {"Authorization": sent})

@@ -15,7 +15,7 @@ from ..errors import AuthUnavailable, ConfigurationError, ExpiredCredentials, In
 from ..fetching import Fetcher, checked_time
 from ..identity import Identity
 from ..stores.locks import renew_after_fork
-from ..wire.grammar import MAX_AUTHORIZATION
+from ..wire.grammar import LARGEST_AUTHORIZATION
 from .claims import RolesPaths, check_parts, checked_callable, checked_names, claim_path, with_user
 from .discovery import check_issuer
 from .introspection_answer import Policy
@@ -127,8 +127,8 @@ class Introspection:
 
     def __call__(self, token: str) -> Identity:
         """Whose ``token`` is. Raises `InvalidCredentials`, `ExpiredCredentials`, or `AuthUnavailable`."""
-        if not 0 < len(token) <= MAX_AUTHORIZATION or not token.isascii() or not token.isprintable():
-            raise InvalidCredentials(reason="no token: empty, longer than 8 KiB, or not printable ASCII")
+        if not 0 < len(token) <= LARGEST_AUTHORIZATION or not token.isascii() or not token.isprintable():
+            raise InvalidCredentials(reason="no token: empty, longer than 64 KiB, or not printable ASCII")
         digest = hashlib.sha256(token.encode("ascii")).digest()
         identity = None if self._asks_each_time else self._cache.get(digest)
         if identity is None:

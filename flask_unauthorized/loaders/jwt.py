@@ -14,6 +14,7 @@ from ..jose import Engine, Key, Keys, PyJWTEngine, StaticKeys
 from ..jose.algorithms import HMAC, named
 from ..jose.keys import RenewableKeys
 from ..schemes.settle import settle
+from ..wire.grammar import LARGEST_AUTHORIZATION
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
 from .claims import (
     RolesPaths,
@@ -262,7 +263,8 @@ class Issuers:
 
 def _read(token: str) -> CompactJWS:
     try:
-        return read_jws(token)
+        # What may come was decided before: UNAUTHORIZED_MAX_CREDENTIALS.
+        return read_jws(token, max_size=LARGEST_AUTHORIZATION)
     except JOSEError as error:
         reason = f"{error} (it has {token.count('.') + 1} parts and {len(token)} characters)"
     if token.count(".") == 4:

@@ -4,7 +4,8 @@ import base64
 import binascii
 import functools
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from flask import Request
 
@@ -32,12 +33,17 @@ class Basic(Scheme[Secret]):
     without an alias scripts are offered Basic only where no other scheme is in force. Browsers repeat a password by
     themselves: unsafe requests from another site are refused with 403, unless their origin is in ``trusted_origins``.
     Names up to 1 024 bytes and
-    passwords up to 4 096 are looked at.
+    passwords up to 4 096 are looked at, whatever ``UNAUTHORIZED_MAX_CREDENTIALS`` says.
     """
 
     name = "Basic"
-    reads: tuple[tuple[str, str], ...] = (("authorization", "basic"),)
     prompts = True
+    needs_loader = True
+    cacheable_challenges = True
+    specification: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "invalid_token": ("RFC 7617 §2, the Basic scheme", "https://www.rfc-editor.org/rfc/rfc7617#section-2")
+    }
+    curl_options = ("-u", "NAME:PASSWORD")
     loader_args = 2
     names_subject = True
 
@@ -56,8 +62,9 @@ class Basic(Scheme[Secret]):
         self.script_alias = script_alias
         if script_alias is not None:
             _check_alias(script_alias)
-            self.reads = (*Basic.reads, ("authorization", script_alias.lower()))
+            self.reads = (*self.reads, ("authorization", script_alias.lower()))
             self.static = False
+            self.depends_on_script = True
         self.latin1 = latin1
         self.empty_password = empty_password
 
@@ -94,7 +101,7 @@ class Basic(Scheme[Secret]):
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         alias = self.script_alias
-        return _challenges("Basic" if alias is None or not is_script(request.environ) else alias, realm)
+        return _challenges(self.name if alias is None or not is_script(request.environ) else alias, realm)
 
 
 @functools.lru_cache(maxsize=64)

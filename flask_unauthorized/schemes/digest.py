@@ -5,7 +5,7 @@ import io
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
@@ -17,7 +17,7 @@ from ..stores.memory import MemoryStore
 from ..wire import Challenge
 from ..wire.digest import ALGORITHMS, base_algorithm, digest_hash, response_hash, secret_hash, session_hash
 from ..wire.grammar import quote
-from .base import Loader, Scheme
+from .base import Loader, Scheme, warn_once
 from .digest_credentials import DigestCredentials, percent_decoded, read_credentials
 from .nonces import MAX_SKEW, Nonces
 from .options import chosen
@@ -57,10 +57,15 @@ class Digest(Scheme[DigestCredentials]):
     """
 
     name = "Digest"
-    reads = (("authorization", "digest"),)
     prompts = True
     static = False
+    needs_loader = True
     names_subject = True
+    specification: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "invalid_token": ("RFC 7616 §3.3, the Digest challenge", "https://www.rfc-editor.org/rfc/rfc7616#section-3.3"),
+        "invalid_request": ("RFC 7616 §3.4, the Digest answer", "https://www.rfc-editor.org/rfc/rfc7616#section-3.4"),
+    }
+    curl_options = ("--digest", "-u", "NAME:PASSWORD")
 
     def __init__(
         self,
@@ -122,7 +127,7 @@ class Digest(Scheme[DigestCredentials]):
         if '"' in realm or "\\" in realm:
             raise ConfigurationError(f"realm={realm!a}: for Digest it must not hold a quote or a backslash")
         if any(scheme.name == "Basic" for scheme in app.extensions["unauthorized"].auth.schemes):
-            log.warning("Basic beside Digest: where a view takes both, passwords are as safe as with Basic alone")
+            warn_once(app, "Basic beside Digest: where a view takes both, passwords are as safe as with Basic alone")
 
     def read(self, request: Request, rest: str | None) -> DigestCredentials | None:
         return None if rest is None else read_credentials(rest, request, self._offered, self.qop)
@@ -179,7 +184,7 @@ class Digest(Scheme[DigestCredentials]):
             ("charset", "UTF-8"),
             *((("userhash", "true"),) if self.name_of_hash is not None else ()),
         )
-        return tuple(Challenge("Digest", (*before, ("algorithm", name), *after)) for name in self.algorithms)
+        return tuple(Challenge(self.name, (*before, ("algorithm", name), *after)) for name in self.algorithms)
 
     def _look_up(self, credentials: DigestCredentials, realm: str) -> tuple[Any, Any]:
         """The secret, and who has it; for nobody a secret that nothing matches, so that it takes as long."""

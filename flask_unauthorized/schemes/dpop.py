@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
@@ -19,7 +19,7 @@ from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
 from .base import Loader, Scheme, Secret, ask_loader
-from .bearer import check_token, oauth_challenges
+from .bearer import SPECIFICATION, check_token, oauth_challenges
 from .confirmation import CERTIFICATE, KEY, CertificateSource, fields_of, known_methods, prove_certificate
 from .nonces import MAX_SKEW, Nonces
 
@@ -30,6 +30,7 @@ MAX_WINDOW: Final = 3600
 """Longest time that a proof may be good for, in seconds."""
 DEFAULT_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "PS256")
 """Those taken unless told otherwise; ``Ed25519`` and ``EdDSA`` with a key of Ed25519 are one algorithm."""
+_RFC: Final = "https://www.rfc-editor.org/rfc/rfc9449"
 _FIELD: Final = "DPoP-Nonce"
 _FRESH: Final = "_unauthorized_dpop"
 """The private attribute of the request object that holds the nonce which its answer brings."""
@@ -71,9 +72,16 @@ class DPoP(Scheme[DPoPCredentials]):
     """
 
     name = "DPoP"
-    reads = (("authorization", "dpop"),)
+    needs_loader = True
     proves_key = True
     oauth = True
+    specification: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "invalid_token": ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}#section-7.1"),
+        "invalid_request": ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}#section-7.1"),
+        "invalid_dpop_proof": ("RFC 9449 §4.3, checking DPoP proofs", f"{_RFC}#section-4.3"),
+        "use_dpop_nonce": ("RFC 9449 §9, nonces of resource servers", f"{_RFC}#section-9"),
+        "insufficient_scope": SPECIFICATION["insufficient_scope"],
+    }
 
     def __init__(
         self,
@@ -104,6 +112,8 @@ class DPoP(Scheme[DPoPCredentials]):
         self.store = MemoryStore() if store is None else checked_store(store)
         self.certificate = certificate
         self.varies = ("DPoP", *fields_of(certificate))
+        if self.curl_options is None:
+            self.curl_options = ("-H", f"Authorization: {self.name} TOKEN", "-H", "DPoP: PROOF")
         self._nonces = Nonces("dpop")
         self._told = (("algs", " ".join(self.algorithms)),)
 

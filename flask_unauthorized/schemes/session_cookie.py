@@ -20,7 +20,7 @@ from ..identity import Identity
 from ..keys import secret_keys
 from ..stores.base import Store, checked_store
 from ..wire import Challenge
-from .base import Loader, Scheme, error_params
+from .base import Loader, Scheme, error_params, warn_once
 from .origins import trusted
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -103,6 +103,7 @@ class SessionCookie(Scheme[Login]):
     reads = (("cookie", "session"),)
     ambient = True
     static = False
+    needs_loader = True
     names_subject: ClassVar[bool] = True
     knows_login: ClassVar[bool] = True
 
@@ -122,6 +123,7 @@ class SessionCookie(Scheme[Login]):
     ) -> None:
         super().__init__(loader, realm=realm)
         self.login_view = login_view
+        self.depends_on_script = login_view is not None  # pages are sent there, scripts are not
         self.logout_view = logout_view
         self.lifetime = configured_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else configured_seconds("idle", idle, least=1)
@@ -183,7 +185,7 @@ class SessionCookie(Scheme[Login]):
         page = self.login_url()
         form = () if page is None or not _is_sendable(page) else (("form-action", page),)
         cookie = ("cookie-name", current_app.config["SESSION_COOKIE_NAME"])
-        return (Challenge("Cookie", (("realm", realm), *form, cookie, *error_params(error))),)
+        return (Challenge(self.name, (("realm", realm), *form, cookie, *error_params(error))),)
 
     # --- the login in the session
 
@@ -436,17 +438,18 @@ def _check_interface(app: Flask) -> None:
     interface = app.session_interface
     if isinstance(interface, SecureCookieSessionInterface) or callable(getattr(interface, "regenerate", None)):
         return
-    log.warning(
-        "%s has no regenerate(session): where it keeps sessions on the server, their ids aren't renewed at login, and "
-        "who planted one is logged in too",
-        type(interface).__name__,
+    warn_once(
+        app,
+        f"{type(interface).__name__} has no regenerate(session): where it keeps sessions on the server, their ids "
+        "aren't renewed at login, and who planted one is logged in too",
     )
 
 
 def _check_keys(app: Flask) -> None:
     newest = secret_keys(app, "SessionCookie")[-1]
     if (len(newest) < 16 or newest.decode("latin-1").lower() in _WEAK) and not app.testing:
-        log.warning("SECRET_KEY is short or well-known, and whoever guesses it is logged in: use secrets.token_hex()")
+        text = "SECRET_KEY is short or well-known, and whoever guesses it is logged in: use secrets.token_hex()"
+        warn_once(app, text)
 
 
 def _check_cookie(app: Flask) -> None:
@@ -469,6 +472,7 @@ def _check_cookie(app: Flask) -> None:
     if app.debug or app.testing:
         return
     if not secure:
-        log.warning("SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where anybody can copy it")
+        text = "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where anybody can copy it"
+        warn_once(app, text)
     if same_site is None:
-        log.warning("SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")
+        warn_once(app, "SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")

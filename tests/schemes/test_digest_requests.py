@@ -116,9 +116,7 @@ def test_dig_24_a_response_that_cannot_be_one(served, response):
     assert not stale(served.ask(response=response))
 
 
-@pytest.mark.parametrize(
-    "value", ["Digest", "Digest ", "Digest abc", "Digest a", 'Digest username="' + "x" * 5000 + '"']
-)
+@pytest.mark.parametrize("value", ["Digest abc", "Digest a", 'Digest username="' + "x" * 5000 + '"'])
 def test_what_is_no_answer_at_all(served, value):
     assert served.app.test_client().get("/", headers={"Authorization": value}).status_code == 400
 
