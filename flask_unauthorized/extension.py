@@ -25,10 +25,12 @@ from .context import (
 )
 from .decorating import Decorations, Demands, check_view, is_async
 from .errors import AuthError, ConfigurationError, MissingCredentials
+from .exception_groups import GROUPS, refusal_of_group
 from .identity import Identity
-from .installing import install, is_preflight
+from .installing import install
 from .judge import State, judge
 from .plan import AnyScheme, Plan
+from .preflight import is_preflight, options_response
 from .publishing import publish
 from .rendering.renderers import BUILT_IN
 from .rendering.texts import built_in_texts
@@ -304,6 +306,12 @@ class Auth(Sessions, Resources, Generic[U]):
             except AuthError as error:
                 complete_raised(error)
                 raise
+            except GROUPS as group:
+                request = real_request()
+                refusal = refusal_of_group(group, request, state_for(request))
+                if refusal is None:
+                    raise
+                raise refusal from group
             state_for(real_request()).refused = None  # the view caught it, and what it answers is its own
             return answer
 
@@ -316,7 +324,7 @@ class Auth(Sessions, Resources, Generic[U]):
         def guarded(*args: Any, **kwargs: Any) -> Any:
             request = real_request()
             if request.method == "OPTIONS" and is_preflight(request):
-                return real_app().make_default_options_response()
+                return options_response(real_app())
             try:
                 plan = request.url_rule._unauthorized[key]
             except (AttributeError, KeyError):
@@ -333,6 +341,11 @@ class Auth(Sessions, Resources, Generic[U]):
             except AuthError as error:
                 complete_once(error, request, state)
                 raise
+            except GROUPS as group:
+                refusal = refusal_of_group(group, request, state)
+                if refusal is None:
+                    raise
+                raise refusal from group
             if state.refused is not None:
                 state.refused = None  # the view caught it, and what it answers is its own
             return answer

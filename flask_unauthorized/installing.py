@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from .answering import handle
+from .answering import handle, handle_group
 from .app_state import EXTENSION, AppState
 from .context import authenticate, real_request, state_for
 from .errors import (
@@ -16,22 +16,14 @@ from .errors import (
     TooManyAttempts,
     Unauthorized,
 )
+from .exception_groups import GROUPS
 from .guard import guard
-
-
-def is_preflight(request: Any) -> bool:
-    """Whether an OPTIONS request is a CORS preflight, which carries no credentials (Fetch §4.8)."""
-    return "HTTP_ORIGIN" in request.environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ
+from .preflight import is_preflight, options_response
 
 
 def install(app: Flask, state: AppState) -> None:
     """The handlers, the check before the first request, ``protect``'s hook and the guard."""
-    # Under its codes too: Flask looks there before it comes to a blueprint's catch-all for Exception.
-    for kind in (AuthError, MalformedCredentials, Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable):
-        app.register_error_handler(kind, handle)
-    # A handler for a subclass of ours lies under 401 too, and says nothing of abort(401).
-    if HTTPUnauthorized not in app.error_handler_spec[None][401]:
-        app.register_error_handler(401, handle)
+    _register_handlers(app)
 
     def judge_protected() -> Any:
         request = real_request()
@@ -44,7 +36,7 @@ def install(app: Flask, state: AppState) -> None:
             if is_preflight(request):
                 # Our decorator answers it as well, after those above it, which may have to say more: cross_origin.
                 decorated = state.auth.decorations.around(app.view_functions[endpoint])
-                return None if decorated else app.make_default_options_response()
+                return None if decorated else options_response(app)
         authenticate(state.plan(endpoint), request, state_for(request))
         return None
 
@@ -62,3 +54,16 @@ def install(app: Flask, state: AppState) -> None:
     app.before_request_funcs[None].append(judge_protected)
     app.after_request_funcs.setdefault(None, []).insert(0, guard)
     app.extensions[EXTENSION] = state
+
+
+def _register_handlers(app: Flask) -> None:
+    # Under its codes too: Flask looks there before it comes to a blueprint's catch-all for Exception.
+    for kind in (AuthError, MalformedCredentials, Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable):
+        app.register_error_handler(kind, handle)
+    # A handler for a subclass of ours lies under 401 too, and says nothing of abort(401).
+    if HTTPUnauthorized not in app.error_handler_spec[None][401]:
+        app.register_error_handler(401, handle)
+
+    for group in GROUPS:
+        if group not in app.error_handler_spec[None][None]:
+            app.register_error_handler(group, handle_group)
