@@ -16,7 +16,6 @@ an app (PEP 3333 forbids apps to set it), and its HTTP/1.1 responses say ``keep-
 import socket
 import threading
 from contextlib import suppress
-from time import monotonic
 from typing import Any, Final
 
 from flask import Request, Response
@@ -59,12 +58,13 @@ def _drain_in_time(request: Request, connection: Any) -> bool:
     if not _begin():
         return False
     try:
-        alarm = threading.Timer(MAX_SECONDS, _stop_reading, (connection,))
+        over = threading.Event()
+        alarm = threading.Timer(MAX_SECONDS, _stop_reading, (connection, over))
         alarm.daemon = True
         with suppress(RuntimeError):  # the process may have no thread left; without an alarm nothing ends a read
             alarm.start()
             try:
-                return _read_all(request)
+                return _read_all(request, over)
             finally:
                 alarm.cancel()
         return False
@@ -72,23 +72,22 @@ def _drain_in_time(request: Request, connection: Any) -> bool:
         _finish()
 
 
-def _read_all(request: Request) -> bool:
-    """Return whether the end of the body was reached before the time was over."""
-    deadline = monotonic() + MAX_SECONDS
+def _read_all(request: Request, over: threading.Event) -> bool:
+    """Return whether the end of the body was reached before the time was ``over``."""
     # A server's input raises what it likes, for example for a broken chunk; the refusal is ready all the same.
     with suppress(Exception):
         try:
-            return _read_until(request.stream, deadline)
+            return _read_until(over, request.stream)
         except RequestEntityTooLarge:  # the limit is the app's, for bodies that it keeps; these are dropped
-            return _read_until(get_input_stream(request.environ), deadline)
+            return _read_until(over, get_input_stream(request.environ))
     return False
 
 
-def _read_until(stream: Any, deadline: float) -> bool:
-    while monotonic() < deadline:
-        if not stream.read(_CHUNK):
-            return True
-    return False
+def _read_until(over: threading.Event, stream: Any) -> bool:
+    # A read that was ended looks like the end of the body. Bytes that come all the time are read even then.
+    while not over.is_set() and stream.read(_CHUNK):
+        pass
+    return not over.is_set()
 
 
 # --- how many at once
@@ -120,8 +119,9 @@ def _finish() -> None:
 # --- how to end
 
 
-def _stop_reading(connection: Any) -> None:
+def _stop_reading(connection: Any, over: threading.Event) -> None:
     """End the read that is under way, and leave open what is being written: by a copy, because TLS would lose both."""
+    over.set()
     with suppress(OSError, ValueError), _copy_of(connection) as copy:
         copy.shutdown(socket.SHUT_RD)
 
