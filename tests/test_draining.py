@@ -1,4 +1,4 @@
-"""Unread bodies of refused requests, without a server: what is read, when the connection ends, and that nothing fails."""
+"""Unread bodies of refused requests, without a server: what is read, and when the connection ends."""
 
 import io
 import socket

@@ -1,6 +1,7 @@
 """Groups of exceptions (Python 3.11): one that holds refusals only is answered as its first one. F-08."""
 
 import asyncio
+import builtins
 import sys
 
 import pytest
@@ -21,6 +22,7 @@ from flask_unauthorized import (
 
 if sys.version_info < (3, 11):
     pytest.skip("Python 3.10 has no exception groups", allow_module_level=True)
+Group = builtins.ExceptionGroup
 
 GOOD = {"Authorization": "Bearer good"}
 
@@ -50,8 +52,8 @@ def raises(error):
 
 
 def in_group(*errors, nested=False):
-    group = ExceptionGroup("several", errors)
-    raise ExceptionGroup("outer", [group]) if nested else group
+    group = Group("several", errors)
+    raise Group("outer", [group]) if nested else group
 
 
 PLACES = ["open", "guarded", "optional", "protected", "hook", "blueprint"]
@@ -137,7 +139,7 @@ def test_abort_404_beside_a_refusal_is_no_refusal(make_app, auth):
 
 
 def test_the_group_itself_comes_out_where_the_app_propagates(make_app, auth):
-    with pytest.raises(ExceptionGroup, match="several"):
+    with pytest.raises(Group, match="several"):
         serve(make_app(auth), auth, "guarded", lambda: in_group(ValueError("bug"), InvalidCredentials()))
 
 
@@ -155,7 +157,7 @@ def test_the_handler_for_the_first_error_makes_the_body(make_app, auth, kind, pl
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["before-init_app", "after-init_app"])
-@pytest.mark.parametrize("kind", [Exception, ExceptionGroup])
+@pytest.mark.parametrize("kind", [Exception, Group])
 def test_the_apps_handler_for_all_errors_gets_the_other_groups(make_app, auth, early, kind):
     app = make_app(None if early else auth)
     app.register_error_handler(kind, lambda error: (type(error).__name__, 418))

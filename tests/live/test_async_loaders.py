@@ -43,7 +43,6 @@ def at_once(server, *requests):
         return list(pool.map(lambda lines: ask(server, *lines), requests))
 
 
-@pytest.mark.timeout(60)
 def test_parallel_requests_are_judged_each_by_its_own_credentials(server):
     requests = [(b"Authorization: Bearer t%d" % number, b"X-Name: n%d" % number) for number in range(20)]
     answers = at_once(server, *requests)
@@ -51,16 +50,16 @@ def test_parallel_requests_are_judged_each_by_its_own_credentials(server):
     assert [json.loads(answer.body)["you"] for answer in answers] == [f"t{number} n{number}" for number in range(20)]
 
 
-@pytest.mark.timeout(60)
 def test_refusals_and_outages_of_parallel_loaders(server):
     answers = at_once(
-        server, *[(b"Authorization: Bearer bad",), (b"Authorization: Bearer down",)] * 8, (b"Authorization: Basic eDp5",)
+        server,
+        *[(b"Authorization: Bearer bad",), (b"Authorization: Bearer down",)] * 8,
+        (b"Authorization: Basic eDp5",),
     )
     assert [answer.status for answer in answers] == [401, 503] * 8 + [401]
     assert all(answer.challenges for answer in answers if answer.status == 401)
 
 
-@pytest.mark.timeout(60)
 def test_other_schemes_and_a_loader_that_uses_the_network(server, greeter):
     requests = [(b"Authorization: Basic YWRhOnB3",), (b"X-API-Key: device", b"X-Port: %d" % greeter)] * 10
     answers = at_once(server, *requests)
