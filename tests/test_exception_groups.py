@@ -184,4 +184,4 @@ def test_each_error_is_logged_once(make_app, auth, caplog):
     with caplog.at_level("INFO", "flask_unauthorized"):
         serve(make_app(auth), auth, "guarded", view)
     told = [record.args[1] for record in caplog.records if record.msg.startswith("refused")]
-    assert sorted(told) == ["Forbidden", "InvalidCredentials"]
+    assert sorted(told) == ["Forbidden", "MissingCredentials"]
