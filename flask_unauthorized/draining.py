@@ -8,9 +8,9 @@ gunicorn and Werkzeug's development server leave an unread body to the app, and 
 can be ended. Other servers are left alone: waitress has read the body before it calls the app; cheroot, uWSGI, a2wsgi
 and hypercorn read or close by themselves, and reading there can't be ended.
 
-Reading costs a thread, so its time and the number of reads at once are limited. Beyond the limits the connection ends
-right after the response. No ``Connection: close`` announces that: Werkzeug always sends one, gunicorn drops the one of
-an app (PEP 3333 forbids apps to set it), and its HTTP/1.1 responses say ``keep-alive`` whatever the app wishes.
+Waiting for a body costs a thread, so the time and the number of waits at once are limited. Beyond the limits the
+connection ends right after the response. No ``Connection: close`` announces that: Werkzeug always sends one, gunicorn
+drops the one of an app (PEP 3333 forbids apps to set it), and says ``keep-alive`` whatever the app wishes.
 """
 
 import socket
@@ -27,8 +27,11 @@ from .green import threads_are_greenlets
 MAX_SECONDS: Final = 2.0
 """Longest time that reading one body may take, in seconds."""
 
+MAX_SECONDS_BEYOND: Final = 0.02
+"""The same beyond the number of threads that may wait: a small body has arrived with its request."""
+
 THREADS_PER_DRAIN: Final = 4
-"""One thread of so many may read unread bodies at the same time, and always one."""
+"""One thread of so many may wait for unread bodies at the same time, and always one."""
 
 MAX_GREEN_DRAINS: Final = 100
 """The same under gevent, where a request costs a connection: a tenth of gunicorn's default ``worker_connections``."""
@@ -55,11 +58,10 @@ def drain(request: Request, response: Response) -> None:
 
 def _drain_in_time(request: Request, connection: Any) -> bool:
     """Return whether the whole body was read within the limits."""
-    if not _begin():
-        return False
+    may_wait = _begin()
     try:
         over = threading.Event()
-        alarm = threading.Timer(MAX_SECONDS, _stop_reading, (connection, over))
+        alarm = threading.Timer(MAX_SECONDS if may_wait else MAX_SECONDS_BEYOND, _stop_reading, (connection, over))
         alarm.daemon = True
         with suppress(RuntimeError):  # the process may have no thread left; without an alarm nothing ends a read
             alarm.start()
@@ -69,7 +71,7 @@ def _drain_in_time(request: Request, connection: Any) -> bool:
                 alarm.cancel()
         return False
     finally:
-        _finish()
+        _finish(may_wait)
 
 
 def _read_all(request: Request, over: threading.Event) -> bool:
@@ -90,30 +92,33 @@ def _read_until(over: threading.Event, stream: Any) -> bool:
     return not over.is_set()
 
 
-# --- how many at once
+# --- how many may wait at once
 
 
 class _UnderWay:
-    """The number of bodies that this process is reading, and the lock around it."""
+    """The number of bodies that this process reads, how many of them may wait, and the lock around both."""
 
     lock = threading.Lock()
-    count = 0
+    reading = 0
+    waiting = 0
 
 
 def _begin() -> bool:
-    # Counted before the lock is taken: under gevent counting may switch to another greenlet, which would wait for it.
-    others = threading.active_count() - 2 * _UnderWay.count  # each one has a thread of its own, and an alarm
-    most = MAX_GREEN_DRAINS if threads_are_greenlets() else max(1, others // THREADS_PER_DRAIN)
+    """Count one more, and return whether it may wait."""
+    # Asked before the lock is taken: under gevent this may switch to another greenlet, which would wait for the lock.
+    threads = threading.active_count() - _UnderWay.reading  # without the alarms
+    most = MAX_GREEN_DRAINS if threads_are_greenlets() else max(1, threads // THREADS_PER_DRAIN)
     with _UnderWay.lock:
-        if _UnderWay.count >= most:
-            return False
-        _UnderWay.count += 1
-        return True
+        may_wait = _UnderWay.waiting < most
+        _UnderWay.reading += 1
+        _UnderWay.waiting += may_wait
+        return may_wait
 
 
-def _finish() -> None:
+def _finish(may_wait: bool) -> None:
     with _UnderWay.lock:
-        _UnderWay.count -= 1
+        _UnderWay.reading -= 1
+        _UnderWay.waiting -= may_wait
 
 
 # --- how to end

@@ -28,6 +28,16 @@ class Broken(Body):
         raise LookupError("a chunk that the server can't parse")
 
 
+class FromSocket:
+    """An input that waits for the client, as a server's does."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def read(self, size=-1):
+        return self.connection.recv(size)
+
+
 @pytest.fixture
 def connection():
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -139,7 +149,7 @@ def test_beyond_the_share_the_connection_ends_after_the_response(app, monkeypatc
     monkeypatch.setattr("flask_unauthorized.draining.MAX_SECONDS", 60)
     with ExitStack() as stack:
         workers = []
-        for _ in range(2):  # others // 4, where each one under way counts for two threads: 12, 10 and 8 threads
+        for _ in range(2):  # of 12, 11 and 10 threads, without the alarms
             ours, theirs = socket.socketpair()
             stack.enter_context(ours)
             stack.enter_context(theirs)
@@ -148,9 +158,12 @@ def test_beyond_the_share_the_connection_ends_after_the_response(app, monkeypatc
             assert inside.acquire(timeout=10)
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            body = Body(b"abc")
-            response = post(app, body, **{"gunicorn.socket": ours}, **FRAMINGS["length"])
-            assert (response.status_code, body.asked) == (401, 0)
+            body = Body(b"abc")  # has arrived
+            assert post(app, body, **{"gunicorn.socket": ours}, **FRAMINGS["length"]).status_code == 401
+            assert body.tell() == 3
+            assert is_open((ours, theirs))
+            response = post(app, FromSocket(ours), **{"gunicorn.socket": ours}, **FRAMINGS["length"])
+            assert response.status_code == 401
             response.close()
             assert not is_open((ours, theirs))
         leave.set()
@@ -169,12 +182,7 @@ def test_beyond_the_share_the_connection_ends_after_the_response(app, monkeypatc
 def test_a_body_that_does_not_come_ends_the_connection(app, connection, monkeypatch):
     monkeypatch.setattr("flask_unauthorized.draining.MAX_SECONDS", 0.05)
     ours, theirs = connection
-
-    class FromSocket(Body):
-        def read(self, size=-1):
-            return ours.recv(size)
-
-    response = post(app, FromSocket(), **{"gunicorn.socket": ours}, **FRAMINGS["length"])
+    response = post(app, FromSocket(ours), **{"gunicorn.socket": ours}, **FRAMINGS["length"])
     assert response.status_code == 401
     theirs.sendall(b"GET / HTTP/1.1\r\n\r\n")
     response.close()

@@ -1,6 +1,7 @@
 """What clients upload to in these tests: guarded by Digest and by Bearer; and how many threads read unread bodies."""
 
 import sys
+import time
 
 from flask import Flask, request
 
@@ -29,13 +30,18 @@ def with_bearer():
 
 @app.get("/held")
 def held():
-    """The number of threads that the extension holds for bodies: seen from outside, by their frames."""
-    return {"held": sum(_is_reading(frame) for frame in sys._current_frames().values())}
+    """The number of threads that wait for a body, seen from outside: by a frame that stays for half a second."""
+    before = _waiting()
+    time.sleep(0.5)
+    return {"held": len(before & _waiting())}
 
 
-def _is_reading(frame):
+def _waiting():
+    return {(thread, id(frame)) for thread, top in sys._current_frames().items() for frame in _drains(top)}
+
+
+def _drains(frame):
     while frame is not None:
         if frame.f_code is draining.drain.__code__:
-            return True
+            yield frame
         frame = frame.f_back
-    return False
