@@ -11,6 +11,7 @@ from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 from .app_state import AppState
 from .context import complete_once, plan_in_force, real_app, real_request, state_for
 from .errors import AuthError, Unauthorized, fixed_wording
+from .exception_groups import handler_without_ours, refusal_of_group
 from .explaining import explain
 from .judge import SAFE_METHODS, State, log
 from .plan import keep
@@ -64,6 +65,19 @@ def handle(error: Exception) -> Any:
     # The app's handler makes the body, and may lose the challenges that the error brings.
     state.refused = (401, tuple(line for line in error.get_headers() if line[0] == "WWW-Authenticate"))
     return app.ensure_sync(own)(error)
+
+
+def handle_group(group: Exception) -> Any:
+    """The error handler for exception groups: one that holds refusals only is answered as its first one."""
+    request = real_request()
+    refusal = refusal_of_group(group, request, state_for(request))
+    if refusal is not None:
+        return handle(refusal)
+    app = real_app()
+    own = handler_without_ours(app, group, request, handle_group)
+    if own is None:
+        raise group
+    return app.ensure_sync(own)(group)
 
 
 def _as_refusal(error: Exception) -> AuthError | None:

@@ -107,6 +107,14 @@ def complete_once(error: AuthError, request: Request, state: State) -> None:
         tell_refused(error, request, state)
 
 
+def complete_again(error: AuthError, request: Request, state: State) -> None:
+    """`complete_once` for one of several errors that were raised at the same time: it becomes the recorded one."""
+    told = getattr(error, "_told", None)
+    _complete(error, request, state)
+    if told is None or told() is not state:
+        tell_refused(error, request, state)
+
+
 def refuse(error: AuthError, request: Request, state: State) -> NoReturn:
     """Raises ``error`` with the challenges in force."""
     _complete(error, request, state)

@@ -9,6 +9,7 @@ from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
 
 from .answering import Renderer
+from .app_methods import options_response
 from .app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
 from .context import (
     STATE,
@@ -24,11 +25,12 @@ from .context import (
 )
 from .decorating import Decorations, Demands, chain, check_view, is_async
 from .errors import AuthError, ConfigurationError, MissingCredentials
+from .exception_groups import GROUPS, refusal_of_group
 from .identity import Identity
 from .installing import install
 from .judge import State, judge
 from .plan import AnyScheme, Plan
-from .preflight import is_preflight, options_response
+from .preflight import is_preflight
 from .publishing import publish
 from .rendering.renderers import BUILT_IN
 from .rendering.texts import built_in_texts
@@ -350,6 +352,12 @@ class Auth(Sessions, Resources, Generic[U]):
             except AuthError as error:
                 complete_raised(error)
                 raise
+            except GROUPS as group:
+                request = real_request()
+                refusal = refusal_of_group(group, request, state_for(request))
+                if refusal is None:
+                    raise
+                raise refusal from group
             state_for(real_request()).refused = None  # the view caught it, and what it answers is its own
             return answer
 
@@ -379,6 +387,11 @@ class Auth(Sessions, Resources, Generic[U]):
             except AuthError as error:
                 complete_once(error, request, state)
                 raise
+            except GROUPS as group:
+                refusal = refusal_of_group(group, request, state)
+                if refusal is None:
+                    raise
+                raise refusal from group
             if state.refused is not None:
                 state.refused = None  # the view caught it, and what it answers is its own
             return answer

@@ -1,31 +1,19 @@
 """The guard, the third net: no 401 leaves the app without a challenge, and no refusal loses its headers."""
 
-import os
-import socket
-import threading
 from collections.abc import Iterable
-from contextlib import suppress
-from typing import Any, Final
 
 from flask import Request, Response
-from werkzeug.exceptions import HTTPException
 
 from . import signals
+from .app_methods import handled_response
 from .app_state import EXTENSION, AppState
 from .context import STATE, authenticate, plan_in_force, real_app, real_request, state_for
+from .draining import drain
 from .errors import AuthError, ConfigurationError
 from .judge import State, log
 from .plan import Plan
 from .schemes.browsers import is_script
 from .wire import Challenge, GrammarError, parse_challenges
-
-MAX_DRAIN: Final = 1024 * 1024
-"""Most bytes of an unread body that are read and dropped after a refusal, so that keep-alive clients survive."""
-
-MAX_DRAIN_SECONDS: Final = 2.0
-"""Longest time that reading it may take; a client that sends nothing would hold the worker as long as it likes."""
-# Other servers have read the body by now, or have a limit of their own.
-_SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket")
 
 _CHALLENGES = "WWW-Authenticate"
 _EXPOSED = (_CHALLENGES, "DPoP-Nonce", "Retry-After")
@@ -73,8 +61,7 @@ def _backstop(response: Response, status: int, request: Request) -> Response:
         authenticate(plan, request, state)
     except AuthError as error:
         response.close()
-        refusal: Response = app.make_response(app.handle_user_exception(error))
-        return refusal
+        return handled_response(app, error)
     return response
 
 
@@ -83,8 +70,8 @@ def _finish(response: Response, status: int, request: Request, state: State) -> 
     intact = refused and list(iter(response.headers)) == state.sent  # nobody touched what we rendered
     if not intact:
         _mend(response, status, request, state, refused)
-    if (refused or status == 401) and request.environ.get("CONTENT_LENGTH"):
-        _drain(request)
+    if refused or status == 401:
+        drain(request, response)
     tried = state.tried
     if tried is not None and tried.responds():
         tried.respond(response, state.scheme is tried and not refused)
@@ -238,36 +225,3 @@ def _expose(response: Response) -> None:
     missing = [name for name in _EXPOSED if name in headers and name.lower() not in known]
     if missing:
         headers["Access-Control-Expose-Headers"] = ", ".join(exposed + missing)
-
-
-def _drain(request: Request) -> None:
-    """Reads and drops a declared body: a client in the middle of sending it would see a reset, not our answer.
-
-    Not with ``Expect: 100-continue``: there the client waits for us, and reading would ask it to send.
-    """
-    declared = request.content_length
-    if not declared or request.headers.get("Expect", "").lower() == "100-continue":
-        return
-    left = min(declared, MAX_DRAIN)
-    connection = next((request.environ[name] for name in _SOCKETS if name in request.environ), None)
-    alarm = threading.Timer(MAX_DRAIN_SECONDS, _stop_reading, (connection,))
-    alarm.daemon = True
-    if connection is not None:
-        alarm.start()
-    try:
-        while left > 0:
-            chunk = request.stream.read(min(left, 65536))
-            if not chunk:
-                return
-            left -= len(chunk)
-    except (HTTPException, OSError, ValueError, RuntimeError):
-        # Too large for the app's limit, gone, or closed: the answer is ready all the same.
-        return
-    finally:
-        alarm.cancel()
-
-
-def _stop_reading(connection: Any) -> None:
-    """Ends what is being read, and leaves open what is being written: by a copy, for TLS would lose both."""
-    with suppress(OSError, ValueError), socket.socket(fileno=os.dup(connection.fileno())) as copy:
-        copy.shutdown(socket.SHUT_RD)
