@@ -10,7 +10,7 @@ from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .app_state import AppState
 from .context import complete_once, plan_in_force, real_app, real_request, state_for
-from .errors import AuthError, Unauthorized, fixed_wording
+from .errors import AuthError, Unauthorized, fixed_wording, is_text
 from .explaining import explain
 from .judge import SAFE_METHODS, State, log
 from .plan import keep
@@ -73,7 +73,7 @@ def _as_refusal(error: Exception) -> AuthError | None:
     if not isinstance(error, HTTPUnauthorized) or error.response is not None or error.www_authenticate:
         return None
     # An app may give abort(401, ...) anything; a text of its own is kept.
-    own = isinstance(error.description, str) and error.description != HTTPUnauthorized.description
+    own = is_text(error.description) and error.description is not HTTPUnauthorized.description
     return Unauthorized(error.description if own else None)
 
 

@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import count
 from typing import Any, Final, NoReturn
-from weakref import ref
 
 import flask
 from flask import Request
@@ -21,7 +21,9 @@ from .errors import (
     InvalidCredentials,
     MissingCredentials,
     StepUpRequired,
+    Text,
     Unauthorized,
+    as_text,
 )
 from .identity import Identity
 from .judge import Refusal, State, complete, judge, log, select
@@ -30,6 +32,9 @@ from .plan import Plan
 # The real objects behind the proxies, bound once: an attribute through a LocalProxy costs eight times as much.
 real_request: Final = flask.request._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 real_app: Final = flask.current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
+
+_NUMBERS: Final = count(1)
+"""Of requests that were refused: an error notes the one that was told of it. A number, so that errors can be pickled."""
 
 STATE: Final = "_unauthorized"
 """The private attribute of the request object that holds its `State`."""
@@ -87,7 +92,7 @@ def complete_once(error: AuthError, request: Request, state: State) -> None:
     """`complete_raised`, where request and state are at hand."""
     told = getattr(error, "_told", None)
     # An app may raise one object again and again: what was told in another request doesn't count.
-    if told is None or told() is not state:
+    if told is None or told != state.number:
         _complete(error, request, state)
         tell_refused(error, request, state)
 
@@ -110,17 +115,19 @@ def _complete(error: AuthError, request: Request, state: State) -> None:
 
 def tell_refused(error: AuthError, request: Request, state: State) -> None:
     """Logs a refusal and sends the signal. The reason may hold what a loader wrote: one line, cut."""
-    error._told = ref(state)  # type: ignore[attr-defined]  # private, so that the handler doesn't tell it again
+    if state.number is None:
+        state.number = next(_NUMBERS)
+    error._told = state.number  # type: ignore[attr-defined]  # private, so that the handler doesn't tell it again
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
     if log.isEnabledFor(level):
-        reason = "".join(character if character.isprintable() else "?" for character in (error.reason or "")[:200])
+        reason = "".join(character if character.isprintable() else "?" for character in as_text(error.reason)[:200])
         log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
     if signals.refused.receivers:
         signals.send(signals.refused, real_app(), error=Refusal(error).again())
 
 
 def abort_unauthorized(
-    message: str | None = None, *, error: type[Unauthorized] | None = None, **details: Any
+    message: Text | None = None, *, error: type[Unauthorized] | None = None, **details: Any
 ) -> NoReturn:
     """Stops the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
 
@@ -141,7 +148,7 @@ def abort_unauthorized(
     refuse(error(message, **details), request, state)
 
 
-def abort_forbidden(message: str | None = None, *, scopes: Iterable[str] | str | None = None) -> NoReturn:
+def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str | None = None) -> NoReturn:
     """Stops the view with 403; ``scopes`` are those that would do (RFC 6750 §3.1, ``insufficient_scope``).
 
     A caller who isn't known gets 401 instead: logging in may help (RFC 9110 §15.5.2).

@@ -70,6 +70,7 @@ class State:
     refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
     sent: list[tuple[str, str]] | None = None  # all header lines of the refusal as we rendered it
     rendering = False
+    number: int | None = None  # of this request among those that were refused
     entered: AnyScheme | None = None  # by login() in this request: it decides from there on
     unshared = False  # the answer is no cache's, whatever an after_request function says: login, logout, redirect
     foreign = False  # the error that was handled last isn't ours: abort(401), another extension
