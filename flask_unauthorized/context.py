@@ -28,6 +28,7 @@ from .errors import (
 from .identity import Identity
 from .judge import Refusal, State, complete, judge, log, select
 from .plan import Plan
+from .preconditions import ignore_preconditions_if_refused
 
 # The real objects behind the proxies, bound once: an attribute through a LocalProxy costs eight times as much.
 real_request: Final = flask.request._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
@@ -106,6 +107,8 @@ def refuse(error: AuthError, request: Request, state: State) -> NoReturn:
 
 def _complete(error: AuthError, request: Request, state: State) -> None:
     plan = plan_in_force(request, state)
+    if state.refused is None:
+        ignore_preconditions_if_refused(request, state)
     if state.plan is None:
         # Nobody judged this route: the scheme that was sent is still the one that is told the error.
         with suppress(AuthError):

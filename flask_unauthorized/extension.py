@@ -250,6 +250,14 @@ class Auth(Sessions, Resources, Generic[U]):
 
         return register
 
+    def allow_shared_cache(self) -> None:
+        """Lets shared caches keep the answer to this request, if its ``Cache-Control`` says so.
+
+        Answers to identified callers are ``private`` otherwise, whatever ``Cache-Control`` the view sets. Call this in a
+        view whose answer is the same for all callers. Refusals stay ``no-store``.
+        """
+        state_for(real_request()).shared = True
+
     # --- inside
 
     def protection_of(self, target: Any) -> Protection | None:

@@ -24,6 +24,7 @@ LAYERS = [
         "decorating",
         "publishing",
         "app_state",
+        "preconditions",
         "context",
         "explaining",
         "answering",

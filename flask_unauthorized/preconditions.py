@@ -1,0 +1,34 @@
+"""A refusal ignores preconditions and ranges (RFC 9110 §13.2.1, §14.2), whatever hooks make of other answers."""
+
+from typing import Final
+
+from flask import Request, Response, after_this_request
+
+from .judge import State
+
+_FIELDS: Final = ("if_match", "if_none_match", "if_modified_since", "if_unmodified_since", "if_range", "range")
+"""Attributes of the request, which keeps what it has parsed; their fields have the same names."""
+
+
+def ignore_preconditions(request: Request) -> None:
+    """Takes ``If-*`` and ``Range`` out of the request.
+
+    Hooks that call ``response.make_conditional()`` would turn the refusal into 304, 412 or 206, or fail with 416.
+    """
+    for name in _FIELDS:
+        request.environ.pop(f"HTTP_{name.upper()}", None)
+        vars(request).pop(name, None)
+
+
+def ignore_preconditions_if_refused(request: Request, state: State) -> None:
+    """Does that before the hooks run, if the refusal becomes the answer.
+
+    Not at once: a view may catch the refusal, and then needs ``If-Match`` to keep one update from undoing another.
+    """
+
+    def before_hooks(response: Response) -> Response:
+        if state.refused is not None and response.status_code >= 400:
+            ignore_preconditions(request)
+        return response
+
+    after_this_request(before_hooks)
