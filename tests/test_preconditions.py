@@ -197,7 +197,8 @@ def test_what_was_read_before_counts_no_more(make_app, auth, sent):  # F-06
         return Response(status=412) if request.if_match or request.range else response
 
     app.add_url_rule("/", "view", auth.login_required(lambda: BODY))
-    refused(app.test_client().get("/", headers=sent), 401)
+    for _ in range(2):
+        refused(app.test_client().get("/", headers=sent), 401)
 
 
 @pytest.mark.parametrize("sent", [{"If-None-Match": "*"}, {"Range": "bytes=9999-"}], ids=["match", "range"])
