@@ -12,7 +12,7 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from . import signals
-from .context import STATE, plan_in_force, real_app, real_request, state_for
+from .context import plan_in_force, real_app, real_request, state_for
 from .errors import ConfigurationError
 from .judge import State, log
 from .plan import Plan
@@ -43,11 +43,14 @@ _EXPOSED = (_CHALLENGES, "DPoP-Nonce", "Retry-After")
 def guard(response: Response) -> Response:
     """The last ``after_request`` function. Returns at once where there is nothing to do."""
     request = real_request()
-    state: State | None = getattr(request, STATE, None)
+    try:
+        state: State = request._unauthorized  # type: ignore[attr-defined]  # by its name: getattr() costs more
+    except AttributeError:
+        if response.status_code != 401:
+            return response
+        state = state_for(request)
     status = response.status_code
     if status != 401:
-        if state is None:
-            return response
         plan = state.plan
         if state.refused is None and (plan is None or state.scheme in plan.quiet):
             for name, _ in response.headers:
@@ -55,8 +58,6 @@ def guard(response: Response) -> Response:
                     _keep_private(response, state, False)
                     break
             return response
-    elif state is None:
-        state = state_for(request)
     _finish(response, status, request, state)
     return response
 
