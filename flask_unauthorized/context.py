@@ -35,7 +35,7 @@ real_request: Final = flask.request._get_current_object  # type: ignore[attr-def
 real_app: Final = flask.current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 
 _NUMBERS: Final = count(1)
-"""Of requests that were refused: an error notes the one that was told of it. A number, so that errors can be pickled."""
+"""Numbers of refused requests. An error notes the one that it was told for: as a number, so that it can be pickled."""
 
 STATE: Final = "_unauthorized"
 """The private attribute of the request object that holds its `State`."""

@@ -100,9 +100,9 @@ class _Answer(http.HTTPException, AuthError):
             )
         # Werkzeug's own __init__ would set what the class says already, and costs a refusal four more calls.
         if message is not None:
-            self.description = message
+            self.description = message  # type: ignore[assignment]  # Werkzeug's type knows no lazy texts
         if reason is not None:
-            self.reason = reason
+            self.reason = reason  # type: ignore[assignment]  # a str for all who read ours
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For ``pickle`` and ``copy``: what the fields hold, whatever arguments the class takes.

@@ -44,7 +44,7 @@ def guard(response: Response) -> Response:
     """The last ``after_request`` function. Returns at once where there is nothing to do."""
     request = real_request()
     try:
-        state: State = request._unauthorized  # type: ignore[attr-defined]  # by its name: getattr() costs more
+        state: State = request._unauthorized  # by its name, for getattr() costs more
     except AttributeError:
         if response.status_code != 401:
             return response

@@ -73,7 +73,10 @@ class Lazy:
 WAYS = {
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
-    **{f"pickle{n}": lambda error, n=n: pickle.loads(pickle.dumps(error, n)) for n in range(pickle.HIGHEST_PROTOCOL + 1)},
+    **{
+        f"pickle{n}": lambda error, n=n: pickle.loads(pickle.dumps(error, n))
+        for n in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
 }
 ERRORS = [
     AuthError(),
@@ -307,7 +310,10 @@ def test_what_is_no_text_is_refused(make_app, value):  # F-16
 
 
 def test_realms_stay_plain():  # F-16
-    for make in (lambda text: Auth(Bearer(lambda t: None), realm=text), lambda text: Bearer(lambda t: None, realm=text)):
+    for make in (
+        lambda text: Auth(Bearer(lambda t: None), realm=text),
+        lambda text: Bearer(lambda t: None, realm=text),
+    ):
         with pytest.raises((TypeError, ConfigurationError), match="realm must be a str"):
             make(Lazy(en="shop"))
 

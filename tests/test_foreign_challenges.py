@@ -1,4 +1,4 @@
-"""Challenges that other code wrote: which stay on a 401, which are mended, and which give way to ours (RFC 9110 §11)."""
+"""Challenges that other code wrote: which stay on a 401, which are mended, which give way to ours (RFC 9110 §11)."""
 
 import pytest
 from flask import Flask, Response, abort

@@ -158,7 +158,9 @@ def test_files_are_private_in_full_in_part_and_unchanged(make_app, folder, carri
         "key": lambda: APIKey(load),
         "cookie": lambda: SessionCookie(Identity, login_view=None),
         "digest": lambda: Digest(lambda name: digest_client.ADA if name == "ada" else None),
-        "dpop": lambda: DPoP(lambda token: Identity("ada", confirmation={"jkt": holder.jkt}), origin="https://api.example.com"),
+        "dpop": lambda: DPoP(
+            lambda token: Identity("ada", confirmation={"jkt": holder.jkt}), origin="https://api.example.com"
+        ),
     }
     auth = Auth(schemes[carrier]())
     app = make_app(auth, SECRET_KEY="k" * 32)
@@ -239,7 +241,7 @@ def test_a_refusal_stays_no_store_whatever_the_view_allowed(make_app):
 
 
 def test_targeted_fields_are_the_apps_own(make_app):
-    """RFC 9213: CDN-Cache-Control goes before Cache-Control where a CDN knows it. The docs say that it isn't covered."""
+    """RFC 9213: CDN-Cache-Control goes before Cache-Control in a CDN. The docs say that it isn't covered."""
     auth = Auth(Bearer(load))
     app = make_app(auth)
     app.add_url_rule("/", "view", auth.login_required(lambda: ("in", {"CDN-Cache-Control": "max-age=60"})))

@@ -60,7 +60,11 @@ def test_what_is_sound_passes(status, lines):
         (401, ['Basic charset="UTF-8"'], "a Basic challenge needs a realm"),
         (401, ['Bearer realm="a", error="insufficient_scope"'], "belongs to another status"),
         (403, ['Bearer realm="a", error="invalid_token"'], "belongs to another status"),
-        (401, ['Bearer realm="a", error="invalid_token", error_description="say \\"x\\""'], "must be printable ASCII without"),
+        (
+            401,
+            ['Bearer realm="a", error="invalid_token", error_description="say \\"x\\""'],
+            "must be printable ASCII without",
+        ),
         (503, ['Bearer realm="a"'], "503 with a challenge"),
     ],
 )

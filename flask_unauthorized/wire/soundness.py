@@ -52,9 +52,7 @@ def examine(line: str, status: int, configured: Collection[str] = ()) -> Examine
     return Examined(tuple(sound), tuple(problems))
 
 
-def _mended(
-    challenge: Challenge, status: int, configured: Collection[str], problems: list[str]
-) -> Challenge | None:
+def _mended(challenge: Challenge, status: int, configured: Collection[str], problems: list[str]) -> Challenge | None:
     """The challenge without its broken parameters; ``None`` where nothing of use is left."""
     scheme = challenge.scheme.lower()
     if challenge.token68 is not None or not challenge.params:
