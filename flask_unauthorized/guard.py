@@ -12,8 +12,9 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from . import signals
-from .context import plan_in_force, real_app, real_request, state_for
-from .errors import ConfigurationError
+from .app_state import EXTENSION, AppState
+from .context import STATE, authenticate, plan_in_force, real_app, real_request, state_for
+from .errors import AuthError, ConfigurationError
 from .judge import State, log
 from .plan import Plan
 from .schemes.browsers import is_script
@@ -43,22 +44,52 @@ _EXPOSED = (_CHALLENGES, "DPoP-Nonce", "Retry-After")
 def guard(response: Response) -> Response:
     """The last ``after_request`` function. Returns at once where there is nothing to do."""
     request = real_request()
-    try:
-        state: State = request._unauthorized  # by its name, for getattr() costs more
-    except AttributeError:
-        if response.status_code != 401:
-            return response
-        state = state_for(request)
+    state: State | None = getattr(request, STATE, None)
     status = response.status_code
+    if state is None or state.met is None:
+        response = _backstop(response, status, request)
+        status, state = response.status_code, getattr(request, STATE, None)
     if status != 401:
+        if state is None:
+            return response
         plan = state.plan
         if state.refused is None and (plan is None or state.scheme in plan.quiet):
-            for name, _ in response.headers:
-                if name not in _USUAL and name.lower() == "cache-control":
-                    _keep_private(response, state, False)
-                    break
+            if state.scheme is not None:
+                for name, _ in response.headers:
+                    if name not in _USUAL and name.lower() == "cache-control":
+                        _keep_private(response, state, False)
+                        break
             return response
+    elif state is None:
+        state = state_for(request)
     _finish(response, status, request, state)
+    return response
+
+
+def _backstop(response: Response, status: int, request: Request) -> Response:
+    """A refusal in place of what a guarded endpoint answered although nobody judged the request.
+
+    That is an answer of a ``before_request`` function of the app, which passes, or of a view that was put into
+    ``app.view_functions`` while the app serves, in place of the guarded one.
+    """
+    endpoint = request.endpoint
+    if endpoint is None or not (200 <= status < 300 or status == 304):
+        return response
+    app = real_app()
+    app_state: AppState = app.extensions[EXTENSION]
+    dispatched = app_state.dispatched.get(endpoint)
+    if dispatched is None or app.view_functions.get(endpoint) is dispatched:
+        return response
+    state = state_for(request)
+    plan = app_state.plan(endpoint, None, request.method)
+    if state.has_met(plan) or app_state.effective(endpoint, request.method) is None:
+        return response
+    try:
+        authenticate(plan, request, state)
+    except AuthError as error:
+        response.close()
+        refusal: Response = app.make_response(app.handle_user_exception(error))
+        return refusal
     return response
 
 
@@ -161,7 +192,7 @@ def _repair(response: Response, request: Request, state: State, plan: Plan) -> N
 def _is_guarded(request: Request, state: State) -> bool:
     """Whether the view demands a caller, or the caller of this request was asked for."""
     endpoint = request.endpoint
-    return state.met is not None or (endpoint is not None and state.app.effective(endpoint) is not None)
+    return state.met is not None or (endpoint is not None and state.app.effective(endpoint, request.method) is not None)
 
 
 def _names_one(challenges: Iterable[Challenge], plan: Plan) -> bool:

@@ -31,6 +31,8 @@ LAYERS = [
         "guard",
         "sessions",
         "resources",
+        "preflight",
+        "dispatch",
         "installing",
         "extension",
     },

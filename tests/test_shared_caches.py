@@ -122,6 +122,8 @@ def test_anonymous_callers_and_open_views_keep_the_apps_word(make_app):
     app.add_url_rule("/optional", "optional", auth.login_optional(lambda: told))
     app.add_url_rule("/open", "open", auth.public(lambda: told))
     client = app.test_client()
+    app.add_url_rule("/asks", "asks", lambda: told if auth.get_identity() is None else "somebody")
+    assert client.get("/asks").headers["Cache-Control"] == "public, max-age=5"
     assert client.get("/optional").headers["Cache-Control"] == "public, max-age=5"
     assert client.get("/optional").headers["Vary"] == "Authorization"
     assert client.get("/open", headers=GOOD).headers["Cache-Control"] == "public, max-age=5"
