@@ -287,6 +287,15 @@ class Auth(Sessions, Resources, Generic[U]):
 
         return register
 
+    def allow_shared_cache(self) -> None:
+        """Lets shared caches keep the answer to this request, if its ``Cache-Control`` says so.
+
+        Call this in a view whose answer is the same for all callers. Otherwise ``private`` is added to the
+        ``Cache-Control`` of an answer to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
+        removed. Refusals stay ``no-store``. Raises `RuntimeError` outside a request.
+        """
+        state_for(real_request()).shared = True
+
     # --- inside
 
     def protection_of(self, target: Any) -> Protection | None:

@@ -73,8 +73,11 @@ class State:
     announced: Identity | None = None  # by the signal
     refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
     sent: list[tuple[str, str]] | None = None  # all header lines of the refusal as we rendered it
+    page: tuple[Any, bytes] | None = None  # the refusal page: the response, and the body that we gave it
     rendering = False
+    number: int | None = None  # of this request among those that were refused
     entered: AnyScheme | None = None  # by login() in this request: it decides from there on
+    shared = False  # the view allows shared caches to keep its answer
     unshared = False  # the answer is no cache's, whatever an after_request function says: login, logout, redirect
     foreign = False  # the error that was handled last isn't ours: abort(401), another extension
 
@@ -185,7 +188,7 @@ def complete(error: AuthError, plan: Plan, state: State, request: Request) -> No
     tried = state.tried
     if tried is not None:
         error.scheme = tried.name
-    error.one_line = is_script(request.environ)
+    error.one_line = state.app.settings.one_line or is_script(request.environ)
     wording = fixed_wording(error) if plan.steady else None
     known = plan.told.get((wording, tried, error.one_line))
     if known is not None:

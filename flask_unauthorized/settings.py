@@ -20,6 +20,7 @@ class Settings(NamedTuple):
     ``explain``: the reasons of refusals in HTML pages, ``None`` for "in debug". ``require_https``: refuse plain HTTP.
     ``problem_base``: an absolute URI to which the error code is appended for the ``type`` of problem details.
     ``max_credentials``: the longest credential that is read, in bytes: an ``Authorization`` field, an API key, a token.
+    ``one_line``: all challenges of an answer on one line, for adapters and proxies that pass on only one of several.
     """
 
     realm: str | None = None
@@ -28,6 +29,7 @@ class Settings(NamedTuple):
     require_https: bool = False
     problem_base: str | None = None
     max_credentials: int = MAX_AUTHORIZATION
+    one_line: bool = False
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -50,7 +52,7 @@ def _check(settings: Settings) -> None:
         checked_realm(settings.realm)
     if settings.guard not in _GUARDS:
         raise ConfigurationError(f"UNAUTHORIZED_GUARD={settings.guard!r}: use one of {', '.join(_GUARDS)}")
-    for name in ("explain", "require_https"):
+    for name in ("explain", "require_https", "one_line"):
         value = getattr(settings, name)
         if not isinstance(value, bool | None):
             raise ConfigurationError(f"UNAUTHORIZED_{name.upper()}={value!r}: use True or False")

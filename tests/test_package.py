@@ -25,6 +25,7 @@ LAYERS = [
         "decorating",
         "publishing",
         "app_state",
+        "preconditions",
         "context",
         "explaining",
         "answering",

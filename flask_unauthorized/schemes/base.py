@@ -12,7 +12,14 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from flask import Flask, Request, Response, current_app, has_app_context
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from ..errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..errors import (
+    AuthError,
+    AuthUnavailable,
+    ConfigurationError,
+    InvalidCredentials,
+    MalformedCredentials,
+    is_text,
+)
 from ..identity import Identity
 from ..wire import Challenge
 from ..wire.grammar import MAX_AUTHORIZATION, is_token
@@ -246,7 +253,7 @@ def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None =
         raise
     except HTTPUnauthorized as refused:
         text = refused.description
-        own = isinstance(text, str) and text != HTTPUnauthorized.description
+        own = is_text(text) and text is not HTTPUnauthorized.description
         raise InvalidCredentials(text if own else None, reason="the loader answered 401") from None
     except self._unavailable as trouble:
         raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader") from None

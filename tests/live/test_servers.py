@@ -64,7 +64,8 @@ def test_a_bare_401_gets_its_challenges(server):
         pytest.param(b"GET", b"Range: bytes=0-3", id="range"),
         pytest.param(b"GET", b"If-None-Match: *", id="If-None-Match"),
         pytest.param(b"GET", b"If-Modified-Since: Tue, 24 Nov 2099 00:00:00 GMT", id="If-Modified-Since"),
-        pytest.param(b"GET", b"If-Match: nothing", id="If-Match"),
+        pytest.param(b"GET", b'If-Match: "nothing"', id="If-Match"),
+        pytest.param(b"GET", b"Range: bytes=9999-", id="unsatisfiable"),
         pytest.param(b"POST", b"Content-Length: 0", id="POST"),
     ],
 )
@@ -73,7 +74,17 @@ def test_hdr_17_conditions_ranges_and_head_are_refused_alike(server, method, lin
     assert_refused(answer)
     assert answer.challenges == plain.challenges
     assert (answer.body == b"") is (method == b"HEAD")
+    assert not {"ETag", "Accept-Ranges", "Content-Range"} & set(answer.headers)
     assert answer.headers["Content-Length"] == plain.headers["Content-Length"] or method == b"HEAD"
+
+
+@pytest.mark.rfc("H-26", "H-27")
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [(b"If-None-Match: *", 304), (b'If-Match: "nothing"', 412), (b"Range: bytes=0-3", 206), (b"Range: bytes=9-", 206)],
+)
+def test_a_good_caller_meets_conditions_and_ranges(server, line, status):  # F-06
+    assert ask(server, GOOD, line).status == status
 
 
 @pytest.mark.rfc("H-09", "B-01")
