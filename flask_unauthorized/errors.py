@@ -233,6 +233,12 @@ def configured_seconds(name: str, value: int, *, least: int = 0, most: int = 2**
     return value
 
 
+def shown(value: object, longest: int = 48) -> str:
+    """``value`` as a private reason tells it: in ASCII, sets sorted, and cut."""
+    text = ascii(sorted(value, key=str) if isinstance(value, (set, frozenset)) else value)
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 @functools.lru_cache(maxsize=512)
 def _sorted_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(_tokens("scopes", scopes))))
