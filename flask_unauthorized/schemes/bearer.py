@@ -101,7 +101,7 @@ class Bearer(Scheme[Secret]):
         confirmation = known_methods(self.name, identity.confirmation)
         if KEY in confirmation:
             raise InvalidCredentials(reason="bound to a key, which Bearer doesn't prove: send it under DPoP")
-        prove_certificate(self.name, confirmation, self.certificate, request)
+        prove_certificate(self, confirmation, self.certificate, request)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         return oauth_challenges(self.name, realm, error)

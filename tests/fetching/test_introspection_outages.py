@@ -4,6 +4,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import threading
 import tracemalloc
 import urllib.error
@@ -300,6 +301,7 @@ def test_key_25_a_child_of_a_fork_while_all_places_are_taken(plain):
     with loader._cache._lock, loader._endpoint._lock:  # as if other threads held them
         child = os.fork()
         if child == 0:
+            signal.alarm(20)  # ends a child that waits for ever, for nobody else would
             status = 1
             try:
                 status = 0 if loader("another").subject == "ada" else 2
