@@ -13,6 +13,7 @@ from werkzeug.local import LocalProxy
 from . import signals
 from .app_state import EXTENSION, state_of
 from .errors import (
+    MAX_REASON,
     AuthError,
     AuthUnavailable,
     Forbidden,
@@ -128,7 +129,9 @@ def tell_refused(error: AuthError, request: Request, state: State) -> None:
     error._told = ref(state)  # type: ignore[attr-defined]  # private, so that the handler doesn't tell it again
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
     if log.isEnabledFor(level):
-        reason = "".join(character if character.isprintable() else "?" for character in (error.reason or "")[:200])
+        reason = "".join(
+            character if character.isprintable() else "?" for character in (error.reason or "")[:MAX_REASON]
+        )
         log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
     if signals.refused.receivers:
         signals.send(signals.refused, real_app(), error=Refusal(error).again())

@@ -14,6 +14,8 @@ from werkzeug import exceptions as http
 from .wire.challenge import Challenge
 from .wire.rules import check_scope_token
 
+MAX_REASON = 300
+"""Longest private reason that is logged or explained, in characters."""
 MAX_RETRY_AFTER = 86_400
 """Longest ``Retry-After`` that is sent, in seconds: a day."""
 

@@ -1,5 +1,6 @@
 """What claims say of a caller, whether a token holds them or an introspection answer does (RFC 7519, RFC 7662)."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
@@ -8,11 +9,12 @@ from typing import Any, Final
 
 from flask import Flask
 
-from ..errors import ConfigurationError, InvalidCredentials
+from ..errors import ConfigurationError, InvalidCredentials, shown
 from ..identity import Identity
 from ..schemes.confirmation import CERTIFICATE, KEY
 from ..schemes.settle import settle
 
+log: Final = logging.getLogger("flask_unauthorized")
 MAX_TEXT: Final = 1024
 """Longest subject or client, in characters."""
 CONFIRMATIONS: Final = frozenset({KEY, CERTIFICATE})
@@ -38,13 +40,29 @@ def strings(value: Any) -> frozenset[str]:
 
 
 def roles_at(claims: Claims, path: tuple[str, ...] | None) -> frozenset[str]:
-    """The roles to which a path of names leads. A single text counts as a list of it."""
+    """The roles to which a path of names leads. A single text counts as a list of it.
+
+    The log warns once for each path that led to nothing, because it may be misspelt.
+    """
     if path is None:
         return _NONE
     value: Any = claims
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
-    return strings([value] if isinstance(value, str) and value else value)
+    roles = strings([value] if isinstance(value, str) and value else value)
+    if not roles and value != [] and path not in _warned_of:
+        _warned_of.add(path)
+        what = "is not there" if value is None else f"is a {type(value).__name__} and not a list of texts"
+        log.warning(
+            "roles_claim=%a: this claim %s, so the caller has no roles; the token has the claims %s (told once)",
+            path if len(path) > 1 else path[0],
+            what,
+            shown(sorted(claims), 200),
+        )
+    return roles
+
+
+_warned_of: Final[set[tuple[str, ...]]] = set()  # paths, of which a program has as many as loaders
 
 
 def is_confirmation(value: Any) -> bool:

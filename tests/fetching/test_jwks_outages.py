@@ -2,8 +2,8 @@
 
 import logging
 import os
-import signal
 import pickle
+import signal
 import threading
 from types import SimpleNamespace
 from unittest import mock

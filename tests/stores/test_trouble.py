@@ -114,7 +114,13 @@ USES = {
     "DPoP: used proofs": lambda store: DPoP(lambda token: None, origin="https://api.example.com", store=store),
     "SessionCookie: ended sessions": lambda store: SessionCookie(lambda subject: subject, store=store),
     "Revocations: revoked tokens": lambda store: Bearer(
-        JWT("https://id.example.com", audience="x", keys=hmac_key(b"k" * 32), algorithms=["HS256"], revoked=Revocations(store))
+        JWT(
+            "https://id.example.com",
+            audience="x",
+            keys=hmac_key(b"k" * 32),
+            algorithms=["HS256"],
+            revoked=Revocations(store),
+        )
     ),
 }
 
@@ -123,7 +129,9 @@ def checked(use, store, **config):
     """What the log says of the store when an app that relies on it is checked, three times."""
     auth = Auth(USES[use](store))
     app = Flask("deployed")
-    app.config.update({"SECRET_KEY": "k" * 32, "SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_SAMESITE": "Lax", **config})
+    app.config.update(
+        {"SECRET_KEY": "k" * 32, "SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_SAMESITE": "Lax", **config}
+    )
     auth.init_app(app)
     for _ in range(3):
         auth.check(app)
@@ -140,7 +148,9 @@ def test_a_memory_store_is_named_before_the_first_request(use, caplog):
         assert fix in told
 
 
-@pytest.mark.parametrize("scheme", [Digest(lambda name: "pw"), DPoP(lambda token: None, origin="https://api.example.com")])
+@pytest.mark.parametrize(
+    "scheme", [Digest(lambda name: "pw"), DPoP(lambda token: None, origin="https://api.example.com")]
+)
 def test_the_store_that_a_scheme_makes_for_itself_is_named_too(scheme, caplog):
     auth = Auth(scheme)
     app = Flask("deployed")
