@@ -1,6 +1,7 @@
 """What cannot be known is 503, and costs nobody else anything."""
 
 import gc
+import itertools
 import json
 import logging
 import os
@@ -194,9 +195,11 @@ def test_a_post_of_ones_own_that_meets_silence_gets_a_pause(trouble):
     assert len(asked) == 3
 
 
-def test_what_the_server_rejects_does_not_end_its_silence_in_the_count_of_others():
-    """Only an answer of the server ends a series of silences; an exception that says nothing of it doesn't."""
-    troubles = iter([TimeoutError, RuntimeError, TimeoutError, RuntimeError, TimeoutError])
+# F-32
+@pytest.mark.parametrize(("between", "asked_for"), [(IntrospectionRefused, 10), (RuntimeError, 5)])
+def test_only_an_answer_of_the_server_ends_a_series_of_silences(between, asked_for):
+    """A rejection is an answer; an exception that says nothing of the server neither ends a series nor adds to it."""
+    troubles = itertools.cycle([TimeoutError, between])
     asked = []
 
     def post(url, form, headers):
@@ -207,7 +210,7 @@ def test_what_the_server_rejects_does_not_end_its_silence_in_the_count_of_others
     for number in range(10):
         with pytest.raises(AuthUnavailable):
             loader(f"token{number}")
-    assert len(asked) == 5
+    assert len(asked) == asked_for
 
 
 @pytest.mark.parametrize("body", [None, "text", 5, {"active": True}, [], True])
