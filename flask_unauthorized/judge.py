@@ -313,7 +313,14 @@ def is_cross_site(request: Request, scheme: AnyScheme) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in ("same-origin", "none")
-    return origin is not None and origin.lower() != f"{request.scheme}://{request.host}".lower()
+    if origin is None:
+        return False
+    own = _ORIGIN_SCHEMES.get(request.scheme, request.scheme)
+    return origin.lower() != f"{own}://{request.host}".lower()
+
+
+# A page that opens a WebSocket sends its own origin (RFC 6455 §10.2); some servers name the scheme of the URL instead.
+_ORIGIN_SCHEMES = {"ws": "http", "wss": "https"}
 
 
 def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
