@@ -50,7 +50,7 @@ def test_acr_of_two_levels_that_share_none_is_refused_at_once(levels):
     auth = Auth(Bearer(TOKENS.get))
     app = Flask("app")
     auth.init_app(app)
-    with pytest.raises(ConfigurationError, match="gold.*bronze|bronze.*gold"):  # noqa: PT012
+    with pytest.raises(ConfigurationError, match=r"gold.*bronze|bronze.*gold"):  # noqa: PT012
         view = auth.login_required(acr="gold")(lambda: "in")
         if levels == "stacked":
             view = auth.login_required(acr="bronze")(view)

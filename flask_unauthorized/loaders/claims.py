@@ -55,7 +55,7 @@ def roles_at(claims: Claims, path: tuple[str, ...] | None) -> frozenset[str]:
         what = "is not there" if value is None else f"is a {type(value).__name__} and not a list of texts"
         log.warning(
             "roles_claim=%a: this claim %s, so the caller has no roles; the token has the claims %s (told once)",
-            path if len(path) > 1 else path[0],
+            path[0] if len(path) == 1 else path,
             what,
             shown(sorted(claims), 200),
         )
