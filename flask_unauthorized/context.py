@@ -13,6 +13,7 @@ from werkzeug.local import LocalProxy
 from . import signals
 from .app_state import EXTENSION, state_of
 from .errors import (
+    MAX_REASON,
     AuthError,
     AuthUnavailable,
     Forbidden,
@@ -151,7 +152,9 @@ def tell_refused(error: AuthError, request: Request, state: State) -> None:
     _note_told(error, state)
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
     if log.isEnabledFor(level):
-        reason = "".join(character if character.isprintable() else "?" for character in as_text(error.reason)[:200])
+        reason = "".join(
+            character if character.isprintable() else "?" for character in as_text(error.reason)[:MAX_REASON]
+        )
         log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
     if signals.refused.receivers:
         signals.send(signals.refused, real_app(), error=Refusal(error).again())

@@ -16,6 +16,8 @@ from werkzeug import exceptions as http
 from .wire.challenge import Challenge
 from .wire.rules import check_scope_token
 
+MAX_REASON = 300
+"""Longest private reason that is logged or explained, in characters."""
 MAX_RETRY_AFTER = 86_400
 """Longest ``Retry-After`` that is sent, in seconds: a day."""
 
@@ -292,6 +294,12 @@ def configured_seconds(name: str, value: int, *, least: int = 0, most: int = 2**
     if not least <= value <= most:
         raise ConfigurationError(f"{name} must be {least} to {most} seconds, not {value}")
     return value
+
+
+def shown(value: object, longest: int = 48) -> str:
+    """``value`` as a private reason tells it: in ASCII, sets sorted, and cut."""
+    text = ascii(sorted(value, key=str) if isinstance(value, (set, frozenset)) else value)
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 @functools.lru_cache(maxsize=512)

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from . import errors
 from .context import plan_in_force, real_app
-from .errors import AuthError, AuthUnavailable, as_text
+from .errors import MAX_REASON, AuthError, AuthUnavailable, as_text
 from .judge import Refusal, State
 from .plan import AnyScheme, Plan
 from .rendering.facts import Explanation, SchemeSaid
@@ -58,7 +58,7 @@ def explain(error: AuthError, request: Request, state: State) -> Explanation:
 def _reason(error: AuthError) -> str:
     if isinstance(error, AuthUnavailable):
         return "The loader could not reach what it depends on; the log says more."
-    text = (as_text(error.reason) or error.message)[:200]
+    text = (as_text(error.reason) or error.message)[:MAX_REASON]
     return "".join(character if character.isprintable() else "?" for character in text)
 
 

@@ -21,6 +21,7 @@ from .errors import (
     MissingCredentials,
     StepUpRequired,
     fixed_wording,
+    shown,
 )
 from .identity import BareIdentity, Identity, dated
 from .plan import AnyScheme, Plan, keep
@@ -438,7 +439,9 @@ _NO_USER_BASES = (Mapping, BaseException, type, Response, Generator, AsyncGenera
 
 def _check_expiry(identity: Identity) -> None:
     if identity.expires_at is not None and identity.expires_at <= time():
-        raise ExpiredCredentials(reason="expires_at has passed")
+        raise ExpiredCredentials(
+            reason=f"expires_at has passed: it is {shown(identity.expires_at)}, and now {time():.0f}"
+        )
 
 
 def _meets(plan: Plan, identity: Identity) -> None:
@@ -452,16 +455,18 @@ def _check_login(plan: Plan, identity: Identity) -> None:
     """RFC 9470: a login without a known time or class counts as too old or too weak."""
     reason = None
     if plan.acr and identity.acr not in plan.acr:
-        reason = "acr is not among those demanded"
+        reason = f"acr is {shown(identity.acr)}, and acr= of the view accepts {shown(list(plan.acr))}"
     elif plan.max_age is not None:
         now = time()
         at = identity.auth_time
         if at is None:
-            reason = "the time of the login is unknown"
+            reason = f"the time of the login is unknown (auth_time), and max_age={plan.max_age} of the view needs it"
         elif at > now + MAX_CLOCK_SKEW:
-            reason = "the time of the login lies in the future"
+            reason = f"the time of the login lies in the future: auth_time is {shown(at)}, and now {now:.0f}"
         elif at < now - plan.max_age:
-            reason = "the login is too old"
+            reason = (
+                f"the login is too old: auth_time is {shown(at)}, now {now:.0f}, and max_age={plan.max_age} of the view"
+            )
     if reason is not None:
         raise StepUpRequired(reason=reason, acr_values=plan.acr, max_age=plan.max_age)
 
@@ -470,11 +475,18 @@ def _check_permissions(plan: Plan, identity: Identity) -> None:
     for accepted in plan.scope_groups:
         if accepted.isdisjoint(identity.scopes):
             _bare_is_a_mistake(plan, identity)
-            raise InsufficientScope(reason=f"none of {sorted(accepted)} is granted", scopes=plan.named_scopes)
+            reason = (
+                f"none of {shown(accepted)} is granted: the scopes of the credentials are {shown(identity.scopes)}, "
+                "and scopes= of the view asks for others"
+            )
+            raise InsufficientScope(reason=reason, scopes=plan.named_scopes)
     for roles in plan.role_groups:
         if roles.isdisjoint(identity.roles):
             _bare_is_a_mistake(plan, identity)
-            raise Forbidden(reason=f"none of the roles {sorted(roles)} is held")
+            raise Forbidden(
+                reason=f"none of the roles {shown(roles)} is held: the caller has {shown(identity.roles)}, by "
+                "roles_claim= or the loader, and roles= of the view asks for others"
+            )
 
 
 def _bare_is_a_mistake(plan: Plan, identity: Identity) -> None:

@@ -1,6 +1,7 @@
 """What the log says of a refusal (the private reason), and what sits exactly on a limit."""
 
 import base64
+import json
 import logging
 import threading
 
@@ -16,11 +17,15 @@ from flask_unauthorized import (
     ConfigurationError,
     Identity,
 )
+from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.schemes.basic import MAX_PASSWORD, MAX_USER
 from flask_unauthorized.schemes.bearer import MAX_FORM
 from flask_unauthorized.testing import assert_unauthorized
 from flask_unauthorized.wire import GrammarError, parse_authorization
 from flask_unauthorized.wire.grammar import MAX_AUTHORIZATION
+
+from .jose.conftest import jwt
+from .jose.signing import token as signed_token
 
 NOW = 1_800_000_000
 
@@ -46,6 +51,9 @@ TOKENS = {
     "too-early": Identity("ada", acr="gold", auth_time=NOW + 61),
     "silver": Identity("ada", acr="silver", auth_time=NOW),
     "user": object(),
+    "granted": Identity("ada", scopes={"c", "a"}, roles={"clerk"}),
+    "huge": Identity("ada", auth_time=-(10**400)),
+    "many": Identity("ada", roles={f"role-{number}" for number in range(1000)}, auth_time=NOW),
 }
 
 
@@ -101,7 +109,7 @@ def refused(make_app, monkeypatch, caplog):
         (basic("a:" + "b" * (MAX_PASSWORD + 1)), 401, "Basic: the name or the password is too long"),
         (basic("a" * MAX_USER + ":b"), 401, "the loader said no"),
         (basic("a:" + "b" * MAX_PASSWORD), 401, "the loader said no"),
-        (bearer("ended"), 401, "expires_at has passed"),
+        (bearer("ended"), 401, f"expires_at has passed: it is {NOW}, and now {NOW}"),
         (bearer("ending"), 200, None),
         (bearer("bound"), 401, "bound to a key, which Bearer doesn't prove"),
     ],
@@ -114,10 +122,10 @@ def test_the_log_says_why(refused, headers, status, reason):
 @pytest.mark.parametrize(
     ("token", "status", "reason"),
     [
-        ("silver", 401, "acr is not among those demanded"),
-        ("undated", 401, "the time of the login is unknown"),
-        ("too-early", 401, "the time of the login lies in the future"),
-        ("too-old", 401, "the login is too old"),
+        ("silver", 401, "acr is 'silver', and acr= of the view accepts ['gold']"),
+        ("undated", 401, "the time of the login is unknown (auth_time), and max_age=60 of the view needs it"),
+        ("too-early", 401, f"the time of the login lies in the future: auth_time is {NOW + 61}, and now {NOW}"),
+        ("too-old", 401, f"the login is too old: auth_time is {NOW - 61}, now {NOW}, and max_age=60 of the view"),
         ("at-skew", 200, None),
         ("at-max-age", 200, None),
     ],
@@ -127,11 +135,21 @@ def test_the_log_says_why_a_login_is_not_enough(refused, token, status, reason):
 
 
 def test_the_log_says_which_permission_is_missing(refused, caplog):
-    assert refused(bearer("plain"), scopes={"b"}) == (403, "none of ['b'] is granted")
-    assert refused(bearer("plain"), roles={"boss"}) == (403, "none of the roles ['boss'] is held")
-    assert refused(bearer("user"), scopes={"b"}) == (403, "none of ['b'] is granted")
+    no_scope = "none of ['b'] is granted: the scopes of the credentials are [], and scopes= of the view asks for others"
+    no_role = (
+        "none of the roles ['boss'] is held: the caller has [], by roles_claim= or the loader, and roles= of the view "
+        "asks for others"
+    )
+    assert refused(bearer("plain"), scopes={"b"}) == (403, no_scope)
+    assert refused(bearer("plain"), roles={"boss"}) == (403, no_role)
+    assert refused(bearer("granted"), scopes={"b"}) == (403, no_scope.replace("[]", "['a', 'c']"))
+    assert refused(bearer("granted"), roles={"boss"}) == (403, no_role.replace("[]", "['clerk']"))
+    assert refused(bearer("undated"), acr=["x", "gold2"])[1].startswith("acr is 'gold', and acr= of the view accepts")
+    assert refused(bearer("plain"), acr="gold") == (401, "acr is None, and acr= of the view accepts ['gold']")
+    caplog.clear()
+    assert refused(bearer("user"), scopes={"b"}) == (403, no_scope)
     (mistake,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert refused(bearer("user"), roles={"boss"}) == (403, "none of the roles ['boss'] is held")
+    assert refused(bearer("user"), roles={"boss"}) == (403, no_role)
     (again,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert again == mistake.replace("scopes=['b']", "roles=['boss']")
     assert mistake.startswith("Requirement(scopes=['b']) demands scopes or roles, but the loader returned a bare user")
@@ -415,3 +433,47 @@ def test_a_secret_shows_nothing_and_does_not_travel():
     with pytest.raises(TypeError, match="a secret is not pickled"):
         pickle.dumps(secret)
     assert repr(Bearer(TOKENS.get)) == "<Bearer Bearer>"
+
+
+# F-18: whatever the values are, a reason is short, and making it never fails.
+def test_reasons_of_values_that_are_huge(refused):
+    status, reason = refused(bearer("huge"), max_age=60)
+    assert status == 401
+    assert reason.startswith("the login is too old: auth_time is -1000")
+    status, reason = refused(bearer("many"), roles={f"other-{number}" for number in range(1000)})
+    assert status == 403
+    assert reason.startswith("none of the roles ['other-")
+    assert "the caller has ['role-0', " in reason
+    assert reason.endswith("roles= of the view asks for others")
+
+
+# F-18
+@pytest.mark.parametrize("loader", ["JWT", "Introspection"])
+@pytest.mark.parametrize(
+    ("path", "shown", "what"),
+    [
+        ("rolez", "'rolez'", "is not there"),
+        ("realm_access.rolez", "('realm_access', 'rolez')", "is not there"),
+        ("realm_access", "'realm_access'", "is a dict and not a list of texts"),
+        ("roles", None, None),
+        ("none_held", None, None),
+    ],
+)
+def test_a_roles_claim_that_leads_to_nothing_is_told_once(loader, path, shown, what, caplog, monkeypatch):
+    monkeypatch.setattr("flask_unauthorized.loaders.claims._warned_of", set())
+    more = {"roles": ["clerk"], "none_held": [], "realm_access": {"roles": ["clerk"]}}
+    if loader == "JWT":
+        load, token = jwt(roles_claim=path), signed_token(**more)
+    else:
+        answer = json.dumps({"active": True, **more}).encode()
+        options = {"client_id": "a", "client_secret": "b", "audience": None, "cache": 0, "post": lambda *sent: answer}
+        load, token = Introspection("https://id.example/i", roles_claim=path, **options), "token"
+    for _ in range(3):
+        load(token)
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    if what is None:
+        assert told == []
+        return
+    (message,) = told
+    assert f"roles_claim={shown}: this claim {what}" in message
+    assert "'realm_access', 'roles'" in message  # what the developer may have meant

@@ -29,6 +29,7 @@ from .claims import (
 from .jwt_claims import Policy
 from .jwt_profiles import PROFILES
 from .remembered import Remembered, Verified, digest_of
+from .revocation import Revocations
 
 DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 """What issuers sign with today; RFC 9068 §2.1 asks for the first."""
@@ -117,6 +118,8 @@ class JWT:
         )
         self._user = checked_callable("user", user)
         self._revoked = checked_callable("revoked", revoked)
+        if isinstance(revoked, Revocations):
+            revoked.cover(leeway)
         self._engine = PyJWTEngine() if engine is None else engine
         self._remembered = Remembered(size) if (size := _size(remember)) else None
         self.remembers = self._remembered is not None

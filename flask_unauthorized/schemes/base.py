@@ -232,6 +232,18 @@ class Scheme(ABC, Generic[C]):
             secret.parts = args
         return ask_loader(self, secret)
 
+    def ask(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
+        """What another callable of the app than the loader says to ``args``; ``option`` names it for the log.
+
+        An exception of a type listed in ``Auth(unavailable=...)`` becomes `AuthUnavailable`; any other passes.
+        """
+        try:
+            return function(*args)
+        except AuthError:
+            raise
+        except self._unavailable as trouble:
+            raise AuthUnavailable(reason=f"{type(trouble).__name__} in {option} of {self.name}") from None
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 

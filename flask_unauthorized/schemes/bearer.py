@@ -143,7 +143,7 @@ class Bearer(Scheme[Secret]):
         confirmation = known_methods(self.name, identity.confirmation)
         if KEY in confirmation:
             raise InvalidCredentials(reason=f"bound to a key, which {self.name} doesn't prove: send it under DPoP")
-        prove_certificate(self.name, confirmation, self.certificate, request)
+        prove_certificate(self, confirmation, self.certificate, request)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         return oauth_challenges(self.name, realm, error, self._params)

@@ -47,7 +47,7 @@ class Digest(Scheme[DigestCredentials]):
       ``userhash`` on (§3.4.4), and `flask_unauthorized.wire.digest.name_hash` makes the hashes.
     - ``domain``: URIs of the protection space, when it isn't the whole host. ``opaque``: goes out, and may come back.
     - ``nonce_lifetime``: seconds. A client whose nonce is over goes on with a new one, without asking its user.
-    - ``store``: where used counts are kept; default a `MemoryStore`, which several workers don't share.
+    - ``store``: where used counts are kept; default a `MemoryStore`, which several processes don't share.
     - ``rspauth``, ``nextnonce``: send ``Authentication-Info`` (§3.5) with a proof of ours, and with the next nonce when
       the one in use is half over.
     - ``trusted_origins``: other sites whose pages may send unsafe requests, which get 403 otherwise: browsers repeat a
@@ -122,6 +122,7 @@ class Digest(Scheme[DigestCredentials]):
         super().check(app)
         self._nonces.check(app)
         self.store.check()
+        self.store.check_processes(app, "Digest: used counts")
         # Clients don't unescape it alike, so that they hash different realms.
         realm = self.realm if self.realm is not None else app.extensions["unauthorized"].realm
         if '"' in realm or "\\" in realm:
@@ -206,7 +207,8 @@ class Digest(Scheme[DigestCredentials]):
     def _name_behind(self, credentials: DigestCredentials) -> str | None:
         if self.name_of_hash is None:
             return None
-        name = self.name_of_hash(credentials.name, base_algorithm(credentials.algorithm))
+        algorithm = base_algorithm(credentials.algorithm)
+        name = self.ask("name_of_hash=", self.name_of_hash, credentials.name, algorithm)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name_of_hash returned a {type(name).__name__}: return the name, or None")
         return name

@@ -65,7 +65,7 @@ class DPoP(Scheme[DPoPCredentials]):
     - ``nonce``: clients must put a nonce of ours into their proofs (§9), which limits what can be made in advance.
       Each lives for ``nonce_lifetime`` seconds; a new one comes with an answer when half of that is over.
     - ``window``, ``ahead``: how long before and after our time a proof may have been made, in seconds.
-    - ``store``: where used proofs are kept; default a `MemoryStore`, which several workers don't share.
+    - ``store``: where used proofs are kept; default a `MemoryStore`, which several processes don't share.
     - ``certificate``: as for `Bearer`, for tokens that are bound to a certificate as well.
 
     Needs the extra ``jwt``. Raises `ConfigurationError` or `TypeError` for what cannot be.
@@ -124,6 +124,7 @@ class DPoP(Scheme[DPoPCredentials]):
         if self.nonce:
             self._nonces.check(app)
         self.store.check()
+        self.store.check_processes(app, "DPoP: used proofs")
 
     def read(self, request: Request, rest: str | None) -> DPoPCredentials | None:
         if rest is None:
@@ -158,7 +159,7 @@ class DPoP(Scheme[DPoPCredentials]):
         if self.nonce:
             self._check_nonce(proof.nonce, request)
         if CERTIFICATE in confirmation:
-            prove_certificate(self.name, confirmation, self.certificate, request)
+            prove_certificate(self, confirmation, self.certificate, request)
         self._use_up(proof)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:

@@ -142,6 +142,7 @@ class SessionCookie(Scheme[Login]):
         _check_interface(app)
         if self.store is not None:
             self.store.check()
+            self.store.check_processes(app, "SessionCookie: ended sessions")
         if self.login_view is not None and not _is_url(self.login_view):
             _check_page(app, "login_view", self.login_view)
             self._check_login_view(app, self.login_view)
@@ -217,9 +218,9 @@ class SessionCookie(Scheme[Login]):
         elif isinstance(who, str):
             found = who
         elif self._subject is not None:
-            found = self._subject(who)
+            found = self.ask("subject=", self._subject, who)
         else:
-            found = who.get_id() if hasattr(who, "get_id") else None
+            found = self.ask("get_id()", who.get_id) if hasattr(who, "get_id") else None
         if not isinstance(found, str) or not found:
             raise TypeError(
                 f"login() takes an Identity with a subject, a subject or a user with get_id(), not "

@@ -301,3 +301,23 @@ def test_an_unavailable_loader_is_503(make_app):
         raise AuthUnavailable(reason="no database")
 
     assert Served(make_app, loader=load_later).ask().status_code == 503
+
+
+# F-33
+@pytest.mark.parametrize("listed", [True, False])
+def test_name_of_hash_that_cannot_know_is_503_where_the_app_says_so(make_app, listed):
+    def name_of_hash(value, algorithm):
+        raise ConnectionError("s3cret")
+
+    auth = Auth(Digest(load, realm="shop", name_of_hash=name_of_hash), unavailable=[ConnectionError] if listed else [])
+    app = make_app(auth, **KEY)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    told = challenge(app.test_client().get("/").headers[CHALLENGE])
+    ask = lambda: app.test_client().get("/", headers=sent(told, userhash="true"))  # noqa: E731
+    if listed:
+        response = ask()
+        assert (response.status_code, response.headers.get(CHALLENGE)) == (503, None)
+        assert "s3cret" not in response.text
+    else:
+        with pytest.raises(ConnectionError):
+            ask()
