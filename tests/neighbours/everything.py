@@ -10,6 +10,7 @@ from authlib.integrations.flask_oauth2 import ResourceProtector
 from flask import Blueprint, abort
 from flask.views import MethodView
 from flask_admin import Admin, AdminIndexView, BaseView, expose
+from flask_babel import Babel
 from flask_cors import CORS
 from flask_httpauth import HTTPBasicAuth
 from flask_jwt_extended import JWTManager, jwt_required
@@ -32,6 +33,7 @@ def extensions(app: Any) -> flask_smorest.Api:
     CORS(app)
     JWTManager(app)
     LoginManager(app).user_loader(User)
+    Babel(app)
     return flask_smorest.Api(app)
 
 

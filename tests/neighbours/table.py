@@ -22,8 +22,15 @@ other extension's set-up and after. The programs are run by the tests too; `load
 `{COMMAND}` writes this page, and a test fails where it is stale.
 
 In short: **a 401 without a valid challenge gets one; a valid challenge of somebody else stays; every 401 becomes
-`no-store`, with `Authorization` in `Vary`. Everything else stays as it was, byte for byte.** There is one exception:
-Flask's own error page, which nobody chose, becomes our negotiated body (JSON, problem details, HTML or text).
+`no-store`, with `Authorization` in `Vary`. Everything else stays as it was, byte for byte.** There are three exceptions:
+
+- Flask's own error page, which nobody chose, becomes our negotiated body (JSON, problem details, HTML or text).
+- In a challenge that stays, the scheme is spelled as it is registered, and an optional parameter that breaks its rules
+  is left out.
+- A 401 that is made outside of Flask stays as it is: connexion 3 does that, and its section shows the way out.
+
+Guards judge after all `before_request` functions and before all other decorators of a view. So what another extension
+does in such a function comes first: a limit, a redirect to HTTPS, a check for CSRF.
 """
 _COLUMNS = "| 401s | challenge before | with our line | body | other headers |\n|---|---|---|---|---|"
 _SUMMARY = (
@@ -101,7 +108,7 @@ def _requirement(package: str) -> str:
     extra = (
         (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nneighbours = [")[2].partition("]\ndev")[0]
     )
-    found = re.search(rf'"({re.escape(package)}[><=~!][^"]*)"', extra)
+    found = re.search(rf'"({re.escape(package)}(?:\[[a-z]+\])?[><=~!][^"]*)"', extra)
     assert found is not None, f"{package} is not in the extra"
     return found[1]
 
