@@ -70,7 +70,7 @@ def together(app):  # app = connexion_app.app, connexion_app = connexion.FlaskAp
 
     def unauthorized(request, error):  # for connexion's own security, whose 401 Flask never sees
         rejected = {"error": "invalid_token"} if isinstance(error, OAuthResponseProblem) else {}
-        challenge = Challenge("Bearer", realm="shop", **rejected)
+        challenge = Challenge("Bearer", {"realm": "shop", **rejected})
         error.headers = {"WWW-Authenticate": str(challenge), "Cache-Control": "no-store"}
         return error.to_problem()
 

@@ -49,10 +49,9 @@ def together(app):
     def refused(error):
         if not isinstance(error, AuthError):
             raise error
-        answer = {"status": error.code, "message": error.description}
         if request.event["message"] == "connect":  # only this exception refuses a connection
-            raise flask_socketio.ConnectionRefusedError(answer)
-        return answer  # what the client gets for its event
+            raise flask_socketio.ConnectionRefusedError(error.description, {"status": error.code})
+        return {"message": error.description, "status": error.code}  # what the client gets for its event
 
     @app.get("/notes")
     @auth.login_required

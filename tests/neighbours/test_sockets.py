@@ -4,20 +4,23 @@ import json
 
 import pytest
 
-from flask_unauthorized.testing import assert_unauthorized
+from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.wire import parse_challenges
 
 from .handshakes import handshake, request, serving
-from .harness import CHALLENGE, bearer, modules, new_app
+from .harness import CHALLENGE, bearer, load, modules, new_app
 
-MODULES = modules()
+MODULES = modules()  # or all of this is skipped
+import simple_websocket  # noqa: E402
+from flask_socketio import SocketIO  # noqa: E402
+
 EVIL = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "websocket"}
 SIBLING = {"Origin": "https://blog.example.com", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "websocket"}
 PATHS = pytest.mark.parametrize("path", ["/ws", "/live/ws"], ids=["by decorator", "by protect"])
 
 
-@pytest.fixture(params=["flask-sock"])
-def port(request):
+@pytest.fixture
+def port():
     app = new_app(MODULES["sock"].NEIGHBOURS[0])
     MODULES["sock"].together(app)
     with serving(app) as port:
@@ -103,10 +106,11 @@ class Socket:
         opened = request(port, "GET", self._url, headers)
         assert opened.status == 200, opened
         self._url += "&sid=" + json.loads(opened.data[1:])["sid"]
-        self._send("40")
+        self.send("40")
         self.said = self._read()
 
-    def _send(self, text):
+    def send(self, text):
+        """Sends one packet; the server has handled it when this returns."""
         assert request(self._port, "POST", self._url, self._headers, text.encode()).status == 200
 
     def _read(self):
@@ -114,7 +118,7 @@ class Socket:
 
     def emit(self, event):
         """The server's answer to an event, or what it sends in place of one."""
-        self._send(f'420["{event}"]')
+        self.send(f'420["{event}"]')
         got = self._read()
         return json.loads(got.removeprefix("430"))[0] if got.startswith("430") else got
 
@@ -125,39 +129,82 @@ def socket_port(request, monkeypatch):
     monkeypatch.setitem(module.SETTINGS, "always_connect", request.param)
     app = new_app(module.NEIGHBOURS[0])
     module.together(app)
+    app.extensions["socketio"].on("trusting")(lambda: app.trusted.append(True))  # it leaves the question to connect
+    app.trusted = []
     with serving(app) as port:
-        yield port
+        yield port, app.trusted
 
 
 def test_socket_io_lets_in_who_may_come_in_and_judges_each_event(socket_port):
-    ada, bob = (Socket(socket_port, bearer(name)) for name in ("ada", "bob"))
-    assert (ada.said[:2], bob.said[:2]) == ("40", "40")
-    assert ada.emit("notes") == {"owner": "ada"}
+    port, trusted = socket_port
+    ada, bob, session = (Socket(port, headers) for headers in (bearer("ada"), bearer("bob"), cookie(port)))
+    for client, name in ((ada, "ada"), (bob, "bob"), (session, "ada")):
+        assert client.said.startswith("40{")
+        assert client.emit("notes") == {"owner": name}
     assert ada.emit("write") == {"owner": "ada"}
-    assert bob.emit("notes") == {"owner": "bob"}
     assert bob.emit("write")["status"] == 403
-    session = Socket(socket_port, cookie(socket_port))
-    assert session.emit("notes") == {"owner": "ada"}
+    ada.send('42["trusting"]')
+    assert trusted == [True]
 
 
 @pytest.mark.parametrize("headers", [{}, bearer("eve")])
 def test_socket_io_refuses_the_rest_and_serves_it_no_event(socket_port, headers):
-    refused = Socket(socket_port, headers)
-    kind, _, told = refused.said.rpartition("\x1e")[2].partition("{")
-    assert kind in {"44", "41", "40"}
-    assert "owner" not in str(refused.emit("notes"))
-    if kind == "44":
-        assert json.loads("{" + told)["status"] == 401
+    port, trusted = socket_port
+    refused = Socket(port, headers)
+    refused.send('42["trusting"]')
+    assert trusted == []
+    told = refused.said.rpartition("\x1e")[2]  # with always_connect, after a first packet that let the client in
+    assert told[:2] in {"41", "44"}
+    if told.startswith("44"):
+        assert json.loads(told[2:])["data"] == {"status": 401}
 
 
 def test_socket_io_refuses_another_site(socket_port):
-    mine = cookie(socket_port)
-    polling = request(socket_port, "GET", "/socket.io/?EIO=4&transport=polling", {**mine, **EVIL})
+    port, _ = socket_port
+    mine = cookie(port)
+    polling = request(port, "GET", "/socket.io/?EIO=4&transport=polling", {**mine, **EVIL})
     assert polling.status == 400  # its own check: cors_allowed_origins
-    assert handshake(socket_port, "/socket.io/?EIO=4&transport=websocket", {**mine, **EVIL}).status == 400
+    assert handshake(port, "/socket.io/?EIO=4&transport=websocket", {**mine, **EVIL}).status == 400
+
+
+def test_socket_io_that_takes_all_origins_is_refused_by_us_for_websockets_alone(monkeypatch):  # F-03
+    module = MODULES["socket_io"]
+    monkeypatch.setitem(module.SETTINGS, "cors_allowed_origins", "*")
+    app = new_app(module.NEIGHBOURS[0])
+    module.together(app)
+    with serving(app) as port:
+        mine = cookie(port)
+        assert Socket(port, {**mine, **EVIL, "Sec-Fetch-Mode": "cors"}).said.startswith("40{")
+        for headers, said in (({**mine, **EVIL}, "44{"), ({**bearer("ada"), **EVIL}, "40{")):
+            client = simple_websocket.Client(
+                f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket", headers=headers
+            )
+            assert client.receive(timeout=5).startswith("0{")
+            client.send("40")
+            assert client.receive(timeout=5).startswith(said)
+            client.close()
+
+
+@pytest.mark.parametrize("always_connect", [False, True])
+def test_socket_io_without_the_error_handler_lets_a_refused_client_in_only_where_it_always_connects(
+    monkeypatch, always_connect
+):
+    app = new_app(MODULES["socket_io"].NEIGHBOURS[0])
+    auth = Auth(Bearer(load), app=app)
+    socketio = SocketIO(app, async_mode="threading", async_handlers=False, always_connect=always_connect)
+    served = []
+    socketio.on("connect")(auth.login_required(lambda data: None))
+    socketio.on("trusting")(lambda: served.append(True))
+    with serving(app) as port:
+        url = "/socket.io/?EIO=4&transport=polling"
+        sid = json.loads(request(port, "GET", url).data[1:])["sid"]
+        for packet in ("40", '42["trusting"]'):
+            request(port, "POST", f"{url}&sid={sid}", body=packet.encode())
+    assert served == ([True] if always_connect else [])
 
 
 def test_socket_io_routes_answer_as_ever(socket_port):
-    answer = request(socket_port, "GET", "/notes", bearer("ada"))
+    port, _ = socket_port
+    answer = request(port, "GET", "/notes", bearer("ada"))
     assert (answer.status, json.loads(answer.data)) == (200, {"owner": "ada"})
-    assert request(socket_port, "GET", "/notes").status == 401
+    assert request(port, "GET", "/notes").status == 401
