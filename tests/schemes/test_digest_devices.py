@@ -117,10 +117,17 @@ def test_an_answer_without_qop_is_bound_to_method_uri_realm_nonce_and_password(m
     assert not served.ran
 
 
-def test_an_answer_without_qop_to_a_session_algorithm_is_improper(make_app):
-    """-sess needs a cnonce, which such an answer has none of."""
+@pytest.mark.parametrize("cnonce", [None, "", "abc"])
+def test_an_answer_without_qop_to_a_session_algorithm_is_improper(make_app, cnonce):
+    """-sess needs a cnonce, which such an answer has none of; one that was left empty is none."""
     served = Served(make_app, algorithms=["MD5-sess"], legacy=True)
-    assert not stale(get(served, without_qop(served.told(), algorithm="MD5-sess")))
+    told = served.told()
+    a1 = h("MD5", f"ada:shop:{ADA}")
+    session = h("MD5", f"{a1}:{told['nonce']}:{cnonce}" if cnonce is not None else f"{a1}:{told['nonce']}:")
+    response = h("MD5", f"{session}:{told['nonce']}:{h('MD5', 'GET:/')}")
+    value = without_qop(told, algorithm="MD5-sess", response=response, cnonce=cnonce)
+    assert not stale(get(served, value))
+    assert not served.ran
 
 
 def test_answers_with_qop_stay_strict_where_those_without_are_taken(make_app):
@@ -428,6 +435,20 @@ def test_a_store_that_is_down_is_503_for_these_too(make_app, operation):
     response = served.ask(told) if operation == "_increment" else get(served, without_qop(told, algorithm="SHA-256"))
     assert response.status_code == 503
     assert not served.ran
+
+
+# --- how long a nonce lives (F-39)
+
+
+@pytest.mark.parametrize(("after", "over"), [(0.02, False), (4.9, False), (5.0, False), (5.01, True)])
+@pytest.mark.parametrize("minted", [1_700_000_000.0, 1_700_000_000.5, 1_700_000_000.999])
+def test_a_nonce_lives_as_long_as_was_said_whenever_it_was_minted(make_app, monkeypatch, minted, after, over):
+    monkeypatch.setattr(time, "time", lambda: minted)
+    served = Served(make_app, nonce_lifetime=5)
+    told = served.told()
+    monkeypatch.setattr(time, "time", lambda: minted + after)
+    response = served.ask(told)
+    assert stale(response) if over else response.status_code == 200
 
 
 # --- how long uses are remembered (T-03)
