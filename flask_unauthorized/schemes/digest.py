@@ -232,7 +232,7 @@ class Digest(Scheme[DigestCredentials]):
         age = self._nonces.age(_real_app(), self.realm_in(request), nonce)
         return age is not None and -MAX_SKEW <= age <= self.nonce_lifetime
 
-    def _proved(self, credentials: DigestCredentials, realm: str, body: str, method: str) -> tuple[str | None, Any]:
+    def _proved(self, credentials: DigestCredentials, realm: str, body: str, method: str) -> tuple[str | None, object]:
         """H(A1) and the caller; ``None`` for the former where the response wasn't made with the caller's secret."""
         secret, who = self._look_up(credentials, realm)
         a1 = self._matching(credentials, self._a1(secret, credentials, realm), body, method)
@@ -240,12 +240,12 @@ class Digest(Scheme[DigestCredentials]):
 
     def _proved_by_either_name(
         self, credentials: DigestCredentials, realm: str, body: str, method: str
-    ) -> tuple[str | None, Any]:
+    ) -> tuple[str | None, object]:
         """`_proved` for the one of two names that the response was made with; sets ``credentials.name`` to it.
 
         Both are always looked up, so that the time doesn't tell which of them exists.
         """
-        found: tuple[str | None, Any] = (None, None)
+        found: tuple[str | None, object] = (None, None)
         right = credentials.name
         refusal = None
         for name in (credentials.name, credentials.as_sent):
