@@ -177,12 +177,14 @@ class Digest(Scheme[DigestCredentials]):
         if age is None:
             raise InvalidCredentials(reason="Digest: the nonce isn't one of ours")
         self.store.check_workers(request.environ)
-        body = self._body_hash(credentials, request)
+        who: object
+        body = self._body_hash(credentials, request) if credentials.qop == "auth-int" else ""
         if credentials.as_sent is None:
-            a1, who = self._proved(credentials, realm, body, request.method)
+            secret, who = self._look_up(credentials, realm)
+            a1 = self._matching(credentials, self._a1(secret, credentials, realm), body, request.method)
         else:
-            a1, who = self._proved_by_either_name(credentials, realm, body, request.method)
-        if a1 is None:
+            a1, who = self._matching_either_name(credentials, realm, body, request.method)
+        if a1 is None or who is None:
             raise InvalidCredentials(reason="Digest: wrong password, or nobody of that name")
         last = self._use_up(credentials, age)
         if self.rspauth or self.nextnonce:
@@ -232,31 +234,25 @@ class Digest(Scheme[DigestCredentials]):
         age = self._nonces.age(_real_app(), self.realm_in(request), nonce)
         return age is not None and -MAX_SKEW <= age <= self.nonce_lifetime
 
-    def _proved(self, credentials: DigestCredentials, realm: str, body: str, method: str) -> tuple[str | None, object]:
-        """H(A1) and the caller; ``None`` for the former where the response wasn't made with the caller's secret."""
-        secret, who = self._look_up(credentials, realm)
-        a1 = self._matching(credentials, self._a1(secret, credentials, realm), body, method)
-        return (None if who is None else a1), who
-
-    def _proved_by_either_name(
+    def _matching_either_name(
         self, credentials: DigestCredentials, realm: str, body: str, method: str
-    ) -> tuple[str | None, object]:
-        """`_proved` for the one of two names that the response was made with; sets ``credentials.name`` to it.
+    ) -> tuple[str | None, Any]:
+        """H(A1) and the caller, of the one of two names that the response was made with; ``credentials.name`` gets it.
 
         Both are always looked up, so that the time doesn't tell which of them exists.
         """
-        found: tuple[str | None, object] = (None, None)
-        right = credentials.name
-        refusal = None
-        for name in (credentials.name, credentials.as_sent):
-            credentials.name = name or ""
+        found: tuple[str | None, Any] = (None, None)
+        right, refusal = credentials.name, None
+        for name in (credentials.name, credentials.as_sent or ""):
+            credentials.name = name
             try:
-                proved = self._proved(credentials, realm, body, method)
+                secret, who = self._look_up(credentials, realm)
+                a1 = self._matching(credentials, self._a1(secret, credentials, realm), body, method)
             except InvalidCredentials as error:  # of this name's user, who may be another one
                 refusal = refusal or error
                 continue
-            if proved[0] is not None:
-                found, right = proved, credentials.name
+            if a1 is not None and who is not None:
+                found, right = (a1, who), name
         credentials.name = right
         if found[0] is None and refusal is not None:
             raise refusal
@@ -270,12 +266,11 @@ class Digest(Scheme[DigestCredentials]):
                 return _NOBODY, None
             credentials.name = name
         found = self.load(credentials.name)
-        decoded = None
         if found is None and not credentials.hashed and credentials.as_sent is None:  # one more look-up at most
             decoded = percent_decoded(credentials.name)
-        if decoded is not None:  # libcurl 8.23 sends names like that
-            found = self.load(decoded)
-            credentials.name = credentials.name if found is None else decoded
+            if decoded is not None:  # libcurl 8.23 sends names like that
+                found = self.load(decoded)
+                credentials.name = credentials.name if found is None else decoded
         if found is None:
             return _NOBODY, None
         secret, who = found if isinstance(found, tuple) and len(found) == 2 else (found, True)
@@ -345,8 +340,6 @@ class Digest(Scheme[DigestCredentials]):
         return used == self.nonce_uses or not sent.qop
 
     def _body_hash(self, sent: DigestCredentials, request: Request) -> str:
-        if sent.qop != "auth-int":
-            return ""
         body = raw_body(request, self.max_body)
         if body is None:
             self._tell_of_lost_body(request.endpoint)

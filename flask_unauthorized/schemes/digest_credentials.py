@@ -139,7 +139,7 @@ def _name_as_sent(rest: str) -> str | None:
     for name, value in _ANY_PARAM.findall(rest):
         if name.lower() == "username" and _LONE_BACKSLASH.match(value[1:-1]) is not None:
             sent = read_name(value[1:-1])
-            return sent if _is_name(sent) else None
+            return sent if sent.isprintable() and len(sent.encode()) <= MAX_USER else None
     return None
 
 
@@ -157,13 +157,9 @@ def _name(values: Mapping[str, str]) -> tuple[str, bool]:
         raise _malformed("username* with userhash")
     else:
         name = _extended(extended or "")
-    if not _is_name(name):
+    if not name or len(name.encode()) > MAX_USER or not name.isprintable():
         raise InvalidCredentials(reason="Digest: the name is empty, too long, or has control characters")
     return name, hashed == "true"
-
-
-def _is_name(name: str) -> bool:
-    return bool(name) and len(name.encode()) <= MAX_USER and name.isprintable()
 
 
 def _extended(value: str) -> str:

@@ -165,7 +165,7 @@ def test_a_stream_that_tells_nothing_is_never_taken_for_a_whole_body(make_app, r
 # F-37
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_request_without_a_body_needs_none(make_app, method):
-    served = Served(make_app, qop=["auth-int"])
+    served = Served(make_app, qop=["auth", "auth-int"])
     read_before(served, READERS["form"])
     told = served.told()
     headers = sent(told, method=method, qop="auth-int")
@@ -173,6 +173,8 @@ def test_a_request_without_a_body_needs_none(make_app, method):
     assert (
         served.app.test_client().open("/", method=method, headers=headers, environ_overrides=given).status_code == 200
     )
+    refused = served.app.test_client().open("/", method=method, environ_overrides=given)
+    assert qops(refused) == {"auth, auth-int"}
 
 
 @pytest.mark.parametrize("environ", [{}, OPAQUE, TERMINATED], ids=["plain", "declared", "chunked"])
