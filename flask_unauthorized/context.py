@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn
 
 import flask
 from flask import Request
+from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
 from . import signals
@@ -135,8 +136,12 @@ def _complete(error: AuthError, request: Request, state: State) -> None:
         ignore_preconditions_if_refused(request, state)
     if state.plan is None:
         # Nobody judged this route: the scheme that was sent is still the one that is told the error.
-        with suppress(AuthError):
-            select(plan, request, state)
+        state.plan = plan  # a scheme may ask for the realm in force
+        try:
+            with suppress(AuthError, HTTPException):  # malformed, or a body that is too long
+                select(plan, request, state)
+        finally:
+            state.plan = None
     complete(error, plan, state, request)
 
 
