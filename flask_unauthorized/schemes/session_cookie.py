@@ -275,7 +275,9 @@ class SessionCookie(Scheme[Login]):
         """
         key = _store_key(login.realm, login.sid)
         if store.claim("session-ending", key, _ENDING):
-            count = store.increment("sessions-ended", _store_key(login.realm, login.subject), self._kept_for(login.begun))
+            count = store.increment(
+                "sessions-ended", _store_key(login.realm, login.subject), self._kept_for(login.begun)
+            )
             if count > MAX_ENDED:
                 self.end_all(login.subject)
                 return True
@@ -429,8 +431,8 @@ def _check_alone(app: Flask) -> None:
     count = sum(isinstance(scheme, SessionCookie) for scheme in app.extensions["unauthorized"].auth.schemes)
     if count > 1:
         raise ConfigurationError(
-            f"this Auth has {count} SessionCookie schemes, and logging in needs exactly one: for two kinds of users give "
-            "one SessionCookie a loader that takes subjects such as 'staff:7' and 'customer:7', and tell them by roles"
+            f"this Auth has {count} SessionCookie schemes, and logging in needs exactly one. For two kinds of users, "
+            "give its loader subjects such as 'staff:7' and 'customer:7', and tell the kinds apart by roles"
         )
 
 

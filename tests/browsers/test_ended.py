@@ -506,7 +506,7 @@ def test_the_mark_outlives_the_sessions_that_it_ends(build, clock, monkeypatch):
         shop.auth.end_sessions("ada")
     with shop.app.test_request_context() as context:  # Flask itself refuses a cookie that was signed in the future.
         session["_unauthorized"] = login
-        for after in range(0, 725):
+        for after in range(725):
             of_the_store[0] = began + after
             clock[0] = began + after - 59
             current = shop.cookie.read(context.request, None)
@@ -577,7 +577,7 @@ def test_who_logs_in_over_a_dead_login_can_step_up(build, clock, make_dead):
 def test_two_session_schemes_are_refused_before_anybody_logs_in(make_app):  # F-40
     auth = Auth(SessionCookie(USERS.get), SessionCookie(USERS.get, realm="staff"))
     app = make_app(auth, SECRET_KEY=KEY)
-    with pytest.raises(ConfigurationError, match="2 SessionCookie schemes.*'staff:7' and 'customer:7'"):
+    with pytest.raises(ConfigurationError, match=r"2 SessionCookie schemes.*'staff:7' and 'customer:7'"):
         auth.check(app)
 
 
