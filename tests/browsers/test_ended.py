@@ -557,6 +557,38 @@ def test_a_lifetime_that_no_store_keeps(build):
     assert device.get("/page").status_code == 401
 
 
+@pytest.mark.parametrize("after", [59, 60, 61])
+def test_a_login_a_minute_after_the_end_of_all(build, clock, after):
+    """The mark lies a minute ahead, for machines whose clocks differ: a login at that very moment is alive."""
+    shop = build(store=MemoryStore())
+    with shop.app.app_context():
+        shop.auth.end_sessions("ada")
+    clock[0] += after
+    assert log_in(shop).get("/page").status_code == 200
+
+
+def test_a_session_in_use_ends_when_its_lifetime_is_over(build, clock):
+    """Counted from the login, though the session notes each minute that it was used."""
+    shop = build(idle=600, lifetime=3600)
+    device = log_in(shop)
+    for _ in range(12):
+        clock[0] += 300
+        assert device.get("/page").status_code == 200
+    clock[0] += 1
+    assert device.get("/page").status_code == 401
+
+
+def test_the_lifetime_begins_with_the_session_and_not_with_an_older_login_elsewhere(build, clock):
+    shop = build(lifetime=3600)
+    began = clock[0]
+    shop.app.add_url_rule(
+        "/sso", "sso", lambda: shop.auth.login("ada", auth_time=began - 7200).subject, methods=["POST"]
+    )
+    device = shop.app.test_client()
+    device.post("/sso")
+    assert device.get("/page").status_code == 200
+
+
 # --- a dead login isn't one that was repeated
 
 
