@@ -1,11 +1,12 @@
 """What one app knows of its `Auth`: settings, protected parts, and the compiled plan of each view."""
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask import Blueprint, Flask
 
+from .decorating import class_of
 from .errors import ConfigurationError
 from .judge import log
 from .metadata import ProtectedResource
@@ -50,11 +51,15 @@ class AppState:
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
         # The value holds the requirement, so that no other can take its id.
-        self.plans: dict[tuple[str | None, int], tuple[Plan, Requirement | None]] = {}
+        self.plans: dict[tuple[str | None, str | None, int], tuple[Plan, Requirement | None]] = {}
+        self.method_guards: dict[str, dict[str, tuple[Requirement, ...]]] = {}  # class views, by endpoint and method
+        self.dispatched: dict[str, Any] = {}  # by endpoint: the outermost wrapper of a guarded view
+        self.warned_late: set[str] = set()  # endpoints whose answers came from above their guard
+        self._views: tuple[Any, ...] = ()
         self.own_handlers: dict[Any, Any] = {}  # filled while serving, when no handler can be registered any more
         self._shortcuts: list[dict[int, Plan]] = []
-        self._made: dict[tuple[Requirement | None, ProtectedResource | None], Plan] = {}
-        self._effective: dict[str, Requirement | None] = {}
+        self._made: dict[tuple[Requirement | None, ProtectedResource | None, tuple[AnyScheme, ...] | None], Plan] = {}
+        self._effective: dict[tuple[str, str | None], Requirement | None] = {}
         self._resources: dict[str, ProtectedResource] = {}  # by endpoint
         self.documents: Documents = {}
         self.publishes = False
@@ -72,15 +77,35 @@ class AppState:
             for scheme in auth.schemes:
                 check_shape(scheme)
                 scheme.check(app)
+            self._views = tuple(app.view_functions.values())
+            self.method_guards = dict(self._find_method_guards())
             auth.decorations.check_order(app.view_functions)
+            auth.decorations.check_caches(app.view_functions, self.method_guards)
             self._forget_plans()
             self._effective.clear()
             self._check_public_names()
+            auth.decorations.warn_of_overridden_guards(app.view_functions)
             self._resources = belonging(app, auth.resources)
             self.documents = by_path(written(auth.states, auth.resources))
             for endpoint in app.view_functions:
-                if self.effective(endpoint) is not None:
-                    self.plan(endpoint)
+                for method in (None, *self.method_guards.get(endpoint, ())):
+                    if self.effective(endpoint, method) is not None:
+                        self.plan(endpoint, None, method)
+
+    def _find_method_guards(self) -> Iterator[tuple[str, dict[str, tuple[Requirement, ...]]]]:
+        """The class views with guarded methods: by endpoint and method, what the decorators in the class demand."""
+        for endpoint, view in self.app.view_functions.items():
+            if class_of(view) is None:
+                continue
+            methods = {
+                method
+                for rule in self.app.url_map.iter_rules(endpoint)
+                for method in rule.methods or ()
+                if method != "OPTIONS" or not getattr(rule, "provide_automatic_options", False)
+            }
+            guards = {method: tuple(self.auth.decorations.around_method(view, method)) for method in sorted(methods)}
+            if any(guards.values()):
+                yield endpoint, guards
 
     def _realm(self) -> str:
         realm = self.settings.realm if self.settings.realm is not None else self.auth.realm
@@ -100,13 +125,13 @@ class AppState:
                 self.check()
                 self.ready = True
 
-    def serve(self) -> bool:
-        """`check` before the first request, whatever was prepared: views may have come since. Whether all is open."""
+    def serve(self, finish: Callable[[], None]) -> None:
+        """`check` before the first request, whatever was prepared: views may have come since. Then ``finish``, once."""
         with self._lock:
             if not self.served:
                 self.check()
+                finish()
                 self.ready = self.served = True
-            return not any(self._protections())
 
     def _check_public_names(self) -> None:
         for prefix, protection in self._protections():
@@ -116,7 +141,9 @@ class AppState:
                         f"protect(public=...) names {name!r}, but there is no endpoint {prefix + name!r}: "
                         + _which(prefix, name, self.app.view_functions)
                     )
-                if self.auth.decorations.around(self.app.view_functions[prefix + name]):
+                if self.auth.decorations.around(self.app.view_functions[prefix + name]) or (
+                    prefix + name in self.method_guards
+                ):
                     raise ConfigurationError(
                         f"protect(public=...) names {name!r}, whose view has a guard of its own: remove one of the two"
                     )
@@ -140,24 +167,58 @@ class AppState:
 
     # --- per view
 
-    def effective(self, endpoint: str) -> Requirement | None:
-        """The effective requirement of an endpoint; ``None`` where nothing is demanded, or where it is public."""
+    def effective(self, endpoint: str, method: str | None = None) -> Requirement | None:
+        """The effective requirement of an endpoint; ``None`` where nothing is demanded, or where it is public.
+
+        ``method`` counts for class views that have guarded methods; without it, what holds for all methods.
+        """
+        key = endpoint, method if endpoint in self.method_guards else None
         try:
-            return self._effective[endpoint]
+            return self._effective[key]
         except KeyError:
-            found = self._effective[endpoint] = self._merge(endpoint, None)
+            found = self._effective[key] = self._merge(endpoint, None, method)
             return found
 
-    def plan(self, endpoint: str | None, extra: Requirement | None = None) -> Plan:
-        """The plan of an endpoint with what a decorator or ``require()`` demands on top."""
-        found = self.plans.get((endpoint, id(extra)))
-        return self._compile(endpoint, extra) if found is None else found[0]
+    def requirements(self, endpoint: str) -> list[Requirement]:
+        """All that an endpoint demands: one requirement, or one for each guarded method of a class view."""
+        methods = (None, *self.method_guards.get(endpoint, ()))
+        found = (self.effective(endpoint, method) for method in methods)
+        return list(dict.fromkeys(one for one in found if one is not None))
 
-    def plan_of_rule(self, rule: Any, demanded: Requirement) -> Plan:
-        """`plan` for a decorated view, kept on the routing rule: the next request finds it with two look-ups."""
+    def plan(self, endpoint: str | None, extra: Requirement | None = None, method: str | None = None) -> Plan:
+        """The plan of an endpoint with what a decorator or ``require()`` demands on top.
+
+        ``method`` counts for class views that have guarded methods.
+        """
+        key = endpoint, method if endpoint in self.method_guards else None, id(extra)
+        found = self.plans.get(key)
+        return self._compile(endpoint, extra, method) if found is None else found[0]
+
+    def levels_plan(self, endpoint: str, method: str) -> Plan | None:
+        """The plan of what `protect` demands of an endpoint, without what its decorators demand; ``None`` for nothing.
+
+        Which schemes count, and whether nobody is let in, is decided with the decorators.
+        """
+        whole = self.effective(endpoint, method)
+        levels = [protection.requirement for _, protection in self._levels_of(endpoint)]
+        if whole is None or not levels:
+            return None
+        outer = nest(levels)
+        requirement = Requirement(whole.via, outer.scopes, outer.roles, outer.acr, outer.max_age, whole.optional)
         with self._lock:
-            plan = self.plan(None if rule is None else rule.endpoint, demanded)
-            if rule is not None and rule.map is self.app.url_map:
+            return self._made_for(requirement, self._resources.get(endpoint), None)
+
+    def plan_offering(self, endpoint: str | None, schemes: tuple[AnyScheme, ...]) -> Plan:
+        """A plan that demands nothing, for a 401 of the app's own that offers ``schemes``."""
+        with self._lock:
+            return self._made_for(None, None if endpoint is None else self._resources.get(endpoint), schemes)
+
+    def plan_of_rule(self, rule: Any, demanded: Requirement | None, method: str) -> Plan:
+        """`plan` for a guarded view, kept on the routing rule: the next request finds it with two look-ups."""
+        with self._lock:
+            endpoint = None if rule is None else rule.endpoint
+            plan = self.plan(endpoint, demanded, method)
+            if rule is not None and rule.map is self.app.url_map and not self._differs(endpoint, demanded):
                 # Not by vars(): a rule whose __dict__ was made costs Werkzeug more on each request (CPython 3.11).
                 shortcuts = getattr(rule, SHORTCUTS, None)
                 if shortcuts is None:
@@ -167,6 +228,15 @@ class AppState:
                 shortcuts[id(demanded)] = plan
             return plan
 
+    def _differs(self, endpoint: str | None, demanded: Requirement | None) -> bool:
+        """Whether a guard has other plans for other methods of a class view, so that no plan is kept on the rule."""
+        guards = None if endpoint is None else self.method_guards.get(endpoint)
+        if endpoint is None or guards is None:
+            return False
+        outside = demanded is None or demanded in self.auth.decorations.around(self.app.view_functions[endpoint])
+        methods = [method for method, inside in guards.items() if outside or demanded in inside]
+        return len({self._merge(endpoint, demanded, method) for method in methods}) != 1
+
     def _forget_plans(self) -> None:
         for shortcuts in self._shortcuts:
             shortcuts.clear()
@@ -174,26 +244,57 @@ class AppState:
         self._made.clear()
         self.own_handlers.clear()
 
-    def _compile(self, endpoint: str | None, extra: Requirement | None) -> Plan:
+    def _compile(self, endpoint: str | None, extra: Requirement | None, method: str | None) -> Plan:
         with self._lock:
-            merged = self._merge(endpoint, extra)
-            # One plan per requirement, so that two decorators on one view find the work of the first done.
+            merged = self._merge(endpoint, extra, method)
             resource = None if endpoint is None else self._resources.get(endpoint)
-            plan = self._made.get((merged, resource)) or self._make(merged, resource)
+            view = None if endpoint is None else self.app.view_functions.get(endpoint)
+            offered = None if merged is not None or view is None else self.auth.decorations.offered_by(view)
             if len(self.plans) >= MAX_PLANS:
                 self._forget_plans()
-            self._made[merged, resource] = plan
-            self.plans[endpoint, id(extra)] = plan, extra
+            plan = self._made_for(merged, resource, offered)
+            key = endpoint, method if endpoint in self.method_guards else None, id(extra)
+            self.plans[key] = plan, extra
             return plan
 
-    def _make(self, merged: Requirement | None, resource: ProtectedResource | None) -> Plan:
-        """``merged`` is ``None`` for a route that nobody judges: all schemes of the `Auth` are in force there."""
+    def _made_for(
+        self,
+        merged: Requirement | None,
+        resource: ProtectedResource | None,
+        offered: tuple[AnyScheme, ...] | None,
+    ) -> Plan:
+        """One plan per requirement, so that two decorators on one view find the work of the first done."""
+        key = merged, resource, offered
+        plan = self._made.get(key)
+        if plan is None:
+            plan = self._made[key] = self._make(merged, resource, offered)
+        return plan
+
+    def _make(
+        self,
+        merged: Requirement | None,
+        resource: ProtectedResource | None,
+        offered: tuple[AnyScheme, ...] | None,
+    ) -> Plan:
+        """``merged`` is ``None`` for an unguarded route, which offers the schemes in ``offered``, else all schemes."""
         auth = self.auth
-        schemes = _without_shared_reads(auth.schemes) if merged is None else merged.via or auth.schemes
+        schemes = auth.schemes
+        ambiguous: frozenset[AnyScheme] = frozenset()
+        if merged is not None:
+            schemes = merged.via or schemes
+        elif offered:
+            schemes = offered
+        else:
+            schemes = _without_shared_reads(schemes)
+            left_out = [scheme for scheme in auth.schemes if scheme not in schemes]
+            ambiguous = frozenset(
+                one for one in schemes if any(read in other.reads for other in left_out for read in one.reads)
+            )
         return Plan(
             self,
             merged or _NOTHING,
             schemes,
+            ambiguous=ambiguous,
             realm=self.realm,
             implied_scopes=auth.implied_scopes,
             challenge_order=auth.challenge_order,
@@ -202,8 +303,8 @@ class AppState:
             resource=resource,
         )
 
-    def _merge(self, endpoint: str | None, extra: Requirement | None) -> Requirement | None:
-        """App, blueprints from outer to inner, then the view with all its decorators."""
+    def _merge(self, endpoint: str | None, extra: Requirement | None, method: str | None = None) -> Requirement | None:
+        """App, blueprints from outer to inner, then the view with all its decorators, then those of its method."""
         view = None if endpoint is None else self.app.view_functions.get(endpoint)
         levels = []
         if endpoint is not None:
@@ -211,24 +312,31 @@ class AppState:
                 if endpoint.removeprefix(prefix) in protection.public:
                     return extra
                 levels.append(protection.requirement)
-        if view is not None and self.auth.decorations.is_public(view):
+        if view is not None and self.auth.decorations.is_public(view, self._views):
             return extra
-        demanded = [] if view is None else self.auth.decorations.around(view)
-        if extra is not None:
+        demanded = self.decorated(endpoint, method)
+        if extra is not None and extra not in demanded:
             demanded.append(extra)
         if demanded:
             levels.append(stack(demanded))
         return nest(levels) if levels else None
 
-    def told_demands(self, endpoint: str | None, plan: Plan) -> tuple[str, ...]:
-        """Who demanded what of an endpoint, for the developer: from the app down to the view."""
+    def decorated(self, endpoint: str | None, method: str | None) -> list[Requirement]:
+        """What the decorators of an endpoint demand, outermost first, those of a class view's method last."""
         view = None if endpoint is None else self.app.view_functions.get(endpoint)
+        if endpoint is None or view is None:
+            return []
+        inside = self.method_guards.get(endpoint, {}).get(method or "", ())
+        return [*self.auth.decorations.around(view), *inside]
+
+    def told_demands(self, endpoint: str | None, plan: Plan, method: str) -> tuple[str, ...]:
+        """Who demanded what of an endpoint, for the developer: from the app down to the view."""
         levels = [] if endpoint is None else list(self._levels_of(endpoint))
         lines = [
             f"auth.protect({'app' if not prefix else prefix.rstrip('.')}): {protection.requirement.as_decorator()}"
             for prefix, protection in levels
         ]
-        lines += () if view is None else (f"@auth.{one.as_decorator()}" for one in self.auth.decorations.around(view))
+        lines += (f"@auth.{one.as_decorator()}" for one in self.decorated(endpoint, method))
         together = plan.requirement.as_decorator()
         if not lines:
             return (f"no guard on this route (in force: {together}, all schemes of the Auth)",)

@@ -1,7 +1,7 @@
 """The caller of the current request: where it is kept, the proxies, and the two ways to stop a view."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 from weakref import ref
@@ -15,7 +15,6 @@ from .app_state import EXTENSION, state_of
 from .errors import (
     AuthError,
     AuthUnavailable,
-    CrossSiteRequest,
     Forbidden,
     InsufficientScope,
     InvalidCredentials,
@@ -24,8 +23,8 @@ from .errors import (
     Unauthorized,
 )
 from .identity import Identity
-from .judge import Refusal, State, complete, judge, log, select
-from .plan import Plan
+from .judge import Refusal, State, complete, identify, judge, log, select
+from .plan import AnyScheme, Plan
 
 # The real objects behind the proxies, bound once: an attribute through a LocalProxy costs eight times as much.
 real_request: Final = flask.request._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
@@ -61,6 +60,22 @@ def authenticate(plan: Plan, request: Request, state: State) -> Identity | None:
     return identity
 
 
+def authenticate_late(plan: Plan, request: Request, state: State) -> None:
+    """`authenticate`, where a decorator may have caught a refusal before: the same one isn't logged twice."""
+    caught = state.refused
+    try:
+        judge(plan, request, state)
+    except AuthError as error:
+        _complete(error, request, state)
+        if state.refused == caught:
+            error._told = ref(state)  # type: ignore[attr-defined]  # private, see tell_refused
+        else:
+            tell_refused(error, request, state)
+        raise
+    if signals.authenticated.receivers:
+        announce(state)
+
+
 def announce(state: State) -> None:
     """Tells the receivers who was let in, once for each identity."""
     identity, scheme = state.identity, state.scheme
@@ -72,7 +87,7 @@ def announce(state: State) -> None:
 def plan_in_force(request: Request, state: State) -> Plan:
     """The plan that was judged, else that of the route, else one of all schemes."""
     if state.plan is None:
-        plan: Plan = state.app.plan(request.endpoint)
+        plan: Plan = state.app.plan(request.endpoint, None, request.method)
         return plan
     return state.plan
 
@@ -120,25 +135,72 @@ def tell_refused(error: AuthError, request: Request, state: State) -> None:
 
 
 def abort_unauthorized(
-    message: str | None = None, *, error: type[Unauthorized] | None = None, **details: Any
+    message: str | None = None,
+    *,
+    error: type[Unauthorized] | None = None,
+    via: AnyScheme | Collection[AnyScheme] | None = None,
+    **details: Any,
 ) -> NoReturn:
     """Stops the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
 
-    ``error`` is a subclass of `Unauthorized`; ``None`` means `InvalidCredentials` where credentials of a scheme in
-    force were sent, else `MissingCredentials`; where they cannot even be read, the answer is 400. ``message`` goes to
-    the client; ``details`` are those of the class (``max_age=300`` for `StepUpRequired`) and ``reason`` for the log.
-    Raises `TypeError` for another class.
+    Without ``error``, credentials that came with the request are verified, unless that was done before. Rejected ones
+    are refused as their scheme refused them (``invalid_token``, a stale nonce); malformed ones with 400; 503 where they
+    can't be verified. Valid credentials and none get a challenge without an error.
+
+    Args:
+        message: The text for the client. Default: that of the error's class.
+        error: A subclass of `Unauthorized`, which says what is wrong. Nothing is verified then.
+        via: The schemes to offer, in place of those in force for this route.
+        **details: Further arguments of the error's class (``max_age=300`` for `StepUpRequired`), and ``reason``, which
+            only the log and the signal show.
+
+    Raises:
+        AuthError: Always, unless an argument is wrong.
+        TypeError: For another class, and for details that the class doesn't take.
     """
     if error is not None and not (isinstance(error, type) and issubclass(error, Unauthorized)):
         raise TypeError(f"error must be a subclass of Unauthorized, not {error!r}: for 403 call abort_forbidden()")
     request = real_request()
     state = state_for(request)
     if error is None:
-        error = InvalidCredentials if _was_sent(request, state) else MissingCredentials
-    elif error is StepUpRequired and not details.keys() & {"acr_values", "max_age"}:
-        plan = plan_in_force(request, state)
-        details = {"acr_values": plan.acr, "max_age": plan.max_age, **details}
-    refuse(error(message, **details), request, state)
+        refusal: AuthError = MissingCredentials(message, **details)
+        rejected = _rejection(request, state)
+        if rejected is not None:
+            refusal = _reworded(rejected, message, details.get("reason"))
+    else:
+        if error is StepUpRequired and not details.keys() & {"acr_values", "max_age"}:
+            plan = plan_in_force(request, state)
+            details = {"acr_values": plan.acr, "max_age": plan.max_age, **details}
+        refusal = error(message, **details)
+    if via is not None:
+        state.plan = state.app.plan_offering(request.endpoint, state.app.auth.own_schemes(via))
+    refuse(refusal, request, state)
+
+
+def _rejection(request: Request, state: State) -> AuthError | None:
+    """How the credentials in this request were rejected; ``None`` for valid ones and for none."""
+    if state.verifying is not None:  # the loader itself says no
+        state.tried = state.verifying
+        return InvalidCredentials()
+    if state.identity is not None:
+        return None
+    found = identify(plan_in_force(request, state), request, state)
+    if found.refusal is None:
+        return None
+    rejected = found.refusal.again()
+    if isinstance(rejected, Forbidden):  # sent over plain HTTP or by another site: nobody verified anything
+        return None
+    state.tried = found.scheme
+    return rejected
+
+
+def _reworded(rejected: AuthError, message: str | None, reason: str | None) -> AuthError:
+    """A rejection with the app's own words; those of a 400 or 503 stay, for they aren't about a login."""
+    if isinstance(rejected, Unauthorized):
+        if message is not None:
+            rejected.description = message
+        rejected.reason = reason or rejected.reason
+    return rejected
 
 
 def abort_forbidden(message: str | None = None, *, scopes: Iterable[str] | str | None = None) -> NoReturn:
@@ -154,15 +216,6 @@ def abort_forbidden(message: str | None = None, *, scopes: Iterable[str] | str |
     if scopes is not None:
         refuse(InsufficientScope(message, scopes=scopes), request, state)
     refuse(Forbidden(message), request, state)
-
-
-def _was_sent(request: Request, state: State) -> bool:
-    if state.identity is not None or state.tried is not None:
-        return True
-    try:
-        return select(plan_in_force(request, state), request, state) is not None
-    except CrossSiteRequest:  # sent, if not by the caller's own will
-        return True
 
 
 def request_identity() -> Identity | None:

@@ -6,10 +6,12 @@ Everything here is keyed by function objects, weakly: a copied attribute (``func
 import functools
 import inspect
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from types import FunctionType
 from typing import Any, TypedDict
 from weakref import WeakKeyDictionary, ref
 
 from .errors import ConfigurationError
+from .judge import log
 from .plan import AnyScheme
 from .requirement import Names, Requirement, stack
 
@@ -33,7 +35,10 @@ class Decorations:
         self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # our wrapper -> what it demands
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
         # By identity, for equal callables are two views all the same.
-        self._public: dict[int, ref[Any]] = {}
+        self._public: dict[int, tuple[ref[Any], tuple[AnyScheme, ...] | None]] = {}
+        # The decorators themselves, for flask-restful applies its method_decorators anew on each request.
+        self._decorators: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()
+        self.bare: dict[str, Requirement] = {}  # by the name of the decorator: what it demands without arguments
 
     def record(self, wrapper: View, view: View, demanded: Requirement) -> None:
         """Notes that ``wrapper`` guards ``view``. Raises `ConfigurationError` where they cannot be met together."""
@@ -46,47 +51,124 @@ class Decorations:
         for function in functions:
             self._recorded.setdefault(function, set()).add(demanded)
 
-    def mark_public(self, view: View) -> None:
-        """Notes that ``view`` is open on purpose."""
+    def mark_public(self, view: View, via: tuple[AnyScheme, ...] | None = None) -> None:
+        """Notes that ``view`` is open on purpose; ``via`` are the schemes that its own 401 offers."""
         if inspect.ismethod(view):
             raise TypeError(
                 f"{_name(view)} is a bound method, made anew each time: name its endpoint in protect(public=...)"
             )
         if self.around(view) or view in self._recorded:
             raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")
-        self._public[id(view)] = ref(view)
+        self._public[id(view)] = ref(view), via
 
-    def is_public(self, view: View) -> bool:
+    def is_public(self, view: View, registered: Collection[View] = ()) -> bool:
         """Whether the view, or what it wraps, was marked public.
 
         Only ``__wrapped__`` is followed, for two partials or methods of one function are two views; and never through
-        our own guard.
+        our own guard, nor to a function that is itself among the ``registered`` views: ``functools.wraps`` copies the
+        attribute to functions that never call the public view.
         """
+        return self._marked_in(view, registered) is not None
+
+    def offered_by(self, view: View) -> tuple[AnyScheme, ...] | None:
+        """The schemes that a public view offers in its own 401; ``None`` where its decorator named none."""
+        found = self._marked_in(view, ())
+        return None if found is None else self._public[id(found)][1]
+
+    def _marked_in(self, view: View, registered: Collection[View]) -> View | None:
         seen: set[int] = set()
         wrapped: Any = view
         while wrapped is not None and id(wrapped) not in seen and not self.is_ours(wrapped):
+            if seen and any(wrapped is other for other in registered):
+                return None
             if not inspect.ismethod(wrapped) and self._is_marked(wrapped):
-                return True
+                return wrapped  # type: ignore[no-any-return]  # a view is any callable
             seen.add(id(wrapped))
             wrapped = getattr(wrapped, "__wrapped__", None)
-        return False
+        return None
 
     def _is_marked(self, view: View) -> bool:
         marked = self._public.get(id(view))
-        return marked is not None and marked() is view
+        return marked is not None and marked[0]() is view
 
-    def around(self, view: View) -> list[Requirement]:
+    def around(self, view: View | None) -> list[Requirement]:
         """What our wrappers in the view's chain demand, outermost first."""
         return [self._guarding[function] for function in chain(view) if function in self._guarding]
+
+    def record_decorator(self, decorator: View, demanded: Requirement) -> None:
+        """Notes that ``decorator`` adds ``demanded`` to what it decorates."""
+        self._decorators[decorator] = demanded
+
+    def around_method(self, view: View, method: str) -> list[Requirement]:
+        """What our wrappers demand inside a class view for one HTTP method, outermost first; empty for other views.
+
+        Reads the ``method_decorators`` of flask-restful and flask-restx as well.
+        """
+        handled = class_of(view)
+        if handled is None:
+            return []
+        function = getattr(handled, method.lower(), None)
+        if function is None and method == "HEAD":
+            function = getattr(handled, "get", None)
+        found = self.around(getattr(handled, "dispatch_request", None))
+        found += reversed(list(self._method_decorators(handled, method)))  # the last one stands outermost
+        return found + self.around(function)
+
+    def _method_decorators(self, handled: type, method: str) -> Iterator[Requirement]:
+        decorators = getattr(handled, "method_decorators", ())
+        if isinstance(decorators, Mapping):
+            decorators = decorators.get(method.lower(), ())
+        for decorator in decorators if isinstance(decorators, (list, tuple)) else ():
+            owner = getattr(decorator, "__self__", None)
+            if getattr(owner, "decorations", None) is self:
+                yield self.bare[decorator.__name__]
+            elif isinstance(decorator, FunctionType) and decorator in self._decorators:
+                yield self._decorators[decorator]
+
+    def warn_of_overridden_guards(self, views: Mapping[str, View]) -> None:
+        """Warns of class views in which an unguarded method overrides a guarded one of a base class."""
+        for endpoint, view in views.items():
+            handled = class_of(view)
+            if handled is None or self.around(view):
+                continue
+            for method in sorted(getattr(handled, "methods", None) or ()):
+                name = method.lower()
+                defining = [kind for kind in handled.__mro__ if name in vars(kind)]
+                guarding = [kind for kind in defining if self.around(vars(kind)[name])]
+                if guarding and not self.around_method(view, method):
+                    log.warning(
+                        "endpoint %r: %s.%s overrides the guarded %s.%s and has no guard: decorate it too",
+                        endpoint, defining[0].__name__, name, guarding[0].__name__, name,
+                    )  # fmt: skip
+
+    def check_caches(self, views: Mapping[str, View], method_guards: Collection[str]) -> None:
+        """Refuses Flask-Caching above a guard: it also keeps redirects and errors, which late judgment lets pass.
+
+        Raises `ConfigurationError`.
+        """
+        for endpoint, view in views.items():
+            handled = class_of(view)
+            inside = [getattr(handled, method.lower(), None) for method in getattr(handled, "methods", None) or ()]
+            if any(self._is_cached(one, endpoint in method_guards) for one in (view, *inside)):
+                raise ConfigurationError(
+                    f"endpoint {endpoint!r} has a cache above its guard, so that one caller would get what the cache "
+                    "keeps of another: put @cache.cached() below @auth.login_required, and the caller into its key"
+                )
+
+    def _is_cached(self, view: Any, guards_inside: bool) -> bool:
+        """Whether a decorator of Flask-Caching stands above our guard."""
+        for function in chain(view):
+            if self.is_ours(function):
+                return False
+            # functools.wraps copies the mark upwards, so what was cached must have the guard inside.
+            cached = getattr(function, "uncached", None)
+            if cached is not None and (self.around(cached) or (guards_inside and class_of(cached) is not None)):
+                return True
+        return False
 
     def is_ours(self, function: View) -> bool:
         """Whether ``function`` is a wrapper of this `Auth`."""
         return not inspect.ismethod(function) and function in self._guarding
-
-    def demanded(self, view: View) -> Requirement | None:
-        """What all our decorators on a view demand together; ``None`` for a view without."""
-        found = self.around(view)
-        return stack(found) if found else None
 
     def check_order(self, views: Mapping[str, View]) -> None:
         """Refuses a function that was decorated, but whose registered view lacks the wrapper.
@@ -126,6 +208,15 @@ def chain(view: Any) -> Iterator[Any]:
         if function is None and type(view).__weakrefoffset__ and isinstance(view, Hashable):
             yield view
         view = function or getattr(view, "__wrapped__", None) or getattr(view, "func", None)
+
+
+def class_of(view: Any) -> type | None:
+    """The class of a class view, also where decorators stand above it; ``None`` for a function."""
+    for function in chain(view):
+        found = getattr(function, "view_class", None)
+        if isinstance(found, type):
+            return found
+    return None
 
 
 def check_view(view: Any, decorator: str) -> None:

@@ -56,7 +56,7 @@ def explain(error: AuthError, request: Request, state: State) -> Explanation:
     return Explanation(
         reason=_reason(error),
         sent=tuple(_sent(request, plan)) or ("nothing that a scheme in force reads",),
-        demanded=state.app.told_demands(request.endpoint, plan),
+        demanded=state.app.told_demands(request.endpoint, plan, request.method),
         schemes=tuple(
             SchemeSaid(scheme.name, _said(scheme, error, state, request), _command(scheme, request))
             for scheme in plan.schemes

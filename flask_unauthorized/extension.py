@@ -23,12 +23,13 @@ from .context import (
     request_user,
     state_for,
 )
-from .decorating import Decorations, Demands, check_view, is_async
+from .decorating import Decorations, Demands, chain, check_view, is_async
 from .errors import AuthError, ConfigurationError, MissingCredentials
 from .identity import Identity
-from .installing import install, is_preflight
+from .installing import install
 from .judge import State, judge
 from .plan import AnyScheme, Plan
+from .preflight import is_preflight, options_response
 from .publishing import publish
 from .rendering.renderers import BUILT_IN
 from .rendering.texts import built_in_texts
@@ -82,6 +83,9 @@ class Auth(Sessions, Resources, Generic[U]):
         self.states: WeakSet[AppState] = WeakSet()
         self.resources = ()
         self._interned: WeakKeyDictionary[Requirement, ref[Requirement]] = WeakKeyDictionary()
+        self.decorations.bare = {
+            name: self._requirement(name, name == "login_optional", {}) for name in ("login_required", "login_optional")
+        }
         self._set_unavailable(unavailable)
         if app is not None:
             self.init_app(app)
@@ -144,11 +148,33 @@ class Auth(Sessions, Resources, Generic[U]):
         """Decorates a view that also runs for callers who sent nothing; bad credentials are refused all the same."""
         return self._decorator("login_optional", view, True, demands)
 
-    def public(self, view: V) -> V:
-        """Marks a view as open on purpose, whatever `protect` says; returns it unchanged."""
-        check_view(view, "public")
-        self.decorations.mark_public(view)
-        return view
+    @overload
+    def public(self, view: V, /) -> V: ...
+
+    @overload
+    def public(self, *, via: AnyScheme | Collection[AnyScheme] | None = None) -> Callable[[V], V]: ...
+
+    def public(self, *view: Any, via: AnyScheme | Collection[AnyScheme] | None = None) -> Any:
+        """Marks a view as open on purpose, whatever `protect` says; returns it unchanged.
+
+        Args:
+            view: The view, where the decorator is used bare.
+            via: The schemes that the view's own 401 offers, such as that of a login endpoint. Default: all of them.
+
+        Raises:
+            TypeError: For what is no view or no scheme.
+            ConfigurationError: For a view that is guarded, and for a scheme that this `Auth` doesn't have.
+        """
+        if len(view) > 1 or (view and via is not None):
+            raise TypeError("public takes a view alone, or via=: @auth.public(via=bearer)")
+        offered = self._requirement("public", False, {"via": via}).via
+
+        def mark(marked: V) -> V:
+            check_view(marked, "public")
+            self.decorations.mark_public(marked, offered)
+            return marked
+
+        return mark(view[0]) if view else mark
 
     def protect(self, target: Flask | Blueprint, *, public: Collection[str] = (), **demands: "Unpack[Demands]") -> None:
         """Denies by default: all views of an app or a blueprint, present and future, need an identity.
@@ -193,7 +219,7 @@ class Auth(Sessions, Resources, Generic[U]):
         request = real_request()
         state = state_for(request)
         self._check_served(state.app)
-        identity = authenticate(state.app.plan(request.endpoint, demanded), request, state)
+        identity = authenticate(state.app.plan(request.endpoint, demanded, request.method), request, state)
         if identity is None:
             raise RuntimeError("a demand that is not optional was met by nobody")
         return identity
@@ -267,6 +293,10 @@ class Auth(Sessions, Resources, Generic[U]):
             self._interned[demanded] = ref(demanded)
         return found or demanded
 
+    def own_schemes(self, via: AnyScheme | Collection[AnyScheme]) -> tuple[AnyScheme, ...]:
+        """The schemes in ``via``. Raises `TypeError`, and `ConfigurationError` for another Auth's scheme."""
+        return self._requirement("abort_unauthorized", False, {"via": via}).via or ()
+
     def _own_schemes(self, schemes: Sequence[AnyScheme], where: str) -> tuple[AnyScheme, ...]:
         for scheme in schemes:
             if scheme not in self.schemes:
@@ -282,14 +312,21 @@ class Auth(Sessions, Resources, Generic[U]):
 
         def decorate(view: Any) -> Any:
             check_view(view, name)
-            wrapper = self._wrap(view, demanded)
+            wrapper = self.wrap(view, demanded)
             self.decorations.record(wrapper, view, demanded)
             return wrapper
 
-        return decorate(views[0]) if views else decorate
+        if views:
+            return decorate(views[0])
+        self.decorations.record_decorator(decorate, demanded)
+        return decorate
 
-    def _wrap(self, view: Any, demanded: Requirement) -> Any:
-        """A function that judges, then runs the view; ``async def`` around one that is."""
+    def wrap(self, view: Any, demanded: Requirement | None) -> Any:
+        """A function that judges, then runs the view; ``async def`` around one that is.
+
+        ``demanded`` is what a decorator adds to the endpoint's requirement; ``None`` for a view that only `protect`
+        guards.
+        """
         if not is_async(view):
             return wraps(view)(self._gate(view, demanded))
         gate = self._gate(_run, demanded)
@@ -309,14 +346,14 @@ class Auth(Sessions, Resources, Generic[U]):
 
         return guarded
 
-    def _gate(self, view: Any, demanded: Requirement) -> Any:
+    def _gate(self, view: Any, demanded: Requirement | None) -> Any:
         """What runs on each request: one function, for every call that it saves counts."""
         key = id(demanded)
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
             request = real_request()
-            if request.method == "OPTIONS" and is_preflight(request):
-                return real_app().make_default_options_response()
+            if request.method == "OPTIONS" and is_preflight(request) and self._answers_preflights(guarded, demanded):
+                return options_response(real_app())
             try:
                 plan = request.url_rule._unauthorized[key]
             except (AttributeError, KeyError):
@@ -339,10 +376,19 @@ class Auth(Sessions, Resources, Generic[U]):
 
         return guarded
 
-    def _plan(self, request: Any, demanded: Requirement) -> Plan:
+    def _answers_preflights(self, guard: Any, demanded: Requirement | None) -> bool:
+        """Whether a guard is that of the endpoint or a ``before_request`` function; a guarded helper is neither."""
+        request = real_request()
+        app_state = state_for(request).app
+        if demanded is None or demanded in app_state.decorated(request.endpoint, request.method):
+            return True
+        hooks = (hook for hooks in app_state.app.before_request_funcs.values() for hook in hooks)
+        return any(guard is function for hook in hooks for function in chain(hook))
+
+    def _plan(self, request: Any, demanded: Requirement | None) -> Plan:
         app_state = state_for(request).app
         self._check_served(app_state)
-        plan: Plan = app_state.plan_of_rule(request.url_rule, demanded)
+        plan: Plan = app_state.plan_of_rule(request.url_rule, demanded, request.method)
         return plan
 
     def _check_served(self, app_state: AppState) -> None:

@@ -11,8 +11,9 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from . import signals
-from .context import STATE, plan_in_force, real_app, real_request, state_for
-from .errors import ConfigurationError
+from .app_state import EXTENSION, AppState
+from .context import STATE, authenticate, plan_in_force, real_app, real_request, state_for
+from .errors import AuthError, ConfigurationError
 from .judge import State, log
 from .plan import Plan
 from .schemes.browsers import is_script
@@ -35,6 +36,9 @@ def guard(response: Response) -> Response:
     request = real_request()
     state: State | None = getattr(request, STATE, None)
     status = response.status_code
+    if state is None or state.met is None:
+        response = _backstop(response, status, request)
+        status, state = response.status_code, getattr(request, STATE, None)
     if status != 401:
         if state is None:
             return response
@@ -44,6 +48,33 @@ def guard(response: Response) -> Response:
     elif state is None:
         state = state_for(request)
     _finish(response, status, request, state)
+    return response
+
+
+def _backstop(response: Response, status: int, request: Request) -> Response:
+    """A refusal in place of what a guarded endpoint answered although nobody judged the request.
+
+    That is an answer of a ``before_request`` function of the app, which passes, or of a view that was put into
+    ``app.view_functions`` while the app serves, in place of the guarded one.
+    """
+    endpoint = request.endpoint
+    if endpoint is None or not (200 <= status < 300 or status == 304):
+        return response
+    app = real_app()
+    app_state: AppState = app.extensions[EXTENSION]
+    dispatched = app_state.dispatched.get(endpoint)
+    if dispatched is None or app.view_functions.get(endpoint) is dispatched:
+        return response
+    state = state_for(request)
+    plan = app_state.plan(endpoint, None, request.method)
+    if state.has_met(plan) or app_state.effective(endpoint, request.method) is None:
+        return response
+    try:
+        authenticate(plan, request, state)
+    except AuthError as error:
+        response.close()
+        refusal: Response = app.make_response(app.handle_user_exception(error))
+        return refusal
     return response
 
 

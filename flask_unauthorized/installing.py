@@ -1,13 +1,11 @@
-"""What `Auth.init_app` puts into an app: handlers, the first check, ``protect``'s hook, the guard."""
-
-from typing import Any
+"""What `Auth.init_app` puts into an app: error handlers, the check before the first request, the guard."""
 
 from flask import Flask
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .answering import handle
 from .app_state import EXTENSION, AppState
-from .context import authenticate, real_request, state_for
+from .dispatch import wrap_views
 from .errors import (
     AuthError,
     AuthUnavailable,
@@ -19,13 +17,8 @@ from .errors import (
 from .guard import guard
 
 
-def is_preflight(request: Any) -> bool:
-    """Whether an OPTIONS request is a CORS preflight, which carries no credentials (Fetch §4.8)."""
-    return "HTTP_ORIGIN" in request.environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ
-
-
 def install(app: Flask, state: AppState) -> None:
-    """The handlers, the check before the first request, ``protect``'s hook and the guard."""
+    """Registers the error handlers, the check before the first request and the guard."""
     # Under its codes too: Flask looks there before it comes to a blueprint's catch-all for Exception.
     for kind in (AuthError, MalformedCredentials, Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable):
         app.register_error_handler(kind, handle)
@@ -33,25 +26,13 @@ def install(app: Flask, state: AppState) -> None:
     if HTTPUnauthorized not in app.error_handler_spec[None][401]:
         app.register_error_handler(401, handle)
 
-    def judge_protected() -> Any:
-        request = real_request()
-        endpoint = request.endpoint
-        if endpoint is None or state.effective(endpoint) is None:
-            return None
-        if request.method == "OPTIONS":
-            if getattr(request.url_rule, "provide_automatic_options", False):
-                return None
-            if is_preflight(request):
-                # Our decorator answers it as well, after those above it, which may have to say more: cross_origin.
-                decorated = state.auth.decorations.around(app.view_functions[endpoint])
-                return None if decorated else app.make_default_options_response()
-        authenticate(state.plan(endpoint), request, state_for(request))
-        return None
-
     def check_first() -> None:
-        unprotected = state.serve()
-        drop = {check_first, *((judge_protected,) if unprotected else state.auth.watching)}
+        state.serve(finish)
+
+    def finish() -> None:
+        wrap_views(state)
         # Rebound, not changed: Flask is iterating over such a list, and would skip the next hook.
+        drop = {check_first, *state.auth.watching}
         for name, hooks in list(app.before_request_funcs.items()):
             app.before_request_funcs[name] = [hook for hook in hooks if hook not in drop]
         last = [] if state.settings.guard == "off" else [guard]
@@ -59,6 +40,5 @@ def install(app: Flask, state: AppState) -> None:
         app.after_request_funcs[None] = last + after
 
     app.before_request_funcs.setdefault(None, []).insert(0, check_first)
-    app.before_request_funcs[None].append(judge_protected)
     app.after_request_funcs.setdefault(None, []).insert(0, guard)
     app.extensions[EXTENSION] = state

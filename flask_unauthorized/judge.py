@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncGenerator, Generator, Mapping
 from time import time
 from types import FunctionType, MethodType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from flask import Request
 from werkzeug.wrappers import Response
@@ -65,6 +65,9 @@ class State:
     scheme: AnyScheme | None = None
     tried: AnyScheme | None = None
     results: dict[AnyScheme, Identity | Refusal] | None = None
+    verifying: AnyScheme | None = None  # the scheme whose loader runs at this moment
+    quiet: "Identified | None" = None  # what a question without a refusal came to
+    earlier: tuple[Plan, ...] = ()  # met in this request before `met`
     acting: Identity | None = None  # who a test's client stands for: see testing.acting_as
     announced: Identity | None = None  # by the signal
     refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
@@ -73,6 +76,18 @@ class State:
     entered: AnyScheme | None = None  # by login() in this request: it decides from there on
     unshared = False  # the answer is no cache's, whatever an after_request function says: login, logout, redirect
     foreign = False  # the error that was handled last isn't ours: abort(401), another extension
+
+    def has_met(self, plan: Plan) -> bool:
+        """Whether this request met ``plan`` at any time: a view may log its caller out, or demand more."""
+        return self.met is plan or plan in self.earlier
+
+
+class Identified(NamedTuple):
+    """What `identify` came to: the caller, with the scheme that was used, or the refusal that was not raised."""
+
+    identity: Identity | None
+    scheme: AnyScheme | None
+    refusal: Refusal | None
 
 
 def judge(plan: Plan, request: Request, state: State) -> Identity | None:
@@ -96,16 +111,63 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
         identity = verified(scheme, credentials, request, state)
     elif state.acting is not None:
         scheme, identity = plan.schemes[0], state.acting
-    elif plan.optional and state.identity is None:
-        return None
     else:
-        raise MissingCredentials(reason="no credentials of a scheme in force")
-    if plan.demands or identity.expires_at is not None:
+        _without_credentials(plan, state)
+        return None
+    if identity.expires_at is not None:
+        _check_expiry(identity)
+    if plan.demands:
         _meets(plan, identity)
     state.identity = identity
     state.scheme = scheme
+    if state.met is not None:
+        state.earlier = (*state.earlier, state.met)
     state.met = plan
     return identity
+
+
+def _without_credentials(plan: Plan, state: State) -> None:
+    """Lets an optional view run for an anonymous caller; refuses otherwise."""
+    if not plan.optional or state.identity is not None:
+        raise MissingCredentials(reason="no credentials of a scheme in force")
+    if state.met is not None:
+        state.earlier = (*state.earlier, state.met)
+    state.met = plan
+
+
+def identify(plan: Plan, request: Request, state: State) -> Identified:
+    """Who is calling by the credentials that ``plan`` reads, without refusing anybody and without asking for more.
+
+    Asked once per request. Required HTTPS, the resource's origins and the time of expiry count; scopes, roles and
+    step-up don't. Credentials for a loader that can't be told from another one's are nobody's. An exception of the
+    loader is raised the first time; after it nobody is known.
+    """
+    if state.quiet is None:
+        state.quiet = Identified(None, None, None)
+        plan_before, tried_before = state.plan, state.tried
+        try:
+            state.quiet = _identify(plan, request, state)
+        except AuthError as error:
+            state.quiet = Identified(None, state.tried, Refusal(error))
+        finally:
+            state.plan, state.tried = plan_before, tried_before
+    return state.quiet
+
+
+def _identify(plan: Plan, request: Request, state: State) -> Identified:
+    if plan.screens:
+        _screen(plan, request.environ)
+    selected = select(plan, request, state)
+    if selected is None:
+        return Identified(state.acting, plan.schemes[0] if state.acting is not None else None, None)
+    scheme, credentials = selected
+    if scheme in plan.ambiguous:
+        log.debug("%s: several schemes of the Auth read what was sent as %s", request.endpoint, scheme.name)
+        return Identified(None, None, None)
+    state.plan = plan
+    identity = verified(scheme, credentials, request, state)
+    _check_expiry(identity)
+    return Identified(identity, scheme, None)
 
 
 def _screen(plan: Plan, environ: Mapping[str, Any]) -> None:
@@ -179,7 +241,7 @@ def select(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any] 
                     state.tried = None
                 raise
             # Browsers repeat a password by themselves, as they do cookies; under another name only a script sends it.
-            if scheme.prompts and request.method not in SAFE_METHODS and not _is_alias(raw, scheme):
+            if scheme.prompts and is_unsafe(request) and not _is_alias(raw, scheme):
                 _check_site(request, scheme)
     if plan.elsewhere:
         return _other_carriers(plan, request, state, scheme, credentials)
@@ -211,11 +273,28 @@ def _ambient(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any
         state.tried = scheme
         sent = scheme.read(request, None)
         if sent is not None:
-            if request.method not in SAFE_METHODS:
+            if is_unsafe(request):
                 _check_site(request, scheme)
             return scheme, sent
     state.tried = None
     return None
+
+
+def is_unsafe(request: Request) -> bool:
+    """Whether credentials that the browser adds by itself count from the own site only.
+
+    Unsafe methods (RFC 9110 §9.2.1), and the handshake of a WebSocket: a GET, but a page of another site can send and
+    read over what it opens (RFC 6455 §10.2).
+    """
+    return request.method not in SAFE_METHODS or is_handshake(request)
+
+
+def is_handshake(request: Request) -> bool:
+    """Whether the request opens a WebSocket, or came to a rule that is for WebSockets."""
+    if getattr(request.url_rule, "websocket", False):
+        return True
+    upgrade = request.environ.get("HTTP_UPGRADE")
+    return upgrade is not None and "websocket" in (name.strip().lower() for name in upgrade.split(","))
 
 
 def _is_alias(raw: str, scheme: AnyScheme) -> bool:
@@ -236,7 +315,14 @@ def is_cross_site(request: Request, scheme: AnyScheme) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in ("same-origin", "none")
-    return origin is not None and origin.lower() != f"{request.scheme}://{request.host}".lower()
+    if origin is None:
+        return False
+    own = _ORIGIN_SCHEMES.get(request.scheme, request.scheme)
+    return origin.lower() != f"{own}://{request.host}".lower()
+
+
+# A page that opens a WebSocket sends its own origin (RFC 6455 §10.2); some servers name the scheme of the URL instead.
+_ORIGIN_SCHEMES = {"ws": "http", "wss": "https"}
 
 
 def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
@@ -281,6 +367,7 @@ def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State
     results = state.results
     known = None if results is None else results.get(scheme)
     if known is None:
+        state.verifying = scheme
         try:
             result = scheme.verify(credentials, request)
             known = result if type(result) is Identity else to_identity(result, scheme, credentials)
@@ -291,6 +378,8 @@ def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State
         except AuthError as error:
             state.results = {**(results or {}), scheme: Refusal(error)}
             raise
+        finally:
+            state.verifying = None
         state.results = {scheme: known} if results is None else {**results, scheme: known}
     elif isinstance(known, Refusal):
         raise known.again()
@@ -336,9 +425,12 @@ _NO_USER_BASES = (Mapping, BaseException, type, Response, Generator, AsyncGenera
 # --- what the plan demands of the identity
 
 
-def _meets(plan: Plan, identity: Identity) -> None:
+def _check_expiry(identity: Identity) -> None:
     if identity.expires_at is not None and identity.expires_at <= time():
         raise ExpiredCredentials(reason="expires_at has passed")
+
+
+def _meets(plan: Plan, identity: Identity) -> None:
     if plan.steps_up:
         _check_login(plan, identity)
     if plan.scope_groups or plan.role_groups:

@@ -34,7 +34,8 @@ class Plan:
     """What judging needs of one effective requirement. Read-only once made, but for the refusals kept in it."""
 
     __slots__ = (
-        "acr", "ambient", "answers", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only", "max_age",
+        "acr", "ambient", "ambiguous", "answers", "by_name", "carriers", "clean", "demands", "elsewhere",
+        "https_only", "max_age",
         "named_scopes", "optional", "origins", "owner", "quiet", "realm", "refusal_vary", "refused_vary", "requirement",
         "resource", "role_groups", "scheme_names", "schemes", "scope_groups", "screens", "silent", "steady", "steps_up",
         "strict", "told",
@@ -53,7 +54,9 @@ class Plan:
         https_only: bool,
         strict: bool,
         resource: ProtectedResource | None = None,
+        ambiguous: frozenset[AnyScheme] = frozenset(),
     ) -> None:
+        self.ambiguous = ambiguous  # schemes that read what another scheme of the Auth reads: nobody is identified
         self.owner = owner  # the state of the app it was compiled for
         self.requirement = requirement
         self.realm = realm

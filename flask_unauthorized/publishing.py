@@ -92,8 +92,7 @@ class _Views:
     def add(self, state: "AppState", endpoint: str) -> None:
         self.count += 1
         self.offered.update(dict.fromkeys(state.auth.schemes))
-        demanded = state.effective(endpoint)
-        if demanded is not None:
+        for demanded in state.requirements(endpoint):
             self.scopes.update(name for group in demanded.scopes for name in group)
             self.schemes.update(dict.fromkeys(demanded.via or state.auth.schemes))
 
@@ -155,7 +154,7 @@ def _by_path(app: Flask, rule: Any, resources: Iterable[ProtectedResource]) -> I
 
 def _refuse_reaching(app: Flask, rule: Any, path: str, resources: Iterable[ProtectedResource]) -> None:
     """Refuses a guarded rule with variables that matches below a resource too: its challenges could not tell which."""
-    if "<" not in path or app.extensions["unauthorized"].effective(rule.endpoint) is None:
+    if "<" not in path or not app.extensions["unauthorized"].requirements(rule.endpoint):
         return
     for resource in resources:
         if not resource.views and _reaches(path.strip("/").split("/"), resource.identifier.base):

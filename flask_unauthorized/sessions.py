@@ -12,7 +12,7 @@ from .context import plan_in_force, real_app, real_request, state_for
 from .errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MalformedCredentials, Unauthorized
 from .guard import no_store
 from .identity import Identity
-from .judge import SAFE_METHODS, State, is_cross_site, verified
+from .judge import State, is_cross_site, is_handshake, is_unsafe, verified
 from .plan import AnyScheme, Plan
 from .schemes.base import query_values
 from .schemes.browsers import is_script
@@ -66,7 +66,7 @@ class Sessions:
         scheme = self._session_scheme()
         request = real_request()
         origins = trusted(from_origins, "from_origins")
-        if request.method not in SAFE_METHODS and _origin_of(request) not in origins:
+        if is_unsafe(request) and _origin_of(request) not in origins:
             _refuse_cross_site(request, scheme, "login", "from_origins= or trusted_origins=")
         state = state_for(request)
         known = _is_known(state, scheme)
@@ -165,7 +165,7 @@ def login_page(plan: Plan, request: "Request") -> str | None:
 def is_navigation(request: "Request") -> bool:
     """Whether a browser opens a page: by Fetch Metadata, or because it prefers HTML and has no mark of a script."""
     environ = request.environ
-    if request.method not in ("GET", "HEAD") or is_script(environ):
+    if request.method not in ("GET", "HEAD") or is_handshake(request) or is_script(environ):
         return False
     mode = environ.get("HTTP_SEC_FETCH_MODE")
     if mode is not None:
@@ -268,7 +268,9 @@ def _is_known(state: State, scheme: SessionCookie) -> bool:
 
 def _forget_caller(state: State, request: "Request", scheme: SessionCookie) -> None:
     """Another caller from here on. What other schemes found stays: a proof counts once."""
-    state.met = state.identity = state.scheme = state.tried = state.entered = None
+    if state.met is not None:  # the guard of this view was met by who called it
+        state.earlier = (*state.earlier, state.met)
+    state.met = state.identity = state.scheme = state.tried = state.entered = state.quiet = None
     state.announced = state.refused = None
     state.results = {other: found for other, found in (state.results or {}).items() if other is not scheme}
     state.plan = plan_in_force(request, state)  # so that the guard looks at the answer

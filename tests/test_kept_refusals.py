@@ -77,7 +77,7 @@ def test_a_message_of_the_app_is_not_kept_for_others(make_app: MakeApp, auth: Au
     messages = [client.get(f"/{text}", headers=GOOD).get_json()["message"] for text in ("one", "none", "two", "none")]
     assert messages[0] == "one"
     assert messages[2] == "two"
-    assert messages[1] == messages[3] == "The credentials are not valid."
+    assert messages[1] == messages[3] == "Authentication is required to access this resource."
 
 
 def test_scripts_and_others_get_their_own_answers_in_any_order(make_app: MakeApp) -> None:

@@ -30,6 +30,8 @@ LAYERS = [
         "guard",
         "sessions",
         "resources",
+        "preflight",
+        "dispatch",
         "installing",
         "extension",
     },

@@ -55,11 +55,11 @@ def test_a_body_that_a_hook_read_before(make_app):
     from flask import request
 
     served = Served(make_app, qop=["auth-int"])
-    served.app.before_request(lambda: request.get_data() and None)
+    served.app.before_request(lambda: [None for _ in [request.get_data()]].pop())
     answered = served.ask(method="POST", qop="auth-int", body=b"a=1", data=b"a=1")
     assert answered.status_code == 200
     served = Served(make_app, qop=["auth-int"])
-    served.app.before_request(lambda: request.form and None)
+    served.app.before_request(lambda: [None for _ in [request.form]].pop())
     headers = sent(served.told(), method="POST", qop="auth-int", body=b"a=1")
     with pytest.raises(ConfigurationError, match=r"request\.form was read before"):
         served.app.test_client().post("/", data={"a": "1"}, headers=headers)
