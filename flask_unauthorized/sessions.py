@@ -100,9 +100,10 @@ class Sessions:
         request = real_request()
         _refuse_cross_site(request, scheme, "logout", "trusted_origins=")
         state = state_for(request)
-        known = _is_known(state, scheme)
-        _forget_caller(state, request, scheme)
-        scheme.end(request, known=known)
+        try:
+            scheme.end(request, known=_is_known(state, scheme))
+        finally:  # Last, because a loader may ask who is calling.
+            _forget_caller(state, request, scheme)
 
     def end_sessions(self, who: Any) -> None:
         """Ends all sessions that a user has begun until now, on all devices: after a change of the password.

@@ -362,6 +362,27 @@ def test_without_a_store_a_logout_asks_nobody(build):
     assert device.post("/logout").status_code == 302
 
 
+def test_a_loader_that_asks_who_is_calling_keeps_nobody_logged_in(build):
+    """As a logging filter does, or a loader that shares code with a view."""
+    shop = build(store=MemoryStore())
+    known, asked = shop.cookie._loader, []
+
+    def load(name):
+        asked.append(shop.auth.get_identity())
+        return known(name)
+
+    @shop.app.post("/leave")
+    def leave():
+        shop.auth.logout()
+        return str(shop.auth.get_identity())
+
+    device = log_in(shop)
+    shop.cookie._loader = load
+    assert device.post("/leave").text == "None"
+    assert asked
+    assert device.get("/page").status_code == 401
+
+
 # --- F-35: what belongs to one realm
 
 
@@ -628,6 +649,7 @@ def test_a_session_scheme_and_its_subclass_are_two(make_app):  # F-40
         ({"lifetime": 400 * 86400, "idle": None}, None, "lifetime=34560000"),
         ({"lifetime": 400 * 86400, "idle": 60 * 86400}, None, "idle=5184000"),
         ({"lifetime": 400 * 86400, "idle": 86400}, None, None),
+        ({"lifetime": 400 * 86400, "idle": 31 * 86400}, None, None),
         ({"lifetime": 400 * 86400, "idle": None}, 400 * 86400, None),
         ({"lifetime": 3600, "idle": 60 * 86400}, None, None),
         ({"lifetime": 31 * 86400, "idle": None}, None, None),
