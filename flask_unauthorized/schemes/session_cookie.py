@@ -37,8 +37,8 @@ _SEEN_EVERY: Final = 60
 """Seconds between two notes of when the session was used, at most: each one is a cookie to send."""
 _SKEW: Final = 60
 """How far the clocks of two machines may be apart, in seconds, where one ends what the other began."""
-_ENDING: Final = 60
-"""How long the store remembers that a logout of a session is under way, in seconds."""
+_ENDED: Final = "ended"
+"""What the store holds for an ended session; a claim alone, of a logout that failed, is something else."""
 _WEAK: Final = frozenset({"dev", "secret", "change me", "changeme", "secret key", "secret_key", "key"})
 
 
@@ -273,17 +273,19 @@ class SessionCookie(Scheme[Login]):
 
         Several logouts with copies of one cookie count once, also at the same time: one of them gets the claim.
         """
-        key = _store_key(login.realm, login.sid)
-        if store.claim("session-ending", key, _ENDING):
-            count = store.increment(
-                "sessions-ended", _store_key(login.realm, login.subject), self._kept_for(login.begun)
-            )
-            if count > MAX_ENDED:
-                self.end_all(login.subject)
-                return True
-        # Also without the claim, because the request that holds it may have failed since.
-        store.put("session-ended", key, "1", self._kept_for(login.begun))
-        return False
+        key, user = _store_key(login.realm, login.sid), _store_key(login.realm, login.subject)
+        life = self._kept_for(login.begun)
+        flooded = store.get("sessions-flooded", user) is not None
+        if not flooded and store.claim("session-ended", key, life):
+            count_life = self._kept_for(time.time())
+            flooded = store.increment("sessions-ended", user, count_life) > MAX_ENDED
+            if flooded:
+                store.put("sessions-flooded", user, "1", count_life)
+        if flooded:
+            self.end_all(login.subject)
+        else:  # Also without the claim, because the request that holds it may have failed since.
+            store.put("session-ended", key, _ENDED, life)
+        return flooded
 
     def end_all(self, subject: str) -> None:
         """Ends all sessions that ``subject`` has begun until now, in this realm."""
@@ -333,7 +335,7 @@ class SessionCookie(Scheme[Login]):
         if self.store is None:
             return False
         self.store.check_workers(request.environ)
-        if self.store.get("session-ended", _store_key(login.realm, login.sid)) is not None:
+        if self.store.get("session-ended", _store_key(login.realm, login.sid)) == _ENDED:
             return True
         mark = self.store.get("session-not-before", _store_key(login.realm, login.subject))
         # A login from the future, when the clock went back, may be older than the mark all the same.
