@@ -181,7 +181,10 @@ def _screen(plan: Plan, environ: Mapping[str, Any]) -> None:
         raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
     origin = environ.get("HTTP_ORIGIN")
     if plan.origins is not None and origin is not None and origin.lower() not in plan.origins:
-        raise CrossSiteRequest(reason="Origin is not among origins= of the resource")
+        raise CrossSiteRequest(
+            "This request came from another site, whose origin is not in origins= of the resource.",
+            reason="Origin is not among origins= of the resource",
+        )
 
 
 def complete(error: AuthError, plan: Plan, state: State, request: Request) -> None:

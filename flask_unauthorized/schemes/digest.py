@@ -80,7 +80,7 @@ class Digest(Scheme[DigestCredentials]):
     - ``rspauth``, ``nextnonce``: send ``Authentication-Info`` (§3.5) with a proof of ours, and with the next nonce when
       the one in use is half over or has no use left.
     - ``trusted_origins``: other sites whose pages may send unsafe requests, which get 403 otherwise: browsers repeat a
-      login by themselves.
+      login by themselves, and a script of another origin that logs in on purpose looks the same.
 
     The realm goes into every hash: give ``realm``, or never rename the app. Raises `ConfigurationError`, `TypeError`.
     """
