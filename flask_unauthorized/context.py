@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn
 
 import flask
 from flask import Request
+from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
 from . import signals
@@ -118,7 +119,7 @@ def complete_again(error: AuthError, request: Request, state: State) -> None:
     """`complete_once` for one of several errors that were raised at the same time: it becomes the recorded one."""
     told = getattr(error, "_told", None)
     _complete(error, request, state)
-    if told is None or told() is not state:
+    if told is None or told != state.number:
         tell_refused(error, request, state)
 
 
@@ -135,8 +136,12 @@ def _complete(error: AuthError, request: Request, state: State) -> None:
         ignore_preconditions_if_refused(request, state)
     if state.plan is None:
         # Nobody judged this route: the scheme that was sent is still the one that is told the error.
-        with suppress(AuthError):
-            select(plan, request, state)
+        state.plan = plan  # a scheme may ask for the realm in force
+        try:
+            with suppress(AuthError, HTTPException):  # malformed, or a body that is too long
+                select(plan, request, state)
+        finally:
+            state.plan = None
     complete(error, plan, state, request)
 
 

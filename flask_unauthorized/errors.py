@@ -249,7 +249,7 @@ class Forbidden(_Answer, http.Forbidden, AuthError):
 class CrossSiteRequest(Forbidden):
     """403: a page of another site sent this with the caller's cookie, or to change whose cookie it is."""
 
-    description = "This request came from another site."
+    description = "This request came from another site, whose origin is not in trusted_origins=."
 
 
 class InsufficientScope(Forbidden):

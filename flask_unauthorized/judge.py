@@ -162,6 +162,7 @@ def identify(plan: Plan, request: Request, state: State) -> Identified:
 def _identify(plan: Plan, request: Request, state: State) -> Identified:
     if plan.screens:
         _screen(plan, request.environ)
+    state.plan = plan  # a scheme may ask for the realm in force
     selected = select(plan, request, state)
     if selected is None:
         return Identified(state.acting, plan.schemes[0] if state.acting is not None else None, None)
@@ -169,7 +170,6 @@ def _identify(plan: Plan, request: Request, state: State) -> Identified:
     if scheme in plan.ambiguous:
         log.debug("%s: several schemes of the Auth read what was sent as %s", request.endpoint, scheme.name)
         return Identified(None, None, None)
-    state.plan = plan
     identity = verified(scheme, credentials, request, state)
     _check_expiry(identity)
     return Identified(identity, scheme, None)
@@ -181,7 +181,10 @@ def _screen(plan: Plan, environ: Mapping[str, Any]) -> None:
         raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
     origin = environ.get("HTTP_ORIGIN")
     if plan.origins is not None and origin is not None and origin.lower() not in plan.origins:
-        raise CrossSiteRequest(reason="Origin is not among origins= of the resource")
+        raise CrossSiteRequest(
+            "This request came from another site, whose origin is not in origins= of the resource.",
+            reason="Origin is not among origins= of the resource",
+        )
 
 
 def complete(error: AuthError, plan: Plan, state: State, request: Request) -> None:

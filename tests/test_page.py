@@ -123,6 +123,7 @@ def test_it_says_what_happened_what_to_do_and_what_the_status_means(make_app, au
     assert (texts["do.token"] in text) is (status == 401)
     assert (texts["do.ask"] in text) is (status == 403 and key != "cross_site")
     assert (texts["do.here"] in text) is (key == "cross_site")
+    assert ("trusted_origins=" in text) is (key == "cross_site")  # F-44
     assert response.headers["Content-Language"] == language
 
 

@@ -82,7 +82,7 @@ def _steps(told: Facts, say: Any) -> Iterator[str]:
     if scope is not None:
         yield say("do.scope", scope=str(scope))
     if told.status == 403:
-        yield say("do.here" if told.kind == "cross_site" else "do.ask")
+        yield from (say("do.here"), say("do.trust")) if told.kind == "cross_site" else (say("do.ask"),)
     if told.status in (429, 503):
         yield say("do.wait") if told.retry_after is None else say("do.wait_seconds", seconds=str(told.retry_after))
 

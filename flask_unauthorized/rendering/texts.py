@@ -47,6 +47,7 @@ _ENGLISH: Final[dict[str, str]] = {
     "do.check": "Check that what you send is complete, and that it is sent once.",
     "do.ask": "Ask the people who run this site for access, or come back with another account.",
     "do.here": "Open this site itself, and do it there.",
+    "do.trust": "If you run this site and trust the other one, add its origin to trusted_origins= in the app.",
     "do.scope": "Ask for a login or token with this permission: {scope}",
     "do.wait": "Try again later.",
     "do.wait_seconds": "Try again in {seconds} seconds.",
@@ -98,6 +99,8 @@ _GERMAN: Final[dict[str, str]] = {
     "do.check": "Prüfen Sie, ob das Gesendete vollständig ist und nur einmal gesendet wird.",
     "do.ask": "Bitten Sie die Betreiber um Zugang, oder kommen Sie mit einem anderen Konto wieder.",
     "do.here": "Öffnen Sie diese Website selbst und tun Sie es dort.",
+    "do.trust": "Wenn Sie diese Website betreiben und der anderen vertrauen, tragen Sie deren Origin in der App bei "
+    "trusted_origins= ein.",
     "do.scope": "Bitten Sie um eine Anmeldung oder ein Token mit dieser Berechtigung: {scope}",
     "do.wait": "Versuchen Sie es später noch einmal.",
     "do.wait_seconds": "Versuchen Sie es in {seconds} Sekunden noch einmal.",

@@ -32,8 +32,9 @@ class Basic(Scheme[Secret]):
     scripts are then offered a scheme of that name, for which no password box opens, and it is taken like Basic;
     without an alias scripts are offered Basic only where no other scheme is in force. Browsers repeat a password by
     themselves: unsafe requests from another site are refused with 403, unless their origin is in ``trusted_origins``.
-    Names up to 1 024 bytes and
-    passwords up to 4 096 are looked at, whatever ``UNAUTHORIZED_MAX_CREDENTIALS`` says.
+    A script of another origin that sends ``Authorization: Basic`` on purpose looks the same, so name its origin there,
+    too, beside the settings of your CORS extension. Names up to 1 024 bytes and passwords up to 4 096 are looked at,
+    whatever ``UNAUTHORIZED_MAX_CREDENTIALS`` says.
     """
 
     name = "Basic"
