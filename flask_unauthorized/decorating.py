@@ -156,15 +156,18 @@ class Decorations:
                 )
 
     def _is_cached(self, view: Any, guards_inside: bool = False) -> bool:
-        """Whether a decorator of Flask-Caching stands above our guard; ``guards_inside``: methods of the class have one."""
+        """Whether a decorator of Flask-Caching stands above our guard.
+
+        ``guards_inside`` says that methods of the class have one.
+        """
         for function in chain(view):
             if self.is_ours(function):
                 return False
             # functools.wraps copies the mark upwards: only the cache itself wraps what the mark names.
             cached = getattr(function, "uncached", None)
-            if cached is not None and cached is getattr(function, "__wrapped__", None):
-                if guards_inside or self.around(cached):
-                    return True
+            is_cache = cached is not None and cached is getattr(function, "__wrapped__", None)
+            if is_cache and (guards_inside or self.around(cached)):
+                return True
         return False
 
     def is_marked(self, view: View) -> bool:

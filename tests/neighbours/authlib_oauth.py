@@ -107,11 +107,14 @@ NEIGHBOURS = (
             Ask("an expired token", "/realm/notes", 401, headers=bearer("old")),
             Ask("a revoked token", "/realm/notes", 401, headers=bearer("gone")),
             Ask(
-                "another scheme", "/realm/notes", 401, ('Bearer realm="shop", error="unsupported_token_type"',),
+                "another scheme",
+                "/realm/notes",
+                401,
+                ('Bearer realm="shop", error="unsupported_token_type"',),
                 {"Authorization": "Basic YWRhOng="},
             ),
             Ask("a scope that is missing", "/write", 403, headers=bearer("bob")),
-        ),  # fmt: skip
+        ),
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes")),
         advice="A loader asks its validator. Our decorators then send no error to a caller who sent nothing, name the "

@@ -22,7 +22,8 @@ other extension's set-up and after. The programs are run by the tests too; `load
 `{COMMAND}` writes this page, and a test fails where it is stale.
 
 In short: **a 401 without a valid challenge gets one; a valid challenge of somebody else stays; every 401 becomes
-`no-store`, with `Authorization` in `Vary`. Everything else stays as it was, byte for byte.** There are three exceptions:
+`no-store`, with `Authorization` in `Vary`. Everything else stays as it was, byte for byte.** There are three
+exceptions:
 
 - Flask's own error page, which nobody chose, becomes our negotiated body (JSON, problem details, HTML or text).
 - In a challenge that stays, the scheme is spelled as it is registered, and an optional parameter that breaks its rules
@@ -34,8 +35,8 @@ does in such a function comes first: a limit, a redirect to HTTPS, a check for C
 """
 _COLUMNS = "| 401s | challenge before | with our line | body | other headers |\n|---|---|---|---|---|"
 _SUMMARY = (
-    "| neighbour | requests | of them 401 | had no valid challenge, have one now | kept their own | body becomes ours |"
-    "\n|---|--:|--:|--:|--:|--:|"
+    "| neighbour | requests | of them 401 | challenge added or mended | kept their own | outside of Flask, as before "
+    "| body becomes ours |\n|---|--:|--:|--:|--:|--:|--:|"
 )
 
 
@@ -56,10 +57,11 @@ def _pairs(neighbour: Neighbour) -> list[tuple[Ask, Answer, Answer]]:
 
 
 def _summary(neighbour: Neighbour) -> str:
-    refused = [(before, after) for _, before, after in _pairs(neighbour) if after.status == 401]
-    kept = sum(before.lines(CHALLENGE) == after.lines(CHALLENGE) for before, after in refused)
-    ours = sum(before.body != after.body for before, after in refused)
-    cells = (neighbour.name, len(neighbour.asks), len(refused), len(refused) - kept, kept, ours)
+    refused = [pair for pair in _pairs(neighbour) if pair[2].status == 401]
+    outside = sum(ask.outside for ask, _, _ in refused)
+    kept = sum(before.lines(CHALLENGE) == after.lines(CHALLENGE) for _, before, after in refused) - outside
+    ours = sum(before.body != after.body for _, before, after in refused)
+    cells = (neighbour.name, len(neighbour.asks), len(refused), len(refused) - kept - outside, kept, outside, ours)
     return "| " + " | ".join(map(str, cells)) + " |"
 
 

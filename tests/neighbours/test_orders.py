@@ -162,13 +162,16 @@ def _class_view(outside, inside=()):
 )  # fmt: skip
 def test_a_cache_above_the_guard_of_a_class_view_is_refused(outside, inside):  # F-02
     app, auth = _class_view(outside, inside)  # the last one of a list stands outermost
-    with pytest.raises(ConfigurationError, match="'shop.report' has a cache above its guard"):
+    with pytest.raises(ConfigurationError, match=r"'shop\.report' has a cache above its guard"):
         auth.check(app)
 
 
 @pytest.mark.parametrize(
     ("outside", "inside"),
-    [(["cache", "guard"], []), (["cache", "guard", "other"], []), (["cache", "guard"], ["guard"]), ([], ["cache", "guard"])],
+    [
+        (["cache", "guard"], []), (["cache", "guard", "other"], []), (["cache", "guard"], ["guard"]),
+        ([], ["cache", "guard"]),
+    ],
 )  # fmt: skip
 def test_a_cache_below_the_guard_of_a_class_view_is_not(outside, inside):  # F-02
     app, auth = _class_view(outside, inside)
@@ -207,7 +210,7 @@ def test_under_protect_a_cached_view_shows_nothing_to_callers_who_are_not_logged
 
 
 def test_a_cached_refusal_is_a_refusal_each_time():
-    app, auth, cache = _cached_above()
+    app, _, cache = _cached_above()
 
     @app.get("/")
     @cache.cached()
@@ -276,7 +279,7 @@ def test_hooks_run_in_the_order_of_set_up_and_before_every_guard(order):  # F-01
     if order == "auth first":
         auth.init_app(app)
     app.before_request(lambda: ran.append("before"))
-    manager, limiter, cache = MODULES["four"].extensions(app)
+    _, limiter, _ = MODULES["four"].extensions(app)
     app.before_request(lambda: ran.append("between"))
     if order == "auth last":
         auth.init_app(app)
@@ -425,7 +428,7 @@ def test_flask_openapi3s_documents_are_closed_with_the_app_unless_they_are_named
 
 
 def test_lazy_texts_are_in_the_language_of_each_caller():  # F-16
-    app, auth = bare()
+    app, _ = bare()
     Babel(app, locale_selector=MODULES["babel"].language)
     lazy = LazyString(lambda: {"de": "Bitte anmelden."}.get(str(get_locale()), "Please sign in."))
     app.add_url_rule("/", "view", lambda: abort_unauthorized(lazy))
