@@ -1,5 +1,8 @@
 """connexion 3: ASGI around Flask. It answers what its own middleware refuses, and every HTTPException of Flask."""
 
+import asyncio
+import threading
+from functools import cache
 from typing import Any
 
 import connexion
@@ -37,11 +40,20 @@ def specification(*names: str) -> dict[str, Any]:
     }
 
 
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One loop for all apps, in a thread of its own; a loop that goes with its app would leave tasks behind."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return loop
+
+
 def make(name: str) -> Flask:
     connexion_app = connexion.FlaskApp(name)
     app = connexion_app.app
     app.extensions["connexion"] = connexion_app
-    app.wsgi_app = ASGIMiddleware(connexion_app)  # Flask's test client then asks the whole of it
+    # Flask's test client then asks the whole of it.
+    app.wsgi_app = ASGIMiddleware(connexion_app, wait_time=5, loop=_loop())
     return app  # type: ignore[no-any-return]  # connexion isn't typed here
 
 

@@ -70,7 +70,8 @@ NEIGHBOURS = (
         advice="Decorators and `protect` refuse before the handshake: the client gets 401 or 403 in place of 101, and "
         "no socket is opened. A handshake of another site with a cookie or a password that the browser repeats is "
         "403; `trusted_origins=` names sites that may. Scripts in browsers cannot send `Authorization` with a "
-        "handshake, so they need the cookie. A socket stays open when its session ends or its token expires: close it "
-        "yourself, for example by asking again for each message that matters.",
+        "handshake, so they need the cookie. `auth.require()` inside the view comes after the handshake and cannot "
+        "refuse it: use a decorator. A socket stays open when its session ends or its token expires, and the caller in "
+        "it stays that of the handshake: close it yourself, for example at `auth.identity.expires_at`.",
     ),
 )

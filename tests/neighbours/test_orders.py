@@ -5,9 +5,20 @@ from functools import wraps
 import pytest
 from flask import Blueprint, request
 from flask.views import MethodView
+from werkzeug.exceptions import HTTPException
 
-from flask_unauthorized import Auth, Basic, Bearer, ConfigurationError, SessionCookie, abort_unauthorized
+from flask_unauthorized import (
+    Auth,
+    AuthUnavailable,
+    Basic,
+    Bearer,
+    ConfigurationError,
+    SessionCookie,
+    abort_forbidden,
+    abort_unauthorized,
+)
 from flask_unauthorized.testing import assert_unauthorized
+from flask_unauthorized.wire import parse_challenges
 from tests.conftest import SoundClient
 
 from .harness import CHALLENGE, bearer, load, modules, new_app
@@ -459,6 +470,48 @@ def test_connexion_keeps_our_headers_with_a_handler_of_the_app():  # F-04
     assert refused.content_type.startswith("application/problem+json")
     assert set(refused.json) == {"type", "title", "detail", "status"}
     assert client.get("/nowhere").json["title"] == "Not Found"
+
+
+@pytest.mark.parametrize("guard", ["decorator", "protect"])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_connexion_passes_every_refusal_on(guard, kind):  # F-04
+    module = MODULES["connexion_app"]
+    app = new_app(module.NEIGHBOURS[0])
+    app.test_client_class = SoundClient
+
+    def load_or_fail(token):
+        if token == "down":
+            raise AuthUnavailable
+        return load(token)
+
+    auth = Auth(Bearer(load_or_fail), app=app)
+    app.register_error_handler(HTTPException, lambda error: ({"status": error.code}, error.code))
+
+    def notes():
+        if auth.identity.subject == "bob":
+            abort_forbidden(scopes={"write"})
+        return {"owner": auth.identity.subject}
+
+    async def async_notes():
+        return notes()
+
+    view = notes if kind == "sync" else async_notes
+    if guard == "protect":
+        auth.protect(app)
+    module.add_api(app, notes=view if guard == "protect" else auth.login_required(view))
+    client = app.test_client()
+    for token, status, error in (
+        ("ada", 200, None), ("", 401, None), ("eve", 401, "invalid_token"), ("a b", 400, "invalid_request"),
+        ("bob", 403, "insufficient_scope"), ("down", 503, None),
+    ):  # fmt: skip
+        response = client.get("/notes", headers=bearer(token) if token else {})
+        assert response.status_code == status
+        assert ("no-store" in response.headers.get("Cache-Control", "")) == (status != 200)
+        assert ("Retry-After" in response.headers) == (status == 503)
+        lines = response.headers.getlist(CHALLENGE)
+        assert [one.get("error") for line in lines for one in parse_challenges(line)] == (
+            [error] if status in {400, 401, 403} else []
+        )
 
 
 def test_connexions_own_security_gets_its_challenge_from_a_handler_of_the_app():  # F-04

@@ -1,10 +1,11 @@
 """WebSockets on a real server: whoever may not come in is refused before the handshake, other sites included (F-03)."""
 
+import base64
 import json
 
 import pytest
 
-from flask_unauthorized import Auth, Bearer
+from flask_unauthorized import Auth, Basic, Bearer
 from flask_unauthorized.wire import parse_challenges
 
 from .handshakes import handshake, request, serving
@@ -76,6 +77,31 @@ def test_without_a_handshake_the_path_of_a_socket_shows_nothing(port, path):
     assert request(port, "GET", path, bearer("ada")).status == 400
 
 
+@pytest.mark.parametrize("guard", ["required", "optional", "protect"])
+def test_a_page_of_another_site_gets_none_with_a_password_that_the_browser_repeats(guard):  # F-03
+    sock = MODULES["sock"]
+    app = new_app(sock.NEIGHBOURS[0])
+    auth = Auth(Basic(lambda name, password: (name, password) == ("ada", "correct horse")), app=app)
+
+    def ws(ws):
+        ws.send("inside")
+
+    if guard == "protect":
+        auth.protect(app)
+    else:
+        ws = (auth.login_required if guard == "required" else auth.login_optional)(ws)
+    sock.Sock(app).route("/ws")(ws)
+    password = {"Authorization": "Basic " + base64.b64encode(b"ada:correct horse").decode()}
+    wrong = {"Authorization": "Basic " + base64.b64encode(b"ada:wrong").decode()}
+    with serving(app) as port:
+        own = {"Origin": f"http://127.0.0.1:{port}"}
+        for headers, status in (  # the first request of the process is one of another site
+            ({**password, **EVIL}, 403), ({**password, **own}, 101), (password, 101), ({**wrong, **own}, 401),
+            ({**password, **SIBLING}, 403), ({}, 101 if guard == "optional" else 401),
+        ):  # fmt: skip
+            assert handshake(port, "/ws", headers).status == status
+
+
 def test_the_order_of_sock_and_auth_does_not_matter():
     sock = MODULES["sock"]
     app = new_app(sock.NEIGHBOURS[0])
@@ -145,6 +171,18 @@ def test_socket_io_lets_in_who_may_come_in_and_judges_each_event(socket_port):
     assert bob.emit("write")["status"] == 403
     ada.send('42["trusting"]')
     assert trusted == [True]
+
+
+def test_socket_io_serves_no_event_with_a_token_that_was_revoked_since_the_handshake(monkeypatch):
+    module, valid = MODULES["socket_io"], {"ada"}
+    monkeypatch.setattr(module, "load", lambda token: token if token in valid else None)
+    app = new_app(module.NEIGHBOURS[0])
+    module.together(app)
+    with serving(app) as port:
+        ada = Socket(port, bearer("ada"))
+        assert ada.emit("notes") == {"owner": "ada"}
+        valid.clear()
+        assert ada.emit("notes")["status"] == 401
 
 
 @pytest.mark.parametrize("headers", [{}, bearer("eve")])
