@@ -99,7 +99,8 @@ def _body(before: Answer, after: Answer) -> str:
 
 def _others(before: Answer, after: Answer) -> str:
     """The other headers that differ; those of a body that was exchanged go without saying."""
-    changed = {name for name, value in set(before.headers) ^ set(after.headers)} - {CHALLENGE}
+    differ = {name for name, value in set(before.headers) ^ set(after.headers)}
+    changed = {name for name in differ if name.lower() != CHALLENGE.lower()}
     if before.body != after.body:
         changed = {name for name in changed if not name.startswith(("Content-", "X-Content-"))}
     return ", ".join(f"`{name}: {', '.join(after.lines(name))}`" for name in sorted(changed)) or "the same"

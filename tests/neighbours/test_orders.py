@@ -28,6 +28,7 @@ import flask_restful  # noqa: E402
 from flask_babel import Babel, get_locale  # noqa: E402
 from flask_babel.speaklater import LazyString  # noqa: E402
 from flask_caching import Cache  # noqa: E402
+from flask_cors import CORS  # noqa: E402
 from flask_limiter import Limiter  # noqa: E402
 from flask_limiter.util import get_remote_address  # noqa: E402
 from flask_login import LoginManager, login_required  # noqa: E402
@@ -318,6 +319,22 @@ def test_abort_unauthorized_as_flask_logins_handler_blames_no_valid_token(caller
     app.add_url_rule("/page", "page", login_required(lambda: "page"))
     refused = app.test_client().get("/page", headers=bearer(caller) if caller else {})
     assert_unauthorized(refused, scheme="Bearer", error=error)
+
+
+# --- flask-cors
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_page_that_cors_allows_may_send_a_password_once_its_origin_is_trusted(trusted):  # F-44
+    origin = "http://localhost:3000"
+    app, auth = bare(Basic(lambda name, password: True, trusted_origins={origin} if trusted else ()))
+    CORS(app, origins=[origin])
+    app.add_url_rule("/tokens", "tokens", auth.login_required(lambda: "token"), methods=["POST"])
+    fetch = {"Origin": origin, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-site"}
+    response = app.test_client().post("/tokens", auth=("ada", "x"), headers=fetch)
+    assert response.headers["Access-Control-Allow-Origin"] == origin
+    assert response.status_code == (200 if trusted else 403)
+    assert ("trusted_origins" in response.text) == (not trusted)
 
 
 # --- Flask-Talisman
