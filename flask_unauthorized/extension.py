@@ -222,6 +222,7 @@ class Auth(Sessions, Resources, Generic[U]):
         request = real_request()
         state = state_for(request)
         self._check_served(state.app)
+        state.note_met()
         identity = authenticate(state.app.plan(request.endpoint, demanded, request.method), request, state)
         if identity is None:
             raise RuntimeError("a demand that is not optional was met by nobody")
