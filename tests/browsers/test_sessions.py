@@ -347,6 +347,7 @@ def test_a_login_that_the_loader_refuses_leaves_nothing(build):
     assert shop.client.get("/page").status_code == 401
 
 
+@pytest.mark.rfc("CK-08")
 @pytest.mark.parametrize(("after", "status"), [(899, 200), (901, 401)])
 def test_ses_10_an_idle_session_ends_on_our_clock(build, clock, after, status):
     shop = build(idle=900)

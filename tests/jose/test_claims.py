@@ -1,13 +1,16 @@
 """Claims, through a whole app: what a good token must say, and whose identity it is. Cases CLM-… of the report."""
 
 import time
+from functools import partial
 
 import pytest
 
-from flask_unauthorized import InvalidCredentials
+from flask_unauthorized import DPoP, InvalidCredentials
 from flask_unauthorized.jose import public_key_pem
 from flask_unauthorized.loaders.jwt import JWT, Issuers
 
+from ..dpop_client import ORIGIN, Holder
+from ..independent import independent
 from .conftest import Api, jwt
 from .signing import AUDIENCE, ISSUER, claims, header, pem, private, signed, token
 
@@ -180,6 +183,7 @@ def test_clm_10_one_audience_among_many(api):
     assert api(audience=[AUDIENCE, "api"]).admits(token(aud="api"))
 
 
+@pytest.mark.rfc("J-06")
 def test_clm_09_no_audience_only_if_written_out(api, caplog):
     app = api(audience=None)
     assert "audience=None" in caplog.text
@@ -246,6 +250,28 @@ def test_clm_03_the_end_is_the_end(monkeypatch):
         assert reason(kind, token(exp=end, **base)).startswith("exp has passed")
 
 
+@pytest.mark.rfc("J-10")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "https://other.example"}, {"aud": "https://other.example"}, {"exp": 1_700_000_000, "iat": 1_600_000},
+        {"exp": ...}, {"nbf": 4_000_000_000}, {"sub": ...}, {"jti": ...}, {"cnf": {}}, {"cnf": ...},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_wrong_with_a_token_is_the_same_under_dpop(make_app, changes):
+    """RFC 9068 §4: the checks and the error are those of RFC 6750, whatever scheme the token comes under."""
+    holder = Holder()
+    app = Api(make_app, jwt(), scheme=partial(DPoP, origin=ORIGIN))
+    good = {"cnf": {"jkt": holder.jkt}}
+    assert app.client.get("/", headers=holder.sent(token=token(**good))).status_code == 200
+    refused = app.client.get("/", headers=holder.sent(token=token(**{**good, **changes})))
+    assert refused.status_code == 401
+    ((scheme, params),) = independent(*refused.headers.getlist("WWW-Authenticate"))
+    assert (scheme.lower(), params["error"]) == ("dpop", "invalid_token")
+    assert len(app.seen) == 1
+
+
 @pytest.mark.rfc("J-07", "J-10")
 def test_an_ended_token_is_told_so(api):
     now = int(NOW())
@@ -256,6 +282,7 @@ def test_an_ended_token_is_told_so(api):
     assert "expired" not in wrong.headers["WWW-Authenticate"]
 
 
+@pytest.mark.rfc("J-07")
 def test_clm_01_an_eternal_token_only_if_allowed(api):
     api().refuses(token(exp=...))
     assert api(allow_eternal=True).admits(token(exp=...)).expires_at is None
