@@ -259,6 +259,24 @@ def test_a_script_reads_the_refusal_where_the_app_lets_it_read_anything(make_app
     assert headers.get("Access-Control-Allow-Origin") == allowed
 
 
+@pytest.mark.rfc("F-06")
+@pytest.mark.parametrize("exposed", ["*", "*, X-Request-Id"])
+def test_a_star_of_the_app_does_not_stand_for_the_names(make_app, auth, exposed):
+    """With credentials a browser reads ``*`` as the name of a field (Fetch, CORS protocol)."""
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+
+    @app.after_request
+    def cors(answer):
+        answer.headers["Access-Control-Allow-Origin"] = ORIGIN["Origin"]
+        answer.headers["Access-Control-Allow-Credentials"] = "true"
+        answer.headers["Access-Control-Expose-Headers"] = exposed
+        return answer
+
+    told = app.test_client().get("/", headers=ORIGIN).headers["Access-Control-Expose-Headers"]
+    assert "WWW-Authenticate" in [name.strip() for name in told.split(",")]
+
+
 @pytest.mark.rfc("F-05")
 @pytest.mark.parametrize("error", [TooManyAttempts, AuthUnavailable])
 def test_a_script_reads_when_to_come_back(make_app, error):
