@@ -153,6 +153,7 @@ def test_a_certificate_that_is_wrong_uses_no_proof_up(make_app):
     assert answers == [401, 200]
 
 
+@pytest.mark.rfc("S-02")
 def test_tokens_that_are_bound_to_nothing(make_app):
     open_to_all = Served(make_app, lambda request: DER, confirmation=None)
     assert open_to_all.ask().status_code == 200
@@ -195,7 +196,7 @@ def assert_refused_after(served, headers):
     assert "Client-Cert" in response.headers["Vary"]
 
 
-@pytest.mark.rfc("T-08")
+@pytest.mark.rfc("T-08", "S-05")
 @pytest.mark.parametrize(
     "environ",
     [

@@ -4,7 +4,7 @@ import hashlib
 import logging
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from flask_unauthorized import (
     APIKey,
     Auth,
+    AuthUnavailable,
     Basic,
     Bearer,
     Challenge,
@@ -123,6 +124,18 @@ def test_acr_values_keep_their_order_beside_max_age(serve, auth):
     assert serve(guard, headers={"Authorization": "Bearer fresh"}).status_code == 200
 
 
+@pytest.mark.rfc("SU-02")
+@pytest.mark.parametrize("acr", [["gold", "platinum"], ["platinum", "gold"], ["platinum", "gold", "silver"]])
+def test_any_of_the_acr_values_will_do(serve, auth, acr):
+    assert serve(auth.login_required(acr=acr), headers={"Authorization": "Bearer fresh"}).status_code == 200
+
+
+@pytest.mark.rfc("SU-03")
+def test_max_age_may_be_zero(serve, auth):
+    challenge = assert_unauthorized(serve(auth.login_required(max_age=0), headers={"Authorization": "Bearer fresh"}))
+    assert (challenge.get("error"), challenge.get("max_age")) == ("insufficient_user_authentication", "0")
+
+
 @pytest.mark.rfc("SU-03")
 @pytest.mark.parametrize("max_age", [-1, 1.5, "60", True])
 def test_max_age_is_a_whole_number_of_seconds(auth, max_age):
@@ -130,7 +143,6 @@ def test_max_age_is_a_whole_number_of_seconds(auth, max_age):
         auth.login_required(max_age=max_age)
     with pytest.raises((TypeError, ValueError), match="max_age must be"):
         StepUpRequired(max_age=max_age)
-    assert auth.login_required(max_age=0) is not None
 
 
 @pytest.mark.rfc("SU-06")
@@ -219,9 +231,15 @@ def test_no_error_of_ours_has_a_status_of_proxies_or_networks():
 
 @pytest.mark.rfc("F-02", "F-10")
 @pytest.mark.parametrize("methods", [["GET"], ["GET", "OPTIONS"]])
-def test_a_preflight_is_never_judged(make_app, auth, methods):
-    app = make_app(auth)
-    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"), methods=methods)
+@pytest.mark.parametrize("guarded", ["view", "blueprint", "app"])
+def test_a_preflight_is_never_judged(make_app, auth, methods, guarded):
+    app, part = make_app(auth), Blueprint("part", __name__)
+    view = auth.login_required(lambda: "fine") if guarded == "view" else lambda: "fine"
+    part.add_url_rule("/", "view", view, methods=methods)
+    if guarded != "view":
+        auth.protect(part if guarded == "blueprint" else app)
+    app.register_blueprint(part)
+    assert app.test_client().get("/").status_code == 401
     answer = app.test_client().options("/", headers=PREFLIGHT)
     assert answer.status_code == 200
     assert "WWW-Authenticate" not in answer.headers
@@ -239,6 +257,38 @@ def test_a_script_reads_the_refusal_where_the_app_lets_it_read_anything(make_app
     # Named, for a star would not do with credentials; and nothing opened that the app keeps closed.
     assert headers.get("Access-Control-Expose-Headers") == (None if allowed is None else "WWW-Authenticate")
     assert headers.get("Access-Control-Allow-Origin") == allowed
+
+
+@pytest.mark.rfc("F-06")
+@pytest.mark.parametrize("exposed", ["*", "*, X-Request-Id"])
+def test_a_star_of_the_app_does_not_stand_for_the_names(make_app, auth, exposed):
+    """With credentials a browser reads ``*`` as the name of a field (Fetch, CORS protocol)."""
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+
+    @app.after_request
+    def cors(answer):
+        answer.headers["Access-Control-Allow-Origin"] = ORIGIN["Origin"]
+        answer.headers["Access-Control-Allow-Credentials"] = "true"
+        answer.headers["Access-Control-Expose-Headers"] = exposed
+        return answer
+
+    told = app.test_client().get("/", headers=ORIGIN).headers["Access-Control-Expose-Headers"]
+    assert "WWW-Authenticate" in [name.strip() for name in told.split(",")]
+
+
+@pytest.mark.rfc("F-05")
+@pytest.mark.parametrize("error", [TooManyAttempts, AuthUnavailable])
+def test_a_script_reads_when_to_come_back(make_app, error):
+    def load(token):
+        raise error(retry_after=30)
+
+    auth = Auth(Bearer(load))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    app.after_request(lambda answer: answer.headers.set("Access-Control-Allow-Origin", "*") or answer)
+    headers = app.test_client().get("/", headers={**ORIGIN, **GOOD}).headers
+    assert (headers["Retry-After"], headers["Access-Control-Expose-Headers"]) == ("30", "Retry-After")
 
 
 SCRIPTS = [

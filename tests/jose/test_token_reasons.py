@@ -230,6 +230,7 @@ TABLE = {
 def reason(loader, text):
     with pytest.raises(InvalidCredentials) as caught:
         loader(text)
+    assert caught.value.error == "invalid_token"  # RFC 9068 §4
     return caught.value.reason
 
 

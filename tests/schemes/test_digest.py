@@ -199,6 +199,18 @@ def test_a_name_beyond_ascii_however_it_is_sent(make_app, sent_as):
     assert response.json == {"who": "Jäsøn Doe"}
 
 
+@pytest.mark.rfc("X-01", "X-03")
+@pytest.mark.parametrize("value", ["UTF-8''J%C3%A4s%C3%B8n%20Doe", "''ada", "UTF-8''%zz", "UTF-8''%ff", "UTF-16''ada"])
+def test_an_extended_name_in_quotes_is_read_like_one_without(make_app, value):
+    """F-26: RFC 8187 §3.2 has no quotes, and some clients quote every parameter. What is broken stays refused."""
+    served = Served(make_app)
+    for mark in ("", '"'):
+        params = answer(served.told(), name="Jäsøn Doe", password="Secret, or not?", username=None)
+        sent = f"{field(params)}, username*={mark}{value}{mark}"
+        response = served.app.test_client().get("/", headers={"Authorization": sent})
+        assert response.json == {"who": "Jäsøn Doe"} if "C3" in value else response.status_code == 401
+
+
 @pytest.mark.rfc("D-29", "D-28")
 @pytest.mark.parametrize("algorithm", ["SHA-256", "MD5", "SHA-256-sess"])
 def test_a_hashed_name(make_app, algorithm):

@@ -131,7 +131,7 @@ def test_dpo_07_a_member_of_the_header_twice(dpop):
 # --- type, algorithm, key, signature
 
 
-@pytest.mark.rfc("P-07")
+@pytest.mark.rfc("P-07", "JB-10")
 @pytest.mark.parametrize("typ", ["JWT", "at+jwt", "dpop+JWT ", "dpop+jwt ", "DPOP+JWT", "application/dpop+jwt", "dpop"])
 def test_dpo_04_another_type(dpop, typ):
     assert_proof_refused(dpop, dpop.ask(header={"typ": typ}))
