@@ -26,6 +26,8 @@ EXTENSION: Final = "unauthorized"
 SHORTCUTS: Final = "_unauthorized"
 """The private attribute of a routing rule that holds the plans of its view, by ``id()`` of what was demanded."""
 _NOTHING: Final = Requirement()
+_WITHOUT_MEANING: Final = frozenset({"__init__", "__main__", "app", "create_app", "main", "wsgi"})
+"""Names of modules and functions that don't say which app it is, so that they make no realm."""
 
 
 class Protection(NamedTuple):
@@ -43,6 +45,7 @@ class AppState:
         self.app = app
         self.settings = Settings()
         self.realm = ""
+        self.realm_is_default = False  # whether it was derived from the app's name
         self.explains = False
         self.ready = False
         self.watches = True  # for credentials over plain HTTP, until it was told
@@ -111,10 +114,11 @@ class AppState:
 
     def _realm(self) -> str:
         realm = self.settings.realm if self.settings.realm is not None else self.auth.realm
+        self.realm_is_default = realm is None
         if realm is not None:
             return checked_realm(realm)
         try:
-            return checked_realm(self.app.name)
+            return checked_realm(default_realm(self.app.name))
         except ConfigurationError as error:
             raise ConfigurationError(
                 f"the app's name is the realm unless another one is set, and {error}: set UNAUTHORIZED_REALM"
@@ -367,6 +371,15 @@ class AppState:
             path = prefix.rstrip(".").split(".") if prefix else []
             if names[: len(path)] == path:
                 yield prefix, protection
+
+
+def default_realm(name: str) -> str:
+    """Derive the realm from an app's import name: its last part that says more than where the app object is.
+
+    ``"shop.app"`` gives ``"shop"``. A name without such a part is used whole.
+    """
+    parts = (part for part in reversed(name.split(".")) if part and part not in _WITHOUT_MEANING)
+    return next(parts, name)
 
 
 def _which(prefix: str, name: str, endpoints: Collection[str]) -> str:

@@ -55,8 +55,8 @@ class Auth(Sessions, Resources, Generic[U]):
     """Protects views, and answers every refusal as the RFCs ask. ``Auth[User]`` types `user`.
 
     ``schemes`` are offered in the order that most clients understand; ``challenge_order`` (scheme objects) fixes
-    another one. ``realm`` is that of schemes without their own; default: the app's name. ``implied_scopes`` maps a
-    scope to those that it includes. ``unavailable`` are exception classes of loaders that mean "we can't know": 503
+    another one. ``realm`` is that of schemes without their own; default: the last part of the app's import name that
+    isn't ``app``, ``main``, ``wsgi`` or the like. ``implied_scopes`` maps a scope to those that it includes. ``unavailable`` are exception classes of loaders that mean "we can't know": 503
     instead of 500. With ``app``, `init_app` is called.
 
     Raises `ConfigurationError` or `TypeError` for what cannot work.

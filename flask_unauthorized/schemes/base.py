@@ -2,10 +2,11 @@
 
 import functools
 import inspect
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from flask import Flask, Request, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
@@ -21,6 +22,7 @@ C = TypeVar("C")
 Loader = Callable[..., Any]
 L = TypeVar("L", bound=Loader)
 
+log: Final = logging.getLogger("flask_unauthorized")
 _LOCATIONS = ("authorization", "header", "cookie", "query", "form")
 
 
@@ -242,6 +244,17 @@ def check_shape(scheme: Scheme[Any]) -> None:
         raise ConfigurationError(f"{kind}.varies must be a tuple of field names such as ('DPoP',), not {varies!a}")
     if scheme.realm is not None:
         checked_realm(scheme.realm)
+
+
+def warn_of_default_realm(scheme: Scheme[Any], app: Flask, hangs_on_it: str) -> None:
+    """Warn where ``scheme`` has no fixed realm, and renaming the app would end ``hangs_on_it``."""
+    state = app.extensions["unauthorized"]
+    if scheme.realm is None and state.realm_is_default:
+        log.warning(
+            "%s uses the default realm %r, which follows from the name of the app %r. %s depend on it: "
+            "set realm=%r, so that they survive if the app is renamed",
+            type(scheme).__name__, state.realm, app.name, hangs_on_it, state.realm,
+        )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=512)

@@ -17,7 +17,7 @@ from ..stores.memory import MemoryStore
 from ..wire import Challenge
 from ..wire.digest import ALGORITHMS, base_algorithm, digest_hash, response_hash, secret_hash, session_hash
 from ..wire.grammar import quote
-from .base import Loader, Scheme
+from .base import Loader, Scheme, warn_of_default_realm
 from .digest_credentials import DigestCredentials, percent_decoded, read_credentials
 from .nonces import MAX_SKEW, Nonces
 from .options import chosen
@@ -117,6 +117,7 @@ class Digest(Scheme[DigestCredentials]):
         super().check(app)
         self._nonces.check(app)
         self.store.check()
+        warn_of_default_realm(self, app, "Stored hashes")
         # Clients don't unescape it alike, so that they hash different realms.
         realm = self.realm if self.realm is not None else app.extensions["unauthorized"].realm
         if '"' in realm or "\\" in realm:

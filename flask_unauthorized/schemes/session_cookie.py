@@ -20,7 +20,7 @@ from ..identity import Identity
 from ..keys import secret_keys
 from ..stores.base import Store, checked_store
 from ..wire import Challenge
-from .base import Loader, Scheme, error_params
+from .base import Loader, Scheme, error_params, warn_of_default_realm
 from .origins import trusted
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -140,6 +140,7 @@ class SessionCookie(Scheme[Login]):
         _check_interface(app)
         if self.store is not None:
             self.store.check()
+            warn_of_default_realm(self, app, "Sessions")
         if self.login_view is not None and not _is_url(self.login_view):
             _check_page(app, "login_view", self.login_view)
             self._check_login_view(app, self.login_view)
