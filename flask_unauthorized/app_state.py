@@ -10,6 +10,7 @@ from .decorating import class_of
 from .errors import ConfigurationError
 from .judge import log
 from .metadata import ProtectedResource
+from .mistakes import near_endpoint
 from .plan import AnyScheme, Plan
 from .publishing import Documents, belonging, by_path, written
 from .rendering.texts import check_texts
@@ -162,7 +163,7 @@ class AppState:
                 if prefix + name not in self.app.view_functions:
                     raise ConfigurationError(
                         f"protect(public=...) names {name!r}, but there is no endpoint {prefix + name!r}: "
-                        + _which(prefix, name, self.app.view_functions)
+                        + _which(prefix, name, self.app)
                     )
                 if self.auth.decorations.around(self.app.view_functions[prefix + name]) or (
                     prefix + name in self.method_guards
@@ -382,8 +383,12 @@ def default_realm(name: str) -> str:
     return next(parts, name)
 
 
-def _which(prefix: str, name: str, endpoints: Collection[str]) -> str:
+def _which(prefix: str, name: str, app: Flask) -> str:
     """What the developer may have meant by ``name``."""
+    endpoints = app.view_functions
+    near = near_endpoint(app, name, prefix)
+    if near is not None and not name.startswith(prefix or "."):
+        return f"did you mean {near!r}?"
     if name.startswith(prefix) and name in endpoints:
         return f"names are relative to the blueprint, write {name.removeprefix(prefix)!r}"
     return (
@@ -408,8 +413,14 @@ def protection_target(target: object) -> Flask | Blueprint:
 
 def public_names(public: Collection[str]) -> frozenset[str]:
     """Endpoint names, checked."""
-    if isinstance(public, str) or not all(isinstance(name, str) for name in public):
-        raise TypeError(f'public must be a collection of endpoint names, not {public!r}: write {{"static"}}')
+    if isinstance(public, str):
+        raise TypeError(f'public={public!r} is a bare string: write public={{"{public}"}}')
+    if not isinstance(public, Collection):
+        raise TypeError(f'public must be a collection of endpoint names, not {public!r}: write public={{"static"}}')
+    for name in public:
+        if not isinstance(name, str):
+            named = getattr(name, "__name__", "static")
+            raise TypeError(f'public must hold the names of endpoints, not {name!r}: write public={{"{named}"}}')
     return frozenset(public)
 
 

@@ -13,6 +13,7 @@ from .errors import AuthError, AuthUnavailable
 from .judge import Refusal, State
 from .plan import AnyScheme, Plan
 from .rendering.facts import Explanation, SchemeSaid
+from .schemes.api_key import APIKey
 from .schemes.base import query_values
 from .schemes.session_cookie import SessionCookie
 
@@ -141,18 +142,23 @@ def _command(scheme: AnyScheme, request: Request) -> str:
 
 
 def _options(scheme: AnyScheme) -> tuple[str, ...]:
-    where, name = _reads(scheme)[0]
+    if scheme.curl_options:
+        return scheme.curl_options
+    # Of a scheme that says nothing more, only the places are known: what belongs there may be a signature.
+    value = "KEY" if isinstance(scheme, APIKey | SessionCookie) else "CREDENTIALS"
+    places = _reads(scheme)
+    wanted = [place for place in places if place[0] == "header"] or places[:1]
+    return tuple(option for place in wanted for option in _option(scheme, *place, value))
+
+
+def _option(scheme: AnyScheme, where: str, name: str, value: str) -> tuple[str, str]:
     if where == "authorization":
-        proof = ("-H", "DPoP: PROOF") if name == "dpop" else ()
-        return _WITH_PASSWORD.get(name) or ("-H", f"Authorization: {scheme.name} TOKEN", *proof)
+        return "-H", f"Authorization: {scheme.name} {value}"
     if where == "header":
-        return "-H", f"{_field(name)}: KEY"
+        return "-H", f"{_field(name)}: {value}"
     if where == "cookie":
-        return "-b", f"{name}=KEY"
-    return ("--url-query" if where == "query" else "--data-urlencode"), f"{name}=KEY"
-
-
-_WITH_PASSWORD: Final = {"basic": ("-u", "NAME:PASSWORD"), "digest": ("--digest", "-u", "NAME:PASSWORD")}
+        return "-b", f"{name}={value}"
+    return ("--url-query" if where == "query" else "--data-urlencode"), f"{name}={value}"
 
 
 def _field(name: str) -> str:

@@ -12,7 +12,7 @@ import flask_unauthorized
 ROOT = Path(flask_unauthorized.__file__).parent
 LAYERS = [
     {"wire"},
-    {"errors", "identity", "requirement", "metadata"},
+    {"errors", "identity", "mistakes", "requirement", "metadata"},
     {"stores", "keys", "connecting", "fetching"},
     {"jose"},
     {"schemes"},

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from flask import Request
 
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..mistakes import explains_arguments
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from .base import Loader, Scheme, Secret, ask_loader, error_params, query_values, single_value
@@ -26,6 +27,7 @@ class APIKey(Scheme[Secret]):
 
     name = "ApiKey"
 
+    @explains_arguments()
     def __init__(
         self,
         loader: Loader | None = None,

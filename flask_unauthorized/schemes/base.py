@@ -60,6 +60,8 @@ class Scheme(ABC, Generic[C]):
     - ``proves_key``: every identity must be bound to a key, which it proves (see `prove`);
     - ``oauth``: it takes access tokens, so its challenges tell ``resource_metadata`` and ``scope`` where the view
       belongs to a protected resource (RFC 9728 §5.1; see `resource_members`);
+    - ``curl_options``: what makes curl send credentials of it, for the explanation of a refusal:
+      ``("-H", "X-Ticket: TICKET")``. Default: every field of ``reads``, to be filled in with ``CREDENTIALS``;
     - ``varies``: further request fields that its answers depend on, as they are printed in ``Vary``.
     """
 
@@ -74,6 +76,7 @@ class Scheme(ABC, Generic[C]):
     knows_login: ClassVar[bool] = False
     proves_key: bool = False
     oauth: ClassVar[bool] = False
+    curl_options: tuple[str, ...] = ()
     varies: tuple[str, ...] = ()
     trusted_origins: frozenset[str] = frozenset()
 
@@ -161,14 +164,16 @@ class Scheme(ABC, Generic[C]):
         """Whether `respond` may add anything; where not, nobody looks at the answer to who is let in."""
         return type(self).respond is not Scheme.respond
 
-    def loader(self, load: L) -> L:
+    def loader(self, load: L = None) -> L:  # type: ignore[assignment]  # None: parentheses too many
         """Registers the loader, like a route: ``@bearer.loader``. Returns it unchanged.
 
         Raises `ConfigurationError` for a second one, for what cannot be called, and for a wrong number of parameters.
         """
+        if load is None:
+            raise TypeError("loader takes the function: write @scheme.loader without parentheses")
         if self._loader is not None:
             raise ConfigurationError(f"this {type(self).__name__} has a loader already: make another scheme object")
-        _check_signature(load, self.loader_args, type(self).__name__)
+        _check_loader(self, load)
         self._loader = load
         return load
 
@@ -212,7 +217,7 @@ def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None =
 def checked_realm(realm: str) -> str:
     """``realm`` if it can be sent; else `ConfigurationError` (`TypeError` for what is no string)."""
     if not isinstance(realm, str):
-        raise TypeError(f"realm must be a str, not {type(realm).__name__}")
+        raise TypeError(f"realm must be a str, not {realm!r}")
     try:
         check_realm(realm)
     except ValueError as error:
@@ -301,9 +306,13 @@ def _uses_loader(kind: type[Scheme[Any]]) -> bool:
     return code is None or kind.verify is ask_loader or not {"load", "ask_loader"}.isdisjoint(code.co_names)
 
 
-def _check_signature(load: Any, count: int, kind: str) -> None:
+def _check_loader(scheme: Scheme[Any], load: Any) -> None:
+    count, kind = scheme.loader_args, type(scheme).__name__
     if not callable(load):
-        raise ConfigurationError(f"the loader of {kind} must be callable, not {type(load).__name__}")
+        # Not the value, for it may be a secret.
+        ready = {1: "StaticTokens", 2: "Passwords"}.get(count) if isinstance(load, Mapping) else None
+        fix = f"wrap it, {kind}({ready}({{...}}))" if ready else f"pass a function, {kind}(load)"
+        raise ConfigurationError(f"the loader of {kind} must be callable, not {type(load).__name__}: {fix}")
     try:
         signature = inspect.signature(load)
     except (TypeError, ValueError):
@@ -313,7 +322,8 @@ def _check_signature(load: Any, count: int, kind: str) -> None:
     except TypeError:
         raise ConfigurationError(
             f"the loader of {kind} is called with {count} argument{'s' if count > 1 else ''}, "
-            f"but {getattr(load, '__name__', type(load).__name__)}{signature} doesn't take that"
+            f"but {getattr(load, '__name__', type(load).__name__)}{signature} doesn't take that: "
+            f"give it {count} positional parameter{'s' if count > 1 else ''}"
         ) from None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from flask import Request
 
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..mistakes import checked_flag, explains_arguments
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS
@@ -36,11 +37,13 @@ class Basic(Scheme[Secret]):
     """
 
     name = "Basic"
+    curl_options = ("-u", "NAME:PASSWORD")
     reads: tuple[tuple[str, str], ...] = (("authorization", "basic"),)
     prompts = True
     loader_args = 2
     names_subject = True
 
+    @explains_arguments()
     def __init__(
         self,
         loader: Loader | None = None,
@@ -58,8 +61,8 @@ class Basic(Scheme[Secret]):
             _check_alias(script_alias)
             self.reads = (*Basic.reads, ("authorization", script_alias.lower()))
             self.static = False
-        self.latin1 = latin1
-        self.empty_password = empty_password
+        self.latin1 = checked_flag("latin1", latin1)
+        self.empty_password = checked_flag("empty_password", empty_password)
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
         if rest is None:

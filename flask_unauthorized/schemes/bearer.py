@@ -14,6 +14,7 @@ from ..errors import (
     StepUpRequired,
 )
 from ..identity import Identity
+from ..mistakes import checked_flag, explains_arguments
 from ..wire import Challenge
 from ..wire.grammar import MAX_AUTHORIZATION
 from .base import Loader, Scheme, Secret, ask_loader, error_params, query_values, single_value
@@ -39,8 +40,10 @@ class Bearer(Scheme[Secret]):
     """
 
     name = "Bearer"
+    curl_options = ("-H", "Authorization: Bearer TOKEN")
     oauth = True
 
+    @explains_arguments()
     def __init__(
         self,
         loader: Loader | None = None,
@@ -54,11 +57,11 @@ class Bearer(Scheme[Secret]):
         super().__init__(loader, realm=realm)
         self.certificate = certificate
         self.varies = fields_of(certificate)
-        if bound_only and certificate is None:
+        if checked_flag("bound_only", bound_only) and certificate is None:
             raise ConfigurationError("bound_only=True needs certificate=...: without it Bearer proves nothing")
         self.proves_key = bound_only
-        self.form = form
-        self.query = query
+        self.form = checked_flag("form", form)
+        self.query = checked_flag("query", query)
         self._elsewhere = form or query
         ways = (("form", form), ("query", query))
         self.reads = (("authorization", "bearer"), *((way, _PARAM) for way, on in ways if on))

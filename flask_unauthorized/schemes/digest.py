@@ -12,6 +12,7 @@ from flask import request as current_request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, StaleNonce, configured_seconds
+from ..mistakes import checked_flag, explains_arguments
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
@@ -57,11 +58,13 @@ class Digest(Scheme[DigestCredentials]):
     """
 
     name = "Digest"
+    curl_options = ("--digest", "-u", "NAME:PASSWORD")
     reads = (("authorization", "digest"),)
     prompts = True
     static = False
     names_subject = True
 
+    @explains_arguments()
     def __init__(
         self,
         loader: Loader | None = None,
@@ -88,8 +91,8 @@ class Digest(Scheme[DigestCredentials]):
         self.opaque = opaque
         self.nonce_lifetime = configured_seconds("nonce_lifetime", nonce_lifetime, least=1)
         self.store = MemoryStore() if store is None else checked_store(store)
-        self.rspauth = rspauth
-        self.nextnonce = nextnonce
+        self.rspauth = checked_flag("rspauth", rspauth)
+        self.nextnonce = checked_flag("nextnonce", nextnonce)
         self.max_body = max_body
         self._nonces = Nonces("digest")
         self._offered = {algorithm.lower(): algorithm for algorithm in self.algorithms}

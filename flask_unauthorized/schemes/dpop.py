@@ -15,6 +15,7 @@ from ..errors import (
     configured_seconds,
 )
 from ..identity import BareIdentity, Identity
+from ..mistakes import explains_arguments
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
@@ -71,10 +72,12 @@ class DPoP(Scheme[DPoPCredentials]):
     """
 
     name = "DPoP"
+    curl_options = ("-H", "Authorization: DPoP TOKEN", "-H", "DPoP: PROOF")
     reads = (("authorization", "dpop"),)
     proves_key = True
     oauth = True
 
+    @explains_arguments(origin='write origin="https://api.example.com", where clients reach the app')
     def __init__(
         self,
         loader: Loader | None = None,

@@ -18,6 +18,7 @@ from werkzeug.routing import BuildError
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, configured_seconds
 from ..identity import Identity
 from ..keys import secret_keys
+from ..mistakes import explains_arguments, near_endpoint
 from ..stores.base import Store, checked_store
 from ..wire import Challenge
 from .base import Loader, Scheme, error_params, warn_of_default_realm
@@ -106,6 +107,7 @@ class SessionCookie(Scheme[Login]):
     names_subject: ClassVar[bool] = True
     knows_login: ClassVar[bool] = True
 
+    @explains_arguments()
     def __init__(
         self,
         loader: Loader | None = None,
@@ -121,8 +123,8 @@ class SessionCookie(Scheme[Login]):
         keep_query: Iterable[str] = KEPT_QUERY,
     ) -> None:
         super().__init__(loader, realm=realm)
-        self.login_view = login_view
-        self.logout_view = logout_view
+        self.login_view = _view_name("login_view", login_view)
+        self.logout_view = _view_name("logout_view", logout_view)
         self.lifetime = configured_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else configured_seconds("idle", idle, least=1)
         self.store = None if store is None else checked_store(store)
@@ -408,6 +410,13 @@ def _checked_names(names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def _view_name(option: str, view: str | None) -> str | None:
+    if view is not None and not isinstance(view, str):
+        fix = f": write {view.__name__!r}" if hasattr(view, "__name__") else ""
+        raise TypeError(f"{option} must be the name of an endpoint, not {view!r}{fix}")
+    return view
+
+
 def _is_url(view: str) -> bool:
     return view.startswith(("https://", "http://"))
 
@@ -418,6 +427,11 @@ def _is_sendable(text: str) -> bool:
 
 def _check_page(app: Flask, option: str, endpoint: str) -> None:
     if endpoint not in app.view_functions:
+        near = near_endpoint(app, endpoint)
+        if near is not None:
+            raise ConfigurationError(
+                f"{option}={endpoint!r} is no endpoint of the app {app.name!r}: did you mean {near!r}?"
+            )
         raise ConfigurationError(
             f"{option}={endpoint!r} is no endpoint of the app {app.name!r}: write the name of the view's "
             "function, with the blueprint's before it" + (", or an absolute URL" if option == "login_view" else "")
