@@ -23,6 +23,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from flask_unauthorized import Auth, Bearer, DPoP, Identity
+from flask_unauthorized.stores.memory import MemoryStore
 
 PORT = int(os.environ.get("PORT", "5000"))
 ORIGIN = f"http://127.0.0.1:{PORT}"
@@ -30,7 +31,8 @@ ORIGIN = f"http://127.0.0.1:{PORT}"
 # --- the API
 
 tokens: dict[str, Identity] = {}  # what the authorization server knows
-auth = Auth(DPoP(tokens.get, origin=ORIGIN, nonce=True), Bearer(tokens.get), realm="notes")
+store = MemoryStore(single_process=True)  # several processes need SQLiteStore or RedisStore
+auth = Auth(DPoP(tokens.get, origin=ORIGIN, nonce=True, store=store), Bearer(tokens.get), realm="notes")
 
 app = Flask(__name__)
 app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY", "only for this demo")  # signs the nonces

@@ -10,10 +10,12 @@ from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .app_state import AppState
 from .context import complete_once, plan_in_force, real_app, real_request, state_for
-from .errors import AuthError, Unauthorized, fixed_wording
+from .errors import AuthError, Unauthorized, fixed_wording, is_text
+from .exception_groups import handler_without_ours, refusal_of_group
 from .explaining import explain
 from .judge import SAFE_METHODS, State, log
 from .plan import keep
+from .preconditions import ignore_preconditions
 from .rendering.facts import Explanation, facts
 from .rendering.negotiation import choose_language, negotiate
 from .rendering.page import CONTENT_SECURITY_POLICY, page
@@ -24,6 +26,8 @@ from .wire import Challenge
 Renderer = Callable[[Any], "Body | Response"]
 MAX_HANDLERS: Final = 4096
 """Most answers kept of the question which handler of the app an error has."""
+_NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
+"""On every body of ours: it holds the app's words, and maybe the caller's, which no browser may take for HTML."""
 _READY: Final[dict[Any, bytes]] = {}
 
 
@@ -48,6 +52,7 @@ def handle(error: Exception) -> Any:
     """
     request = real_request()
     state = state_for(request)
+    ignore_preconditions(request)
     refusal = _as_refusal(error)
     app = real_app()
     own = _own_handler(app, error, request, state.app.own_handlers)
@@ -66,6 +71,19 @@ def handle(error: Exception) -> Any:
     return app.ensure_sync(own)(error)
 
 
+def handle_group(group: Exception) -> Any:
+    """The error handler for exception groups: one that holds refusals only is answered as its first one."""
+    request = real_request()
+    refusal = refusal_of_group(group, request, state_for(request))
+    if refusal is not None:
+        return handle(refusal)
+    app = real_app()
+    own = handler_without_ours(app, group, request, handle_group)
+    if own is None:
+        raise group
+    return app.ensure_sync(own)(group)
+
+
 def _as_refusal(error: Exception) -> AuthError | None:
     """``error`` as one of ours; ``None`` for what brings its own answer."""
     if isinstance(error, AuthError):
@@ -73,7 +91,7 @@ def _as_refusal(error: Exception) -> AuthError | None:
     if not isinstance(error, HTTPUnauthorized) or error.response is not None or error.www_authenticate:
         return None
     # An app may give abort(401, ...) anything; a text of its own is kept.
-    own = isinstance(error.description, str) and error.description != HTTPUnauthorized.description
+    own = is_text(error.description) and error.description is not HTTPUnauthorized.description
     return Unauthorized(error.description if own else None)
 
 
@@ -115,6 +133,7 @@ def _render(error: AuthError, request: Request, state: State, app: Flask) -> Res
     if response is None:
         return _plain(error, media if media in BUILT_IN else next(iter(BUILT_IN)), request, state, app)
     response.status_code = getattr(error, "code", 500)
+    response.headers.setdefault(*_NO_SNIFFING)
     for name, value in (("Vary", "Accept"), *error.auth_headers()):
         if name == "WWW-Authenticate":
             response.headers.add(name, value)
@@ -137,6 +156,8 @@ def _plain(error: AuthError, media: str, request: Request, state: State, app: Fl
     status = getattr(error, "code", 500)
     response = app.response_class(body, status, headers)
     state.sent = list(iter(response.headers))
+    if media == "text/html":
+        state.page = response, body
     if plan.steady and key[0] is not None and _can_be_kept(media, state.app, app.response_class):
         keep(plan.answers, key, _Answer(error.challenges, status, state.sent, body))
     return response
@@ -176,17 +197,13 @@ def _custom(renderer: Renderer, media: str, error: AuthError, state: State, app:
 def _built_in(error: AuthError, media: str, request: Request, state: State) -> tuple[bytes, list[tuple[str, str]]]:
     """Body and header lines in one of our own media types."""
     plan = plan_in_force(request, state)
-    lines = [("Content-Type", content_type(media)), ("Vary", plan.refusal_vary), *error.auth_headers()]
+    lines = [("Content-Type", content_type(media)), _NO_SNIFFING, ("Vary", plan.refusal_vary), *error.auth_headers()]
     if media != "text/html":
         return _body(error, media, request, state), lines
     texts = state.app.auth.texts
     language = choose_language(request.environ.get("HTTP_ACCEPT_LANGUAGE"), tuple(texts))
-    lines[1] = ("Vary", plan.refusal_vary + ", Accept-Language")
-    lines += (
-        ("Content-Language", language),
-        ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
-        ("X-Content-Type-Options", "nosniff"),
-    )
+    lines[2] = ("Vary", plan.refusal_vary + ", Accept-Language")
+    lines += (("Content-Language", language), ("Content-Security-Policy", CONTENT_SECURITY_POLICY))
     told = facts(
         error,
         schemes=plan.scheme_names,

@@ -15,7 +15,7 @@ from .plan import AnyScheme, Plan
 from .publishing import Documents, belonging, by_path, written
 from .rendering.texts import check_texts
 from .requirement import Requirement, nest, stack
-from .schemes.base import check_shape, checked_realm
+from .schemes.base import check_challenges, check_shape, checked_realm
 from .settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class AppState:
         self.mistake: str | None = None  # what the check before the first request found
         self.repaired: set[str | None] = set()  # endpoints whose bare 401s were told in the log
         self.missing_urls: set[tuple[str | None, str, str]] = set()  # login pages without a URL, as they were logged
+        self.warned: set[str] = set()  # what `Scheme.check` found and was told in the log
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
         # The value holds the requirement, so that no other can take its id.
@@ -87,6 +88,7 @@ class AppState:
             for scheme in auth.schemes:
                 check_shape(scheme)
                 scheme.check(app)
+                check_challenges(scheme, app, self.realm)
             auth.decorations.check_order(app.view_functions)
             auth.decorations.check_caches(app.view_functions, self.method_guards)
             self._check_public_names()
@@ -325,6 +327,7 @@ class AppState:
             https_only=self.settings.require_https,
             strict=self.app.debug or self.app.testing,
             resource=resource,
+            max_credentials=self.settings.max_credentials,
         )
 
     def _merge(self, endpoint: str | None, extra: Requirement | None, method: str | None = None) -> Requirement | None:

@@ -4,16 +4,18 @@ import inspect
 import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from itertools import count
 from typing import Any, Final, NoReturn
-from weakref import ref
 
 import flask
 from flask import Request
+from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
 from . import signals
 from .app_state import EXTENSION, state_of
 from .errors import (
+    MAX_REASON,
     AuthError,
     AuthUnavailable,
     Forbidden,
@@ -21,16 +23,22 @@ from .errors import (
     InvalidCredentials,
     MissingCredentials,
     StepUpRequired,
+    Text,
     Unauthorized,
+    as_text,
 )
 from .identity import Identity
 from .judge import Refusal, State, complete, identify, judge, log, select
 from .mistakes import no_keyword
 from .plan import AnyScheme, Plan
+from .preconditions import ignore_preconditions_if_refused
 
 # The real objects behind the proxies, bound once: an attribute through a LocalProxy costs eight times as much.
 real_request: Final = flask.request._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 real_app: Final = flask.current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
+
+_NUMBERS: Final = count(1)
+"""Numbers of refused requests. An error notes the one that it was told for: as a number, so that it can be pickled."""
 
 STATE: Final = "_unauthorized"
 """The private attribute of the request object that holds its `State`."""
@@ -70,7 +78,7 @@ def authenticate_late(plan: Plan, request: Request, state: State) -> None:
     except AuthError as error:
         _complete(error, request, state)
         if state.refused == caught:
-            error._told = ref(state)  # type: ignore[attr-defined]  # private, see tell_refused
+            _note_told(error, state)
         else:
             tell_refused(error, request, state)
         raise
@@ -104,8 +112,16 @@ def complete_once(error: AuthError, request: Request, state: State) -> None:
     """`complete_raised`, where request and state are at hand."""
     told = getattr(error, "_told", None)
     # An app may raise one object again and again: what was told in another request doesn't count.
-    if told is None or told() is not state:
+    if told is None or told != state.number:
         _complete(error, request, state)
+        tell_refused(error, request, state)
+
+
+def complete_again(error: AuthError, request: Request, state: State) -> None:
+    """`complete_once` for one of several errors that were raised at the same time: it becomes the recorded one."""
+    told = getattr(error, "_told", None)
+    _complete(error, request, state)
+    if told is None or told != state.number:
         tell_refused(error, request, state)
 
 
@@ -118,26 +134,41 @@ def refuse(error: AuthError, request: Request, state: State) -> NoReturn:
 
 def _complete(error: AuthError, request: Request, state: State) -> None:
     plan = plan_in_force(request, state)
+    if state.refused is None:
+        ignore_preconditions_if_refused(request, state)
     if state.plan is None:
         # Nobody judged this route: the scheme that was sent is still the one that is told the error.
-        with suppress(AuthError):
-            select(plan, request, state)
+        state.plan = plan  # a scheme may ask for the realm in force
+        try:
+            with suppress(AuthError, HTTPException):  # malformed, or a body that is too long
+                select(plan, request, state)
+        finally:
+            state.plan = None
     complete(error, plan, state, request)
+
+
+def _note_told(error: AuthError, state: State) -> None:
+    """Notes that an error was told for this request, so that the handler doesn't tell it again."""
+    if state.number is None:
+        state.number = next(_NUMBERS)
+    error._told = state.number  # type: ignore[attr-defined]  # private
 
 
 def tell_refused(error: AuthError, request: Request, state: State) -> None:
     """Logs a refusal and sends the signal. The reason may hold what a loader wrote: one line, cut."""
-    error._told = ref(state)  # type: ignore[attr-defined]  # private, so that the handler doesn't tell it again
+    _note_told(error, state)
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
     if log.isEnabledFor(level):
-        reason = "".join(character if character.isprintable() else "?" for character in (error.reason or "")[:200])
+        reason = "".join(
+            character if character.isprintable() else "?" for character in as_text(error.reason)[:MAX_REASON]
+        )
         log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
     if signals.refused.receivers:
         signals.send(signals.refused, real_app(), error=Refusal(error).again())
 
 
 def abort_unauthorized(
-    message: str | None = None,
+    message: Text | None = None,
     *,
     error: type[Unauthorized] | None = None,
     via: AnyScheme | Collection[AnyScheme] | None = None,
@@ -215,16 +246,17 @@ def _rejection(request: Request, state: State) -> AuthError | None:
     return rejected
 
 
-def _reworded(rejected: AuthError, message: str | None, reason: str | None) -> AuthError:
+def _reworded(rejected: AuthError, message: Text | None, reason: Text | None) -> AuthError:
     """A rejection with the app's own words; those of a 400 or 503 stay, for they aren't about a login."""
     if isinstance(rejected, Unauthorized):
         if message is not None:
-            rejected.description = message
-        rejected.reason = reason or rejected.reason
+            rejected.description = message  # type: ignore[assignment]  # Werkzeug's type knows no lazy texts
+        if reason is not None:
+            rejected.reason = reason  # type: ignore[assignment]  # a str for all who read ours
     return rejected
 
 
-def abort_forbidden(message: str | None = None, *, scopes: Iterable[str] | str | None = None) -> NoReturn:
+def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str | None = None) -> NoReturn:
     """Stops the view with 403; ``scopes`` are those that would do (RFC 6750 §3.1, ``insufficient_scope``).
 
     A caller who isn't known gets 401 instead: logging in may help (RFC 9110 §15.5.2).

@@ -5,17 +5,54 @@ see them; their headers hold the challenges.
 """
 
 import functools
+import logging
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from html import escape
+from typing import Any, ClassVar, Final, Protocol
 
 from werkzeug import exceptions as http
 
 from .wire.challenge import Challenge
 from .wire.rules import check_scope_token
 
+MAX_REASON = 300
+"""Longest private reason that is logged or explained, in characters."""
 MAX_RETRY_AFTER = 86_400
 """Longest ``Retry-After`` that is sent, in seconds: a day."""
+
+
+class LazyText(Protocol):
+    """A text that is translated when it is read, such as Flask-Babel's ``lazy_gettext()`` returns."""
+
+    def __str__(self) -> str: ...
+
+    def __len__(self) -> int: ...
+
+    def __mod__(self, other: Any, /) -> Any: ...
+
+
+Text = str | LazyText
+
+_log: Final = logging.getLogger("flask_unauthorized")
+# Their str() shows bytes, or what an exception was about, which callers must not read.
+_NO_TEXTS: Final = (bytes, bytearray, BaseException)
+
+
+def is_text(value: object) -> bool:
+    """Whether ``str(value)`` is a text: a `str`, or a lazily translated one, whose class writes its own ``__str__``."""
+    if isinstance(value, str):
+        return True
+    return type(value).__str__ is not object.__str__ and not isinstance(value, _NO_TEXTS)
+
+
+def as_text(value: Any, instead: Any = "") -> str:
+    """``value`` as a `str`, translated now if it is lazy; ``instead`` for ``None`` and where the translation fails."""
+    try:
+        return str(instead if value is None else value)
+    except Exception:  # a broken translation never costs the refusal
+        _log.exception("a lazily translated text (%s) could not be rendered", type(value).__name__)
+        return instead if type(instead) is str else ""
 
 
 class ConfigurationError(Exception):
@@ -39,8 +76,9 @@ class AuthError(Exception):
 
     @property
     def message(self) -> str:
-        """The text for the client: the one given, else the class's own."""
-        return getattr(self, "description", None) or ""
+        """The text for the client: the one given, else the class's own. A lazy text is translated when this is read."""
+        text = getattr(self, "description", None)
+        return text if type(text) is str else as_text(text, getattr(type(self), "description", None) or "")
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:
         """The header lines that must survive whoever renders this error."""
@@ -56,18 +94,43 @@ class _Answer(http.HTTPException, AuthError):
     response: Any = None
     www_authenticate: Any = None
 
-    def __init__(self, message: str | None = None, *, reason: str | None = None) -> None:
-        if message is not None and not isinstance(message, str):
-            raise TypeError(f"message must be a str or None, not {type(message).__name__}")
+    def __init__(self, message: Text | None = None, *, reason: Text | None = None) -> None:
+        if message is not None and not is_text(message):
+            raise TypeError(
+                f"message must be a str, a lazily translated text or None, not {type(message).__name__}: "
+                "write the text that the caller may read"
+            )
         # Werkzeug's own __init__ would set what the class says already, and costs a refusal four more calls.
         if message is not None:
-            self.description = message
+            self.description = message  # type: ignore[assignment]  # Werkzeug's type knows no lazy texts
         if reason is not None:
-            self.reason = reason
+            self.reason = reason  # type: ignore[assignment]  # a str for all who read ours
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For ``pickle`` and ``copy``: what the fields hold, whatever arguments the class takes.
+
+        Which request was told of the error is left out: a copy may be raised in another one, or in another process.
+        """
+        fields = {name: value for name, value in vars(self).items() if name != "_told"}
+        lazy = {name for name in ("description", "reason") if not isinstance(fields.get(name), str | None)}
+        # A lazy text may not be picklable, and other processes speak other languages.
+        args = tuple(as_text(arg) if any(arg is fields[name] for name in lazy) else arg for arg in self.args)
+        fields.update((name, as_text(fields[name])) for name in lazy)
+        return _rebuilt, (type(self), args, fields)
+
+    def get_description(self, environ: Any = None, scope: Any = None) -> str:
+        """The message for Werkzeug's own body; always escaped, for a lazy text may name what a caller sent."""
+        return f"<p>{escape(self.message)}</p>".replace("\n", "<br>")
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
         """Content type, one ``WWW-Authenticate`` line per challenge, ``no-store``, and ``Retry-After``."""
         return [*http.HTTPException.get_headers(self, environ, scope), *self.auth_headers()]
+
+
+def _rebuilt(kind: type[_Answer], args: tuple[Any, ...], fields: dict[str, Any]) -> _Answer:
+    error = kind.__new__(kind, *args)
+    vars(error).update(fields)
+    return error
 
 
 class _RetryLater(_Answer):
@@ -76,7 +139,7 @@ class _RetryLater(_Answer):
     retry_after: int | None = None
 
     def __init__(
-        self, message: str | None = None, *, reason: str | None = None, retry_after: float | None = None
+        self, message: Text | None = None, *, reason: Text | None = None, retry_after: float | None = None
     ) -> None:
         super().__init__(message, reason=reason)
         if retry_after is not None:
@@ -86,6 +149,11 @@ class _RetryLater(_Answer):
         yield from super().auth_headers()
         if self.retry_after is not None:
             yield "Retry-After", str(self.retry_after)
+
+
+for _base in (_Answer, _RetryLater):
+    # Python's own message about a wrong argument shows this name.
+    _base.__init__.__qualname__ = "AuthError.__init__"
 
 
 class Unauthorized(_Answer, http.Unauthorized, AuthError):
@@ -158,9 +226,9 @@ class StepUpRequired(Unauthorized):
 
     def __init__(
         self,
-        message: str | None = None,
+        message: Text | None = None,
         *,
-        reason: str | None = None,
+        reason: Text | None = None,
         acr_values: str | Iterable[str] = (),
         max_age: int | None = None,
     ) -> None:
@@ -186,7 +254,7 @@ class Forbidden(_Answer, http.Forbidden, AuthError):
 class CrossSiteRequest(Forbidden):
     """403: a page of another site sent this with the caller's cookie, or to change whose cookie it is."""
 
-    description = "This request came from another site."
+    description = "This request came from another site, whose origin is not in trusted_origins=."
 
 
 class InsufficientScope(Forbidden):
@@ -197,7 +265,7 @@ class InsufficientScope(Forbidden):
     scopes: tuple[str, ...] = ()
 
     def __init__(
-        self, message: str | None = None, *, reason: str | None = None, scopes: str | Iterable[str] = ()
+        self, message: Text | None = None, *, reason: Text | None = None, scopes: str | Iterable[str] = ()
     ) -> None:
         super().__init__(message, reason=reason)
         self.scopes = _sorted_scopes(tuple(scopes.split() if isinstance(scopes, str) else scopes))
@@ -231,6 +299,12 @@ def configured_seconds(name: str, value: int, *, least: int = 0, most: int = 2**
     if not least <= value <= most:
         raise ConfigurationError(f"{name} must be {least} to {most} seconds, not {value}")
     return value
+
+
+def shown(value: object, longest: int = 48) -> str:
+    """``value`` as a private reason tells it: in ASCII, sets sorted, and cut."""
+    text = ascii(sorted(value, key=str) if isinstance(value, (set, frozenset)) else value)
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 @functools.lru_cache(maxsize=512)

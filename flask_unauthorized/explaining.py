@@ -9,11 +9,10 @@ from werkzeug.exceptions import HTTPException
 
 from . import errors
 from .context import plan_in_force, real_app
-from .errors import AuthError, AuthUnavailable
+from .errors import MAX_REASON, AuthError, AuthUnavailable, as_text
 from .judge import Refusal, State
 from .plan import AnyScheme, Plan
 from .rendering.facts import Explanation, SchemeSaid
-from .schemes.api_key import APIKey
 from .schemes.base import query_values
 from .schemes.session_cookie import SessionCookie
 
@@ -28,20 +27,6 @@ _PARAGRAPHS: Final[dict[type[AuthError], tuple[str, str]]] = {
     errors.AuthUnavailable: ("RFC 9110 §15.6.4, 503 Service Unavailable", f"{_RFC}9110#section-15.6.4"),
     AuthError: ("RFC 9110 §11, HTTP Authentication", f"{_RFC}9110#section-11"),
 }
-# Where the scheme that was tried has a text of its own for the error.
-_OF_SCHEMES: Final[dict[tuple[str, str], tuple[str, str]]] = {
-    ("bearer", "invalid_token"): ("RFC 6750 §3.1, invalid_token", f"{_RFC}6750#section-3.1"),
-    ("bearer", "invalid_request"): ("RFC 6750 §3.1, invalid_request", f"{_RFC}6750#section-3.1"),
-    ("bearer", "insufficient_scope"): ("RFC 6750 §3.1, insufficient_scope", f"{_RFC}6750#section-3.1"),
-    ("dpop", "invalid_token"): ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}9449#section-7.1"),
-    ("dpop", "invalid_dpop_proof"): ("RFC 9449 §4.3, checking DPoP proofs", f"{_RFC}9449#section-4.3"),
-    ("dpop", "use_dpop_nonce"): ("RFC 9449 §9, nonces of resource servers", f"{_RFC}9449#section-9"),
-    ("dpop", "invalid_request"): ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}9449#section-7.1"),
-    ("dpop", "insufficient_scope"): ("RFC 6750 §3.1, insufficient_scope", f"{_RFC}6750#section-3.1"),
-    ("basic", "invalid_token"): ("RFC 7617 §2, the Basic scheme", f"{_RFC}7617#section-2"),
-    ("digest", "invalid_token"): ("RFC 7616 §3.3, the Digest challenge", f"{_RFC}7616#section-3.3"),
-    ("digest", "invalid_request"): ("RFC 7616 §3.4, the Digest answer", f"{_RFC}7616#section-3.4"),
-}
 # A client that forgets the scheme sends its secret where the name belongs: only well-known names are told.
 _KNOWN: Final = frozenset(
     {"apikey", "basic", "bearer", "concealed", "digest", "dpop", "gnap", "hoba", "negotiate", "ntlm", "oauth", "token"}
@@ -51,7 +36,8 @@ _KNOWN: Final = frozenset(
 def explain(error: AuthError, request: Request, state: State) -> Explanation:
     """What came, what was demanded, what each scheme in force said, and what to send instead."""
     plan = plan_in_force(request, state)
-    paragraph, see = _OF_SCHEMES.get(((error.scheme or "").lower(), error.error or "")) or next(
+    of_scheme = {} if state.tried is None else state.tried.specification
+    paragraph, see = of_scheme.get(error.error or "") or next(
         _PARAGRAPHS[kind] for kind in type(error).__mro__ if kind in _PARAGRAPHS
     )
     return Explanation(
@@ -72,7 +58,7 @@ def explain(error: AuthError, request: Request, state: State) -> Explanation:
 def _reason(error: AuthError) -> str:
     if isinstance(error, AuthUnavailable):
         return "The loader could not reach what it depends on; the log says more."
-    text = (error.reason or error.message)[:200]
+    text = (as_text(error.reason) or error.message)[:MAX_REASON]
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
@@ -142,23 +128,17 @@ def _command(scheme: AnyScheme, request: Request) -> str:
 
 
 def _options(scheme: AnyScheme) -> tuple[str, ...]:
-    if scheme.curl_options:
+    """What the scheme says, else the first place that it reads."""
+    if scheme.curl_options is not None:
         return scheme.curl_options
-    # Of a scheme that says nothing more, only the places are known: what belongs there may be a signature.
-    value = "KEY" if isinstance(scheme, APIKey | SessionCookie) else "CREDENTIALS"
-    places = _reads(scheme)
-    wanted = [place for place in places if place[0] == "header"] or places[:1]
-    return tuple(option for place in wanted for option in _option(scheme, *place, value))
-
-
-def _option(scheme: AnyScheme, where: str, name: str, value: str) -> tuple[str, str]:
+    where, name = _reads(scheme)[0]
     if where == "authorization":
-        return "-H", f"Authorization: {scheme.name} {value}"
+        return "-H", f"Authorization: {scheme.name} CREDENTIALS"
     if where == "header":
-        return "-H", f"{_field(name)}: {value}"
+        return "-H", f"{_field(name)}: CREDENTIALS"
     if where == "cookie":
-        return "-b", f"{name}={value}"
-    return ("--url-query" if where == "query" else "--data-urlencode"), f"{name}={value}"
+        return "-b", f"{name}=KEY"
+    return ("--url-query" if where == "query" else "--data-urlencode"), f"{name}=KEY"
 
 
 def _field(name: str) -> str:

@@ -9,6 +9,7 @@ from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
 
 from .answering import Renderer
+from .app_methods import options_response
 from .app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
 from .context import (
     STATE,
@@ -20,17 +21,17 @@ from .context import (
     real_request,
     refuse,
     request_identity,
-    request_user,
     state_for,
 )
 from .decorating import Decorations, Demands, chain, check_view, is_async
 from .errors import AuthError, ConfigurationError, MissingCredentials
+from .exception_groups import GROUPS, refusal_of_group
 from .identity import Identity
 from .installing import install
 from .judge import State, judge
 from .mistakes import explains_arguments
 from .plan import AnyScheme, Plan
-from .preflight import is_preflight, options_response
+from .preflight import is_preflight
 from .publishing import publish
 from .rendering.renderers import BUILT_IN
 from .rendering.texts import built_in_texts
@@ -252,9 +253,16 @@ class Auth(Sessions, Resources, Generic[U]):
 
     @property
     def user(self) -> U:
-        """The loader's user object (the `Identity` where it gave none); for the rest see `identity`."""
-        identity = self.identity
-        user: Any = identity if identity.user is None else identity.user
+        """The loader's user object; anonymous as for `identity`.
+
+        Raises `RuntimeError` where the loader gave a subject or an `Identity` without ``user``: `identity` is there.
+        """
+        user: Any = self.identity.user
+        if user is None:
+            raise RuntimeError(
+                f"the loader of {self.scheme!r} gave no user object: return your user or Identity(subject, user=…) "
+                "there, or read auth.identity here"
+            )
         return user  # type: ignore[no-any-return]  # the loader's type is the developer's word
 
     def get_identity(self) -> Identity | None:
@@ -262,8 +270,9 @@ class Auth(Sessions, Resources, Generic[U]):
         return request_identity()
 
     def get_user(self) -> U | None:
-        """The loader's user object, ``None`` for anonymous; outside a request `RuntimeError`."""
-        user: U | None = request_user()
+        """The loader's user object, ``None`` for anonymous or where it gave none; outside a request `RuntimeError`."""
+        identity = request_identity()
+        user: U | None = None if identity is None else identity.user
         return user
 
     @property
@@ -291,6 +300,15 @@ class Auth(Sessions, Resources, Generic[U]):
             return render
 
         return register
+
+    def allow_shared_cache(self) -> None:
+        """Lets shared caches keep the answer to this request, if its ``Cache-Control`` says so.
+
+        Call this in a view whose answer is the same for all callers. Otherwise ``private`` is added to the
+        ``Cache-Control`` of an answer to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
+        removed. Refusals stay ``no-store``. Raises `RuntimeError` outside a request.
+        """
+        state_for(real_request()).shared = True
 
     # --- inside
 
@@ -361,6 +379,12 @@ class Auth(Sessions, Resources, Generic[U]):
             except AuthError as error:
                 complete_raised(error)
                 raise
+            except GROUPS as group:
+                request = real_request()
+                refusal = refusal_of_group(group, request, state_for(request))
+                if refusal is None:
+                    raise
+                raise refusal from group
             state_for(real_request()).refused = None  # the view caught it, and what it answers is its own
             return answer
 
@@ -390,6 +414,11 @@ class Auth(Sessions, Resources, Generic[U]):
             except AuthError as error:
                 complete_once(error, request, state)
                 raise
+            except GROUPS as group:
+                refusal = refusal_of_group(group, request, state)
+                if refusal is None:
+                    raise
+                raise refusal from group
             if state.refused is not None:
                 state.refused = None  # the view caught it, and what it answers is its own
             return answer

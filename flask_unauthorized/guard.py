@@ -1,33 +1,32 @@
 """The guard, the third net: no 401 leaves the app without a challenge, and no refusal loses its headers."""
 
-import os
-import socket
-import threading
+import re
 from collections.abc import Iterable
-from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from flask import Request, Response
-from werkzeug.exceptions import HTTPException
 
 from . import signals
+from .app_methods import handled_response
 from .app_state import EXTENSION, AppState
 from .context import STATE, authenticate, plan_in_force, real_app, real_request, state_for
+from .draining import drain
 from .errors import AuthError, ConfigurationError
 from .judge import State, log
 from .plan import Plan
 from .schemes.browsers import is_script
-from .wire import Challenge, GrammarError, parse_challenges
-
-MAX_DRAIN: Final = 1024 * 1024
-"""Most bytes of an unread body that are read and dropped after a refusal, so that keep-alive clients survive."""
-
-MAX_DRAIN_SECONDS: Final = 2.0
-"""Longest time that reading it may take; a client that sends nothing would hold the worker as long as it likes."""
-# Other servers have read the body by now, or have a limit of their own.
-_SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket")
+from .wire import Challenge, parse_challenges
+from .wire.soundness import examine
 
 _CHALLENGES = "WWW-Authenticate"
+_VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")
+"""Fields of hooks that say how a body can be asked for again, which no refusal can (RFC 9110 §13.2.1)."""
+_PROTECTING: Final = ("Content-Security-Policy", "X-Content-Type-Options")
+_USUAL: Final = frozenset({"Content-Type", "Content-Length", "Location", "Vary"})
+"""Fields that most answers have: their names need no closer look."""
+_SHARING: Final = frozenset({"public", "s-maxage", "private"})
+"""Directives that are left out: those that admit shared caches, and ``private``, which may name single fields only."""
+_LIST: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
 _EXPOSED = (_CHALLENGES, "DPoP-Nonce", "Retry-After")
 
 
@@ -44,6 +43,11 @@ def guard(response: Response) -> Response:
             return response
         plan = state.plan
         if state.refused is None and (plan is None or state.scheme in plan.quiet):
+            if state.scheme is not None:
+                for name, _ in response.headers:
+                    if name not in _USUAL and name.lower() == "cache-control":
+                        _keep_private(response, state, False)
+                        break
             return response
     elif state is None:
         state = state_for(request)
@@ -73,8 +77,7 @@ def _backstop(response: Response, status: int, request: Request) -> Response:
         authenticate(plan, request, state)
     except AuthError as error:
         response.close()
-        refusal: Response = app.make_response(app.handle_user_exception(error))
-        return refusal
+        return handled_response(app, error)
     return response
 
 
@@ -83,8 +86,8 @@ def _finish(response: Response, status: int, request: Request, state: State) -> 
     intact = refused and list(iter(response.headers)) == state.sent  # nobody touched what we rendered
     if not intact:
         _mend(response, status, request, state, refused)
-    if (refused or status == 401) and request.environ.get("CONTENT_LENGTH"):
-        _drain(request)
+    if refused or status == 401:
+        drain(request, response)
     tried = state.tried
     if tried is not None and tried.responds():
         tried.respond(response, state.scheme is tried and not refused)
@@ -94,15 +97,22 @@ def _finish(response: Response, status: int, request: Request, state: State) -> 
 
 def _mend(response: Response, status: int, request: Request, state: State, refused: bool) -> None:
     plan = plan_in_force(request, state)
+    refusal = refused or status == 401
     if refused:
         _restore(response, state, plan)
-    if status == 401 and not (refused and response.headers.getlist(_CHALLENGES)):
+    if status == 401 and (not refused or state.foreign or not response.headers.getlist(_CHALLENGES)):
         _repair(response, request, state, plan)
+    if refusal:
+        _join(response, request, state)
+        _restore_page(response, state)
     if state.unshared:
         no_store(response)
-    if (refused or status == 401) and response.headers.getlist("Cache-Control") != ["no-store"]:
+    if refusal and response.headers.getlist("Cache-Control") != ["no-store"]:
         response.headers["Cache-Control"] = "no-store"
-    _vary(response, state, plan, refused or status == 401)
+    if refusal or (state.unshared and state.refused is not None):  # the latter is the way to the login page
+        for name in _VALIDATORS:
+            response.headers.remove(name)
+    _vary(response, state, plan, refusal)
 
 
 def no_store(response: Response) -> Response:
@@ -117,23 +127,17 @@ def _restore(response: Response, state: State, plan: Plan) -> None:
     Where the error isn't ours, what its maker or a handler says of challenges goes before what was recorded.
     """
     assert state.refused is not None
-    lines = [value for name, value in state.refused[1] if name == _CHALLENGES]
+    status, recorded = state.refused
+    lines = [value for name, value in recorded if name == _CHALLENGES]
     given = response.headers.getlist(_CHALLENGES)
     if state.foreign:
-        _set_lines(response, _sound(given) or _sound(lines))
-    if state.foreign or given == lines:
-        _put_back(response, state)
-        return
-    own = [challenge for line in lines for challenge in parse_challenges(line)]
-    foreign = _parsed(given)
-    lines += (str(challenge) for challenge in foreign if challenge not in own and _fits(challenge, own, plan))
-    _set_lines(response, lines)
-    _put_back(response, state)
-
-
-def _put_back(response: Response, state: State) -> None:
-    assert state.refused is not None
-    for name, value in state.refused[1]:
+        _set_lines(response, _sound(given, status, state)[0] or lines)
+    elif given != lines:
+        own = [challenge for line in lines for challenge in parse_challenges(line)]
+        foreign = _sound(given, status, state)[1]
+        lines += (str(challenge) for challenge in foreign if challenge not in own and _fits(challenge, own, plan))
+        _set_lines(response, lines)
+    for name, value in recorded:
         if name != _CHALLENGES and name not in response.headers:
             response.headers[name] = value
 
@@ -147,42 +151,76 @@ def _fits(challenge: Challenge, own: Iterable[Challenge], plan: Plan) -> bool:
 
 
 def _repair(response: Response, request: Request, state: State, plan: Plan) -> None:
-    """A 401 that we didn't make: what parses stays; where nothing is left, the challenges in force are added."""
-    lines = response.headers.getlist(_CHALLENGES)
-    sound = _sound(lines)
-    if sound:
-        if len(sound) != len(lines):
+    """Completes a 401 that we didn't make: its sound challenges stay.
+
+    Ours are added where none is left, or where the view is guarded and none names a scheme that it takes.
+    """
+    given = response.headers.getlist(_CHALLENGES)
+    sound, challenges = _sound(given, 401, state)
+    if sound and (not _is_guarded(request, state) or _names_one(challenges, plan)):
+        if sound != given:
             _set_lines(response, sound)
         return
     if state.app.settings.guard == "strict":
+        what = "only with challenges that it doesn't take" if sound else "without a challenge"
         raise ConfigurationError(
-            f"endpoint {request.endpoint!r} answered 401 without a challenge (RFC 9110 §15.5.2): call "
+            f"endpoint {request.endpoint!r} answered 401 {what} (RFC 9110 §15.5.2): call "
             "abort_unauthorized() instead; UNAUTHORIZED_GUARD='repair' would add one"
         )
-    challenges = plan.in_force(None, None, request)
-    told = map(str, challenges)
-    _set_lines(response, (", ".join(told),) if is_script(request.environ) else told)
+    added = plan.in_force(None, None, request)
+    _set_lines(response, (*map(str, added), *sound))
     first = request.endpoint not in state.app.repaired
     state.app.repaired.add(request.endpoint)
     tell = log.warning if first else log.debug  # anybody can make many, and one says what there is to do
     tell("repaired a 401 without a challenge, endpoint %s", request.endpoint)
     if signals.repaired.receivers:
-        signals.send(signals.repaired, real_app(), endpoint=request.endpoint, challenges=challenges)
+        signals.send(signals.repaired, real_app(), endpoint=request.endpoint, challenges=added)
 
 
-def _parsed(lines: Iterable[str]) -> list[Challenge]:
-    """The challenges of the lines that follow the grammar and can be sent."""
-    found: list[Challenge] = []
+def _is_guarded(request: Request, state: State) -> bool:
+    """Whether the view demands a caller, or the caller of this request was asked for."""
+    endpoint = request.endpoint
+    return state.met is not None or (endpoint is not None and state.app.effective(endpoint, request.method) is not None)
+
+
+def _names_one(challenges: Iterable[Challenge], plan: Plan) -> bool:
+    names = {scheme.name.lower() for scheme in plan.schemes}.union(map(str.lower, plan.by_name))
+    return any(challenge.scheme.lower() in names for challenge in challenges)
+
+
+def _sound(lines: Iterable[str], status: int, state: State) -> tuple[list[str], list[Challenge]]:
+    """The lines with what may be sent of them, and their challenges. A line without fault stays as it came."""
+    configured = {scheme.name.lower() for scheme in state.app.auth.schemes}
+    sound: list[str] = []
+    challenges: list[Challenge] = []
     for line in lines:
-        try:
-            found += parse_challenges(line) if line.isascii() and line.isprintable() else ()
-        except GrammarError:
-            continue
-    return found
+        found = examine(line, status, configured)
+        if found.challenges:
+            sound.append(", ".join(map(str, found.challenges)) if found.problems else line)
+            challenges += found.challenges
+    return sound, challenges
 
 
-def _sound(lines: Iterable[str]) -> list[str]:
-    return [line for line in lines if _parsed([line])]
+def _join(response: Response, request: Request, state: State) -> None:
+    """Puts all challenges on one line, where the client or what stands before it would see one of several only."""
+    lines = response.headers.getlist(_CHALLENGES)
+    if len(lines) > 1 and (state.app.settings.one_line or is_script(request.environ)):
+        _set_lines(response, (", ".join(lines),))
+
+
+def _restore_page(response: Response, state: State) -> None:
+    """Puts back what protects the refusal page where a hook wrote its own, as long as the body is ours.
+
+    Where a hook compressed it, it still is.
+    """
+    ours = state.page
+    if ours is None or response is not ours[0] or state.sent is None:
+        return
+    if "Content-Encoding" not in response.headers and (not response.is_sequence or response.get_data() != ours[1]):
+        return
+    for name, value in state.sent:
+        if name in _PROTECTING:
+            response.headers[name] = value
 
 
 def _set_lines(response: Response, lines: Iterable[str]) -> None:
@@ -200,8 +238,8 @@ def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
         _add_vary(response, plan.refused_vary)
     elif plan.optional or depends:
         _add_vary(response, plan.vary)
-    if carried_elsewhere and not refusal:
-        _keep_private(response)
+    if scheme is not None and not refusal:
+        _keep_private(response, state, carried_elsewhere)
 
 
 def _add_vary(response: Response, names: tuple[str, ...]) -> None:
@@ -215,17 +253,32 @@ def _add_vary(response: Response, names: tuple[str, ...]) -> None:
             response.headers["Vary"] = ", ".join([given, *added])
 
 
-def _keep_private(response: Response) -> None:
-    if not response.headers.getlist("Cache-Control"):
-        response.headers["Cache-Control"] = "private"  # the usual case, at a fifth of the price
+def _keep_private(response: Response, state: State, carried_elsewhere: bool) -> None:
+    """Keeps shared caches out of an answer to an identified caller, unless the view called `Auth.allow_shared_cache`.
+
+    Without ``Cache-Control`` they stay out by themselves where the request has ``Authorization`` (RFC 9111 §3.5).
+    """
+    given = response.headers.getlist("Cache-Control")
+    if state.shared:
         return
-    cache = response.cache_control
-    if cache.no_store:
+    if not given:
+        if carried_elsewhere:
+            response.headers["Cache-Control"] = "private"
         return
-    cache.public = False
-    cache.pop("s-maxage", None)
-    if not cache.private:
-        cache.private = True  # Werkzeug prints a bare "private" for it
+    directives = _directives(", ".join(given))
+    names = {name for name, _ in directives}
+    if "private" in {text.lower() for _, text in directives} and names.isdisjoint(("public", "s-maxage")):
+        return
+    kept = [text for name, text in directives if name not in _SHARING]
+    # A cache that knows must-understand ignores the no-store beside it (RFC 9111 §5.2.2.3).
+    if "no-store" not in names or "must-understand" in names:
+        kept.append("private")
+    response.headers["Cache-Control"] = ", ".join(kept)
+
+
+def _directives(value: str) -> list[tuple[str, str]]:
+    """The directives of a ``Cache-Control`` value, each as its name in lower case and as it was written."""
+    return [(text.partition("=")[0].strip().lower(), text) for text in map(str.strip, _LIST.findall(value)) if text]
 
 
 def _expose(response: Response) -> None:
@@ -238,36 +291,3 @@ def _expose(response: Response) -> None:
     missing = [name for name in _EXPOSED if name in headers and name.lower() not in known]
     if missing:
         headers["Access-Control-Expose-Headers"] = ", ".join(exposed + missing)
-
-
-def _drain(request: Request) -> None:
-    """Reads and drops a declared body: a client in the middle of sending it would see a reset, not our answer.
-
-    Not with ``Expect: 100-continue``: there the client waits for us, and reading would ask it to send.
-    """
-    declared = request.content_length
-    if not declared or request.headers.get("Expect", "").lower() == "100-continue":
-        return
-    left = min(declared, MAX_DRAIN)
-    connection = next((request.environ[name] for name in _SOCKETS if name in request.environ), None)
-    alarm = threading.Timer(MAX_DRAIN_SECONDS, _stop_reading, (connection,))
-    alarm.daemon = True
-    if connection is not None:
-        alarm.start()
-    try:
-        while left > 0:
-            chunk = request.stream.read(min(left, 65536))
-            if not chunk:
-                return
-            left -= len(chunk)
-    except (HTTPException, OSError, ValueError, RuntimeError):
-        # Too large for the app's limit, gone, or closed: the answer is ready all the same.
-        return
-    finally:
-        alarm.cancel()
-
-
-def _stop_reading(connection: Any) -> None:
-    """Ends what is being read, and leaves open what is being written: by a copy, for TLS would lose both."""
-    with suppress(OSError, ValueError), socket.socket(fileno=os.dup(connection.fileno())) as copy:
-        copy.shutdown(socket.SHUT_RD)

@@ -3,7 +3,7 @@
 from flask import Flask
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from .answering import handle
+from .answering import handle, handle_group
 from .app_state import EXTENSION, AppState
 from .dispatch import wrap_views
 from .errors import (
@@ -14,17 +14,13 @@ from .errors import (
     TooManyAttempts,
     Unauthorized,
 )
+from .exception_groups import GROUPS
 from .guard import guard
 
 
 def install(app: Flask, state: AppState) -> None:
     """Registers the error handlers, the check before the first request and the guard."""
-    # Under its codes too: Flask looks there before it comes to a blueprint's catch-all for Exception.
-    for kind in (AuthError, MalformedCredentials, Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable):
-        app.register_error_handler(kind, handle)
-    # A handler for a subclass of ours lies under 401 too, and says nothing of abort(401).
-    if HTTPUnauthorized not in app.error_handler_spec[None][401]:
-        app.register_error_handler(401, handle)
+    _register_handlers(app)
 
     def check_first() -> None:
         state.serve(finish)
@@ -42,3 +38,16 @@ def install(app: Flask, state: AppState) -> None:
     app.before_request_funcs.setdefault(None, []).insert(0, check_first)
     app.after_request_funcs.setdefault(None, []).insert(0, guard)
     app.extensions[EXTENSION] = state
+
+
+def _register_handlers(app: Flask) -> None:
+    # Under its codes too: Flask looks there before it comes to a blueprint's catch-all for Exception.
+    for kind in (AuthError, MalformedCredentials, Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable):
+        app.register_error_handler(kind, handle)
+    # A handler for a subclass of ours lies under 401 too, and says nothing of abort(401).
+    if HTTPUnauthorized not in app.error_handler_spec[None][401]:
+        app.register_error_handler(401, handle)
+
+    for group in GROUPS:
+        if group not in app.error_handler_spec[None][None]:
+            app.register_error_handler(group, handle_group)

@@ -21,12 +21,14 @@ from .errors import (
     MissingCredentials,
     StepUpRequired,
     fixed_wording,
+    shown,
 )
 from .identity import BareIdentity, Identity, dated
 from .plan import AnyScheme, Plan, keep
+from .schemes.base import check_size
 from .schemes.browsers import is_script
 from .wire import Challenge
-from .wire.grammar import MAX_AUTHORIZATION, GrammarError, is_token, read_elements
+from .wire.grammar import GrammarError, is_token, read_elements
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_CLOCK_SKEW: Final = 60
@@ -72,8 +74,11 @@ class State:
     announced: Identity | None = None  # by the signal
     refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
     sent: list[tuple[str, str]] | None = None  # all header lines of the refusal as we rendered it
+    page: tuple[Any, bytes] | None = None  # the refusal page: the response, and the body that we gave it
     rendering = False
+    number: int | None = None  # of this request among those that were refused
     entered: AnyScheme | None = None  # by login() in this request: it decides from there on
+    shared = False  # the view allows shared caches to keep its answer
     unshared = False  # the answer is no cache's, whatever an after_request function says: login, logout, redirect
     foreign = False  # the error that was handled last isn't ours: abort(401), another extension
 
@@ -157,6 +162,7 @@ def identify(plan: Plan, request: Request, state: State) -> Identified:
 def _identify(plan: Plan, request: Request, state: State) -> Identified:
     if plan.screens:
         _screen(plan, request.environ)
+    state.plan = plan  # a scheme may ask for the realm in force
     selected = select(plan, request, state)
     if selected is None:
         return Identified(state.acting, plan.schemes[0] if state.acting is not None else None, None)
@@ -164,7 +170,6 @@ def _identify(plan: Plan, request: Request, state: State) -> Identified:
     if scheme in plan.ambiguous:
         log.debug("%s: several schemes of the Auth read what was sent as %s", request.endpoint, scheme.name)
         return Identified(None, None, None)
-    state.plan = plan
     identity = verified(scheme, credentials, request, state)
     _check_expiry(identity)
     return Identified(identity, scheme, None)
@@ -176,7 +181,10 @@ def _screen(plan: Plan, environ: Mapping[str, Any]) -> None:
         raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
     origin = environ.get("HTTP_ORIGIN")
     if plan.origins is not None and origin is not None and origin.lower() not in plan.origins:
-        raise CrossSiteRequest(reason="Origin is not among origins= of the resource")
+        raise CrossSiteRequest(
+            "This request came from another site, whose origin is not in origins= of the resource.",
+            reason="Origin is not among origins= of the resource",
+        )
 
 
 def complete(error: AuthError, plan: Plan, state: State, request: Request) -> None:
@@ -184,7 +192,7 @@ def complete(error: AuthError, plan: Plan, state: State, request: Request) -> No
     tried = state.tried
     if tried is not None:
         error.scheme = tried.name
-    error.one_line = is_script(request.environ)
+    error.one_line = state.app.settings.one_line or is_script(request.environ)
     wording = fixed_wording(error) if plan.steady else None
     known = plan.told.get((wording, tried, error.one_line))
     if known is not None:
@@ -223,19 +231,21 @@ def select(plan: Plan, request: Request, state: State) -> tuple[AnyScheme, Any] 
     scheme = None
     credentials = None
     if raw:
-        if len(raw) > MAX_AUTHORIZATION:
-            raise MalformedCredentials(reason=f"Authorization is longer than {MAX_AUTHORIZATION} bytes")
+        if len(raw) > plan.max_credentials:
+            check_size("Authorization", raw, plan.max_credentials)
         name, _, rest = raw.partition(" ")
         scheme = plan.by_name.get(name) or plan.by_name.get(name.lower())
         if scheme is None:
             scheme, rest = _odd(raw, plan, state)
+        rest = rest.strip(" \t")
+        if not rest:
+            scheme = None  # a scheme's name alone is no credential
         if scheme is not None:
             state.tried = scheme
             try:
-                credentials = scheme.read(request, rest.strip(" \t"))
+                credentials = scheme.read(request, rest)
             except MalformedCredentials:
-                if _hides_another(rest.partition(",")[2], plan):
-                    state.tried = None
+                state.tried = None if _hides_another(rest.partition(",")[2], plan) else scheme
                 raise
             # Browsers repeat a password by themselves, as they do cookies; under another name only a script sends it.
             if scheme.prompts and is_unsafe(request) and not _is_alias(raw, scheme):
@@ -331,12 +341,12 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
     if not is_token(name):
         raise MalformedCredentials(reason="Authorization doesn't begin with a scheme and a blank")
     # Another scheme counts as nothing sent, unless a server joined two lines and one of ours is hidden behind it.
-    if "," in rest:
+    if "," in rest and _hides_another(rest, plan):
         try:
-            joined = len(read_elements(raw, MAX_AUTHORIZATION)) > 1
+            joined = len(read_elements(raw, plan.max_credentials)) > 1
         except GrammarError:
             joined = True
-        if joined and _hides_another(rest, plan):
+        if joined:
             raise MalformedCredentials(SEND_ONE, reason="two credentials in one Authorization field")
     return None, ""
 
@@ -350,13 +360,9 @@ def _hides_another(rest: str, plan: Plan) -> bool:
 
 
 def _is_local(request: Request) -> bool:
-    """Whether it came from the same machine."""
-    peer = request.environ.get("REMOTE_ADDR")
-    return peer in _LOOPBACK or str(peer).startswith("127.")
-
-
-# What a WSGI server names as the peer where the request comes from the same machine; waitress and tests may name none.
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "", None})
+    """Whether it came from the same machine. A peer that the server doesn't name (load balancers) may be anybody."""
+    peer = str(request.environ.get("REMOTE_ADDR", ""))
+    return peer.removeprefix("::ffff:").startswith("127.") or peer == "::1"
 
 
 def verified(scheme: AnyScheme, credentials: Any, request: Request, state: State) -> Identity:
@@ -395,11 +401,8 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
             raise InvalidCredentials(reason="the credentials name nobody")
         return BareIdentity(subject)
     kind = type(result)
-    if scheme.names_subject and kind in _NUMBERS:
-        raise TypeError(
-            f"the loader of {scheme.name} returned {result!r}, which could mean no, or be an id: return True or False, "
-            "None for no, or str(id)"
-        )
+    if kind in _NUMBERS:
+        return BareIdentity(_number_as_subject(result, scheme))
     if kind is str and not result and not subject and scheme.names_subject:
         raise InvalidCredentials(reason="the credentials name nobody")  # the client's doing, not the loader's
     if kind is str and result:
@@ -413,6 +416,21 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
     return BareIdentity(subject, user=result)
 
 
+def _number_as_subject(number: Any, scheme: AnyScheme) -> str:
+    """A positive ``int`` is the id of a row; `TypeError` for what may as well mean no."""
+    if scheme.names_subject:
+        raise TypeError(
+            f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return True or False, "
+            "None for no, or str(id)"
+        )
+    if type(number) is not int or number <= 0:
+        raise TypeError(
+            f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return None for no, a "
+            "positive int or str(id) as the subject, an Identity, or your user object"
+        )
+    return str(number)
+
+
 _NUMBERS = frozenset({int, float, complex})
 # tuple exactly, for a named tuple may well be a user.
 _NO_USERS = frozenset({str, bytes, bytearray, bool, tuple, list, set, frozenset, type(NotImplemented), type(Ellipsis)})
@@ -424,7 +442,9 @@ _NO_USER_BASES = (Mapping, BaseException, type, Response, Generator, AsyncGenera
 
 def _check_expiry(identity: Identity) -> None:
     if identity.expires_at is not None and identity.expires_at <= time():
-        raise ExpiredCredentials(reason="expires_at has passed")
+        raise ExpiredCredentials(
+            reason=f"expires_at has passed: it is {shown(identity.expires_at)}, and now {time():.0f}"
+        )
 
 
 def _meets(plan: Plan, identity: Identity) -> None:
@@ -438,16 +458,18 @@ def _check_login(plan: Plan, identity: Identity) -> None:
     """RFC 9470: a login without a known time or class counts as too old or too weak."""
     reason = None
     if plan.acr and identity.acr not in plan.acr:
-        reason = "acr is not among those demanded"
+        reason = f"acr is {shown(identity.acr)}, and acr= of the view accepts {shown(list(plan.acr))}"
     elif plan.max_age is not None:
         now = time()
         at = identity.auth_time
         if at is None:
-            reason = "the time of the login is unknown"
+            reason = f"the time of the login is unknown (auth_time), and max_age={plan.max_age} of the view needs it"
         elif at > now + MAX_CLOCK_SKEW:
-            reason = "the time of the login lies in the future"
+            reason = f"the time of the login lies in the future: auth_time is {shown(at)}, and now {now:.0f}"
         elif at < now - plan.max_age:
-            reason = "the login is too old"
+            reason = (
+                f"the login is too old: auth_time is {shown(at)}, now {now:.0f}, and max_age={plan.max_age} of the view"
+            )
     if reason is not None:
         raise StepUpRequired(reason=reason, acr_values=plan.acr, max_age=plan.max_age)
 
@@ -456,11 +478,18 @@ def _check_permissions(plan: Plan, identity: Identity) -> None:
     for accepted in plan.scope_groups:
         if accepted.isdisjoint(identity.scopes):
             _bare_is_a_mistake(plan, identity)
-            raise InsufficientScope(reason=f"none of {sorted(accepted)} is granted", scopes=plan.named_scopes)
+            reason = (
+                f"none of {shown(accepted)} is granted: the scopes of the credentials are {shown(identity.scopes)}, "
+                "and scopes= of the view asks for others"
+            )
+            raise InsufficientScope(reason=reason, scopes=plan.named_scopes)
     for roles in plan.role_groups:
         if roles.isdisjoint(identity.roles):
             _bare_is_a_mistake(plan, identity)
-            raise Forbidden(reason=f"none of the roles {sorted(roles)} is held")
+            raise Forbidden(
+                reason=f"none of the roles {shown(roles)} is held: the caller has {shown(identity.roles)}, by "
+                "roles_claim= or the loader, and roles= of the view asks for others"
+            )
 
 
 def _bare_is_a_mistake(plan: Plan, identity: Identity) -> None:

@@ -72,6 +72,11 @@ class Identifier(NamedTuple):
         return f"{scheme}://{authority.removesuffix({'https': ':443', 'http': ':80'}[scheme])}"
 
     @property
+    def authority(self) -> str:
+        """Host and port as `authority_of` tells them."""
+        return self.browser_origin.partition("://")[2]
+
+    @property
     def _asked(self) -> str:
         return "" if self.query is None else f"?{self.query}"
 
@@ -79,7 +84,17 @@ class Identifier(NamedTuple):
 class ProtectedResource:
     """One resource as it was declared. Read-only."""
 
-    __slots__ = ("identifier", "members", "metadata_url", "origins", "resource", "scopes", "views")
+    __slots__ = (
+        "_by_authority",
+        "identifier",
+        "members",
+        "metadata_url",
+        "origins",
+        "resource",
+        "scopes",
+        "urls",
+        "views",
+    )
 
     def __init__(
         self,
@@ -88,6 +103,7 @@ class ProtectedResource:
         scopes: tuple[str, ...],
         views: tuple[Any, ...],
         origins: frozenset[str] | None,
+        aliases: tuple["ProtectedResource", ...] = (),
     ) -> None:
         self.resource = resource
         self.identifier = identifier(resource)
@@ -95,10 +111,21 @@ class ProtectedResource:
         self.members = members
         self.scopes = scopes
         self.views = views
-        self.origins = None if origins is None else origins | {self.identifier.browser_origin}
+        self.urls = (self, *aliases)  # under each URL there is a document of its own, with that as its resource
+        self.origins = None if origins is None else origins | {one.identifier.browser_origin for one in self.urls}
+        self._by_authority = {one.identifier.authority: one for one in self.urls}
+        if len(self._by_authority) < len(self.urls):
+            raise ConfigurationError(
+                f"aliases of {resource!r} share a host with it or with each other, so that the host of a request "
+                "couldn't tell which is meant: give each URL a host of its own, or declare another resource"
+            )
 
     def __repr__(self) -> str:
         return f"<ProtectedResource {self.resource}>"
+
+    def asked_by(self, environ: Mapping[str, Any]) -> "ProtectedResource":
+        """The alias whose host the client asked for; this one for a host that nobody declared."""
+        return self._by_authority.get(authority_of(environ), self)
 
     def document(self, scopes: Iterable[str], found: Mapping[str, Any]) -> bytes:
         """The JSON document; ``scopes`` and ``found`` are what the views demand and the schemes say."""
@@ -111,6 +138,12 @@ class ProtectedResource:
             **{name: value for name, value in found.items() if value or name == "bearer_methods_supported"},
         }
         return json.dumps(members, ensure_ascii=False, indent=1).encode()
+
+
+def authority_of(environ: Mapping[str, Any]) -> str:
+    """The host and port that a client asked for, in lower case and without the default port."""
+    host = str(environ.get("HTTP_HOST", "")).lower()
+    return host.removesuffix(":443" if environ.get("wsgi.url_scheme") == "https" else ":80")
 
 
 def identifier(resource: str) -> Identifier:
@@ -142,7 +175,7 @@ def members_of(
         if keyword not in Members.__annotations__:
             raise TypeError(f"protected_resource() has no keyword {keyword}: it takes {', '.join(_KEYWORDS)}")
     members = {
-        "authorization_servers": [_issuer(one) for one in _collection("authorization_servers", authorization_servers)],
+        "authorization_servers": [_issuer(one) for one in listed("authorization_servers", authorization_servers)],
         "jwks_uri": _url("jwks_uri", given.get("jwks_uri")),
         "resource_signing_alg_values_supported": _algorithms(given.get("signing_algorithms", ())),
         **_texts("name", "resource_name", name, url=False),
@@ -150,7 +183,7 @@ def members_of(
         **_texts("policy", "resource_policy_uri", given.get("policy")),
         **_texts("terms", "resource_tos_uri", given.get("terms")),
         "authorization_details_types_supported": list(
-            _collection("authorization_details_types", given.get("authorization_details_types", ()))
+            listed("authorization_details_types", given.get("authorization_details_types", ()))
         ),
         "signed_metadata": _signed(given.get("signed_metadata"), resource),
         **_extra(given.get("extra")),
@@ -160,7 +193,7 @@ def members_of(
 
 def supported_scopes(scopes: Listed | None) -> tuple[str, ...]:
     """The scopes that the developer names besides those that the views demand; checked."""
-    found = () if scopes is None else _collection("scopes", scopes)
+    found = () if scopes is None else listed("scopes", scopes)
     for scope in found:
         try:
             check_scope_token(scope)
@@ -182,7 +215,7 @@ def refuse_offline_access(scopes: Collection[str]) -> None:
 # --- members
 
 
-_KEYWORDS: Final = ("authorization_servers", "scopes", "name", "views", "origins", *Members.__annotations__)
+_KEYWORDS: Final = ("authorization_servers", "scopes", "name", "views", "origins", "aliases", *Members.__annotations__)
 _OURS: Final = frozenset(
     {
         "resource", "authorization_servers", "jwks_uri", "scopes_supported", "bearer_methods_supported",
@@ -230,14 +263,15 @@ def _url(name: str, value: object) -> str | None:
     return None if value is None else _checked_url(name, value)
 
 
-def _collection(name: str, values: object) -> tuple[str, ...]:
+def listed(name: str, values: object) -> tuple[str, ...]:
+    """The texts of a collection, each once; `TypeError` for a bare string and for what is no text."""
     if isinstance(values, str) or not isinstance(values, Collection) or not all(isinstance(v, str) for v in values):
         raise TypeError(f"{name} must be a collection of str, not {values!r}: write [{values!r}]")
     return tuple(dict.fromkeys(sorted(values) if isinstance(values, (set, frozenset)) else values))
 
 
 def _algorithms(values: object) -> list[str]:
-    names = _collection("signing_algorithms", values)
+    names = listed("signing_algorithms", values)
     if "none" in names:
         raise ConfigurationError("signing_algorithms must not hold 'none' (RFC 9728 §2)")
     return list(names)

@@ -26,26 +26,29 @@ def explains_arguments(**needed: str) -> Callable[[F], F]:
                 # Raised by the call itself, not inside of the function.
                 if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                     raise
-                text = explained_call(init, type(self).__name__, kwargs, needed) or str(error)
-                raise TypeError(text) from None
+                raise TypeError(_explained_call(init, type(self).__name__, kwargs, needed, error)) from None
 
         return explained  # type: ignore[return-value]  # same parameters
 
     return decorate
 
 
-def explained_call(function: Callable[..., Any], name: str, kwargs: Iterable[str], needed: dict[str, str]) -> str:
-    """Describe why ``function`` can't be called with these keywords; empty if they aren't the reason."""
-    parameters = inspect.signature(function).parameters
-    keywords = [one.name for one in parameters.values() if one.kind in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    keywords = [keyword for keyword in keywords if keyword != "self"]
+def _explained_call(
+    function: Callable[..., Any], name: str, kwargs: Iterable[str], needed: dict[str, str], error: TypeError
+) -> str:
+    """Describe why ``function`` can't be called with these arguments."""
+    known = [
+        one.name
+        for one in inspect.signature(function).parameters.values()
+        if one.kind in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD) and one.name != "self"
+    ]
     for keyword in kwargs:
-        if keyword not in parameters:
-            return no_keyword(name, keyword, keywords)
+        if keyword not in known:
+            return no_keyword(name, keyword, known)
     for argument, fix in needed.items():
-        if argument not in kwargs:
+        if "missing" in str(error) and f"'{argument}'" in str(error):
             return f"{name}() needs {argument}: {fix}"
-    return ""
+    return str(error)
 
 
 def no_keyword(where: str, keyword: str, known: Iterable[str]) -> str:

@@ -9,13 +9,10 @@ from flask import Request
 from .errors import AuthError, ConfigurationError, InsufficientScope
 from .metadata import ProtectedResource
 from .requirement import Group, Requirement, emitted_scopes
-from .schemes.api_key import APIKey
 from .schemes.base import Scheme
-from .schemes.basic import Basic
-from .schemes.bearer import Bearer
 from .schemes.browsers import PAGE_FIELDS, SCRIPT_FIELDS, is_script
-from .schemes.session_cookie import SessionCookie
 from .wire import Challenge
+from .wire.grammar import MAX_AUTHORIZATION
 from .wire.rules import SPELLINGS
 
 MAX_HEADERS = 8 * 1024
@@ -34,12 +31,10 @@ class Plan:
     """What judging needs of one effective requirement. Read-only once made, but for the refusals kept in it."""
 
     __slots__ = (
-        "acr", "ambient", "ambiguous", "answers", "by_name", "carriers", "clean", "demands", "elsewhere",
-        "https_only", "max_age",
-        "named_scopes", "optional", "origins", "owner", "quiet", "realm", "refusal_vary", "refused_vary", "requirement",
-        "resource", "role_groups", "scheme_names", "schemes", "scope_groups", "screens", "silent", "steady", "steps_up",
-        "strict", "told",
-        "unasked", "vary",
+        "acr", "ambient", "ambiguous", "answers", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only",
+        "max_age", "max_credentials", "named_scopes", "optional", "origins", "owner", "quiet", "realm", "refusal_vary",
+        "refused_vary", "requirement", "resource", "role_groups", "scheme_names", "schemes", "scope_groups", "screens",
+        "silent", "steady", "steps_up", "strict", "told", "unasked", "vary",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +49,7 @@ class Plan:
         https_only: bool,
         strict: bool,
         resource: ProtectedResource | None = None,
+        max_credentials: int = MAX_AUTHORIZATION,
         ambiguous: frozenset[AnyScheme] = frozenset(),
     ) -> None:
         self.ambiguous = ambiguous  # schemes that read what another scheme of the Auth reads: nobody is identified
@@ -62,6 +58,7 @@ class Plan:
         self.realm = realm
         self.https_only = https_only
         self.strict = strict
+        self.max_credentials = max_credentials
         self.resource = resource
         self.origins = None if resource is None else resource.origins
         self.screens = https_only or self.origins is not None  # requests by what is known before any credentials
@@ -93,7 +90,7 @@ class Plan:
             for scheme in self.schemes
             for where, name in scheme.reads
             if where == "authorization"
-            for spelled in (name, SPELLINGS.get(name, name))
+            for spelled in (name, scheme.name if scheme.name.lower() == name else SPELLINGS.get(name, name))
         }
         # Explicit carriers before ambient ones: what the caller chose to send decides.
         others = [scheme for scheme in self.schemes if any(where != "authorization" for where, _ in scheme.reads)]
@@ -103,8 +100,8 @@ class Plan:
         self.demands = bool(self.steps_up or self.scope_groups or self.role_groups)
         self.vary = _vary(self.schemes)
         # Where a script and a page get different answers.
-        leads_pages = any(isinstance(scheme, SessionCookie) and scheme.login_view for scheme in self.schemes)
-        differs = self.silent or leads_pages or any(_tells_scripts_apart(scheme) for scheme in self.schemes)
+        leads_pages = any(getattr(scheme, "login_view", None) is not None for scheme in self.schemes)
+        differs = self.silent or any(scheme.depends_on_script for scheme in self.schemes)
         fields = (*(SCRIPT_FIELDS if differs else ()), *(PAGE_FIELDS if leads_pages else ()))
         self.refused_vary = (*self.vary, *fields)  # of whatever body
         self.refusal_vary = ", ".join(dict.fromkeys(("Accept", *self.refused_vary)))
@@ -115,10 +112,18 @@ class Plan:
             if not (scheme in others or self.optional or scheme.varies or scheme.responds())
         )
         # What refusals that only their class decides have come to: challenges and header lines, then whole answers.
-        self.steady = all(type(scheme) in _STEADY for scheme in self.schemes)
+        self.steady = all(scheme.static and scheme.cacheable_challenges for scheme in self.schemes)
         self.told: dict[Any, Any] = {}
         self.answers: dict[Any, Any] = {}
         self._check_size()
+        if resource is not None and len(resource.urls) > 1:
+            self._look_at_hosts()
+
+    def _look_at_hosts(self) -> None:
+        """Keeps nothing that names a document, where the host of a request chooses it."""
+        self.clean = {scheme: told for scheme, told in self.clean.items() if not scheme.oauth}
+        self.unasked = self.unasked if len(self.clean) == len(self.schemes) else ()
+        self.steady = self.steady and len(self.clean) == len(self.schemes)
 
     def _leads(self, scheme: AnyScheme) -> bool:
         """Whether its challenges tell ``resource_metadata``: we add it, or a scheme of a user has its own."""
@@ -140,7 +145,8 @@ class Plan:
         # exactly what they are told, and lose what they had.
         extra = error.scopes if isinstance(error, InsufficientScope) else ()
         scope = " ".join(sorted({*self.named_scopes, *extra}))
-        return tuple(_pointing(challenge, self.resource.metadata_url, scope) for challenge in made)
+        resource = self.resource if request is _NO_REQUEST else self.resource.asked_by(request.environ)
+        return tuple(_pointing(challenge, resource.metadata_url, scope) for challenge in made)
 
     def in_force(self, error: AuthError | None, tried: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
         """The challenges of all schemes in force, in their order; ``error`` is told in the tried one's.
@@ -204,11 +210,7 @@ def order_schemes(
 
 
 def _prompts_scripts(scheme: AnyScheme) -> bool:
-    return scheme.prompts and getattr(scheme, "script_alias", None) is None
-
-
-# Where only realm, error and is_script() decide what the scheme says; a subclass may do as it likes.
-_STEADY = frozenset({APIKey, Basic, Bearer})
+    return scheme.prompts and not scheme.depends_on_script
 
 
 def keep(kept: dict[K, V], key: K, value: V) -> V:
@@ -217,10 +219,6 @@ def keep(kept: dict[K, V], key: K, value: V) -> V:
         kept.clear()
     kept[key] = value
     return value
-
-
-def _tells_scripts_apart(scheme: AnyScheme) -> bool:
-    return isinstance(scheme, Basic) and scheme.script_alias is not None
 
 
 def _accepted(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask
 
 from .errors import ConfigurationError
-from .metadata import WELL_KNOWN, ProtectedResource, refuse_offline_access
+from .metadata import WELL_KNOWN, ProtectedResource, authority_of, refuse_offline_access
 from .plan import AnyScheme
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def belonging(app: Flask, resources: Iterable[ProtectedResource]) -> dict[str, P
             names = " and ".join(sorted(one.resource if one else "no resource" for one in candidates))
             raise ConfigurationError(
                 f"endpoint {endpoint!r} belongs to {names}, so its challenges cannot name one: give each URL an "
-                "endpoint of its own, or name the blueprint with protected_resource(views=...)"
+                "endpoint of its own, or name the blueprint with protected_resource(views=...); where they are URLs of "
+                "one resource, declare it once with protected_resource(..., aliases=[...])"
             )
     return {endpoint: one for endpoint, (one,) in found.items() if one is not None}
 
@@ -48,7 +49,7 @@ def written(states: Iterable["AppState"], resources: tuple[ProtectedResource, ..
     for state in states:
         for endpoint, resource in belonging(state.app, resources).items():
             views[resource].add(state, endpoint)
-    return {resource: _write(resource, views[resource]) for resource in resources}
+    return {one: document for resource in resources for one, document in _write(resource, views[resource]).items()}
 
 
 def by_path(documents: Mapping[ProtectedResource, bytes]) -> Documents:
@@ -58,8 +59,14 @@ def by_path(documents: Mapping[ProtectedResource, bytes]) -> Documents:
     for respell in (str, _other_slash):
         for resource, document in documents.items():
             identifier = resource.identifier
-            authority = identifier.browser_origin.partition("://")[2]
-            served.setdefault((respell(identifier.metadata_path), identifier.query), {}).setdefault(authority, document)
+            found = served.setdefault((respell(identifier.metadata_path), identifier.query), {})
+            found.setdefault(identifier.authority, document)
+    for found in served.values():
+        for one in documents:
+            known = {url.identifier.authority for url in one.urls}
+            # A proxy may have lost the host: where all are of one resource, that is meant.
+            if len(known) > 1 and one.identifier.authority in found and found.keys() <= known:
+                found[""] = found[one.identifier.authority]
     return served
 
 
@@ -100,7 +107,8 @@ class _Views:
         return [scheme for scheme in self.schemes or self.offered if scheme.oauth]
 
 
-def _write(resource: ProtectedResource, views: _Views) -> bytes:
+def _write(resource: ProtectedResource, views: _Views) -> dict[ProtectedResource, bytes]:
+    """The documents of a resource, one for each of its URLs."""
     if not views.count:
         raise ConfigurationError(
             f"no view belongs to the resource {resource.resource!r}: views={resource.views!r} has none"
@@ -111,7 +119,8 @@ def _write(resource: ProtectedResource, views: _Views) -> bytes:
         )
     schemes = views.oauth_schemes()
     refuse_offline_access(views.scopes)
-    return resource.document(views.scopes, _together([scheme.resource_members() for scheme in schemes]))
+    found = _together([scheme.resource_members() for scheme in schemes])
+    return {one: one.document(views.scopes, found) for one in resource.urls}
 
 
 def _together(told: Sequence[Mapping[str, Sequence[str] | bool]]) -> dict[str, Any]:
@@ -137,19 +146,23 @@ def _by_path(app: Flask, rule: Any, resources: Iterable[ProtectedResource]) -> I
     root = str(app.config["APPLICATION_ROOT"] or "").rstrip("/")
     path = root + rule.rule
     host = _host(app, rule)
-    above = [
-        resource
+    above = {
+        resource: max(lengths)
         for resource in resources
-        if not resource.views
-        and (path == resource.identifier.base or path.startswith(resource.identifier.base + "/"))
-        and (host is None or host == resource.identifier.host)
-    ]
+        if not resource.views and (lengths := [*_lengths_above(resource, path, host)])
+    }
     if not above:
         _refuse_reaching(app, rule, path, resources)
-    longest = max((len(resource.identifier.base) for resource in above), default=0)
-    yield from (one for one in above if len(one.identifier.base) == longest)
-    if not above:
         yield None
+    longest = max(above.values(), default=0)
+    yield from (resource for resource, length in above.items() if length == longest)
+
+
+def _lengths_above(resource: ProtectedResource, path: str, host: str | None) -> Iterator[int]:
+    """How long those paths of a resource are that lie above ``path``."""
+    for found in (one.identifier for one in resource.urls):
+        if host in (None, found.host) and (path == found.base or path.startswith(found.base + "/")):
+            yield len(found.base)
 
 
 def _refuse_reaching(app: Flask, rule: Any, path: str, resources: Iterable[ProtectedResource]) -> None:
@@ -157,7 +170,9 @@ def _refuse_reaching(app: Flask, rule: Any, path: str, resources: Iterable[Prote
     if "<" not in path or not app.extensions["unauthorized"].requirements(rule.endpoint):
         return
     for resource in resources:
-        if not resource.views and _reaches(path.strip("/").split("/"), resource.identifier.base):
+        if not resource.views and any(
+            _reaches(path.strip("/").split("/"), one.identifier.base) for one in resource.urls
+        ):
             raise ConfigurationError(
                 f"the rule {path!r} of endpoint {rule.endpoint!r} matches below {resource.resource!r} as well as "
                 "elsewhere: write its first part out, or name what belongs with protected_resource(views=...)"
@@ -225,8 +240,7 @@ def _find(served: Documents, path: str, environ: Mapping[str, Any]) -> bytes | N
     found = served.get((path, query)) or served.get((path, None)) or {}
     if len(found) == 1:
         return next(iter(found.values()))
-    host = str(environ.get("HTTP_HOST", "")).lower()
-    return found.get(host.removesuffix(":443" if environ.get("wsgi.url_scheme") == "https" else ":80"))
+    return found.get(authority_of(environ)) or found.get("")
 
 
 _METHODS: Final = "GET, HEAD, OPTIONS"

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from .app_state import AppState
 from .errors import ConfigurationError
 from .judge import log
-from .metadata import Listed, Members, ProtectedResource, Text, members_of, supported_scopes
+from .metadata import Listed, Members, ProtectedResource, Text, listed, members_of, supported_scopes
 from .publishing import publish
 from .schemes.origins import trusted
 
@@ -34,6 +34,7 @@ class Resources:
         name: Text | None = None,
         views: Views | None = None,
         origins: Listed | None = None,
+        aliases: Listed = (),
         **members: "Unpack[Members]",
     ) -> str:
         """Publishes the metadata of a resource (RFC 9728), and points to it in the challenges of its views.
@@ -52,19 +53,31 @@ class Resources:
         With ``origins``, guarded views answer 403, before anything else, to scripts of sites that are not among them
         and not the resource's own (MCP asks for that).
 
+        ``aliases`` are further URLs of the same resource, each with a host of its own: a second host name, or localhost
+        beside 127.0.0.1. Each has its own document, and the host of a request chooses which one its challenges point
+        to (for a host that isn't declared: that of ``resource``).
+
         Call it before the first request, once per resource. Returns the URL of the document. Raises
         `ConfigurationError` or `TypeError` for what cannot work.
         """
-        declared = ProtectedResource(
-            resource,
-            members_of(authorization_servers, name, members, resource),
-            supported_scopes(scopes),
-            _views(views),
-            None if origins is None else trusted(origins, "origins"),
-        )
+
+        def declare(url: str, aliases: tuple[ProtectedResource, ...] = ()) -> ProtectedResource:
+            return ProtectedResource(
+                url,
+                members_of(authorization_servers, name, members, url),
+                supported_scopes(scopes),
+                _views(views),
+                None if origins is None else trusted(origins, "origins"),
+                aliases,
+            )
+
+        declared = declare(resource, tuple(declare(url) for url in listed("aliases", aliases)))
         self._refuse_again(declared)
-        if declared.identifier.query is not None:
-            log.warning("the resource %s has a query, which many clients lose: prefer a path (RFC 9728 §1.2)", resource)
+        for one in declared.urls:
+            if one.identifier.query is not None:
+                log.warning(
+                    "the resource %s has a query, which many clients lose: prefer a path (RFC 9728 §1.2)", one.resource
+                )
         for state in self.states:
             if state.served:
                 raise ConfigurationError(
@@ -78,11 +91,13 @@ class Resources:
 
     def _refuse_again(self, declared: ProtectedResource) -> None:
         for known in self.resources:
-            if known.identifier.place == declared.identifier.place:
-                raise ConfigurationError(
-                    f"the resource {known.resource!r} is declared already, and {declared.resource!r} would have its "
-                    "document at the same place: declare one of them"
-                )
+            taken = {one.identifier.place: one for one in known.urls}
+            for one in declared.urls:
+                if one.identifier.place in taken:
+                    raise ConfigurationError(
+                        f"the resource {taken[one.identifier.place].resource!r} is declared already, and "
+                        f"{one.resource!r} would have its document at the same place: declare one of them"
+                    )
             shared = [view for view in declared.views if any(view is other for other in known.views)]
             if shared:
                 raise ConfigurationError(f"{shared[0]!r} belongs to {known.resource!r} already: views= names it once")

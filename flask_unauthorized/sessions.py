@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from flask import Response, after_this_request, session
 
+from .app_state import state_of
 from .context import plan_in_force, real_app, real_request, state_for
 from .errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MalformedCredentials, Unauthorized
 from .guard import no_store
@@ -16,6 +17,7 @@ from .plan import AnyScheme, Plan
 from .rendering.negotiation import is_page_load, names_page
 from .schemes.base import query_values
 from .schemes.browsers import is_script
+from .schemes.origins import trusted
 from .schemes.session_cookie import KEY, SessionCookie, is_own_path
 
 if TYPE_CHECKING:
@@ -37,20 +39,31 @@ class Sessions:
     schemes: tuple[AnyScheme, ...]
 
     def login(
-        self, who: Any, *, acr: str | None = None, auth_time: float | None = None, keep: Iterable[str] = ()
+        self,
+        who: Any,
+        *,
+        acr: str | None = None,
+        auth_time: float | None = None,
+        keep: Iterable[str] = (),
+        from_origins: Iterable[str] = (),
     ) -> Identity:
         """Logs the caller of this request in, and returns the `Identity` that the scheme's loader gives for them.
 
         ``who`` is an `Identity` with a subject, a subject, or a user object. The session begins anew: nothing that was
         in it stays but the keys in ``keep``. ``acr`` and ``auth_time`` (seconds since 1970; default those of an
         `Identity`, else now) are what ``acr=`` and ``max_age=`` of a view are met by. A request from another site is
-        refused with 403 (login CSRF). Raises `AuthError` where the loader refuses ``who``, who was logged in before is
-        logged out then; `TypeError` for what is nobody.
+        refused with 403 (login CSRF), unless its origin is in ``from_origins``: those of identity providers whose
+        pages post the answer to you (``response_mode=form_post``, SAML), such as ``"https://idp.example"``. Check the
+        provider's ``state`` yourself. Raises `AuthError` where the loader refuses ``who``, who was logged in before is
+        logged out then; `TypeError` for what is nobody; `ConfigurationError` for what is not an origin.
         """
         scheme = self._session_scheme()
         request = real_request()
-        _refuse_cross_site(request, scheme)
+        origins = trusted(from_origins, "from_origins")
+        if is_unsafe(request) and _origin_of(request) not in origins:
+            _refuse_cross_site(request, scheme, "login", "from_origins= or trusted_origins=")
         state = state_for(request)
+        known = _is_known(state, scheme)
         if isinstance(who, Identity):
             acr = who.acr if acr is None else acr
             auth_time = who.auth_time if auth_time is None else auth_time
@@ -62,10 +75,10 @@ class Sessions:
         except AuthUnavailable:  # nobody knows, so nobody is logged out
             raise
         except AuthError:
-            scheme.end()
+            scheme.end(request, known=known)
             raise
         kept = {name: session[name] for name in keep if name in session and name != KEY}
-        scheme.begin(login)
+        scheme.begin(login, request, known=known)
         session.update(kept)
         state.identity = identity
         state.scheme = state.entered = scheme
@@ -79,16 +92,21 @@ class Sessions:
         """
         scheme = self._session_scheme()
         request = real_request()
-        _refuse_cross_site(request, scheme, safe_too=True)
-        _forget_caller(state_for(request), request, scheme)
-        scheme.end()
+        _refuse_cross_site(request, scheme, "logout", "trusted_origins=")
+        state = state_for(request)
+        try:
+            scheme.end(request, known=_is_known(state, scheme))
+        finally:  # Last, because a loader may ask who is calling.
+            _forget_caller(state, request, scheme)
 
     def end_sessions(self, who: Any) -> None:
         """Ends all sessions that a user has begun until now, on all devices: after a change of the password.
 
-        ``who`` as in `login`. Needs a store. Raises `ConfigurationError`, `TypeError`, and `AuthUnavailable`.
+        ``who`` as in `login`. Needs a store, and an app context: the sessions are those of the app's realm. Raises
+        `ConfigurationError`, `TypeError`, and `AuthUnavailable`.
         """
         scheme = self._session_scheme()
+        state_of(real_app()).prepare()  # A command has no request, and the realm must be known.
         scheme.end_all(scheme.subject_of(who))
 
     def next_url(self, default: str | None = None) -> str:
@@ -230,9 +248,23 @@ def _own_pages(scheme: SessionCookie) -> set[str]:
     return {unquote(page) for page in (scheme.login_url(), scheme.logout_url()) if page is not None}
 
 
-def _refuse_cross_site(request: "Request", scheme: SessionCookie, *, safe_too: bool = False) -> None:
-    if (safe_too or is_unsafe(request)) and is_cross_site(request, scheme):
-        raise CrossSiteRequest(reason="cross-site login or logout")
+def _refuse_cross_site(request: "Request", scheme: SessionCookie, action: str, setting: str) -> None:
+    if is_cross_site(request, scheme):
+        raise CrossSiteRequest(
+            f"This {action} came from another site, whose origin is not in {setting}.",
+            reason=f"cross-site {action}, and not from {setting}",
+        )
+
+
+def _origin_of(request: "Request") -> str | None:
+    """The origin of the page that sent the request, as the Fetch standard serializes it, in lower case."""
+    origin = request.headers.get("Origin")
+    return None if origin is None else origin.lower()
+
+
+def _is_known(state: State, scheme: SessionCookie) -> bool:
+    """Whether the loader has accepted the user of the session in this request."""
+    return isinstance((state.results or {}).get(scheme), Identity)
 
 
 def _forget_caller(state: State, request: "Request", scheme: SessionCookie) -> None:

@@ -5,7 +5,8 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from .errors import ConfigurationError
-from .schemes.base import checked_realm
+from .schemes.base import SMALLEST_LIMIT, checked_realm
+from .wire.grammar import LARGEST_AUTHORIZATION, MAX_AUTHORIZATION
 from .wire.rules import check_uri
 
 _PREFIX = "UNAUTHORIZED_"
@@ -18,6 +19,8 @@ class Settings(NamedTuple):
     ``realm``: the realm of schemes without their own. ``guard``: ``"repair"``, ``"strict"`` or ``"off"``.
     ``explain``: the reasons of refusals in HTML pages, ``None`` for "in debug". ``require_https``: refuse plain HTTP.
     ``problem_base``: an absolute URI to which the error code is appended for the ``type`` of problem details.
+    ``max_credentials``: the longest credential that is read, in bytes: an ``Authorization`` field, an API key, a token.
+    ``one_line``: all challenges of an answer on one line, for adapters and proxies that pass on only one of several.
     """
 
     realm: str | None = None
@@ -25,6 +28,8 @@ class Settings(NamedTuple):
     explain: bool | None = None
     require_https: bool = False
     problem_base: str | None = None
+    max_credentials: int = MAX_AUTHORIZATION
+    one_line: bool = False
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -49,10 +54,16 @@ def _check(settings: Settings) -> None:
         checked_realm(settings.realm)
     if settings.guard not in _GUARDS:
         raise ConfigurationError(f"UNAUTHORIZED_GUARD={settings.guard!r}: use one of {', '.join(_GUARDS)}")
-    for name in ("explain", "require_https"):
+    for name in ("explain", "require_https", "one_line"):
         value = getattr(settings, name)
         if not isinstance(value, bool | None):
             raise ConfigurationError(f"UNAUTHORIZED_{name.upper()}={value!r}: use True or False")
+    size = settings.max_credentials
+    if isinstance(size, bool) or not isinstance(size, int) or not SMALLEST_LIMIT <= size <= LARGEST_AUTHORIZATION:
+        raise ConfigurationError(
+            f"UNAUTHORIZED_MAX_CREDENTIALS={size!r}: use a number of bytes from {SMALLEST_LIMIT} to "
+            f"{LARGEST_AUTHORIZATION}; the default is {MAX_AUTHORIZATION}"
+        )
     if settings.problem_base is not None:
         if not isinstance(settings.problem_base, str):
             raise ConfigurationError(f"UNAUTHORIZED_PROBLEM_BASE must be a str, not {settings.problem_base!r}")

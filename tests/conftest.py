@@ -1,7 +1,7 @@
 """Fixtures that all tests share."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from flask_unauthorized.testing import assert_sound
 
+from .canaries import watching
 from .independent import independent
 
 _names = itertools.count()
@@ -25,6 +26,20 @@ class SoundClient(FlaskClient):
             lines = response.headers.getlist("WWW-Authenticate")
             assert read == [name.lower() for name, _ in (independent(*lines) if lines else ())]
         return response
+
+
+@pytest.fixture(autouse=True)
+def canaries(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No secret that the test used may stand in a log record, a signal, a body or a header.  # T-01
+
+    ``@pytest.mark.tells_secrets("log", "body", because="…")`` is for tests whose own app or view does it on purpose.
+    """
+    marker = request.node.get_closest_marker("tells_secrets")
+    allowed = () if marker is None else marker.args
+    with watching() as watched:
+        yield
+    leaks = [leak for leak in watched.leaks if not leak.startswith(allowed)]
+    assert not leaks, "\n".join(leaks[:10])
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import hashlib
 import re
 
+from .canaries import register
+
 ADA = "correct horse"
 FUNCTIONS = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 
@@ -34,12 +36,14 @@ def answer(
 ) -> dict[str, str]:
     """The parameters of an answer; ``changed`` are put in after the arithmetic, ``None`` takes one out."""
     algorithm = told.get("algorithm", "MD5")
+    register(password)
     a1 = h(algorithm, f"{name}:{told['realm']}:{password}")
     if algorithm.endswith("-sess"):
         a1 = h(algorithm, f"{a1}:{told['nonce']}:{first_cnonce or cnonce}")
     a2 = f"{method}:{uri}" + (f":{h(algorithm, body)}" if qop == "auth-int" else "")
     count = f"{nc or 1:08x}"
     response = h(algorithm, f"{a1}:{told['nonce']}:{count}:{cnonce}:{qop}:{h(algorithm, a2)}")
+    register(a1, response)
     params: dict[str, str | None] = {
         "username": name, "realm": told["realm"], "nonce": told["nonce"], "uri": uri, "algorithm": algorithm,
         "response": response, "qop": qop, "nc": nc and count, "cnonce": cnonce, "opaque": told.get("opaque"), **changed,

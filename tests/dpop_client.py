@@ -10,6 +10,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
+from .canaries import register
+
 TOKEN = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
 ORIGIN = "https://api.example.com"
 GONE = object()
@@ -81,7 +83,9 @@ class Holder:
         top = header if isinstance(header, bytes) else _put(protected, header or {})
         body = _put(content, claims) if payload is None else payload
         signed = f"{b64(dump(top))}.{b64(dump(body))}"
-        return f"{signed}.{b64((sign or self.sign)(signed.encode()))}"
+        made = f"{signed}.{b64((sign or self.sign)(signed.encode()))}"
+        register(token, made)
+        return made
 
     def sent(self, *, token: str = TOKEN, **given: Any) -> dict[str, str]:
         """The header lines of a request."""

@@ -325,7 +325,7 @@ def test_lim_01_a_token_elsewhere_is_capped_too(make_app, way):
     auth = Auth(Bearer(lambda token: seen.append(token), query=True, form=True))
     app = make_app(auth)
     app.add_url_rule("/", "index", auth.login_required(lambda: "x"), methods=["GET", "POST"])
-    client, token = app.test_client(), "a" * 8193
+    client, token = app.test_client(), "a" * 16385
     sent = {"access_token": token}
     answer = client.get("/", query_string=sent) if way == "query" else client.post("/", data=sent)
     assert answer.status_code == 400

@@ -2,11 +2,11 @@
 
 import logging
 import re
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Response, abort, redirect, render_template, render_template_string
-from werkzeug.http import HTTP_STATUS_CODES
 
 from flask_unauthorized import (
     APIKey,
@@ -177,7 +177,7 @@ def test_json_is_error_and_message(app, path, headers, status):
     response = get(app, path, headers=headers)
     assert (response.status_code, response.content_type) == (status, JSON)
     assert set(response.json) == {"error", "message"}
-    assert response.json["error"] == HTTP_STATUS_CODES[status]
+    assert response.json["error"] == HTTPStatus(status).phrase
     assert response.json["message"]
 
 
@@ -187,7 +187,7 @@ def test_problem_tells_the_status_sent(app, path, headers, status):
     response = get(app, path, PROBLEM, headers)
     assert (response.status_code, response.content_type) == (status, PROBLEM)
     problem = response.json
-    assert (problem["status"], problem["title"]) == (status, HTTP_STATUS_CODES[status])
+    assert (problem["status"], problem["title"]) == (status, HTTPStatus(status).phrase)
     assert problem.get("type", "about:blank") == "about:blank"
     assert problem["detail"]
 

@@ -370,3 +370,22 @@ def test_openssl_computes_the_same_hash(tmp_path, make_app):
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.partition("=")[2]
     octets = bytes.fromhex(told.strip().replace(":", ""))
     assert base64.urlsafe_b64encode(octets).rstrip(b"=").decode() == HASH
+
+
+# F-33
+@pytest.mark.parametrize("kind", ["Bearer", "DPoP"])
+def test_a_source_of_certificates_that_cannot_know_is_503_where_the_app_says_so(make_app, kind):
+    def source(request):
+        raise ConnectionError("s3cret")
+
+    holder = Holder()
+    confirmation = BOUND if kind == "Bearer" else {**BOUND, "jkt": holder.jkt}
+    load = {TOKEN: Identity("ada", confirmation=confirmation)}.get
+    scheme = Bearer(load, certificate=source) if kind == "Bearer" else DPoP(load, origin=ORIGIN, certificate=source)
+    auth = Auth(scheme, unavailable=(ConnectionError,))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    headers = holder.sent() if kind == "DPoP" else {"Authorization": f"Bearer {TOKEN}"}
+    response = app.test_client().get("/", headers=headers)
+    assert (response.status_code, response.headers.get(CHALLENGE)) == (503, None)
+    assert "s3cret" not in response.text

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from flask import Blueprint, Flask
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from flask_unauthorized import (
     APIKey,
@@ -326,6 +327,26 @@ def test_cfg_09_credentials_over_plain_http_are_warned_about_once(make_app, capl
         for _ in range(2):
             client.get("/", headers=good, environ_base={"REMOTE_ADDR": "203.0.113.5"})
     assert caplog.text.count("plain HTTP") == 1
+
+
+@pytest.mark.parametrize(
+    ("peer", "warned"),
+    [
+        ("", True), (None, True), (..., True), ("203.0.113.5", True), ("::ffff:203.0.113.5", True), ("localhost", True),
+        ("127.0.0.1", False), ("127.9.9.9", False), ("::1", False), ("::ffff:127.0.0.1", False),
+    ],
+)  # fmt: skip
+def test_a_peer_that_the_server_does_not_name_is_not_local(make_app, caplog, peer, warned):  # F-66
+    auth = Auth(Bearer(_load))
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
+    environ = EnvironBuilder(headers={"Authorization": "Bearer good"}).get_environ()
+    environ.pop("REMOTE_ADDR", None)
+    if peer is not ...:
+        environ["REMOTE_ADDR"] = peer
+    with caplog.at_level(logging.WARNING, "flask_unauthorized"):
+        assert run_wsgi_app(app, environ)[1] == "200 OK"
+    assert ("plain HTTP" in caplog.text) is warned
 
 
 def test_a_public_name_with_the_blueprints_prefix_is_told_how_to_write_it(make_app):

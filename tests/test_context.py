@@ -81,9 +81,15 @@ def test_the_caller_by_every_name(make_app, token, has_user):
     def view():
         assert isinstance(auth.identity, Identity)
         assert auth.identity is auth.get_identity()
-        assert auth.user is auth.get_user()
-        assert isinstance(auth.user, User if has_user else Identity)
-        assert auth.user is (auth.identity.user if has_user else auth.identity)
+        assert auth.get_user() is auth.identity.user
+        if has_user:
+            assert isinstance(auth.user, User)
+            assert auth.user is auth.get_user()
+        else:  # F-22
+            with pytest.raises(
+                RuntimeError, match=r"the loader of <Bearer Bearer> gave no user object: return your user"
+            ):
+                _ = auth.user
         assert current_identity == auth.identity
         assert current_identity.subject == "alice"
         assert (current_user.name if has_user else current_user.subject) == "alice"
@@ -137,12 +143,15 @@ OUTSIDE = {
 }
 
 
+OUTSIDE_OF_A_REQUEST = "outside of request context|There is no request in this context"  # up to Flask 3.1; since 3.2
+
+
 @pytest.mark.parametrize("call", OUTSIDE)
 @pytest.mark.parametrize("pushed", [False, True], ids=["nothing", "app_context"])
 def test_outside_a_request_is_a_runtime_error(app, auth, call, pushed):
     with (
         app.app_context() if pushed else nullcontext(),
-        pytest.raises(RuntimeError, match="outside of request context"),
+        pytest.raises(RuntimeError, match=OUTSIDE_OF_A_REQUEST),
     ):
         OUTSIDE[call](auth)
 
@@ -246,8 +255,11 @@ def test_err_12_a_failing_teardown_leaves_nobody_behind(app):
             raise ZeroDivisionError
 
     client = app.test_client()
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(Exception) as raised:
         client.get("/guarded", headers=as_("alice"))
+    error = raised.value
+    while not isinstance(error, ZeroDivisionError):
+        (error,) = error.exceptions  # Flask 3.2 runs all teardown functions, and raises what failed as a group
     assert client.get("/open").text == "nobody"
 
 
@@ -371,7 +383,7 @@ def test_ctx_12_streaming(app, auth):
     app.add_url_rule("/without", "without", auth.login_required(lambda: Response(stream())))
     client = app.test_client()
     assert client.get("/with", headers=as_("alice")).text == "alice"
-    with pytest.raises(RuntimeError, match="outside of request context"):
+    with pytest.raises(RuntimeError, match=OUTSIDE_OF_A_REQUEST):
         client.get("/without", headers=as_("alice")).get_data()
 
 

@@ -143,7 +143,6 @@ def test_the_example_of_rfc_2617():
     assert response == "6629fae49393a05397450978507c4ef1"
 
 
-@pytest.mark.rfc("D-04")
 def test_the_algorithms_stand_strongest_first():
     assert ALGORITHMS == ("SHA-512-256", "SHA-512-256-sess", "SHA-256", "SHA-256-sess", "MD5", "MD5-sess")
 

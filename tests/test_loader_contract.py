@@ -91,13 +91,28 @@ USERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("number", [0, 0.0, 7])
-@pytest.mark.parametrize("scheme", SENT)
-def test_a_number_is_a_users_id_or_where_a_yes_would_do_a_mistake(build, scheme, number):
-    """``SELECT count(*)`` as the check of a password must let nobody in: what 0 means is open where False will do."""
+@pytest.mark.parametrize("number", [0, -1, -7, 0.0, 1.0, 2.5, 1j, True, False])
+@pytest.mark.parametrize("scheme", [Bearer, APIKey])
+def test_a_number_that_may_mean_no_is_a_mistake(build, scheme, number):  # F-22
     api = build(lambda *given: number, scheme)
-    assert api.get().status_code == (500 if scheme is Basic else 200)
-    assert [identity.user for identity in api.ran] == ([] if scheme is Basic else [number])
+    assert api.get().status_code == 500
+    assert api.ran == []
+
+
+@pytest.mark.parametrize("number", [1, 7, 2**70])
+@pytest.mark.parametrize("scheme", [Bearer, APIKey])
+def test_a_positive_int_is_a_subject(build, scheme, number):  # F-22
+    api = build(lambda *given: number, scheme)
+    assert api.get().status_code == 200
+    assert [(identity.subject, identity.user) for identity in api.ran] == [(str(number), None)]
+
+
+@pytest.mark.parametrize("number", [0, 0.0, 1, 7])
+def test_a_number_is_a_mistake_where_the_credentials_name_the_subject(build, number):
+    """``SELECT count(*)`` as the check of a password must let nobody in: what 0 means is open where False will do."""
+    api = build(lambda *given: number, Basic)
+    assert api.get().status_code == 500
+    assert api.ran == []
 
 
 @pytest.mark.parametrize("scheme", SENT)

@@ -117,6 +117,112 @@ def test_two_hosts_with_one_path(make_app):
     assert client.get(PATH, base_url="https://c.example.com").status_code == 404
 
 
+BOTH = ("http://127.0.0.1:5000/mcp", "http://localhost:5000/mcp", "https://API.example.com/mcp")
+BASES = ("http://127.0.0.1:5000", "http://localhost:5000", "https://api.example.com")
+
+
+@pytest.mark.parametrize("guard", ["view", "protect", "repaired"])
+@pytest.mark.parametrize("scheme", [Bearer, lambda load: DPoP(load, origin="https://api.example.com")])
+def test_one_resource_under_several_hosts(make_app, scheme, guard):  # F-40; RFC 9728 §3.3
+    auth = Auth(scheme(TOKENS), APIKey({}.get), realm="notes")
+    app = make_app(auth)
+    assert auth.protected_resource(BOTH[0], aliases=BOTH[1:], scopes={"notes"}, origins=[]) == BASES[0] + PATH
+    view = {"view": auth.login_required(lambda: "in"), "protect": lambda: "in", "repaired": lambda: ("", 401)}[guard]
+    app.add_url_rule("/mcp", "mcp", view)
+    if guard == "protect":
+        auth.protect(app)
+    auth.check(app)
+    client = app.test_client()
+    name = auth.schemes[0].name
+    # The declared spelling counts, whatever the case of Host.
+    for base, url in [*zip(BASES, BOTH, strict=True), (BASES[2].upper().replace("HTTPS", "https"), BOTH[2])] * 2:
+        found = client.get(PATH, base_url=base).json
+        assert (found["resource"], found["scopes_supported"]) == (url, ["notes"])
+        for headers in ({}, {"Authorization": f"{name} bad"}, {"Origin": base.lower()}):
+            response = client.get("/mcp", base_url=base, headers=headers)
+            assert response.status_code == 401
+            told = challenges(response)
+            assert told[name.lower()]["resource_metadata"] == url.removesuffix("/mcp") + PATH
+            assert "resource_metadata" not in told["apikey"]
+    for headers in ({}, {"Authorization": f"{name} bad"}):  # a host that nobody declared
+        told = challenges(client.get("/mcp", base_url="http://10.0.0.1:8080", headers=headers))
+        assert told[name.lower()]["resource_metadata"] == BASES[0] + PATH
+    assert client.get(PATH, base_url="http://10.0.0.1:8080").json["resource"] == BOTH[0]
+    if guard != "repaired":
+        assert client.get("/mcp", headers={"Origin": "https://other.example"}).status_code == 403
+
+
+def test_aliases_keep_the_scope_of_a_403_apart(make_app):  # F-40
+    _, app = serve(make_app, aliases=["https://old.example.com/mcp"], demands={"scopes": {"notes:write"}})
+    for base in (HOST, "https://old.example.com", HOST):
+        response = app.test_client().get("/mcp", base_url=base, headers=sent("read"))
+        assert response.status_code == 403
+        assert challenges(response)["bearer"]["resource_metadata"] == base + PATH
+
+
+def test_an_alias_may_have_another_path(make_app):  # F-40
+    _, app = serve(make_app, aliases=["https://old.example.com/api/mcp"])
+    assert document(app, f"{WELL_KNOWN}/api/mcp")["resource"] == "https://old.example.com/api/mcp"
+    told = challenges(app.test_client().get("/mcp", base_url="https://old.example.com"))
+    assert told["bearer"]["resource_metadata"] == f"https://old.example.com{WELL_KNOWN}/api/mcp"
+
+
+def test_hosts_of_rules_belong_by_their_aliases(make_app):  # F-40
+    auth = Auth(Bearer(TOKENS))
+    app = Flask("hosts", host_matching=True, static_host="a.example.com")
+    app.testing = True
+    auth.init_app(app)
+    auth.protected_resource("https://a.example.com/mcp", aliases=["https://b.example.com/mcp"])
+    view = auth.login_required(lambda: "")
+    for host in ("a.example.com", "b.example.com"):
+        app.add_url_rule("/mcp", "mcp", view, host=host)
+    app.add_url_rule("/mcp", "other", auth.login_required(lambda: "other"), host="c.example.com")
+    for host in ("a.example.com", "b.example.com"):
+        told = challenges(app.test_client().get("/mcp", base_url=f"https://{host}"))
+        assert told["bearer"]["resource_metadata"] == f"https://{host}{PATH}"
+    told = challenges(app.test_client().get("/mcp", base_url="https://c.example.com"))
+    assert "resource_metadata" not in told["bearer"]
+
+
+@pytest.mark.parametrize(
+    ("aliases", "error", "text"),
+    [
+        ("http://localhost/mcp", TypeError, "aliases must be a collection of str"),
+        ([MCP], ConfigurationError, "share a host"),
+        ([f"{HOST}:443/other"], ConfigurationError, "share a host"),
+        (["https://b.example/mcp", "https://b.example/x"], ConfigurationError, "share a host"),
+        (["http://b.example/mcp"], ConfigurationError, "must be https"),
+        (["https://b.example/mcp#x"], ConfigurationError, "fragment"),
+        ([5], TypeError, "collection of str"),
+    ],
+)
+def test_aliases_that_cannot_be(make_app, aliases, error, text):  # F-40
+    with pytest.raises(error, match=text):
+        serve(make_app, aliases=aliases)
+
+
+def test_an_alias_is_declared_once(make_app):  # F-40
+    auth, _ = serve(make_app, aliases=["https://b.example/mcp"])
+    for again in ({"resource": "https://b.example/mcp"}, {"resource": "https://c.example/x", "aliases": [MCP]}):
+        with pytest.raises(ConfigurationError, match="is declared already"):
+            auth.protected_resource(**again)
+
+
+def test_two_urls_of_one_view_are_told_to_be_declared_together(make_app):  # F-40
+    auth, app = serve(make_app)
+    auth.protected_resource("https://old.example.com/mcp")
+    with pytest.raises(ConfigurationError, match="aliases="):
+        auth.check(app)
+
+
+def test_the_command_prints_the_document_of_an_alias(make_app):  # F-40
+    _, app = serve(make_app, aliases=["https://old.example.com/mcp"])
+    runner = app.test_cli_runner()
+    for url in (MCP, "https://old.example.com/mcp"):
+        result = runner.invoke(commands, ["resource-metadata", url], obj=ScriptInfo(create_app=lambda: app))
+        assert json.loads(result.output)["resource"] == url
+
+
 def test_subdomains_tell_resources_apart(make_app):
     auth = Auth(Bearer(TOKENS))
     app = Flask("subdomains", subdomain_matching=True)

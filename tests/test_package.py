@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,21 +14,25 @@ ROOT = Path(flask_unauthorized.__file__).parent
 LAYERS = [
     {"wire"},
     {"errors", "identity", "mistakes", "requirement", "metadata"},
-    {"stores", "keys", "connecting", "fetching"},
+    {"green", "stores", "keys", "connecting", "fetching"},
     {"jose"},
     {"schemes"},
     {"plan", "judge"},
     {"rendering"},
     {
+        "app_methods",
         "settings",
         "signals",
         "decorating",
         "publishing",
         "app_state",
+        "preconditions",
         "context",
         "explaining",
         "answering",
+        "draining",
         "guard",
+        "exception_groups",
         "sessions",
         "resources",
         "preflight",
@@ -85,7 +90,8 @@ def test_all_names_are_there_and_all_is_exact():
         "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
         "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError",
         "Unauthorized", "MissingCredentials", "InvalidProof", "NonceRequired", "InvalidCredentials",
-        "ExpiredCredentials", "RevokedCredentials", "StepUpRequired", "MalformedCredentials", "Forbidden",
+        "ExpiredCredentials", "RevokedCredentials", "StaleNonce", "StepUpRequired", "MalformedCredentials", "Forbidden",
+        "CrossSiteRequest",
         "InsufficientScope", "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
     }  # fmt: skip
     assert set(flask_unauthorized.__all__) == public
@@ -127,7 +133,7 @@ def test_cfg_13_decisions_hold_under_python_o():
         app.add_url_rule("/", "index", auth.login_required(scopes={"a"})(lambda: "x"))
         app.add_url_rule("/any", "any", auth.login_required(lambda: "x"))
         client = app.test_client()
-        for path, value in (("/any", ""), ("/any", "Bearer bad"), ("/any", "Bearer"), ("/", "Bearer good")):
+        for path, value in (("/any", ""), ("/any", "Bearer bad"), ("/any", "Bearer ="), ("/", "Bearer good")):
             print(client.get(path, headers={"Authorization": value}).status_code)
     """
     assert _python("-OO", "-c", program).split() == ["401", "401", "400", "403"]
@@ -135,3 +141,104 @@ def test_cfg_13_decisions_hold_under_python_o():
 
 def test_the_package_is_typed():
     assert (ROOT / "py.typed").is_file()
+
+
+# --- secrets are compared in constant time  # T-02
+
+_SECRET_WORDS = {
+    "a1", "ath", "cnonce", "digest", "digests", "expected", "hash", "hashed", "hexdigest", "hmac", "mac", "nonce",
+    "password", "proof", "response", "secret", "secrets", "sid", "signature", "signed", "token",
+}  # fmt: skip
+_CONVERSIONS = {"encode", "decode", "lower", "upper", "strip", "rstrip", "lstrip", "casefold", "hex", "str", "bytes"}
+# Public values, each with the reason why no attacker learns anything from the time that the comparison takes.
+_PUBLIC = {
+    "sent == origin + expected": "the address of the request, which its sender knows",
+}
+
+
+def _secret_operand(node: ast.expr) -> bool:
+    """Whether the name of an operand says that it is a secret, or is made from one."""
+    while True:
+        if isinstance(node, (ast.Subscript, ast.Starred)):
+            node = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CONVERSIONS:
+            node = node.func.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CONVERSIONS:
+            node = node.args[0]
+        elif isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, ast.Attribute) and node.attr in _CONVERSIONS:
+            node = node.value
+        else:
+            break
+    if isinstance(node, ast.BinOp):
+        return _secret_operand(node.left) or _secret_operand(node.right)
+    if isinstance(node, ast.Tuple):
+        return any(_secret_operand(one) for one in node.elts)
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    return not name.isupper() and not _SECRET_WORDS.isdisjoint(name.strip("_").lower().split("_"))
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Whether an operand is written in the source or counts something, so that nothing can be guessed bit by bit."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        return all(_is_plain(one) for one in node.elts)
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("len", "type")
+
+
+def _secret_comparisons(source: str) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Compare):
+            continue
+        operands = [node.left, *node.comparators]
+        for operator, (left, right) in zip(node.ops, pairwise(operands), strict=True):
+            if not isinstance(operator, (ast.Eq, ast.NotEq)) or _is_plain(left) or _is_plain(right):
+                continue
+            text = ast.unparse(node)
+            if ast.unparse(right).startswith(ast.unparse(left)):  # token != token.strip(): with itself
+                continue
+            if (_secret_operand(left) or _secret_operand(right)) and not any(known in text for known in _PUBLIC):
+                found.append(f"line {node.lineno}: {text}")
+    return found
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_secret_is_compared_by_an_operator_whose_time_tells_something(path):
+    found = _secret_comparisons(path.read_text(encoding="utf-8"))
+    assert not found, f"use hmac.compare_digest on bytes in {path}: {found}"
+
+
+@pytest.mark.parametrize(
+    ("source", "is_found"),
+    [
+        ("expected == sent.response", True),
+        ("expected.encode('latin-1') == sent.response.encode('latin-1')", True),
+        ("sent.response != response_hash(a, b)", True),
+        ("_signature(key, signed) == signature", True),
+        ("hmac.new(k, m, 'sha256').digest() == given", True),
+        ("hashlib.sha256(x).hexdigest().lower() == stored.lower()", True),
+        ("nonce == known_nonce", True),
+        ("str(credentials.token) == given", True),
+        ("secret_hash(base, name) == value[0]", True),
+        ("(name, password) == (given, other)", True),
+        ("a < b == proof", True),
+        ("len(signature) != key.signature_size(algorithm)", False),
+        ("nonce == ''", False),
+        ("token is None", False),
+        ("token != token.strip()", False),
+        ("typ != 'dpop+jwt'", False),
+        ("name == KEY", False),
+        ("hmac.compare_digest(expected, response)", False),
+    ],
+)
+def test_the_check_of_comparisons_finds_them(source, is_found):
+    assert bool(_secret_comparisons(source)) is is_found
+
+
+def test_secrets_are_compared_where_they_must_be():
+    """The check above sees names only, so the modules that verify what an attacker may guess are counted."""
+    using = {path.stem for path in _modules() if "compare_digest(" in path.read_text(encoding="utf-8")}
+    assert {"confirmation", "digest", "dpop_proof", "engine", "nonces"} <= using

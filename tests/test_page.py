@@ -1,13 +1,14 @@
 """The refusal as a page for people, and the developer's explanation."""
 
 import base64
+import gzip
 import hashlib
 import re
 import shlex
 from html.parser import HTMLParser
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 
 from flask_unauthorized import (
     APIKey,
@@ -30,6 +31,7 @@ from flask_unauthorized import (
     Scheme,
     StepUpRequired,
     TooManyAttempts,
+    abort_unauthorized,
 )
 from flask_unauthorized.errors import CrossSiteRequest
 from flask_unauthorized.rendering.page import STYLE_HASH
@@ -121,6 +123,7 @@ def test_it_says_what_happened_what_to_do_and_what_the_status_means(make_app, au
     assert (texts["do.token"] in text) is (status == 401)
     assert (texts["do.ask"] in text) is (status == 403 and key != "cross_site")
     assert (texts["do.here"] in text) is (key == "cross_site")
+    assert ("trusted_origins=" in text) is (key == "cross_site")  # F-44
     assert response.headers["Content-Language"] == language
 
 
@@ -203,12 +206,69 @@ def test_it_needs_nothing_from_elsewhere_and_passes_a_strict_policy(make_app, au
     assert "unsafe" not in policy
 
 
-def test_a_policy_of_the_app_stays(make_app, auth):
+def with_policy(response):
+    response.headers["Content-Security-Policy"] = "default-src 'self'"
+    response.headers.pop("X-Content-Type-Options", None)
+    return response
+
+
+def compressed(response):
+    response.set_data(gzip.compress(response.get_data()))
+    response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+@pytest.mark.parametrize("hooks", [[with_policy], [with_policy, compressed]], ids=len)
+def test_the_pages_own_policy_comes_back_where_a_hook_wrote_another(make_app, auth, hooks):  # F-17
     app = serve(make_app, auth)
-    app.after_request(
-        lambda response: response.headers.set("Content-Security-Policy", "default-src 'self'") or response
-    )
+    expected = page(app).headers["Content-Security-Policy"]
+    spoiled = serve(make_app, auth)
+    for hook in hooks:
+        spoiled.after_request(hook)
+    headers = page(spoiled).headers
+    assert headers.getlist("Content-Security-Policy") == [expected]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def branded(response):
+    response.set_data("<script src='/brand.js'></script>" + response.get_data(as_text=True))
+    return response
+
+
+@pytest.mark.parametrize(
+    "another", [branded, lambda response: Response("theirs", 401, mimetype="text/html")], ids=["changed", "new"]
+)
+def test_a_policy_of_the_app_stays_on_a_body_of_the_app(make_app, auth, another):  # F-17
+    app = serve(make_app, auth)
+    app.after_request(with_policy)
+    app.after_request(another)  # runs before it
     assert page(app).headers.getlist("Content-Security-Policy") == ["default-src 'self'"]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/problem+json", "text/plain", "text/html"])
+@pytest.mark.parametrize("explain", [True, False])
+def test_no_body_of_ours_is_sniffed(make_app, auth, accept, explain):  # F-17
+    app = make_app(auth, UNAUTHORIZED_EXPLAIN=explain)
+    app.add_url_rule("/", "view", lambda: abort_unauthorized("<script>alert(1)</script>"))
+    app.add_url_rule("/guarded", "guarded", auth.login_required(lambda: "in"))
+    for path in ("/", "/guarded", "/guarded"):
+        response = app.test_client().get(path, headers={"Accept": accept})
+        assert response.mimetype == accept
+        assert response.headers.getlist("X-Content-Type-Options") == ["nosniff"]
+
+
+@pytest.mark.parametrize("body", ["text", b"bytes", {"a": "dict"}, Response("r", mimetype="text/csv")], ids=repr)
+def test_nor_is_the_body_of_a_renderer(make_app, auth, body):  # F-17
+    auth.renderer("text/csv")(lambda error: body)
+    response = serve(make_app, auth).test_client().get("/", headers={"Accept": "text/csv"})
+    assert response.mimetype == "text/csv"
+    assert response.headers.getlist("X-Content-Type-Options") == ["nosniff"]
+
+
+def test_a_body_of_the_apps_handler_is_the_apps(make_app, auth):  # F-17
+    app = serve(make_app, auth)
+    app.register_error_handler(401, lambda error: ("mine", 401))
+    assert "X-Content-Type-Options" not in app.test_client().get("/").headers
 
 
 def luminance(colour: str) -> float:
@@ -342,7 +402,7 @@ def test_good_credentials_are_told_apart_from_the_missing_scope(make_app):
     app.add_url_rule("/", "view", auth.login_required(scopes={"a"})(lambda: "fine"), methods=["DELETE"])
     debug = explained(app, method="DELETE", Authorization="Bearer x")
     assert debug["schemes"][0]["said"] == "The credentials are good."
-    assert debug["reason"] == "none of ['a'] is granted"
+    assert debug["reason"].startswith("none of ['a'] is granted: the scopes of the credentials are [], ")
     assert shlex.split(debug["schemes"][0]["send"])[:4] == ["curl", "-i", "-X", "DELETE"]
 
 
@@ -405,7 +465,7 @@ def test_the_command_is_quoted_for_the_shell(make_app):
     [
         ({}, 401, "RFC 9110 §15.5.2"),
         ({"Authorization": "Bearer x"}, 401, "RFC 6750 §3.1"),
-        ({"Authorization": "Bearer"}, 400, "RFC 6750 §3.1"),
+        ({"Authorization": "Bearer ="}, 400, "RFC 6750 §3.1"),
         ({"Authorization": "Basic !!!"}, 401, "RFC 7617 §2"),
         ({"X-API-Key": "x"}, 401, "RFC 9110 §15.5.2"),
         ({"Authorization": "Bearer x", "X-API-Key": "x"}, 400, "RFC 9110 §11.6.2"),

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -77,6 +78,37 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
     assert client.get("/", **page).json == {"notes of": "ada"}
     assert client.post("/logout", **page).location == "/login"
     assert client.get("/", base_url="https://localhost").status_code == 401
+
+
+def test_the_posted_answer_of_the_docs_works():  # F-43
+    scope = {"__name__": "guide"}
+    exec(_program("An identity provider that posts its answer", "docs/browsers.md"), scope)
+    client = scope["app"].test_client()
+    own = {"base_url": "https://localhost"}
+
+    def begin():
+        led = client.get("/login?next=/?page%3D2", **own)
+        kept = next(line for line in led.headers.getlist("Set-Cookie") if line.startswith("__Host-login="))
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=None", "Max-Age=600"} <= set(kept.split("; ")[1:])
+        return parse_qs(urlsplit(led.location).query)["state"][0]
+
+    def posted(origin="https://idp.example", **form):
+        sent = {"Origin": origin, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+        return client.post("/callback", data=form, headers=sent, **own)
+
+    state = begin()
+    assert posted(state=state, code="code-of-ada", origin="https://evil.example").status_code == 403
+    for wrong in ({}, {"state": ""}, {"state": "é"}, {"state": state[1:], "code": "code-of-ada"}):
+        assert posted(**wrong).status_code == 400
+    assert posted(state=state, code="of another app").status_code == 403
+    assert client.get("/", **own).status_code == 401
+    answered = posted(state=state, code="code-of-ada")
+    assert (answered.status_code, answered.location) == (303, "/?page=2")
+    assert client.get("/", **own).json == {"notes of": "ada"}
+    assert posted(state=state, code="code-of-ada").status_code == 400  # the cookie is gone, so it counts once
+    state = begin()
+    client.delete_cookie("__Host-login")
+    assert posted(state=state, code="code-of-ada").status_code == 400  # began in another browser
 
 
 def test_the_mcp_server_of_the_docs_works():

@@ -46,6 +46,9 @@ TOKENS = {
     "too-early": Identity("ada", acr="gold", auth_time=NOW + 61),
     "silver": Identity("ada", acr="silver", auth_time=NOW),
     "user": object(),
+    "granted": Identity("ada", scopes={"c", "a"}, roles={"clerk"}),
+    "huge": Identity("ada", auth_time=-(10**400)),
+    "many": Identity("ada", roles={f"role-{number}" for number in range(1000)}, auth_time=NOW),
 }
 
 
@@ -82,7 +85,11 @@ def refused(make_app, monkeypatch, caplog):
         ({"Authorization": "Foo x, Bearer a b"}, 400, "two credentials in one Authorization field"),
         ({"Authorization": "Foo x, XBearer plain"}, 401, "no credentials of a scheme in force"),
         ({"Authorization": "XBearer plain"}, 401, "no credentials of a scheme in force"),
-        ({"Authorization": "B" * (MAX_AUTHORIZATION + 1)}, 400, "Authorization is longer than 8192 bytes"),
+        (
+            {"Authorization": "B" * (MAX_AUTHORIZATION + 1)},
+            400,
+            "Authorization is 16385 bytes long, more than 16384: UNAUTHORIZED_MAX_CREDENTIALS allows more",
+        ),
         ({"Authorization": "Basic YTpi, Basic YTpi"}, 400, "Basic: a comma, so two credentials in one field"),
         ({"Authorization": "Basic ä"}, 401, "Basic: not Base64"),
         ({"Authorization": "Basic YTpi!"}, 401, "Basic: not Base64"),
@@ -97,7 +104,7 @@ def refused(make_app, monkeypatch, caplog):
         (basic("a:" + "b" * (MAX_PASSWORD + 1)), 401, "Basic: the name or the password is too long"),
         (basic("a" * MAX_USER + ":b"), 401, "the loader said no"),
         (basic("a:" + "b" * MAX_PASSWORD), 401, "the loader said no"),
-        (bearer("ended"), 401, "expires_at has passed"),
+        (bearer("ended"), 401, f"expires_at has passed: it is {NOW}, and now {NOW}"),
         (bearer("ending"), 200, None),
         (bearer("bound"), 401, "bound to a key, which Bearer doesn't prove"),
     ],
@@ -110,10 +117,10 @@ def test_the_log_says_why(refused, headers, status, reason):
 @pytest.mark.parametrize(
     ("token", "status", "reason"),
     [
-        ("silver", 401, "acr is not among those demanded"),
-        ("undated", 401, "the time of the login is unknown"),
-        ("too-early", 401, "the time of the login lies in the future"),
-        ("too-old", 401, "the login is too old"),
+        ("silver", 401, "acr is 'silver', and acr= of the view accepts ['gold']"),
+        ("undated", 401, "the time of the login is unknown (auth_time), and max_age=60 of the view needs it"),
+        ("too-early", 401, f"the time of the login lies in the future: auth_time is {NOW + 61}, and now {NOW}"),
+        ("too-old", 401, f"the login is too old: auth_time is {NOW - 61}, now {NOW}, and max_age=60 of the view"),
         ("at-skew", 200, None),
         ("at-max-age", 200, None),
     ],
@@ -123,11 +130,21 @@ def test_the_log_says_why_a_login_is_not_enough(refused, token, status, reason):
 
 
 def test_the_log_says_which_permission_is_missing(refused, caplog):
-    assert refused(bearer("plain"), scopes={"b"}) == (403, "none of ['b'] is granted")
-    assert refused(bearer("plain"), roles={"boss"}) == (403, "none of the roles ['boss'] is held")
-    assert refused(bearer("user"), scopes={"b"}) == (403, "none of ['b'] is granted")
+    no_scope = "none of ['b'] is granted: the scopes of the credentials are [], and scopes= of the view asks for others"
+    no_role = (
+        "none of the roles ['boss'] is held: the caller has [], by roles_claim= or the loader, and roles= of the view "
+        "asks for others"
+    )
+    assert refused(bearer("plain"), scopes={"b"}) == (403, no_scope)
+    assert refused(bearer("plain"), roles={"boss"}) == (403, no_role)
+    assert refused(bearer("granted"), scopes={"b"}) == (403, no_scope.replace("[]", "['a', 'c']"))
+    assert refused(bearer("granted"), roles={"boss"}) == (403, no_role.replace("[]", "['clerk']"))
+    assert refused(bearer("undated"), acr=["x", "gold2"])[1].startswith("acr is 'gold', and acr= of the view accepts")
+    assert refused(bearer("plain"), acr="gold") == (401, "acr is None, and acr= of the view accepts ['gold']")
+    caplog.clear()
+    assert refused(bearer("user"), scopes={"b"}) == (403, no_scope)
     (mistake,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert refused(bearer("user"), roles={"boss"}) == (403, "none of the roles ['boss'] is held")
+    assert refused(bearer("user"), roles={"boss"}) == (403, no_role)
     (again,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert again == mistake.replace("scopes=['b']", "roles=['boss']")
     assert mistake.startswith("Requirement(scopes=['b']) demands scopes or roles, but the loader returned a bare user")
@@ -157,7 +174,10 @@ def test_the_log_says_what_else_is_wrong(refused):
     assert refused(bearer("plain"), config=https) == (403, "plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
     assert refused({}, url="/?access_token=plain&access_token=plain") == (400, "Bearer: sent 2 times in one place")
     long = "a" * (MAX_AUTHORIZATION + 1)
-    assert refused({}, url=f"/?access_token={long}") == (400, f"Bearer: a token longer than {MAX_AUTHORIZATION} bytes")
+    assert refused({}, url=f"/?access_token={long}") == (
+        400,
+        "Bearer: the token is 16385 bytes long, more than 16384: UNAUTHORIZED_MAX_CREDENTIALS allows more",
+    )
     assert refused({}, url=f"/?access_token={long[1:]}") == (401, "the loader said no")
     octets = {"QUERY_STRING": "access_token=\xff"}
     assert refused({}, environ=octets) == (400, "the query is not UTF-8")
@@ -184,7 +204,8 @@ def test_a_cross_site_request_is_told_so(make_app):
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"), methods=["POST"])
     headers = {"Cookie": "key=plain", "Origin": "https://elsewhere.example"}
     response = app.test_client(use_cookies=False).post("/", headers=headers)
-    assert (response.status_code, response.json["message"]) == (403, "This request came from another site.")
+    told = "This request came from another site, whose origin is not in trusted_origins=."  # F-44
+    assert (response.status_code, response.json["message"]) == (403, told)
 
 
 @pytest.mark.parametrize("field", [" Bearer plain", "\tBearer plain", "bEaReR plain", " bearer  plain\t"])
@@ -408,3 +429,15 @@ def test_a_secret_shows_nothing_and_does_not_travel():
     with pytest.raises(TypeError, match="a secret is not pickled"):
         pickle.dumps(secret)
     assert repr(Bearer(TOKENS.get)) == "<Bearer Bearer>"
+
+
+# F-18: whatever the values are, a reason is short, and making it never fails.
+def test_reasons_of_values_that_are_huge(refused):
+    status, reason = refused(bearer("huge"), max_age=60)
+    assert status == 401
+    assert reason.startswith("the login is too old: auth_time is -1000")
+    status, reason = refused(bearer("many"), roles={f"other-{number}" for number in range(1000)})
+    assert status == 403
+    assert reason.startswith("none of the roles ['other-")
+    assert "the caller has ['role-0', " in reason
+    assert reason.endswith("roles= of the view asks for others")

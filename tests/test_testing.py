@@ -57,10 +57,14 @@ def test_what_is_sound_passes(status, lines):
         (401, ['Bearer realm="a'], "doesn't parse"),
         (401, ['Dpop realm="a"'], "registered as DPoP"),
         (401, ['BASIC realm="a"'], "registered as Basic"),
-        (401, ['Basic charset="UTF-8"'], "Basic without a realm"),
+        (401, ['Basic charset="UTF-8"'], "a Basic challenge needs a realm"),
         (401, ['Bearer realm="a", error="insufficient_scope"'], "belongs to another status"),
         (403, ['Bearer realm="a", error="invalid_token"'], "belongs to another status"),
-        (401, ['Bearer realm="a", error="invalid_token", error_description="say \\"x\\""'], "quote or a backslash"),
+        (
+            401,
+            ['Bearer realm="a", error="invalid_token", error_description="say \\"x\\""'],
+            "must be printable ASCII without",
+        ),
         (503, ['Bearer realm="a"'], "503 with a challenge"),
     ],
 )
@@ -149,7 +153,7 @@ def test_asking_for_the_caller_in_an_open_view_judges_what_was_sent(make_app, au
 
     def view():
         assert auth.get_identity() is None
-        return f"{auth.user.subject} {auth.identity.subject}"
+        return f"{auth.require().subject} {auth.identity.subject}"
 
     app.add_url_rule("/", "view", auth.public(view) if public else view)
     response = app.test_client().get("/", headers={} if sent is None else {"Authorization": sent})

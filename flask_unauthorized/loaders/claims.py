@@ -14,6 +14,7 @@ from ..identity import Identity
 from ..schemes.confirmation import CERTIFICATE, KEY
 from ..schemes.settle import settle
 
+log: Final = logging.getLogger("flask_unauthorized")
 MAX_TEXT: Final = 1024
 """Longest subject or client, in characters."""
 CONFIRMATIONS: Final = frozenset({KEY, CERTIFICATE})
@@ -27,7 +28,6 @@ MAX_NAMES: Final = 5
 Claims = Mapping[str, Any]
 RolesPaths = str | tuple[str, ...] | list[str | tuple[str, ...]]
 """``roles_claim=``: a path, or several in a list."""
-log: Final = logging.getLogger("flask_unauthorized")
 _NONE: Final[frozenset[str]] = frozenset()
 
 

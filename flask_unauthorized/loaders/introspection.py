@@ -15,11 +15,13 @@ from ..errors import AuthUnavailable, ConfigurationError, ExpiredCredentials, In
 from ..fetching import Fetcher, checked_time
 from ..identity import Identity
 from ..stores.locks import renew_after_fork
-from ..wire.grammar import MAX_AUTHORIZATION
+from ..wire.grammar import LARGEST_AUTHORIZATION
 from .claims import RolesPaths, check_parts, checked_callable, checked_names, claim_path, with_user
 from .discovery import check_issuer
 from .introspection_answer import Policy
-from .introspection_endpoint import ClientAuth, Endpoint, Post, client_credentials
+from .introspection_endpoint import ClientAuth, Endpoint, IntrospectionRefused, Post, client_credentials
+
+__all__ = ["Introspection", "IntrospectionRefused"]
 
 MAX_ANSWER: Final = 64 * 1024
 """Longest answer, in bytes."""
@@ -54,7 +56,8 @@ class Introspection:
 
     At most ``max_concurrent`` tokens are asked about at a time, more are 503. ``timeout`` (seconds), ``ca_file`` and
     ``allow_http_loopback`` are those of `Fetcher`; ``post`` takes its place: your callable of URL, form and headers,
-    which returns the body and has to bound time and size itself.
+    which returns the body and has to bound time and size itself. It raises `IntrospectionRefused` where the server
+    answered with another status than 200; an `OSError` counts as an outage of the server.
     """
 
     def __init__(
@@ -127,8 +130,8 @@ class Introspection:
 
     def __call__(self, token: str) -> Identity:
         """Whose ``token`` is. Raises `InvalidCredentials`, `ExpiredCredentials`, or `AuthUnavailable`."""
-        if not 0 < len(token) <= MAX_AUTHORIZATION or not token.isascii() or not token.isprintable():
-            raise InvalidCredentials(reason="no token: empty, longer than 8 KiB, or not printable ASCII")
+        if not 0 < len(token) <= LARGEST_AUTHORIZATION or not token.isascii() or not token.isprintable():
+            raise InvalidCredentials(reason="no token: empty, longer than 64 KiB, or not printable ASCII")
         digest = hashlib.sha256(token.encode("ascii")).digest()
         identity = None if self._asks_each_time else self._cache.get(digest)
         if identity is None:
@@ -141,24 +144,46 @@ class Introspection:
         check_parts(app, self._user)
 
     def _asked(self, token: str, digest: bytes) -> Identity:
-        answer = self._endpoint.ask(token)
+        asked = self._cache.begin(digest)
         try:
-            identity = self._policy.identity(answer, time.time())
-        except InvalidCredentials as refusal:
-            self._cache.put_refusal(digest, refusal)
-            raise
-        except AuthUnavailable as trouble:
-            self._endpoint.broken(trouble)
-            raise
-        self._cache.put(digest, identity)
-        return identity
+            answer = self._endpoint.ask(token)
+            try:
+                identity = self._policy.identity(answer, time.time())
+            except InvalidCredentials as refusal:
+                self._cache.put_refusal(digest, refusal, asked)
+                raise
+            except AuthUnavailable as trouble:
+                self._endpoint.broken(trouble)
+                raise
+            self._cache.put(digest, identity, asked)
+            return identity
+        finally:
+            self._cache.end(digest)
 
     def __repr__(self) -> str:
         return f"<{self._endpoint.who[0].upper()}{self._endpoint.who[1:]}>"
 
 
+_Refusal = tuple[type[InvalidCredentials], str | None]
+
+
+class _Asking:
+    """The questions about one token that are under way: how many, and the newest answer so far."""
+
+    __slots__ = ("count", "newest", "refusal")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.newest = 0  # when its question was asked, as a number that `Cache.begin` gave
+        self.refusal: _Refusal | None = None  # None where the newest answer is a good one
+
+
 class Cache:
-    """What was heard, for a while, by digest. Good and bad answers are counted apart: junk pushes out junk."""
+    """What was heard, for a while, by digest. Good and bad answers are counted apart: junk pushes out junk.
+
+    Two questions about one token may be under way at once. The answer to the one that was asked later wins, whichever
+    comes first: a slow "active" of before a logout must not replace the "inactive" of after it.
+    """
 
     def __init__(self, good: float, bad: float, most: int) -> None:
         self.clock = time.monotonic
@@ -166,7 +191,9 @@ class Cache:
         self._bad = bad
         self._most = most
         self._identities: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
-        self._refusals: OrderedDict[bytes, tuple[float, tuple[type[InvalidCredentials], str | None]]] = OrderedDict()
+        self._refusals: OrderedDict[bytes, tuple[float, _Refusal]] = OrderedDict()
+        self._asking: dict[bytes, _Asking] = {}  # as many as may be asked about at a time
+        self._asked = 0
         self._lock = threading.Lock()
         renew_after_fork(self)
 
@@ -184,17 +211,46 @@ class Cache:
             raise kind(reason=f"{reason} (heard before)")
         return None
 
-    def put(self, digest: bytes, identity: Identity) -> None:
-        """Keeps a good answer."""
+    def begin(self, digest: bytes) -> int:
+        """Called before the server is asked, and `end` after it; the number says what was asked later."""
         with self._lock:
-            self._refusals.pop(digest, None)
-            self._keep(self._identities, digest, identity, self._good)
+            self._asked += 1
+            self._asking.setdefault(digest, _Asking()).count += 1
+            return self._asked
 
-    def put_refusal(self, digest: bytes, refusal: InvalidCredentials) -> None:
-        """Keeps a bad answer: its class and reason, never the exception, whose traceback would keep the token alive."""
+    def end(self, digest: bytes) -> None:
+        """Forgets a question that was answered, or that got no answer."""
         with self._lock:
-            self._identities.pop(digest, None)
-            self._keep(self._refusals, digest, (type(refusal), refusal.reason), self._bad)
+            asking = self._asking[digest]
+            asking.count -= 1
+            if not asking.count:
+                del self._asking[digest]
+
+    def put(self, digest: bytes, identity: Identity, asked: int) -> None:
+        """Keeps a good answer. Raises the refusal that was heard to a later question."""
+        with self._lock:
+            if self._is_newest(digest, asked, None):
+                self._refusals.pop(digest, None)
+                self._keep(self._identities, digest, identity, self._good)
+                return
+            newer = self._asking[digest].refusal
+        if newer is not None:
+            raise newer[0](reason=f"{newer[1]} (heard to a later question)")
+
+    def put_refusal(self, digest: bytes, refusal: InvalidCredentials, asked: int) -> None:
+        """Keeps a bad answer: its class and reason, never the exception, whose traceback would keep the token alive."""
+        kept = type(refusal), refusal.reason
+        with self._lock:
+            if self._is_newest(digest, asked, kept):
+                self._identities.pop(digest, None)
+                self._keep(self._refusals, digest, kept, self._bad)
+
+    def _is_newest(self, digest: bytes, asked: int, refusal: _Refusal | None) -> bool:
+        asking = self._asking[digest]
+        if asked < asking.newest:
+            return False
+        asking.newest, asking.refusal = asked, refusal
+        return True
 
     def _keep(self, kept: OrderedDict[bytes, tuple[float, Any]], digest: bytes, value: Any, seconds: float) -> None:
         kept.pop(digest, None)

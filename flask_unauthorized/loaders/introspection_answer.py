@@ -1,12 +1,12 @@
 """What an introspection answer says of a token, and whose identity that makes (RFC 7662 §2.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials
+from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials, shown
 from ..identity import Identity
-from .claims import MAX_TEXT, Claims, RolesClaim, is_confirmation, roles_at, text_or_none, time_or_none
+from .claims import CONFIRMATIONS, MAX_TEXT, Claims, RolesClaim, is_confirmation, roles_at, text_or_none, time_or_none
 
 SKEW: Final = 60
 """How far ahead of ours the server's clock may be, in seconds."""
@@ -24,11 +24,12 @@ class Policy:
     def identity(self, answer: Claims, now: float) -> Identity:
         """Whose the token is, when it is good at ``now`` (seconds since 1970).
 
-        Raises `InvalidCredentials` or `ExpiredCredentials` where it isn't, and `AuthUnavailable` where the answer says
-        it in a way that cannot be understood: that is not the client's fault.
+        Raises `InvalidCredentials` or `ExpiredCredentials` where it isn't. Raises `AuthUnavailable` where the answer is
+        not one of RFC 7662, because that is never the client's fault.
         """
-        if answer.get("active") is not True:
-            raise InvalidCredentials(reason="the authorization server says that the token isn't active")
+        if not is_active(answer):
+            raise InvalidCredentials(reason="the authorization server says that the token isn't active (active: false)")
+        check_types(answer)
         expires_at = self._check_times(answer, now)
         self._check_issuer(answer)
         self._check_audience(answer)
@@ -45,37 +46,95 @@ class Policy:
         )
 
     def _check_times(self, answer: Claims, now: float) -> float | None:
-        expires_at, begins_at = _time(answer, "exp"), _time(answer, "nbf")
+        expires_at, begins_at = answer.get("exp"), answer.get("nbf")
         if expires_at is not None and expires_at <= now:
-            raise ExpiredCredentials(reason="exp has passed, though the authorization server says active")
+            raise ExpiredCredentials(
+                reason=f"exp has passed, though the authorization server says active: exp is {shown(expires_at)}, "
+                f"and it is {now:.0f} here"
+            )
         if begins_at is not None and begins_at > now + SKEW:
-            raise InvalidCredentials(reason="nbf has not come, though the authorization server says active")
-        return expires_at
+            raise InvalidCredentials(
+                reason=f"nbf has not come, though the authorization server says active: nbf is {shown(begins_at)}, "
+                f"and it is {now:.0f} here"
+            )
+        end: float | None = expires_at
+        return end
 
     def _check_issuer(self, answer: Claims) -> None:
         """The endpoint is the issuer's own, so it may leave the name out; another name is refused."""
-        if self.issuer is not None and answer.get("iss") not in (None, self.issuer):
-            raise InvalidCredentials(reason="iss is not the issuer")
+        issuer = answer.get("iss")
+        if self.issuer is not None and issuer not in (None, self.issuer):
+            raise InvalidCredentials(reason=f"iss is {shown(issuer, 80)}, and issuer={shown(self.issuer, 80)}")
 
     def _check_audience(self, answer: Claims) -> None:
         if self.audiences is None:
             return
         audience = answer.get("aud")
-        named = audience if isinstance(audience, list) else [audience]
-        if not any(isinstance(one, str) and one in self.audiences for one in named):
-            hint = "" if "aud" in answer else ": the authorization server names none; audience=None doesn't ask for it"
-            raise InvalidCredentials(reason=f"aud is not one of audience{hint}")
+        if audience is None:
+            raise InvalidCredentials(
+                reason=f"the authorization server names no aud, and audience={shown(self.audiences, 60)}: "
+                "audience=None accepts tokens without one"
+            )
+        if self.audiences.isdisjoint([audience] if isinstance(audience, str) else audience):
+            raise InvalidCredentials(reason=f"aud is {shown(audience, 80)}, and audience={shown(self.audiences, 80)}")
 
 
-def _broken(name: str) -> AuthUnavailable:
-    return AuthUnavailable(reason=f"{name} in the introspection answer has the wrong type (RFC 7662 §2.2)")
+# --- whether it is an answer of RFC 7662 at all
 
 
-def _time(answer: Claims, name: str) -> float | None:
-    value = answer.get(name)
-    if value is not None and time_or_none(value) is None:
-        raise _broken(name)
-    return value
+def is_active(answer: Claims) -> bool:
+    """Whether the server says that the token is active. Raises `AuthUnavailable` where it says neither yes nor no."""
+    active = answer.get("active")
+    if isinstance(active, bool):
+        return active
+    came = f"{shown(active)}, not true or false" if "active" in answer else "missing"
+    told = f"; error is {shown(answer['error'])}" if "error" in answer else ""
+    raise AuthUnavailable(reason=f"active in the introspection answer is {came} (RFC 7662 §2.2){told}")
+
+
+def check_types(answer: Claims) -> None:
+    """Raises `AuthUnavailable` where a member has another type than in RFC 7662 §2.2; ``null`` counts as absent."""
+    for name, (is_right, expected) in _MEMBERS.items():
+        value = answer.get(name)
+        if value is not None and not is_right(value):
+            raise _broken(name, value, expected)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_time(value: Any) -> bool:
+    return time_or_none(value) is not None
+
+
+def _is_audience(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
+
+
+def _is_binding(value: Any) -> bool:
+    """Whether a known way of binding has a text; ways that aren't known here are refused later, as invalid."""
+    return isinstance(value, dict) and all(isinstance(value[name], str) for name in CONFIRMATIONS & value.keys())
+
+
+_MEMBERS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "iss": (_is_text, "text"),
+    "sub": (_is_text, "text"),
+    "client_id": (_is_text, "text"),
+    "exp": (_is_time, "a number"),
+    "nbf": (_is_time, "a number"),
+    "aud": (_is_audience, "text or a list of texts"),
+    "cnf": (_is_binding, "an object that names a key"),
+}
+"""The members on which a decision rests or which name the caller. Wrong ``scope`` or ``acr`` grant nothing instead."""
+
+
+def _broken(name: str, value: Any, expected: str) -> AuthUnavailable:
+    came = f"{type(value).__name__} and not {expected}"
+    return AuthUnavailable(reason=f"{name} in the introspection answer has the wrong type: {came} (RFC 7662 §2.2)")
+
+
+# --- the members
 
 
 def _text(answer: Claims, name: str) -> str | None:
@@ -83,7 +142,7 @@ def _text(answer: Claims, name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise _broken(name)
+        raise _broken(name, value, f"text of at most {MAX_TEXT} characters")
     return value
 
 
@@ -102,11 +161,14 @@ def _confirmation(answer: Claims) -> Mapping[str, str] | None:
     kind = answer.get("token_type")
     if confirmation is None:
         if isinstance(kind, str) and kind.lower() == "dpop":
-            raise InvalidCredentials(reason="token_type is DPoP, but no key is named (RFC 9449 §6.2)")
+            raise InvalidCredentials(reason="token_type is DPoP, but cnf names no key (RFC 9449 §6.2)")
         if "cnf" in answer:
-            raise InvalidCredentials(reason="cnf names no key")
+            raise InvalidCredentials(reason="cnf is null, so it names no key (RFC 7800 §3.1)")
         return None
     if not is_confirmation(confirmation):
-        raise InvalidCredentials(reason="cnf binds the token in a way that isn't known here (RFC 7800 §3.1)")
+        raise InvalidCredentials(
+            reason=f"cnf binds the token by {shown(sorted(confirmation))}, and only a text for {shown(CONFIRMATIONS)} "
+            "is known here (RFC 7800 §3.1)"
+        )
     bound: Mapping[str, str] = confirmation
     return bound

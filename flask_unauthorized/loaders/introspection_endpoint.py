@@ -26,10 +26,22 @@ REDISCOVER_AFTER: Final = 30.0
 """Age from which it is read anew because the endpoint fails, in seconds."""
 
 Post = Callable[[str, Mapping[str, str], Mapping[str, str]], bytes]
-"""A post of your own: URL, form, headers; the body answered with 200. Whatever it raises counts as an outage."""
+"""A post of your own: URL, form, headers; the body answered with 200. Whatever it raises is a 503 for the client.
+
+An `OSError` (`ConnectionError`, `TimeoutError`) counts as silence of the server, which is then left alone for a while.
+`IntrospectionRefused`, or an exception that has the status of a response, means that the server does answer.
+"""
 ClientAuth = Literal["client_secret_basic", "client_secret_post"]
 Credentials = Callable[[dict[str, str], dict[str, str]], None]
 """Adds what says who we are to a form and its headers."""
+
+
+class IntrospectionRefused(Exception):
+    """Raise it in your ``post=`` where the server answered with another status than 200, so it rejected this request.
+
+    The client gets 503, and the next token is asked about as before: who sends tokens that the server rejects must not
+    lock out everybody else. Its text goes nowhere, because it may hold the token.
+    """
 
 
 class Endpoint:
@@ -64,21 +76,22 @@ class Endpoint:
     def ask(self, token: str) -> Mapping[str, Any]:
         """What the server says of ``token``: the members of its answer. Raises `AuthUnavailable` for no good answer."""
         self._enter()
+        answered: bool | None
         try:
             answer = read_json_object(self._asked(token))
         except FetchError as trouble:
-            told, status = str(trouble), trouble.status
+            told, answered = str(trouble), trouble.status is not None
         except JOSEError as trouble:
-            told, status = f"the answer is no JSON object ({trouble})", 200
+            told, answered = f"the answer is no JSON object ({trouble})", True
         except Exception as trouble:  # what the app gave us may raise anything, and the text may hold anything
-            told, status = f"{type(trouble).__name__} while asking", None
+            told, answered = f"{type(trouble).__name__} while asking", _has_answered(trouble)
         else:
             with self._lock:
                 self._silent.ended()
             return answer
         finally:
             self._leave()
-        raise self._failed(told, status)
+        raise self._failed(told, answered)
 
     def broken(self, trouble: AuthUnavailable) -> None:
         """Tells the log of an answer that could be read and not understood."""
@@ -121,18 +134,34 @@ class Endpoint:
         with self._lock:
             self._busy = max(0, self._busy - 1)
 
-    def _failed(self, told: str, status: int | None) -> AuthUnavailable:
+    def _failed(self, told: str, answered: bool | None) -> AuthUnavailable:
+        """The 503 for one token. Only silence of the server, ``False``, counts against the next token."""
         with self._lock:
             now = self.clock()
             if self._issuer is not None and now - self._discovered >= REDISCOVER_AFTER:
                 self.url = None  # it may have moved
-            if status is None:
+            if answered is False:
                 self._silent.failed(now, told, "503")
                 return self._silent.unavailable(now)
-            # It answers, and perhaps to the next token well: who sends a bad one mustn't lock the others out.
-            self._silent.ended()
+            # The next token may get a good answer: callers who send bad ones must not lock the others out.
+            if answered:
+                self._silent.ended()
             self._wrong.failed(now, told, "503")
             return AuthUnavailable(reason=f"{self.who}: {told}")
+
+
+def _has_answered(trouble: Exception) -> bool | None:
+    """Whether the server answered before a callable of the app raised ``trouble``; ``None`` where it doesn't say.
+
+    The exceptions of requests and httpx have the ``response``, those of urllib the ``code``.
+    """
+    if isinstance(trouble, IntrospectionRefused):
+        return True
+    response = getattr(trouble, "response", None)
+    status = getattr(trouble, "code", None) if response is None else getattr(response, "status_code", None)
+    if isinstance(status, int) and 100 <= status <= 599:
+        return True
+    return False if isinstance(trouble, OSError) else None
 
 
 def client_credentials(

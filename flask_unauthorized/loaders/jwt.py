@@ -15,6 +15,7 @@ from ..jose.algorithms import HMAC, named
 from ..jose.keys import RenewableKeys
 from ..mistakes import explains_arguments
 from ..schemes.settle import settle
+from ..wire.grammar import LARGEST_AUTHORIZATION
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
 from .claims import (
     RolesPaths,
@@ -29,6 +30,7 @@ from .claims import (
 from .jwt_claims import Policy
 from .jwt_profiles import PROFILES
 from .remembered import Remembered, Verified, digest_of
+from .revocation import Revocations
 
 DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 """What issuers sign with today; RFC 9068 §2.1 asks for the first."""
@@ -80,7 +82,8 @@ class JWT:
     """
 
     @explains_arguments(
-        audience='write audience="https://api.example.com", the aud of tokens for this app; audience=None takes any'
+        issuer='write JWT("https://id.example.com", audience=...), the iss of its tokens',
+        audience='write audience="https://api.example.com", the aud of tokens for this app; audience=None takes any',
     )
     def __init__(
         self,
@@ -120,6 +123,8 @@ class JWT:
         )
         self._user = checked_callable("user", user)
         self._revoked = checked_callable("revoked", revoked)
+        if isinstance(revoked, Revocations):
+            revoked.cover(leeway)
         self._engine = PyJWTEngine() if engine is None else engine
         self._remembered = Remembered(size) if (size := _size(remember)) else None
         self.remembers = self._remembered is not None
@@ -266,7 +271,8 @@ class Issuers:
 
 def _read(token: str) -> CompactJWS:
     try:
-        return read_jws(token)
+        # What may come was decided before: UNAUTHORIZED_MAX_CREDENTIALS.
+        return read_jws(token, max_size=LARGEST_AUTHORIZATION)
     except JOSEError as error:
         reason = f"{error} (it has {token.count('.') + 1} parts and {len(token)} characters)"
     if token.count(".") == 4:
@@ -338,8 +344,8 @@ def _published(issuer: str) -> Keys:
 
     if not issuer.lower().startswith("https://"):
         raise ConfigurationError(
-            f"issuer {issuer!a} must begin with https://, for its keys are fetched from there. For a demo on localhost: "
-            "keys=JWKS.of_issuer(issuer, allow_http_loopback=True); for http:// in a network of your own give JWKS a "
+            f"issuer {issuer!a} must begin with https://, for its keys are fetched from there. For a demo on localhost "
+            "give keys=JWKS.of_issuer(issuer, allow_http_loopback=True); for http:// in a network of your own give JWKS a "
             "fetch= or Introspection a post=: your callable decides about the URL"
         )
     return JWKS.of_issuer(issuer)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flask import Flask, has_request_context, request
 
-from ..errors import AuthUnavailable
+from ..errors import AuthUnavailable, configured_seconds
 from ..identity import Identity
 from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store, checked_store
 from .jwt_claims import token_id
@@ -22,13 +22,21 @@ _SUBJECTS: Final = "revoked-subject"
 class Revocations:
     """A list of revoked tokens, for ``JWT(…, revoked=revocations)``.
 
+    ``leeway`` is how far ahead of ours the issuer's clock may be, in seconds: that of the ``JWT``, which raises it to
+    its own.
+
     A token is named by its issuer and ``jti``, so every spelling of it is revoked, and its entry lives as long as the
     token could. ``revoke_subject`` ends everything that was issued to a subject so far; a new login works. Several
     workers need a store that they share. Raises `AuthUnavailable` where the store can't be asked.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, leeway: int = 60) -> None:
         self.store = checked_store(store)
+        self.leeway = configured_seconds("leeway", leeway, most=GRACE)
+
+    def cover(self, leeway: int) -> None:
+        """Called by a loader that accepts tokens whose ``iat`` is up to ``leeway`` seconds ahead of our clock."""
+        self.leeway = max(self.leeway, leeway)
 
     def revoke(self, who: Identity | Mapping[str, Any]) -> bool:
         """Revokes one token, given as its identity or its claims: ``auth.identity`` in a logout view.
@@ -49,14 +57,17 @@ class Revocations:
         return not known and (not isinstance(end, (int, float)) or end > now)
 
     def revoke_subject(self, issuer: str, subject: str, *, lifetime: float = MAX_LIFETIME) -> None:
-        """Revokes every token of ``subject`` that ``issuer`` issued up to this second (by ``iat``), or without ``iat``.
+        """Revokes every token of ``subject`` that ``issuer`` issued up to now (by ``iat``), or without ``iat``.
 
-        ``lifetime`` is for how long this is remembered, in seconds: at least the longest life of a token.
+        The issuer's clock may be ahead, so tokens dated up to ``leeway`` seconds from now are revoked as well: a login
+        that follows at once works when that time has passed. ``lifetime`` is the longest life of a token, in seconds.
         """
         for name, value in (("issuer", issuer), ("subject", subject)):
             if not isinstance(value, str) or not value:
                 raise ValueError(f"{name} must be a text that isn't empty, not {value!a}")
-        self.store.put(_SUBJECTS, _key(issuer, subject), str(int(time())), lifetime)
+        # A token that is dated `leeway` from now ends that much later, and is accepted for another `leeway` then.
+        kept = min(lifetime + 2 * self.leeway, MAX_LIFETIME) if 0 < lifetime <= MAX_LIFETIME else lifetime
+        self.store.put(_SUBJECTS, _key(issuer, subject), str(int(time()) + self.leeway), kept)
 
     def __call__(self, identity: Identity) -> bool:
         """Whether the token of ``identity`` was revoked; one that can't be named counts as revoked."""
@@ -74,6 +85,7 @@ class Revocations:
     def check_app(self, app: Flask) -> None:
         """Called before an app's first request: the store's own check."""
         self.store.check()
+        self.store.check_processes(app, "Revocations: revoked tokens")
 
     def __repr__(self) -> str:
         return f"<Revocations in {self.store!r}>"

@@ -1,8 +1,7 @@
 """What a body may tell of a refusal: nothing of the request, nothing secret."""
 
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
-
-from werkzeug.http import HTTP_STATUS_CODES
 
 from .. import errors
 
@@ -73,7 +72,7 @@ class Facts(NamedTuple):
     @property
     def title(self) -> str:
         """The status phrase: "Unauthorized"."""
-        return HTTP_STATUS_CODES[self.status]
+        return _phrase(self.status)
 
 
 def facts(
@@ -116,4 +115,12 @@ def _details(error: Any) -> list[tuple[str, Any]]:
 
 
 def _slug(status: int) -> str:
-    return HTTP_STATUS_CODES[status].lower().replace(" ", "-")
+    return _phrase(status).lower().replace(" ", "-")
+
+
+def _phrase(status: int) -> str:
+    """The reason phrase; an app's own error class may have a status that no registry knows."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown Status"

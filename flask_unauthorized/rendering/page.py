@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any, Final
 
+from ..errors import Text
 from .facts import Explanation, Facts
 from .texts import BUILT_IN_TEXTS, text_of
 
@@ -40,11 +41,11 @@ CONTENT_SECURITY_POLICY: Final = (
 )
 
 
-def page(told: Facts, texts: Mapping[str, Mapping[str, str]] = BUILT_IN_TEXTS, language: str = "en") -> str:
+def page(told: Facts, texts: Mapping[str, Mapping[str, Text]] = BUILT_IN_TEXTS, language: str = "en") -> str:
     """The whole page in one of the languages of ``texts``."""
 
     def say(key: str, **values: str) -> str:
-        return escape(text_of(texts, language, key).format(**values))
+        return escape(text_of(texts, language, key, values))
 
     title = say(f"{told.kind}.title")
     message = escape(told.message) if told.own_message else say(f"{told.kind}.message")
@@ -81,7 +82,7 @@ def _steps(told: Facts, say: Any) -> Iterator[str]:
     if scope is not None:
         yield say("do.scope", scope=str(scope))
     if told.status == 403:
-        yield say("do.here" if told.kind == "cross_site" else "do.ask")
+        yield from (say("do.here"), say("do.trust")) if told.kind == "cross_site" else (say("do.ask"),)
     if told.status in (429, 503):
         yield say("do.wait") if told.retry_after is None else say("do.wait_seconds", seconds=str(told.retry_after))
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, Text, as_text, is_text
 
-Texts = dict[str, str]
+Texts = dict[str, Text]
 _TAG: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
-_ENGLISH: Final[Texts] = {
+_ENGLISH: Final[dict[str, str]] = {
     "missing.title": "Please log in",
     "missing.message": "This page is not open to everybody, and nothing was sent that says who you are.",
     "invalid.title": "That was not accepted",
@@ -47,6 +47,7 @@ _ENGLISH: Final[Texts] = {
     "do.check": "Check that what you send is complete, and that it is sent once.",
     "do.ask": "Ask the people who run this site for access, or come back with another account.",
     "do.here": "Open this site itself, and do it there.",
+    "do.trust": "If you run this site and trust the other one, add its origin to trusted_origins= in the app.",
     "do.scope": "Ask for a login or token with this permission: {scope}",
     "do.wait": "Try again later.",
     "do.wait_seconds": "Try again in {seconds} seconds.",
@@ -59,7 +60,7 @@ _ENGLISH: Final[Texts] = {
     "note.503": "503 means: we can't tell at the moment. Nobody has refused you.",
 }
 
-_GERMAN: Final[Texts] = {
+_GERMAN: Final[dict[str, str]] = {
     "missing.title": "Bitte melden Sie sich an",
     "missing.message": "Diese Seite ist nicht für alle offen, und es kam nichts an, das sagt, wer Sie sind.",
     "invalid.title": "Das wurde nicht angenommen",
@@ -98,6 +99,8 @@ _GERMAN: Final[Texts] = {
     "do.check": "Prüfen Sie, ob das Gesendete vollständig ist und nur einmal gesendet wird.",
     "do.ask": "Bitten Sie die Betreiber um Zugang, oder kommen Sie mit einem anderen Konto wieder.",
     "do.here": "Öffnen Sie diese Website selbst und tun Sie es dort.",
+    "do.trust": "Wenn Sie diese Website betreiben und der anderen vertrauen, tragen Sie deren Origin in der App bei "
+    "trusted_origins= ein.",
     "do.scope": "Bitten Sie um eine Anmeldung oder ein Token mit dieser Berechtigung: {scope}",
     "do.wait": "Versuchen Sie es später noch einmal.",
     "do.wait_seconds": "Versuchen Sie es in {seconds} Sekunden noch einmal.",
@@ -110,7 +113,7 @@ _GERMAN: Final[Texts] = {
     "note.503": "503 heißt: Wir können es im Augenblick nicht sagen. Niemand hat Sie abgewiesen.",
 }
 
-BUILT_IN_TEXTS: Final = {"en": _ENGLISH, "de": _GERMAN}
+BUILT_IN_TEXTS: Final[dict[str, dict[str, str]]] = {"en": _ENGLISH, "de": _GERMAN}
 
 
 def built_in_texts() -> dict[str, Texts]:
@@ -118,7 +121,7 @@ def built_in_texts() -> dict[str, Texts]:
     return {language: dict(texts) for language, texts in BUILT_IN_TEXTS.items()}
 
 
-def check_texts(texts: Mapping[str, Mapping[str, str]]) -> None:
+def check_texts(texts: Mapping[str, Mapping[str, Text]]) -> None:
     """Refuses unknown keys and what cannot be filled in: `ConfigurationError`. A missing text is taken from English."""
     if not texts:
         raise ConfigurationError('auth.texts is empty: leave at least one language, such as auth.texts["en"]')
@@ -129,15 +132,29 @@ def check_texts(texts: Mapping[str, Mapping[str, str]]) -> None:
             if key not in _ENGLISH:
                 near = get_close_matches(key, _ENGLISH, n=1, cutoff=0.0)[0]
                 raise ConfigurationError(f"auth.texts[{language!r}] has no text {key!r}: did you mean {near!r}?")
-            try:
-                text.format(scheme="", scope="", seconds="")
-            except (AttributeError, IndexError, KeyError, ValueError):
+            if not is_text(text) or (isinstance(text, str) and _filled(text, _SAMPLE) is None):
                 raise ConfigurationError(
-                    f"auth.texts[{language!r}][{key!r}] must be a str with no braces but {{scheme}}, {{scope}} and "
-                    f"{{seconds}}, not {text!r}"
-                ) from None
+                    f"auth.texts[{language!r}][{key!r}] must be a str or a lazily translated text, with no braces but "
+                    f"{{scheme}}, {{scope}} and {{seconds}}, not {text!r}"
+                )
 
 
-def text_of(texts: Mapping[str, Mapping[str, str]], language: str, key: str) -> str:
-    """A text in a language, else in English."""
-    return texts.get(language, {}).get(key) or _ENGLISH[key]
+_SAMPLE: Final = {"scheme": "", "scope": "", "seconds": ""}
+
+
+def text_of(
+    texts: Mapping[str, Mapping[str, Text]], language: str, key: str, values: Mapping[str, str] = _SAMPLE
+) -> str:
+    """A text in a language, else in English, with ``values`` in the place of its braces.
+
+    A lazy text is translated now. If its translation fails or has other braces, the English text stands for it.
+    """
+    text = as_text(texts.get(language, {}).get(key))
+    return (text and _filled(text, values)) or _ENGLISH[key].format_map(values)
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str | None:
+    try:
+        return text.format_map(values)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return None

@@ -9,11 +9,18 @@ from ..errors import AuthError, ConfigurationError, InvalidCredentials, Malforme
 from ..mistakes import explains_arguments
 from ..wire import Challenge
 from ..wire.grammar import is_token
-from .base import Loader, Scheme, Secret, ask_loader, error_params, query_values, single_value
+from .base import (
+    SMALLEST_LIMIT,
+    Loader,
+    Scheme,
+    Secret,
+    ask_loader,
+    check_size,
+    error_params,
+    query_values,
+    single_value,
+)
 from .origins import trusted
-
-MAX_KEY = 512
-"""Longest API key, in bytes."""
 
 
 class APIKey(Scheme[Secret]):
@@ -26,6 +33,9 @@ class APIKey(Scheme[Secret]):
     """
 
     name = "ApiKey"
+    needs_loader = True
+    cacheable_challenges = True
+    reads: tuple[tuple[str, str], ...] = ()  # the place that the object was told
 
     @explains_arguments()
     def __init__(
@@ -47,6 +57,9 @@ class APIKey(Scheme[Secret]):
         _check_name(self.place, self.key_name)
         self.reads = ((self.place, self.key_name.lower() if self.place == "header" else self.key_name),)
         self.ambient = self.place == "cookie"
+        if self.curl_options is None:
+            option, text = _OPTIONS[self.place]
+            self.curl_options = option, text.format(self.key_name.title() if self.place == "header" else self.key_name)
         self.trusted_origins = trusted(trusted_origins)
         self._environ_key = "HTTP_" + self.key_name.upper().replace("-", "_")
 
@@ -57,8 +70,8 @@ class APIKey(Scheme[Secret]):
         if "," in key:
             # Servers join repeated header lines with a comma (RFC 9110 §5.2), so no key may hold one.
             raise MalformedCredentials(reason="APIKey: a comma, so two keys in one field")
-        if len(key) > MAX_KEY:
-            raise MalformedCredentials(reason=f"APIKey: longer than {MAX_KEY} bytes")
+        if len(key) > SMALLEST_LIMIT:
+            check_size("APIKey: the key", key, self.max_size_in(request))
         if not (key.isascii() and key.isprintable()):
             raise InvalidCredentials(reason="APIKey: a character that no key has")
         secret = Secret()
@@ -76,12 +89,17 @@ class APIKey(Scheme[Secret]):
     verify = ask_loader
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
-        return _challenges(realm, self.place, self.key_name, error_params(error))
+        return _challenges(self.name, realm, self.place, self.key_name, error_params(error))
+
+
+_OPTIONS = {"header": ("-H", "{}: KEY"), "cookie": ("-b", "{}=KEY"), "query": ("--url-query", "{}=KEY")}
 
 
 @functools.lru_cache(maxsize=512)
-def _challenges(realm: str, place: str, name: str, error: tuple[tuple[str, str], ...]) -> tuple[Challenge, ...]:
-    return (Challenge("ApiKey", (("realm", realm), ("in", place), ("name", name), *error)),)
+def _challenges(
+    scheme: str, realm: str, place: str, name: str, error: tuple[tuple[str, str], ...]
+) -> tuple[Challenge, ...]:
+    return (Challenge(scheme, (("realm", realm), ("in", place), ("name", name), *error)),)
 
 
 def _check_name(place: str, name: str) -> None:

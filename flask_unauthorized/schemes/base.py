@@ -5,24 +5,34 @@ import inspect
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, current_app, has_app_context
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from ..errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..errors import (
+    AuthError,
+    AuthUnavailable,
+    ConfigurationError,
+    InvalidCredentials,
+    MalformedCredentials,
+    is_text,
+)
 from ..identity import Identity
 from ..wire import Challenge
-from ..wire.grammar import is_token
+from ..wire.grammar import MAX_AUTHORIZATION, is_token
 from ..wire.rules import check_realm
 from .settle import settle
 
+log: Final = logging.getLogger("flask_unauthorized")
 C = TypeVar("C")
 Loader = Callable[..., Any]
 L = TypeVar("L", bound=Loader)
 
-log: Final = logging.getLogger("flask_unauthorized")
+SMALLEST_LIMIT: Final = 256
+"""What ``UNAUTHORIZED_MAX_CREDENTIALS`` says at least, in bytes: for shorter credentials nobody has to look it up."""
 _LOCATIONS = ("authorization", "header", "cookie", "query", "form")
 
 
@@ -42,6 +52,14 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+class _FollowsName:
+    """The default of ``reads``: ``Authorization`` under the scheme's name, whether a class or an object has set it."""
+
+    def __get__(self, scheme: "Scheme[Any] | None", owner: "type[Scheme[Any]]") -> tuple[tuple[str, str], ...]:
+        name: object = getattr(owner if scheme is None else scheme, "name", None)
+        return (("authorization", name.lower()),) if isinstance(name, str) else ()
+
+
 class Scheme(ABC, Generic[C]):
     """Base of all schemes; subclass it for your own. ``C`` is the type of the credentials that `read` returns.
 
@@ -49,40 +67,57 @@ class Scheme(ABC, Generic[C]):
 
     - ``name``: as registered and printed, ``"Bearer"``;
     - ``reads``: where it looks, as pairs of ``"authorization" | "header" | "cookie" | "query" | "form"`` and a name
-      (lower case for the first two). ``Vary`` and the check for two schemes that read the same follow from it;
+      (lower case for the first two); by default ``Authorization`` under ``name``. ``Vary`` and the check for two
+      schemes that read the same follow from it;
     - ``realm``: its own realm, ``None`` for the app's;
     - ``ambient``: sent by the browser by itself, so cross-site requests are checked and explicit credentials go first;
     - ``prompts``: browsers open a password box for it;
     - ``static``: the challenge without an error depends on nothing in the request, and is printed once;
+    - ``cacheable_challenges``: the challenge with an error depends on nothing in the request either, so that whole
+      refusals are kept. Only together with ``static``. A class that overrides `challenges` has to say it again;
+    - ``depends_on_script``: its answers to a browser's scripts and pages differ, so that ``Vary`` names what tells them
+      apart, and scripts are offered it although it ``prompts``;
+    - ``needs_loader``: `check` refuses it without a loader. Say so where you call `load`;
     - ``loader_args``: how many values `load` gives the loader (its signature is checked against it);
     - ``names_subject``: the credentials name the caller (see `subject`), so a loader may answer ``True`` or ``False``;
     - ``knows_login``: it knows when and how the caller logged in (see `login_of`);
     - ``proves_key``: every identity must be bound to a key, which it proves (see `prove`);
     - ``oauth``: it takes access tokens, so its challenges tell ``resource_metadata`` and ``scope`` where the view
       belongs to a protected resource (RFC 9728 §5.1; see `resource_members`);
-    - ``curl_options``: what makes curl send credentials of it, for the explanation of a refusal:
-      ``("-H", "X-Ticket: TICKET")``. Default: every field of ``reads``, to be filled in with ``CREDENTIALS``;
-    - ``varies``: further request fields that its answers depend on, as they are printed in ``Vary``.
+    - ``varies``: further request fields that its answers depend on, as they are printed in ``Vary``;
+    - ``specification``: for the explanation of a refusal, title and address of the paragraph behind each error code;
+    - ``curl_options``: for the explanation, what makes curl send credentials: ``("-u", "NAME:PASSWORD")``. By default
+      they follow from ``reads``.
     """
 
     name: str
-    reads: tuple[tuple[str, str], ...]
+    reads: tuple[tuple[str, str], ...] = _FollowsName()  # type: ignore[assignment]  # gives what is declared
     realm: str | None = None
     ambient: bool = False
     prompts: bool = False
     static: bool = True
+    cacheable_challenges: bool = False
+    depends_on_script: bool = False
+    needs_loader: ClassVar[bool] = False
     loader_args: ClassVar[int] = 1
     names_subject: ClassVar[bool] = False
     knows_login: ClassVar[bool] = False
     proves_key: bool = False
     oauth: ClassVar[bool] = False
-    curl_options: tuple[str, ...] = ()
     varies: tuple[str, ...] = ()
+    specification: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    curl_options: tuple[str, ...] | None = None
     trusted_origins: frozenset[str] = frozenset()
 
     _loader: Loader | None = None
     _unavailable: tuple[type[Exception], ...] = ()
     _served = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # New challenges may look at the request: whether they can be kept is said by whoever wrote them.
+        if _place_of("challenges", cls) < _place_of("cacheable_challenges", cls):
+            cls.cacheable_challenges = False
 
     def __init__(self, loader: Loader | None = None, *, realm: str | None = None) -> None:
         if realm is not None:
@@ -141,15 +176,24 @@ class Scheme(ABC, Generic[C]):
         realm: str = state.plan.realm
         return realm
 
+    def max_size_in(self, request: Request) -> int:
+        """The longest credential that is read, in bytes: ``UNAUTHORIZED_MAX_CREDENTIALS`` of the app that serves.
+
+        Of what comes in ``Authorization`` the length was checked before `read`.
+        """
+        state: Any = getattr(request, "_unauthorized", None)
+        size: int = MAX_AUTHORIZATION if state is None else state.app.settings.max_credentials
+        return size
+
     def check(self, app: Flask) -> None:
         """Called before an app's first request, and calls the loader's own ``check_app(app)``, where it has one.
 
         Raises `ConfigurationError`.
         """
-        if self._loader is None and _uses_loader(type(self)):
+        if self._loader is None and self.needs_loader:
             raise ConfigurationError(
                 f"{type(self).__name__} has no loader: pass one, {type(self).__name__}(load), "
-                "or register one with @scheme.loader"
+                "or register one with @scheme.loader; a subclass that asks none says needs_loader = False"
             )
         if inspect.iscoroutinefunction(self._loader) and find_spec("asgiref") is None:
             raise ConfigurationError(f"the loader of {type(self).__name__} is async: install flask[async]")
@@ -190,6 +234,18 @@ class Scheme(ABC, Generic[C]):
             secret.parts = args
         return ask_loader(self, secret)
 
+    def ask(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
+        """What another callable of the app than the loader says to ``args``; ``option`` names it for the log.
+
+        An exception of a type listed in ``Auth(unavailable=...)`` becomes `AuthUnavailable`; any other passes.
+        """
+        try:
+            return function(*args)
+        except AuthError:
+            raise
+        except self._unavailable as trouble:
+            raise AuthUnavailable(reason=f"{type(trouble).__name__} in {option} of {self.name}") from None
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
@@ -198,7 +254,10 @@ def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None =
     """`Scheme.load`; as the whole ``verify`` of a scheme it saves each request a call."""
     load = self._loader
     if load is None:
-        raise ConfigurationError(f"{type(self).__name__} has no loader: register one with @scheme.loader")
+        raise ConfigurationError(
+            f"{type(self).__name__} has no loader: register one with @scheme.loader, and say needs_loader = True in "
+            "the class, so that auth.check() finds out"
+        )
     try:
         result = load(*credentials.parts)
         if type(result) is Identity or not hasattr(type(result), "__await__"):
@@ -208,7 +267,7 @@ def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None =
         raise
     except HTTPUnauthorized as refused:
         text = refused.description
-        own = isinstance(text, str) and text != HTTPUnauthorized.description
+        own = is_text(text) and text is not HTTPUnauthorized.description
         raise InvalidCredentials(text if own else None, reason="the loader answered 401") from None
     except self._unavailable as trouble:
         raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader") from None
@@ -251,15 +310,48 @@ def check_shape(scheme: Scheme[Any]) -> None:
         checked_realm(scheme.realm)
 
 
+def check_challenges(scheme: Scheme[Any], app: Flask, realm: str) -> None:
+    """Refuses a scheme that reads ``Authorization``, and challenges for a scheme that it doesn't read there.
+
+    Clients would send what they were asked for, and be refused.
+    """
+    taken = sorted(name for where, name in scheme.reads if where == "authorization")
+    if not taken:
+        return
+    for challenge in _sample(scheme, app, realm if scheme.realm is None else scheme.realm):
+        if challenge.scheme.lower() not in taken:
+            raise ConfigurationError(
+                f"{type(scheme).__name__} challenges for {challenge.scheme!r}, but reads {', '.join(map(repr, taken))} "
+                f"from Authorization: set its name to {challenge.scheme!r} and leave reads out, or make challenges() "
+                "name what it reads"
+            )
+
+
+def _sample(scheme: Scheme[Any], app: Flask, realm: str) -> tuple[Challenge, ...]:
+    """The challenges without an error; none where they can't be made before a request comes."""
+    from werkzeug.test import create_environ  # not above: it costs more than all of ours, and is needed once
+
+    served: Any = current_app
+    at_hand = has_app_context() and served._get_current_object() is app
+    with nullcontext() if at_hand else app.app_context():
+        try:
+            return tuple(scheme.challenges(realm, None, app.request_class(create_environ())))
+        except Exception:
+            if scheme.static:
+                raise
+            return ()  # it wants more of a request than there is now
+
+
 def warn_of_default_realm(scheme: Scheme[Any], app: Flask, hangs_on_it: str) -> None:
     """Warn where ``scheme`` has no fixed realm, and renaming the app would end ``hangs_on_it``."""
     state = app.extensions["unauthorized"]
     if scheme.realm is None and state.realm_is_default:
-        log.warning(
-            "%s uses the default realm %r, which follows from the name of the app %r. %s depend on it: "
-            "set realm=%r, so that they survive if the app is renamed",
-            type(scheme).__name__, state.realm, app.name, hangs_on_it, state.realm,
-        )  # fmt: skip
+        warn_once(
+            app,
+            f"{type(scheme).__name__} uses the default realm {state.realm!r}, which follows from the name of the app "
+            f"{app.name!r}. {hangs_on_it} depend on it: set realm={state.realm!r}, so that they survive if the app is "
+            "renamed",
+        )
 
 
 @functools.lru_cache(maxsize=512)
@@ -285,11 +377,27 @@ def error_params(error: AuthError | None) -> tuple[tuple[str, str], ...]:
     return (("error", error.error), ("error_description", text)) if text else (("error", error.error),)
 
 
+def warn_once(app: Flask, text: str) -> None:
+    """Logs a warning of `Scheme.check` once for each app: it is called for every scheme object, and more than once."""
+    state: Any = app.extensions["unauthorized"]
+    if text not in state.warned:
+        state.warned.add(text)
+        log.warning("%s", text)
+
+
 def single_value(scheme: str, values: list[str]) -> str | None:
     """The one value among those sent under one name; ``None`` for none. Two are `MalformedCredentials`."""
     if len(values) > 1:
         raise MalformedCredentials(reason=f"{scheme}: sent {len(values)} times in one place")
     return values[0] if values else None
+
+
+def check_size(what: str, value: str, limit: int) -> None:
+    """Raises `MalformedCredentials` for a credential of more than ``limit`` bytes."""
+    if len(value) > limit:
+        raise MalformedCredentials(
+            reason=f"{what} is {len(value)} bytes long, more than {limit}: UNAUTHORIZED_MAX_CREDENTIALS allows more"
+        )
 
 
 def query_values(request: Request, name: str) -> list[str]:
@@ -300,10 +408,9 @@ def query_values(request: Request, name: str) -> list[str]:
         raise MalformedCredentials(reason="the query is not UTF-8") from None
 
 
-def _uses_loader(kind: type[Scheme[Any]]) -> bool:
-    """Whether ``verify`` mentions ``load``; a user's own scheme may do without a loader."""
-    code = getattr(kind.verify, "__code__", None)
-    return code is None or kind.verify is ask_loader or not {"load", "ask_loader"}.isdisjoint(code.co_names)
+def _place_of(attribute: str, kind: type) -> int:
+    """How far up the classes of ``kind`` one defines ``attribute`` (0: itself)."""
+    return next(place for place, one in enumerate(kind.__mro__) if attribute in vars(one))
 
 
 def _check_loader(scheme: Scheme[Any], load: Any) -> None:

@@ -4,7 +4,8 @@ import base64
 import binascii
 import functools
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from flask import Request
 
@@ -32,14 +33,19 @@ class Basic(Scheme[Secret]):
     scripts are then offered a scheme of that name, for which no password box opens, and it is taken like Basic;
     without an alias scripts are offered Basic only where no other scheme is in force. Browsers repeat a password by
     themselves: unsafe requests from another site are refused with 403, unless their origin is in ``trusted_origins``.
-    Names up to 1 024 bytes and
-    passwords up to 4 096 are looked at.
+    A script of another origin that sends ``Authorization: Basic`` on purpose looks the same, so name its origin there,
+    too, beside the settings of your CORS extension. Names up to 1 024 bytes and passwords up to 4 096 are looked at,
+    whatever ``UNAUTHORIZED_MAX_CREDENTIALS`` says.
     """
 
     name = "Basic"
-    curl_options = ("-u", "NAME:PASSWORD")
-    reads: tuple[tuple[str, str], ...] = (("authorization", "basic"),)
     prompts = True
+    needs_loader = True
+    cacheable_challenges = True
+    specification: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "invalid_token": ("RFC 7617 §2, the Basic scheme", "https://www.rfc-editor.org/rfc/rfc7617#section-2")
+    }
+    curl_options = ("-u", "NAME:PASSWORD")
     loader_args = 2
     names_subject = True
 
@@ -59,8 +65,9 @@ class Basic(Scheme[Secret]):
         self.script_alias = script_alias
         if script_alias is not None:
             _check_alias(script_alias)
-            self.reads = (*Basic.reads, ("authorization", script_alias.lower()))
+            self.reads = (*self.reads, ("authorization", script_alias.lower()))
             self.static = False
+            self.depends_on_script = True
         self.latin1 = checked_flag("latin1", latin1)
         self.empty_password = checked_flag("empty_password", empty_password)
 
@@ -97,7 +104,7 @@ class Basic(Scheme[Secret]):
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         alias = self.script_alias
-        return _challenges("Basic" if alias is None or not is_script(request.environ) else alias, realm)
+        return _challenges(self.name if alias is None or not is_script(request.environ) else alias, realm)
 
 
 @functools.lru_cache(maxsize=64)

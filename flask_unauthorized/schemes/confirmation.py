@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from flask import Request
 
@@ -31,16 +31,26 @@ def known_methods(scheme: str, confirmation: Mapping[str, Any] | None) -> Mappin
     return confirmation
 
 
+class Asking(Protocol):
+    """The part of a scheme that `prove_certificate` needs."""
+
+    name: str
+
+    def ask(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
+        """See `Scheme.ask`."""
+
+
 def prove_certificate(
-    scheme: str, confirmation: Mapping[str, Any], source: CertificateSource | None, request: Request
+    by: Asking, confirmation: Mapping[str, Any], source: CertificateSource | None, request: Request
 ) -> None:
     """Compares the client's certificate with that of the token (RFC 8705 §3); `InvalidCredentials` for another one."""
+    scheme = by.name
     if source is None:
         raise InvalidCredentials(reason=f"{scheme}: bound to a certificate, which isn't looked at: give certificate=")
     expected = confirmation.get(CERTIFICATE)
     if not isinstance(expected, str) or _HASH.fullmatch(expected) is None:
         raise InvalidCredentials(reason=f"{scheme}: x5t#S256 of the token isn't 43 characters of base64url")
-    certificate = source(request)
+    certificate = by.ask("certificate=", source, request)
     if certificate is None:
         raise InvalidCredentials(reason=f"{scheme}: bound to a certificate, and the client showed none")
     if not isinstance(certificate, bytes):

@@ -2,21 +2,23 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
+from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes
 
 from flask import Request
 
 from ..errors import InvalidCredentials, MalformedCredentials
 from ..wire import parse_authorization
 from ..wire.digest import read_extended, read_name
-from ..wire.grammar import BWS, MAX_PARAMS, TOKEN, GrammarError
+from ..wire.grammar import BWS, MAX_PARAMS, QUOTED, TOKEN, GrammarError
 
 MAX_DIGEST: Final = 4096
 """Longest Digest credentials that are read, in bytes."""
 MAX_USER: Final = 1024
 """Longest user name, in bytes."""
+WITHOUT_QOP: Final = ""
+"""The ``qop`` of an answer that names none (RFC 2069)."""
 
 _COUNT: Final = re.compile(r"[0-9A-Fa-f]{8}")
 # What all clients send: parameters with nothing escaped and no empty elements, each piece told apart by its first
@@ -25,19 +27,22 @@ _TEXT: Final = r"[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]*"
 _PLAIN: Final = rf'{TOKEN}{BWS}={BWS}(?:"{_TEXT}"|{TOKEN})'
 _PLAIN_PARAMS: Final = re.compile(rf"{_PLAIN}(?:{BWS},{BWS}{_PLAIN}){{0,{MAX_PARAMS - 1}}}")
 _PLAIN_PARAM: Final = re.compile(rf'({TOKEN}){BWS}={BWS}(?:"({_TEXT})"|({TOKEN}))')
+_ANY_PARAM: Final = re.compile(rf"({TOKEN}){BWS}={BWS}({QUOTED}|{TOKEN})")
+_LONE_BACKSLASH: Final = re.compile(r'(?:[^\\]|\\["\\])*\\[^"\\]')
 
 
 class DigestCredentials:
     """One Digest answer. Its ``repr`` shows nothing and it cannot be pickled."""
 
-    __slots__ = ("algorithm", "cnonce", "hashed", "name", "nc", "nonce", "qop", "realm", "response", "uri")
+    __slots__ = ("algorithm", "as_sent", "cnonce", "hashed", "name", "nc", "nonce", "qop", "realm", "response", "uri")
     algorithm: str
+    as_sent: str | None  # the other name that the client may mean: see `_name_as_sent`
     cnonce: str
     hashed: bool  # whether `name` is a hash of the name
     name: str
     nc: str
     nonce: str
-    qop: str
+    qop: str  # `WITHOUT_QOP` where the client sent none; then cnonce and nc are empty
     realm: str
     response: str
     uri: str
@@ -50,13 +55,36 @@ class DigestCredentials:
 
 
 def read_credentials(
-    rest: str, request: Request, algorithms: Mapping[str, str], qops: tuple[str, ...]
+    rest: str,
+    request: Request,
+    algorithms: Mapping[str, str],
+    qops: tuple[str, ...],
+    is_fresh: Callable[[str, Request], bool],
 ) -> DigestCredentials:
-    """The credentials behind ``Digest``; ``algorithms`` are those offered, by their lower-case names.
+    """The answer behind ``Digest``.
 
-    Raises `MalformedCredentials` for what no client may send, `InvalidCredentials` for an algorithm that isn't offered.
+    ``algorithms`` are those offered, by their lower-case names. ``qops`` are those accepted; if `WITHOUT_QOP` is among
+    them, an answer may have no ``qop``. Raises `InvalidCredentials` for an algorithm that isn't offered, and
+    `MalformedCredentials` for what no client may send. An improper answer to a challenge that ``is_fresh`` knows by
+    its nonce is `InvalidCredentials` too: the new challenge lets the client go on to another scheme, as a 400 doesn't.
     """
     values = _parameters(rest)
+    try:
+        found = _answer(values, rest, algorithms, qops)
+    except MalformedCredentials as error:
+        if is_fresh(values.get("nonce", ""), request):
+            raise InvalidCredentials(reason=error.reason) from None
+        raise
+    if not _designates(found.uri, request):
+        raise _malformed("uri is not that of the request")
+    return found
+
+
+def _answer(
+    values: Mapping[str, str], rest: str, algorithms: Mapping[str, str], qops: tuple[str, ...]
+) -> DigestCredentials:
+    if WITHOUT_QOP in qops and "qop" not in values:
+        values = {**values, "qop": WITHOUT_QOP, "cnonce": "", "nc": ""}
     found = DigestCredentials()
     try:
         found.realm = values["realm"]
@@ -68,20 +96,21 @@ def read_credentials(
         found.qop = qop = values["qop"]
     except KeyError as missing:
         raise _malformed(f"no {missing.args[0]}") from None
-    if not (found.realm and found.nonce and found.uri and found.response and cnonce):
+    if not (found.realm and found.nonce and found.uri and found.response and (cnonce or not qop)):
         raise _malformed("an empty realm, nonce, uri, response or cnonce")
     if qop not in qops:
         raise _malformed("a qop that isn't offered")
-    if _COUNT.fullmatch(nc) is None or nc == "00000000":
-        raise _malformed("nc is not eight hex digits above 00000000")
+    if qop and _COUNT.fullmatch(nc) is None:
+        raise _malformed("nc is not eight hex digits")
     if not (cnonce.isascii() and cnonce.isprintable()):
         raise _malformed("a cnonce beyond printable ASCII")
-    if not _designates(found.uri, request):
-        raise _malformed("uri is not that of the request")
     found.name, found.hashed = _name(values)
+    found.as_sent = _name_as_sent(rest) if "\\" in rest and not found.hashed else None
     algorithm = algorithms.get(values.get("algorithm", "MD5").lower())
     if algorithm is None:
         raise InvalidCredentials(reason="Digest: an algorithm that isn't offered")
+    if not qop and algorithm.endswith("-sess"):
+        raise _malformed(f"no qop, which {algorithm} needs")
     found.algorithm = algorithm
     return found
 
@@ -99,6 +128,19 @@ def _parameters(rest: str) -> dict[str, str]:
     except GrammarError as error:
         raise _malformed(str(error)) from None
     return {name.lower(): value for name, value in parsed.params} if parsed is not None else {}
+
+
+def _name_as_sent(rest: str) -> str | None:
+    r"""The name with its backslashes, where one of them escapes neither a quote nor a backslash: ``DOMAIN\user``.
+
+    Some clients (requests, httpx) hash a name with a backslash, and send it without escaping the backslash. By
+    RFC 9110 §5.6.4 the field then says ``DOMAINuser``. The hash tells which of the two names the client means.
+    """
+    for name, value in _ANY_PARAM.findall(rest):
+        if name.lower() == "username" and _LONE_BACKSLASH.match(value[1:-1]) is not None:
+            sent = read_name(value[1:-1])
+            return sent if sent.isprintable() and len(sent.encode()) <= MAX_USER else None
+    return None
 
 
 def _name(values: Mapping[str, str]) -> tuple[str, bool]:
@@ -155,17 +197,18 @@ def _designates(uri: str, request: Request) -> bool:
     return wanted == target or wanted == _behind_prefix(target, environ)
 
 
+_ABSOLUTE: Final = re.compile(r"http(s?)://([^/?#]*)", re.IGNORECASE)
+
+
 def _origin_form(target: str, request: Request) -> str | None:
     """Path and query of a target; ``None`` for an absolute one of another host."""
-    if target[:7].lower() != "http://" and target[:8].lower() != "https://":
+    absolute = _ABSOLUTE.match(target)
+    if absolute is None:
         return target
-    try:
-        parts = urlsplit(target)
-    except ValueError:
+    port = ":443" if absolute[1] else ":80"
+    if absolute[2].lower().removesuffix(port) != request.host.lower().removesuffix(port):
         return None
-    if parts.netloc.lower() != request.host.lower():
-        return None
-    rest = target[len(parts.scheme) + 3 + len(parts.netloc) :]
+    rest = target[absolute.end() :]
     return rest if rest.startswith("/") else "/" + rest
 
 
@@ -176,7 +219,18 @@ def _behind_prefix(target: str, environ: Mapping[str, Any]) -> str:
 
 
 def _same_decoded(uri: str, environ: Mapping[str, Any]) -> bool:
-    """For servers that don't tell the target as it came: the path decoded, the query as it is."""
+    """For servers that don't tell the target as it came: path and query compare as the app reads them.
+
+    Adapters for serverless platforms get a parsed query and print it anew, so that its escapes differ from those that
+    the client sent. Octets are compared, not text, because replacement characters would make different values equal.
+    """
     path, _, query = uri.partition("?")
     served = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-    return (unquote_to_bytes(path), query) == (served.encode("latin-1"), environ.get("QUERY_STRING", ""))
+    return unquote_to_bytes(path.encode("latin-1")) == served.encode("latin-1") and (
+        query == environ.get("QUERY_STRING", "") or _parsed(query) == _parsed(environ.get("QUERY_STRING", ""))
+    )
+
+
+def _parsed(query: str) -> dict[str, list[str]]:
+    """The values of each name in their order. The order of different names doesn't count."""
+    return parse_qs(query, keep_blank_values=True, encoding="latin-1")

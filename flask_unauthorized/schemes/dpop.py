@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
@@ -20,7 +20,7 @@ from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
 from .base import Loader, Scheme, Secret, ask_loader
-from .bearer import check_token, oauth_challenges
+from .bearer import SPECIFICATION, check_token, oauth_challenges
 from .confirmation import CERTIFICATE, KEY, CertificateSource, fields_of, known_methods, prove_certificate
 from .nonces import MAX_SKEW, Nonces
 
@@ -31,6 +31,7 @@ MAX_WINDOW: Final = 3600
 """Longest time that a proof may be good for, in seconds."""
 DEFAULT_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "PS256")
 """Those taken unless told otherwise; ``Ed25519`` and ``EdDSA`` with a key of Ed25519 are one algorithm."""
+_RFC: Final = "https://www.rfc-editor.org/rfc/rfc9449"
 _FIELD: Final = "DPoP-Nonce"
 _FRESH: Final = "_unauthorized_dpop"
 """The private attribute of the request object that holds the nonce which its answer brings."""
@@ -65,17 +66,23 @@ class DPoP(Scheme[DPoPCredentials]):
     - ``nonce``: clients must put a nonce of ours into their proofs (§9), which limits what can be made in advance.
       Each lives for ``nonce_lifetime`` seconds; a new one comes with an answer when half of that is over.
     - ``window``, ``ahead``: how long before and after our time a proof may have been made, in seconds.
-    - ``store``: where used proofs are kept; default a `MemoryStore`, which several workers don't share.
+    - ``store``: where used proofs are kept; default a `MemoryStore`, which several processes don't share.
     - ``certificate``: as for `Bearer`, for tokens that are bound to a certificate as well.
 
     Needs the extra ``jwt``. Raises `ConfigurationError` or `TypeError` for what cannot be.
     """
 
     name = "DPoP"
-    curl_options = ("-H", "Authorization: DPoP TOKEN", "-H", "DPoP: PROOF")
-    reads = (("authorization", "dpop"),)
+    needs_loader = True
     proves_key = True
     oauth = True
+    specification: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "invalid_token": ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}#section-7.1"),
+        "invalid_request": ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}#section-7.1"),
+        "invalid_dpop_proof": ("RFC 9449 §4.3, checking DPoP proofs", f"{_RFC}#section-4.3"),
+        "use_dpop_nonce": ("RFC 9449 §9, nonces of resource servers", f"{_RFC}#section-9"),
+        "insufficient_scope": SPECIFICATION["insufficient_scope"],
+    }
 
     @explains_arguments(origin='write origin="https://api.example.com", where clients reach the app')
     def __init__(
@@ -107,6 +114,8 @@ class DPoP(Scheme[DPoPCredentials]):
         self.store = MemoryStore() if store is None else checked_store(store)
         self.certificate = certificate
         self.varies = ("DPoP", *fields_of(certificate))
+        if self.curl_options is None:
+            self.curl_options = ("-H", f"Authorization: {self.name} TOKEN", "-H", "DPoP: PROOF")
         self._nonces = Nonces("dpop")
         self._told = (("algs", " ".join(self.algorithms)),)
 
@@ -117,6 +126,7 @@ class DPoP(Scheme[DPoPCredentials]):
         if self.nonce:
             self._nonces.check(app)
         self.store.check()
+        self.store.check_processes(app, "DPoP: used proofs")
 
     def read(self, request: Request, rest: str | None) -> DPoPCredentials | None:
         if rest is None:
@@ -151,7 +161,7 @@ class DPoP(Scheme[DPoPCredentials]):
         if self.nonce:
             self._check_nonce(proof.nonce, request)
         if CERTIFICATE in confirmation:
-            prove_certificate(self.name, confirmation, self.certificate, request)
+            prove_certificate(self, confirmation, self.certificate, request)
         self._use_up(proof)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:

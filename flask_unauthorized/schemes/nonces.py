@@ -14,7 +14,7 @@ from ..wire.jws import encode_base64url
 
 _ROOT: Final = "flask_unauthorized.nonce"
 MAX_NONCE: Final = 256
-"""Longest nonce that is looked at, in bytes; ours have 63."""
+"""Longest nonce that is looked at, in bytes. A minted one has 65."""
 MAX_SKEW: Final = 60
 """How far in the future a nonce may have been minted, in seconds: workers' clocks differ."""
 
@@ -22,9 +22,11 @@ MAX_SKEW: Final = 60
 class Nonces:
     """Nonces of one purpose, ``"digest"``. One is good for the app and the realm that it was minted for.
 
-    Signed with ``SECRET_KEY`` (HMAC-SHA-256, in the form of itsdangerous' `TimestampSigner`, at a fourth of its price);
-    those signed with one of ``SECRET_KEY_FALLBACKS`` are good too. Letters, digits, ``-``, ``_`` and ``.`` only,
-    without padding: some clients cut at ``=``.
+    A nonce is signed with ``SECRET_KEY`` (HMAC-SHA-256, in the form of itsdangerous' `Signer`, at a fourth of its
+    price). Nonces signed with one of ``SECRET_KEY_FALLBACKS`` are valid too. They hold letters, digits, ``-``, ``_``
+    and ``.`` only, without padding, because some clients cut at ``=``.
+
+    The time of minting has milliseconds. In whole seconds, a nonce minted late in a second would expire early.
     """
 
     def __init__(self, purpose: str) -> None:
@@ -33,21 +35,23 @@ class Nonces:
 
     def mint(self, app: Flask, realm: str) -> str:
         """A fresh nonce with 72 random bits."""
-        now = int(time.time())
+        now = int(time.time() * 1000)
         minted = encode_base64url(now.to_bytes((now.bit_length() + 7) // 8, "big"))
         signed = f"{secrets.token_urlsafe(9)}.{minted}"
         return f"{signed}.{_signature(self._keys(app, realm)[0], signed)}"
 
     def age(self, app: Flask, realm: str, nonce: str) -> float | None:
-        """Seconds since the nonce was minted, to the second, and below zero where the clock went back; ``None`` for
-        one that isn't ours, or was minted for something else."""
+        """Seconds since the nonce was minted, below zero if the clock went back.
+
+        ``None`` for a nonce that no worker of this app minted for this purpose and realm.
+        """
         if len(nonce) > MAX_NONCE or not nonce.isascii():
             return None
         signed, _, signature = nonce.rpartition(".")
         for key in self._keys(app, realm):
             if hmac.compare_digest(_signature(key, signed), signature):
                 minted = signed.rpartition(".")[2]
-                return time.time() - int.from_bytes(urlsafe_b64decode(minted + "=" * (-len(minted) % 4)), "big")
+                return time.time() - int.from_bytes(urlsafe_b64decode(minted + "=" * (-len(minted) % 4)), "big") / 1000
         return None
 
     def check(self, app: Flask) -> None:

@@ -19,9 +19,9 @@ from ..errors import AuthError, ConfigurationError, InvalidCredentials, configur
 from ..identity import Identity
 from ..keys import secret_keys
 from ..mistakes import explains_arguments, near_endpoint
-from ..stores.base import Store, checked_store
+from ..stores.base import MAX_LIFETIME, Store, checked_store
 from ..wire import Challenge
-from .base import Loader, Scheme, error_params, warn_of_default_realm
+from .base import Loader, Scheme, error_params, warn_of_default_realm, warn_once
 from .origins import trusted
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -33,8 +33,10 @@ _real_session: Final = session._get_current_object  # type: ignore[attr-defined]
 _values: Final = itemgetter(*_FIELDS)
 _NUMBERS: Final = (float, int)  # as JSON tells them; no bool
 MAX_ENDED: Final = 100
-"""Most sessions of a user that are remembered as ended, one by one; beyond that a logout ends all of the user's, so
-that nobody fills the store by logging in and out."""
+"""Most sessions of one user that the store remembers as ended, one by one.
+
+Beyond that number a logout ends all sessions of the user, so that no user can fill the store by logging in and out.
+"""
 _SEEN_EVERY: Final = 60
 """Seconds between two notes of when the session was used, at most: each one is a cookie to send."""
 _SKEW: Final = 60
@@ -43,6 +45,8 @@ KEPT_QUERY: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 """Names of parameters that say what a page shows, and hold no secret."""
 _DEFAULTS: Final = "give its variables a default for all requests with @app.url_defaults"
 _builds_url: Final = ContextVar("_builds_url", default=False)
+_ENDED: Final = "ended"
+"""What the store holds for an ended session; a claim alone, of a logout that failed, is something else."""
 _WEAK: Final = frozenset({"dev", "secret", "change me", "changeme", "secret key", "secret_key", "key"})
 
 
@@ -104,6 +108,7 @@ class SessionCookie(Scheme[Login]):
     reads = (("cookie", "session"),)
     ambient = True
     static = False
+    needs_loader = True
     names_subject: ClassVar[bool] = True
     knows_login: ClassVar[bool] = True
 
@@ -124,6 +129,7 @@ class SessionCookie(Scheme[Login]):
     ) -> None:
         super().__init__(loader, realm=realm)
         self.login_view = _view_name("login_view", login_view)
+        self.depends_on_script = login_view is not None  # pages are sent there, scripts are not
         self.logout_view = _view_name("logout_view", logout_view)
         self.lifetime = configured_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else configured_seconds("idle", idle, least=1)
@@ -136,12 +142,15 @@ class SessionCookie(Scheme[Login]):
 
     def check(self, app: Flask) -> None:
         super().check(app)
+        _check_alone(app)
         if isinstance(app.session_interface, SecureCookieSessionInterface):
             _check_keys(app)
+            self._check_age(app)
         _check_cookie(app)
         _check_interface(app)
         if self.store is not None:
             self.store.check()
+            self.store.check_processes(app, "SessionCookie: ended sessions")
             warn_of_default_realm(self, app, "Sessions")
         if self.login_view is not None and not _is_url(self.login_view):
             _check_page(app, "login_view", self.login_view)
@@ -186,7 +195,7 @@ class SessionCookie(Scheme[Login]):
         page = self.login_url()
         form = () if page is None or not _is_sendable(page) else (("form-action", page),)
         cookie = ("cookie-name", current_app.config["SESSION_COOKIE_NAME"])
-        return (Challenge("Cookie", (("realm", realm), *form, cookie, *error_params(error))),)
+        return (Challenge(self.name, (("realm", realm), *form, cookie, *error_params(error))),)
 
     # --- the login in the session
 
@@ -218,9 +227,9 @@ class SessionCookie(Scheme[Login]):
         elif isinstance(who, str):
             found = who
         elif self._subject is not None:
-            found = self._subject(who)
+            found = self.ask("subject=", self._subject, who)
         else:
-            found = who.get_id() if hasattr(who, "get_id") else None
+            found = self.ask("get_id()", who.get_id) if hasattr(who, "get_id") else None
         if not isinstance(found, str) or not found:
             raise TypeError(
                 f"login() takes an Identity with a subject, a subject or a user with get_id(), not "
@@ -236,42 +245,82 @@ class SessionCookie(Scheme[Login]):
             raise TypeError(f"auth_time must be a number of seconds since 1970, not {auth_time!r}")
         now = time.time()
         at = now if auth_time is None else auth_time
-        # Later than the mark of `end_all`, which may be of this very moment, or by a clock that goes ahead of ours.
-        mark = self._mark(subject)
-        begun = now if mark is None or now > mark else math.nextafter(mark, math.inf)
-        again = _login_in(session.get(KEY)) is not None
-        return Login(subject, at, acr, secrets.token_urlsafe(16), begun, now, again, self._realm())
+        again = self._current() is not None
+        realm = self._realm()
+        return Login(subject, at, acr, secrets.token_urlsafe(16), self._begin_time(subject), now, again, realm)
 
-    def begin(self, login: Login) -> None:
-        """Puts a login into the session, in place of all that was there (nobody else may have prepared it)."""
-        self._end_copies()
+    def begin(self, login: Login, request: Request, *, known: bool = False) -> None:
+        """Puts a login into the session, in place of everything that was there.
+
+        Content that somebody else prepared must not survive. ``known`` as in `end`.
+        """
+        if self._end_copies(request, known):
+            login.begun = self._begin_time(login.subject)
         session.clear()
         session[KEY] = login.content()
         _renew_id()
 
-    def end(self) -> None:
-        """Ends the session here, and for whoever copied its cookie where there is a store."""
+    def end(self, request: Request, *, known: bool = False) -> None:
+        """Ends the session in this browser; with a store also for everybody who copied its cookie.
+
+        ``known`` says that the loader has accepted the user of this session in this request, so it isn't asked again.
+        """
         try:
-            self._end_copies()
-        finally:  # whatever the store says: the browser may be left alone now
+            self._end_copies(request, known)
+        finally:  # The user may leave the browser now, whatever the store responds.
             _renew_id()
             session.clear()
 
-    def _end_copies(self) -> None:
-        login = _login_in(session.get(KEY))
-        if login is None or self.store is None:
-            return
-        if self.store.increment("sessions-ended", login.subject, self.lifetime) > MAX_ENDED:
+    def _end_copies(self, request: Request, known: bool) -> bool:
+        """Ends the login of this session in the store. Returns whether that ended all sessions of its user.
+
+        Only a login that would be accepted now ends anything. Dead cookies lie in backups, logs and other people's
+        hands; if they counted, whoever posts one could end sessions that its user has begun since.
+        """
+        login = self._current()
+        if login is None or self.store is None or self._was_ended(login, request):
+            return False
+        accepted = True
+        try:
+            if not known:
+                found: object = self.load(login.subject)
+                accepted = found is not None and found is not False
+        except AuthError as error:  # If the loader is unavailable, the user may exist, and wants the session to end.
+            accepted = not isinstance(error, InvalidCredentials)
+        finally:  # If the loader is broken, the session ends as well, and the exception passes.
+            all_ended = accepted and self._note_end(login, self.store)
+        return all_ended
+
+    def _note_end(self, login: Login, store: Store) -> bool:
+        """Writes the end of a session to the store. Returns whether that ended all sessions of its user.
+
+        Several logouts with copies of one cookie count once, also at the same time: one of them gets the claim.
+        """
+        key, user = _store_key(login.realm, login.sid), _store_key(login.realm, login.subject)
+        life = self._kept_for(login.begun)
+        flooded = store.get("sessions-flooded", user) is not None
+        if not flooded and store.claim("session-ended", key, life):
+            count_life = self._kept_for(time.time())
+            flooded = store.increment("sessions-ended", user, count_life) > MAX_ENDED
+            if flooded:
+                store.put("sessions-flooded", user, "1", count_life)
+        if flooded:
             self.end_all(login.subject)
-        else:
-            self.store.put("session-ended", login.sid, "1", self.lifetime)
+        else:  # Also without the claim, because the request that holds it may have failed since.
+            store.put("session-ended", key, _ENDED, life)
+        return flooded
 
     def end_all(self, subject: str) -> None:
-        """Ends all sessions that ``subject`` has begun until now."""
+        """Ends all sessions that ``subject`` has begun until now, in this realm."""
         if self.store is None:
             raise ConfigurationError("end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
-        # By a clock that may be behind that of the worker where one of them began.
-        self.store.put("session-not-before", subject, repr(time.time() + _SKEW), self.lifetime + _SKEW)
+        # The clock of this machine may be behind that of the machine where a session began. The mark never goes back,
+        # because a session may have begun just after the last mark.
+        last = self._mark(subject)
+        mark = time.time() + _SKEW
+        if last is not None and mark <= last:
+            mark = math.nextafter(last, math.inf)
+        self.store.put("session-not-before", _store_key(self._realm(), subject), repr(mark), self._kept_for(mark))
 
     def forget(self) -> None:
         """Takes the login out of the session, which keeps what else is in it."""
@@ -279,30 +328,65 @@ class SessionCookie(Scheme[Login]):
 
     # --- inside
 
+    def _current(self) -> Login | None:
+        """The login in the session if it is alive and of this realm. Asks neither store nor loader."""
+        login = _login_in(session.get(KEY))
+        return login if login is not None and self._is_alive(login) and login.realm == self._realm() else None
+
+    def _begin_time(self, subject: str) -> float:
+        """When a session of ``subject`` begins that begins now.
+
+        That is later than the mark of `end_all`, which may be of this moment, or by a clock that is ahead of this one.
+        """
+        now = time.time()
+        mark = self._mark(subject)
+        return now if mark is None or now > mark else math.nextafter(mark, math.inf)
+
+    def _kept_for(self, begun: float) -> float:
+        """How long the store keeps what ends the sessions that began until ``begun``, in seconds: as long as they live.
+
+        The clock of another machine may be behind this one, so that they live longer there.
+        """
+        return min(begun + self.lifetime - time.time() + _SKEW + 1, MAX_LIFETIME)
+
     def _is_alive(self, login: Login) -> bool:
         now = time.time()
         idle = self.idle is not None and now > login.seen + self.idle
-        # A login from the future, when the clock went back, lives as long as one from now.
         return not idle and now <= login.begun + self.lifetime
 
     def _was_ended(self, login: Login, request: Request) -> bool:
         if self.store is None:
             return False
         self.store.check_workers(request.environ)
-        if self.store.get("session-ended", login.sid) is not None:
+        if self.store.get("session-ended", _store_key(login.realm, login.sid)) == _ENDED:
             return True
-        mark = self._mark(login.subject)
+        mark = self.store.get("session-not-before", _store_key(login.realm, login.subject))
         # A login from the future, when the clock went back, may be older than the mark all the same.
-        return mark is not None and not mark < login.begun <= time.time() + 2 * _SKEW
+        return mark is not None and not float(mark) < login.begun <= time.time() + 2 * _SKEW
 
     def _mark(self, subject: str) -> float | None:
         """Since when the sessions of ``subject`` count."""
-        mark = None if self.store is None else self.store.get("session-not-before", subject)
+        mark = None if self.store is None else self.store.get("session-not-before", _store_key(self._realm(), subject))
         return None if mark is None else float(mark)
 
     def _realm(self) -> str:
         realm: str = current_app.extensions["unauthorized"].realm if self.realm is None else self.realm
         return realm
+
+    def _check_age(self, app: Flask) -> None:
+        """Warns if Flask's own limit ends sessions earlier than this scheme says."""
+        limit = app.permanent_session_lifetime.total_seconds()
+        # Flask refuses a cookie that it signed longer ago. Use signs it anew only if there is an ``idle``.
+        option, seconds = ("lifetime", self.lifetime) if self.idle is None else ("idle", self.idle)
+        if seconds > limit and self.lifetime > limit:
+            log.warning(
+                "SessionCookie(%s=%d) is longer than PERMANENT_SESSION_LIFETIME, so sessions end after %d seconds: set "
+                "PERMANENT_SESSION_LIFETIME to %d or more",
+                option,
+                seconds,
+                limit,
+                seconds,
+            )
 
     def _check_login_view(self, app: Flask, endpoint: str) -> None:
         demanded = app.extensions["unauthorized"].effective(endpoint)
@@ -310,6 +394,11 @@ class SessionCookie(Scheme[Login]):
             raise ConfigurationError(
                 f"login_view={endpoint!r} demands a login itself, so that nobody could log in: mark it @auth.public"
             )
+
+
+def _store_key(realm: str, name: str) -> str:
+    """A key for what belongs to ``realm``: the length keeps two realms apart that begin alike."""
+    return f"{len(realm)}:{realm}{name}"
 
 
 def _login_in(content: Any) -> Login | None:
@@ -447,21 +536,32 @@ def _check_page(app: Flask, option: str, endpoint: str) -> None:
         )
 
 
+def _check_alone(app: Flask) -> None:
+    """Refuses two `SessionCookie` schemes: there is one session, and `login` couldn't tell for which one it is."""
+    count = sum(isinstance(scheme, SessionCookie) for scheme in app.extensions["unauthorized"].auth.schemes)
+    if count > 1:
+        raise ConfigurationError(
+            f"this Auth has {count} SessionCookie schemes, and logging in needs exactly one. For two kinds of users, "
+            "give its loader subjects such as 'staff:7' and 'customer:7', and tell the kinds apart by roles"
+        )
+
+
 def _check_interface(app: Flask) -> None:
     interface = app.session_interface
     if isinstance(interface, SecureCookieSessionInterface) or callable(getattr(interface, "regenerate", None)):
         return
-    log.warning(
-        "%s has no regenerate(session): where it keeps sessions on the server, their ids aren't renewed at login, and "
-        "who planted one is logged in too",
-        type(interface).__name__,
+    warn_once(
+        app,
+        f"{type(interface).__name__} has no regenerate(session): where it keeps sessions on the server, their ids "
+        "aren't renewed at login, and who planted one is logged in too",
     )
 
 
 def _check_keys(app: Flask) -> None:
     newest = secret_keys(app, "SessionCookie")[-1]
     if (len(newest) < 16 or newest.decode("latin-1").lower() in _WEAK) and not app.testing:
-        log.warning("SECRET_KEY is short or well-known, and whoever guesses it is logged in: use secrets.token_hex()")
+        text = "SECRET_KEY is short or well-known, and whoever guesses it is logged in: use secrets.token_hex()"
+        warn_once(app, text)
 
 
 def _check_cookie(app: Flask) -> None:
@@ -484,6 +584,7 @@ def _check_cookie(app: Flask) -> None:
     if app.debug or app.testing:
         return
     if not secure:
-        log.warning("SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where anybody can copy it")
+        text = "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where anybody can copy it"
+        warn_once(app, text)
     if same_site is None:
-        log.warning("SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")
+        warn_once(app, "SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")

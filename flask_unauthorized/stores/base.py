@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
+from flask import Flask
+
 from ..errors import AuthUnavailable, ConfigurationError
 from ..wire.grammar import is_token
 from .window import WINDOW as WINDOW  # named in the docs of `Store.spend`
@@ -40,6 +42,8 @@ class Store(ABC):
 
     shared: ClassVar[bool] = True
     """Whether processes share it. Where not, several workers each have their own."""
+    single_process: bool = False
+    """Whether the developer says that one process serves, so that nobody needs to share it."""
     trouble: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     """The exceptions of the operations below that mean "it can't be asked"."""
 
@@ -49,6 +53,7 @@ class Store(ABC):
         self.prefix = prefix
         self.strict = strict
         self._warned = False
+        self._named: set[str] = set()
 
     # --- what callers use
 
@@ -90,12 +95,33 @@ class Store(ABC):
     def check(self) -> None:  # noqa: B027  # most have nothing to check
         """Called before an app's first request; raises `ConfigurationError`, or warns in the log."""
 
+    def check_processes(self, app: Flask, use: str) -> None:
+        """Called before an app's first request by who relies on the store; ``use`` names what is kept in it.
+
+        Logs a WARNING outside of debug and testing where processes don't share the store, because no server says
+        reliably how many there are: serverless adapters, Granian and a second container claim to be the only one.
+        With ``strict``, or ``UNAUTHORIZED_GUARD="strict"``, raises `ConfigurationError`.
+        """
+        if self.shared or self.single_process or app.debug or app.testing:
+            return
+        text = (
+            f"{use} are kept in a {type(self).__name__}, which each process has for itself, so another process accepts "
+            "them again: give store=SQLiteStore(path) or store=RedisStore(url), or where exactly one process serves, "
+            "store=MemoryStore(single_process=True)"
+        )
+        if self.strict or app.config.get("UNAUTHORIZED_GUARD") == "strict":
+            raise ConfigurationError(text)
+        if use not in self._named:
+            self._named.add(use)
+            log.warning("%s", text)
+
     def check_workers(self, environ: Mapping[str, Any]) -> None:
         """Called with each request by who relies on the store: several workers need one that they share.
 
-        Where it isn't, tells so in the log once; with ``strict`` raises `ConfigurationError`.
+        Where it isn't, tells so in the log once; with ``strict`` raises `ConfigurationError`. ``wsgi.multiprocess`` may
+        be wrong either way: see `check_processes`. ``single_process`` overrules it.
         """
-        if self.shared or not environ.get("wsgi.multiprocess") or self._warned:
+        if self.shared or not environ.get("wsgi.multiprocess") or self._warned or self.single_process:
             return
         text = f"several workers serve, and each has its own {type(self).__name__}: use SQLiteStore or RedisStore"
         if self.strict:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from .grammar import MAX_CHALLENGES, Element, GrammarError, is_token, is_token68, quote, read_elements
-from .rules import BARE, RULES, SPELLINGS, check_printable, check_realm
+from .rules import BARE, RULED, SPELLINGS, check_param, check_required
 
 
 class Challenge:
@@ -134,27 +134,27 @@ def _check_token68(scheme: str, pairs: tuple[tuple[str, str], ...], token68: str
         raise GrammarError("a challenge has a token68 or parameters, not both (RFC 9110 §11.3)")
     if not is_token68(token68):
         raise GrammarError("token68 holds a character outside A-Z a-z 0-9 - . _ ~ + / (RFC 9110 §11.2)")
-    if scheme.lower() in RULES:
+    if scheme.lower() in RULED:
         raise GrammarError(f"a {scheme} challenge has parameters, no token68")
 
 
 def _check_params(scheme: str, pairs: tuple[tuple[str, str], ...]) -> None:
-    params = {name.lower(): value for name, value in pairs}
-    if len(params) != len(pairs):
+    lower = scheme.lower()
+    names = {name.lower() for name, _ in pairs}
+    if len(names) != len(pairs):
         raise GrammarError(f"a {scheme} challenge has a parameter twice (RFC 9110 §11.2)")
     for name, value in pairs:
         if not is_token(name):
             raise GrammarError(f"parameter name {name!a} is not a token (RFC 9110 §11.2)")
-        check_printable(name, value)
-        if _is_bare(scheme.lower(), name) and not is_token(value):
-            raise GrammarError(f"{name}={value!a} is not a token")
-    if "realm" in params:
-        check_realm(params["realm"])
-    RULES.get(scheme.lower(), _no_rule)(params)
+        check_sendable(lower, name, value)
+    check_required(lower, names)
 
 
-def _no_rule(params: Mapping[str, str]) -> None:
-    """Most schemes ask for nothing beyond the grammar."""
+def check_sendable(scheme: str, name: str, value: str) -> None:
+    """Refuses a parameter that must not be sent: by the scheme's own rule, or because it is no token and must be."""
+    check_param(scheme, name.lower(), value)
+    if _is_bare(scheme, name) and not is_token(value):
+        raise GrammarError(f"{name}={value!a} is not a token")
 
 
 def _is_bare(scheme: str, name: str) -> bool:

@@ -22,13 +22,13 @@ class Credentials:
         return next((value for key, value in self.params if key.lower() == wanted), None)
 
 
-def parse_authorization(value: str) -> Credentials | None:
+def parse_authorization(value: str, *, max_size: int = MAX_AUTHORIZATION) -> Credentials | None:
     """The credentials in an ``Authorization`` field value, or ``None`` where it is empty.
 
-    Raises `GrammarError` where the value is malformed, longer than 8 KiB, has more than 32 parameters, a parameter
-    twice, or more than one set of credentials (RFC 9110 §5.3: the field is not a list).
+    ``max_size`` is in bytes (16 KiB). Raises `GrammarError` where the value is malformed, longer than that, has more
+    than 32 parameters, a parameter twice, or more than one set of credentials (RFC 9110 §5.3: the field is not a list).
     """
-    elements = read_elements(value, MAX_AUTHORIZATION)
+    elements = read_elements(value, max_size)
     if not elements:
         if "," in value:
             raise GrammarError("commas without credentials")

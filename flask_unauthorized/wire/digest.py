@@ -64,6 +64,12 @@ def response_hash(
     return digest_hash(algorithm, _wire(f"{a1}:{nonce}:{nc}:{cnonce}:{qop}:{hashed}"))
 
 
+def legacy_response_hash(algorithm: str, a1: str, *, method: str, uri: str, nonce: str) -> str:
+    """``response`` of a client that knows no ``qop`` (RFC 2069 §2.1.2; RFC 7616 dropped it)."""
+    hashed = digest_hash(algorithm, _wire(f"{method}:{uri}"))
+    return digest_hash(algorithm, _wire(f"{a1}:{nonce}:{hashed}"))
+
+
 def read_extended(value: str) -> str:
     """The text of ``username*`` (RFC 8187 §3.2): UTF-8 only. Raises `ValueError` for anything else."""
     match = _EXTENDED.fullmatch(value)

@@ -7,8 +7,10 @@ One strict reader serves both directions: a list of challenges (``WWW-Authentica
 import re
 from typing import Final, NamedTuple
 
-MAX_AUTHORIZATION: Final = 8 * 1024
-"""Longest ``Authorization`` field value that is read, in bytes."""
+MAX_AUTHORIZATION: Final = 16 * 1024
+"""Longest ``Authorization`` field value that is read, in bytes, unless ``UNAUTHORIZED_MAX_CREDENTIALS`` says more."""
+LARGEST_AUTHORIZATION: Final = 64 * 1024
+"""What ``UNAUTHORIZED_MAX_CREDENTIALS`` may say at most: no server lets a longer line through."""
 MAX_CHALLENGES: Final = 16 * 1024
 """Longest ``WWW-Authenticate`` value (all lines together) that is read, in bytes."""
 MAX_PARAMS: Final = 32

@@ -79,7 +79,8 @@ def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) 
     (``cty``). A key in the header (``jwk``) is refused unless ``embedded_key``, as in a DPoP proof (RFC 9449 §4.2), and
     demanded there; addresses and certificates of keys (``jku``, ``x5u``, ``x5c``) are never used.
 
-    ``max_size`` is in characters. Raises `JOSEError`, and nothing else, whatever comes in.
+    ``max_size`` is in characters; beyond `MAX_JWS` it is the limit of the payload as well. Raises `JOSEError`, and
+    nothing else, whatever comes in.
     """
     if not isinstance(text, str):
         raise JOSEError("a token must be text")
@@ -89,7 +90,8 @@ def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) 
     if len(parts) != 3:
         raise JOSEError("the token has not three parts: only the compact form of a signed token is read")
     protected, content, proof = parts
-    if not (0 < len(protected) <= _LONGEST[0] and 0 < len(content) <= _LONGEST[1] and 0 < len(proof) <= _LONGEST[2]):
+    longest = _LONGEST[1] if max_size <= MAX_JWS else max_size
+    if not (0 < len(protected) <= _LONGEST[0] and 0 < len(content) <= longest and 0 < len(proof) <= _LONGEST[2]):
         raise JOSEError("a part of the token is empty or longer than allowed")
     header = _header(protected, embedded_key)
     try:

@@ -1,7 +1,7 @@
 """What single schemes ask of their challenges beyond the grammar. Each rule raises `ValueError` or returns nothing."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from typing import Final
 
 # As registered with IANA, and the two private schemes of this project. Clients compare without case (RFC 9110 §11.1),
@@ -23,8 +23,6 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21\x23-\x5b\x5d-\x7e]+")
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*@")
-
-Params = Mapping[str, str]
 
 
 def check_printable(name: str, value: str) -> None:
@@ -59,42 +57,62 @@ def check_uri(name: str, value: str) -> None:
         raise ValueError(f"{name} must not hold a user or password (RFC 9110 §4.2.4)")
 
 
-def _basic(params: Params) -> None:
-    if "realm" not in params:
-        raise ValueError("a Basic challenge needs a realm (RFC 7617 §2)")
-    for name in params.keys() - {"realm", "charset"}:
+def _basic_param(name: str, value: str) -> None:
+    if name not in ("realm", "charset"):
         raise ValueError(f"Basic has no parameter {name!a}: only realm and charset (RFC 7617 §2)")
-    if params.get("charset", "UTF-8").lower() != "utf-8":
-        raise ValueError(f"charset={params['charset']!a}: Basic knows only UTF-8 (RFC 7617 §2.1)")
+    if name == "charset" and value.lower() != "utf-8":
+        raise ValueError(f"charset={value!a}: Basic knows only UTF-8 (RFC 7617 §2.1)")
 
 
-def _oauth(params: Params) -> None:
-    if not params:
+def _oauth_param(name: str, value: str) -> None:
+    if name in ("error", "error_description") and _OAUTH_TEXT.fullmatch(value) is None:
+        raise ValueError(f'{name}={value!a} must be printable ASCII without " and \\ (RFC 6750 §3)')
+    if name == "scope" and _SCOPE.fullmatch(value) is None:
+        raise ValueError(f"scope={value!a} must be scope tokens with single blanks between (RFC 6750 §3)")
+    if name in ("error_uri", "resource_metadata"):
+        check_uri(name, value)
+
+
+_DIGEST_VALUES: Final = {"stale": ("true", "false"), "userhash": ("true", "false"), "charset": ("utf-8",)}
+
+
+def _digest_param(name: str, value: str) -> None:
+    allowed = _DIGEST_VALUES.get(name)
+    if allowed is not None and value.lower() not in allowed:
+        raise ValueError(f"{name}={value!a}: Digest allows {' or '.join(allowed)} (RFC 7616 §3.3)")
+
+
+def check_param(scheme: str, name: str, value: str) -> None:
+    """Refuses one parameter that must not be sent; ``scheme`` and ``name`` in lower case."""
+    check_printable(name, value)
+    if name == "realm":
+        check_realm(value)
+    rule = _PARAM_RULES.get(scheme)
+    if rule is not None:
+        rule(name, value)
+
+
+def check_required(scheme: str, names: Collection[str]) -> None:
+    """Refuses a challenge without the parameters that its scheme needs; all names in lower case."""
+    if scheme in ("bearer", "dpop") and not names:
         raise ValueError("a Bearer or DPoP challenge needs a parameter, realm for one (RFC 6750 §3)")
-    for name in ("error", "error_description"):
-        if name in params and _OAUTH_TEXT.fullmatch(params[name]) is None:
-            raise ValueError(f'{name}={params[name]!a} must be printable ASCII without " and \\ (RFC 6750 §3)')
-    if "scope" in params and _SCOPE.fullmatch(params["scope"]) is None:
-        raise ValueError(f"scope={params['scope']!a} must be scope tokens with single blanks between (RFC 6750 §3)")
-    for name in ("error_uri", "resource_metadata"):
-        if name in params:
-            check_uri(name, params[name])
+    for name in _REQUIRED.get(scheme, ()):
+        if name not in names:
+            raise ValueError(_NEEDS[scheme].format(name))
 
 
-def _digest(params: Params) -> None:
-    for name in ("realm", "nonce", "qop"):
-        if name not in params:
-            raise ValueError(f"a Digest challenge needs {name} (RFC 7616 §3.3)")
-    for name, allowed in (("stale", ("true", "false")), ("userhash", ("true", "false")), ("charset", ("utf-8",))):
-        if name in params and params[name].lower() not in allowed:
-            raise ValueError(f"{name}={params[name]!a}: Digest allows {' or '.join(allowed)} (RFC 7616 §3.3)")
-
-
-RULES: Final[dict[str, Callable[[Params], None]]] = {
-    "basic": _basic,
-    "bearer": _oauth,
-    "dpop": _oauth,
-    "digest": _digest,
+RULED: Final = frozenset({"basic", "bearer", "digest", "dpop"})
+"""Schemes whose own RFC says what their challenges hold. They have parameters, and no token68."""
+_PARAM_RULES: Final[dict[str, Callable[[str, str], None]]] = {
+    "basic": _basic_param,
+    "bearer": _oauth_param,
+    "dpop": _oauth_param,
+    "digest": _digest_param,
+}
+_REQUIRED: Final = {"basic": ("realm",), "digest": ("realm", "nonce", "qop")}
+_NEEDS: Final = {
+    "basic": "a Basic challenge needs a {} (RFC 7617 §2)",
+    "digest": "a Digest challenge needs {} (RFC 7616 §3.3)",
 }
 BARE: Final = {"digest": frozenset({"algorithm", "stale", "charset", "userhash"})}
 """Parameters that are sent as tokens (RFC 7616 §3.3); all others are quoted."""

@@ -30,13 +30,13 @@ def build(make_app):
         def login():
             if request.method == "POST":
                 auth.login(request.form.get("name", "ada"), acr=request.form.get("acr"))
-                return redirect(auth.next_url("/page"))
+                return redirect(auth.next_url("/page"), code=302)
             return "login form"
 
         @app.route("/logout", methods=["GET", "POST"])
         def logout():
             auth.logout()
-            return redirect("/login")
+            return redirect("/login", code=302)
 
         @app.route("/page", methods=["GET", "POST", "PUT", "DELETE"])
         @(guard or auth.login_required)

@@ -19,6 +19,8 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.testing import assert_unauthorized
 
+from ..digest_client import challenge
+from ..digest_client import sent as digest_of
 from .conftest import KEY, USERS, cookie_of
 
 OWN = "http://localhost"
@@ -456,3 +458,188 @@ def test_roles_come_after_the_cross_site_check(build):
     shop.client.post("/login")
     assert shop.client.post("/admin", headers=FOREIGN[0]).status_code == 403
     assert shop.client.post("/admin", headers=OWNS[0]).text == "in"
+
+
+# --- F-43: an identity provider whose page posts the answer
+
+PROVIDER = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Origin": "https://idp.example"}
+
+
+@pytest.fixture
+def posted(build):
+    """What a form of another site gets where ``login`` names origins; and the shop."""
+
+    def post(origins, headers=PROVIDER, *, view="callback", **options):
+        shop = build(**options)
+
+        @shop.app.route("/callback", methods=["GET", "POST"])
+        @shop.auth.public
+        def callback():
+            return shop.auth.login("ada", from_origins=origins).subject
+
+        @shop.app.post("/elsewhere")
+        @shop.auth.public
+        def elsewhere():
+            return shop.auth.login("ada").subject
+
+        return shop.client.post(f"/{view}", headers=headers), shop
+
+    return post
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        {"https://idp.example"},
+        ["HTTPS://IdP.example"],
+        ("https://idp.example:443",),
+        iter(["https://other.example", "https://idp.example"]),
+    ],
+)
+def test_csr_08_a_provider_that_is_named_logs_its_users_in(posted, origins):  # F-43
+    answered, shop = posted(origins)
+    assert answered.text == "ada"
+    assert shop.client.get("/page").text == "page of ada"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {**PROVIDER, "Origin": "https://idp.example.evil"},
+        {**PROVIDER, "Origin": "http://idp.example"},
+        {**PROVIDER, "Origin": "https://idp.example:8443"},
+        {**PROVIDER, "Origin": "https://login.idp.example"},
+        {**PROVIDER, "Origin": "https://idp.example/"},
+        {**PROVIDER, "Origin": "https://idp.example, https://idp.example"},
+        {**PROVIDER, "Origin": "null"},
+        {**PROVIDER, "Origin": ""},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "cross-site", "Referer": "https://idp.example/login"},
+    ],
+)
+def test_csr_08_and_nobody_else_does(posted, headers):  # F-43
+    answered, shop = posted({"https://idp.example"}, headers)
+    assert answered.status_code == 403
+    assert cookie_of(shop.client) is None
+
+
+def test_the_origins_of_one_login_open_no_other_view(posted):  # F-43
+    """Neither another login, nor a logout, nor what the cookie opens."""
+    answered, shop = posted({"https://idp.example"}, view="elsewhere")
+    assert answered.status_code == 403
+    shop.client.post("/login")
+    for path in ("/logout", "/page", "/login"):
+        assert shop.client.post(path, headers=PROVIDER).status_code == 403
+    assert shop.client.get("/page").text == "page of ada"
+
+
+@pytest.mark.parametrize("headers", [*OWNS, {}])
+def test_the_own_pages_log_in_there_as_well(posted, headers):  # F-43
+    assert posted({"https://idp.example"}, headers)[0].text == "ada"
+
+
+def test_origins_of_the_scheme_still_count(posted):  # F-43
+    assert posted(set(), trusted_origins=["https://idp.example"])[0].text == "ada"
+    assert posted(set())[0].status_code == 403
+
+
+@pytest.mark.parametrize("origins", ["https://idp.example", ["null"], ["https://idp.example/callback"], ["*"], [5]])
+def test_what_is_no_origin_of_a_provider(posted, origins):  # F-43
+    with pytest.raises((TypeError, ConfigurationError), match="from_origins"):
+        posted(origins)
+
+
+# --- F-44: the refusal says what would let the site in
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json", "application/problem+json", "text/html", "text/plain", "text/html;q=1, */*;q=0.1"]
+)
+@pytest.mark.parametrize("guard", ["decorator", "protect", "require"])
+@pytest.mark.parametrize("kind", ["session", "key", "basic", "digest"])
+def test_the_refusal_names_the_setting_in_body_and_log(make_app, caplog, kind, guard, accept):  # F-44
+    schemes = {
+        "session": lambda: SessionCookie(USERS.get),
+        "key": lambda: APIKey({"ada-key": USERS["ada"]}.get, cookie="key"),
+        "basic": lambda: Basic(lambda name, password: True),
+        "digest": lambda: Digest({"ada": "secret"}.get),
+    }
+    auth = Auth(schemes[kind](), Bearer(lambda token: None), realm="shop")
+    app = make_app(auth, SECRET_KEY=KEY)
+    if guard == "protect":
+        auth.protect(app, public={"login"})
+
+    @app.post("/login")
+    @auth.public
+    def login():
+        return auth.login("ada").subject
+
+    def page():
+        auth.require()
+        return "in"
+
+    app.add_url_rule("/page", "page", auth.login_required(page) if guard == "decorator" else page, methods=["POST"])
+    client = app.test_client()
+    sent = {"Accept": accept, "Origin": "https://spa.example", "Sec-Fetch-Site": "cross-site"}
+    if kind == "session":
+        client.post("/login")
+    elif kind == "key":
+        client.set_cookie("key", "ada-key")
+    elif kind == "basic":
+        sent["Authorization"] = "Basic YWRhOng="
+    else:
+        told = challenge(client.post("/page").headers.getlist("WWW-Authenticate")[0])
+        sent |= digest_of(told, password="secret", method="POST", uri="/page")
+    caplog.set_level("INFO", "flask_unauthorized")
+    refused = client.post("/page", headers=sent)
+    assert refused.status_code == 403
+    assert "trusted_origins=" in refused.text
+    assert "trusted_origins=" in caplog.text
+    assert "spa.example" not in refused.text  # nothing of the request
+
+
+@pytest.mark.parametrize(
+    ("path", "settings"), [("/login", ("from_origins=", "trusted_origins=")), ("/logout", ("trusted_origins=",))]
+)
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_so_does_that_of_a_login_and_a_logout(build, caplog, path, settings, accept):  # F-44
+    caplog.set_level("INFO", "flask_unauthorized")
+    refused = build().client.post(path, headers={**FOREIGN[0], "Accept": accept})
+    assert refused.status_code == 403
+    for setting in settings:
+        assert setting in refused.text
+        assert setting in caplog.text
+    assert ("from_origins=" in refused.text) is (path == "/login")
+
+
+def test_so_does_that_of_a_protected_resource(make_app, caplog):  # F-44
+    auth = Auth(Bearer(lambda token: None))
+    auth.protected_resource("https://api.example", authorization_servers=["https://idp.example"], origins=())
+    app = make_app(auth)
+    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: "in"), methods=["POST"])
+    caplog.set_level("INFO", "flask_unauthorized")
+    sent = {"base_url": "https://api.example", "headers": {"Origin": "https://page.example"}}
+    refused = app.test_client().post("/mcp", **sent)
+    assert refused.status_code == 403
+    assert " origins= of the resource" in refused.json["message"]
+    assert "origins= of the resource" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["basic", "digest"])
+def test_a_script_of_a_trusted_site_sends_a_password_of_its_own(make_app, kind):  # F-44
+    """``fetch()`` with an explicit ``Authorization: Basic`` looks like a password that the browser repeats."""
+    scheme = {
+        "basic": lambda: Basic(lambda name, password: True, trusted_origins={"http://localhost:3000"}),
+        "digest": lambda: Digest({"ada": "secret"}.get, trusted_origins={"http://localhost:3000"}),
+    }[kind]()
+    auth = Auth(scheme)
+    app = make_app(auth, SECRET_KEY=KEY)
+    app.add_url_rule("/tokens", "tokens", auth.login_required(lambda: "token"), methods=["POST"])
+    client = app.test_client()
+    sent = {"Origin": "http://localhost:3000", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-site"}
+    if kind == "basic":
+        sent["Authorization"] = "Basic YWRhOng="
+    else:
+        told = challenge(client.post("/tokens").headers["WWW-Authenticate"])
+        sent |= digest_of(told, password="secret", method="POST", uri="/tokens")
+    assert client.post("/tokens", headers=sent).text == "token"

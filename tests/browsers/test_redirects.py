@@ -812,7 +812,7 @@ def test_a_protected_app_leads_to_the_login_from_everywhere_but_errors(make_app)
     def login():
         if request.method == "POST":
             auth.login("ada")
-            return redirect(auth.next_url())
+            return redirect(auth.next_url(), code=302)
         return "form"
 
     pages.add_url_rule("/", "home", lambda: auth.identity.subject)

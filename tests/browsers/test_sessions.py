@@ -149,6 +149,25 @@ def test_ses_01_sessions_on_the_server_get_a_new_id_and_the_old_one_is_dead(buil
     assert "regenerate" not in caplog.text
 
 
+@pytest.mark.rfc("CK-03")
+def test_ses_01_what_the_app_says_after_the_logout_stands_under_a_new_id(build):
+    """A goodbye message keeps the session alive, and its id must not be the one that somebody knows."""
+    shop = build()
+    shop.app.session_interface = ServerSide()
+
+    @shop.app.post("/goodbye")
+    def goodbye():
+        shop.auth.logout()
+        session["message"] = "Goodbye"
+        return "out"
+
+    shop.client.post("/login")
+    known = cookie_of(shop.client)
+    shop.client.post("/goodbye")
+    assert cookie_of(shop.client) != known
+    assert known not in shop.app.session_interface.stored
+
+
 def test_ses_01_ids_that_cannot_be_renewed_are_told(build, caplog):
     class Plain(ServerSide):
         regenerate = None
@@ -267,6 +286,10 @@ def test_ses_06_a_damaged_cookie_is_no_login(build, damage):
                 {"again": 1},
                 {"realm": None},
                 {"realm": "another app's"},
+                {"realm": "SHOP"},
+                {"realm": "shop.example"},
+                {"realm": "sho"},
+                {"realm": ""},
                 {"begun": float("inf")},
                 {"more": 1},
             )

@@ -410,3 +410,21 @@ def test_the_session_is_json_that_any_interface_can_keep(build):
     shop.client.post("/login", data={"acr": "mfa"})
     kept = content(shop.app, cookie_of(shop.client))
     assert json.loads(json.dumps(kept)) == kept
+
+
+# F-33: a user object may ask the database for what names it.
+@pytest.mark.parametrize("by", ["subject=", "get_id()"])
+@pytest.mark.parametrize("act", ["login", "end_sessions"])
+def test_naming_a_user_that_cannot_be_known_is_503_where_the_app_says_so(make_app, by, act):
+    class User:
+        def get_id(self):
+            raise ConnectionError("s3cret")
+
+    subject = None if by == "get_id()" else lambda user: user.get_id()
+    scheme = SessionCookie(lambda subject: subject, subject=subject, store=MemoryStore())
+    auth = Auth(scheme, unavailable=(ConnectionError,))
+    app = make_app(auth, SECRET_KEY="a secret key of this test")
+    app.add_url_rule("/", "view", lambda: getattr(auth, act)(User()) or "in")
+    response = app.test_client().get("/")
+    assert (response.status_code, response.headers.get("WWW-Authenticate")) == (503, None)
+    assert "s3cret" not in response.text

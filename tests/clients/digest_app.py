@@ -8,16 +8,19 @@ from flask_unauthorized import Auth, Basic, Bearer, Digest
 from flask_unauthorized.stores.sqlite import SQLiteStore
 
 FILES = os.environ.get("CLIENTS_FILES", os.curdir)
-PASSWORDS = {"ada": "correct horse", "Jäsøn Doe": "pw wörd"}
+PASSWORDS = {"ada": "correct horse", "Jäsøn Doe": "pw wörd", "DOMAIN\\user": "pw"}
 store = SQLiteStore(os.environ.get("CLIENTS_STORE", "store.db"))
 strong = Digest(PASSWORDS.get, store=store)
 with_md5 = Digest(PASSWORDS.get, store=store, algorithms=["SHA-256", "MD5"])
 old = Digest(PASSWORDS.get, store=store, algorithms=["MD5"])
 whole = Digest(PASSWORDS.get, store=store, qop=["auth", "auth-int"], rspauth=True, nextnonce=True)
-brief = Digest(PASSWORDS.get, store=store, nonce_lifetime=1)
+brief = Digest(PASSWORDS.get, store=store, nonce_lifetime=5)
+first_md5 = Digest(PASSWORDS.get, store=store, algorithms=["MD5", "SHA-256"])
+once = Digest(PASSWORDS.get, store=store, algorithms=["SHA-256", "MD5"], nonce_uses=1)
+legacy = Digest(PASSWORDS.get, store=store, algorithms=["SHA-256", "MD5"], legacy=True)
 password = Basic(lambda name, word: PASSWORDS.get(name) == word)
 bearer = Bearer(lambda token: None)
-auth = Auth(strong, with_md5, old, whole, brief, password, bearer, realm="clients")
+auth = Auth(strong, with_md5, old, whole, brief, first_md5, once, legacy, password, bearer, realm="clients")
 app = Flask("digest-clients")
 app.config["SECRET_KEY"] = "a secret of thirty-two characters"
 auth.init_app(app)
@@ -29,6 +32,7 @@ def _view():
 
 for path, via in {
     "strong": [strong], "md5": [with_md5], "old": [old], "whole": [whole], "brief": [brief],
+    "first-md5": [first_md5], "once": [once], "legacy": [legacy],
     "beside": [strong, password], "beside-bearer": [strong, bearer],
 }.items():  # fmt: skip
     app.add_url_rule(f"/{path}", path, auth.login_required(via=via)(_view), methods=["GET", "POST"])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -70,7 +71,7 @@ def test_curl_posts_after_the_challenge(url, size, tmp_path):
 def test_curl_gets_on_when_its_nonce_is_over(url):
     pages = [url + "/brief", url + "/brief?2"]
     done = run(
-        need("curl"), "-sS", "--digest", "-u", f"{USER}:{WORD}", "--rate", "20/m", "-w", "%{http_code}\n", "-o",
+        need("curl"), "-sS", "--digest", "-u", f"{USER}:{WORD}", "--rate", "10/m", "-w", "%{http_code}\n", "-o",
         "/dev/null", "-o", "/dev/null", *pages,
     )  # fmt: skip
     assert done.stdout.split() == ["200", "200"]
@@ -178,12 +179,78 @@ def test_aiohttp(url, path):
     assert {status for status, _ in asyncio.run(ask("wrong"))} == {401}
 
 
-def test_urllib_knows_md5_alone(url):
+def urllib_get(url, user=USER, word=WORD):
     manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-    manager.add_password(None, url, USER, WORD)
+    manager.add_password(None, url, user, word)
     opener = urllib.request.build_opener(urllib.request.HTTPDigestAuthHandler(manager))
-    with opener.open(url + "/old", timeout=10) as answer:
-        assert json.load(answer)["you"] == USER
+    with opener.open(url, timeout=10) as answer:
+        return json.load(answer)["you"]
+
+
+@pytest.mark.parametrize("path", ["/old", "/first-md5"])
+def test_urllib_looks_at_the_first_challenge_and_knows_md5(url, path):
+    assert urllib_get(url + path) == USER
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="urllib knows SHA-256 since Python 3.14")
+@pytest.mark.parametrize("path", ["/strong", "/md5"])
+def test_urllib_raises_where_another_algorithm_goes_first(url, path):
+    """F-41: the docs say to put MD5 first for it."""
+    with pytest.raises(ValueError, match="Unsupported digest authentication algorithm"):
+        urllib_get(url + path)
+
+
+# F-60
+@pytest.mark.parametrize(("path", "algorithm"), [("/md5", "SHA-256"), ("/first-md5", "MD5")])
+def test_curl_takes_the_first_algorithm(url, path, algorithm):
+    done = run(need("curl"), "-sSv", "--digest", "-u", f"{USER}:{WORD}", "-w", "%{http_code}", url + path)
+    assert done.stdout.endswith("200")
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("> Authorization: ") and "response=" in line]
+    assert f"algorithm={algorithm}" in line.split(", ")
+
+
+# F-40
+@pytest.mark.parametrize("client", ["requests", "httpx"])
+def test_clients_go_on_where_a_nonce_serves_once(url, client):
+    """Each request but the first takes two round trips, and none asks the user again."""
+    need(client)
+    import httpx
+    import requests
+    from requests.auth import HTTPDigestAuth
+
+    with requests.Session() if client == "requests" else httpx.Client(timeout=10) as session:
+        session.auth = HTTPDigestAuth(USER, WORD) if client == "requests" else httpx.DigestAuth(USER, WORD)
+        answers = [session.get(url + "/once") for _ in range(4)]
+        assert [answer.json()["you"] for answer in answers] == [USER] * 4
+        assert [len(answer.history) for answer in answers] == [1] * 4
+
+
+# F-61
+DOMAIN_USER, DOMAIN_WORD = "DOMAIN\\user", "pw"
+
+
+@pytest.mark.parametrize("word", [DOMAIN_WORD, "wrong"])
+@pytest.mark.parametrize("client", ["curl", "wget", "requests", "httpx"])
+def test_a_name_with_a_backslash(url, client, word, tmp_path):
+    """curl escapes it, the others don't."""
+    need(client)
+    status = 200 if word == DOMAIN_WORD else 401
+    if client == "curl":
+        got, body = curl("--digest", "-u", f"{DOMAIN_USER}:{word}", url + "/md5")
+        name = json.loads(body).get("you")
+    elif client == "wget":
+        done = run("wget", "-q", "-O-", f"--user={DOMAIN_USER}", f"--password={word}", url + "/old", cwd=tmp_path)
+        name = json.loads(done.stdout or "{}").get("you")
+        got = 200 if name else 401
+    else:
+        import httpx
+        import requests
+        from requests.auth import HTTPDigestAuth
+
+        digest = HTTPDigestAuth(DOMAIN_USER, word) if client == "requests" else httpx.DigestAuth(DOMAIN_USER, word)
+        answer = (requests if client == "requests" else httpx).get(url + "/md5", auth=digest, timeout=10)
+        got, name = answer.status_code, answer.json().get("you")
+    assert (got, name) == (status, DOMAIN_USER if status == 200 else None)
 
 
 # --- browsers
@@ -204,7 +271,7 @@ def test_chromium_asks_again_for_a_wrong_password_and_not_for_an_old_nonce(brows
     assert len(browser.asked) == 2
     browser.open(url + "/brief", (USER, WORD))
     browser.asked = []
-    time.sleep(2.5)
+    time.sleep(5.5)
     assert browser.run("fetch('/brief').then(a => a.status)") == 200
     assert browser.asked == []
 

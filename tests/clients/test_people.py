@@ -249,6 +249,35 @@ def test_csr_08_another_site_logs_nobody_in(person, url, elsewhere):
     assert on_all_workers(url, person.cookie(url) or "none") == [401, 401]
 
 
+# --- a provider whose page posts its answer
+
+
+def test_csr_08_a_provider_logs_its_users_in_by_a_form_of_its_page(person, elsewhere):  # F-43
+    """The session is ``SameSite=Lax``, so Chromium sends only the cookie that keeps the state for this."""
+    provider = f"http://localhost:{elsewhere}"
+    with running("posted", (*WORKERS, "tests.clients.posted_app:app"), PROVIDER=provider) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        person.visit(url + "/login?next=" + quote("/?page=2", safe=""))
+        state = person.wait("location.pathname === '/authorize' && new URLSearchParams(location.search).get('state')")
+        person.submit(url + "/callback", state=state, code="code-of-ada")
+        person.arrive("/?page=2")
+        person.wait("document.body.innerText.includes('notes of')")
+        person.visit(f"http://localhost:{elsewhere}/page")  # once more, without having begun
+        person.submit(url + "/callback", state=state, code="code-of-ada")
+        person.wait("document.body.innerText.includes('The login took too long')")
+
+
+@pytest.mark.parametrize(("same_site", "place"), [("Lax", "/account"), ("Strict", "/login?next=/account")])
+def test_who_follows_a_link_from_elsewhere(person, serve, elsewhere, same_site, place):  # F-64
+    """Why the docs recommend ``Lax``: a browser sends no strict cookie with a link of another site."""
+    with serve(FLASK_SESSION_COOKIE_SAMESITE=f'"{same_site}"') as server:
+        url = registered(server)
+        enter(person, url)
+        person.visit(f"http://localhost:{elsewhere}/page")
+        person.run(f"void (location.href = '{url}/account')")
+        person.arrive(place)
+
+
 # --- plain HTTP beyond the own machine, where browsers send no Fetch Metadata
 
 

@@ -162,7 +162,7 @@ def test_a_kept_answer_is_judged_whatever_its_success(make_app: Any, auth: Auth[
 @pytest.mark.parametrize(
     ("answer", "status"),
     [
-        (lambda: redirect("/elsewhere"), 302),
+        (lambda: redirect("/elsewhere", code=302), 302),
         (lambda: ("too many", 429), 429),
         (lambda: ("down", 503), 503),
         (lambda: abort(422), 422),

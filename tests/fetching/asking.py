@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 from flask_unauthorized.loaders.introspection import Introspection
 
+from ..canaries import register
+
 TOKEN = "2YotnFZFEjr1zCsicMWpAA"
 AUDIENCE = "https://api.example.com"
 SECRET = "gX1fBat3bV"
@@ -13,6 +15,7 @@ BOUND = {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
 
 def made(server, **options):
     given = {"client_id": "s6BhdRkqt3", "client_secret": SECRET, "audience": AUDIENCE, **options}
+    register(TOKEN, *(given[name] for name in ("client_secret", "access_token") if isinstance(given.get(name), str)))
     return Introspection(server.url + "/introspect", allow_http_loopback=True, **given)
 
 

@@ -74,7 +74,7 @@ def test_int_04_the_token_is_encoded_exactly_once(ask, plain, token):
     assert len(parse_qsl(request.body.decode())) == 2
 
 
-@pytest.mark.parametrize("token", ["", "a\r\nb", "a\x00b", "ü", "\ud800", "x" * 8193])
+@pytest.mark.parametrize("token", ["", "a\r\nb", "a\x00b", "ü", "\ud800", "x" * 65537])
 def test_int_04_what_is_no_token_is_not_sent(ask, plain, token):
     with pytest.raises(InvalidCredentials):
         ask(ACTIVE, token=token)
@@ -281,3 +281,33 @@ def test_an_api_key_may_be_asked_about_too(plain, make_app):
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
     assert app.test_client().get("/", headers={"X-Key": "a&active=true"}).data == b"ada"
+
+
+# T-03
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://id.example.com",
+        "https://id.example.com?tenant=1",
+        "https://id.example.com/#a",
+        "ftp://id.example.com",
+        "id.example.com",
+        "",
+    ],
+)
+def test_an_issuer_whose_metadata_is_to_be_read_must_be_one(issuer):
+    """RFC 8414 §2: a URL with https and without query or fragment; it is found at once, not with the first token."""
+    with pytest.raises(ConfigurationError):
+        Introspection(issuer=issuer, audience=None, client_id="a", client_secret="b")
+
+
+# T-03
+def test_an_issuer_over_plain_http_is_for_loopback_and_only_if_allowed():
+    options = {"audience": None, "client_id": "a", "client_secret": "b"}
+    with pytest.raises(ConfigurationError):
+        Introspection(issuer="http://localhost", **options)
+    with pytest.raises(ConfigurationError):
+        Introspection(issuer="http://id.example.com", allow_http_loopback=True, **options)
+    Introspection(issuer="http://localhost", allow_http_loopback=True, **options)
+    with pytest.raises(TypeError):
+        Introspection(issuer=b"https://id.example.com", **options)

@@ -1,6 +1,8 @@
 """What was heard is kept for a while, never too long, and never the token."""
 
 import hashlib
+import json
+import threading
 from urllib.parse import parse_qsl
 
 import pytest
@@ -12,6 +14,7 @@ from flask_unauthorized import (
     ExpiredCredentials,
     InvalidCredentials,
 )  # fmt: skip
+from flask_unauthorized.loaders.introspection import Introspection
 
 from .asking import ACTIVE, TOKEN, clocked, made
 from .keys import Clock
@@ -138,3 +141,105 @@ def test_single_views_ask_anew(plain, make_app):
     assert [get("/notes"), plain.calls()] == [200, 3]
     assert [get("/account"), plain.calls()] == [401, 4]
     assert [get("/notes"), plain.calls()] == [401, 4]  # what was heard anew replaces what was kept
+
+
+# --- two answers about one token
+
+
+class Slow:
+    """A server whose first answer about a token is held back: it was decided before, and comes after the others."""
+
+    def __init__(self, first, then):
+        self.first, self.then = first, then
+        self.asked = threading.Event()
+        self.free = threading.Event()
+        self.lock = threading.Lock()
+        self.calls = 0
+
+    def __call__(self, url, form, headers):
+        with self.lock:
+            self.calls += 1
+            number = self.calls
+        if number > 1:
+            return json.dumps(self.then).encode()
+        self.asked.set()
+        assert self.free.wait(20)
+        return json.dumps(self.first).encode()
+
+
+def raced(first, then, **options):
+    """The loader, and what came of a slow question and of the one that was asked after it."""
+    server = Slow(first, then)
+    loader = Introspection(
+        "https://id.example/i", audience=None, client_id="a", client_secret="b", post=server, **options
+    )
+    outcomes = {}
+
+    def ask(name, load):
+        try:
+            outcomes[name] = load(TOKEN).subject
+        except InvalidCredentials as refusal:
+            outcomes[name] = type(refusal)
+
+    slow = threading.Thread(target=ask, args=("slow", loader))
+    slow.start()
+    assert server.asked.wait(20)
+    ask("later", loader.fresh())
+    server.free.set()
+    slow.join(20)
+    return loader, server, outcomes
+
+
+# F-32: the token was revoked while the first answer was on its way.
+@pytest.mark.parametrize("options", [{}, {"negative_cache": 0}, {"max_cached": 1}], ids=str)
+def test_a_slow_yes_does_not_replace_a_later_no(options):
+    loader, server, outcomes = raced(ACTIVE, {"active": False}, **options)
+    assert outcomes == {"slow": InvalidCredentials, "later": InvalidCredentials}
+    with pytest.raises(InvalidCredentials):
+        loader(TOKEN)
+    assert server.calls == (3 if options.get("negative_cache") == 0 else 2)
+    assert not loader._cache._asking  # nothing is remembered of questions that have ended
+
+
+def test_a_slow_no_does_not_replace_a_later_yes():
+    loader, server, outcomes = raced({"active": False}, ACTIVE)
+    assert outcomes == {"slow": InvalidCredentials, "later": "ada"}
+    assert loader(TOKEN).subject == "ada"
+    assert server.calls == 2
+
+
+def test_a_slow_yes_and_a_later_yes():
+    loader, _, outcomes = raced({**ACTIVE, "sub": "old"}, {**ACTIVE, "sub": "new"})
+    assert outcomes == {"slow": "old", "later": "new"}
+    assert loader(TOKEN).subject == "new"
+
+
+def test_a_question_of_after_both_is_newer_than_both():
+    loader, server, _ = raced(ACTIVE, {"active": False})
+    server.then = ACTIVE
+    assert loader.fresh()(TOKEN).subject == "ada"
+    assert loader(TOKEN).subject == "ada"
+
+
+# T-03
+@pytest.mark.parametrize("first", [TOKEN.lower(), TOKEN.upper(), TOKEN.swapcase()])
+def test_tokens_that_differ_in_case_only_are_asked_about_apart(first):
+    def post(url, form, headers):
+        return json.dumps({"active": True, "sub": form["token"]}).encode()
+
+    loader = Introspection("https://id.example/i", audience=None, client_id="a", client_secret="b", post=post)
+    assert loader(first).subject == first
+    assert loader(TOKEN).subject == TOKEN
+    assert loader(first).subject == first
+
+
+# T-03
+@pytest.mark.parametrize("first", [TOKEN.lower(), TOKEN.upper()])
+def test_a_refusal_of_a_token_that_differs_in_case_is_not_that_of_another(first):
+    def post(url, form, headers):
+        return json.dumps({"active": form["token"] == TOKEN, "sub": "ada"}).encode()
+
+    loader = Introspection("https://id.example/i", audience=None, client_id="a", client_secret="b", post=post)
+    with pytest.raises(InvalidCredentials):
+        loader(first)
+    assert loader(TOKEN).subject == "ada"

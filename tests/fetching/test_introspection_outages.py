@@ -1,12 +1,16 @@
 """What cannot be known is 503, and costs nobody else anything."""
 
 import gc
+import itertools
 import json
 import logging
 import os
+import signal
 import threading
 import tracemalloc
+import urllib.error
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +21,8 @@ from flask_unauthorized import (
     Bearer,
     InvalidCredentials,
 )  # fmt: skip
-from flask_unauthorized.loaders.introspection import Introspection
+from flask_unauthorized.fetching import FetchError
+from flask_unauthorized.loaders.introspection import Introspection, IntrospectionRefused
 
 from .asking import ACTIVE, AUDIENCE, SECRET, TOKEN, clocked, made
 from .keys import Clock
@@ -136,6 +141,78 @@ def test_fau_01_a_post_of_ones_own_that_fails(trouble, caplog):
     assert "s3cret" not in caplog.text + caught.value.reason
 
 
+class HTTPError(OSError):
+    """As requests.HTTPError, an OSError, and httpx.HTTPStatusError tell of a status."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.response = SimpleNamespace(status_code=400)
+
+
+# F-32: callers who send junk must not lock out everybody else.
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        IntrospectionRefused, IntrospectionRefused("400 s3cret"), HTTPError("400 Client Error"), RuntimeError("400"),
+        urllib.error.HTTPError("https://id.example/i", 400, "s3cret", None, None), FetchError("400", status=400),
+    ],
+    ids=lambda refusal: refusal.__name__ if isinstance(refusal, type) else type(refusal).__name__,
+)  # fmt: skip
+def test_a_post_of_ones_own_for_which_the_server_rejected_junk(refusal, caplog):
+    asked = []
+
+    def post(url, form, headers):
+        asked.append(form["token"])
+        if form["token"].startswith("junk"):
+            raise refusal
+        return json.dumps(ACTIVE).encode()
+
+    loader = Introspection("https://id.example/i", audience=None, client_id="a", client_secret="b", post=post)
+    for number in range(10):
+        with pytest.raises(AuthUnavailable):
+            loader(f"junk{number}")
+    assert loader(TOKEN).subject == "ada"
+    with pytest.raises(AuthUnavailable):
+        loader("junk1")
+    assert asked.count("junk1") == 2  # it isn't kept
+    assert "s3cret" not in caplog.text
+    assert len(caplog.records) == 1
+
+
+# F-32: silence is the server's, whatever token met it.
+@pytest.mark.parametrize("trouble", [OSError, ConnectionError, TimeoutError, ConnectionResetError("s3cret")])
+def test_a_post_of_ones_own_that_meets_silence_gets_a_pause(trouble):
+    asked = []
+
+    def post(url, form, headers):
+        asked.append(form["token"])
+        raise trouble
+
+    loader = Introspection("https://id.example/i", audience=None, client_id="a", client_secret="b", post=post)
+    for number in range(10):
+        with pytest.raises(AuthUnavailable):
+            loader(f"token{number}")
+    assert len(asked) == 3
+
+
+# F-32
+@pytest.mark.parametrize(("between", "asked_for"), [(IntrospectionRefused, 10), (RuntimeError, 5)])
+def test_only_an_answer_of_the_server_ends_a_series_of_silences(between, asked_for):
+    """A rejection is an answer; an exception that says nothing of the server neither ends a series nor adds to it."""
+    troubles = itertools.cycle([TimeoutError, between])
+    asked = []
+
+    def post(url, form, headers):
+        asked.append(form["token"])
+        raise next(troubles)
+
+    loader = Introspection("https://id.example/i", audience=None, client_id="a", client_secret="b", post=post)
+    for number in range(10):
+        with pytest.raises(AuthUnavailable):
+            loader(f"token{number}")
+    assert len(asked) == asked_for
+
+
 @pytest.mark.parametrize("body", [None, "text", 5, {"active": True}, [], True])
 def test_fau_01_a_post_of_ones_own_that_returns_no_bytes(body):
     loader = Introspection(
@@ -227,6 +304,7 @@ def test_key_25_a_child_of_a_fork_while_all_places_are_taken(plain):
     with loader._cache._lock, loader._endpoint._lock:  # as if other threads held them
         child = os.fork()
         if child == 0:
+            signal.alarm(20)  # ends a child that waits for ever, for nobody else would
             status = 1
             try:
                 status = 0 if loader("another").subject == "ada" else 2

@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import signal
 import threading
 from types import SimpleNamespace
 from unittest import mock
@@ -297,13 +298,14 @@ def test_key_25_a_child_of_a_fork_in_the_middle_of_a_fetch(plain, clock, pair):
     with keys._lock:  # as if another thread held it
         child = os.fork()
         if child == 0:
+            signal.alarm(20)  # ends a child that waits for ever, for nobody else would
             status = 1
             try:
                 status = 0 if known(keys, "two") == ["two"] and known(keys, "one") == ["one"] else 2
             finally:
                 os._exit(status)
     gate.open()
-    asking.join()
+    asking.join(60)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert known(keys, "two") == ["two"]

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ..canaries import register
+
 ISSUER = "https://id.example.com"
 AUDIENCE = "https://api.example.com"
 SECRET = b"thirty-two octets or more of a secret that nobody else has, sixty-four even"
@@ -95,7 +97,9 @@ def signed(header, payload, algorithm="ES256", key=None):
     """A token of any header and payload: objects, or octets to be taken as they are."""
     content = f"{b64(as_json(header))}.{b64(as_json(payload))}"
     proof = signature(algorithm, key or private(algorithm), content.encode())
-    return f"{content}.{b64(proof)}"
+    made = f"{content}.{b64(proof)}"
+    register(SECRET, made)
+    return made
 
 
 def claims(**changes):

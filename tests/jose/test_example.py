@@ -24,7 +24,7 @@ def printed():
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as example:
         try:
             lines = []
-            while not lines or lines[-1].strip() or len(lines) < 5:
+            while (not lines or lines[-1].strip() or len(lines) < 5) and len(lines) < 1000:
                 line = example.stdout.readline()
                 assert line, "the example ended"
                 lines.append(line)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from flask_unauthorized import AuthUnavailable, Identity, InvalidCredentials, RevokedCredentials
+from flask_unauthorized import AuthUnavailable, ConfigurationError, Identity, InvalidCredentials, RevokedCredentials
 from flask_unauthorized.loaders.revocation import Revocations
 from flask_unauthorized.stores.base import MAX_LIFETIME
 from flask_unauthorized.stores.memory import MemoryStore
@@ -74,7 +74,12 @@ def test_sto_19_all_tokens_of_a_subject_up_to_now(revocations, monkeypatch):
     for old in (before, same):
         with pytest.raises(RevokedCredentials):
             loader(old)
-    assert loader(token(iat=now + 1, jti="new"))
+    # F-33: the issuer's clock may be ahead by the leeway, in which it dates what it issued before.
+    for ahead in (1, 30, 60):
+        with pytest.raises(RevokedCredentials):
+            loader(token(iat=now + ahead, jti=f"ahead {ahead}"))
+    monkeypatch.setattr("flask_unauthorized.loaders.jwt.time", lambda: now + 90)
+    assert loader(token(iat=now + 61, jti="new"))
     assert loader(token(iat=now - 30, sub="bob"))
     assert revocations.store.lifetimes == [MAX_LIFETIME]
 
@@ -85,7 +90,29 @@ def test_a_token_that_does_not_say_when_it_was_issued_is_older(revocations):
     revocations.revoke_subject(ISSUER, "ada", lifetime=3600)
     with pytest.raises(RevokedCredentials):
         loader(token(iat=...))
-    assert revocations.store.lifetimes == [3600]
+    # A token that is dated 60 s ahead ends at 3660 s, and the loader accepts it for 60 s more.
+    assert revocations.store.lifetimes == [3600 + 60 + 60]
+
+
+# F-33
+@pytest.mark.parametrize("leeway", [0, 60, 300])
+def test_the_leeway_of_the_loader_is_that_of_its_revocations(leeway, caplog):
+    store = MemoryStore()
+    revocations = Revocations(store, leeway=0)
+    loader = jwt(revoked=revocations, leeway=leeway)
+    ahead = token(iat=int(time.time()) + leeway - 1) if leeway else token()
+    assert loader(ahead)
+    revocations.revoke_subject(ISSUER, "ada")
+    with pytest.raises(RevokedCredentials):
+        loader(ahead)
+
+
+@pytest.mark.parametrize("leeway", [-1, 3601])
+def test_a_leeway_that_cannot_be_meant(leeway):
+    with pytest.raises(ConfigurationError, match="leeway"):
+        Revocations(MemoryStore(), leeway=leeway)
+    with pytest.raises(TypeError, match="leeway"):
+        Revocations(MemoryStore(), leeway=1.5)
 
 
 def test_another_issuer_with_the_same_names_is_not_touched(revocations):

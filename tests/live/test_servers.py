@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from flask_unauthorized.guard import MAX_DRAIN
 from flask_unauthorized.wire import parse_challenges
 
 from ..independent import independent
@@ -65,7 +64,8 @@ def test_a_bare_401_gets_its_challenges(server):
         pytest.param(b"GET", b"Range: bytes=0-3", id="range"),
         pytest.param(b"GET", b"If-None-Match: *", id="If-None-Match"),
         pytest.param(b"GET", b"If-Modified-Since: Tue, 24 Nov 2099 00:00:00 GMT", id="If-Modified-Since"),
-        pytest.param(b"GET", b"If-Match: nothing", id="If-Match"),
+        pytest.param(b"GET", b'If-Match: "nothing"', id="If-Match"),
+        pytest.param(b"GET", b"Range: bytes=9999-", id="unsatisfiable"),
         pytest.param(b"POST", b"Content-Length: 0", id="POST"),
     ],
 )
@@ -74,7 +74,17 @@ def test_hdr_17_conditions_ranges_and_head_are_refused_alike(server, method, lin
     assert_refused(answer)
     assert answer.challenges == plain.challenges
     assert (answer.body == b"") is (method == b"HEAD")
+    assert not {"ETag", "Accept-Ranges", "Content-Range"} & set(answer.headers)
     assert answer.headers["Content-Length"] == plain.headers["Content-Length"] or method == b"HEAD"
+
+
+@pytest.mark.rfc("H-26", "H-27")
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [(b"If-None-Match: *", 304), (b'If-Match: "nothing"', 412), (b"Range: bytes=0-3", 206), (b"Range: bytes=9-", 206)],
+)
+def test_a_good_caller_meets_conditions_and_ranges(server, line, status):  # F-06
+    assert ask(server, GOOD, line).status == status
 
 
 @pytest.mark.rfc("H-09", "B-01")
@@ -100,7 +110,7 @@ def test_req_11_and_12_case_and_blanks_do_not_matter(server, value):
         pytest.param((b"X-API-Key: good", b"X-API-Key: bad"), id="REQ-05"),
         pytest.param((b"X-API-Key: good,bad",), id="REQ-05-comma"),
         pytest.param((GOOD, b"X-API-Key: good"), id="two-explicit"),
-        pytest.param((b"Authorization: Bearer",), id="REQ-14"),
+        pytest.param((b"Authorization: Bearer =",), id="REQ-14"),
         pytest.param((b"Authorization: Bearer good\x80",), id="REQ-15-obs-text"),
         pytest.param((b"Authorization: Bearer g\xc3\xb6\xc3\xb6d",), id="REQ-15-utf-8"),
         pytest.param((b"Authorization: Bearer go od",), id="REQ-15-blank"),
@@ -112,6 +122,13 @@ def test_ambiguous_and_broken_credentials_are_400(server, lines):
     assert answer.status == 400
     assert answer.headers["Cache-Control"] == "no-store"
     assert b"good" not in answer.body
+
+
+@pytest.mark.parametrize("line", [b"Authorization: Bearer", b"Authorization: Basic ", b"Authorization:"])
+def test_a_scheme_alone_is_nothing_sent(server, line):  # F-63
+    answer = ask(server, line)
+    assert answer.status == 401
+    assert "error" not in answer.headers["WWW-Authenticate"]
 
 
 @pytest.mark.rfc("BA-05", "BA-07", "BA-08")
@@ -178,7 +195,7 @@ def test_an_absolute_target_and_http_1_0_are_judged_alike(server):
 
 
 @pytest.mark.rfc("H-29")
-@pytest.mark.parametrize("size", [8_200, 70_000, 300_000])
+@pytest.mark.parametrize("size", [16_400, 70_000, 300_000])
 def test_lim_01_oversize_is_4xx_or_a_closed_connection(server, size):
     status = ask_roughly(server, b"Authorization: Bearer " + b"a" * size)
     assert status is None or (400 <= status < 500 and status != 401)
@@ -218,19 +235,10 @@ def test_a_refused_post_is_answered_and_its_body_is_no_request(server, size, con
     body = (content * (size // len(content) + 1))[:size]
     with Connection(server) as connection:
         connection.send(head(BAD, b"Content-Length: %d" % size, method=b"POST", keep=True) + body)
-        try:
-            refusal = connection.receive()
-        except ConnectionResetError:
-            # Beyond what is drained, a reset may overtake the answer.
-            assert size > MAX_DRAIN
-            return
+        refusal = connection.receive()
         assert_refused(refusal)
-        if size <= MAX_DRAIN:
-            following = ask_again(server, connection, refusal)
-            assert following is None or (following.status, json.loads(following.body)) == (
-                200,
-                {"you": "ada", "body": 0},
-            )
+        following = ask_again(server, connection, refusal)
+        assert following is None or (following.status, json.loads(following.body)) == (200, {"you": "ada", "body": 0})
 
 
 def test_a_body_that_never_comes_holds_no_worker(server):
@@ -241,7 +249,7 @@ def test_a_body_that_never_comes_holds_no_worker(server):
         assert_refused(connection.receive(b"POST"))
 
 
-@pytest.mark.parametrize("size", [10_000, 200_000])
+@pytest.mark.parametrize("size", [10_000, 200_000, 3_000_000])
 def test_a_refused_chunked_post_is_answered(server, size):
     chunks = b"%x\r\n" % size + b"x" * size + b"\r\n0\r\n\r\n"
     with Connection(server) as connection:

@@ -22,7 +22,7 @@ from .digest_served import CHALLENGE, KEY, Served, answer_of, load, stale
 # --- the challenge
 
 
-@pytest.mark.rfc("D-01", "D-05", "D-30")
+@pytest.mark.rfc("D-01", "D-30")
 def test_the_default_challenge_is_sha_256_with_qop_and_charset(served):
     told = served.told()
     assert (told["algorithm"], told["qop"], told["charset"]) == ("SHA-256", "auth", "UTF-8")
@@ -42,13 +42,56 @@ def test_quotes_stand_where_the_rfc_wants_them(make_app):
         assert name in line.split(", ")
 
 
-@pytest.mark.rfc("D-02", "D-03", "D-04")
-def test_several_algorithms_are_sent_strongest_first_and_differ_in_nothing_else(make_app):
-    served = Served(make_app, algorithms=["MD5", "SHA-256-sess", "SHA-512-256", "SHA-256"])
+@pytest.mark.rfc("D-03", "D-04")
+@pytest.mark.parametrize(
+    "algorithms", [["SHA-512-256", "SHA-256", "SHA-256-sess", "MD5"], ["SHA-256", "MD5"], ["MD5", "SHA-256"]]
+)
+def test_several_algorithms_are_sent_in_the_order_given_and_differ_in_nothing_else(make_app, algorithms):
+    """F-60: PHP's SoapClient reads the first Digest challenge only, and knows MD5 only."""
+    served = Served(make_app, algorithms=algorithms)
+    for headers in ({}, sent(served.told(), password="wrong")):
+        lines = served.app.test_client().get("/", headers=headers).headers.getlist(CHALLENGE)
+        told = [challenge(line) for line in lines]
+        assert [one.pop("algorithm") for one in told] == algorithms
+        assert all(one == told[0] for one in told)
+
+
+@pytest.mark.rfc("D-02")
+def test_md5_is_not_offered_unless_it_was_asked_for(served):
     lines = served.app.test_client().get("/").headers.getlist(CHALLENGE)
-    told = [challenge(line) for line in lines]
-    assert [one.pop("algorithm") for one in told] == ["SHA-512-256", "SHA-256", "SHA-256-sess", "MD5"]
-    assert all(one == told[0] for one in told)
+    assert [challenge(line)["algorithm"] for line in lines] == ["SHA-256"]
+
+
+@pytest.mark.rfc("D-05")
+@pytest.mark.parametrize(
+    ("options", "qop"),
+    [
+        ({}, "auth"),
+        ({"qop": ["auth"], "algorithms": ["SHA-256", "MD5", "MD5-sess"]}, "auth"),
+        ({"qop": ["auth-int"]}, "auth-int"),
+        ({"qop": ["auth-int", "auth"]}, "auth, auth-int"),  # many clients take the first, and hash bodies wrongly
+        ({"legacy": True, "algorithms": ["MD5"]}, "auth"),
+        ({"nonce_uses": 1}, "auth"),
+    ],
+)
+def test_qop_is_in_every_challenge_of_every_refusal(make_app, options, qop):
+    served = Served(make_app, **options)
+    told = served.told()
+    used = {"qop": qop.partition(",")[0]}
+    assert served.ask(told, **used).status_code == 200
+    refusals = {
+        "nothing sent": served.app.test_client().get("/"),
+        "another scheme": served.app.test_client().get("/", headers={"Authorization": "Basic eDp5"}),
+        "wrong password": served.ask(told, nc=2, password="wrong", **used),
+        "stale": served.ask(told, **used),
+        "improper": served.ask(told, nc=None, **used),
+        "malformed": served.app.test_client().get("/", headers={"Authorization": "Digest ?"}),
+        "post": served.app.test_client().post("/", data={"a": "1"}),
+    }
+    for name, response in refusals.items():
+        lines = response.headers.getlist(CHALLENGE)
+        assert len(lines) == len(options.get("algorithms", ["SHA-256"])), name
+        assert {f'qop="{qop}"' in line.split(", ", 1)[1] for line in lines} == {True}, name
 
 
 @pytest.mark.rfc("D-09")
@@ -235,6 +278,7 @@ def test_a_session_may_keep_its_first_cnonce_or_take_each_requests(make_app):
         ({"opaque": "ü"}, ConfigurationError, "opaque"),
         ({"nonce_lifetime": -1}, ConfigurationError, "nonce_lifetime"),
         ({"nonce_lifetime": 0}, ConfigurationError, "nonce_lifetime"),
+        ({"nonce_lifetime": 4}, ConfigurationError, "nonce_lifetime must be 5 to"),
         ({"nonce_lifetime": 1.5}, TypeError, "nonce_lifetime"),
         ({"store": {}}, TypeError, "store must be a Store"),
     ],
@@ -301,3 +345,23 @@ def test_an_unavailable_loader_is_503(make_app):
         raise AuthUnavailable(reason="no database")
 
     assert Served(make_app, loader=load_later).ask().status_code == 503
+
+
+# F-33
+@pytest.mark.parametrize("listed", [True, False])
+def test_name_of_hash_that_cannot_know_is_503_where_the_app_says_so(make_app, listed):
+    def name_of_hash(value, algorithm):
+        raise ConnectionError("s3cret")
+
+    auth = Auth(Digest(load, realm="shop", name_of_hash=name_of_hash), unavailable=[ConnectionError] if listed else [])
+    app = make_app(auth, **KEY)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    told = challenge(app.test_client().get("/").headers[CHALLENGE])
+    ask = lambda: app.test_client().get("/", headers=sent(told, userhash="true"))  # noqa: E731
+    if listed:
+        response = ask()
+        assert (response.status_code, response.headers.get(CHALLENGE)) == (503, None)
+        assert "s3cret" not in response.text
+    else:
+        with pytest.raises(ConnectionError):
+            ask()

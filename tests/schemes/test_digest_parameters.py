@@ -1,13 +1,15 @@
 """Digest: the short way through what all clients send, and nonces without itsdangerous, say what the long way says."""
 
+import base64
 import hashlib
+import time
 from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
-from itsdangerous import TimestampSigner
+from itsdangerous import Signer
 
 from flask_unauthorized.errors import MalformedCredentials
 from flask_unauthorized.schemes.digest_credentials import _parameters
@@ -53,24 +55,40 @@ def test_parameters_are_read_in_linear_time_whatever_they_are():
 
 def signer(app, realm, keys):
     salt = f"flask_unauthorized.nonce\0digest\0{app.name}\0{realm}"
-    return TimestampSigner(keys, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
+    return Signer(keys, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
+
+
+def minted(milliseconds):
+    """A nonce's content, with the time as RFC 4648 §5 writes it."""
+    octets = milliseconds.to_bytes(6, "big")
+    return "x." + base64.urlsafe_b64encode(octets).decode().rstrip("=")
 
 
 def test_nonces_are_signed_as_itsdangerous_signs():
     app = Flask("shop")
     app.config["SECRET_KEY"] = "new key"
-    value, minted = signer(app, "r", "new key").unsign(Nonces("digest").mint(app, "r"), return_timestamp=True)
+    value, _, stamp = signer(app, "r", "new key").unsign(Nonces("digest").mint(app, "r")).decode().partition(".")
     assert len(value) == 12
-    assert abs(Nonces("digest").age(app, "r", signer(app, "r", "new key").sign(value).decode())) < 60
-    assert minted.tzinfo is not None
+    milliseconds = int.from_bytes(base64.urlsafe_b64decode(stamp), "big")
+    assert abs(milliseconds / 1000 - time.time()) < 60
+
+
+# F-39
+@pytest.mark.parametrize(("now", "age"), [(1_700_000_000.999, 0.0), (1_700_000_001.0, 0.001), (1_700_000_005.5, 4.501)])
+def test_the_age_of_a_nonce_has_milliseconds(monkeypatch, now, age):
+    app = Flask("shop")
+    app.config["SECRET_KEY"] = "new key"
+    monkeypatch.setattr(time, "time", lambda: now)
+    found = Nonces("digest").age(app, "r", signer(app, "r", "new key").sign(minted(1_700_000_000_999)).decode())
+    assert found == pytest.approx(age, abs=1e-6)
 
 
 def test_nonces_of_an_older_key_are_good_and_new_ones_have_the_new_key():
     app = Flask("shop")
     app.config.update(SECRET_KEY="new key", SECRET_KEY_FALLBACKS=["old key", "older key"])
     for key in ("new key", "old key", "older key"):
-        assert Nonces("digest").age(app, "r", signer(app, "r", key).sign("x").decode()) is not None
-    assert Nonces("digest").age(app, "r", signer(app, "r", "no key").sign("x").decode()) is None
+        assert Nonces("digest").age(app, "r", signer(app, "r", key).sign(minted(0)).decode()) is not None
+    assert Nonces("digest").age(app, "r", signer(app, "r", "no key").sign(minted(0)).decode()) is None
     assert signer(app, "r", "new key").validate(Nonces("digest").mint(app, "r"))
 
 

@@ -131,7 +131,7 @@ def test_both_at_once_is_400_in_both(make_app, value):
     assert served.asked == []
 
 
-@pytest.mark.parametrize("value", ["DPoP", "DPoP ", "DPoP a b", "DPoP a,b", 'DPoP "a"', "DPoP a=b", "DPoP =", "DPoP ä"])
+@pytest.mark.parametrize("value", ["DPoP a b", "DPoP a,b", 'DPoP "a"', "DPoP a=b", "DPoP =", "DPoP ä"])
 def test_a_token_that_is_no_token68_is_400(dpop, value):
     response = dpop.send({"Authorization": value.encode().decode("latin-1"), "DPoP": HOLDER.proof()})
     assert (response.status_code, error_of(response)) == (400, "invalid_request")

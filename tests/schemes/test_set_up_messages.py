@@ -31,7 +31,13 @@ def said(error, make):
         *(({"domain": ["/", uri]}, ConfigurationError,
            f"domain has {uri!a}: write URIs without blanks and quotes (RFC 7616 §3.3)")
           for uri in ("", "/ b", '/"', 1)),
-        ({"nonce_lifetime": 0}, ConfigurationError, "nonce_lifetime must be 1 to 2147483648 seconds, not 0"),
+        ({"nonce_lifetime": 4}, ConfigurationError, "nonce_lifetime must be 5 to 2147483648 seconds, not 4"),  # F-39
+        ({"nonce_uses": 0}, ConfigurationError, "nonce_uses must be 1 or more, or None for any number, not 0"),
+        ({"nonce_uses": True}, TypeError, "nonce_uses must be an int or None, not True"),
+        ({"nonce_uses": 1.0}, TypeError, "nonce_uses must be an int or None, not 1.0"),
+        ({"legacy": 1}, TypeError, "legacy must be True or False, not 1"),
+        ({"legacy": True, "qop": ["auth-int"]}, ConfigurationError,
+         "legacy=True with qop=('auth-int',): answers without qop don't cover the body. Give qop=('auth', 'auth-int')"),
         ({"store": {}}, TypeError, "store must be a Store, not {}: see flask_unauthorized.stores"),
     ],
 )  # fmt: skip

@@ -104,6 +104,8 @@ def test_sto_01_threads_of_one_process(store, operation):
         threads = [pool.submit(run, store, operation, barrier) for _ in range(THREADS)]
         won = sorted(number for thread in threads for number in thread.result())
     _each_once(won, operation, THREADS)
+    if operation == "increment" and isinstance(store, MemoryStore):  # which nothing times out
+        assert won == list(range(1, THREADS * KEYS + 1))
 
 
 @pytest.mark.parametrize("operation", ["claim", "spend", "increment"])
@@ -121,14 +123,23 @@ def test_sto_01_eight_processes_with_eight_threads_each(kind, operation, tmp_pat
     for racer in racers:
         racer.stdin.write("go\n")
         racer.stdin.flush()
-    told = [racer.communicate(timeout=60) for racer in racers]
+    try:
+        told = [racer.communicate(timeout=100) for racer in racers]
+    finally:  # no racer outlives a test that failed
+        for racer in racers:
+            racer.kill()
+            racer.wait()
     assert all(racer.returncode == 0 for racer in racers)
     _each_once(sorted(number for out, _ in told for number in loads(out)), operation, PROCESSES * THREADS)
 
 
 def _each_once(won, operation, racers):
     if operation == "increment":
-        assert won == list(range(1, racers * KEYS + 1))
+        # T-07: each number is given once. Gapless numbers aren't promised over a time-out: an increment whose answer
+        # came too late has counted, and the racer asked again.
+        assert len(set(won)) == len(won) == racers * KEYS
+        assert min(won) >= 1
+        assert max(won) >= racers * KEYS
     elif operation == "claim":
         assert won == list(range(KEYS))
     else:  # who comes too late finds the window gone: never twice, and the highest always
@@ -249,7 +260,7 @@ def test_sto_15_after_a_fork(kind, tmp_path, request):
 
 
 _FORK = """if True:
-    import os, sys, threading, time
+    import os, signal, sys, threading, time
     from flask_unauthorized.stores.memory import MemoryStore
     from tests.stores.racing import store_of
 
@@ -270,6 +281,7 @@ _FORK = """if True:
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
+        signal.alarm(20)  # ends a child that waits for ever, for nobody else would
         told = f"{store.claim('a', 'first', 60)}"
         os.write(write, told.encode())
         os._exit(0)

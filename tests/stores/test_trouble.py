@@ -11,8 +11,12 @@ from contextlib import closing, contextmanager
 
 import pytest
 import redis
+from flask import Flask
 
-from flask_unauthorized import AuthUnavailable, ConfigurationError
+from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Digest, DPoP, SessionCookie
+from flask_unauthorized.jose import hmac_key
+from flask_unauthorized.loaders.jwt import JWT
+from flask_unauthorized.loaders.revocation import Revocations
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.redis import RedisStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
@@ -44,7 +48,8 @@ def down(store, operation):
 
 def test_sto_05_a_full_store_refuses_and_forgets_nothing_that_lives(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("flask_unauthorized.stores.memory.time.monotonic", lambda: now[0])
+    for clock in ("monotonic", "time"):
+        monkeypatch.setattr(f"flask_unauthorized.stores.memory.time.{clock}", lambda: now[0])
     store = MemoryStore(capacity=100)
     for number in range(100):
         assert store.claim("a", str(number), 60)
@@ -58,7 +63,8 @@ def test_sto_05_a_full_store_refuses_and_forgets_nothing_that_lives(monkeypatch)
 
 def test_sto_17_memory_returns_without_a_pass_over_all(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("flask_unauthorized.stores.memory.time.monotonic", lambda: now[0])
+    for clock in ("monotonic", "time"):
+        monkeypatch.setattr(f"flask_unauthorized.stores.memory.time.{clock}", lambda: now[0])
     store = MemoryStore()
     for number in range(50_000):
         store.claim("a", str(number), 10)
@@ -102,6 +108,119 @@ def test_sto_16_several_workers_are_told_once_or_refused(caplog):
         MemoryStore(strict=True).check_workers(many)
 
 
+# F-58: no server says reliably how many processes there are.
+USES = {
+    "Digest: used counts": lambda store: Digest(lambda name: "pw", store=store),
+    "DPoP: used proofs": lambda store: DPoP(lambda token: None, origin="https://api.example.com", store=store),
+    "SessionCookie: ended sessions": lambda store: SessionCookie(lambda subject: subject, store=store),
+    "Revocations: revoked tokens": lambda store: Bearer(
+        JWT(
+            "https://id.example.com",
+            audience="x",
+            keys=hmac_key(b"k" * 32),
+            algorithms=["HS256"],
+            revoked=Revocations(store),
+        )
+    ),
+}
+
+
+def checked(use, store, **config):
+    """What the log says of the store when an app that relies on it is checked, three times."""
+    auth = Auth(USES[use](store))
+    app = Flask("deployed")
+    app.config.update(
+        {"SECRET_KEY": "k" * 32, "SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_SAMESITE": "Lax", **config}
+    )
+    auth.init_app(app)
+    for _ in range(3):
+        auth.check(app)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_memory_store_is_named_before_the_first_request(use, caplog):
+    checked(use, MemoryStore())
+    (record,) = caplog.records
+    assert (record.levelno, record.name) == (logging.WARNING, "flask_unauthorized")
+    told = record.getMessage()
+    assert told.startswith(use)
+    for fix in ("SQLiteStore(path)", "RedisStore(url)", "MemoryStore(single_process=True)"):
+        assert fix in told
+
+
+@pytest.mark.parametrize(
+    "scheme", [Digest(lambda name: "pw"), DPoP(lambda token: None, origin="https://api.example.com")]
+)
+def test_the_store_that_a_scheme_makes_for_itself_is_named_too(scheme, caplog):
+    auth = Auth(scheme)
+    app = Flask("deployed")
+    app.secret_key = "k" * 32
+    auth.init_app(app)
+    auth.check(app)
+    assert "MemoryStore" in caplog.text
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize(
+    ("store", "config"),
+    [
+        (MemoryStore(single_process=True), {}),
+        (MemoryStore(single_process=True, strict=True), {"UNAUTHORIZED_GUARD": "strict"}),
+        (MemoryStore(), {"TESTING": True}),
+        (MemoryStore(strict=True), {"TESTING": True}),
+        (MemoryStore(), {"DEBUG": True}),
+    ],
+)
+def test_a_memory_store_of_one_process_or_of_a_test_is_not(use, store, config, caplog):
+    checked(use, store, **config)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_store_that_processes_share_is_not(use, caplog, tmp_path):
+    checked(use, SQLiteStore(tmp_path / "store.db", strict=True), UNAUTHORIZED_GUARD="strict")
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize(("strict", "config"), [(True, {}), (False, {"UNAUTHORIZED_GUARD": "strict"})])
+def test_strict_refuses_a_memory_store_before_the_first_request(use, strict, config):
+    with pytest.raises(ConfigurationError, match=f"{use}.*single_process=True"):
+        checked(use, MemoryStore(strict=strict), **config)
+
+
+def test_what_the_server_says_of_workers_is_overruled_by_single_process(caplog):
+    """hypercorn says multiprocess with one worker, too."""
+    MemoryStore(single_process=True).check_workers({"wsgi.multiprocess": True})
+    MemoryStore(single_process=True, strict=True).check_workers({"wsgi.multiprocess": True})
+    assert caplog.records == []
+    with pytest.raises(TypeError, match="single_process"):
+        MemoryStore(single_process=1)
+
+
+# F-33: what callers present is dated by the wall clock, which may be set back, or stand still while the other goes on.
+@pytest.mark.parametrize(("monotonic", "wall", "live"), [
+    (59, 59, True), (61, 61, False), (61, -3600, True), (61, 0, True), (100_000, -1, True), (59, 3600, True),
+    (0, 100_000, True), (61, 3600, False),
+])  # fmt: skip
+def test_memory_forgets_by_the_later_of_both_clocks(monkeypatch, monotonic, wall, live):
+    now = {"monotonic": 1000.0, "time": 1_800_000_000.0}
+    for clock in now:
+        monkeypatch.setattr(f"flask_unauthorized.stores.memory.time.{clock}", lambda clock=clock: now[clock])
+    store = MemoryStore()
+    assert store.claim("a", "key", 60)
+    assert store.spend("a", "series", 1, 60)
+    assert store.increment("a", "count", 60) == 1
+    store.put("a", "value", "x", 60)
+    now["monotonic"] += monotonic
+    now["time"] += wall
+    store.claim("b", "any", 1)  # sweeps
+    assert store.claim("a", "key", 60) is not live
+    assert store.spend("a", "series", 1, 60) is not live
+    assert store.increment("a", "count", 60) == (2 if live else 1)
+    assert store.get("a", "value") == ("x" if live else None)
+
+
 # --- SQLite
 
 
@@ -129,7 +248,7 @@ def test_a_full_file_refuses_and_goes_on_when_entries_are_over(tmp_path, monkeyp
     monkeypatch.setattr("flask_unauthorized.stores.sqlite.time.time", lambda: now[0])
     store = SQLiteStore(tmp_path / "store.db", max_size=65536)
     claimed = 0
-    while _claims(store, f"a{claimed}"):
+    while claimed < 2000 and _claims(store, f"a{claimed}"):
         claimed += 1
     assert 50 < claimed < 2000
     assert not store.claim("a", "a0", 60)

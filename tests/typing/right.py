@@ -50,6 +50,9 @@ def load_user(token: str) -> User | None:
     return User(token) if token else None
 
 
+Bearer(load_user, name="Token", params={"authorization_uri": "https://id.example/authorize"})
+auth.protected_resource("https://a.example/mcp", aliases=["https://b.example/mcp"])
+
 assert_type(load_user("x"), User | None)
 
 app = Flask(__name__)
@@ -113,6 +116,11 @@ def page(error: AuthError) -> str:
 class Ticket(Scheme[str]):
     name = "Ticket"
     reads = (("header", "x-ticket"),)
+    needs_loader = True
+    cacheable_challenges = True
+    depends_on_script = False
+    specification = {"invalid_token": ("Tickets §1", "https://tickets.example/#1")}
+    curl_options = ("-H", "X-Ticket: NUMBER")
 
     def read(self, request: Request, rest: str | None) -> str | None:
         return request.headers.get("X-Ticket")

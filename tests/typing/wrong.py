@@ -58,6 +58,9 @@ Digest(nonce_lifetime="300")  # refused
 DPoP(lambda token: token)  # refused: the origin must be said
 DPoP(origin="https://a", nonce="yes")  # refused
 DPoP(origin="https://a", store={})  # refused
+Bearer(name=b"Token")  # refused: a str
+Bearer(params=["authorization_uri"])  # refused: a mapping
+auth.protected_resource("https://a.example", aliases="https://b.example")  # refused: a bare string
 Bearer(certificate=b"DER")  # refused: a function of the request
 Bearer(certificate=lambda request: "PEM")  # refused: octets
 JWT("https://id.example")  # refused: the audience must be said

@@ -1,0 +1,34 @@
+"""Methods of `Flask` that take the app context since Flask 3.2, and took no context before.
+
+Subclasses may override these methods, so they are called, not imitated. Flask 3.2 adapts an override with the old
+signature by itself. So the class of Flask alone decides what has to be passed.
+"""
+
+import inspect
+from functools import cache
+from typing import Any
+
+from flask import Flask, Response
+from flask.globals import app_ctx
+
+
+def options_response(app: Flask) -> Response:
+    """Return the default OPTIONS response of the app for the current request."""
+    response: Response = _call(app, "make_default_options_response")
+    return response
+
+
+def handled_response(app: Flask, error: Exception) -> Response:
+    """Return what the app's error handlers make of an error of the current request."""
+    return app.make_response(_call(app, "handle_user_exception", error))
+
+
+def _call(app: Flask, name: str, *arguments: Any) -> Any:
+    if _takes_context(name, len(arguments)):
+        arguments = app_ctx._get_current_object(), *arguments  # type: ignore[attr-defined]
+    return getattr(app, name)(*arguments)
+
+
+@cache
+def _takes_context(name: str, given: int) -> bool:
+    return len(inspect.signature(getattr(Flask, name)).parameters) > 1 + given  # the first one is self

@@ -1,0 +1,10 @@
+"""The program of the docs for a provider that posts its answer, with the provider that the test names."""
+
+import os
+
+from ..test_readme import _program
+
+scope = {"__name__": "posted"}
+exec(_program("An identity provider that posts its answer", "docs/browsers.md"), scope)
+scope["PROVIDER"] = os.environ["PROVIDER"]
+app = scope["app"]
