@@ -215,7 +215,7 @@ def abort_unauthorized(
     refuse(refusal, request, state)
 
 
-def _made(kind: type[Unauthorized], message: str | None, details: dict[str, Any]) -> Unauthorized:
+def _made(kind: type[Unauthorized], message: Text | None, details: dict[str, Any]) -> Unauthorized:
     """The error. Raises `TypeError` for details that its class doesn't take."""
     if details:
         known = [name for name in inspect.signature(kind).parameters if name not in ("self", "message")]

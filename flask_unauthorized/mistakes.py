@@ -64,7 +64,7 @@ def near_endpoint(app: Flask, name: str, prefix: str = "") -> str | None:
     known = [endpoint.removeprefix(prefix) for endpoint in app.view_functions if endpoint.startswith(prefix)]
     for rule in app.url_map.iter_rules():
         if rule.rule == name and rule.endpoint.startswith(prefix):
-            return rule.endpoint.removeprefix(prefix)
+            return str(rule.endpoint).removeprefix(prefix)
     # A view of a blueprint, without the blueprint's name.
     last = [endpoint for endpoint in known if endpoint.rpartition(".")[2] == name]
     near = last[:1] if len(last) == 1 else get_close_matches(name, known, n=1)

@@ -345,8 +345,8 @@ def _published(issuer: str) -> Keys:
     if not issuer.lower().startswith("https://"):
         raise ConfigurationError(
             f"issuer {issuer!a} must begin with https://, for its keys are fetched from there. For a demo on localhost "
-            "give keys=JWKS.of_issuer(issuer, allow_http_loopback=True); for http:// in a network of your own give JWKS "
-            "a fetch= or Introspection a post=: your callable decides about the URL"
+            "give keys=JWKS.of_issuer(issuer, allow_http_loopback=True); for http:// in a network of your own give "
+            "JWKS a fetch= or Introspection a post=: your callable decides about the URL"
         )
     return JWKS.of_issuer(issuer)
 
