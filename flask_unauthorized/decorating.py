@@ -244,7 +244,7 @@ def check_view(view: Any, decorator: str) -> None:
     if not callable(view):
         raise TypeError(
             f"{decorator} decorates a view, not {view!r}: write @auth.{decorator} or "
-            f"@auth.{decorator}(scopes={{...}}, via=...)"
+            f"@auth.{decorator}({'via=...' if decorator == 'public' else 'scopes={...}, via=...'})"
         )
 
 

@@ -390,3 +390,35 @@ def test_a_source_of_certificates_that_cannot_know_is_503_where_the_app_says_so(
     response = app.test_client().get("/", headers=headers)
     assert (response.status_code, response.headers.get(CHALLENGE)) == (503, None)
     assert "s3cret" not in response.text
+
+
+@pytest.mark.parametrize(
+    "sent", [[b"x_ssl_client_cert"], [b"X_SSL-Client_Cert"], [b"x-ssl-client-cert", b"x_ssl_client_cert"]]
+)
+def test_a_spelling_with_underscores_is_refused_where_the_server_tells_it(make_app, sent):  # F-45
+    served = Served(make_app, EscapedPEM(["10.0.0.7"], field="X-SSL-Client-Cert"), bound_only=True)
+    field = quote(PEM)
+
+    def ask(names, address="10.0.0.7"):
+        scope = {"headers": [(name, field.encode()) for name in names]}
+        environ = {"REMOTE_ADDR": address, "HTTP_X_SSL_CLIENT_CERT": field, "asgi.scope": scope}
+        return served.ask(environ=environ).status_code
+
+    assert ask(sent) == 400
+    assert served.ran == []
+    # The dashed one alone is accepted, beside another field with underscores.
+    assert ask([b"x-ssl-client-cert", b"x_other"]) == 200
+    # From another address than the proxy's the field counts as absent.
+    assert ask([b"x-ssl-client-cert"], address="192.0.2.1") == ask(sent, address="192.0.2.1") == 401
+    assert served.ran == [1]
+
+
+def test_a2wsgi_tells_the_names_as_they_were_sent():  # F-45: what the refusal above depends on
+    build = pytest.importorskip("a2wsgi.wsgi").build_environ
+    scope = {
+        "type": "http", "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1",
+        "headers": [(b"x_ssl_client_cert", b"forged")],
+    }  # fmt: skip
+    environ = build(scope, None)
+    assert environ["HTTP_X_SSL_CLIENT_CERT"] == "forged"
+    assert environ["asgi.scope"]["headers"] == [(b"x_ssl_client_cert", b"forged")]
