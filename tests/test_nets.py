@@ -314,7 +314,7 @@ def public(response):
     return response
 
 
-@pytest.mark.rfc("C-03", "H-01")
+@pytest.mark.rfc("C-03", "C-04", "H-01")
 @pytest.mark.parametrize("hook", [delete, replace, public], ids=lambda hook: hook.__name__)
 @each_order
 @pytest.mark.parametrize(("headers", "status"), [({}, 401), (BAD, 401), (GOOD, 403)])
