@@ -119,7 +119,7 @@ def complete_again(error: AuthError, request: Request, state: State) -> None:
     """`complete_once` for one of several errors that were raised at the same time: it becomes the recorded one."""
     told = getattr(error, "_told", None)
     _complete(error, request, state)
-    if told is None or told() is not state:
+    if told is None or told != state.number:
         tell_refused(error, request, state)
 
 

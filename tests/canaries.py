@@ -32,6 +32,7 @@ _LIBRARY = logging.getLogger("flask_unauthorized")
 _FORMAT = logging.Formatter()
 _FIELDS = re.compile(r"HTTP_(AUTHORIZATION|PROXY_AUTHORIZATION|DPOP|COOKIE|.*(KEY|TOKEN|SECRET|PASSWORD).*)")
 _PARAMETERS = re.compile(r"token|key|password|secret", re.IGNORECASE)
+_OF_JWS = re.compile(r"[A-Za-z0-9_-]+")
 _TEXTS_OF_DIGEST = re.compile(r'response="?([0-9a-zA-Z]+)')
 
 
@@ -252,6 +253,8 @@ def _register_field(name: str, value: str) -> None:
         register(value, *_parts_of_jws(value))
         return
     scheme, _, rest = value.strip(" \t").partition(" ")
+    if not rest.strip(" \t"):  # a scheme alone holds no secret
+        return
     register(value, rest, *_parts_of_jws(rest), *_TEXTS_OF_DIGEST.findall(value))
     if scheme.lower().endswith("basic"):
         try:
@@ -264,4 +267,4 @@ def _register_field(name: str, value: str) -> None:
 def _parts_of_jws(token: str) -> tuple[str, ...]:
     """The payload and the signature; a header is the same in all tokens."""
     parts = token.split(".")
-    return tuple(parts[1:]) if len(parts) == 3 and all(parts) else ()
+    return tuple(parts[1:]) if len(parts) == 3 and all(map(_OF_JWS.fullmatch, parts)) else ()

@@ -1,7 +1,6 @@
 """What the log says of a refusal (the private reason), and what sits exactly on a limit."""
 
 import base64
-import json
 import logging
 import threading
 
@@ -17,15 +16,11 @@ from flask_unauthorized import (
     ConfigurationError,
     Identity,
 )
-from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.schemes.basic import MAX_PASSWORD, MAX_USER
 from flask_unauthorized.schemes.bearer import MAX_FORM
 from flask_unauthorized.testing import assert_unauthorized
 from flask_unauthorized.wire import GrammarError, parse_authorization
 from flask_unauthorized.wire.grammar import MAX_AUTHORIZATION
-
-from .jose.conftest import jwt
-from .jose.signing import token as signed_token
 
 NOW = 1_800_000_000
 
@@ -446,35 +441,3 @@ def test_reasons_of_values_that_are_huge(refused):
     assert reason.startswith("none of the roles ['other-")
     assert "the caller has ['role-0', " in reason
     assert reason.endswith("roles= of the view asks for others")
-
-
-# F-18
-@pytest.mark.parametrize("loader", ["JWT", "Introspection"])
-@pytest.mark.parametrize(
-    ("path", "shown", "what"),
-    [
-        ("rolez", "'rolez'", "is not there"),
-        ("realm_access.rolez", "('realm_access', 'rolez')", "is not there"),
-        ("realm_access", "'realm_access'", "is a dict and not a list of texts"),
-        ("roles", None, None),
-        ("none_held", None, None),
-    ],
-)
-def test_a_roles_claim_that_leads_to_nothing_is_told_once(loader, path, shown, what, caplog, monkeypatch):
-    monkeypatch.setattr("flask_unauthorized.loaders.claims._warned_of", set())
-    more = {"roles": ["clerk"], "none_held": [], "realm_access": {"roles": ["clerk"]}}
-    if loader == "JWT":
-        load, token = jwt(roles_claim=path), signed_token(**more)
-    else:
-        answer = json.dumps({"active": True, **more}).encode()
-        options = {"client_id": "a", "client_secret": "b", "audience": None, "cache": 0, "post": lambda *sent: answer}
-        load, token = Introspection("https://id.example/i", roles_claim=path, **options), "token"
-    for _ in range(3):
-        load(token)
-    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    if what is None:
-        assert told == []
-        return
-    (message,) = told
-    assert f"roles_claim={shown}: this claim {what}" in message
-    assert "'realm_access', 'roles'" in message  # what the developer may have meant

@@ -344,7 +344,7 @@ class Digest(Scheme[DigestCredentials]):
         used = self.store.increment("digest-uses", sent.nonce, self._kept)
         if used > self.nonce_uses:
             raise StaleNonce(reason=f"Digest: the nonce was used {self.nonce_uses} times, which is nonce_uses=")
-        return used == self.nonce_uses or not sent.qop
+        return used >= self.nonce_uses or not sent.qop
 
     def _body_hash(self, sent: DigestCredentials, request: Request) -> str:
         body = raw_body(request, self.max_body)
