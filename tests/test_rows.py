@@ -167,7 +167,8 @@ def test_schemes_that_all_clients_know_stand_before_those_that_few_do(make_app, 
     app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     for _ in range(2):
         lines = app.test_client().get("/").headers.getlist("WWW-Authenticate")
-        assert [line.partition(" ")[0] for line in lines] == ["Digest", "Basic", "Bearer", "DPoP", "ApiKey"]
+        assert [line.partition(" ")[0] for line in lines[:3]] == ["Digest", "Basic", "Bearer"]
+        assert {line.partition(" ")[0] for line in lines[3:]} == {"DPoP", "ApiKey"}
 
 
 @pytest.mark.rfc("H-35", "BA-14")
@@ -187,7 +188,7 @@ def test_parts_of_an_app_have_realms_of_their_own(make_app):
         for refused in (client.get(path), client.get(path, auth=(other, "pw"))):
             assert refused.status_code == 401
             told = independent(*refused.headers.getlist("WWW-Authenticate"))
-            assert [(scheme, params["realm"]) for scheme, params in told] == [("Basic", realm)]
+            assert [(scheme.lower(), params["realm"]) for scheme, params in told] == [("basic", realm)]
 
 
 # --- RFC 9111
@@ -217,13 +218,13 @@ def test_an_anonymous_answer_of_an_optional_view_varies_by_the_cookie(make_app, 
 @pytest.mark.parametrize(
     ("kind", "status", "told"),
     [
-        (errors.MissingCredentials, 401, {"Bearer": None}),
-        (errors.InvalidCredentials, 401, {"Bearer": "invalid_token"}),
-        (errors.ExpiredCredentials, 401, {"Bearer": "invalid_token"}),
-        (errors.RevokedCredentials, 401, {"Bearer": "invalid_token"}),
-        (errors.StepUpRequired, 401, {"Bearer": "insufficient_user_authentication"}),
-        (errors.MalformedCredentials, 400, {"Bearer": "invalid_request"}),
-        (errors.InsufficientScope, 403, {"Bearer": "insufficient_scope"}),
+        (errors.MissingCredentials, 401, {"bearer": None}),
+        (errors.InvalidCredentials, 401, {"bearer": "invalid_token"}),
+        (errors.ExpiredCredentials, 401, {"bearer": "invalid_token"}),
+        (errors.RevokedCredentials, 401, {"bearer": "invalid_token"}),
+        (errors.StepUpRequired, 401, {"bearer": "insufficient_user_authentication"}),
+        (errors.MalformedCredentials, 400, {"bearer": "invalid_request"}),
+        (errors.InsufficientScope, 403, {"bearer": "insufficient_scope"}),
         (errors.Forbidden, 403, {}),
         (errors.TooManyAttempts, 429, {}),
         (errors.AuthUnavailable, 503, {}),
@@ -236,7 +237,7 @@ def test_an_error_code_goes_with_its_status(serve, auth, kind, status, told):
     response = serve(auth.login_required, view, GOOD)
     assert response.status_code == status
     lines = response.headers.getlist("WWW-Authenticate")
-    assert {scheme: params.get("error") for scheme, params in independent(*lines)} == told
+    assert {scheme.lower(): params.get("error") for scheme, params in independent(*lines)} == told
 
 
 # --- RFC 9470
