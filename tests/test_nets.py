@@ -185,7 +185,7 @@ def test_err_06_own_handler_decides_the_body_and_the_challenge_stays(kind, where
     assert response.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.rfc("H-01", "C-03")
+@pytest.mark.rfc("H-01", "C-04")
 @pytest.mark.parametrize("handler", [as_json, as_json_async, cleared], ids=lambda handler: handler.__name__)
 def test_hdr_19_app_wide_json_handler(app, handler):
     app.register_error_handler(HTTPException, handler)
