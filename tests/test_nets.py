@@ -90,7 +90,7 @@ def _wsgi(environ, start_response):
     return [b"no"]
 
 
-@pytest.mark.rfc("H-01", "C-04")
+@pytest.mark.rfc("H-01", "C-04", "H-32")
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_err_07_every_401_of_a_view_has_a_challenge(app, shape, method):
@@ -99,6 +99,7 @@ def test_err_07_every_401_of_a_view_has_a_challenge(app, shape, method):
     assert response.status_code == 401
     assert challenges(response) == CLEAN
     assert response.headers.getlist("Cache-Control") == ["no-store"]
+    assert "Authorization" in response.vary
 
 
 def made_401(response):

@@ -130,6 +130,13 @@ def test_bad_credentials_are_401_without_asking_the_verifier(build, value):
     assert_refused(api, send(api, value))
 
 
+@pytest.mark.rfc("BA-07")
+@pytest.mark.parametrize("value", ["dXNlcg==", "", "w6RkYQ=="], ids=["name", "nothing", "beyond-ASCII"])
+def test_without_a_colon_there_is_no_empty_password_either(build, value):
+    api = build(scheme_options={"empty_password": True})
+    assert_refused(api, send(api, value))
+
+
 @pytest.mark.rfc("BA-08")
 @pytest.mark.parametrize("code", [*range(0x20), 0x7F], ids=hex)
 @pytest.mark.parametrize("text", ["us{}er:pw", "user:p{}w", "user:pw{}"], ids=["name", "password", "end"])

@@ -123,6 +123,7 @@ def test_md5_without_its_name_where_it_is_offered(make_app):
 @pytest.mark.parametrize("realm", ["other", "SHOP", "shop ", "sho", ""])
 def test_dig_20_the_realm_of_another_space(served, realm):
     assert not stale(served.ask({**served.told(), "realm": realm}))
+    assert not stale(served.ask(realm=realm))  # with a hash for our realm
     assert not served.ran
 
 
