@@ -120,6 +120,16 @@ def test_dpo_32_where_nobody_looks_for_a_certificate_a_bound_token_is_refused(ma
     assert_refused(served, served.ask(environ={"SSL_CLIENT_CERT": PEM}))
 
 
+@pytest.mark.rfc("P-18")
+def test_a_token_that_is_bound_to_a_certificate_alone_is_no_dpop_token(behind_proxy):
+    answered = behind_proxy.ask([("Client-Cert", BINARY)], holder=Holder())
+    assert answered.status_code == 401
+    bearer, dpop = answered.headers.getlist(CHALLENGE)
+    assert "error" not in bearer
+    assert dpop.startswith('DPoP realm="api", error="invalid_token"')
+    assert behind_proxy.ran == []
+
+
 @pytest.mark.rfc("P-30")
 def test_a_token_that_is_bound_to_a_key_needs_more_than_a_certificate(make_app):
     for confirmation in ({"jkt": Holder().jkt}, {"jkt": Holder().jkt, **BOUND}, {**BOUND, "kid": "1"}, {}):

@@ -17,8 +17,11 @@ from flask_unauthorized import (
     Bearer,
     Challenge,
     ConfigurationError,
+    Digest,
+    DPoP,
     Identity,
     InvalidCredentials,
+    SessionCookie,
     StepUpRequired,
     TooManyAttempts,
     errors,
@@ -27,6 +30,8 @@ from flask_unauthorized.loaders import StaticTokens
 from flask_unauthorized.testing import assert_unauthorized
 from flask_unauthorized.wire import GrammarError, parse_authorization, parse_challenges
 from flask_unauthorized.wire.rules import check_uri
+
+from .independent import independent
 
 NOW = 1_800_000_000
 GOOD = {"Authorization": "Bearer good"}
@@ -79,7 +84,7 @@ def test_parameters_are_read_without_case_and_quoted_or_not():
     assert plain.get("qop") == quoted.get("Qop") == "auth"
 
 
-@pytest.mark.rfc("H-10", "H-18")
+@pytest.mark.rfc("H-10", "H-16", "H-18")
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.text("xyz ,=", max_size=5)), max_size=4))
 def test_nothing_empty_and_nothing_twice_goes_out(params):
     try:
@@ -93,6 +98,8 @@ def test_nothing_empty_and_nothing_twice_goes_out(params):
     assert bare.count(",") == max(0, len(params) - 1)
     assert not line.startswith(",")
     assert not line.endswith(",")
+    assert " =" not in bare
+    assert "= " not in bare
 
 
 @pytest.mark.rfc("H-39")
@@ -101,6 +108,88 @@ def test_no_user_or_password_in_a_uri_of_ours():
         check_uri("error_uri", "https://user:pw@docs.example/")
     with pytest.raises(ValueError, match="must not hold a user or password"):
         Challenge("Bearer", {"realm": "a", "error": "invalid_token", "error_uri": "https://user:pw@docs.example/"})
+    with pytest.raises(ValueError, match="must not hold a user or password"):
+        Challenge("Bearer", {"resource_metadata": "https://user@api.example/.well-known/oauth-protected-resource"})
+
+
+@pytest.mark.rfc("H-39")
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"resource": "https://user:pw@api.example/notes"},
+        {"resource": "https://api.example/notes", "authorization_servers": ["https://user:pw@id.example"]},
+    ],
+    ids=["resource", "authorization_servers"],
+)
+def test_no_user_or_password_in_a_document_of_ours(auth, members):
+    with pytest.raises((ValueError, ConfigurationError)):
+        auth.protected_resource(**members)
+
+
+INCOMPLETE = {
+    "basic": {"Authorization": "Basic YWRh"},  # no colon
+    "bearer": {"Authorization": "Bearer"},
+    "dpop": {"Authorization": "DPoP good"},  # no proof
+    "digest": {"Authorization": 'Digest username="ada", realm="notes", nonce="{nonce}", uri="/"'},
+}
+
+
+@pytest.mark.rfc("H-03")
+@pytest.mark.parametrize("sent", INCOMPLETE)
+def test_incomplete_credentials_are_401_with_a_challenge(make_app, sent):
+    schemes = {
+        "basic": Basic(lambda name, password: True),
+        "bearer": Bearer(lambda token: "ada"),
+        "dpop": DPoP(lambda token: Identity("ada"), origin="https://api.example"),
+        "digest": Digest(lambda name: "secret"),
+    }
+    auth = Auth(schemes[sent], realm="notes")
+    app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    ((name, params),) = independent(*app.test_client().get("/").headers.getlist("WWW-Authenticate"))
+    headers = {field: value.format(nonce=params.get("nonce")) for field, value in INCOMPLETE[sent].items()}
+    answered = app.test_client().get("/", headers=headers)
+    assert answered.status_code == 401
+    assert [scheme for scheme, _ in independent(*answered.headers.getlist("WWW-Authenticate"))] == [name]
+
+
+@pytest.mark.rfc("H-22")
+@pytest.mark.parametrize("turned", [False, True])
+def test_schemes_that_all_clients_know_stand_before_those_that_few_do(make_app, turned):
+    given = [
+        APIKey(lambda key: None),
+        DPoP(lambda token: None, origin="https://api.example"),
+        Bearer(lambda token: None),
+        Basic(lambda name, password: None),
+        Digest(lambda name: None),
+    ]
+    auth = Auth(*(reversed(given) if turned else given))
+    app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    for _ in range(2):
+        lines = app.test_client().get("/").headers.getlist("WWW-Authenticate")
+        assert [line.partition(" ")[0] for line in lines[:3]] == ["Digest", "Basic", "Bearer"]
+        assert {line.partition(" ")[0] for line in lines[3:]} == {"DPoP", "ApiKey"}
+
+
+@pytest.mark.rfc("H-35", "BA-14")
+def test_parts_of_an_app_have_realms_of_their_own(make_app):
+    shop = Basic(lambda name, password: name == "customer", realm="shop")
+    office = Basic(lambda name, password: name == "clerk", realm="Shop")
+    auth = Auth(shop, office, realm="neither")
+    app = make_app(auth)
+    for name, scheme in (("shop", shop), ("office", office)):
+        part = Blueprint(name, __name__, url_prefix=f"/{name}")
+        part.add_url_rule("/", "view", lambda: "fine")
+        auth.protect(part, via=scheme)
+        app.register_blueprint(part)
+    client = app.test_client()
+    for path, realm, own, other in (("/shop/", "shop", "customer", "clerk"), ("/office/", "Shop", "clerk", "customer")):
+        assert client.get(path, auth=(own, "pw")).status_code == 200
+        for refused in (client.get(path), client.get(path, auth=(other, "pw"))):
+            assert refused.status_code == 401
+            told = independent(*refused.headers.getlist("WWW-Authenticate"))
+            assert [(scheme.lower(), params["realm"]) for scheme, params in told] == [("basic", realm)]
 
 
 # --- RFC 9111
@@ -110,6 +199,46 @@ def test_no_user_or_password_in_a_uri_of_ours():
 def test_an_accepted_answer_is_opened_to_no_shared_cache(serve):
     caching = serve(headers=GOOD).headers.get("Cache-Control", "")
     assert not {"public", "s-maxage", "must-revalidate"} & set(caching.replace("=", ",").replace(" ", "").split(","))
+
+
+@pytest.mark.rfc("C-06", "H-32")
+@pytest.mark.parametrize("kind", ["session", "key"])
+def test_an_anonymous_answer_of_an_optional_view_varies_by_the_cookie(make_app, kind):
+    auth = Auth(SessionCookie(lambda subject: subject) if kind == "session" else APIKey({}.get, cookie="key"))
+    app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/", "view", auth.login_optional(lambda: "for everybody"))
+    answered = app.test_client().get("/")
+    assert (answered.status_code, answered.text) == (200, "for everybody")
+    assert "Cookie" in [name.strip() for name in answered.headers["Vary"].split(",")]
+
+
+# --- RFC 6750
+
+
+@pytest.mark.rfc("B-27", "B-21")
+@pytest.mark.parametrize(
+    ("kind", "status", "told"),
+    [
+        (errors.MissingCredentials, 401, {"bearer": None}),
+        (errors.InvalidCredentials, 401, {"bearer": "invalid_token"}),
+        (errors.ExpiredCredentials, 401, {"bearer": "invalid_token"}),
+        (errors.RevokedCredentials, 401, {"bearer": "invalid_token"}),
+        (errors.StepUpRequired, 401, {"bearer": "insufficient_user_authentication"}),
+        (errors.MalformedCredentials, 400, {"bearer": "invalid_request"}),
+        (errors.InsufficientScope, 403, {"bearer": "insufficient_scope"}),
+        (errors.Forbidden, 403, {}),
+        (errors.TooManyAttempts, 429, {}),
+        (errors.AuthUnavailable, 503, {}),
+    ],
+)
+def test_an_error_code_goes_with_its_status(serve, auth, kind, status, told):
+    def view():
+        raise kind
+
+    response = serve(auth.login_required, view, GOOD)
+    assert response.status_code == status
+    lines = response.headers.getlist("WWW-Authenticate")
+    assert {scheme.lower(): params.get("error") for scheme, params in independent(*lines)} == told
 
 
 # --- RFC 9470

@@ -339,6 +339,7 @@ def test_a_way_back_of_100_kb_is_left_out(anywhere):
 # --- RED-10
 
 
+@pytest.mark.rfc("H-38")
 @pytest.mark.parametrize(
     "query",
     [

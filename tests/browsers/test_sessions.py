@@ -43,13 +43,14 @@ def test_nothing_sent_gets_a_challenge_of_the_private_scheme(build):
     assert "Cookie" in refused.headers["Vary"]
 
 
-@pytest.mark.rfc("C-07")
+@pytest.mark.rfc("C-07", "H-32")
 def test_login_and_logout(build):
     shop = build()
     entered = shop.client.post("/login")
     assert (entered.status_code, entered.location) == (302, "/page")
     assert entered.headers["Cache-Control"] == "no-store"
-    assert shop.client.get("/page").text == "page of ada"
+    page = shop.client.get("/page")
+    assert (page.text, "Cookie" in page.headers["Vary"].split(", ")) == ("page of ada", True)
     left = shop.client.post("/logout")
     assert left.headers["Cache-Control"] == "no-store"
     assert_unauthorized(shop.client.get("/page"), error=None)
@@ -566,7 +567,7 @@ def test_a_cookie_that_gives_the_session_away_or_that_browsers_drop(build, confi
         build(config=config).client.get("/page")
 
 
-@pytest.mark.rfc("CK-01")
+@pytest.mark.rfc("CK-01", "B-26")
 @pytest.mark.parametrize(
     ("config", "told"),
     [
