@@ -23,6 +23,17 @@ def ignore_preconditions(request: Request) -> None:
         vars(request).pop(name, None)
 
 
+def ignore_preconditions_of_401(request: Request) -> None:
+    """Does that before the hooks run, if a guarded view answers 401 by itself, without an exception."""
+
+    def before_hooks(response: Response) -> Response:
+        if response.status_code == 401:
+            ignore_preconditions(request)
+        return response
+
+    after_this_request(before_hooks)
+
+
 def ignore_preconditions_if_refused(request: Request, state: State) -> None:
     """Does that before the hooks run, if the refusal becomes the answer.
 
