@@ -78,7 +78,11 @@ class Sessions:
             scheme.end(request, known=known)
             raise
         kept = {name: session[name] for name in keep if name in session and name != KEY}
-        scheme.begin(login, request, known=known)
+        try:
+            scheme.begin(login, request, known=known)
+        except Exception:  # The session in this browser is still the one of before, and so is the caller.
+            _forget_caller(state, request, scheme)
+            raise
         session.update(kept)
         state.identity = identity
         state.scheme = state.entered = scheme
