@@ -78,8 +78,8 @@ def _other_slash(path: str) -> str:
 def publish(state: "AppState") -> None:
     """Lets the app answer for the documents, before any hook of it: nobody has to log in to learn how (§3).
 
-    Done outside of Flask's request handling, so that no other request pays for it. Below `ProxyFix`, whoever was
-    installed first: it puts the host for which a client asked in place of the proxy's, and the host chooses the document.
+    Done outside of Flask's request handling, so that no other request pays for it. `ProxyFix` stays the outermost
+    layer, because it restores the host that the client asked for, and that host chooses the document.
     """
     if state.publishes:
         return
