@@ -1,7 +1,7 @@
 """Judging one request: plan + request -> `Identity`, or an `AuthError` with its challenges."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from numbers import Number
 from time import time
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -410,7 +410,9 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
         return BareIdentity(result)  # type: ignore[arg-type]  # kind is str
     if isinstance(result, _NO_USER_BASES):
         return _odd_result(result, scheme)
-    if kind is tuple or hasattr(kind, "add_done_callback"):  # a future, told by its shape: importing them costs much
+    # An iterator is the cursor or the result of a query, which is there for every token. A future is told by its shape,
+    # because importing its class costs more than importing this package.
+    if kind is tuple or hasattr(kind, "__next__") or hasattr(kind, "__anext__") or hasattr(kind, "add_done_callback"):
         raise _no_user(result, scheme)
     return BareIdentity(subject, user=result)
 
@@ -428,7 +430,7 @@ def _odd_result(result: object, scheme: AnyScheme) -> BareIdentity:
 def _no_user(result: object, scheme: AnyScheme) -> TypeError:
     kind = type(result)
     fix = "return an Identity, your user object, a non-empty subject, or None for no"
-    if isinstance(result, Iterator):
+    if hasattr(kind, "__next__"):
         fix = f"it is there whether or not a user was found. Take the first row out of it, and {fix}"
     what = "an empty str" if isinstance(result, str) else f"a {kind.__name__}"
     return TypeError(f"the loader of {scheme.name} returned {what}, which cannot be a user: {fix}")
@@ -450,11 +452,10 @@ def _number_as_subject(number: Any, scheme: AnyScheme) -> str:
 
 
 _NUMBERS = frozenset({int, float, complex})
-# No plain tuple either, but a named tuple may well be a user. An iterator is the cursor or the result of a query, which
-# is there for every token.
+# No plain tuple either, but a named tuple may well be a user.
 _NO_USER_BASES = (
     str, Number, bytes, bytearray, list, set, frozenset, type, type(NotImplemented), type(Ellipsis), FunctionType,
-    MethodType, BuiltinFunctionType, BaseException, Response, Mapping, Iterator, AsyncIterator,
+    MethodType, BuiltinFunctionType, BaseException, Response, Mapping,
 )  # fmt: skip
 
 
