@@ -43,7 +43,8 @@ class Revocations:
     def revoke(self, who: Identity | Mapping[str, Any]) -> bool:
         """Revokes one token, given as its identity or its claims: ``auth.identity`` in a logout view.
 
-        ``True`` if it was good until now, ``False`` if it had ended or was revoked before; it is written either way.
+        Returns ``True`` if the token was valid until now, and ``False`` if it had expired or was already revoked. The
+        revocation is stored either way.
         Raises `ValueError` for claims without ``iss`` and ``jti``.
         """
         claims = who.claims if isinstance(who, Identity) else who
