@@ -414,7 +414,7 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
 
 def _odd_result(result: object, scheme: AnyScheme) -> BareIdentity:
     """What stands for a loader's answer that isn't a user object. Raises `TypeError` for nearly all of them."""
-    if isinstance(result, Number):
+    if isinstance(result, Number) and not isinstance(result, bool):
         return BareIdentity(_number_as_subject(result, scheme))
     text = str.__str__(result) if isinstance(result, str) else ""  # `str` of a member of an enum gives its name
     if not text:
@@ -438,7 +438,7 @@ def _number_as_subject(number: Any, scheme: AnyScheme) -> str:
             f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return True or False, "
             "None for no, or str(id)"
         )
-    if not isinstance(number, int) or isinstance(number, bool) or number <= 0:
+    if not isinstance(number, int) or number <= 0:
         raise TypeError(
             f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return None for no, a "
             "positive int or str(id) as the subject, an Identity, or your user object"
