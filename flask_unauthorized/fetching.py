@@ -10,6 +10,7 @@ import ssl
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -169,8 +170,9 @@ class Fetcher:
     def _keep(self, target: Target, connection: Any) -> None:
         now = time.monotonic()
         self._idle.append(_Idle(os.getpid(), target[:3], now, connection))
-        while self._idle and now - self._idle[0].since > MAX_IDLE:
-            self._idle.pop(0).connection.close()
+        with suppress(IndexError):  # another thread took the last one
+            while now - self._idle[0].since > MAX_IDLE:
+                self._idle.pop(0).connection.close()
 
     def _connection(self, target: Target) -> Any:
         if not target.secure:
@@ -309,5 +311,6 @@ def _told(trouble: Exception) -> str:
 
 
 def _close_all(idle: list[_Idle]) -> None:
-    while idle:
-        idle.pop().connection.close()
+    with suppress(IndexError):  # when none is left; other threads take some as well
+        while True:
+            idle.pop().connection.close()

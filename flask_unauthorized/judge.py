@@ -1,9 +1,10 @@
 """Judging one request: plan + request -> `Identity`, or an `AuthError` with its challenges."""
 
 import logging
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import Mapping
+from numbers import Number
 from time import time
-from types import FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from flask import Request
@@ -402,13 +403,32 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
         raise InvalidCredentials(reason="the credentials name nobody")  # the client's doing, not the loader's
     if kind is str and result:
         return BareIdentity(result)  # type: ignore[arg-type]  # kind is str
-    # A future of concurrent.futures by its shape: importing that module would cost more than all of ours.
-    if kind in _NO_USERS or isinstance(result, _NO_USER_BASES) or hasattr(kind, "add_done_callback"):
-        raise TypeError(
-            f"the loader of {scheme.name} returned {'an empty str' if kind is str else f'a {kind.__name__}'}, which "
-            "cannot be a user: return an Identity, your user object, a non-empty subject, or None for no"
-        )
+    if isinstance(result, _NO_USER_BASES):
+        return _odd_result(result, scheme)
+    # An iterator is the cursor or the result of a query, which is there for every token. A future is told by its shape,
+    # because importing its class costs more than importing this package.
+    if kind is tuple or hasattr(kind, "__next__") or hasattr(kind, "__anext__") or hasattr(kind, "add_done_callback"):
+        raise _no_user(result, scheme)
     return BareIdentity(subject, user=result)
+
+
+def _odd_result(result: object, scheme: AnyScheme) -> BareIdentity:
+    """What stands for a loader's answer that isn't a user object. Raises `TypeError` for nearly all of them."""
+    if isinstance(result, Number) and not isinstance(result, bool):
+        return BareIdentity(_number_as_subject(result, scheme))
+    text = str.__str__(result) if isinstance(result, str) else ""  # `str` of a member of an enum gives its name
+    if not text:
+        raise _no_user(result, scheme)
+    return BareIdentity(text, user=result)
+
+
+def _no_user(result: object, scheme: AnyScheme) -> TypeError:
+    kind = type(result)
+    fix = "return an Identity, your user object, a non-empty subject, or None for no"
+    if hasattr(kind, "__next__"):
+        fix = f"it is there whether or not a user was found. Take the first row out of it, and {fix}"
+    what = "an empty str" if isinstance(result, str) else f"a {kind.__name__}"
+    return TypeError(f"the loader of {scheme.name} returned {what}, which cannot be a user: {fix}")
 
 
 def _number_as_subject(number: Any, scheme: AnyScheme) -> str:
@@ -418,18 +438,20 @@ def _number_as_subject(number: Any, scheme: AnyScheme) -> str:
             f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return True or False, "
             "None for no, or str(id)"
         )
-    if type(number) is not int or number <= 0:
+    if not isinstance(number, int) or number <= 0:
         raise TypeError(
             f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return None for no, a "
             "positive int or str(id) as the subject, an Identity, or your user object"
         )
-    return str(number)
+    return str(int(number))
 
 
 _NUMBERS = frozenset({int, float, complex})
-# tuple exactly, for a named tuple may well be a user.
-_NO_USERS = frozenset({str, bytes, bytearray, bool, tuple, list, set, frozenset, type(NotImplemented), type(Ellipsis)})
-_NO_USER_BASES = (Mapping, BaseException, type, Response, Generator, AsyncGenerator, FunctionType, MethodType)
+# No plain tuple either, but a named tuple may well be a user.
+_NO_USER_BASES = (
+    str, Number, bytes, bytearray, list, set, frozenset, type, type(NotImplemented), type(Ellipsis), FunctionType,
+    MethodType, BuiltinFunctionType, BaseException, Response, Mapping,
+)  # fmt: skip
 
 
 # --- what the plan demands of the identity

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .errors import ConfigurationError
 from .metadata import WELL_KNOWN, ProtectedResource, authority_of, refuse_offline_access
@@ -77,11 +78,19 @@ def _other_slash(path: str) -> str:
 def publish(state: "AppState") -> None:
     """Lets the app answer for the documents, before any hook of it: nobody has to log in to learn how (§3).
 
-    Done outside of Flask's request handling, so that no other request pays for it.
+    Done outside of Flask's request handling, so that no other request pays for it. `ProxyFix` stays the outermost
+    layer, because it restores the host that the client asked for, and that host chooses the document.
     """
-    if not state.publishes:
-        state.publishes = True
-        state.app.wsgi_app = _serving(state, state.app.wsgi_app)  # type: ignore[method-assign]  # Flask's own idiom
+    if state.publishes:
+        return
+    state.publishes = True
+    outer: Any = state.app.wsgi_app
+    if not isinstance(outer, ProxyFix):
+        state.app.wsgi_app = _serving(state, outer)  # type: ignore[method-assign]  # Flask's own idiom
+        return
+    while isinstance(outer.app, ProxyFix):
+        outer = outer.app
+    outer.app = _serving(state, outer.app)
 
 
 # --- views

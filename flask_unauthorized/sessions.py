@@ -49,13 +49,24 @@ class Sessions:
     ) -> Identity:
         """Logs the caller of this request in, and returns the `Identity` that the scheme's loader gives for them.
 
-        ``who`` is an `Identity` with a subject, a subject, or a user object. The session begins anew: nothing that was
-        in it stays but the keys in ``keep``. ``acr`` and ``auth_time`` (seconds since 1970; default those of an
-        `Identity`, else now) are what ``acr=`` and ``max_age=`` of a view are met by. A request from another site is
-        refused with 403 (login CSRF), unless its origin is in ``from_origins``: those of identity providers whose
-        pages post the answer to you (``response_mode=form_post``, SAML), such as ``"https://idp.example"``. Check the
-        provider's ``state`` yourself. Raises `AuthError` where the loader refuses ``who``, who was logged in before is
-        logged out then; `TypeError` for what is nobody; `ConfigurationError` for what is not an origin.
+        The session begins anew: only the keys in ``keep`` stay in it. A request from another site is refused with 403
+        (login CSRF), unless its origin is in ``from_origins``.
+
+        Args:
+            who: An `Identity` with a subject, a subject, or a user object.
+            acr: The class of the login, for views with ``acr=``. Default: that of the `Identity`.
+            auth_time: When the user authenticated, in seconds since 1970, for views with ``max_age=``. Default: that of
+                the `Identity`, else now.
+            keep: Keys of the session that stay.
+            from_origins: Origins of identity providers whose pages post their answer to you
+                (``response_mode=form_post``, SAML), such as ``"https://idp.example"``. Check the provider's ``state``
+                yourself.
+
+        Raises:
+            AuthError: If the loader refuses ``who``. The previous user of this session is then logged out. With
+                `AuthUnavailable` the session stays as it was.
+            TypeError: If ``who`` names no user.
+            ConfigurationError: If ``from_origins`` holds a value that is not an origin.
         """
         scheme = self._session_scheme()
         request = real_request()
@@ -72,13 +83,17 @@ class Sessions:
         state.tried = scheme
         try:
             identity = verified(scheme, login, request, state)
-        except AuthUnavailable:  # nobody knows, so nobody is logged out
+        except AuthUnavailable:  # the user may well be valid, so the previous one isn't logged out
             raise
         except AuthError:
             scheme.end(request, known=known)
             raise
         kept = {name: session[name] for name in keep if name in session and name != KEY}
-        scheme.begin(login, request, known=known)
+        try:
+            scheme.begin(login, request, known=known)
+        except Exception:  # The session in this browser is still the one of before, and so is the caller.
+            _forget_caller(state, request, scheme)
+            raise
         session.update(kept)
         state.identity = identity
         state.scheme = state.entered = scheme
@@ -138,7 +153,7 @@ class Sessions:
 
 
 def login_redirect(error: AuthError, request: "Request", state: State, plan: Plan) -> Response | None:
-    """The way to the login page for a browser that opens a page; ``None`` for everybody else, who get the refusal."""
+    """The redirect to the login page for a browser that opens a page; ``None`` for other clients, who get the 401."""
     scheme = _with_login_page(plan)
     if scheme is None or not isinstance(error, Unauthorized) or not is_navigation(request):
         return None
@@ -194,7 +209,7 @@ def _was_chosen(request: "Request", state: State) -> bool:
 
 
 def _would_loop(request: "Request", scheme: SessionCookie) -> bool:
-    """Whether who was logged in has just logged in once more, and that wasn't enough: nor will the next time be."""
+    """Whether the user logged in again within the last minute and still failed step-up; a redirect would loop."""
     login = scheme.read(request, None)
     return login is not None and login.again and time.time() < login.begun + FRESH
 
@@ -244,7 +259,7 @@ def _root(request: "Request") -> str:
 
 
 def _own_pages(scheme: SessionCookie) -> set[str]:
-    """The login page and the logout page: nobody comes back to them."""
+    """The paths of the login page and the logout page, which are no targets after a login."""
     return {unquote(page) for page in (scheme.login_url(), scheme.logout_url()) if page is not None}
 
 

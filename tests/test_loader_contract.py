@@ -2,7 +2,11 @@
 
 import asyncio
 import concurrent.futures
+import decimal
+import enum
+import fractions
 import functools
+import sqlite3
 import threading
 from dataclasses import FrozenInstanceError, dataclass
 from types import SimpleNamespace
@@ -13,6 +17,7 @@ from flask import Flask, Response, request
 from werkzeug import exceptions as http
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, ConfigurationError, Identity, errors
+from flask_unauthorized.judge import to_identity
 from flask_unauthorized.loaders import StaticTokens
 
 BEARER = {"Authorization": "Bearer good"}
@@ -177,6 +182,52 @@ NO_USERS = {
 def test_what_cannot_be_a_user_is_500_never_a_yes(build, answer, scheme):
     api = build(lambda *given: answer, scheme)
     assert_500(api, api.get())
+
+
+class Id(int):
+    pass
+
+
+class Name(str):
+    __slots__ = ()
+
+
+class Level(enum.IntEnum):
+    NONE = 0
+
+
+class Role(str, enum.Enum):  # a subclass of str that prints as another text
+    ADMIN = "admin"
+
+
+# The cursor of a query is there whether or not a row was found: a loader that forgot `.fetchone()` opened to everybody.
+ODD_NO_USERS = {
+    "cursor": lambda: sqlite3.connect(":memory:").execute("SELECT 1 WHERE 0"), "map": lambda: map(str, []),
+    "iterator": lambda: iter(()), "Decimal": lambda: decimal.Decimal(0), "Fraction": lambda: fractions.Fraction(1, 2),
+    "int-subclass": lambda: Id(0), "int-enum": lambda: Level.NONE, "str-subclass": lambda: Name(""),
+    "bytes-subclass": lambda: type("Octets", (bytes,), {})(), "list-subclass": lambda: type("Rows", (list,), {})(),
+    "builtin": lambda: len,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", [Bearer, Basic])
+@pytest.mark.parametrize("make", ODD_NO_USERS.values(), ids=ODD_NO_USERS)
+def test_kinds_of_what_cannot_be_a_user_are_500_too(build, make, scheme):  # F-22
+    answer = make()
+    api = build(lambda *given: answer, scheme)
+    assert_500(api, api.get())
+
+
+def test_a_cursor_says_what_to_return():  # F-22
+    with pytest.raises(TypeError, match=r"returned a list_iterator.*Take the first row"):
+        to_identity(iter([]), Bearer(lambda token: None), None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "subject"), [(Id(7), "7"), (Name("ada"), "ada"), (Role.ADMIN, "admin")], ids=["int", "str", "enum"]
+)
+def test_a_kind_of_str_or_int_is_a_subject(build, answer, subject):  # F-22
+    assert build(lambda token: answer).get().get_json()["subject"] == subject
 
 
 @pytest.mark.parametrize("answer", [None, "ada"])

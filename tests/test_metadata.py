@@ -152,6 +152,35 @@ def test_one_resource_under_several_hosts(make_app, scheme, guard):  # F-40; RFC
         assert client.get("/mcp", headers={"Origin": "https://other.example"}).status_code == 403
 
 
+@pytest.mark.parametrize("first", ["ProxyFix", "twice", "init_app", "other"])
+def test_the_host_that_a_proxy_tells_chooses_the_document(first):  # F-40; RFC 9728 §3.3
+    app = Flask("notes")
+    app.testing = True
+    auth = Auth(Bearer(TOKENS))
+
+    def behind_proxy():
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1)
+
+    if first == "other":  # another middleware between the two
+        inner = app.wsgi_app
+        app.wsgi_app = lambda environ, start_response: inner(environ, start_response)
+    if first != "init_app":
+        behind_proxy()
+    if first == "twice":
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=0)
+    auth.init_app(app)
+    auth.protected_resource("https://a.example/mcp", aliases=["https://b.example/mcp"])
+    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: ""))
+    if first == "init_app":
+        behind_proxy()
+    for host in ("a.example", "b.example", "a.example"):
+        told = {"Host": "internal:8000", "X-Forwarded-Host": host, "X-Forwarded-Proto": "https"}
+        client = app.test_client()
+        pointed = challenges(client.get("/mcp", headers=told))["bearer"]["resource_metadata"]
+        assert pointed == f"https://{host}{PATH}"
+        assert client.get(PATH, headers=told).json["resource"] == f"https://{host}/mcp"
+
+
 def test_aliases_keep_the_scope_of_a_403_apart(make_app):  # F-40
     _, app = serve(make_app, aliases=["https://old.example.com/mcp"], demands={"scopes": {"notes:write"}})
     for base in (HOST, "https://old.example.com", HOST):

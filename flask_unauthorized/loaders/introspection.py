@@ -28,9 +28,9 @@ MAX_ANSWER: Final = 64 * 1024
 TIMEOUT: Final = 2.0
 """Longest time for an answer, in seconds."""
 MAX_CACHE: Final = 600.0
-"""Longest time that a good answer may be kept, in seconds."""
+"""Longest time for which the answer "active" may be cached, in seconds."""
 MAX_NEGATIVE_CACHE: Final = 10.0
-"""Longest time that a bad answer may be kept, in seconds."""
+"""Longest time for which a rejection may be cached, in seconds."""
 
 
 class Introspection:
@@ -39,10 +39,11 @@ class Introspection:
         Bearer(Introspection("https://id.example.com/introspect", client_id="api", client_secret=…,
                              audience="https://api.example.com"))
 
-    A token is good when the server says ``active: true``, and what else it says agrees: not over (``exp``, ``nbf``),
-    one of ``audience`` (``audience=None``, written out, for servers that name none), and ``issuer`` where the answer
-    names one. What can't be known is `AuthUnavailable` (503), never the client's fault: no answer, 401 to our own
-    credentials, or an answer that isn't one.
+    A token is valid if the server says ``active: true`` and the rest of the answer agrees: ``exp`` and ``nbf`` hold,
+    ``aud`` names one of ``audience`` (write ``audience=None`` for servers that name none), ``iss`` is ``issuer`` if the
+    answer has one, and nothing marks a refresh token or an ID token, which many servers call active as well. If the
+    server doesn't answer, rejects these client credentials, or sends no answer of RFC 7662, that is `AuthUnavailable`
+    (503), never a 401.
 
     ``client_id`` and ``client_secret`` say who asks, as ``client_auth`` has it: ``"client_secret_basic"`` or
     ``"client_secret_post"``; or ``access_token`` does, a str or a callable that returns one. ``subject`` is the member
@@ -50,9 +51,10 @@ class Introspection:
     names, or a list of these. ``user(identity)`` looks up your user object; ``None`` refuses; it may be async and is
     asked each time.
 
-    A good answer is kept for ``cache`` seconds, but never past ``exp``, a bad one for ``negative_cache``: so long may
-    a revoked token still open a view. 0 keeps none; see `fresh` for single views. Kept are SHA-256 digests, at most
-    ``max_cached`` of either kind, in this process.
+    The answer "active" is cached for ``cache`` seconds, but never past ``exp``, and a rejection for ``negative_cache``
+    seconds; 0 caches nothing. A revoked token is accepted until the cached answer expires; see `fresh` for views that
+    can't accept that. The cache is in this process. It holds SHA-256 digests of tokens, at most ``max_cached`` for each
+    of the two kinds of answers.
 
     At most ``max_concurrent`` tokens are asked about at a time, more are 503. ``timeout`` (seconds), ``ca_file`` and
     ``allow_http_loopback`` are those of `Fetcher`; ``post`` takes its place: your callable of URL, form and headers,
@@ -118,7 +120,7 @@ class Introspection:
         self._asks_each_time = False
 
     def fresh(self) -> "Introspection":
-        """The same, but it asks about each token anew, whatever is kept; what it hears replaces what was kept.
+        """A loader that asks the server about each token anew, and replaces the cached answer.
 
         For views where a revoked token must not pass for another second: ``careful = Bearer(introspection.fresh())``
         beside ``bearer = Bearer(introspection)`` in one `Auth`, and ``via=careful`` on those views, ``via=bearer`` on

@@ -30,6 +30,7 @@ class Policy:
         if not is_active(answer):
             raise InvalidCredentials(reason="the authorization server says that the token isn't active (active: false)")
         check_types(answer)
+        _check_kind(answer)
         expires_at = self._check_times(answer, now)
         self._check_issuer(answer)
         self._check_audience(answer)
@@ -132,6 +133,39 @@ _MEMBERS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
 def _broken(name: str, value: Any, expected: str) -> AuthUnavailable:
     came = f"{type(value).__name__} and not {expected}"
     return AuthUnavailable(reason=f"{name} in the introspection answer has the wrong type: {came} (RFC 7662 §2.2)")
+
+
+# --- whether it is an access token
+
+_OTHERS: Final = frozenset({"refresh", "refresh_token", "offline", "id", "id_token"})
+_KINDS: Final[Mapping[str, frozenset[str]]] = {
+    "typ": frozenset({"bearer", "dpop", "jwt", "at+jwt"}),  # Keycloak; it says "Refresh", "Offline" or "ID" otherwise
+    "token_use": frozenset({"access", "access_token"}),  # Cognito, Ory Hydra
+}
+"""Members that name the kind of token, and their values in lower case for an access token."""
+_NOT_KINDS: Final[Mapping[str, frozenset[str]]] = {"token_type": _OTHERS, "type": _OTHERS, "purpose": _OTHERS}
+"""Members that say other things too, and their values for what is no access token."""
+
+
+def _check_kind(answer: Claims) -> None:
+    """Refuses refresh tokens and ID tokens, which many servers call active as well (RFC 7662 §2.1)."""
+    for name, accepted in _KINDS.items():
+        value = answer.get(name)
+        if value is not None and _kind(value) not in accepted:
+            raise _no_access_token(name, value)
+    for name, refused in _NOT_KINDS.items():
+        if _kind(answer.get(name)) in refused:
+            raise _no_access_token(name, answer[name])
+
+
+def _kind(value: Any) -> str | None:
+    return value.lower().removeprefix("application/") if isinstance(value, str) else None
+
+
+def _no_access_token(name: str, value: Any) -> InvalidCredentials:
+    return InvalidCredentials(
+        reason=f"{name} is {shown(value, 60)}, so this is not an access token: send the access token"
+    )
 
 
 # --- the members

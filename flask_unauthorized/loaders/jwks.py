@@ -61,10 +61,11 @@ class JWKS:
     used up, a token that names an unknown key is `AuthUnavailable` (503), since its key may be new; tokens of known
     keys are judged as ever.
 
-    While the server is down the last good keys serve until they are ``max_stale`` seconds old; then, or where there
-    never were any, `AuthUnavailable` (503). An answer without a usable key changes nothing. ``timeout``, ``ca_file``
-    and ``allow_http_loopback`` are those of `Fetcher`; ``fetch`` takes its place: your callable, URL in, body out. It
-    has to bound time and size itself, and it alone decides which URL it takes (``http://keycloak:8080/…``).
+    While the server is down the last keys stay in use until they are ``max_stale`` seconds old. After that, or if none
+    were ever fetched, tokens are `AuthUnavailable` (503). An answer without a usable key changes nothing. ``timeout``,
+    ``ca_file`` and ``allow_http_loopback`` are those of `Fetcher`. ``fetch`` takes its place: your callable gets the
+    URL and returns the body. It has to limit time and size itself, and decides alone which URLs are allowed
+    (``http://keycloak:8080/…``).
 
     One object serves all threads of a process; each process fetches for itself.
     """

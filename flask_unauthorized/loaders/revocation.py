@@ -1,6 +1,7 @@
 """`Revocations`: tokens that count no more though they have not ended, in a store."""
 
 import json
+import re
 from collections.abc import Mapping
 from time import time
 from typing import Any, Final
@@ -15,6 +16,7 @@ from .jwt_claims import token_id
 GRACE: Final = 3600
 """How long an entry outlives the token's ``exp``, in seconds: the longest leeway."""
 
+_SECONDS: Final = re.compile(r"[0-9]{1,15}(?:\.[0-9]+)?", re.ASCII)
 _TOKENS: Final = "revoked-token"
 _SUBJECTS: Final = "revoked-subject"
 
@@ -41,7 +43,8 @@ class Revocations:
     def revoke(self, who: Identity | Mapping[str, Any]) -> bool:
         """Revokes one token, given as its identity or its claims: ``auth.identity`` in a logout view.
 
-        ``True`` if it was good until now, ``False`` if it had ended or was revoked before; it is written either way.
+        Returns ``True`` if the token was valid until now, and ``False`` if it had expired or was already revoked. The
+        revocation is stored either way.
         Raises `ValueError` for claims without ``iss`` and ``jti``.
         """
         claims = who.claims if isinstance(who, Identity) else who
@@ -67,7 +70,8 @@ class Revocations:
                 raise ValueError(f"{name} must be a text that isn't empty, not {value!a}")
         # A token that is dated `leeway` from now ends that much later, and is accepted for another `leeway` then.
         kept = min(lifetime + 2 * self.leeway, MAX_LIFETIME) if 0 < lifetime <= MAX_LIFETIME else lifetime
-        self.store.put(_SUBJECTS, _key(issuer, subject), str(int(time()) + self.leeway), kept)
+        # With the fraction of the second, since some issuers write one into ``iat``.
+        self.store.put(_SUBJECTS, _key(issuer, subject), f"{time() + self.leeway:.6f}", kept)
 
     def __call__(self, identity: Identity) -> bool:
         """Whether the token of ``identity`` was revoked; one that can't be named counts as revoked."""
@@ -92,9 +96,9 @@ class Revocations:
 
 
 def _is_before(issued: Any, since: str) -> bool:
-    if not since.isdecimal():
-        raise AuthUnavailable(reason="Revocations: the store holds what isn't ours")
-    return isinstance(issued, bool) or not isinstance(issued, (int, float)) or issued <= int(since)
+    if _SECONDS.fullmatch(since) is None:
+        raise AuthUnavailable(reason="Revocations: the store holds a value that this library did not write")
+    return isinstance(issued, bool) or not isinstance(issued, (int, float)) or issued <= float(since)
 
 
 def _token_key(claims: Mapping[str, Any]) -> str | None:

@@ -134,7 +134,7 @@ class Scheme(ABC, Generic[C]):
         """
 
     @abstractmethod
-    def verify(self, credentials: C, request: Request) -> object | None:
+    def verify(self, credentials: C, request: Request) -> object:
         """Who these credentials are: an `Identity`, a user object, a subject, or ``None`` for no. Raises `AuthError`.
 
         Loaders are called through `load` only.

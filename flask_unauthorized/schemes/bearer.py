@@ -121,9 +121,9 @@ class Bearer(Scheme[Secret]):
     def _only_one(self, request: Request, rest: str | None) -> str | None:
         sent = [] if rest is None else [rest]
         if self.query:
-            sent += query_values(request, _PARAM)
+            sent += _unless_empty(query_values(request, _PARAM))
         if self.form and _has_form(request, max(MAX_FORM, 2 * self.max_size_in(request))):
-            sent += request.form.getlist(_PARAM)
+            sent += _unless_empty(request.form.getlist(_PARAM))
         token = single_value(self.name, sent)
         if token is not None and len(token) > SMALLEST_LIMIT:
             check_size(f"{self.name}: the token", token, self.max_size_in(request))
@@ -197,6 +197,11 @@ def check_token(name: str, token: str) -> None:
     """Raises `MalformedCredentials` for what is no b64token (RFC 6750 §2.1), which a token of DPoP is too."""
     if not token or not token.isascii() or 0 in token.encode().translate(_ALLOWED):
         _check_padded(name, token)
+
+
+def _unless_empty(values: list[str]) -> list[str]:
+    """The values of one parameter; a parameter without a value counts as omitted (RFC 6749 §3.1)."""
+    return [] if values == [""] else values
 
 
 def _check_padded(name: str, token: str) -> None:

@@ -58,7 +58,7 @@ class Digest(Scheme[DigestCredentials]):
 
     The loader gets a user's name, a ``str`` in NFC, and returns the secret: the password, or the stored hashes by
     algorithm, ``{"SHA-256": "7987c6…"}`` (see `hashes`); or a pair of that and what any loader may return, so that one
-    look-up does; ``None`` for nobody. Without a pair the caller is an `Identity` with the name as its subject.
+    look-up does; ``None`` for an unknown name. Without a pair the caller is an `Identity` with the name as its subject.
 
     - ``algorithms``: of ``SHA-256``, ``SHA-512-256`` (few clients know it), ``MD5`` (broken, for old clients) and their
       ``-sess`` variants. One challenge for each goes out, in the order given. Put the one that you prefer first
@@ -70,8 +70,8 @@ class Digest(Scheme[DigestCredentials]):
     - ``name_of_hash``: given the hash of a name and the algorithm (``"SHA-256"``), the name or ``None``; switches
       ``userhash`` on (§3.4.4), and `flask_unauthorized.wire.digest.name_hash` makes the hashes.
     - ``domain``: URIs of the protection space, when it isn't the whole host. ``opaque``: goes out, and may come back.
-    - ``nonce_lifetime``: seconds, at least 5. A client whose nonce is over goes on with a new one, without asking its
-      user.
+    - ``nonce_lifetime``: seconds, at least 5. A client whose nonce has expired gets a new one and goes on without
+      asking its user.
     - ``nonce_uses``: how many requests one nonce serves, ``None`` for any number. ``nonce_uses=1`` makes one-time
       nonces; each request then takes two round trips, unless the client follows ``nextnonce``.
     - ``legacy``: also accepts answers without ``qop`` (RFC 2069), which old devices send. Such an answer counts once
@@ -148,8 +148,8 @@ class Digest(Scheme[DigestCredentials]):
     def hashes(self, name: str, password: str, *, realm: str | None = None) -> dict[str, str]:
         """What to store for a user in place of the password: a hash for each algorithm, for the loader to return.
 
-        ``realm`` may be left out where the scheme has one. They are as good as the password for this realm
-        (RFC 7616 §5.2).
+        ``realm`` may be left out where the scheme has one. For this realm a hash is worth as much as the password
+        (RFC 7616 §5.2), so keep them as safe.
         """
         realm = realm or self.realm
         if realm is None:
@@ -184,7 +184,9 @@ class Digest(Scheme[DigestCredentials]):
             raise InvalidCredentials(reason="Digest: another realm")
         age = self._nonces.age(_real_app(), realm, credentials.nonce)
         if age is None:
-            raise InvalidCredentials(reason="Digest: the nonce isn't one of ours")
+            raise InvalidCredentials(
+                reason="Digest: this app did not sign the nonce for this realm, or SECRET_KEY changed"
+            )
         self.store.check_workers(request.environ)
         who: object
         body = self._body_hash(credentials, request) if credentials.qop == "auth-int" else ""
@@ -194,7 +196,7 @@ class Digest(Scheme[DigestCredentials]):
         else:
             a1, who = self._matching_either_name(credentials, realm, body, request.method)
         if a1 is None or who is None:
-            raise InvalidCredentials(reason="Digest: wrong password, or nobody of that name")
+            raise InvalidCredentials(reason="Digest: wrong password, or unknown name")
         last = self._use_up(credentials, age)
         if self.rspauth or self.nextnonce:
             setattr(request, _PROVED, (credentials, a1, realm, last or age > self.nonce_lifetime / 2))
@@ -332,7 +334,9 @@ class Digest(Scheme[DigestCredentials]):
         Raises `StaleNonce`: the password was right, so the client may go on with a new nonce.
         """
         if not -MAX_SKEW <= age <= self.nonce_lifetime:
-            raise StaleNonce(reason="Digest: the nonce is over")
+            raise StaleNonce(
+                reason=f"Digest: the nonce has expired: it is {age:.0f} s old, and nonce_lifetime={self.nonce_lifetime}"
+            )
         number = int(sent.nc, 16) if sent.qop else 0
         if number:
             unused = self.store.spend("digest", sent.nonce, number, self._kept)

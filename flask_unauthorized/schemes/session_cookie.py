@@ -82,18 +82,20 @@ class Login:
 
 
 class SessionCookie(Scheme[Login]):
-    """People who logged in with ``auth.login()``, kept in Flask's session.
+    """Authenticates people in browsers by Flask's session, after ``auth.login()``.
 
-    The loader gets the subject, a ``str``, on each request, and returns what any loader may return: a user who was
-    deleted or locked is out at once. Of the user nothing else is in the session, so that nothing in it grows stale.
+    The loader gets the subject, a ``str``, on each request, and returns what any loader may return. A user whom you
+    delete or lock is therefore logged out at their next request. The session holds the subject, and nothing else of
+    the user that could become outdated.
 
     - ``login_view``: the endpoint of the login page (or, where that is elsewhere, its URL). A browser that opens a page
-      is sent there, and comes back by ``auth.next_url()``; scripts and programs get the 401. ``logout_view`` is the
-      endpoint to which nobody comes back.
-    - ``lifetime``, ``idle``: seconds from the login, and from the last request (``None``: for ever), on our clock.
-    - ``store``: remembers which sessions were ended. Without one a copied cookie is good until its lifetime is over,
-      logout or not, for Flask's session lies in the cookie; with one ``auth.logout()`` ends it, and
-      ``auth.end_sessions(subject)`` ends all of a user's.
+      is redirected there, and ``auth.next_url()`` leads back; scripts and programs get the 401. ``logout_view`` is the
+      endpoint of the logout, to which ``next_url()`` never leads.
+    - ``lifetime``, ``idle``: seconds from the login, and from the last request (``None``: no limit), by this server's
+      clock.
+    - ``store``: remembers which sessions were ended. Flask's session lies in the cookie, so without a store a copied
+      cookie stays valid until its lifetime has passed, even after a logout. With a store ``auth.logout()`` ends it, and
+      ``auth.end_sessions(subject)`` ends all sessions of a user.
     - ``subject``: makes the subject of a user object, for ``auth.login(user)``; default its ``get_id()``.
     - ``trusted_origins``: other sites whose pages may send unsafe requests with the cookie; all others get 403.
       Those of apps and extensions count too (``capacitor://localhost``).
@@ -552,15 +554,15 @@ def _check_interface(app: Flask) -> None:
         return
     warn_once(
         app,
-        f"{type(interface).__name__} has no regenerate(session): where it keeps sessions on the server, their ids "
-        "aren't renewed at login, and who planted one is logged in too",
+        f"{type(interface).__name__} has no regenerate(session). If it stores sessions on the server, their ids aren't "
+        "renewed at login, so an attacker who planted an id is logged in as well (session fixation)",
     )
 
 
 def _check_keys(app: Flask) -> None:
     newest = secret_keys(app, "SessionCookie")[-1]
     if (len(newest) < 16 or newest.decode("latin-1").lower() in _WEAK) and not app.testing:
-        text = "SECRET_KEY is short or well-known, and whoever guesses it is logged in: use secrets.token_hex()"
+        text = "SECRET_KEY is short or well-known, so anyone can guess it and log in: use secrets.token_hex()"
         warn_once(app, text)
 
 

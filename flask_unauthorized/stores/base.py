@@ -31,19 +31,20 @@ T = TypeVar("T")
 class Store(ABC):
     """Base of all stores; subclass it for your own.
 
-    Every operation is atomic, for all who share the store. ``purpose`` is a token such as ``"digest"``, ``key`` any
-    text: the two apart keep uses from each other, and ``prefix`` keeps apps apart. ``strict`` makes an error of what
-    would be a warning in the log. A key never reaches the store
-    itself: what is stored is ``prefix:purpose:`` and a SHA-256. ``lifetime`` is in seconds; an entry lives at least
-    that long, and what is over is as if it had never been.
+    Every operation is atomic across all threads and processes that share the store. ``purpose`` is a token such as
+    ``"digest"`` and ``key`` is any text; the pair names an entry. ``prefix`` separates apps that share a store.
+    ``strict`` raises an error instead of a warning in the log. The store gets ``prefix:purpose:`` and the SHA-256 of
+    the key, never the key. ``lifetime`` is in seconds. An entry lives at least that long; an expired entry counts as
+    absent.
 
-    Raises `AuthUnavailable` (503) where the store can't be asked, is full, or holds what we didn't write: no guess.
+    Raises `AuthUnavailable` (503) if the store can't be reached, is full, or holds a value that this library did not
+    write.
     """
 
     shared: ClassVar[bool] = True
     """Whether processes share it. Where not, several workers each have their own."""
     single_process: bool = False
-    """Whether the developer says that one process serves, so that nobody needs to share it."""
+    """Whether the developer says that exactly one process serves, so that the store need not be shared."""
     trouble: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     """The exceptions of the operations below that mean "it can't be asked"."""
 
@@ -96,7 +97,7 @@ class Store(ABC):
         """Called before an app's first request; raises `ConfigurationError`, or warns in the log."""
 
     def check_processes(self, app: Flask, use: str) -> None:
-        """Called before an app's first request by who relies on the store; ``use`` names what is kept in it.
+        """Called before an app's first request by the scheme or loader that uses the store for ``use``.
 
         Logs a WARNING outside of debug and testing where processes don't share the store, because no server says
         reliably how many there are: serverless adapters, Granian and a second container claim to be the only one.

@@ -89,7 +89,7 @@ class RedisStore(Store):
             try:
                 return value.decode()
             except UnicodeDecodeError:
-                raise AuthUnavailable(reason="RedisStore: a value that isn't ours") from None
+                raise AuthUnavailable(reason="RedisStore: it holds a value that this library did not write") from None
         if value is None or isinstance(value, str):
             return value
         raise AuthUnavailable(reason="RedisStore: an answer of a type that Redis doesn't give")

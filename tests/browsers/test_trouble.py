@@ -428,3 +428,21 @@ def test_naming_a_user_that_cannot_be_known_is_503_where_the_app_says_so(make_ap
     response = app.test_client().get("/")
     assert (response.status_code, response.headers.get("WWW-Authenticate")) == (503, None)
     assert "s3cret" not in response.text
+
+
+def test_a_login_that_fails_leaves_the_caller_who_was_there(build):
+    """The session in the browser is still Ada's, so nothing in this request may take the caller for Bob."""
+    store = Flaky()
+    shop = build(store=store)
+
+    def switch():
+        with pytest.raises(AuthUnavailable):
+            shop.auth.login("bob")
+        store.down = frozenset()
+        return shop.auth.require().subject
+
+    in_page(shop, "switch", shop.auth.public(switch))
+    shop.client.post("/login", data={"name": "ada"})
+    store.down = frozenset({"put"})
+    assert shop.client.post("/switch").text == "ada"
+    assert shop.client.get("/page").text == "page of ada"

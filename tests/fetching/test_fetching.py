@@ -484,3 +484,21 @@ def test_an_interrupted_connection_is_closed(plain, monkeypatch, trouble):
             fetch(plain.url, allow_http_loopback=True)
     assert all(sock.fileno() == -1 for sock in made)
     assert made
+
+
+def test_another_thread_may_take_the_last_idle_connection_at_any_moment(plain):
+    """It was an IndexError, and with introspection a 503 for a good token."""
+
+    class Contended(list):
+        def append(self, idle):  # another thread takes it at once
+            idle.connection.close()
+
+        def __bool__(self):  # as seen just before that
+            return True
+
+    plain.answers["/x"] = answer(b"x", keep=True)
+    fetcher = Fetcher(allow_http_loopback=True, keep_alive=1)
+    fetcher._idle = Contended()
+    for _ in range(2):
+        assert fetcher.get(plain.url + "/x") == b"x"
+    fetcher.close()

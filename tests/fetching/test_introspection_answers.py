@@ -54,6 +54,39 @@ def test_int_01_what_is_neither_true_nor_false_is_no_answer(ask, active, more):
     assert ("server_error" in caught.value.reason) == ("error" in more)
 
 
+# Many servers introspect refresh tokens (RFC 7662 §2.1) and ID tokens as well, and call them active.
+@pytest.mark.parametrize("audience", [AUDIENCE, None])
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        *(("typ", value) for value in ("Refresh", "Offline", "ID", "Logout", "application/id_token+jwt", 5, [], "")),
+        *(("token_use", value) for value in ("refresh_token", "refresh", "id", "ID_TOKEN", True)),
+        *(("token_type", value) for value in ("refresh_token", "Refresh", "id_token")),
+        *(("type", value) for value in ("refresh", "id_token")),
+        ("purpose", "refresh_token"),
+    ],
+)
+def test_what_is_no_access_token_is_refused_though_it_is_active(ask, member, value, audience):  # F-32
+    with pytest.raises(InvalidCredentials) as caught:
+        ask({**ACTIVE, member: value}, audience=audience)
+    assert caught.value.reason.startswith(f"{member} is ")
+    assert caught.value.reason.endswith("send the access token")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"typ": "Bearer"}, {"typ": "at+jwt"}, {"typ": "application/at+jwt"}, {"typ": "JWT"}, {"typ": None},
+        {"token_use": "access_token"}, {"token_use": "access"}, {"token_type": "Bearer"},
+        {"token_type": "access_token"}, {"token_type": "N_A"}, {"token_type": 5}, {"type": "person"},
+        {"purpose": "access_token"}, {"purpose": ["x"]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_names_an_access_token_or_something_else_is_taken(ask, more):
+    assert ask({**ACTIVE, **more}).subject == ACTIVE["sub"]
+
+
 def test_int_01_false_is_no_whatever_else_is_said(ask):
     for members in ({}, ACTIVE, {"aud": 5, "exp": "x", "cnf": [], "error": "expired"}):
         with pytest.raises(InvalidCredentials):

@@ -84,6 +84,26 @@ def test_sto_19_all_tokens_of_a_subject_up_to_now(revocations, monkeypatch):
     assert revocations.store.lifetimes == [MAX_LIFETIME]
 
 
+def test_a_time_of_issue_with_a_fraction_is_compared_as_it_is(monkeypatch):  # F-33; RFC 7519 §2, NumericDate
+    revocations = Revocations(MemoryStore(), leeway=0)
+    loader = jwt(revoked=revocations, leeway=0)
+    now = int(time.time()) - 10
+    monkeypatch.setattr("flask_unauthorized.loaders.revocation.time", lambda: now + 0.75)
+    revocations.revoke_subject(ISSUER, "ada")
+    for iat in (now - 1, now, now + 0.25, now + 0.75):
+        with pytest.raises(RevokedCredentials):
+            loader(token(iat=iat, jti=f"old {iat}"))
+    for iat in (now + 0.875, now + 1):
+        assert loader(token(iat=iat, jti=f"new {iat}"))
+
+
+@pytest.mark.parametrize("held", ["", "-1", "1e9", "nan", "inf", "١", "1.", "1 ", "0x10"])
+def test_a_time_that_was_not_written_here_is_a_503(revocations, held):
+    revocations.store.put("revoked-subject", f'["{ISSUER}", "ada"]', held, 60)
+    with pytest.raises(AuthUnavailable):
+        jwt(revoked=revocations)(token())
+
+
 def test_a_token_that_does_not_say_when_it_was_issued_is_older(revocations):
     loader = jwt(revoked=revocations, profile="oidc-compat")
     assert loader(token(iat=...))

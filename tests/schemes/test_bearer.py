@@ -232,12 +232,22 @@ def test_form_token_is_ignored_where_the_rfc_forbids_it(build, kwargs):
             {"method": "POST", "data": "access_token=good&access_token=good", "content_type": FORM}, id="REQ-23-twice"
         ),
         pytest.param({"query_string": "access_token=a+b"}, id="query-broken"),
-        pytest.param({"query_string": "access_token="}, id="query-empty"),
+        pytest.param({"query_string": "access_token=&access_token=good"}, id="query-twice-once-empty"),
     ],
 )
 def test_repeated_or_broken_parameter_is_400(build, kwargs):
     api = build(scheme_options={"form": True, "query": True})
     assert_malformed(api, api.client.open("/", **kwargs))
+
+
+def test_a_parameter_without_a_value_is_nothing_sent(build):  # F-63, RFC 6749 §3.1
+    api = build(scheme_options={"form": True, "query": True})
+    assert_clean_401(api, api.client.get("/?access_token="))
+    assert_clean_401(api, api.client.post("/", data="access_token=", content_type=FORM))
+    ran = len(api.ran)
+    assert api.client.get("/?access_token=", headers={"Authorization": "Bearer good"}).status_code == 200
+    assert api.client.post("/?access_token=", data="access_token=good", content_type=FORM).status_code == 200
+    assert len(api.ran) == ran + 2
 
 
 @pytest.mark.rfc("B-11")

@@ -171,7 +171,7 @@ def test_a_host_cookie_that_may_be(make_app, config):
 
 SECURE = "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where anybody can copy it"
 SAME_SITE = "SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'"
-SHORT = "SECRET_KEY is short or well-known, and whoever guesses it is logged in: use secrets.token_hex()"
+SHORT = "SECRET_KEY is short or well-known, so anyone can guess it and log in: use secrets.token_hex()"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """What mypy and pyright must accept, and the types they must find. Checked by both, never run."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, Flask, Request, redirect
 from flask.typing import ResponseReturnValue
@@ -125,7 +124,7 @@ class Ticket(Scheme[str]):
     def read(self, request: Request, rest: str | None) -> str | None:
         return request.headers.get("X-Ticket")
 
-    def verify(self, credentials: str, request: Request) -> Any:
+    def verify(self, credentials: str, request: Request) -> object:
         return self.load(credentials)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
