@@ -121,7 +121,9 @@ class Decorations:
         for decorator in decorators if isinstance(decorators, (list, tuple)) else ():
             owner = getattr(decorator, "__self__", None)
             if getattr(owner, "decorations", None) is self:
-                yield self.bare[decorator.__name__]
+                demanded = self.bare.get(decorator.__name__)
+                if demanded is not None:  # `Auth.public` demands nothing
+                    yield demanded
             elif isinstance(decorator, FunctionType) and decorator in self._decorators:
                 yield self._decorators[decorator]
 
@@ -178,7 +180,8 @@ class Decorations:
 
     def is_ours(self, function: View) -> bool:
         """Whether ``function`` is a wrapper of this `Auth`."""
-        return not inspect.ismethod(function) and function in self._guarding
+        # A callable object may have no hash, and ours are plain functions.
+        return isinstance(function, FunctionType) and function in self._guarding
 
     def check_order(self, views: Mapping[str, View]) -> None:
         """Refuses a function that was decorated, but whose registered view lacks the wrapper.
