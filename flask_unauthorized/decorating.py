@@ -6,8 +6,9 @@ Everything here is keyed by function objects, weakly: a copied attribute (``func
 import functools
 import inspect
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from itertools import count
 from types import FunctionType
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from .errors import ConfigurationError
@@ -16,6 +17,9 @@ from .plan import AnyScheme
 from .requirement import Names, Requirement, stack
 
 View = Callable[..., Any]
+F = TypeVar("F", bound=View)
+_NAMELESS: Final = count(1)
+"""Numbers of wrappers whose views have no name."""
 
 
 class Demands(TypedDict, total=False):
@@ -230,6 +234,22 @@ def class_of(view: Any) -> type | None:
         if isinstance(found, type):
             return found
     return None
+
+
+def wrapping(view: Any) -> Callable[[F], F]:
+    """`functools.wraps`; the wrapper of a view without a name, such as a partial, gets a name that no other has.
+
+    Other extensions know views by their names. With one name for all such wrappers, an exemption from Flask-WTF's
+    CSRF protection or a limit of Flask-Limiter for one of them would count for all of them.
+    """
+
+    def name(wrapper: F) -> F:
+        functools.update_wrapper(wrapper, view)
+        if not hasattr(view, "__name__"):
+            wrapper.__name__ = wrapper.__qualname__ = f"{wrapper.__name__}_{next(_NAMELESS)}"
+        return wrapper
+
+    return name
 
 
 def check_view(view: Any, decorator: str) -> None:

@@ -8,14 +8,14 @@ all ``before_request`` functions, the app's and the blueprint's, and before all 
 3. A view with another decorator above the guard, or a class view with guarded methods, gets a wrapper that judges what
    `protect` demands, then runs the view, then looks at its answer (late judgment). An outer decorator may answer
    without calling the guard, such as a cache. A 2xx or 304 leaves only if this request met the whole plan of the
-   endpoint. A refusal replaces it here, so hooks and error handlers see it once, like any other. Other answers of outer
-   decorators pass: a limiter's 429, a redirect, a maintenance page.
+   endpoint, whether it was returned or raised (``abort(response)``). A refusal replaces it here, so hooks and error
+   handlers see it once, like any other. Other answers of outer decorators pass: a limiter's 429, a redirect, a
+   maintenance page. A preflight gets the default answer in place of anything with a body.
 
 Rules for WebSockets are judged wholly before the view runs, for their decorators complete the handshake and can't
 refuse afterwards.
 """
 
-from functools import wraps
 from typing import Any
 
 from flask import Request, Response
@@ -24,7 +24,7 @@ from werkzeug.exceptions import HTTPException
 from .app_methods import options_response
 from .app_state import AppState
 from .context import authenticate, authenticate_late, real_app, real_request, state_for
-from .decorating import is_async
+from .decorating import is_async, wrapping
 from .errors import ConfigurationError
 from .judge import log
 from .plan import Plan
@@ -54,7 +54,7 @@ def wrap_views(app_state: AppState) -> None:
 def _misconfigured(view: Any, mistake: str) -> Any:
     """What stands for a guarded view in an app that isn't set up."""
 
-    @wraps(view)
+    @wrapping(view)
     def fails(*args: Any, **kwargs: Any) -> Any:
         raise ConfigurationError(mistake)
 
@@ -68,7 +68,7 @@ def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
     """
     if is_async(view):
 
-        @wraps(view)
+        @wrapping(view)
         async def judged_async(*args: Any, **kwargs: Any) -> Any:
             request = real_request()
             _judge_early(app_state, endpoint, request)
@@ -81,7 +81,7 @@ def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
 
         return judged_async
 
-    @wraps(view)
+    @wrapping(view)
     def judged(*args: Any, **kwargs: Any) -> Any:
         request = real_request()
         _judge_early(app_state, endpoint, request)
@@ -135,11 +135,9 @@ def _judge_late(app_state: AppState, endpoint: str, request: Request, answer: An
 
 def _judge_raised(app_state: AppState, endpoint: str, request: Request, error: HTTPException) -> None:
     """Judges an answer that a decorator above the guard raised, such as ``abort(kept_response)``."""
-    if error.response is not None:
-        status = getattr(error.response, "status_code", 200)  # any WSGI app may be raised as a response
-    else:
-        status = error.code or 200  # what Flask makes of an HTTPException without a code
-    if not _gives_away(status):
+    # Any WSGI app may be raised as a response. Flask answers 200 for an HTTPException without a code.
+    status = error.code if error.response is None else getattr(error.response, "status_code", None)
+    if not _gives_away(status or 200):
         return
     plan = _unmet_plan(app_state, endpoint, request)
     if plan is not None:

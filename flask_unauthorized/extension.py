@@ -1,7 +1,6 @@
 """`Auth`: the extension object that ties schemes, loaders and requirements to Flask."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from weakref import WeakKeyDictionary, WeakSet, ref
 
@@ -23,7 +22,7 @@ from .context import (
     request_identity,
     state_for,
 )
-from .decorating import Decorations, Demands, chain, check_view, is_async
+from .decorating import Decorations, Demands, chain, check_view, is_async, wrapping
 from .errors import AuthError, ConfigurationError, MissingCredentials
 from .exception_groups import GROUPS, refusal_of_group
 from .identity import Identity
@@ -348,10 +347,10 @@ class Auth(Sessions, Resources, Generic[U]):
         is that requirement itself.
         """
         if not is_async(view):
-            return wraps(view)(self._gate(view, demanded))
+            return wrapping(view)(self._gate(view, demanded))
         gate = self._gate(_run, demanded)
 
-        @wraps(view)
+        @wrapping(view)
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             answer = gate()
             if answer is not _run:

@@ -223,3 +223,33 @@ def test_a_mistake_in_method_decorators_leaves_other_routes_alone(make_app: Any,
     client = app.test_client()
     assert client.get("/health").text == "up"
     assert client.get("/r").status_code == 500
+
+
+@pytest.mark.parametrize("guard", ["login_required", "protect"])
+@pytest.mark.parametrize("kind", ["partial", "object"])
+def test_views_without_a_name_do_not_share_what_other_extensions_know_of_one(
+    make_app: Any, auth: Auth[Any], kind: str, guard: str
+) -> None:
+    from flask_wtf import CSRFProtect
+
+    class Answer:
+        def __init__(self, text: str) -> None:
+            self.text = text
+
+        def __call__(self) -> str:
+            return self.text
+
+    def view(text: str) -> Any:
+        return functools.partial(str, text) if kind == "partial" else Answer(text)
+
+    app = make_app(auth, SECRET_KEY="k" * 32)
+    csrf = CSRFProtect(app)
+    app.add_url_rule("/hook", "hook", csrf.exempt(auth.login_required(view("hook"))), methods=["POST"])
+    if guard == "protect":
+        auth.protect(app)
+        app.add_url_rule("/form", "form", view("form"), methods=["POST"])
+    else:
+        app.add_url_rule("/form", "form", auth.login_required(view("form")), methods=["POST"])
+    client = app.test_client()
+    assert client.post("/hook", headers=ADA).text == "hook"
+    assert client.post("/form", headers=ADA).status_code == 400  # no CSRF token
