@@ -15,7 +15,7 @@ from .exception_groups import handler_without_ours, refusal_of_group
 from .explaining import explain
 from .judge import SAFE_METHODS, State, log
 from .plan import keep
-from .preconditions import ignore_preconditions
+from .preconditions import PRECONDITIONS, ignore_preconditions
 from .rendering.facts import Explanation, facts
 from .rendering.negotiation import choose_language, negotiate
 from .rendering.page import CONTENT_SECURITY_POLICY, page
@@ -52,7 +52,8 @@ def handle(error: Exception) -> Any:
     """
     request = real_request()
     state = state_for(request)
-    ignore_preconditions(request)
+    if not request.environ.keys().isdisjoint(PRECONDITIONS):
+        ignore_preconditions(request)
     refusal = _as_refusal(error)
     app = real_app()
     own = _own_handler(app, error, request, state.app.own_handlers)

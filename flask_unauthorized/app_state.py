@@ -47,6 +47,7 @@ class AppState:
         self.ready = False
         self.watches = True  # for credentials over plain HTTP, until it was told
         self.served = False
+        self.has_response_hooks = False  # of the app, its blueprints or other extensions
         self.mistake: str | None = None  # what the check before the first request found
         self.repaired: set[str | None] = set()  # endpoints whose bare 401s were told in the log
         self.missing_urls: set[tuple[str | None, str, str]] = set()  # login pages without a URL, as they were logged

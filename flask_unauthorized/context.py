@@ -29,7 +29,7 @@ from .errors import (
 from .identity import Identity
 from .judge import Refusal, State, complete, identify, judge, log, select
 from .plan import AnyScheme, Plan
-from .preconditions import ignore_preconditions_if_refused
+from .preconditions import PRECONDITIONS, ignore_preconditions_if_refused
 
 # The real objects behind the proxies, bound once: an attribute through a LocalProxy costs eight times as much.
 real_request: Final = flask.request._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
@@ -76,7 +76,7 @@ def authenticate_late(plan: Plan, request: Request, state: State) -> None:
     except AuthError as error:
         _complete(error, request, state)
         if state.refused == caught:
-            _note_told(error, state)
+            error._told = state.number  # type: ignore[attr-defined]  # private, see tell_refused
         else:
             tell_refused(error, request, state)
         raise
@@ -132,7 +132,7 @@ def refuse(error: AuthError, request: Request, state: State) -> NoReturn:
 
 def _complete(error: AuthError, request: Request, state: State) -> None:
     plan = plan_in_force(request, state)
-    if state.refused is None:
+    if state.refused is None and not request.environ.keys().isdisjoint(PRECONDITIONS):
         ignore_preconditions_if_refused(request, state)
     if state.plan is None:
         # Nobody judged this route: the scheme that was sent is still the one that is told the error.
@@ -145,16 +145,11 @@ def _complete(error: AuthError, request: Request, state: State) -> None:
     complete(error, plan, state, request)
 
 
-def _note_told(error: AuthError, state: State) -> None:
-    """Notes that an error was told for this request, so that the handler doesn't tell it again."""
-    if state.number is None:
-        state.number = next(_NUMBERS)
-    error._told = state.number  # type: ignore[attr-defined]  # private
-
-
 def tell_refused(error: AuthError, request: Request, state: State) -> None:
     """Logs a refusal and sends the signal. The reason may hold what a loader wrote: one line, cut."""
-    _note_told(error, state)
+    if state.number is None:
+        state.number = next(_NUMBERS)
+    error._told = state.number  # type: ignore[attr-defined]  # private, so that the handler doesn't tell it again
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
     if log.isEnabledFor(level):
         reason = "".join(

@@ -15,6 +15,7 @@ drops the one of an app (PEP 3333 forbids apps to set it), and says ``keep-alive
 
 import socket
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -40,14 +41,17 @@ _SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket")
 _CHUNK: Final = 65536
 
 
+def has_body(environ: Mapping[str, Any]) -> bool:
+    """Return whether the request announces a body."""
+    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+
+
 def drain(request: Request, response: Response) -> None:
     """Read and drop the request's unread body, or end the connection after ``response``. Never raises.
 
     ``Expect: 100-continue`` makes no difference: both servers have asked for the body before they call the app.
     """
     environ = request.environ
-    if not environ.get("HTTP_TRANSFER_ENCODING") and environ.get("CONTENT_LENGTH") in (None, "", "0"):
-        return
     connection = next((environ[name] for name in _SOCKETS if name in environ), None)
     # In HTTP/2 the socket carries other requests, and the body of one doesn't get in the way of the next.
     if connection is None or environ.get("SERVER_PROTOCOL") not in ("HTTP/1.0", "HTTP/1.1"):

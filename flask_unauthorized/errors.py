@@ -298,7 +298,18 @@ def configured_seconds(name: str, value: int, *, least: int = 0, most: int = 2**
 
 def shown(value: object, longest: int = 48) -> str:
     """``value`` as a private reason tells it: in ASCII, sets sorted, and cut."""
-    text = ascii(sorted(value, key=str) if isinstance(value, (set, frozenset)) else value)
+    if type(value) is frozenset:
+        return _shown_set(value, longest)
+    return _cut(ascii(sorted(value, key=str) if isinstance(value, (set, frozenset)) else value), longest)
+
+
+@functools.lru_cache(maxsize=512)
+def _shown_set(names: frozenset[Any], longest: int) -> str:
+    """Scopes and roles, which are the same in many refusals."""
+    return _cut(ascii(sorted(names, key=str)), longest)
+
+
+def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 

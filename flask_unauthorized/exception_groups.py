@@ -30,6 +30,13 @@ def first_refusal(group: Any) -> AuthError | None:
     return first
 
 
+def raise_refusal_of(group: BaseException, request: Request, state: State) -> None:
+    """Raise the refusal that decides a group; return where the group holds anything else."""
+    refusal = refusal_of_group(group, request, state)
+    if refusal is not None:
+        raise refusal from group
+
+
 def refusal_of_group(group: Any, request: Request, state: State) -> AuthError | None:
     """Return a copy of `first_refusal`, completed: another refusal of the group may have been recorded after it.
 

@@ -24,11 +24,12 @@ from .context import (
 )
 from .decorating import Decorations, Demands, chain, check_view, is_async, wrapping
 from .errors import AuthError, ConfigurationError, MissingCredentials
-from .exception_groups import GROUPS, refusal_of_group
+from .exception_groups import GROUPS, raise_refusal_of
 from .identity import Identity
 from .installing import install
 from .judge import State, judge
 from .plan import AnyScheme, Plan
+from .preconditions import PRECONDITIONS, ignore_preconditions_of_401
 from .preflight import is_preflight
 from .publishing import publish
 from .rendering.renderers import BUILT_IN
@@ -221,6 +222,7 @@ class Auth(Sessions, Resources, Generic[U]):
         request = real_request()
         state = state_for(request)
         self._check_served(state.app)
+        state.note_met()
         identity = authenticate(state.app.plan(request.endpoint, demanded, request.method), request, state)
         if identity is None:
             raise RuntimeError("a demand that is not optional was met by nobody")
@@ -362,10 +364,8 @@ class Auth(Sessions, Resources, Generic[U]):
                 raise
             except GROUPS as group:
                 request = real_request()
-                refusal = refusal_of_group(group, request, state_for(request))
-                if refusal is None:
-                    raise
-                raise refusal from group
+                raise_refusal_of(group, request, state_for(request))
+                raise
             state_for(real_request()).refused = None  # the view caught it, and what it answers is its own
             return answer
 
@@ -391,15 +391,15 @@ class Auth(Sessions, Resources, Generic[U]):
                 judge(plan, request, state)
                 if authenticated.receivers:
                     announce(state)
+                if plan.owner.has_response_hooks and not request.environ.keys().isdisjoint(PRECONDITIONS):
+                    ignore_preconditions_of_401(request)
                 answer = view(*args, **kwargs)
             except AuthError as error:
                 complete_once(error, request, state)
                 raise
             except GROUPS as group:
-                refusal = refusal_of_group(group, request, state)
-                if refusal is None:
-                    raise
-                raise refusal from group
+                raise_refusal_of(group, request, state)
+                raise
             if state.refused is not None:
                 state.refused = None  # the view caught it, and what it answers is its own
             return answer

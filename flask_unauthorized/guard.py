@@ -10,7 +10,7 @@ from . import signals
 from .app_methods import handled_response
 from .app_state import EXTENSION, AppState
 from .context import STATE, authenticate, plan_in_force, real_app, real_request, state_for
-from .draining import drain
+from .draining import drain, has_body
 from .errors import AuthError, ConfigurationError
 from .judge import State, log
 from .plan import Plan
@@ -35,8 +35,8 @@ def guard(response: Response) -> Response:
     request = real_request()
     state: State | None = getattr(request, STATE, None)
     status = response.status_code
-    if state is None or state.met is None:
-        response = _backstop(response, status, request)
+    if (state is None or state.met is None) and (200 <= status < 300 or status == 304):
+        response = _backstop(response, request)
         status, state = response.status_code, getattr(request, STATE, None)
     if status != 401:
         if state is None:
@@ -55,14 +55,14 @@ def guard(response: Response) -> Response:
     return response
 
 
-def _backstop(response: Response, status: int, request: Request) -> Response:
+def _backstop(response: Response, request: Request) -> Response:
     """A refusal in place of what a guarded endpoint answered although nobody judged the request.
 
     That is an answer of a ``before_request`` function of the app, which passes, or of a view that was put into
     ``app.view_functions`` while the app serves, in place of the guarded one.
     """
     endpoint = request.endpoint
-    if endpoint is None or not (200 <= status < 300 or status == 304):
+    if endpoint is None:
         return response
     app = real_app()
     app_state: AppState = app.extensions[EXTENSION]
@@ -86,7 +86,7 @@ def _finish(response: Response, status: int, request: Request, state: State) -> 
     intact = refused and list(iter(response.headers)) == state.sent  # nobody touched what we rendered
     if not intact:
         _mend(response, status, request, state, refused)
-    if refused or status == 401:
+    if (refused or status == 401) and has_body(request.environ):
         drain(request, response)
     tried = state.tried
     if tried is not None and tried.responds():

@@ -34,6 +34,7 @@ def install(app: Flask, state: AppState) -> None:
         last = [] if state.settings.guard == "off" else [guard]
         after = [function for function in app.after_request_funcs[None] if function is not guard]
         app.after_request_funcs[None] = last + after
+        state.has_response_hooks = bool(after) or any(hooks for name, hooks in app.after_request_funcs.items() if name)
 
     app.before_request_funcs.setdefault(None, []).insert(0, check_first)
     app.after_request_funcs.setdefault(None, []).insert(0, guard)

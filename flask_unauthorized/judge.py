@@ -69,7 +69,7 @@ class State:
     results: dict[AnyScheme, Identity | Refusal] | None = None
     verifying: AnyScheme | None = None  # the scheme whose loader runs at this moment
     quiet: "Identified | None" = None  # what a question without a refusal came to
-    earlier: tuple[Plan, ...] = ()  # met in this request before `met`
+    earlier: tuple[Plan, ...] = ()  # met before the view demanded more, or logged its caller in or out
     acting: Identity | None = None  # who a test's client stands for: see testing.acting_as
     announced: Identity | None = None  # by the signal
     refused: tuple[int, tuple[tuple[str, str], ...]] | None = None
@@ -85,6 +85,11 @@ class State:
     def has_met(self, plan: Plan) -> bool:
         """Whether this request met ``plan`` at any time: a view may log its caller out, or demand more."""
         return self.met is plan or plan in self.earlier
+
+    def note_met(self) -> None:
+        """Remembers the plan that was met, before another one takes its place."""
+        if self.met is not None:
+            self.earlier = (*self.earlier, self.met)
 
 
 class Identified(NamedTuple):
@@ -116,28 +121,17 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
         identity = verified(scheme, credentials, request, state)
     elif state.acting is not None:
         scheme, identity = plan.schemes[0], state.acting
-    else:
-        _without_credentials(plan, state)
+    elif plan.optional and state.identity is None:
+        state.met = plan
         return None
-    if identity.expires_at is not None:
-        _check_expiry(identity)
-    if plan.demands:
+    else:
+        raise MissingCredentials(reason="no credentials of a scheme in force")
+    if plan.demands or identity.expires_at is not None:
         _meets(plan, identity)
     state.identity = identity
     state.scheme = scheme
-    if state.met is not None:
-        state.earlier = (*state.earlier, state.met)
     state.met = plan
     return identity
-
-
-def _without_credentials(plan: Plan, state: State) -> None:
-    """Lets an optional view run for an anonymous caller; refuses otherwise."""
-    if not plan.optional or state.identity is not None:
-        raise MissingCredentials(reason="no credentials of a scheme in force")
-    if state.met is not None:
-        state.earlier = (*state.earlier, state.met)
-    state.met = plan
 
 
 def identify(plan: Plan, request: Request, state: State) -> Identified:
@@ -171,7 +165,8 @@ def _identify(plan: Plan, request: Request, state: State) -> Identified:
         log.debug("%s: several schemes of the Auth read what was sent as %s", request.endpoint, scheme.name)
         return Identified(None, None, None)
     identity = verified(scheme, credentials, request, state)
-    _check_expiry(identity)
+    if identity.expires_at is not None:
+        _check_expiry(identity)
     return Identified(identity, scheme, None)
 
 
@@ -448,6 +443,8 @@ def _check_expiry(identity: Identity) -> None:
 
 
 def _meets(plan: Plan, identity: Identity) -> None:
+    if identity.expires_at is not None:
+        _check_expiry(identity)
     if plan.steps_up:
         _check_login(plan, identity)
     if plan.scope_groups or plan.role_groups:

@@ -6,7 +6,7 @@ from flask import Request, Response, after_this_request
 
 from .judge import State
 
-_FIELDS: Final = {
+PRECONDITIONS: Final = {
     f"HTTP_{name.upper()}": name
     for name in ("if_match", "if_none_match", "if_modified_since", "if_unmodified_since", "if_range", "range")
 }
@@ -18,11 +18,20 @@ def ignore_preconditions(request: Request) -> None:
 
     Hooks that call ``response.make_conditional()`` would turn the refusal into 304, 412 or 206, or fail with 416.
     """
-    if request.environ.keys().isdisjoint(_FIELDS):
-        return
-    for key, name in _FIELDS.items():
+    for key, name in PRECONDITIONS.items():
         request.environ.pop(key, None)
         vars(request).pop(name, None)
+
+
+def ignore_preconditions_of_401(request: Request) -> None:
+    """Does that before the hooks run, if a guarded view answers 401 by itself, without an exception."""
+
+    def before_hooks(response: Response) -> Response:
+        if response.status_code == 401:
+            ignore_preconditions(request)
+        return response
+
+    after_this_request(before_hooks)
 
 
 def ignore_preconditions_if_refused(request: Request, state: State) -> None:
@@ -30,8 +39,6 @@ def ignore_preconditions_if_refused(request: Request, state: State) -> None:
 
     Not at once: a view may catch the refusal, and then needs ``If-Match`` to keep one update from undoing another.
     """
-    if request.environ.keys().isdisjoint(_FIELDS):
-        return
 
     def before_hooks(response: Response) -> Response:
         if state.refused is not None and response.status_code >= 400:

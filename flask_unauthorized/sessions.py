@@ -269,8 +269,7 @@ def _is_known(state: State, scheme: SessionCookie) -> bool:
 
 def _forget_caller(state: State, request: "Request", scheme: SessionCookie) -> None:
     """Another caller from here on. What other schemes found stays: a proof counts once."""
-    if state.met is not None:  # the guard of this view was met by who called it
-        state.earlier = (*state.earlier, state.met)
+    state.note_met()  # the guard of this view was met by who called it
     state.met = state.identity = state.scheme = state.tried = state.entered = state.quiet = None
     state.announced = state.refused = None
     state.results = {other: found for other, found in (state.results or {}).items() if other is not scheme}

@@ -271,3 +271,27 @@ def test_without_the_extension_the_hook_answers_304():
     app.add_url_rule("/", "view", lambda: ("no", 401))
     assert app.test_client().get("/", headers={"If-None-Match": "*"}).status_code == 304
     assert app.test_client().get("/", headers={"If-Match": '"x"'}).status_code == 412
+
+
+@pytest.mark.parametrize("sent", [{"If-None-Match": "*"}, {"If-Match": '"other"'}, {"Range": "bytes=0-0"}])
+@pytest.mark.parametrize("answer", [lambda: ("", 401), lambda: Response("no", 401), lambda: abort(Response("no", 401))])
+@pytest.mark.parametrize("guard", ["decorator", "protect", "blueprint"])
+def test_a_bare_401_of_a_guarded_view_stays_one(make_app, guard, answer, sent):  # F-06
+    auth = Auth(Bearer({"good": Identity("ada")}.get))
+    app = make_app(auth)
+    target = Blueprint("part", __name__)
+    app.after_request(lambda response: conditional(response))
+    if guard == "protect":
+        auth.protect(app)
+    if guard == "blueprint":
+        auth.protect(target)
+    target.add_url_rule("/bare", "bare", auth.login_required(answer) if guard == "decorator" else answer)
+    target.add_url_rule(
+        "/fine", "fine", auth.login_required(lambda: "fine") if guard == "decorator" else lambda: "fine"
+    )
+    app.register_blueprint(target)
+    client = app.test_client()
+    headers = {"Authorization": "Bearer good", **sent}
+    assert client.get("/bare", headers=headers).status_code == 401
+    expected = {"If-None-Match": 304, "If-Match": 412, "Range": 206}
+    assert client.get("/fine", headers=headers).status_code == next(expected[name] for name in sent)

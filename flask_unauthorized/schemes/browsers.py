@@ -21,4 +21,6 @@ def is_script(environ: Mapping[str, Any]) -> bool:
         return False
     if mode is not None and "HTTP_SEC_FETCH_SITE" in environ:
         return True
-    return environ.get("HTTP_X_REQUESTED_WITH", "").lower() == "xmlhttprequest" or "HTTP_HX_REQUEST" in environ
+    if "HTTP_HX_REQUEST" in environ:
+        return True
+    return "HTTP_X_REQUESTED_WITH" in environ and environ["HTTP_X_REQUESTED_WITH"].lower() == "xmlhttprequest"

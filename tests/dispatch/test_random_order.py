@@ -105,7 +105,9 @@ def decorate(name: str, view: Any, kept: dict[str, Any], path: str) -> Any:
 
     @functools.wraps(view)
     def run(*args: Any, **kwargs: Any) -> Any:
-        return DECORATORS[name](lambda: view(*args, **kwargs), kept, f"{path} {request.method}")
+        return DECORATORS[name](
+            lambda: view(*args, **kwargs), kept, f"{path} {request.method} {request.query_string!r}"
+        )
 
     return run
 
