@@ -48,6 +48,9 @@ def notes() -> dict[str, str | None]:
 # --- the client
 
 
+auth.check(app)
+
+
 class Client:
     """Holds a key, and makes a proof by it for each request."""
 

@@ -54,5 +54,7 @@ def delete_notes() -> tuple[str, int]:
     return "", 204
 
 
+auth.check(app)
+
 if __name__ == "__main__":
     app.run(port=int(os.environ.get("PORT", "5000")))

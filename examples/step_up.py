@@ -39,6 +39,8 @@ def transfer() -> dict[str, object]:
     return {"sent by": auth.identity.subject}
 
 
+auth.check(app)
+
 if __name__ == "__main__":
     port = int(os.environ.get("PORT", "5000"))
     address = f"http://127.0.0.1:{port}"

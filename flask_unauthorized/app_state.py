@@ -10,6 +10,7 @@ from .decorating import class_of
 from .errors import ConfigurationError
 from .judge import log
 from .metadata import ProtectedResource
+from .mistakes import near_endpoint
 from .plan import AnyScheme, Plan
 from .publishing import Documents, belonging, by_path, written
 from .rendering.texts import check_texts
@@ -26,6 +27,8 @@ EXTENSION: Final = "unauthorized"
 SHORTCUTS: Final = "_unauthorized"
 """The private attribute of a routing rule that holds the plans of its view, by ``id()`` of what was demanded."""
 _NOTHING: Final = Requirement()
+_WITHOUT_MEANING: Final = frozenset({"__init__", "__main__", "app", "create_app", "main", "wsgi"})
+"""Names of modules and functions that don't say which app it is, so that they make no realm."""
 
 
 class Protection(NamedTuple):
@@ -43,6 +46,7 @@ class AppState:
         self.app = app
         self.settings = Settings()
         self.realm = ""
+        self.realm_is_default = False  # whether it was derived from the app's name
         self.explains = False
         self.ready = False
         self.watches = True  # for credentials over plain HTTP, until it was told
@@ -114,10 +118,11 @@ class AppState:
 
     def _realm(self) -> str:
         realm = self.settings.realm if self.settings.realm is not None else self.auth.realm
+        self.realm_is_default = realm is None
         if realm is not None:
             return checked_realm(realm)
         try:
-            return checked_realm(self.app.name)
+            return checked_realm(default_realm(self.app.name))
         except ConfigurationError as error:
             raise ConfigurationError(
                 f"the app's name is the realm unless another one is set, and {error}: set UNAUTHORIZED_REALM"
@@ -161,7 +166,7 @@ class AppState:
                 if prefix + name not in self.app.view_functions:
                     raise ConfigurationError(
                         f"protect(public=...) names {name!r}, but there is no endpoint {prefix + name!r}: "
-                        + _which(prefix, name, self.app.view_functions)
+                        + _which(prefix, name, self.app)
                     )
                 if self.auth.decorations.around(self.app.view_functions[prefix + name]) or (
                     prefix + name in self.method_guards
@@ -373,8 +378,21 @@ class AppState:
                 yield prefix, protection
 
 
-def _which(prefix: str, name: str, endpoints: Collection[str]) -> str:
+def default_realm(name: str) -> str:
+    """Derive the realm from an app's import name: its last part that says more than where the app object is.
+
+    ``"shop.app"`` gives ``"shop"``. A name without such a part is used whole.
+    """
+    parts = (part for part in reversed(name.split(".")) if part and part not in _WITHOUT_MEANING)
+    return next(parts, name)
+
+
+def _which(prefix: str, name: str, app: Flask) -> str:
     """What the developer may have meant by ``name``."""
+    endpoints = app.view_functions
+    near = near_endpoint(app, name, prefix)
+    if near is not None and not name.startswith(prefix or "."):
+        return f"did you mean {near!r}?"
     if name.startswith(prefix) and name in endpoints:
         return f"names are relative to the blueprint, write {name.removeprefix(prefix)!r}"
     return (
@@ -399,8 +417,14 @@ def protection_target(target: object) -> Flask | Blueprint:
 
 def public_names(public: Collection[str]) -> frozenset[str]:
     """Endpoint names, checked."""
-    if isinstance(public, str) or not all(isinstance(name, str) for name in public):
-        raise TypeError(f'public must be a collection of endpoint names, not {public!r}: write {{"static"}}')
+    if isinstance(public, str):
+        raise TypeError(f'public={public!r} is a bare string: write public={{"{public}"}}')
+    if not isinstance(public, Collection):
+        raise TypeError(f'public must be a collection of endpoint names, not {public!r}: write public={{"static"}}')
+    for name in public:
+        if not isinstance(name, str):
+            named = getattr(name, "__name__", "static")
+            raise TypeError(f'public must hold the names of endpoints, not {name!r}: write public={{"{named}"}}')
     return frozenset(public)
 
 

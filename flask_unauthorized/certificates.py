@@ -70,11 +70,17 @@ class _Proxied:
         self.proxies = tuple(_network(name) for name in names if name != UNIX)
         self.varies = (field,)
         self._key = "HTTP_" + field.upper().replace("-", "_")
+        self._octets = field.lower().encode()
 
     def __call__(self, request: Request) -> bytes | None:
         value = request.environ.get(self._key)
         if not value or not self.trusts(request.environ):
             return None
+        if self._has_other_spelling(request.environ):
+            raise MalformedCredentials(
+                reason=f"{self.varies[0]} came with underscores for dashes, which this server reads alike: the proxy "
+                "must remove that spelling, too"
+            )
         found = self._read(value) if len(value) <= MAX_CERTIFICATE else None
         if found is None:
             raise MalformedCredentials(reason=f"{self.varies[0]} isn't one certificate as {self.form}")
@@ -92,6 +98,11 @@ class _Proxied:
             return False
         mapped = getattr(address, "ipv4_mapped", None)
         return any((mapped or address) in network for network in self.proxies)
+
+    def _has_other_spelling(self, environ: Mapping[str, Any]) -> bool:
+        """Whether the field came with underscores, where a server tells the names as they were sent (a2wsgi)."""
+        sent = environ.get("asgi.scope", {}).get("headers", ())
+        return any(b"_" in name and name.lower().replace(b"_", b"-") == self._octets for name, _ in sent)
 
     def _read(self, value: str) -> bytes | None:
         raise NotImplementedError

@@ -1,5 +1,6 @@
 """The caller of the current request: where it is kept, the proxies, and the two ways to stop a view."""
 
+import inspect
 import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -28,6 +29,7 @@ from .errors import (
 )
 from .identity import Identity
 from .judge import Refusal, State, complete, identify, judge, log, select
+from .mistakes import no_keyword
 from .plan import AnyScheme, Plan
 from .preconditions import PRECONDITIONS, ignore_preconditions_if_refused
 
@@ -185,11 +187,16 @@ def abort_unauthorized(
         TypeError: For another class, and for details that the class doesn't take.
     """
     if error is not None and not (isinstance(error, type) and issubclass(error, Unauthorized)):
-        raise TypeError(f"error must be a subclass of Unauthorized, not {error!r}: for 403 call abort_forbidden()")
+        fix = (
+            f"write error={type(error).__name__}"
+            if isinstance(error, Unauthorized)
+            else "for 403 call abort_forbidden()"
+        )
+        raise TypeError(f"error must be a subclass of Unauthorized, not {error!r}: {fix}")
     request = real_request()
     state = state_for(request)
     if error is None:
-        refusal: AuthError = MissingCredentials(message, **details)
+        refusal: AuthError = _made(MissingCredentials, message, details)
         rejected = _rejection(request, state)
         if rejected is not None:
             refusal = _reworded(rejected, message, details.get("reason"))
@@ -197,10 +204,24 @@ def abort_unauthorized(
         if error is StepUpRequired and not details.keys() & {"acr_values", "max_age"}:
             plan = plan_in_force(request, state)
             details = {"acr_values": plan.acr, "max_age": plan.max_age, **details}
-        refusal = error(message, **details)
+        refusal = _made(error, message, details)
     if via is not None:
         state.plan = state.app.plan_offering(request.endpoint, state.app.auth.own_schemes(via))
     refuse(refusal, request, state)
+
+
+def _made(kind: type[Unauthorized], message: Text | None, details: dict[str, Any]) -> Unauthorized:
+    """The error. Raises `TypeError` for details that its class doesn't take."""
+    if details:
+        known = [name for name in inspect.signature(kind).parameters if name not in ("self", "message")]
+        for name in details:
+            if name in ("scheme", "schemes"):
+                raise TypeError(
+                    f"abort_unauthorized() has no keyword {name}: name the schemes to offer with via=scheme"
+                )
+            if name not in known:
+                raise TypeError(no_keyword("abort_unauthorized", name, ("error", "via", *known)))
+    return kind(message, **details)
 
 
 def _rejection(request: Request, state: State) -> AuthError | None:

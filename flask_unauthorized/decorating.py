@@ -155,20 +155,24 @@ class Decorations:
         for endpoint, view in views.items():
             handled = class_of(view)
             inside = [getattr(handled, method.lower(), None) for method in getattr(handled, "methods", None) or ()]
-            if any(self._is_cached(one, endpoint in method_guards) for one in (view, *inside)):
+            if self._is_cached(view, endpoint in method_guards) or any(self._is_cached(one) for one in inside):
                 raise ConfigurationError(
                     f"endpoint {endpoint!r} has a cache above its guard, so that one caller would get what the cache "
                     "keeps of another: put @cache.cached() below @auth.login_required, and the caller into its key"
                 )
 
-    def _is_cached(self, view: Any, guards_inside: bool) -> bool:
-        """Whether a decorator of Flask-Caching stands above our guard."""
+    def _is_cached(self, view: Any, guards_inside: bool = False) -> bool:
+        """Whether a decorator of Flask-Caching stands above our guard.
+
+        ``guards_inside`` says that methods of the class have one.
+        """
         for function in chain(view):
             if self.is_ours(function):
                 return False
-            # functools.wraps copies the mark upwards, so what was cached must have the guard inside.
+            # functools.wraps copies the mark upwards: only the cache itself wraps what the mark names.
             cached = getattr(function, "uncached", None)
-            if cached is not None and (self.around(cached) or (guards_inside and class_of(cached) is not None)):
+            is_cache = cached is not None and cached is getattr(function, "__wrapped__", None)
+            if is_cache and (guards_inside or self.around(cached)):
                 return True
         return False
 
@@ -263,7 +267,7 @@ def check_view(view: Any, decorator: str) -> None:
     if not callable(view):
         raise TypeError(
             f"{decorator} decorates a view, not {view!r}: write @auth.{decorator} or "
-            f"@auth.{decorator}(scopes={{...}}, via=...)"
+            f"@auth.{decorator}({'via=...' if decorator == 'public' else 'scopes={...}, via=...'})"
         )
 
 

@@ -151,6 +151,11 @@ class _RetryLater(_Answer):
             yield "Retry-After", str(self.retry_after)
 
 
+for _base in (_Answer, _RetryLater):
+    # Python's own message about a wrong argument shows this name.
+    _base.__init__.__qualname__ = "AuthError.__init__"
+
+
 class Unauthorized(_Answer, http.Unauthorized, AuthError):
     """401: the base of the refusals that ask the caller to (re)authenticate (RFC 9110 §15.5.2)."""
 

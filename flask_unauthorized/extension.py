@@ -1,6 +1,6 @@
 """`Auth`: the extension object that ties schemes, loaders and requirements to Flask."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from weakref import WeakKeyDictionary, WeakSet, ref
 
@@ -28,6 +28,7 @@ from .exception_groups import GROUPS, raise_refusal_of
 from .identity import Identity
 from .installing import install
 from .judge import State, judge
+from .mistakes import explains_arguments
 from .plan import AnyScheme, Plan
 from .preconditions import PRECONDITIONS, ignore_preconditions_of_401
 from .preflight import is_preflight
@@ -56,13 +57,15 @@ class Auth(Sessions, Resources, Generic[U]):
     """Protects views, and answers every refusal as the RFCs ask. ``Auth[User]`` types `user`.
 
     ``schemes`` are offered in the order that most clients understand; ``challenge_order`` (scheme objects) fixes
-    another one. ``realm`` is that of schemes without their own; default: the app's name. ``implied_scopes`` maps a
-    scope to those that it includes. ``unavailable`` are exception classes of loaders that mean "we can't know": 503
-    instead of 500. With ``app``, `init_app` is called.
+    another one. ``realm`` is that of schemes without their own; default: the last part of the app's import name that
+    isn't ``app``, ``main``, ``wsgi`` or the like. ``implied_scopes`` maps a scope to those that it includes.
+    ``unavailable`` are exception classes of loaders that mean "we can't know": 503 instead of 500. With ``app``,
+    `init_app` is called.
 
     Raises `ConfigurationError` or `TypeError` for what cannot work.
     """
 
+    @explains_arguments()
     def __init__(
         self,
         *schemes: AnyScheme,
@@ -97,13 +100,14 @@ class Auth(Sessions, Resources, Generic[U]):
     def init_app(self, app: Flask) -> None:
         """Serves ``app`` too. Raises `ConfigurationError` for a second `Auth` on it, without schemes, or too late."""
         if not isinstance(app, Flask):
-            raise TypeError(f"init_app takes a Flask app, not {app!r}")
+            fix = ": auth.protect(blueprint) guards a blueprint" if isinstance(app, Blueprint) else ""
+            raise TypeError(f"init_app takes a Flask app, not {app!r}{fix}")
         if not self.schemes:
             raise ConfigurationError("Auth has no scheme, so nobody could get in: Auth(Bearer(load_user))")
         if EXTENSION in app.extensions:
             same = app.extensions[EXTENSION].auth is self
             raise ConfigurationError(
-                f"init_app was called twice for the app {app.name!r}"
+                f"init_app was called twice for the app {app.name!r}: call it once"
                 if same
                 else f"the app {app.name!r} has another Auth already: give all schemes to one Auth"
             )
@@ -112,16 +116,20 @@ class Auth(Sessions, Resources, Generic[U]):
         try:
             install(app, state)
         except AssertionError:
-            raise ConfigurationError(f"the app {app.name!r} has served a request: call init_app before") from None
+            raise ConfigurationError(
+                f"the app {app.name!r} has served a request: call init_app before the first one"
+            ) from None
         self.states.add(state)
         if self.resources:
             publish(state)
 
     def check(self, app: Flask) -> None:
         """Runs now what the first request would check; raises `ConfigurationError`."""
+        if not isinstance(app, Flask):
+            raise TypeError(f"check takes a Flask app, not {app!r}")
         state = state_of(app)
         if state.auth is not self:
-            raise ConfigurationError(f"the app {app.name!r} is served by another Auth")
+            raise ConfigurationError(f"the app {app.name!r} is served by another Auth: call check() of that one")
         state.check()
 
     # --- demands
@@ -157,7 +165,7 @@ class Auth(Sessions, Resources, Generic[U]):
     @overload
     def public(self, *, via: AnyScheme | Collection[AnyScheme] | None = None) -> Callable[[V], V]: ...
 
-    def public(self, *view: Any, via: AnyScheme | Collection[AnyScheme] | None = None) -> Any:
+    def public(self, *view: Any, via: AnyScheme | Collection[AnyScheme] | None = None, **unknown: Any) -> Any:
         """Marks a view as open on purpose, whatever `protect` says; returns it unchanged.
 
         Args:
@@ -168,6 +176,8 @@ class Auth(Sessions, Resources, Generic[U]):
             TypeError: For what is no view or no scheme.
             ConfigurationError: For a view that is guarded, and for a scheme that this `Auth` doesn't have.
         """
+        for name in unknown:
+            raise TypeError(f"public() has no keyword {name}: a public view demands nothing, so it takes only via")
         if len(view) > 1 or (view and via is not None):
             raise TypeError("public takes a view alone, or via=: @auth.public(via=bearer)")
         offered = self._requirement("public", False, {"via": via}).via
@@ -191,10 +201,14 @@ class Auth(Sessions, Resources, Generic[U]):
         if known == protection:
             return
         if known is not None:
-            raise ConfigurationError(f"{target!r} is protected with {known.requirement!r} already: protect it once")
+            raise ConfigurationError(
+                f"{target!r} is already protected with {known.requirement!r}: call protect() once, with all demands"
+            )
         for state in self.states:
             if state.served and (target is state.app or target in state.app.blueprints.values()):
-                raise ConfigurationError(f"the app {state.app.name!r} has served a request: call protect() before")
+                raise ConfigurationError(
+                    f"the app {state.app.name!r} has served a request: call protect() before the first one"
+                )
         self._watch(target)
         self._protected[target] = protection
 
@@ -281,7 +295,7 @@ class Auth(Sessions, Resources, Generic[U]):
             if not callable(render):
                 raise TypeError(f"a renderer must be callable, not {render!r}")
             if media in self.renderers:
-                raise ConfigurationError(f"there is a renderer for {media} already")
+                raise ConfigurationError(f"there is a renderer for {media} already: register one only")
             self.renderers[media] = render
             self.media_types = tuple(dict.fromkeys((*BUILT_IN, *self.renderers)))
             return render
@@ -319,6 +333,10 @@ class Auth(Sessions, Resources, Generic[U]):
         return self._requirement("abort_unauthorized", False, {"via": via}).via or ()
 
     def _own_schemes(self, schemes: Sequence[AnyScheme], where: str) -> tuple[AnyScheme, ...]:
+        if isinstance(schemes, (str, Scheme)) or not isinstance(schemes, Iterable):
+            raise TypeError(
+                f"{where} must be a sequence of the schemes of this Auth, not {schemes!r}: write {where}=[scheme]"
+            )
         for scheme in schemes:
             if scheme not in self.schemes:
                 raise ConfigurationError(
@@ -441,6 +459,8 @@ class Auth(Sessions, Resources, Generic[U]):
     def _set_unavailable(self, unavailable: Sequence[type[Exception]]) -> None:
         if isinstance(unavailable, type):
             raise TypeError(f"unavailable must be a sequence: write unavailable=({unavailable.__name__},)")
+        if not isinstance(unavailable, Iterable):
+            raise TypeError(f"unavailable must be a sequence of exception classes, not {unavailable!r}")
         kinds: tuple[type[Exception], ...] = tuple(unavailable)
         for kind in kinds:
             if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, HTTPException):
@@ -464,13 +484,28 @@ def _run() -> Any:
 def _schemes(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:
     for scheme in schemes:
         if not isinstance(scheme, Scheme):
-            raise TypeError(f"Auth takes scheme objects such as Bearer(load_user), not {scheme!r}")
-    if len(set(schemes)) != len(schemes):
-        raise ConfigurationError("a scheme object was given twice")
+            raise TypeError(
+                f"Auth takes scheme objects such as Bearer(load_user), not {scheme!r}" + _instead_of(scheme)
+            )
+        if schemes.count(scheme) > 1:
+            raise ConfigurationError(f"Auth was given {scheme!r} twice: give it once")
     return schemes
 
 
+def _instead_of(given: Any) -> str:
+    """What to write in place of ``given``, which is no scheme."""
+    if isinstance(given, Flask):
+        return ": pass the app as app=app, or to init_app()"
+    if isinstance(given, type):
+        return f": make an object, {given.__name__}(load_user)" if issubclass(given, Scheme) else ""
+    if isinstance(given, (list, tuple, set, frozenset)):
+        return ": pass each of them as an argument of its own"
+    return ": pass the loader to a scheme, Bearer(load_user)" if callable(given) else ""
+
+
 def _media_type(media_type: str) -> str:
+    if callable(media_type):
+        raise ConfigurationError(f'renderer takes a media type, not {media_type!r}: write @auth.renderer("text/html")')
     parts = media_type.split("/") if isinstance(media_type, str) else []
     if len(parts) != 2 or not all(parts) or "*" in media_type or ";" in media_type:
         raise ConfigurationError(f"{media_type!r} is not a media type: write type/subtype, such as text/html")

@@ -117,5 +117,6 @@ def _text(name: str, value: str | None) -> str | None:
 
 def _time(name: str, value: float | None) -> float | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value != value):
-        raise TypeError(f"{name} must be seconds since 1970 or None, not {value!r}")
+        fix = f": write {name}=moment.timestamp()" if hasattr(value, "timestamp") else ""
+        raise TypeError(f"{name} must be seconds since 1970 or None, not {value!r}{fix}")
     return value

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from difflib import get_close_matches
 from functools import reduce
 from typing import Any, Final
 
 from .errors import ConfigurationError, configured_seconds
 from .identity import as_set
+from .mistakes import no_keyword
 from .wire.rules import check_scope_token
 
 Group = tuple[str, ...]
@@ -47,7 +47,8 @@ def any_of(*names: str) -> AnyOf:
         raise ConfigurationError("any_of() without names is met by nobody: name at least one")
     for name in names:
         if not isinstance(name, str) or not name:
-            raise TypeError(f"any_of takes non-empty str, not {name!r}")
+            fix = f": write any_of({', '.join(map(repr, name))})" if isinstance(name, (list, tuple)) else ""
+            raise TypeError(f"any_of takes non-empty str, not {name!r}{fix}")
     return AnyOf(tuple(dict.fromkeys(names)))
 
 
@@ -121,17 +122,16 @@ def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, option
     """
     for name in given:
         if name not in _KEYWORDS:
-            keywords = (*(("public",) if where == "protect" else ()), *_KEYWORDS)
-            near = get_close_matches(name, keywords, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(keywords)}"
-            raise TypeError(f"{where}() has no keyword {name}: {hint}")
+            raise TypeError(_unknown(where, name))
     max_age = given.get("max_age")
     scope_groups = _groups("scopes", given.get("scopes"))
     for scope in (name for group in scope_groups for name in group):
         try:
             check_scope_token(scope)
         except ValueError as error:
-            raise ConfigurationError(str(error)) from None
+            parts = scope.split()
+            fix = f". To demand all of them, write {as_set(scope)}" if len(parts) > 1 else ""
+            raise ConfigurationError(f"{error}{fix}") from None
     return Requirement(
         _schemes(given.get("via"), is_scheme),
         scope_groups,
@@ -143,6 +143,31 @@ def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, option
 
 
 _KEYWORDS: Final = ("via", "scopes", "roles", "acr", "max_age")
+_ELSEWHERE: Final = {
+    **dict.fromkeys(("auth", "backend", "backends", "scheme", "schemes"), "name the schemes with via=scheme"),
+    **dict.fromkeys(("group", "groups", "role"), 'did you mean roles? Write roles={"admin"}'),
+    **dict.fromkeys(("permission", "permissions", "scope"), 'did you mean scopes? Write scopes={"read"}'),
+    **dict.fromkeys(("fresh", "recent"), "did you mean max_age? max_age=300 demands a login in the last 300 seconds"),
+    **dict.fromkeys(("level", "mfa"), 'did you mean acr? acr="gold" demands a login of that class'),
+    "optional": "write @auth.login_optional",
+    "required": "write @auth.login_required",
+    "realm": "a realm belongs to a scheme, Bearer(load, realm=...), or to the Auth",
+}
+"""What to write in place of keywords that other libraries have."""
+_PUBLIC: Final = frozenset({"public", "exempt", "exclude", "except_", "skip"})
+
+
+def _unknown(where: str, name: str) -> str:
+    """Describe a keyword that isn't one of ``where``."""
+    if name in _PUBLIC:
+        fix = 'write public={"login"}' if where == "protect" else "mark a view that is open with @auth.public"
+        return f"{where}() has no keyword {name}: {fix}"
+    fixes = (
+        {**_ELSEWHERE, "optional": "decorate the view with @auth.login_optional"} if where == "protect" else _ELSEWHERE
+    )
+    if name in fixes:
+        return f"{where}() has no keyword {name}: {fixes[name]}"
+    return no_keyword(where, name, (*(("public",) if where == "protect" else ()), *_KEYWORDS))
 
 
 def stack(requirements: Iterable[Requirement]) -> Requirement:
@@ -197,9 +222,16 @@ def emitted_scopes(groups: Iterable[Group]) -> tuple[str, ...]:
 
 def implied(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
     """All scopes that a scope includes, followed to the end; `ConfigurationError` for a cycle."""
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f'implied_scopes must map a scope to those that it includes, not {given!r}: {{"write": {{"read"}}}}'
+        )
     for scope, implied in given.items():
-        if isinstance(implied, str) or not all(isinstance(name, str) for name in (scope, *implied)):
-            raise TypeError(f'implied_scopes maps a scope to a collection of str: {{"{scope}": {{"read"}}}}')
+        included = implied if isinstance(implied, Collection) and not isinstance(implied, str) else (None,)
+        if not all(isinstance(name, str) for name in (scope, *included)):
+            raise TypeError(
+                f'implied_scopes maps a scope to a collection of str, not to {implied!r}: {{"{scope}": {{"read"}}}}'
+            )
 
     def follow(scope: str, path: tuple[str, ...]) -> frozenset[str]:
         if scope in path:
@@ -240,7 +272,10 @@ def _schemes(via: Any, is_scheme: type) -> tuple[Any, ...] | None:
         raise ConfigurationError("via is empty, so nobody could get in: leave it out or name a scheme")
     for scheme in schemes:
         if not isinstance(scheme, is_scheme):
-            raise TypeError(f"via must be a scheme object or a collection of them, not {scheme!r}")
+            raise TypeError(
+                f"via must be a scheme object or a collection of them, not {scheme!r}: name the objects that you gave "
+                "to Auth(...)"
+            )
     return tuple(dict.fromkeys(schemes))
 
 

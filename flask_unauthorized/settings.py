@@ -38,8 +38,10 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     known = {_PREFIX + name.upper(): name for name in Settings._fields}
     for key in given:
         if key not in known:
-            near = get_close_matches(key, known, n=1, cutoff=0.0)
-            raise ConfigurationError(f"{key} is no setting: did you mean {near[0]}? All: {', '.join(known)}")
+            # The prefix, which all of them share, must not make every name look near.
+            near = get_close_matches(key.removeprefix(_PREFIX), [name.removeprefix(_PREFIX) for name in known], n=1)
+            hint = f"did you mean {_PREFIX}{near[0]}? All" if near else "the settings are"
+            raise ConfigurationError(f"{key} is no setting: {hint}{':' if near else ''} {', '.join(known)}")
     settings = Settings(**{known[key]: value for key, value in given.items() if value is not None})
     _check(settings)
     return settings
@@ -68,4 +70,4 @@ def _check(settings: Settings) -> None:
         try:
             check_uri("UNAUTHORIZED_PROBLEM_BASE", settings.problem_base)
         except ValueError as error:
-            raise ConfigurationError(str(error)) from None
+            raise ConfigurationError(f"{error}: write https://example.com/errors/") from None

@@ -9,11 +9,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_unauthorized.testing import assert_sound
+from flask_unauthorized.wire import Challenge
 
 from .canaries import watching
 from .independent import independent
 
 _names = itertools.count()
+
+
+def _parameters(challenge: Challenge) -> dict[str, str]:
+    return {name.lower(): value for name, value in challenge.params}
 
 
 class SoundClient(FlaskClient):
@@ -22,9 +27,10 @@ class SoundClient(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> Any:
         response = super().open(*args, **kwargs)
         if self.application.config.get("UNAUTHORIZED_GUARD") != "off":
-            read = [challenge.scheme.lower() for challenge in assert_sound(response)]
+            # The values too, so that both parsers agree where a quoted string ends and what an escape means.  # T-05
+            read = [(challenge.scheme.lower(), _parameters(challenge)) for challenge in assert_sound(response)]
             lines = response.headers.getlist("WWW-Authenticate")
-            assert read == [name.lower() for name, _ in (independent(*lines) if lines else ())]
+            assert read == [(name.lower(), told) for name, told in (independent(*lines) if lines else ())]
         return response
 
 

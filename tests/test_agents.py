@@ -268,16 +268,22 @@ def test_every_request_of_a_session_needs_the_token(make_app):
 
 @pytest.mark.rfc("MC-05", "MC-06")
 def test_a_token_for_another_server_is_not_taken(make_app):
-    """Nor could it be passed on: a view gets an identity, never the token."""
+    """Nor does the library pass it on: an identity holds no token. A view can read its request's header (F-26)."""
     key = public_key_jwk({**json.loads(ECAlgorithm.to_jwk(KEY.public_key())), "kid": "1"})
-    _, app = serve(make_app, Bearer(JWT(ISSUER, audience=MCP, keys=key)), demands={})
+    auth, app = serve(make_app, Bearer(JWT(ISSUER, audience=MCP, keys=key)), demands={})
+    handed = []
+    app.add_url_rule("/mcp/who", "who", auth.login_required(lambda: handed.append(auth.identity) or ""))
 
     def token(audience, ends=4_000_000_000, issuer=ISSUER):
         claims = {"iss": issuer, "aud": audience, "sub": "ada", "client_id": "c", "exp": ends, "iat": 1, "jti": "1"}
         return jwt.encode(claims, KEY, "ES256", headers={"typ": "at+jwt", "kid": "1"})
 
     client = app.test_client()
-    assert client.get("/mcp", headers=sent(token(MCP))).status_code == 200
+    good = token(MCP)
+    assert client.get("/mcp", headers=sent(good)).status_code == 200
+    client.get("/mcp/who", headers=sent(good))
+    told = repr([(getattr(handed[0], name), str(name)) for name in dir(handed[0]) if not name.startswith("__")])
+    assert good.rpartition(".")[2] not in told
     wrong = (token(HOST), token(f"{MCP}/"), token(MCP.upper()), token("other"), token(MCP, 1), token(MCP, issuer=HOST))
     for one in wrong:
         response = client.get("/mcp", headers=sent(one))
@@ -316,6 +322,8 @@ def test_a_server_on_the_own_machine_is_safe_from_pages(make_app):
     rebound = {"Origin": "http://evil.example:5000", "Host": "evil.example:5000", **sent("read")}
     assert client.post("/mcp", headers=rebound).status_code == 403
     assert client.post("/mcp", headers={"Origin": "http://127.0.0.1:5000", **sent("read")}).status_code == 200
+    _, open_to_all = serve(make_app)  # without origins= the field is not looked at
+    assert open_to_all.test_client().post("/mcp", headers={**rebound, "Host": "a.example"}).status_code == 200
     assert client.get("/other", headers={"Origin": "http://evil.example", **sent("read")}).status_code == 200
 
 

@@ -176,6 +176,7 @@ def secret_key():
     ],
     ids=lambda plant: plant.__name__,
 )  # fmt: skip
+@pytest.mark.rfc("S-03")
 def test_a_planted_leak_is_found(plant):
     with watching() as watched:
         plant()

@@ -120,6 +120,16 @@ def test_dpo_32_where_nobody_looks_for_a_certificate_a_bound_token_is_refused(ma
     assert_refused(served, served.ask(environ={"SSL_CLIENT_CERT": PEM}))
 
 
+@pytest.mark.rfc("P-18")
+def test_a_token_that_is_bound_to_a_certificate_alone_is_no_dpop_token(behind_proxy):
+    answered = behind_proxy.ask([("Client-Cert", BINARY)], holder=Holder())
+    assert answered.status_code == 401
+    bearer, dpop = answered.headers.getlist(CHALLENGE)
+    assert "error" not in bearer
+    assert dpop.startswith('DPoP realm="api", error="invalid_token"')
+    assert behind_proxy.ran == []
+
+
 @pytest.mark.rfc("P-30")
 def test_a_token_that_is_bound_to_a_key_needs_more_than_a_certificate(make_app):
     for confirmation in ({"jkt": Holder().jkt}, {"jkt": Holder().jkt, **BOUND}, {**BOUND, "kid": "1"}, {}):
@@ -153,6 +163,7 @@ def test_a_certificate_that_is_wrong_uses_no_proof_up(make_app):
     assert answers == [401, 200]
 
 
+@pytest.mark.rfc("S-02")
 def test_tokens_that_are_bound_to_nothing(make_app):
     open_to_all = Served(make_app, lambda request: DER, confirmation=None)
     assert open_to_all.ask().status_code == 200
@@ -195,7 +206,7 @@ def assert_refused_after(served, headers):
     assert "Client-Cert" in response.headers["Vary"]
 
 
-@pytest.mark.rfc("T-08")
+@pytest.mark.rfc("T-08", "S-05")
 @pytest.mark.parametrize(
     "environ",
     [
@@ -389,3 +400,35 @@ def test_a_source_of_certificates_that_cannot_know_is_503_where_the_app_says_so(
     response = app.test_client().get("/", headers=headers)
     assert (response.status_code, response.headers.get(CHALLENGE)) == (503, None)
     assert "s3cret" not in response.text
+
+
+@pytest.mark.parametrize(
+    "sent", [[b"x_ssl_client_cert"], [b"X_SSL-Client_Cert"], [b"x-ssl-client-cert", b"x_ssl_client_cert"]]
+)
+def test_a_spelling_with_underscores_is_refused_where_the_server_tells_it(make_app, sent):  # F-45
+    served = Served(make_app, EscapedPEM(["10.0.0.7"], field="X-SSL-Client-Cert"), bound_only=True)
+    field = quote(PEM)
+
+    def ask(names, address="10.0.0.7"):
+        scope = {"headers": [(name, field.encode()) for name in names]}
+        environ = {"REMOTE_ADDR": address, "HTTP_X_SSL_CLIENT_CERT": field, "asgi.scope": scope}
+        return served.ask(environ=environ).status_code
+
+    assert ask(sent) == 400
+    assert served.ran == []
+    # The dashed one alone is accepted, beside another field with underscores.
+    assert ask([b"x-ssl-client-cert", b"x_other"]) == 200
+    # From another address than the proxy's the field counts as absent.
+    assert ask([b"x-ssl-client-cert"], address="192.0.2.1") == ask(sent, address="192.0.2.1") == 401
+    assert served.ran == [1]
+
+
+def test_a2wsgi_tells_the_names_as_they_were_sent():  # F-45: what the refusal above depends on
+    build = pytest.importorskip("a2wsgi.wsgi").build_environ
+    scope = {
+        "type": "http", "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1",
+        "headers": [(b"x_ssl_client_cert", b"forged")],
+    }  # fmt: skip
+    environ = build(scope, None)
+    assert environ["HTTP_X_SSL_CLIENT_CERT"] == "forged"
+    assert environ["asgi.scope"]["headers"] == [(b"x_ssl_client_cert", b"forged")]

@@ -6,7 +6,19 @@ import pytest
 from flask import Blueprint, Flask
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from flask_unauthorized import APIKey, Auth, Basic, Bearer, Challenge, ConfigurationError, Identity, Scheme
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    Basic,
+    Bearer,
+    Challenge,
+    ConfigurationError,
+    Digest,
+    Identity,
+    Scheme,
+    SessionCookie,
+)
+from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.wire import parse_challenges
 
 
@@ -136,6 +148,65 @@ def test_whose_realm_counts(scheme, auth, config, expected):
     extension.init_app(app)
     app.add_url_rule("/", "index", extension.login_required(lambda: "x"))
     assert app.test_client().get("/").headers["WWW-Authenticate"] == f'Bearer realm="{expected}"'
+
+
+@pytest.mark.parametrize(  # F-19: module names of deployments went out as realms
+    ("name", "realm"),
+    [
+        ("shop", "shop"),
+        ("shop.app", "shop"),
+        ("shop.app.wsgi", "shop"),
+        ("backend.app.main", "backend"),
+        ("src.app", "src"),
+        ("tests.test_api", "test_api"),
+        ("shop.create_app", "shop"),
+        ("shop.__init__", "shop"),
+        ("shop.__main__", "shop"),
+        ("acme.shop", "shop"),
+        ("App", "App"),
+        ("application", "application"),
+        ("app", "app"),
+        ("main", "main"),
+        ("wsgi", "wsgi"),
+        ("app.main", "app.main"),
+        ("__init__", "__init__"),
+    ],
+)
+def test_the_default_realm_is_the_last_part_of_the_name_that_says_something(name, realm):
+    auth, app = Auth(Bearer(_load)), Flask(name, root_path="/", instance_path="/")
+    auth.init_app(app)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
+    assert app.test_client().get("/").headers["WWW-Authenticate"] == f'Bearer realm="{realm}"'
+
+
+@pytest.mark.parametrize(  # F-19
+    ("scheme", "depends"),
+    [
+        (lambda realm: Digest(lambda name: None, realm=realm), "Stored hashes depend on it"),
+        (lambda realm: SessionCookie(_load, store=MemoryStore(), realm=realm), "Sessions depend on it"),
+        (lambda realm: SessionCookie(_load, realm=realm), None),  # without a store only logins of today end
+        (lambda realm: Bearer(_load, realm=realm), None),
+    ],
+)
+@pytest.mark.parametrize("given", ["nowhere", "scheme", "Auth", "setting"])
+def test_what_is_stored_under_a_default_realm_is_warned_about(caplog, scheme, depends, given):
+    auth = Auth(scheme("r" if given == "scheme" else None), realm="r" if given == "Auth" else None)
+    app = Flask("shop.app", root_path="/", instance_path="/")
+    app.config.update(TESTING=True, SECRET_KEY="x" * 40)
+    if given == "setting":
+        app.config["UNAUTHORIZED_REALM"] = "r"
+    auth.init_app(app)
+    with caplog.at_level(logging.WARNING, "flask_unauthorized"):
+        auth.check(app)
+    warned = [record.getMessage() for record in caplog.records if "default realm" in record.getMessage()]
+    if depends is None or given != "nowhere":
+        assert warned == []
+    else:
+        (message,) = warned
+        assert "default realm 'shop'" in message
+        assert "the app 'shop.app'" in message
+        assert depends in message
+        assert "set realm='shop'" in message
 
 
 class _Named(Scheme[str]):

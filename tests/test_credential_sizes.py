@@ -62,6 +62,7 @@ CARRIERS = {
 }
 
 
+@pytest.mark.rfc("H-29")
 @pytest.mark.parametrize("size", [None, 256, 1000, 8192, 40_000, 65_536])
 @pytest.mark.parametrize("carrier", CARRIERS)
 def test_a_credential_up_to_the_limit_is_read_and_no_longer_one(make_app, caplog, carrier, size):  # F-31

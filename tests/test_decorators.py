@@ -3,10 +3,19 @@
 import functools
 
 import pytest
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.views import MethodView, View
 
-from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, Identity, any_of, current_identity
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    Bearer,
+    ConfigurationError,
+    Identity,
+    abort_unauthorized,
+    any_of,
+    current_identity,
+)
 
 ADA = {"Authorization": "Bearer ada"}
 BOSS = {"Authorization": "Bearer boss"}
@@ -333,3 +342,47 @@ def test_require_adds_to_what_the_view_demands(auth, make_app):
     assert client.get("/").status_code == 401
     assert client.get("/", headers=ADA).status_code == 403
     assert client.get("/", headers=BOSS).text == "boss"
+
+
+@pytest.mark.parametrize("target", ["app", "blueprint"])
+@pytest.mark.parametrize("own", [True, False], ids=["own HEAD", "automatic HEAD"])
+def test_protect_judges_head_as_get(make_app, target, own):  # T-03: HEAD tells a body's length and type
+    auth = Auth(Bearer(lambda token: "ada" if token == "good" else None))
+    app = make_app(auth)
+    part = Blueprint("part", __name__)
+    ran = []
+
+    def view():
+        ran.append(request.method)
+        return "secret"
+
+    part.add_url_rule("/", "view", view, methods=["GET", "HEAD"] if own else ["GET"])
+    auth.protect(app if target == "app" else part)
+    app.register_blueprint(part)
+    client = app.test_client()
+    for headers in ({}, {"Authorization": "Bearer bad"}):
+        refused = client.head("/", headers=headers)
+        assert (refused.status_code, ran) == (401, [])
+        assert refused.headers["WWW-Authenticate"].startswith("Bearer realm=")
+        assert "ETag" not in refused.headers
+    assert client.head("/", headers={"Authorization": "Bearer good"}).status_code == 200
+    assert ran == ["HEAD"]
+
+
+@pytest.mark.parametrize("where", ["login_required", "login_optional", "public", "require", "protect", "abort"])
+def test_via_names_schemes_of_this_auth_only(make_app, where):  # T-03
+    mine, foreign = Bearer(lambda token: "ada"), Bearer(lambda token: "eve")
+    auth = Auth(mine)
+    app = make_app(auth)
+    name = {
+        "login_required": lambda via: auth.login_required(via=via)(lambda: "x"),
+        "login_optional": lambda via: auth.login_optional(via=via)(lambda: "x"),
+        "public": lambda via: auth.public(via=via)(lambda: "x"),
+        "require": lambda via: auth.require(via=via),
+        "protect": lambda via: auth.protect(app, via=via),
+        "abort": lambda via: abort_unauthorized(via=via),
+    }[where]
+    with app.test_request_context():
+        for via in (foreign, [mine, foreign], {foreign}):
+            with pytest.raises(ConfigurationError, match=r"^via names <Bearer Bearer>, which this Auth doesn't have"):
+                name(via)

@@ -152,6 +152,16 @@ def test_extended_values():
     """RFC 8187 §3.2.3, and what is none."""
     assert read_extended("UTF-8''%c2%a3%20and%20%e2%82%ac%20rates") == "\u00a3 and \u20ac rates"
     assert read_extended("utf-8'en'%C2%A3%20rates") == "\u00a3 rates"
-    for broken in ("iso-8859-1'en'%A3%20rates", "UTF-8'", "UTF-8''%A3", "UTF-8''%2", "UTF-8''a b", "x", "UTF-8''a'b"):
+    broken = (
+        "iso-8859-1'en'%A3%20rates",
+        "UTF-8'",
+        "UTF-8''%A3",
+        "UTF-8''%2",
+        "UTF-8''a b",
+        "x",
+        "''abc",
+        "UTF-8''a'b",
+    )
+    for value in broken:
         with pytest.raises(ValueError, match=r"RFC 8187|utf-8"):
-            read_extended(broken)
+            read_extended(value)

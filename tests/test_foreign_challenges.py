@@ -112,7 +112,7 @@ def test_a_sound_challenge_stays_on_an_open_view(make_app, auth, line, maker):  
     assert lines_of(app.test_client().get("/")) == [line]
 
 
-@pytest.mark.rfc("H-01")
+@pytest.mark.rfc("H-01", "B-27")
 @each_maker
 @pytest.mark.parametrize("line", GOES)
 def test_what_is_no_challenge_gives_way_to_ours(make_app, auth, line, maker):  # F-13
@@ -121,6 +121,7 @@ def test_what_is_no_challenge_gives_way_to_ours(make_app, auth, line, maker):  #
     assert lines_of(app.test_client().get("/")) == [OURS]
 
 
+@pytest.mark.rfc("B-27")
 @pytest.mark.parametrize(("line", "sent"), MENDED.items())
 def test_a_broken_optional_parameter_goes_and_the_challenge_stays(make_app, auth, line, sent):  # F-13
     app = make_app(auth)

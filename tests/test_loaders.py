@@ -291,11 +291,13 @@ MALFORMED = {
     "zero-iterations": "pbkdf2:sha256:0$salt$00", "unknown-digest": "pbkdf2:nosuch:1$salt$00",
     "parts": "pbkdf2:sha256:1:2:3$salt$00", "scrypt-n": "scrypt:3:8:1$salt$00", "scrypt-parts": "scrypt:1:2$salt$00",
     "scrypt-memory": "scrypt:1073741824:8:1$salt$00", "removed": "md5$salt$0cc175b9c0f1b6a831c399e269772661",
+    "plain": "pw", "plain-with-a-name": "plain$$pw",
     "bcrypt": "$2b$12$" + "a" * 53, "argon2": "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA",
     "non-ASCII": "pbkdf2:sha256:1$salt$\u00e9", "number": 7, "bytes": b"pbkdf2:sha256:1$salt$00",
 }  # fmt: skip
 
 
+@pytest.mark.rfc("BA-16")
 @pytest.mark.parametrize("stored", MALFORMED.values(), ids=MALFORMED)
 def test_malformed_stored_hash_refuses_in_equal_time_with_one_error_log_BAS_12(hashings, caplog, stored):
     check = Passwords(lambda name: stored if name == "ada" else None, method=FAST)

@@ -265,27 +265,46 @@ def test_get_gives_one_json_object(make_app):
 
 @pytest.mark.rfc("M-07", "M-23", "MC-12")
 @pytest.mark.parametrize(
-    "resource",
+    ("resource", "path", "url"),  # of its document, written out: the well-known part stands behind the host (F-26)
     [
-        "HTTPS://API.Example.com/MCP",
-        f"{HOST}:443/mcp/",
-        f"{HOST}/m%63p",
-        f"{HOST}/mcp;a=b,c/%7Ex",
-        "https://[2001:DB8::1]/mcp",
+        (
+            "HTTPS://API.Example.com/MCP",
+            "/.well-known/oauth-protected-resource/MCP",
+            "HTTPS://API.Example.com/.well-known/oauth-protected-resource/MCP",
+        ),
+        (
+            "https://api.example.com:443/mcp/",
+            "/.well-known/oauth-protected-resource/mcp/",
+            "https://api.example.com:443/.well-known/oauth-protected-resource/mcp/",
+        ),
+        (
+            "https://api.example.com/m%63p",
+            "/.well-known/oauth-protected-resource/m%63p",
+            "https://api.example.com/.well-known/oauth-protected-resource/m%63p",
+        ),
+        (
+            "https://api.example.com/mcp;a=b,c/%7Ex",
+            "/.well-known/oauth-protected-resource/mcp;a=b,c/%7Ex",
+            "https://api.example.com/.well-known/oauth-protected-resource/mcp;a=b,c/%7Ex",
+        ),
+        (
+            "https://[2001:DB8::1]/mcp",
+            "/.well-known/oauth-protected-resource/mcp",
+            "https://[2001:DB8::1]/.well-known/oauth-protected-resource/mcp",
+        ),
     ],
 )
-def test_an_identifier_is_kept_byte_for_byte(make_app, resource):
+def test_an_identifier_is_kept_byte_for_byte(make_app, resource, path, url):
     """Upper case, a default port, a slash and escapes stay, for clients compare characters; Host never gets in."""
     _, app = serve(make_app, resource=resource, views=None)
     app.add_url_rule("/MCP", "a", app.view_functions["mcp"])
     app.add_url_rule("/mcp;a=b,c/~x", "b", app.view_functions["mcp"])
-    path = identifier(resource).metadata_url.partition("/.well")
     evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
-    assert document(app, f"/.well{path[2]}", headers=evil)["resource"] == resource
+    assert document(app, path, headers=evil)["resource"] == resource
     client = app.test_client()
     found = [challenges(client.get(one, headers=evil)) for one in ("/mcp", "/MCP", "/mcp;a=b,c/~x")]
     urls = {one["bearer"].get("resource_metadata") for one in found} - {None}
-    assert urls == {identifier(resource).metadata_url}
+    assert urls == {url}
 
 
 def test_the_bytes_of_a_document_are_utf_8(make_app):
@@ -741,7 +760,9 @@ def test_behind_a_proxy_that_cuts_the_prefix_off_and_speaks_plain_http(make_app)
     proxy = {"X-Forwarded-Prefix": "/api", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
     assert document(app, f"{WELL_KNOWN}/api/mcp", headers=proxy)["resource"] == f"{HOST}/api/mcp"
     refused = app.test_client().get("/mcp", headers=proxy)
-    assert challenges(refused)["bearer"]["resource_metadata"] == f"{HOST}{WELL_KNOWN}/api/mcp"
+    assert challenges(refused)["bearer"]["resource_metadata"] == (
+        "https://api.example.com/.well-known/oauth-protected-resource/api/mcp"
+    )
 
 
 def test_a_resource_above_the_prefix_has_all_views(make_app):

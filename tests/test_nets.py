@@ -90,7 +90,7 @@ def _wsgi(environ, start_response):
     return [b"no"]
 
 
-@pytest.mark.rfc("H-01", "C-04")
+@pytest.mark.rfc("H-01", "C-04", "H-32")
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_err_07_every_401_of_a_view_has_a_challenge(app, shape, method):
@@ -99,6 +99,7 @@ def test_err_07_every_401_of_a_view_has_a_challenge(app, shape, method):
     assert response.status_code == 401
     assert challenges(response) == CLEAN
     assert response.headers.getlist("Cache-Control") == ["no-store"]
+    assert "Authorization" in response.vary
 
 
 def made_401(response):
@@ -185,7 +186,7 @@ def test_err_06_own_handler_decides_the_body_and_the_challenge_stays(kind, where
     assert response.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.rfc("H-01", "C-03")
+@pytest.mark.rfc("H-01", "C-04")
 @pytest.mark.parametrize("handler", [as_json, as_json_async, cleared], ids=lambda handler: handler.__name__)
 def test_hdr_19_app_wide_json_handler(app, handler):
     app.register_error_handler(HTTPException, handler)
@@ -314,7 +315,7 @@ def public(response):
     return response
 
 
-@pytest.mark.rfc("C-03", "H-01")
+@pytest.mark.rfc("C-03", "C-04", "H-01")
 @pytest.mark.parametrize("hook", [delete, replace, public], ids=lambda hook: hook.__name__)
 @each_order
 @pytest.mark.parametrize(("headers", "status"), [({}, 401), (BAD, 401), (GOOD, 403)])

@@ -13,7 +13,7 @@ import flask_unauthorized
 ROOT = Path(flask_unauthorized.__file__).parent
 LAYERS = [
     {"wire"},
-    {"errors", "identity", "requirement", "metadata"},
+    {"errors", "identity", "mistakes", "requirement", "metadata"},
     {"green", "stores", "keys", "connecting", "fetching"},
     {"jose"},
     {"schemes"},

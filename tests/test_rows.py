@@ -4,7 +4,7 @@ import hashlib
 import logging
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -12,12 +12,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from flask_unauthorized import (
     APIKey,
     Auth,
+    AuthUnavailable,
     Basic,
     Bearer,
     Challenge,
     ConfigurationError,
+    Digest,
+    DPoP,
     Identity,
     InvalidCredentials,
+    SessionCookie,
     StepUpRequired,
     TooManyAttempts,
     errors,
@@ -26,6 +30,8 @@ from flask_unauthorized.loaders import StaticTokens
 from flask_unauthorized.testing import assert_unauthorized
 from flask_unauthorized.wire import GrammarError, parse_authorization, parse_challenges
 from flask_unauthorized.wire.rules import check_uri
+
+from .independent import independent
 
 NOW = 1_800_000_000
 GOOD = {"Authorization": "Bearer good"}
@@ -78,7 +84,7 @@ def test_parameters_are_read_without_case_and_quoted_or_not():
     assert plain.get("qop") == quoted.get("Qop") == "auth"
 
 
-@pytest.mark.rfc("H-10", "H-18")
+@pytest.mark.rfc("H-10", "H-16", "H-18")
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.text("xyz ,=", max_size=5)), max_size=4))
 def test_nothing_empty_and_nothing_twice_goes_out(params):
     try:
@@ -92,6 +98,8 @@ def test_nothing_empty_and_nothing_twice_goes_out(params):
     assert bare.count(",") == max(0, len(params) - 1)
     assert not line.startswith(",")
     assert not line.endswith(",")
+    assert " =" not in bare
+    assert "= " not in bare
 
 
 @pytest.mark.rfc("H-39")
@@ -100,6 +108,88 @@ def test_no_user_or_password_in_a_uri_of_ours():
         check_uri("error_uri", "https://user:pw@docs.example/")
     with pytest.raises(ValueError, match="must not hold a user or password"):
         Challenge("Bearer", {"realm": "a", "error": "invalid_token", "error_uri": "https://user:pw@docs.example/"})
+    with pytest.raises(ValueError, match="must not hold a user or password"):
+        Challenge("Bearer", {"resource_metadata": "https://user@api.example/.well-known/oauth-protected-resource"})
+
+
+@pytest.mark.rfc("H-39")
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"resource": "https://user:pw@api.example/notes"},
+        {"resource": "https://api.example/notes", "authorization_servers": ["https://user:pw@id.example"]},
+    ],
+    ids=["resource", "authorization_servers"],
+)
+def test_no_user_or_password_in_a_document_of_ours(auth, members):
+    with pytest.raises((ValueError, ConfigurationError)):
+        auth.protected_resource(**members)
+
+
+INCOMPLETE = {
+    "basic": {"Authorization": "Basic YWRh"},  # no colon
+    "bearer": {"Authorization": "Bearer"},
+    "dpop": {"Authorization": "DPoP good"},  # no proof
+    "digest": {"Authorization": 'Digest username="ada", realm="notes", nonce="{nonce}", uri="/"'},
+}
+
+
+@pytest.mark.rfc("H-03")
+@pytest.mark.parametrize("sent", INCOMPLETE)
+def test_incomplete_credentials_are_401_with_a_challenge(make_app, sent):
+    schemes = {
+        "basic": Basic(lambda name, password: True),
+        "bearer": Bearer(lambda token: "ada"),
+        "dpop": DPoP(lambda token: Identity("ada"), origin="https://api.example"),
+        "digest": Digest(lambda name: "secret"),
+    }
+    auth = Auth(schemes[sent], realm="notes")
+    app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    ((name, params),) = independent(*app.test_client().get("/").headers.getlist("WWW-Authenticate"))
+    headers = {field: value.format(nonce=params.get("nonce")) for field, value in INCOMPLETE[sent].items()}
+    answered = app.test_client().get("/", headers=headers)
+    assert answered.status_code == 401
+    assert [scheme for scheme, _ in independent(*answered.headers.getlist("WWW-Authenticate"))] == [name]
+
+
+@pytest.mark.rfc("H-22")
+@pytest.mark.parametrize("turned", [False, True])
+def test_schemes_that_all_clients_know_stand_before_those_that_few_do(make_app, turned):
+    given = [
+        APIKey(lambda key: None),
+        DPoP(lambda token: None, origin="https://api.example"),
+        Bearer(lambda token: None),
+        Basic(lambda name, password: None),
+        Digest(lambda name: None),
+    ]
+    auth = Auth(*(reversed(given) if turned else given))
+    app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    for _ in range(2):
+        lines = app.test_client().get("/").headers.getlist("WWW-Authenticate")
+        assert [line.partition(" ")[0] for line in lines[:3]] == ["Digest", "Basic", "Bearer"]
+        assert {line.partition(" ")[0] for line in lines[3:]} == {"DPoP", "ApiKey"}
+
+
+@pytest.mark.rfc("H-35", "BA-14")
+def test_parts_of_an_app_have_realms_of_their_own(make_app):
+    shop = Basic(lambda name, password: name == "customer", realm="shop")
+    office = Basic(lambda name, password: name == "clerk", realm="Shop")
+    auth = Auth(shop, office, realm="neither")
+    app = make_app(auth)
+    for name, scheme in (("shop", shop), ("office", office)):
+        part = Blueprint(name, __name__, url_prefix=f"/{name}")
+        part.add_url_rule("/", "view", lambda: "fine")
+        auth.protect(part, via=scheme)
+        app.register_blueprint(part)
+    client = app.test_client()
+    for path, realm, own, other in (("/shop/", "shop", "customer", "clerk"), ("/office/", "Shop", "clerk", "customer")):
+        assert client.get(path, auth=(own, "pw")).status_code == 200
+        for refused in (client.get(path), client.get(path, auth=(other, "pw"))):
+            assert refused.status_code == 401
+            told = independent(*refused.headers.getlist("WWW-Authenticate"))
+            assert [(scheme.lower(), params["realm"]) for scheme, params in told] == [("basic", realm)]
 
 
 # --- RFC 9111
@@ -109,6 +199,46 @@ def test_no_user_or_password_in_a_uri_of_ours():
 def test_an_accepted_answer_is_opened_to_no_shared_cache(serve):
     caching = serve(headers=GOOD).headers.get("Cache-Control", "")
     assert not {"public", "s-maxage", "must-revalidate"} & set(caching.replace("=", ",").replace(" ", "").split(","))
+
+
+@pytest.mark.rfc("C-06", "H-32")
+@pytest.mark.parametrize("kind", ["session", "key"])
+def test_an_anonymous_answer_of_an_optional_view_varies_by_the_cookie(make_app, kind):
+    auth = Auth(SessionCookie(lambda subject: subject) if kind == "session" else APIKey({}.get, cookie="key"))
+    app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/", "view", auth.login_optional(lambda: "for everybody"))
+    answered = app.test_client().get("/")
+    assert (answered.status_code, answered.text) == (200, "for everybody")
+    assert "Cookie" in [name.strip() for name in answered.headers["Vary"].split(",")]
+
+
+# --- RFC 6750
+
+
+@pytest.mark.rfc("B-27", "B-21")
+@pytest.mark.parametrize(
+    ("kind", "status", "told"),
+    [
+        (errors.MissingCredentials, 401, {"bearer": None}),
+        (errors.InvalidCredentials, 401, {"bearer": "invalid_token"}),
+        (errors.ExpiredCredentials, 401, {"bearer": "invalid_token"}),
+        (errors.RevokedCredentials, 401, {"bearer": "invalid_token"}),
+        (errors.StepUpRequired, 401, {"bearer": "insufficient_user_authentication"}),
+        (errors.MalformedCredentials, 400, {"bearer": "invalid_request"}),
+        (errors.InsufficientScope, 403, {"bearer": "insufficient_scope"}),
+        (errors.Forbidden, 403, {}),
+        (errors.TooManyAttempts, 429, {}),
+        (errors.AuthUnavailable, 503, {}),
+    ],
+)
+def test_an_error_code_goes_with_its_status(serve, auth, kind, status, told):
+    def view():
+        raise kind
+
+    response = serve(auth.login_required, view, GOOD)
+    assert response.status_code == status
+    lines = response.headers.getlist("WWW-Authenticate")
+    assert {scheme.lower(): params.get("error") for scheme, params in independent(*lines)} == told
 
 
 # --- RFC 9470
@@ -123,6 +253,18 @@ def test_acr_values_keep_their_order_beside_max_age(serve, auth):
     assert serve(guard, headers={"Authorization": "Bearer fresh"}).status_code == 200
 
 
+@pytest.mark.rfc("SU-02")
+@pytest.mark.parametrize("acr", [["gold", "platinum"], ["platinum", "gold"], ["platinum", "gold", "silver"]])
+def test_any_of_the_acr_values_will_do(serve, auth, acr):
+    assert serve(auth.login_required(acr=acr), headers={"Authorization": "Bearer fresh"}).status_code == 200
+
+
+@pytest.mark.rfc("SU-03")
+def test_max_age_may_be_zero(serve, auth):
+    challenge = assert_unauthorized(serve(auth.login_required(max_age=0), headers={"Authorization": "Bearer fresh"}))
+    assert (challenge.get("error"), challenge.get("max_age")) == ("insufficient_user_authentication", "0")
+
+
 @pytest.mark.rfc("SU-03")
 @pytest.mark.parametrize("max_age", [-1, 1.5, "60", True])
 def test_max_age_is_a_whole_number_of_seconds(auth, max_age):
@@ -130,7 +272,6 @@ def test_max_age_is_a_whole_number_of_seconds(auth, max_age):
         auth.login_required(max_age=max_age)
     with pytest.raises((TypeError, ValueError), match="max_age must be"):
         StepUpRequired(max_age=max_age)
-    assert auth.login_required(max_age=0) is not None
 
 
 @pytest.mark.rfc("SU-06")
@@ -219,9 +360,15 @@ def test_no_error_of_ours_has_a_status_of_proxies_or_networks():
 
 @pytest.mark.rfc("F-02", "F-10")
 @pytest.mark.parametrize("methods", [["GET"], ["GET", "OPTIONS"]])
-def test_a_preflight_is_never_judged(make_app, auth, methods):
-    app = make_app(auth)
-    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"), methods=methods)
+@pytest.mark.parametrize("guarded", ["view", "blueprint", "app"])
+def test_a_preflight_is_never_judged(make_app, auth, methods, guarded):
+    app, part = make_app(auth), Blueprint("part", __name__)
+    view = auth.login_required(lambda: "fine") if guarded == "view" else lambda: "fine"
+    part.add_url_rule("/", "view", view, methods=methods)
+    if guarded != "view":
+        auth.protect(part if guarded == "blueprint" else app)
+    app.register_blueprint(part)
+    assert app.test_client().get("/").status_code == 401
     answer = app.test_client().options("/", headers=PREFLIGHT)
     assert answer.status_code == 200
     assert "WWW-Authenticate" not in answer.headers
@@ -239,6 +386,38 @@ def test_a_script_reads_the_refusal_where_the_app_lets_it_read_anything(make_app
     # Named, for a star would not do with credentials; and nothing opened that the app keeps closed.
     assert headers.get("Access-Control-Expose-Headers") == (None if allowed is None else "WWW-Authenticate")
     assert headers.get("Access-Control-Allow-Origin") == allowed
+
+
+@pytest.mark.rfc("F-06")
+@pytest.mark.parametrize("exposed", ["*", "*, X-Request-Id"])
+def test_a_star_of_the_app_does_not_stand_for_the_names(make_app, auth, exposed):
+    """With credentials a browser reads ``*`` as the name of a field (Fetch, CORS protocol)."""
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+
+    @app.after_request
+    def cors(answer):
+        answer.headers["Access-Control-Allow-Origin"] = ORIGIN["Origin"]
+        answer.headers["Access-Control-Allow-Credentials"] = "true"
+        answer.headers["Access-Control-Expose-Headers"] = exposed
+        return answer
+
+    told = app.test_client().get("/", headers=ORIGIN).headers["Access-Control-Expose-Headers"]
+    assert "WWW-Authenticate" in [name.strip() for name in told.split(",")]
+
+
+@pytest.mark.rfc("F-05")
+@pytest.mark.parametrize("error", [TooManyAttempts, AuthUnavailable])
+def test_a_script_reads_when_to_come_back(make_app, error):
+    def load(token):
+        raise error(retry_after=30)
+
+    auth = Auth(Bearer(load))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    app.after_request(lambda answer: answer.headers.set("Access-Control-Allow-Origin", "*") or answer)
+    headers = app.test_client().get("/", headers={**ORIGIN, **GOOD}).headers
+    assert (headers["Retry-After"], headers["Access-Control-Expose-Headers"]) == ("30", "Retry-After")
 
 
 SCRIPTS = [

@@ -43,7 +43,7 @@ WRITTEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.rfc("C-06")
+@pytest.mark.rfc("C-02", "H-33")
 @pytest.mark.parametrize(("written", "expected"), WRITTEN, ids=lambda value: " ".join(value))
 @pytest.mark.parametrize("carrier", ["bearer", "basic", "key", "query"])
 @pytest.mark.parametrize("name", ["Cache-Control", "cache-control"])

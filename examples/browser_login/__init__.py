@@ -31,6 +31,7 @@ def create_app() -> Flask:
     auth.protect(app, public={"static"})
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)
+    auth.check(app)
     return app
 
 

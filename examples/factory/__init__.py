@@ -17,4 +17,5 @@ def create_app() -> Flask:
     auth.protect(console.blueprint, via=console.password, roles={"operator"})
     app.register_blueprint(api.blueprint)
     app.register_blueprint(console.blueprint)
+    auth.check(app)
     return app

@@ -29,4 +29,5 @@ def create_api(issuer: str) -> Flask:
         notes.clear()
         return "", 204
 
+    auth.check(app)
     return app

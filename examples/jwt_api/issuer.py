@@ -89,6 +89,7 @@ def create_issuer() -> Flask:
         response.headers["Cache-Control"] = "no-store"
         return response
 
+    auth.check(app)
     return app
 
 

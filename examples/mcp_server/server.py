@@ -50,4 +50,5 @@ def create_app(resource: str, issuer: str) -> Flask:
     def mcp() -> Any:
         return answer(request.get_json(silent=True), request.headers.get("MCP-Protocol-Version"), tools)
 
+    auth.check(app)
     return app

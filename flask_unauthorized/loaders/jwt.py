@@ -13,6 +13,7 @@ from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine, StaticKeys
 from ..jose.algorithms import HMAC, named
 from ..jose.keys import RenewableKeys
+from ..mistakes import explains_arguments
 from ..schemes.settle import settle
 from ..wire.grammar import LARGEST_AUTHORIZATION
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
@@ -80,6 +81,10 @@ class JWT:
     Raises `ConfigurationError` or `TypeError` for what can't be meant.
     """
 
+    @explains_arguments(
+        issuer='write JWT("https://id.example.com", audience=...), the iss of its tokens',
+        audience='write audience="https://api.example.com", the aud of tokens for this app; audience=None takes any',
+    )
     def __init__(
         self,
         issuer: str,
@@ -337,6 +342,12 @@ def _keys(issuer: str, keys: Any, algorithms: frozenset[str]) -> Keys:
 def _published(issuer: str) -> Keys:
     from .jwks import JWKS  # not above: who gives keys loads no HTTP client
 
+    if not issuer.lower().startswith("https://"):
+        raise ConfigurationError(
+            f"issuer {issuer!a} must begin with https://, for its keys are fetched from there. For a demo on localhost "
+            "give keys=JWKS.of_issuer(issuer, allow_http_loopback=True); for http:// in a network of your own give "
+            "JWKS a fetch= or Introspection a post=: your callable decides about the URL"
+        )
     return JWKS.of_issuer(issuer)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from flask import Request
 
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..mistakes import explains_arguments
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from .base import (
@@ -36,6 +37,7 @@ class APIKey(Scheme[Secret]):
     cacheable_challenges = True
     reads: tuple[tuple[str, str], ...] = ()  # the place that the object was told
 
+    @explains_arguments()
     def __init__(
         self,
         loader: Loader | None = None,

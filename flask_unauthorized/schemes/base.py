@@ -208,14 +208,16 @@ class Scheme(ABC, Generic[C]):
         """Whether `respond` may add anything; where not, nobody looks at the answer to who is let in."""
         return type(self).respond is not Scheme.respond
 
-    def loader(self, load: L) -> L:
+    def loader(self, load: L = None) -> L:  # type: ignore[assignment]  # None: parentheses too many
         """Registers the loader, like a route: ``@bearer.loader``. Returns it unchanged.
 
         Raises `ConfigurationError` for a second one, for what cannot be called, and for a wrong number of parameters.
         """
+        if load is None:
+            raise TypeError("loader takes the function: write @scheme.loader without parentheses")
         if self._loader is not None:
             raise ConfigurationError(f"this {type(self).__name__} has a loader already: make another scheme object")
-        _check_signature(load, self.loader_args, type(self).__name__)
+        _check_loader(self, load)
         self._loader = load
         return load
 
@@ -274,7 +276,7 @@ def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None =
 def checked_realm(realm: str) -> str:
     """``realm`` if it can be sent; else `ConfigurationError` (`TypeError` for what is no string)."""
     if not isinstance(realm, str):
-        raise TypeError(f"realm must be a str, not {type(realm).__name__}")
+        raise TypeError(f"realm must be a str, not {realm!r}")
     try:
         check_realm(realm)
     except ValueError as error:
@@ -340,6 +342,18 @@ def _sample(scheme: Scheme[Any], app: Flask, realm: str) -> tuple[Challenge, ...
             return ()  # it wants more of a request than there is now
 
 
+def warn_of_default_realm(scheme: Scheme[Any], app: Flask, hangs_on_it: str) -> None:
+    """Warn where ``scheme`` has no fixed realm, and renaming the app would end ``hangs_on_it``."""
+    state = app.extensions["unauthorized"]
+    if scheme.realm is None and state.realm_is_default:
+        warn_once(
+            app,
+            f"{type(scheme).__name__} uses the default realm {state.realm!r}, which follows from the name of the app "
+            f"{app.name!r}. {hangs_on_it} depend on it: set realm={state.realm!r}, so that they survive if the app is "
+            "renamed",
+        )
+
+
 @functools.lru_cache(maxsize=512)
 def described(message: str) -> str:
     """``message`` as an ``error_description``: the alphabet of RFC 6750 §3 and at most 200 bytes.
@@ -399,9 +413,13 @@ def _place_of(attribute: str, kind: type) -> int:
     return next(place for place, one in enumerate(kind.__mro__) if attribute in vars(one))
 
 
-def _check_signature(load: Any, count: int, kind: str) -> None:
+def _check_loader(scheme: Scheme[Any], load: Any) -> None:
+    count, kind = scheme.loader_args, type(scheme).__name__
     if not callable(load):
-        raise ConfigurationError(f"the loader of {kind} must be callable, not {type(load).__name__}")
+        # Not the value, for it may be a secret.
+        ready = {1: "StaticTokens", 2: "Passwords"}.get(count) if isinstance(load, Mapping) else None
+        fix = f"wrap it, {kind}({ready}({{...}}))" if ready else f"pass a function, {kind}(load)"
+        raise ConfigurationError(f"the loader of {kind} must be callable, not {type(load).__name__}: {fix}")
     try:
         signature = inspect.signature(load)
     except (TypeError, ValueError):
@@ -411,7 +429,8 @@ def _check_signature(load: Any, count: int, kind: str) -> None:
     except TypeError:
         raise ConfigurationError(
             f"the loader of {kind} is called with {count} argument{'s' if count > 1 else ''}, "
-            f"but {getattr(load, '__name__', type(load).__name__)}{signature} doesn't take that"
+            f"but {getattr(load, '__name__', type(load).__name__)}{signature} doesn't take that: "
+            f"give it {count} positional parameter{'s' if count > 1 else ''}"
         ) from None
 
 

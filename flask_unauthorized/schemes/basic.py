@@ -10,6 +10,7 @@ from typing import ClassVar
 from flask import Request
 
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..mistakes import checked_flag, explains_arguments
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS
@@ -48,6 +49,7 @@ class Basic(Scheme[Secret]):
     loader_args = 2
     names_subject = True
 
+    @explains_arguments()
     def __init__(
         self,
         loader: Loader | None = None,
@@ -66,8 +68,8 @@ class Basic(Scheme[Secret]):
             self.reads = (*self.reads, ("authorization", script_alias.lower()))
             self.static = False
             self.depends_on_script = True
-        self.latin1 = latin1
-        self.empty_password = empty_password
+        self.latin1 = checked_flag("latin1", latin1)
+        self.empty_password = checked_flag("empty_password", empty_password)
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
         if rest is None:

@@ -15,6 +15,7 @@ from ..errors import (
     StepUpRequired,
 )
 from ..identity import Identity
+from ..mistakes import checked_flag, explains_arguments
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS
@@ -73,6 +74,7 @@ class Bearer(Scheme[Secret]):
     cacheable_challenges = True
     specification = SPECIFICATION
 
+    @explains_arguments()
     def __init__(
         self,
         loader: Loader | None = None,
@@ -92,11 +94,11 @@ class Bearer(Scheme[Secret]):
         self._params = _checked_params(self.name, {} if params is None else params)
         self.certificate = certificate
         self.varies = fields_of(certificate)
-        if bound_only and certificate is None:
+        if checked_flag("bound_only", bound_only) and certificate is None:
             raise ConfigurationError("bound_only=True needs certificate=...: without it Bearer proves nothing")
         self.proves_key = bound_only
-        self.form = form
-        self.query = query
+        self.form = checked_flag("form", form)
+        self.query = checked_flag("query", query)
         self._elsewhere = form or query
         if self._elsewhere:
             ways = (("form", form), ("query", query))

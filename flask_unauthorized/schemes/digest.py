@@ -16,6 +16,7 @@ from ..errors import (
     StaleNonce,
     configured_seconds,
 )
+from ..mistakes import checked_flag, explains_arguments
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
@@ -29,7 +30,7 @@ from ..wire.digest import (
     session_hash,
 )
 from ..wire.grammar import quote
-from .base import Loader, Scheme, warn_once
+from .base import Loader, Scheme, warn_of_default_realm, warn_once
 from .bodies import body_is_gone, raw_body
 from .digest_credentials import (
     WITHOUT_QOP,
@@ -96,6 +97,7 @@ class Digest(Scheme[DigestCredentials]):
     }
     curl_options = ("--digest", "-u", "NAME:PASSWORD")
 
+    @explains_arguments()
     def __init__(
         self,
         loader: Loader | None = None,
@@ -130,8 +132,8 @@ class Digest(Scheme[DigestCredentials]):
         self._kept = self.nonce_lifetime + 2 * MAX_SKEW
         self.nonce_uses = _checked_uses(nonce_uses)
         self.store = MemoryStore() if store is None else checked_store(store)
-        self.rspauth = rspauth
-        self.nextnonce = nextnonce
+        self.rspauth = checked_flag("rspauth", rspauth)
+        self.nextnonce = checked_flag("nextnonce", nextnonce)
         self.max_body = max_body
         self._nonces = Nonces("digest")
         self._told_of: set[str | None] = set()  # endpoints that the log has named
@@ -161,6 +163,7 @@ class Digest(Scheme[DigestCredentials]):
         self._nonces.check(app)
         self.store.check()
         self.store.check_processes(app, "Digest: used counts")
+        warn_of_default_realm(self, app, "Stored hashes")
         # Clients don't unescape it alike, so that they hash different realms.
         realm = self.realm if self.realm is not None else app.extensions["unauthorized"].realm
         if '"' in realm or "\\" in realm:

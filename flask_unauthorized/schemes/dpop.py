@@ -15,6 +15,7 @@ from ..errors import (
     configured_seconds,
 )
 from ..identity import BareIdentity, Identity
+from ..mistakes import explains_arguments
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
@@ -83,6 +84,7 @@ class DPoP(Scheme[DPoPCredentials]):
         "insufficient_scope": SPECIFICATION["insufficient_scope"],
     }
 
+    @explains_arguments(origin='write origin="https://api.example.com", where clients reach the app')
     def __init__(
         self,
         loader: Loader | None = None,

@@ -18,9 +18,10 @@ from werkzeug.routing import BuildError
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, configured_seconds
 from ..identity import Identity
 from ..keys import secret_keys
+from ..mistakes import explains_arguments, near_endpoint
 from ..stores.base import MAX_LIFETIME, Store, checked_store
 from ..wire import Challenge
-from .base import Loader, Scheme, error_params, warn_once
+from .base import Loader, Scheme, error_params, warn_of_default_realm, warn_once
 from .origins import trusted
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -111,6 +112,7 @@ class SessionCookie(Scheme[Login]):
     names_subject: ClassVar[bool] = True
     knows_login: ClassVar[bool] = True
 
+    @explains_arguments()
     def __init__(
         self,
         loader: Loader | None = None,
@@ -126,9 +128,9 @@ class SessionCookie(Scheme[Login]):
         keep_query: Iterable[str] = KEPT_QUERY,
     ) -> None:
         super().__init__(loader, realm=realm)
-        self.login_view = login_view
+        self.login_view = _view_name("login_view", login_view)
         self.depends_on_script = login_view is not None  # pages are sent there, scripts are not
-        self.logout_view = logout_view
+        self.logout_view = _view_name("logout_view", logout_view)
         self.lifetime = configured_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else configured_seconds("idle", idle, least=1)
         self.store = None if store is None else checked_store(store)
@@ -149,6 +151,7 @@ class SessionCookie(Scheme[Login]):
         if self.store is not None:
             self.store.check()
             self.store.check_processes(app, "SessionCookie: ended sessions")
+            warn_of_default_realm(self, app, "Sessions")
         if self.login_view is not None and not _is_url(self.login_view):
             _check_page(app, "login_view", self.login_view)
             self._check_login_view(app, self.login_view)
@@ -496,6 +499,13 @@ def _checked_names(names: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def _view_name(option: str, view: str | None) -> str | None:
+    if view is not None and not isinstance(view, str):
+        fix = f": write {view.__name__!r}" if hasattr(view, "__name__") else ""
+        raise TypeError(f"{option} must be the name of an endpoint, not {view!r}{fix}")
+    return view
+
+
 def _is_url(view: str) -> bool:
     return view.startswith(("https://", "http://"))
 
@@ -506,6 +516,11 @@ def _is_sendable(text: str) -> bool:
 
 def _check_page(app: Flask, option: str, endpoint: str) -> None:
     if endpoint not in app.view_functions:
+        near = near_endpoint(app, endpoint)
+        if near is not None:
+            raise ConfigurationError(
+                f"{option}={endpoint!r} is no endpoint of the app {app.name!r}: did you mean {near!r}?"
+            )
         raise ConfigurationError(
             f"{option}={endpoint!r} is no endpoint of the app {app.name!r}: write the name of the view's "
             "function, with the blueprint's before it" + (", or an absolute URL" if option == "login_view" else "")

@@ -76,7 +76,7 @@ def offered(response):
 # --- the alias
 
 
-@pytest.mark.rfc("F-07", "F-08", "F-09")
+@pytest.mark.rfc("F-07", "F-09")
 @pytest.mark.parametrize("path", ["/page", "/bare"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(("headers", "script"), EVERYBODY, ids=NAMES)
@@ -125,7 +125,7 @@ def _others():
     }
 
 
-@pytest.mark.rfc("F-07", "F-08", "F-09")
+@pytest.mark.rfc("F-07", "F-09")
 @pytest.mark.parametrize("path", ["/page", "/bare"])
 @pytest.mark.parametrize("alias", ["XBasic", None])
 @pytest.mark.parametrize("others", list(_others()))

@@ -43,13 +43,14 @@ def test_nothing_sent_gets_a_challenge_of_the_private_scheme(build):
     assert "Cookie" in refused.headers["Vary"]
 
 
-@pytest.mark.rfc("C-07")
+@pytest.mark.rfc("C-07", "H-32")
 def test_login_and_logout(build):
     shop = build()
     entered = shop.client.post("/login")
     assert (entered.status_code, entered.location) == (302, "/page")
     assert entered.headers["Cache-Control"] == "no-store"
-    assert shop.client.get("/page").text == "page of ada"
+    page = shop.client.get("/page")
+    assert (page.text, "Cookie" in page.headers["Vary"].split(", ")) == ("page of ada", True)
     left = shop.client.post("/logout")
     assert left.headers["Cache-Control"] == "no-store"
     assert_unauthorized(shop.client.get("/page"), error=None)
@@ -309,9 +310,27 @@ def test_ses_07_two_cookies_of_one_name_are_decided_the_same_way_each_time(build
     shop.client.post("/login")
     good = cookie_of(shop.client)
     visitor = shop.app.test_client(use_cookies=False)
-    found = {visitor.get("/page", headers={"Cookie": f"session={good}; session=x"}).status_code for _ in range(3)}
-    assert len(found) == 1
+    # The first one counts: user agents send the cookie with the longest path first (RFC 6265bis §5.8.3).
+    for sent, status in ((f"session={good}; session=x", 200), (f"session=x; session={good}", 401)):
+        assert [visitor.get("/page", headers={"Cookie": sent}).status_code for _ in range(3)] == [status] * 3
     assert visitor.get("/page", headers={"Cookie": f"=session={good}"}).status_code == 401  # SES-08
+
+
+@pytest.mark.rfc("CK-07")
+@pytest.mark.parametrize("comma", [",", ", "], ids=["werkzeug-gunicorn", "waitress"])
+def test_several_cookie_fields_as_servers_join_them(build, comma):
+    """F-26: HTTP/2 servers join them with a semicolon (RFC 9113 §8.2.3); WSGI servers join every field with a comma."""
+    shop = build()
+    shop.client.post("/login")
+    login = f"session={cookie_of(shop.client)}"
+    visitor = shop.app.test_client(use_cookies=False)
+    for fields in ((login, "a=b"), ("a=b", login), (login, login), ("a=b", "c=d"), (login, "")):
+        refused = visitor.get("/page", environ_overrides={"HTTP_COOKIE": comma.join(fields)})
+        assert_unauthorized(refused, error=None)
+        assert "Set-Cookie" not in refused.headers  # what was not read logs nobody out
+    for fields in ((login, "a=b"), ("a=b", login)):
+        joined = {"HTTP_COOKIE": "; ".join(fields)}
+        assert visitor.get("/page", environ_overrides=joined).text == "page of ada"
 
 
 def test_ses_09_a_user_who_is_gone_is_out_at_once(build):
@@ -329,6 +348,7 @@ def test_a_login_that_the_loader_refuses_leaves_nothing(build):
     assert shop.client.get("/page").status_code == 401
 
 
+@pytest.mark.rfc("CK-08")
 @pytest.mark.parametrize(("after", "status"), [(899, 200), (901, 401)])
 def test_ses_10_an_idle_session_ends_on_our_clock(build, clock, after, status):
     shop = build(idle=900)
@@ -547,7 +567,7 @@ def test_a_cookie_that_gives_the_session_away_or_that_browsers_drop(build, confi
         build(config=config).client.get("/page")
 
 
-@pytest.mark.rfc("CK-01")
+@pytest.mark.rfc("CK-01", "B-26")
 @pytest.mark.parametrize(
     ("config", "told"),
     [

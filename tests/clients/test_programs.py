@@ -11,9 +11,15 @@ import pytest
 from .conftest import USER, WORD, need
 
 
-def run(*command: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str, cwd: Path | None = None, stdin: str | None = None, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """With ``stdin`` the program has no terminal either, from which it could ask for a password."""
     clean = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(cwd or "/nonexistent"), **environ}
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=cwd, env=clean, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, cwd=cwd, env=clean, check=False,
+        input=stdin, start_new_session=stdin is not None,
+    )  # fmt: skip
 
 
 # --- curl

@@ -70,6 +70,7 @@ def test_an_access_token_of_our_own(ask, plain):
 def test_int_04_the_token_is_encoded_exactly_once(ask, plain, token):
     ask(ACTIVE, token=token)
     (request,) = plain.requests
+    assert request.target == "/introspect"
     assert parse_qsl(request.body.decode(), strict_parsing=True)[0] == ("token", token)
     assert len(parse_qsl(request.body.decode())) == 2
 

@@ -58,7 +58,7 @@ def test_what_joserfc_signs_is_taken_and_its_thumbprints_are_ours(algorithm):
     assert key.thumbprint == private.thumbprint()
 
 
-@pytest.mark.rfc("J-04", "JB-02")
+@pytest.mark.rfc("J-04")
 @pytest.mark.parametrize("algorithm", list(KINDS))
 @settings(RELAXED, max_examples=60)
 @given(st.data())

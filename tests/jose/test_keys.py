@@ -390,7 +390,7 @@ def keys_of(*members):
     return read_key_set(json.dumps({"keys": members}).encode())
 
 
-@pytest.mark.rfc("JB-04", "JB-02")
+@pytest.mark.rfc("JB-04")
 def test_key_05_key_10_what_is_no_good_is_left_out_of_a_set(caplog):
     oct_key = {"kty": "oct", "k": b64(SECRET), "kid": "hs"}
     whole = {**jwk("ES256", 1), "d": "c2VjcmV0LW9mLXRoZS1rZXk"}

@@ -390,6 +390,7 @@ def test_neither_a_subject_nor_a_client(changes):
         loader(claims)(made(TYPED, claims))
 
 
+@pytest.mark.rfc("J-14")
 def test_a_client_may_use_a_view_and_is_named(behind):
     claims = {"iss": "https://id.example.com", "client_id": "worker", "scope": "notes:read"}
     app = behind(loader(claims), scopes={"notes:read"})

@@ -88,8 +88,37 @@ def test_an_allowed_key_of_a_set_is_not_used_for_an_algorithm_that_is_not_allowe
     app.refuses(signed(header("RS512"), claims(), "RS512", private("RS256")))
 
 
+@pytest.mark.rfc("JB-02")
+@pytest.mark.parametrize(
+    ("stated", "taken"),
+    [
+        ({}, ["RS256", "PS256"]),
+        ({"alg": "RS256"}, ["RS256"]),
+        ({"alg": "PS256"}, ["PS256"]),
+    ],
+    ids=str,
+)
+def test_a_key_of_a_set_serves_what_it_states_or_the_allowed_ones_of_its_family(behind, stated, taken):
+    keys = read_key_set(json.dumps({"keys": [jwk("RS256", kid="k1", **stated)]}).encode())
+    app = behind(JWT(ISSUER, audience=AUDIENCE, keys=keys, algorithms=["RS256", "PS256", "ES256"]))
+    for name in ("RS256", "PS256", "RS512", "PS512"):
+        made = signed(header(name), claims(), name, private("RS256"))
+        if name in taken:
+            assert app.admits(made)
+        else:
+            app.refuses(made)
+    app.refuses(signed(header("HS256"), claims(), "HS256", pem("RS256")))
+
+
 @pytest.mark.rfc("J-10", "JB-14")
-@pytest.mark.parametrize("text", ["a", "a.b", "a.b.c", "....", "e30.e30.e30", "A" * 400, "-._~+/", "eyJ.eyJ.eyJ"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a", "a.b", "a.b.c", "....", "e30.e30.e30", "A" * 400, "-._~+/", "eyJ.eyJ.eyJ",
+        # The encrypted token of RFC 7516 §A.1, in five parts, shortened (F-26).
+        "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ.OKOawDo13g.48V1_ALb6US04U3b.5eym8TW_c8Su.XFBoMYUZodetZdv",
+    ],
+)  # fmt: skip
 def test_what_is_no_token_is_invalid_token(api, text):
     api().refuses(text)
 

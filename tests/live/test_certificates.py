@@ -92,7 +92,7 @@ def ask(port, folder, client, token):
             connection.close()
 
 
-@pytest.mark.rfc("T-01", "T-02", "T-05")
+@pytest.mark.rfc("T-01", "T-02", "S-02")
 @pytest.mark.parametrize(
     ("client", "bound", "status"), [("client", "client", 200), ("other", "client", 401), (None, "client", 401)]
 )

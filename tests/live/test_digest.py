@@ -49,6 +49,7 @@ def pieces(body):
     return (body[start : start + 1000] for start in range(0, len(body), 1000))
 
 
+@pytest.mark.rfc("D-26")
 @pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
 @pytest.mark.parametrize(("size", "status"), [(0, 200), (50, 200), (99_000, 200), (101_000, 413), (151_000, 413)])
 def test_a_body_of_any_length(server, chunked, size, status):

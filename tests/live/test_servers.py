@@ -51,6 +51,14 @@ def test_nothing_sent_is_401_with_one_line_per_scheme(server):
     assert answer.body
 
 
+@pytest.mark.rfc("CK-07")
+def test_several_cookie_fields_are_tolerated(server):
+    """F-26: a server may join them with a comma, or take one; the credentials beside them count as ever."""
+    fields = (b"Cookie: session=x", b"Cookie: a=b", b"Cookie: session=x; c=d")
+    assert ask(server, *fields, GOOD).status == 200
+    assert_refused(ask(server, *fields))
+
+
 @pytest.mark.rfc("H-01")
 def test_a_bare_401_gets_its_challenges(server):
     assert_refused(ask(server, target=b"/bare"))

@@ -2,6 +2,7 @@
 
 from flask import Flask, abort, redirect, request, url_for
 from flask_admin import Admin, AdminIndexView, BaseView, expose
+from flask_babel import Babel
 
 from flask_unauthorized import Auth, Basic, Bearer, abort_forbidden, abort_unauthorized
 
@@ -38,6 +39,7 @@ class _Returning(_Guarded):
 
 def _build(app: Flask) -> None:
     app.add_url_rule("/login", "login", lambda: "the login page")
+    Babel(app)
     admin = Admin(app, name="Shop")
     views = {"forbidden": _Guarded, "redirect": _Redirecting, "abort": _Aborting, "returned": _Returning}
     for endpoint, view in views.items():
@@ -77,6 +79,7 @@ def together(app):
         def index(self):
             return "audit"
 
+    Babel(app)  # where Flask-Babel is installed, Flask-Admin needs it
     admin = Admin(app, index_view=Index())
     for view in (Orders(endpoint="orders"), Reports(endpoint="reports"), Audit(endpoint="audit")):
         admin.add_view(view)

@@ -88,6 +88,9 @@ def together(app):
     return auth
 
 
+# As it came, but for the scheme's name, which some clients compare with case (Authlib writes "bearer" here).
+_MISSING = """error="missing_authorization", error_description="Missing 'Authorization' in headers.\""""
+
 NEIGHBOURS = (
     Neighbour(
         name="Authlib's `ResourceProtector`",
@@ -95,20 +98,27 @@ NEIGHBOURS = (
         build=_build,
         asks=(
             Ask("a good token", "/notes", 200, headers=bearer("ada")),
-            Ask("nothing sent", "/notes", 401),
-            Ask("nothing sent, with a realm", "/realm/notes", 401),
-            Ask("nothing sent, `acquire`", "/acquired", 401),
+            Ask("nothing sent", "/notes", 401, (f"Bearer {_MISSING}",)),
+            Ask("nothing sent, with a realm", "/realm/notes", 401, (f'Bearer realm="shop", {_MISSING}',)),
+            Ask("nothing sent, `acquire`", "/acquired", 401, (f'Bearer realm="shop", {_MISSING}',)),
             Ask("nothing sent, optional", "/optional", 200),
             Ask("an unknown token", "/notes", 401, headers=bearer("eve")),
             Ask("an unknown token, optional", "/optional", 401, headers=bearer("eve")),
             Ask("an expired token", "/realm/notes", 401, headers=bearer("old")),
             Ask("a revoked token", "/realm/notes", 401, headers=bearer("gone")),
-            Ask("another scheme", "/realm/notes", 401, headers={"Authorization": "Basic YWRhOng="}),
+            Ask(
+                "another scheme",
+                "/realm/notes",
+                401,
+                ('Bearer realm="shop", error="unsupported_token_type"',),
+                {"Authorization": "Basic YWRhOng="},
+            ),
             Ask("a scope that is missing", "/write", 403, headers=bearer("bob")),
         ),
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes")),
         advice="A loader asks its validator. Our decorators then send no error to a caller who sent nothing, name the "
-        "missing scope in a challenge, and take `async` views.",
+        "missing scope in a challenge, and take `async` views. Of its own challenges, the scheme is spelled as it is "
+        "registered, and an empty `error_description` goes.",
     ),
 )

@@ -79,7 +79,9 @@ NEIGHBOURS = (
         advice="With `CORS(app)`, preflights pass our guards, and scripts that may read a refusal can read its "
         "challenge. "
         "With `cross_origin` above our decorator, preflights pass and answers can be read, but not refusals: they are "
-        "raised past it, as `abort` is.",
+        "raised past it, as `abort` is. A script of another site that sends `Authorization: Basic` itself looks like a "
+        "browser that repeats a password: unsafe methods are 403 until its origin is also in "
+        "`Basic(trusted_origins={…})`.",
     ),
     Neighbour(
         name="flask-cors, with credentials and exposed headers of its own",

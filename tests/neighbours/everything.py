@@ -1,4 +1,7 @@
-"""All of the neighbours in one app: the class of APIFlask, and everybody else in it."""
+"""All of the neighbours in one app: the class of APIFlask, and everybody else in it.
+
+But for connexion 3 and flask-openapi3, which bring app classes of their own.
+"""
 
 from typing import Any
 
@@ -10,10 +13,18 @@ from authlib.integrations.flask_oauth2 import ResourceProtector
 from flask import Blueprint, abort
 from flask.views import MethodView
 from flask_admin import Admin, AdminIndexView, BaseView, expose
+from flask_babel import Babel
+from flask_caching import Cache
 from flask_cors import CORS
 from flask_httpauth import HTTPBasicAuth
 from flask_jwt_extended import JWTManager, jwt_required
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, login_required
+from flask_sock import Sock
+from flask_socketio import SocketIO
+from flask_talisman import Talisman
+from flask_wtf.csrf import CSRFProtect
 
 from flask_unauthorized import Auth, Bearer
 
@@ -32,6 +43,13 @@ def extensions(app: Any) -> flask_smorest.Api:
     CORS(app)
     JWTManager(app)
     LoginManager(app).user_loader(User)
+    Babel(app)
+    Limiter(get_remote_address, app=app, default_limits=["1000 per minute"], storage_uri="memory://")
+    Cache(app, config={"CACHE_TYPE": "SimpleCache"})
+    Talisman(app, force_https=False)
+    CSRFProtect(app)
+    Sock(app).route("/socket")(lambda ws: ws.send("hello"))
+    SocketIO(app, async_mode="threading")
     return flask_smorest.Api(app)
 
 
@@ -161,7 +179,8 @@ NEIGHBOURS = (
             Guarded("/admin/", "scopes"),
         ),
         make=make,
-        advice="Nothing more is needed. Two handlers for `HTTPException` meet here, and that of flask-smorest, which "
+        advice="Only connexion 3 and flask-openapi3 are missing, which bring app classes of their own. Nothing more is "
+        "needed. Two handlers for `HTTPException` meet here, and that of flask-smorest, which "
         "came last, loses the challenge of Authlib's error.",
     ),
 )

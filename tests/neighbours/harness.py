@@ -18,7 +18,8 @@ from werkzeug.exceptions import Unauthorized
 from flask_unauthorized import Auth, Bearer, Identity
 
 MODULES = (
-    "login", "jwt_extended", "http_auth", "authlib_oauth", "restful", "restx", "smorest", "api_flask", "cors", "admin",
+    "login", "jwt_extended", "http_auth", "authlib_oauth", "restful", "restx", "smorest", "api_flask", "openapi3",
+    "connexion_app", "cors", "limiter", "caching", "talisman", "wtf", "babel", "sock", "socket_io", "admin", "four",
     "everything",
 )  # fmt: skip
 OURS = ('Bearer realm="shop"',)
@@ -40,7 +41,8 @@ class Ask(NamedTuple):
     """A request, and what is expected: the neighbour's status, and the challenges once our line is there.
 
     ``after`` is ``None`` where the neighbour's own challenges stay as they are. ``page``: the body was Flask's own
-    error page, which nobody chose, and becomes ours. ``login`` is called with the client before.
+    error page, which nobody chose, and becomes ours. ``login`` is called with the client before. ``outside``: the 401
+    is made outside of Flask, where our line changes nothing.
     """
 
     title: str
@@ -52,6 +54,7 @@ class Ask(NamedTuple):
     login: Callable[[FlaskClient], Any] | None = None
     page: bool = False
     json: Any = None
+    outside: bool = False
 
 
 class Guarded(NamedTuple):

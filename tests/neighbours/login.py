@@ -115,7 +115,9 @@ NEIGHBOURS = (
         ),
         together=together,
         guarded=(Guarded("/api/notes"), Guarded("/api/write", "scopes"), Guarded("/page", "abort")),
-        advice="Pages keep its `@login_required`, the API takes ours. `abort_unauthorized` will do as its handler.",
+        advice="Pages keep its `@login_required`, the API takes ours. `abort_unauthorized` is a "
+        "good handler for it: it verifies what was sent, and tells nobody with a valid token of ours that it is "
+        "invalid.",
     ),
     Neighbour(
         name="Flask-Login, with a login view",

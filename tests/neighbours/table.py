@@ -22,13 +22,21 @@ other extension's set-up and after. The programs are run by the tests too; `load
 `{COMMAND}` writes this page, and a test fails where it is stale.
 
 In short: **a 401 without a valid challenge gets one; a valid challenge of somebody else stays; every 401 becomes
-`no-store`, with `Authorization` in `Vary`. Everything else stays as it was, byte for byte.** There is one exception:
-Flask's own error page, which nobody chose, becomes our negotiated body (JSON, problem details, HTML or text).
+`no-store`, with `Authorization` in `Vary`. Everything else stays as it was, byte for byte.** There are three
+exceptions:
+
+- Flask's own error page, which nobody chose, becomes our negotiated body (JSON, problem details, HTML or text).
+- In a challenge that stays, the scheme is spelled as it is registered, and an optional parameter that breaks its rules
+  is left out.
+- A 401 that is made outside of Flask stays as it is: connexion 3 does that, and its section shows the way out.
+
+Guards judge after all `before_request` functions and before all other decorators of a view. So what another extension
+does in such a function comes first: a limit, a redirect to HTTPS, a check for CSRF.
 """
 _COLUMNS = "| 401s | challenge before | with our line | body | other headers |\n|---|---|---|---|---|"
 _SUMMARY = (
-    "| neighbour | requests | of them 401 | had no valid challenge, have one now | kept their own | body becomes ours |"
-    "\n|---|--:|--:|--:|--:|--:|"
+    "| neighbour | requests | of them 401 | challenge added or mended | kept their own | outside of Flask, as before "
+    "| body becomes ours |\n|---|--:|--:|--:|--:|--:|--:|"
 )
 
 
@@ -49,10 +57,11 @@ def _pairs(neighbour: Neighbour) -> list[tuple[Ask, Answer, Answer]]:
 
 
 def _summary(neighbour: Neighbour) -> str:
-    refused = [(before, after) for _, before, after in _pairs(neighbour) if after.status == 401]
-    kept = sum(before.lines(CHALLENGE) == after.lines(CHALLENGE) for before, after in refused)
-    ours = sum(before.body != after.body for before, after in refused)
-    cells = (neighbour.name, len(neighbour.asks), len(refused), len(refused) - kept, kept, ours)
+    refused = [pair for pair in _pairs(neighbour) if pair[2].status == 401]
+    outside = sum(ask.outside for ask, _, _ in refused)
+    kept = sum(before.lines(CHALLENGE) == after.lines(CHALLENGE) for _, before, after in refused) - outside
+    ours = sum(before.body != after.body for _, before, after in refused)
+    cells = (neighbour.name, len(neighbour.asks), len(refused), len(refused) - kept - outside, kept, outside, ours)
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
@@ -90,7 +99,8 @@ def _body(before: Answer, after: Answer) -> str:
 
 def _others(before: Answer, after: Answer) -> str:
     """The other headers that differ; those of a body that was exchanged go without saying."""
-    changed = {name for name, value in set(before.headers) ^ set(after.headers)} - {CHALLENGE}
+    differ = {name for name, value in set(before.headers) ^ set(after.headers)}
+    changed = {name for name in differ if name.lower() != CHALLENGE.lower()}
     if before.body != after.body:
         changed = {name for name in changed if not name.startswith(("Content-", "X-Content-"))}
     return ", ".join(f"`{name}: {', '.join(after.lines(name))}`" for name in sorted(changed)) or "the same"
@@ -101,7 +111,7 @@ def _requirement(package: str) -> str:
     extra = (
         (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nneighbours = [")[2].partition("]\ndev")[0]
     )
-    found = re.search(rf'"({re.escape(package)}[><=~!][^"]*)"', extra)
+    found = re.search(rf'"({re.escape(package)}(?:\[[a-z]+\])?[><=~!][^"]*)"', extra)
     assert found is not None, f"{package} is not in the extra"
     return found[1]
 

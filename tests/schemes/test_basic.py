@@ -130,6 +130,21 @@ def test_bad_credentials_are_401_without_asking_the_verifier(build, value):
     assert_refused(api, send(api, value))
 
 
+@pytest.mark.rfc("BA-07")
+@pytest.mark.parametrize("value", ["dXNlcg==", "", "w6RkYQ=="], ids=["name", "nothing", "beyond-ASCII"])
+def test_without_a_colon_there_is_no_empty_password_either(build, value):
+    api = build(scheme_options={"empty_password": True})
+    assert_refused(api, send(api, value))
+
+
+@pytest.mark.rfc("BA-08")
+@pytest.mark.parametrize("code", [*range(0x20), 0x7F], ids=hex)
+@pytest.mark.parametrize("text", ["us{}er:pw", "user:p{}w", "user:pw{}"], ids=["name", "password", "end"])
+def test_every_control_character_is_refused(build, text, code):
+    api = build()
+    assert_refused(api, send(api, encoded(text.format(chr(code)))))
+
+
 @pytest.mark.rfc("BA-10")
 def test_not_utf8_is_401_not_400(build):
     api = build()
@@ -150,6 +165,7 @@ def test_empty_parts_are_never_success_of_their_own(build, value):
     assert api.ran == []
 
 
+@pytest.mark.rfc("BA-09")
 @pytest.mark.parametrize("value", ["dXNlcjo=", "Og=="], ids=["user", "colon"])
 def test_empty_password_reaches_the_verifier_only_if_configured_BAS_08(build, value):
     api = build()
@@ -211,6 +227,7 @@ def test_latin1_fallback_reads_the_legacy_spelling_in_one_attempt_BAS_06(build):
     assert api.seen == [("test", "123\u00a3")]
 
 
+@pytest.mark.rfc("BA-11")
 def test_utf8_reading_wins_over_latin1_BAS_07(build):
     api = build(lambda name, password: False, scheme_options={"latin1": True})
     assert send(api, "dGVzdDoxMjPCow==").status_code == 401

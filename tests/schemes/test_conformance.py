@@ -265,7 +265,7 @@ def assert_failed(kind, response):
     assert response.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.rfc("H-01", "B-09")
+@pytest.mark.rfc("H-01", "H-03", "B-09")
 def test_nothing_sent_is_401_with_its_challenge_and_the_loader_is_not_called(build, kind):
     api = build(lambda *given: Identity("anybody", scopes={"read"}))
     assert_clean(kind, api.send())
@@ -279,12 +279,26 @@ def test_another_scheme_counts_as_nothing_sent(build, kind):
     assert api.calls == []
 
 
+@pytest.mark.rfc("H-07")
+def test_credentials_for_a_proxy_do_not_count(build, kind):
+    api = build(lambda *given: Identity("anybody", scopes={"read"}))
+    sent = api.sent(GOOD).get("headers", {})
+    headers = {"Proxy-Authorization": sent.get("Authorization", "Basic YTpi")}
+    headers |= {name: value for name, value in sent.items() if name == "DPoP"}
+    response = api.send(headers=headers)
+    assert_clean(kind, response)
+    assert not [name for name, _ in response.headers if name.lower().startswith("proxy-")]
+    assert api.calls == []
+
+
+@pytest.mark.rfc("H-03")
 def test_wrong_credentials_are_401(build, kind):
     api = build()
     assert_failed(kind, api.send(WRONG))
     assert (api.calls, api.ran) == ([kind.given(WRONG)], [])
 
 
+@pytest.mark.rfc("C-01", "H-08")
 def test_good_credentials_are_200_and_the_loader_is_asked_once(build, kind):
     api = build()
     response = api.send(GOOD)
@@ -292,6 +306,7 @@ def test_good_credentials_are_200_and_the_loader_is_asked_once(build, kind):
     assert api.calls == [kind.given(GOOD)]
     assert [(identity.subject, scheme) for identity, scheme in api.ran] == [("ada", api.scheme)]
     assert "WWW-Authenticate" not in response.headers
+    assert not re.search("public|s-maxage|must-revalidate", response.headers.get("Cache-Control", ""))
 
 
 def test_broken_syntax_is_400_without_the_loader(build, kind):
@@ -364,7 +379,7 @@ def test_expired_identity_without_the_scope_is_still_401(build, kind):
     assert_failed(kind, api.send(GOOD, "/write"))
 
 
-@pytest.mark.rfc("H-02")
+@pytest.mark.rfc("H-02", "H-04")
 def test_missing_scope_is_403(build, kind):
     api = build()
     response = api.send(GOOD, "/write")

@@ -1,5 +1,7 @@
 """Digest (RFC 7616): the challenge, and who gets in."""
 
+from base64 import urlsafe_b64decode
+
 import pytest
 
 from flask_unauthorized import (
@@ -40,6 +42,10 @@ def test_quotes_stand_where_the_rfc_wants_them(make_app):
         assert f'{name}="' in line
     for name in ("algorithm=SHA-256", "charset=UTF-8", "userhash=true"):
         assert name in line.split(", ")
+    told = challenge(line)
+    assert served.ask(told).status_code == 200
+    again = served.ask(told).headers[CHALLENGE].removeprefix("Digest ").split(", ")
+    assert {"stale=true", "algorithm=SHA-256"} <= set(again)
 
 
 @pytest.mark.rfc("D-03", "D-04")
@@ -102,6 +108,11 @@ def test_each_401_has_a_nonce_of_its_own_in_an_alphabet_that_all_clients_read(se
     for nonce in nonces:
         assert len(nonce) < 100
         assert nonce.translate(str.maketrans("", "", "-_.")).isalnum()
+    # No counter and no clock: each bit of the random part is set in some nonces only (by chance once in 2**190).
+    random = [int.from_bytes(urlsafe_b64decode(nonce.split(".")[0]), "big") for nonce in nonces]
+    bits = 8 * len(urlsafe_b64decode(min(nonces).split(".")[0]))
+    assert bits >= 64
+    assert all(0 < sum(number >> bit & 1 for number in random) < 200 for bit in range(bits))
 
 
 @pytest.mark.rfc("D-17")
@@ -199,6 +210,28 @@ def test_a_name_beyond_ascii_however_it_is_sent(make_app, sent_as):
     assert response.json == {"who": "Jäsøn Doe"}
 
 
+@pytest.mark.rfc("X-01", "X-03")
+@pytest.mark.parametrize("value", ["UTF-8''J%C3%A4s%C3%B8n%20Doe", "''ada", "UTF-8''%zz", "UTF-8''%ff", "UTF-16''ada"])
+def test_an_extended_name_in_quotes_is_read_like_one_without(make_app, value):
+    """F-26: RFC 8187 §3.2 has no quotes, and some clients quote every parameter. What is broken stays refused."""
+    served = Served(make_app)
+    for mark in ("", '"'):
+        params = answer(served.told(), name="Jäsøn Doe", password="Secret, or not?", username=None)
+        sent = f"{field(params)}, username*={mark}{value}{mark}"
+        response = served.app.test_client().get("/", headers={"Authorization": sent})
+        assert response.json == {"who": "Jäsøn Doe"} if "C3" in value else response.status_code == 401
+
+
+@pytest.mark.rfc("D-31")
+@pytest.mark.parametrize("name", ["Γιώργος", "李雷", "محمد", "two words", "Zoë"])
+@pytest.mark.parametrize("password", ["two words ", "\U0001f511\U0001f512", "pa:ss::", "123\u00a3"])
+def test_names_and_passwords_of_all_scripts(make_app, name, password):
+    served = Served(make_app, loader=lambda asked: password if asked == name else None)
+    octets = name.encode().decode("latin-1")  # as the server hands them over
+    assert served.ask(name=name, password=password, username=octets).json == {"who": name}
+    assert not stale(served.ask(name=name, password=password + "x", username=octets))
+
+
 @pytest.mark.rfc("D-29", "D-28")
 @pytest.mark.parametrize("algorithm", ["SHA-256", "MD5", "SHA-256-sess"])
 def test_a_hashed_name(make_app, algorithm):
@@ -239,6 +272,27 @@ def test_a_comma_or_equals_sign_in_cnonce_and_a_needle_that_begins_with_uri(serv
         for name in ("uri", "nc", "qop", "cnonce", "response", "nonce", "realm", "username", "algorithm")
     }
     value = field(turned).replace(", ", ",").replace("qop=auth", 'qop="auth"').replace("nc=00000001", 'nc="00000001"')
+    assert served.app.test_client().get("/", headers={"Authorization": value}).json == {"who": "ada"}
+
+
+@pytest.mark.rfc("D-27", "H-13")
+@pytest.mark.parametrize("name", ['a"b', "a\\b", 'a\\"b', '"', 'ada", username="eve'])
+def test_quotes_and_backslashes_are_taken_out_before_hashing(make_app, name):
+    served = Served(make_app, loader=lambda asked: ADA if asked == name else None)
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    assert served.ask(name=name, username=quoted).json == {"who": name}
+    assert not stale(served.ask(name=name, password="wrong", username=quoted))
+
+
+@pytest.mark.rfc("H-09", "H-12")
+@pytest.mark.parametrize("spell", [str.upper, str.title, str.swapcase], ids=lambda spell: spell.__name__)
+@pytest.mark.parametrize("quoted", [False, True])
+def test_names_of_parameters_in_any_case_quoted_or_not(served, spell, quoted):
+    params = answer(served.told())
+    bare = () if quoted else ("algorithm", "qop", "nc", "response", "cnonce", "username", "realm")
+    value = "Digest " + ", ".join(
+        f"{spell(name)}={text}" if name in bare else f'{spell(name)}="{text}"' for name, text in params.items()
+    )
     assert served.app.test_client().get("/", headers={"Authorization": value}).json == {"who": "ada"}
 
 

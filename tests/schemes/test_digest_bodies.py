@@ -6,10 +6,10 @@ import time
 import pytest
 from flask import request
 
-from flask_unauthorized import Identity
+from flask_unauthorized import Auth, Basic, Digest, Identity
 from tests.digest_client import ADA, challenge, h, sent
 
-from .digest_served import Served, stale
+from .digest_served import KEY, Served, stale
 
 # --- bodies
 
@@ -280,7 +280,7 @@ def test_the_server_proves_itself(make_app, qop):
     assert "nextnonce" not in got
 
 
-@pytest.mark.rfc("D-36", "AI-01")
+@pytest.mark.rfc("D-36", "D-37", "AI-01")
 def test_quotes_in_authentication_info(make_app, monkeypatch):
     served = Served(make_app, rspauth=True, nextnonce=True, nonce_lifetime=60)
     told = served.told()
@@ -302,6 +302,19 @@ def test_nothing_is_proved_to_who_sent_nothing_or_was_refused(make_app):
         assert response.status_code == 401
         assert "Authentication-Info" not in response.headers
     assert "Authentication-Info" not in Served(make_app).ask().headers
+    assert "Proxy-Authentication-Info" not in served.ask().headers
+
+
+@pytest.mark.rfc("AI-02")
+def test_nothing_is_proved_to_who_came_by_another_scheme(make_app):
+    digest = Digest(lambda name: ADA, realm="shop", rspauth=True, nextnonce=True)
+    auth = Auth(digest, Basic(lambda name, password: True, realm="shop"))
+    app = make_app(auth, **KEY)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    answered = app.test_client().get("/", auth=("ada", ADA))
+    assert (answered.status_code, answered.headers.get("Authentication-Info")) == (200, None)
+    told = challenge(app.test_client().get("/").headers.getlist("WWW-Authenticate")[0])
+    assert "rspauth" in app.test_client().get("/", headers=sent(told)).headers["Authentication-Info"]
 
 
 @pytest.mark.rfc("AI-02")
@@ -314,7 +327,7 @@ def test_nothing_is_proved_with_a_403(make_app):
     assert "Authentication-Info" not in response.headers
 
 
-@pytest.mark.rfc("D-36")
+@pytest.mark.rfc("D-33")
 def test_the_next_nonce_comes_when_the_one_in_use_is_half_over_and_where_it_was_asked_for(make_app, monkeypatch):
     begun = int(time.time())
     for nextnonce, after, comes in ((True, 30, False), (True, 31, True), (False, 31, False)):

@@ -76,6 +76,16 @@ def test_dig_30_a_store_that_is_down_is_our_trouble(make_app):
 # --- the nonce
 
 
+@pytest.mark.rfc("D-10", "D-09")
+def test_a_nonce_of_ours_with_one_character_changed(served):
+    told = served.told()
+    for position, old in enumerate(told["nonce"]):
+        changed = told["nonce"][:position] + ("B" if old == "A" else "A") + told["nonce"][position + 1 :]
+        assert not stale(served.ask({**told, "nonce": changed}))
+    assert not served.ran
+    assert served.ask(told).status_code == 200
+
+
 @pytest.mark.rfc("D-10")
 @pytest.mark.parametrize("nonce", ["dcd98b7102dd2f0e8b11d0f600bfb0c093", "", "a.b.c", "x" * 300, "MAl0.awWz3g.é"])
 def test_dig_07_and_25_a_nonce_that_we_never_made(served, nonce):

@@ -412,6 +412,16 @@ def test_origins_that_cannot_be(origin):
         DPoP(origin=origin)
 
 
+@pytest.mark.rfc("P-21")
+def test_plain_http_is_refused_where_https_is_required(make_app):
+    served = Served(make_app, config={"UNAUTHORIZED_REQUIRE_HTTPS": True})
+    response = served.ask()
+    assert (response.status_code, response.headers.get(CHALLENGE)) == (403, None)
+    assert served.asked == []
+    answered = served.app.test_client().get("/", headers=HOLDER.sent(), base_url=ORIGIN)
+    assert answered.status_code == 200
+
+
 @pytest.mark.parametrize(
     "origin", ["http://localhost", "http://localhost:5000/v1", "http://127.0.0.1:1", "http://[::1]"]
 )

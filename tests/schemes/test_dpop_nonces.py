@@ -2,6 +2,7 @@
 
 import re
 import time
+from base64 import urlsafe_b64decode
 
 import pytest
 from flask import Response
@@ -97,7 +98,7 @@ def test_dpo_23_a_nonce_of_ten_kilobytes_makes_a_proof_that_is_too_long(served):
     assert_proof_refused(served, served.ask(nonce="x" * 10_000))
 
 
-@pytest.mark.rfc("P-37")
+@pytest.mark.rfc("P-14")
 def test_dpo_23_a_nonce_of_another_purpose_realm_app_or_key(make_app):
     served = Served(make_app, nonce=True)
     digest = Digest({"ada": "x"}.get, realm="api")
@@ -244,6 +245,11 @@ def test_a_thousand_nonces(served, monkeypatch):
     assert len({nonce.partition(".")[0] for nonce in found}) == 1000
     assert len({nonce.rpartition(".")[2] for nonce in found}) == 1000
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]{40,256}", nonce) for nonce in found)
+    # No counter: each bit of the random part is set in some nonces only. By chance that fails once in 2**990.
+    random = [int.from_bytes(urlsafe_b64decode(nonce.partition(".")[0]), "big") for nonce in found]
+    bits = 8 * len(urlsafe_b64decode(min(found).partition(".")[0]))
+    assert bits >= 64
+    assert all(0 < sum(number >> bit & 1 for number in random) < 1000 for bit in range(bits))
 
 
 @pytest.mark.rfc("P-29")

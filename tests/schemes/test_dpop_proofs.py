@@ -12,7 +12,7 @@ from tests.dpop_client import GONE, ORIGIN, TOKEN, Holder, b64, dump
 
 from .dpop_served import HOLDER, STRANGER, Served, assert_proof_refused
 
-RS256 = Holder("RS256")
+RS256, PS256, ED25519 = Holder("RS256"), Holder("PS256"), Holder("Ed25519")
 OTHER_PATHS = ["/other", "/P", "/p/", "//p", "/p/../q", "/p%2F", "/", ""]
 
 
@@ -131,7 +131,7 @@ def test_dpo_07_a_member_of_the_header_twice(dpop):
 # --- type, algorithm, key, signature
 
 
-@pytest.mark.rfc("P-07")
+@pytest.mark.rfc("P-07", "JB-10")
 @pytest.mark.parametrize("typ", ["JWT", "at+jwt", "dpop+JWT ", "dpop+jwt ", "DPOP+JWT", "application/dpop+jwt", "dpop"])
 def test_dpo_04_another_type(dpop, typ):
     assert_proof_refused(dpop, dpop.ask(header={"typ": typ}))
@@ -223,6 +223,18 @@ def test_dpo_06_a_good_signature_over_another_header_or_payload(dpop):
 )
 def test_dpo_12_a_key_that_is_none_or_not_public(dpop, jwk):
     assert_proof_refused(dpop, dpop.ask(header={"jwk": jwk}))
+
+
+@pytest.mark.rfc("P-10")
+@pytest.mark.parametrize("algorithm", ["PS256", "ES256", "Ed25519"])
+@pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
+def test_dpo_12_a_key_with_a_private_member_of_any_kind(dpop, algorithm, member):
+    """All else is right: the signature is that of the key, and the token is bound to it."""
+    holder = {"PS256": PS256, "ES256": HOLDER, "Ed25519": ED25519}[algorithm]
+    dpop.confirmation = {"jkt": holder.jkt}
+    assert dpop.ask(holder).status_code == 200
+    dpop.ran.clear()
+    assert_proof_refused(dpop, dpop.ask(holder, header={"jwk": {**holder.jwk, member: "AAAA"}}))
 
 
 @pytest.mark.parametrize("member", ["jku", "x5u", "x5c", "kid"])

@@ -107,7 +107,7 @@ def test_of_digest_that_breaks_the_grammar(served, reason):
     assert "twice" in text
 
 
-@pytest.mark.rfc("P-02", "P-26")
+@pytest.mark.rfc("P-03")
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
