@@ -6,8 +6,9 @@ Everything here is keyed by function objects, weakly: a copied attribute (``func
 import functools
 import inspect
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from itertools import count
 from types import FunctionType
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from .errors import ConfigurationError
@@ -16,6 +17,9 @@ from .plan import AnyScheme
 from .requirement import Names, Requirement, stack
 
 View = Callable[..., Any]
+F = TypeVar("F", bound=View)
+_NAMELESS: Final = count(1)
+"""Numbers of wrappers whose views have no name."""
 
 
 class Demands(TypedDict, total=False):
@@ -121,7 +125,9 @@ class Decorations:
         for decorator in decorators if isinstance(decorators, (list, tuple)) else ():
             owner = getattr(decorator, "__self__", None)
             if getattr(owner, "decorations", None) is self:
-                yield self.bare[decorator.__name__]
+                demanded = self.bare.get(decorator.__name__)
+                if demanded is not None:  # `Auth.public` demands nothing
+                    yield demanded
             elif isinstance(decorator, FunctionType) and decorator in self._decorators:
                 yield self._decorators[decorator]
 
@@ -182,7 +188,8 @@ class Decorations:
 
     def is_ours(self, function: View) -> bool:
         """Whether ``function`` is a wrapper of this `Auth`."""
-        return not inspect.ismethod(function) and function in self._guarding
+        # A callable object may have no hash, and ours are plain functions.
+        return isinstance(function, FunctionType) and function in self._guarding
 
     def check_order(self, views: Mapping[str, View]) -> None:
         """Refuses a function that was decorated, but whose registered view lacks the wrapper.
@@ -231,6 +238,22 @@ def class_of(view: Any) -> type | None:
         if isinstance(found, type):
             return found
     return None
+
+
+def wrapping(view: Any) -> Callable[[F], F]:
+    """`functools.wraps`; the wrapper of a view without a name, such as a partial, gets a name that no other has.
+
+    Other extensions know views by their names. With one name for all such wrappers, an exemption from Flask-WTF's
+    CSRF protection or a limit of Flask-Limiter for one of them would count for all of them.
+    """
+
+    def name(wrapper: F) -> F:
+        functools.update_wrapper(wrapper, view)
+        if not hasattr(view, "__name__"):
+            wrapper.__name__ = wrapper.__qualname__ = f"{wrapper.__name__}_{next(_NAMELESS)}"
+        return wrapper
+
+    return name
 
 
 def check_view(view: Any, decorator: str) -> None:

@@ -8,21 +8,23 @@ all ``before_request`` functions, the app's and the blueprint's, and before all 
 3. A view with another decorator above the guard, or a class view with guarded methods, gets a wrapper that judges what
    `protect` demands, then runs the view, then looks at its answer (late judgment). An outer decorator may answer
    without calling the guard, such as a cache. A 2xx or 304 leaves only if this request met the whole plan of the
-   endpoint. A refusal replaces it here, so hooks and error handlers see it once, like any other. Other answers of outer
-   decorators pass: a limiter's 429, a redirect, a maintenance page.
+   endpoint, whether it was returned or raised (``abort(response)``). A refusal replaces it here, so hooks and error
+   handlers see it once, like any other. Other answers of outer decorators pass: a limiter's 429, a redirect, a
+   maintenance page. A preflight gets the default answer in place of anything with a body.
 
 Rules for WebSockets are judged wholly before the view runs, for their decorators complete the handshake and can't
 refuse afterwards.
 """
 
-from functools import wraps
 from typing import Any
 
 from flask import Request, Response
+from werkzeug.exceptions import HTTPException
 
+from .app_methods import options_response
 from .app_state import AppState
 from .context import authenticate, authenticate_late, real_app, real_request, state_for
-from .decorating import is_async
+from .decorating import is_async, wrapping
 from .errors import ConfigurationError
 from .judge import log
 from .plan import Plan
@@ -39,11 +41,12 @@ def wrap_views(app_state: AppState) -> None:
                 app.view_functions[endpoint] = _misconfigured(view, app_state.mistake)
         return
     for endpoint, view in list(app.view_functions.items()):
-        if not app_state.requirements(endpoint):
+        demanded = app_state.requirements(endpoint)
+        if not demanded:
             continue
         if not decorations.is_ours(view):
             inside = decorations.around(view) or endpoint in app_state.method_guards
-            view = _judge_around(app_state, view) if inside else app_state.auth.wrap(view, None)
+            view = _judge_around(app_state, endpoint, view) if inside else app_state.auth.wrap(view, demanded[0])
             app.view_functions[endpoint] = view
         app_state.dispatched[endpoint] = view
 
@@ -51,39 +54,52 @@ def wrap_views(app_state: AppState) -> None:
 def _misconfigured(view: Any, mistake: str) -> Any:
     """What stands for a guarded view in an app that isn't set up."""
 
-    @wraps(view)
+    @wrapping(view)
     def fails(*args: Any, **kwargs: Any) -> Any:
         raise ConfigurationError(mistake)
 
     return fails
 
 
-def _judge_around(app_state: AppState, view: Any) -> Any:
-    """A view that is judged before and after the decorators that stand above its guard."""
+def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
+    """A view that is judged before and after the decorators that stand above its guard.
+
+    The demand is that of its own endpoint, for another view may call it through ``app.view_functions``.
+    """
     if is_async(view):
 
-        @wraps(view)
+        @wrapping(view)
         async def judged_async(*args: Any, **kwargs: Any) -> Any:
             request = real_request()
-            _judge_early(app_state, request)
-            return _judge_late(app_state, request, await view(*args, **kwargs))
+            _judge_early(app_state, endpoint, request)
+            try:
+                answer = await view(*args, **kwargs)
+            except HTTPException as error:
+                _judge_raised(app_state, endpoint, request, error)
+                raise
+            return _judge_late(app_state, endpoint, request, answer)
 
         return judged_async
 
-    @wraps(view)
+    @wrapping(view)
     def judged(*args: Any, **kwargs: Any) -> Any:
         request = real_request()
-        _judge_early(app_state, request)
-        return _judge_late(app_state, request, view(*args, **kwargs))
+        _judge_early(app_state, endpoint, request)
+        try:
+            answer = view(*args, **kwargs)
+        except HTTPException as error:
+            _judge_raised(app_state, endpoint, request, error)
+            raise
+        return _judge_late(app_state, endpoint, request, answer)
 
     return judged
 
 
-def _judge_early(app_state: AppState, request: Request) -> None:
+def _judge_early(app_state: AppState, endpoint: str, request: Request) -> None:
     """Judges what must not wait for the decorators above the guard."""
-    if _is_exempt(request):
+    if request.method == "OPTIONS" and is_preflight(request):
         return
-    endpoint, method = str(request.endpoint), request.method
+    method = request.method
     if getattr(request.url_rule, "websocket", False):
         plan: Plan | None = app_state.plan(endpoint, None, method)
         if app_state.effective(endpoint, method) is None:
@@ -94,32 +110,53 @@ def _judge_early(app_state: AppState, request: Request) -> None:
         authenticate(plan, request, state_for(request))
 
 
-def _is_exempt(request: Request) -> bool:
-    return request.method == "OPTIONS" and is_preflight(request)
-
-
-def _judge_late(app_state: AppState, request: Request, answer: Any) -> Any:
+def _judge_late(app_state: AppState, endpoint: str, request: Request, answer: Any) -> Any:
     """The view's answer, if this request met the endpoint's plan or the answer gives nothing away."""
-    endpoint, method = str(request.endpoint), request.method
-    if app_state.effective(endpoint, method) is None or _is_exempt(request):
-        return answer
-    plan = app_state.plan(endpoint, None, method)
-    state = state_for(request)
-    if state.has_met(plan):
+    plan = _unmet_plan(app_state, endpoint, request)
+    if plan is None:
         return answer
     response: Response = real_app().make_response(answer)
-    status = response.status_code
-    if not (200 <= status < 300 or status == 304):
+    if not _gives_away(response.status_code):
         return response
-    if method == "OPTIONS" and response.calculate_content_length() == 0:
+    if request.method == "OPTIONS" and response.calculate_content_length() == 0:
         return response
-    _warn_late(app_state, endpoint)
     try:
-        authenticate_late(plan, request, state)
+        if request.method == "OPTIONS" and is_preflight(request):
+            # A preflight has no credentials. What a decorator kept of another request is not for it.
+            response.close()
+            return options_response(real_app())
+        _warn_late(app_state, endpoint)
+        authenticate_late(plan, request, state_for(request))
     except BaseException:
         response.close()
         raise
     return response
+
+
+def _judge_raised(app_state: AppState, endpoint: str, request: Request, error: HTTPException) -> None:
+    """Judges an answer that a decorator above the guard raised, such as ``abort(kept_response)``."""
+    # Any WSGI app may be raised as a response. Flask answers 200 for an HTTPException without a code.
+    status = error.code if error.response is None else getattr(error.response, "status_code", None)
+    if not _gives_away(status or 200):
+        return
+    plan = _unmet_plan(app_state, endpoint, request)
+    if plan is not None:
+        _warn_late(app_state, endpoint)
+        authenticate_late(plan, request, state_for(request))
+
+
+def _unmet_plan(app_state: AppState, endpoint: str, request: Request) -> Plan | None:
+    """The endpoint's plan, where this request hasn't met it; ``None`` where nothing is demanded either."""
+    method = request.method
+    if app_state.effective(endpoint, method) is None:
+        return None
+    plan = app_state.plan(endpoint, None, method)
+    return None if state_for(request).has_met(plan) else plan
+
+
+def _gives_away(status: int) -> bool:
+    """Whether an answer may hold what the view would have told."""
+    return 200 <= status < 300 or status == 304
 
 
 def _warn_late(app_state: AppState, endpoint: str) -> None:

@@ -1,7 +1,6 @@
 """`Auth`: the extension object that ties schemes, loaders and requirements to Flask."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from weakref import WeakKeyDictionary, WeakSet, ref
 
@@ -23,7 +22,7 @@ from .context import (
     request_identity,
     state_for,
 )
-from .decorating import Decorations, Demands, chain, check_view, is_async
+from .decorating import Decorations, Demands, chain, check_view, is_async, wrapping
 from .errors import AuthError, ConfigurationError, MissingCredentials
 from .exception_groups import GROUPS, raise_refusal_of
 from .identity import Identity
@@ -361,17 +360,17 @@ class Auth(Sessions, Resources, Generic[U]):
         self.decorations.record_decorator(decorate, demanded)
         return decorate
 
-    def wrap(self, view: Any, demanded: Requirement | None) -> Any:
+    def wrap(self, view: Any, demanded: Requirement) -> Any:
         """A function that judges, then runs the view; ``async def`` around one that is.
 
-        ``demanded`` is what a decorator adds to the endpoint's requirement; ``None`` for a view that only `protect`
-        guards.
+        ``demanded`` is what a decorator adds to the endpoint's requirement; for a view that only `protect` guards it
+        is that requirement itself.
         """
         if not is_async(view):
-            return wraps(view)(self._gate(view, demanded))
+            return wrapping(view)(self._gate(view, demanded))
         gate = self._gate(_run, demanded)
 
-        @wraps(view)
+        @wrapping(view)
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             answer = gate()
             if answer is not _run:
@@ -390,7 +389,7 @@ class Auth(Sessions, Resources, Generic[U]):
 
         return guarded
 
-    def _gate(self, view: Any, demanded: Requirement | None) -> Any:
+    def _gate(self, view: Any, demanded: Requirement) -> Any:
         """What runs on each request: one function, for every call that it saves counts."""
         key = id(demanded)
 
@@ -425,16 +424,19 @@ class Auth(Sessions, Resources, Generic[U]):
 
         return guarded
 
-    def _answers_preflights(self, guard: Any, demanded: Requirement | None) -> bool:
+    def _answers_preflights(self, guard: Any, demanded: Requirement) -> bool:
         """Whether a guard is that of the endpoint or a ``before_request`` function; a guarded helper is neither."""
         request = real_request()
         app_state = state_for(request).app
-        if demanded is None or demanded in app_state.decorated(request.endpoint, request.method):
+        endpoint, method = request.endpoint, request.method
+        if demanded in app_state.decorated(endpoint, method):
+            return True
+        if endpoint is not None and demanded == app_state.effective(endpoint, method):
             return True
         hooks = (hook for hooks in app_state.app.before_request_funcs.values() for hook in hooks)
         return any(guard is function for hook in hooks for function in chain(hook))
 
-    def _plan(self, request: Any, demanded: Requirement | None) -> Plan:
+    def _plan(self, request: Any, demanded: Requirement) -> Plan:
         app_state = state_for(request).app
         self._check_served(app_state)
         plan: Plan = app_state.plan_of_rule(request.url_rule, demanded, request.method)
