@@ -267,12 +267,30 @@ def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str 
 
 
 def request_identity() -> Identity | None:
-    """The caller of the current request, ``None`` for nobody; `RuntimeError` outside a request."""
-    state: State | None = getattr(real_request(), STATE, None)
-    if state is not None:
+    """The caller of the current request, ``None`` for nobody; `RuntimeError` outside a request.
+
+    A ``before_request`` function may ask before the view of a guarded endpoint is judged. Then the credentials are
+    verified, once and without refusing anybody; the judgment reuses the result.
+    """
+    request = real_request()
+    state: State | None = getattr(request, STATE, None)
+    if state is not None and (state.plan is not None or state.identity is not None):
         return state.identity
-    state_of(real_app())  # where init_app was forgotten, everybody would look anonymous
-    return None
+    app_state = state_of(real_app())  # where init_app was forgotten, everybody would look anonymous
+    endpoint = request.endpoint
+    if endpoint not in app_state.dispatched or app_state.effective(endpoint, request.method) is None:
+        return None
+    return _identity_before_judgment(request, state_for(request))
+
+
+def _identity_before_judgment(request: Request, state: State) -> Identity | None:
+    if state.verifying is not None:  # the loader itself asks who is calling
+        return None
+    first = state.quiet is None
+    found = identify(plan_in_force(request, state), request, state)
+    if first and found.refusal is not None and issubclass(found.refusal.kind, AuthUnavailable):
+        log.warning("%s: nobody is identified, because the credentials could not be verified", request.endpoint)
+    return found.identity
 
 
 def request_user() -> Any:

@@ -250,7 +250,8 @@ class Auth(Sessions, Resources, Generic[U]):
 
         In a view that nothing guards it is `require`: nobody has asked yet who is calling.
         """
-        return request_identity() or self._asked_now()
+        state = getattr(real_request(), STATE, None)
+        return (None if state is None else state.identity) or self._asked_now()
 
     @property
     def user(self) -> U:

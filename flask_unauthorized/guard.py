@@ -42,6 +42,8 @@ def guard(response: Response) -> Response:
         if state is None:
             return response
         plan = state.plan
+        if plan is None and state.refused is None and state.quiet is not None:
+            _name_what_was_asked(response, request, state)
         if state.refused is None and (plan is None or state.scheme in plan.quiet):
             if state.scheme is not None:
                 for name, _ in response.headers:
@@ -240,6 +242,13 @@ def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
         _add_vary(response, plan.vary)
     if scheme is not None and not refusal:
         _keep_private(response, state, carried_elsewhere)
+
+
+def _name_what_was_asked(response: Response, request: Request, state: State) -> None:
+    """Says what the answer of a hook depends on, if the hook asked who is calling."""
+    _add_vary(response, plan_in_force(request, state).vary)
+    if state.quiet is not None and state.quiet.identity is not None:
+        _keep_private(response, state, True)
 
 
 def _add_vary(response: Response, names: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from flask import Request
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from .errors import (
@@ -149,6 +150,8 @@ def identify(plan: Plan, request: Request, state: State) -> Identified:
             state.quiet = _identify(plan, request, state)
         except AuthError as error:
             state.quiet = Identified(None, state.tried, Refusal(error))
+        except HTTPException:  # a body that is too long or broken: whoever reads it answers that
+            pass
         finally:
             state.plan, state.tried = plan_before, tried_before
     return state.quiet

@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
+from flask.views import MethodView
 
 from flask_unauthorized import (
     APIKey,
@@ -27,6 +28,7 @@ from flask_unauthorized import (
     Unauthorized,
     abort_forbidden,
     abort_unauthorized,
+    current_identity,
 )
 from flask_unauthorized.signals import authenticated, refused
 
@@ -293,3 +295,108 @@ def test_abort_forbidden_asks_loudly(make_app: Any, loader: Loader) -> None:
     ]
     assert statuses == [403, 401, 503, 400]
     assert app.test_client().get("/").status_code == 401
+
+
+# --- hooks that ask before the view is judged
+
+
+@pytest.mark.parametrize("guard", ["protect", "blueprint", "decorator", "method"])
+@pytest.mark.parametrize(
+    ("token", "subject"), [(None, None), ("good", "ada"), ("bad", None), ("over", None), ("a b", None)]
+)
+def test_hooks_of_guarded_views_know_the_caller(
+    make_app: Any, loader: Loader, guard: str, token: str | None, subject: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    # F-12: a limiter's key, an audit hook. Asking refuses nobody and verifies once.
+    auth = Auth(Bearer(loader))
+    app = make_app(auth)
+    asked: list[Any] = []
+    app.before_request(lambda: asked.append((auth.get_identity() or Identity("nobody")).subject))
+    app.before_request(lambda: asked.append(current_identity.subject if current_identity else "nobody"))
+    blueprint = Blueprint("part", __name__)
+    if guard == "protect":
+        auth.protect(app)
+    if guard == "blueprint":
+        auth.protect(blueprint)
+
+    class Item(MethodView):
+        @auth.login_required
+        def get(self) -> str:
+            return "in"
+
+    if guard == "method":
+        blueprint.add_url_rule("/", view_func=Item.as_view("v"))
+    else:
+        blueprint.add_url_rule("/", "v", auth.login_required(lambda: "in") if guard == "decorator" else lambda: "in")
+    app.register_blueprint(blueprint)
+    caplog.set_level(logging.INFO, "flask_unauthorized")
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    for _ in range(2):
+        asked.clear()
+        loader.asked.clear()
+        caplog.clear()
+        status = app.test_client().get("/", headers=headers).status_code
+        assert status == (400 if token == "a b" else 200 if subject else 401)
+        assert asked == [subject or "nobody"] * 2
+        assert loader.asked == ([] if token in (None, "a b") else [token])
+        assert len(caplog.records) == (0 if subject else 1)
+
+
+def test_a_hook_that_answers_says_what_it_depends_on(make_app: Any, loader: Loader) -> None:
+    auth = Auth(Bearer(loader))
+    app = make_app(auth)
+    auth.protect(app)
+
+    @app.before_request
+    def answer() -> Any:
+        caller = auth.get_identity()
+        return (caller.subject if caller else "nobody"), 200, {"Cache-Control": "public, max-age=60"}
+
+    app.add_url_rule("/", "v", lambda: "in")
+    client = app.test_client()
+    ada = client.get("/", headers={"Authorization": "Bearer good"})
+    assert (ada.text, ada.headers["Vary"]) == ("ada", "Authorization")
+    assert {part.strip() for part in ada.headers["Cache-Control"].split(",")} == {"private", "max-age=60"}
+    assert client.get("/").headers["Vary"] == "Authorization"
+
+
+def test_a_hook_asks_while_the_back_end_is_down(
+    make_app: Any, loader: Loader, caplog: pytest.LogCaptureFixture
+) -> None:
+    auth = Auth(Bearer(loader))
+    app = make_app(auth)
+    auth.protect(app)
+    for _ in range(2):
+        app.before_request(lambda: auth.get_user())
+    app.add_url_rule("/", "v", lambda: "in")
+    assert app.test_client().get("/", headers={"Authorization": "Bearer down"}).status_code == 503
+    assert loader.asked == ["down"]
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(told) == 2  # that nobody is identified, and the refusal itself
+
+
+def test_a_loader_that_asks_who_is_calling_in_a_hook(make_app: Any) -> None:
+    seen: list[Any] = []
+
+    def load(token: str) -> Identity:
+        seen.append(current_identity._get_current_object())  # type: ignore[attr-defined]
+        return Identity("ada")
+
+    auth = Auth(Bearer(load))
+    app = make_app(auth)
+    auth.protect(app)
+    app.before_request(lambda: seen.append(auth.get_identity()) or None)
+    app.add_url_rule("/", "v", lambda: auth.identity.subject)
+    assert app.test_client().get("/", headers={"Authorization": "Bearer x"}).text == "ada"
+    assert [one and one.subject for one in seen] == [None, "ada"]
+
+
+def test_a_body_that_is_too_long_is_nobody(make_app: Any) -> None:
+    auth = Auth(Bearer(lambda token: Identity("ada"), form=True))
+    app = make_app(auth, MAX_CONTENT_LENGTH=10)
+    auth.protect(app)
+    seen: list[Any] = []
+    app.before_request(lambda: seen.append(auth.get_identity()) or None)
+    app.add_url_rule("/", "v", lambda: "in", methods=["POST"])
+    assert app.test_client().post("/", data={"access_token": "x" * 100}).status_code == 413
+    assert seen == [None]

@@ -127,7 +127,7 @@ USES = {
 
 def checked(use, store, **config):
     """What the log says of the store when an app that relies on it is checked, three times."""
-    auth = Auth(USES[use](store))
+    auth = Auth(USES[use](store), realm="shop")
     app = Flask("deployed")
     app.config.update(
         {"SECRET_KEY": "k" * 32, "SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_SAMESITE": "Lax", **config}
