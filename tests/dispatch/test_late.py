@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, Response, abort, make_response, redirect, request, stream_with_context
 from flask.views import MethodView
 
-from flask_unauthorized import Auth, Bearer, ConfigurationError, Identity, Unauthorized
+from flask_unauthorized import Auth, Bearer, Identity, Unauthorized
 from flask_unauthorized.signals import refused
 
 CALLERS = {"ada": Identity("ada", roles={"admin"}), "bob": Identity("bob")}
@@ -330,30 +330,3 @@ def test_options_without_a_body_pass(make_app: Any, auth: Auth[Any]) -> None:
     client = app2.test_client()
     assert client.options("/", headers=ADA).text == "secret"
     assert client.options("/").status_code == 401
-
-
-# --- a cache above the guard
-
-
-@pytest.mark.parametrize("shape", ["function", "class view", "method", "below another decorator"])
-def test_check_refuses_flask_caching_above_a_guard(make_app: Any, auth: Auth[Any], shape: str) -> None:
-    # F-02: it keeps redirects and errors of one caller for others as well.
-    caching = pytest.importorskip("flask_caching")
-    app = make_app(auth)
-    cache = caching.Cache(app, config={"CACHE_TYPE": "SimpleCache"})
-    outer: Any = cache.cached(60)
-    if shape == "below another decorator":
-        shape, outer = "function", lambda view: memo(cache.cached(60)(view))
-    add(app, shape, outer, auth.login_required)
-    with pytest.raises(ConfigurationError, match=r"'v' has a cache above its guard.*below @auth\.login_required"):
-        auth.check(app)
-
-
-def test_check_takes_a_cache_below_the_guard(make_app: Any, auth: Auth[Any]) -> None:
-    caching = pytest.importorskip("flask_caching")
-    app = make_app(auth)
-    cache = caching.Cache(app, config={"CACHE_TYPE": "SimpleCache"})
-    app.add_url_rule("/", "v", memo(auth.login_required(cache.cached(60)(lambda: "shared by all"))))
-    app.add_url_rule("/open", "open", cache.cached(60)(lambda: "open"))
-    auth.check(app)
-    assert app.test_client().get("/", headers=BOB).text == "shared by all"
