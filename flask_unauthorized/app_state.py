@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Request
 
-from .decorating import class_of
+from .decorating import chain, class_of
 from .errors import ConfigurationError
 from .judge import log
 from .metadata import ProtectedResource
@@ -62,6 +62,7 @@ class AppState:
         self.plans: dict[tuple[str | None, str | None, int], tuple[Plan, Requirement | None]] = {}
         self.method_guards: dict[str, dict[str, tuple[Requirement, ...]]] = {}  # class views, by endpoint and method
         self.dispatched: dict[str, Any] = {}  # by endpoint: the outermost wrapper of a guarded view
+        self.warned_hidden: set[str] = set()  # endpoints that run a guard which is not among their decorators
         self.warned_late: set[str] = set()  # endpoints whose answers came from above their guard
         self._views: tuple[Any, ...] = ()
         self.own_handlers: dict[Any, Any] = {}  # filled while serving, when no handler can be registered any more
@@ -190,6 +191,27 @@ class AppState:
         log.warning(
             "credentials came over plain HTTP: serve HTTPS (behind a proxy, tell Flask with werkzeug's ProxyFix), "
             "and set UNAUTHORIZED_REQUIRE_HTTPS to refuse the rest"
+        )
+
+    def is_hook(self, guard: Any) -> bool:
+        """Whether a guard is a ``before_request`` function, or part of one."""
+        hooks = (hook for hooks in self.app.before_request_funcs.values() for hook in hooks)
+        return any(guard is function for hook in hooks for function in chain(hook))
+
+    def warn_of_hidden_guard(self, request: Request, guard: Any) -> None:
+        """Warns once of an endpoint whose guard the set-up couldn't see, so that no answer from above it is judged."""
+        endpoint = request.endpoint
+        view = None if endpoint is None else self.app.view_functions.get(endpoint)
+        if endpoint is None or view is None or endpoint in self.warned_hidden or not self.served:
+            return
+        if self.requirements(endpoint) or self.auth.decorations.is_public(view, self._views) or self.is_hook(guard):
+            return
+        self.warned_hidden.add(endpoint)
+        log.warning(
+            "endpoint %r: a guard runs that is not among its decorators, so an answer that a decorator above it keeps "
+            "would not be judged: give that decorator functools.wraps; if the view calls a guarded function itself, "
+            "call auth.require() there, or mark the view @auth.public",
+            endpoint,
         )
 
     # --- per view

@@ -22,7 +22,7 @@ from .context import (
     request_identity,
     state_for,
 )
-from .decorating import Decorations, Demands, chain, check_view, is_async, wrapping
+from .decorating import Decorations, Demands, check_view, is_async, wrapping
 from .errors import AuthError, ConfigurationError, MissingCredentials
 from .exception_groups import GROUPS, raise_refusal_of
 from .identity import Identity
@@ -401,7 +401,7 @@ class Auth(Sessions, Resources, Generic[U]):
             try:
                 plan = request.url_rule._unauthorized[key]
             except (AttributeError, KeyError):
-                plan = self._plan(request, demanded)
+                plan = self._plan(request, demanded, guarded)
             state = getattr(request, STATE, None)
             if state is None:
                 state = request._unauthorized = State()
@@ -434,12 +434,13 @@ class Auth(Sessions, Resources, Generic[U]):
             return True
         if endpoint is not None and demanded == app_state.effective(endpoint, method):
             return True
-        hooks = (hook for hooks in app_state.app.before_request_funcs.values() for hook in hooks)
-        return any(guard is function for hook in hooks for function in chain(hook))
+        answers: bool = app_state.is_hook(guard)
+        return answers
 
-    def _plan(self, request: Any, demanded: Requirement) -> Plan:
+    def _plan(self, request: Any, demanded: Requirement, guard: Any) -> Plan:
         app_state = state_for(request).app
         self._check_served(app_state)
+        app_state.warn_of_hidden_guard(request, guard)
         plan: Plan = app_state.plan_of_rule(request.url_rule, demanded, request.method)
         return plan
 

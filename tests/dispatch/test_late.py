@@ -330,3 +330,35 @@ def test_options_without_a_body_pass(make_app: Any, auth: Auth[Any]) -> None:
     client = app2.test_client()
     assert client.options("/", headers=ADA).text == "secret"
     assert client.options("/").status_code == 401
+
+
+# --- guards that the set-up can't see
+
+
+def without_wraps(view: Any) -> Any:
+    return lambda: view()
+
+
+@pytest.mark.parametrize("hidden", ["no wraps", "helper", "hook", "public", "visible"])
+def test_a_guard_that_is_not_among_the_decorators_is_named_once(
+    make_app: Any, auth: Auth[Any], hidden: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(auth)
+    guarded = auth.login_required(lambda: "in")
+    views: dict[str, Any] = {
+        "no wraps": without_wraps(guarded),
+        "helper": lambda: guarded(),
+        "hook": lambda: "in",
+        "public": auth.public(lambda: guarded()),
+        "visible": functools.wraps(guarded)(lambda: guarded()),
+    }
+    app.add_url_rule("/", "report", views[hidden])
+    if hidden == "hook":
+        app.before_request(auth.login_required(lambda: None))
+    client = app.test_client()
+    assert [client.get("/", headers=headers).status_code for headers in (ADA, {}, BOB)] == [200, 401, 200]
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(told) == (1 if hidden in ("no wraps", "helper") else 0)
+    if told:
+        assert "'report'" in told[0]
+        assert "functools.wraps" in told[0]
