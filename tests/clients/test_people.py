@@ -82,12 +82,12 @@ def person(tmp_path):
 
 
 def test_a_page_leads_to_the_login_page_and_back_by_keyboard_alone(person, url):
-    person.visit(url + "/?q=milk&x=%C3%BC")
-    person.arrive(f"/login?next={quote('/?q=milk&x=%C3%BC', safe='/?')}")
+    person.visit(url + "/?q=milk&tab=%C3%BC")
+    person.arrive(f"/login?next={quote('/?q=milk&tab=%C3%BC', safe='/?')}")
     person.log_in(USER, "wrong horse")
     person.wait("document.querySelector('[role=alert]')?.innerText === 'The name or the password is wrong.'")
     person.log_in(USER, WORD)
-    person.arrive("/?q=milk&x=%C3%BC")
+    person.arrive("/?q=milk&tab=%C3%BC")
     person.tab_to("#text")
     person.write("oat milk")
     person.press("Enter")
