@@ -426,7 +426,10 @@ def state_of(app: Flask) -> AppState:
     """The state of an app; `ConfigurationError` where no `Auth` serves it."""
     state: AppState | None = app.extensions.get(EXTENSION)
     if state is None:
-        raise ConfigurationError(f"no Auth serves the app {app.name!r}: call auth.init_app(app) when making it")
+        # From None: what a guard looked for in vain before it came here is no news to a developer.
+        raise ConfigurationError(
+            f"no Auth serves the app {app.name!r}: call auth.init_app(app) when making it"
+        ) from None
     return state
 
 

@@ -22,8 +22,9 @@ def commands() -> None:
 @click.pass_context
 def check(context: click.Context) -> None:
     """Checks what the first request would check, for a deploy; fails with what is wrong."""
-    state = state_of(context.ensure_object(ScriptInfo).load_app())
+    app = context.ensure_object(ScriptInfo).load_app()
     try:
+        state = state_of(app)
         state.check()
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from None

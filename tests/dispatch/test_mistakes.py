@@ -106,3 +106,19 @@ def test_the_command_checks_a_deploy(make_app: Any) -> None:
     found = app.test_cli_runner().invoke(commands, ["check"], obj=info)
     assert found.exit_code == 1
     assert "registered without its guard" in found.output
+
+
+def test_the_command_says_that_no_auth_serves_the_app() -> None:
+    app = Flask("bare")
+    found = app.test_cli_runner().invoke(commands, ["check"], obj=ScriptInfo(create_app=lambda: app))
+    assert found.exit_code == 1
+    assert found.output == "Error: no Auth serves the app 'bare': call auth.init_app(app) when making it\n"
+
+
+def test_a_guarded_view_without_init_app_says_so_alone() -> None:
+    app = Flask("bare")
+    app.testing = True
+    app.add_url_rule("/", "v", auth_of().login_required(lambda: ""))
+    with pytest.raises(ConfigurationError, match=r"call auth\.init_app\(app\)") as caught:
+        app.test_client().get("/")
+    assert caught.value.__suppress_context__
