@@ -57,11 +57,15 @@ class SignedTokens:
         try:
             content, signed_at = self._serializer().loads(token, max_age=self.max_age, return_timestamp=True)
         except SignatureExpired:
-            raise ExpiredCredentials(reason="older than max_age") from None
+            raise ExpiredCredentials(
+                reason=f"SignedTokens: the token is older than max_age={self.max_age} seconds"
+            ) from None
         except (BadData, OverflowError, ValueError, OSError):
-            raise InvalidCredentials(reason="not signed for this purpose by a current key") from None
+            raise InvalidCredentials(
+                reason="SignedTokens: not signed by SECRET_KEY or a fallback for this purpose"
+            ) from None
         if not _is_content(content):
-            raise InvalidCredentials(reason="signed, but not by issue()")
+            raise InvalidCredentials(reason="SignedTokens: signed for this purpose, but not by issue()")
         del token  # what follows may fail, and a traceback shows locals
         subject, scopes, roles = content
         if self._load is not None:

@@ -73,7 +73,7 @@ class APIKey(Scheme[Secret]):
         if len(key) > SMALLEST_LIMIT:
             check_size("APIKey: the key", key, self.max_size_in(request))
         if not (key.isascii() and key.isprintable()):
-            raise InvalidCredentials(reason="APIKey: a character that no key has")
+            raise InvalidCredentials(reason="APIKey: a character outside printable ASCII")
         secret = Secret()
         secret.parts = (key,)
         return secret

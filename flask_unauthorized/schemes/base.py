@@ -244,7 +244,9 @@ class Scheme(ABC, Generic[C]):
         except AuthError:
             raise
         except self._unavailable as trouble:
-            raise AuthUnavailable(reason=f"{type(trouble).__name__} in {option} of {self.name}") from None
+            raise AuthUnavailable(
+                reason=f"{type(trouble).__name__} in {option} of {self.name}, which unavailable= lists"
+            ) from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -268,9 +270,9 @@ def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None =
     except HTTPUnauthorized as refused:
         text = refused.description
         own = is_text(text) and text is not HTTPUnauthorized.description
-        raise InvalidCredentials(text if own else None, reason="the loader answered 401") from None
+        raise InvalidCredentials(text if own else None, reason="the loader raised a 401 of Werkzeug") from None
     except self._unavailable as trouble:
-        raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader") from None
+        raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader, which unavailable= lists") from None
 
 
 def checked_realm(realm: str) -> str:

@@ -309,7 +309,7 @@ class Digest(Scheme[DigestCredentials]):
             )
         stored = secret.get(base)
         if stored is None:
-            raise InvalidCredentials(reason=f"Digest: no hash for {base} is stored")
+            raise InvalidCredentials(reason=f"Digest: the loader gave no hash for {base}, which algorithms= offers")
         if not isinstance(stored, str) or _HEX.fullmatch(stored) is None or len(stored) != _LENGTHS[base]:
             raise TypeError(f"the hash for {base} that the loader of Digest returned is not one: see Digest.hashes()")
         return stored.lower()

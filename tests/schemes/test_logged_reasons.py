@@ -87,7 +87,10 @@ def test_of_digest_whose_nonce_or_count_is_over(make_app, reason, monkeypatch):
 
 @pytest.mark.parametrize(
     ("stored", "expected"),
-    [("", "the loader returned an empty password"), ({"MD5": "0" * 32}, "no hash for SHA-256 is stored")],
+    [
+        ("", "the loader returned an empty password"),
+        ({"MD5": "0" * 32}, "the loader gave no hash for SHA-256, which algorithms= offers"),
+    ],
 )
 def test_of_digest_where_the_loader_has_nothing_to_compare_with(make_app, reason, stored, expected):
     served = Served(make_app, loader=lambda name: stored)
