@@ -230,7 +230,7 @@ def test_a_mistake_in_method_decorators_leaves_other_routes_alone(make_app: Any,
 def test_views_without_a_name_do_not_share_what_other_extensions_know_of_one(
     make_app: Any, auth: Auth[Any], kind: str, guard: str
 ) -> None:
-    from flask_wtf import CSRFProtect
+    csrf_protect = pytest.importorskip("flask_wtf").CSRFProtect
 
     class Answer:
         def __init__(self, text: str) -> None:
@@ -243,7 +243,7 @@ def test_views_without_a_name_do_not_share_what_other_extensions_know_of_one(
         return functools.partial(str, text) if kind == "partial" else Answer(text)
 
     app = make_app(auth, SECRET_KEY="k" * 32)
-    csrf = CSRFProtect(app)
+    csrf = csrf_protect(app)
     app.add_url_rule("/hook", "hook", csrf.exempt(auth.login_required(view("hook"))), methods=["POST"])
     if guard == "protect":
         auth.protect(app)
