@@ -216,6 +216,8 @@ def test_kinds_of_what_cannot_be_a_user_are_500_too(build, make, scheme):  # F-2
     answer = make()
     api = build(lambda *given: answer, scheme)
     assert_500(api, api.get())
+    if isinstance(answer, sqlite3.Cursor):
+        answer.connection.close()
 
 
 def test_a_cursor_says_what_to_return():  # F-22
