@@ -25,7 +25,7 @@ def handled_response(app: Flask, error: Exception) -> Response:
 
 def _call(app: Flask, name: str, *arguments: Any) -> Any:
     if _takes_context(name, len(arguments)):
-        arguments = app_ctx._get_current_object(), *arguments  # type: ignore[attr-defined]
+        arguments = app_ctx._get_current_object(), *arguments  # type: ignore[attr-defined]  # a LocalProxy has it
     return getattr(app, name)(*arguments)
 
 

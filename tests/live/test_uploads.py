@@ -27,6 +27,10 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         yield started
 
 
+# waitress reads the whole body before it asks the app, and waits by itself.
+leaves_bodies = pytest.mark.parametrize("server", [name for name in SERVERS if name != "waitress"], indirect=True)
+
+
 def _post(client: str, url: str, body: bytes, digest: bool) -> int:
     """One upload by a client library, on a connection of its own."""
     if client == "requests":
@@ -104,10 +108,9 @@ def test_idle_connections_hold_a_quarter_of_the_threads_at_most(first, framing):
         try:
             for connection in connections:
                 connection.send(lines)
-            # Two wait for two seconds, of eight. Without a limit seven would, so that this request would be the eighth.
-            # Waits beyond the share take 20 ms each, and a busy machine may show one of them.
-            held = [json.loads(ask(server, target=b"/held").body)["held"] for _ in range(5)]
-            assert min(held) <= 2
+            # Two of eight threads wait for two seconds, and the probe is answered meanwhile. Without a limit it would
+            # be answered after all connections, and see none. A busy machine may show one wait beyond the share.
+            assert 1 <= json.loads(ask(server, target=b"/held").body)["held"] <= 3
             for connection in connections:
                 assert connection.receive().status == 401
                 assert_no_request(connection)
@@ -117,19 +120,17 @@ def test_idle_connections_hold_a_quarter_of_the_threads_at_most(first, framing):
 
 
 # F-09: a body that was declared and cut short is never taken for a request
+@leaves_bodies
 def test_what_follows_a_body_that_was_not_read_in_time_is_no_request(server):
-    if server.name == "waitress":  # it reads the whole body before it asks the app, and waits by itself
-        return
     with Connection(server) as connection:
         connection.send(head(BAD, b"Content-Length: 1000", method=b"POST", target=b"/bearer", keep=True))
         assert connection.receive().status == 401
         assert_no_request(connection)
 
 
+@leaves_bodies
 def test_a_slow_trickle_ends_in_time(server):
     """Each byte alone would keep a limit per read from ever being reached."""
-    if server.name == "waitress":  # it reads the whole body before it asks the app, and waits by itself
-        return
     with Connection(server) as connection:
         connection.send(head(BAD, b"Content-Length: 1000", method=b"POST", target=b"/bearer", keep=True))
         connection.socket.settimeout(0.2)
