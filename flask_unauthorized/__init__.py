@@ -1,6 +1,5 @@
 """flask_unauthorized: the Flask extension with which an app never answers 401 wrongly."""
 
-from .context import abort_forbidden, abort_unauthorized, current_identity, current_user
 from .errors import (
     AuthError,
     AuthUnavailable,
@@ -22,7 +21,8 @@ from .errors import (
 )
 from .extension import Auth
 from .identity import Identity
-from .requirement import any_of
+from .policy.requirement import any_of
+from .runtime.context import abort_forbidden, abort_unauthorized, current_identity, current_user
 from .schemes import APIKey, Basic, Bearer, Digest, DPoP, Scheme, SessionCookie
 from .wire import Challenge
 

@@ -6,9 +6,9 @@ import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
-from .app_state import state_of
 from .errors import ConfigurationError
-from .publishing import written
+from .resource_metadata.endpoint import written
+from .runtime.app_state import state_of
 from .schemes.digest import Digest
 from .wire.digest import HASHES, base_algorithm, secret_hash
 

@@ -7,10 +7,21 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
 
-from .answering import Renderer
-from .app_methods import options_response
-from .app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
-from .context import (
+from .arguments import explains_arguments
+from .authentication.authenticate import State, judge
+from .browser.login import Sessions
+from .errors import AuthError, ConfigurationError, MissingCredentials
+from .identity import Identity
+from .policy.decorations import Decorations, Demands, check_view, is_async, wrapping
+from .policy.plan import AnyScheme, Plan
+from .policy.requirement import Requirement, implied, requirement
+from .rendering.renderers import BUILT_IN
+from .rendering.translations import built_in_texts
+from .resource_metadata.declaration import Resources
+from .resource_metadata.endpoint import publish
+from .responses.error_handler import Renderer
+from .runtime.app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
+from .runtime.context import (
     STATE,
     announce,
     authenticate,
@@ -22,24 +33,13 @@ from .context import (
     request_identity,
     state_for,
 )
-from .decorating import Decorations, Demands, check_view, is_async, wrapping
-from .errors import AuthError, ConfigurationError, MissingCredentials
-from .exception_groups import GROUPS, raise_refusal_of
-from .identity import Identity
-from .installing import install
-from .judge import State, judge
-from .mistakes import explains_arguments
-from .plan import AnyScheme, Plan
-from .preconditions import PRECONDITIONS, ignore_preconditions_of_401
-from .preflight import is_preflight
-from .publishing import publish
-from .rendering.renderers import BUILT_IN
-from .rendering.texts import built_in_texts
-from .requirement import Requirement, implied, requirement
-from .resources import Resources
+from .runtime.exception_groups import GROUPS, raise_refusal_of
+from .runtime.flask_compat import options_response
+from .runtime.installing import install
+from .runtime.preconditions import PRECONDITIONS, ignore_preconditions_of_401
+from .runtime.preflight import is_preflight
+from .runtime.settings import read_settings
 from .schemes.base import Scheme, checked_realm
-from .sessions import Sessions
-from .settings import read_settings
 from .signals import authenticated
 
 if TYPE_CHECKING:

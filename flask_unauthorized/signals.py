@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from blinker import NamedSignal, Namespace
 
-from .judge import log
+from .authentication.authenticate import log
 
 _namespace = Namespace()
 authenticated: Final = _namespace.signal("unauthorized-authenticated")

@@ -8,9 +8,9 @@ from flask import Flask, request_started
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from .app_state import state_of
-from .context import real_request, state_for
 from .identity import Identity
+from .runtime.app_state import state_of
+from .runtime.context import real_request, state_for
 from .wire import Challenge
 from .wire.soundness import examine
 

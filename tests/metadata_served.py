@@ -6,7 +6,7 @@ from flask_unauthorized import (
     Identity,
 )
 from flask_unauthorized.loaders import StaticTokens
-from flask_unauthorized.metadata import WELL_KNOWN
+from flask_unauthorized.resource_metadata.document import WELL_KNOWN
 
 from .independent import independent
 

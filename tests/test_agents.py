@@ -21,7 +21,7 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.jose.keys import public_key_jwk
 from flask_unauthorized.loaders.jwt import JWT
-from flask_unauthorized.metadata import WELL_KNOWN
+from flask_unauthorized.resource_metadata.document import WELL_KNOWN
 
 from .metadata_served import HOST, ISSUER, MCP, TOKENS, URL, challenges, document, sent, serve
 

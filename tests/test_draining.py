@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from flask_unauthorized import Auth, Bearer
-from flask_unauthorized.draining import THREADS_PER_DRAIN
+from flask_unauthorized.responses.drain import THREADS_PER_DRAIN
 
 FRAMINGS = {"length": {"CONTENT_LENGTH": "3"}, "chunks": {"HTTP_TRANSFER_ENCODING": "chunked"}}
 
@@ -146,7 +146,7 @@ def test_beyond_the_share_the_connection_ends_after_the_response(app, monkeypatc
     def ask(ours):
         statuses.append(post(app, Waiting(), **{"gunicorn.socket": ours}, **FRAMINGS["length"]).status_code)
 
-    monkeypatch.setattr("flask_unauthorized.draining.MAX_SECONDS", 60)
+    monkeypatch.setattr("flask_unauthorized.responses.drain.MAX_SECONDS", 60)
     with ExitStack() as stack:
         workers = []
         for _ in range(2):  # of 12, 11 and 10 threads, without the alarms
@@ -180,7 +180,7 @@ def test_beyond_the_share_the_connection_ends_after_the_response(app, monkeypatc
 
 # F-09: a read that was ended looks like the end of the body; what the client sends later is no request
 def test_a_body_that_does_not_come_ends_the_connection(app, connection, monkeypatch):
-    monkeypatch.setattr("flask_unauthorized.draining.MAX_SECONDS", 0.05)
+    monkeypatch.setattr("flask_unauthorized.responses.drain.MAX_SECONDS", 0.05)
     ours, theirs = connection
     response = post(app, FromSocket(ours), **{"gunicorn.socket": ours}, **FRAMINGS["length"])
     assert response.status_code == 401

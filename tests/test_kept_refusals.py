@@ -8,8 +8,8 @@ import pytest
 from flask import Flask, Response, request
 
 from flask_unauthorized import Auth, AuthError, Basic, Bearer, Identity, abort_forbidden, abort_unauthorized
-from flask_unauthorized.context import plan_in_force, state_for
-from flask_unauthorized.plan import MAX_KEPT
+from flask_unauthorized.policy.plan import MAX_KEPT
+from flask_unauthorized.runtime.context import plan_in_force, state_for
 
 MakeApp = Callable[..., Flask]
 GOOD = {"Authorization": "Bearer good"}

@@ -17,7 +17,7 @@ from flask import Flask, Response, request
 from werkzeug import exceptions as http
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, ConfigurationError, Identity, errors
-from flask_unauthorized.judge import to_identity
+from flask_unauthorized.authentication.authenticate import to_identity
 from flask_unauthorized.loaders import StaticTokens
 
 BEARER = {"Authorization": "Bearer good"}

@@ -25,7 +25,7 @@ from flask_unauthorized import (
     any_of,
 )
 from flask_unauthorized.cli import commands
-from flask_unauthorized.metadata import WELL_KNOWN, identifier
+from flask_unauthorized.resource_metadata.document import WELL_KNOWN, identifier
 
 from .metadata_served import HOST, ISSUER, MCP, PATH, TOKENS, URL, challenges, document, sent, serve
 

@@ -11,76 +11,109 @@ import pytest
 import flask_unauthorized
 
 ROOT = Path(flask_unauthorized.__file__).parent
+# From the bottom to the top. A module imports from its own room, from lower layers, and from rooms of its own layer as
+# long as no circle comes of it.
 LAYERS = [
     {"wire"},
-    {"errors", "identity", "mistakes", "requirement", "metadata"},
-    {"green", "stores", "keys", "connecting", "fetching"},
-    {"jose"},
+    {"errors", "identity", "signals", "arguments"},
+    {"rendering", "stores", "jose", "http_client", "certificates"},
     {"schemes"},
-    {"plan", "judge"},
-    {"rendering"},
-    {
-        "app_methods",
-        "settings",
-        "signals",
-        "decorating",
-        "publishing",
-        "app_state",
-        "preconditions",
-        "context",
-        "explaining",
-        "answering",
-        "draining",
-        "guard",
-        "exception_groups",
-        "sessions",
-        "resources",
-        "preflight",
-        "dispatch",
-        "installing",
-        "extension",
-    },
-    {"loaders", "testing", "cli", "certificates"},
+    {"policy"},
+    {"authentication", "resource_metadata", "loaders"},
+    {"runtime"},
+    {"responses", "browser", "cli", "testing"},
+    {"extension"},
+    {"__init__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+# Private keys under which Flask's objects hold our state: one module spells them, and gives typed accessors.
+KEYS = {"unauthorized", "_unauthorized"}
+KEYS_ARE_SPELLED_IN = "schemes/serving.py"
 
 
 def _modules():
     return [path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py"]
 
 
+def _name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def _room(name: str) -> str:
+    return name.partition(".")[0]
+
+
 def _imported(path: Path):
-    """What a module imports: parts of this package by their layer's name, others by their top name."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    conditions = [node for node in ast.walk(tree) if isinstance(node, ast.If)]
-    typing_only = [node for node in conditions if "TYPE_CHECKING" in ast.dump(node.test)]
-    skipped = {id(inner) for node in typing_only for inner in ast.walk(node)}
-    depth = len(path.relative_to(ROOT).parts)
-    for node in ast.walk(tree):
-        if id(node) in skipped:
-            continue
+    """What a module imports, for types alone as well: modules of this package by their name, others by their top."""
+    known = {_name(one): one for one in [*_modules(), ROOT / "__init__.py"]}
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name.split(".")[0], False) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             yield node.module.split(".")[0], False
-        elif isinstance(node, ast.ImportFrom) and node.level == depth:
-            names = [node.module] if node.module else [alias.name for alias in node.names]
-            yield from ((name.split(".")[0], True) for name in names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join((*parts[: len(parts) - node.level], *filter(None, [node.module])))
+            for alias in node.names:
+                inner = f"{base}.{alias.name}".lstrip(".")
+                yield (inner if inner in known else base or "__init__"), True
+
+
+def _circles(arrows: dict[str, set[str]]) -> list[set[str]]:
+    """The strongly connected parts of a graph that have more than one member."""
+
+    def reached(start: str) -> set[str]:
+        seen, waiting = set(), [start]
+        while waiting:
+            for name in arrows.get(waiting.pop(), ()):
+                if name not in seen:
+                    seen.add(name)
+                    waiting.append(name)
+        return seen
+
+    beyond = {name: reached(name) for name in arrows}
+    found = [frozenset(other for other in beyond[name] if name in beyond.get(other, ())) for name in arrows]
+    return [set(one) for one in dict.fromkeys(found) if len(one) > 1]
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_arrows_point_down(path):
-    level = LEVEL[path.relative_to(ROOT).parts[0].removesuffix(".py")]
+    level = LEVEL[_room(_name(path))]
     for name, ours in _imported(path):
         if ours:
-            assert LEVEL[name] <= level, f"{path} imports {name}, which is above it"
+            assert LEVEL[_room(name)] <= level, f"{path} imports {name}, which is above it"
         elif level == 0:
             assert name in sys.stdlib_module_names, f"{path} imports {name}: wire knows the standard library only"
 
 
+def test_there_is_no_circle_of_modules_nor_of_rooms():
+    modules = {_name(path): {name for name, ours in _imported(path) if ours} - {_name(path)} for path in _modules()}
+    assert _circles(modules) == []
+    rooms: dict[str, set[str]] = {}
+    for module, names in modules.items():
+        rooms.setdefault(_room(module), set()).update({_room(name) for name in names} - {_room(module)})
+    assert _circles(rooms) == []
+
+
+def test_the_search_for_circles_finds_them():
+    assert _circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [{"b", "c"}]
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_state_is_looked_up_by_a_string(path):
+    if str(path.relative_to(ROOT)) == KEYS_ARE_SPELLED_IN:
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in KEYS]
+    for node in ast.walk(tree):
+        keys = [node.slice] if isinstance(node, ast.Subscript) else node.args if isinstance(node, ast.Call) else []
+        found += [node.lineno for key in keys if isinstance(key, ast.Constant) and key.value in KEYS]
+    assert not found, f"{path} lines {found}: use the accessors in {KEYS_ARE_SPELLED_IN}"
+
+
 def test_no_module_is_outside_the_layers():
-    found = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in _modules()}
-    assert found == set(LEVEL)
+    assert {_room(_name(path)) for path in _modules()} | {"__init__"} == set(LEVEL)
 
 
 def test_all_names_are_there_and_all_is_exact():

@@ -34,8 +34,8 @@ from flask_unauthorized import (
     abort_unauthorized,
 )
 from flask_unauthorized.errors import CrossSiteRequest
-from flask_unauthorized.rendering.page import STYLE_HASH
-from flask_unauthorized.rendering.texts import BUILT_IN_TEXTS
+from flask_unauthorized.rendering.html import STYLE_HASH
+from flask_unauthorized.rendering.translations import BUILT_IN_TEXTS
 
 CANARY = "c4n4ry-0123456789"
 ERRORS = {

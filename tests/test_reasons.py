@@ -55,7 +55,7 @@ TOKENS = {
 @pytest.fixture
 def refused(make_app, monkeypatch, caplog):
     """Status and logged reason of a request to a view behind a guard."""
-    monkeypatch.setattr("flask_unauthorized.judge.time", lambda: NOW)
+    monkeypatch.setattr("flask_unauthorized.authentication.authenticate.time", lambda: NOW)
     caplog.set_level(logging.INFO, "flask_unauthorized")
 
     def run(headers, guard="login_required", schemes=(), method="GET", url="/", config=None, environ=None, **demands):

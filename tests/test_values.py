@@ -10,7 +10,7 @@ from werkzeug import exceptions as http
 import flask_unauthorized as fu
 from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Identity, any_of
 from flask_unauthorized.errors import CrossSiteRequest
-from flask_unauthorized.requirement import Requirement, emitted_scopes, nest, stack
+from flask_unauthorized.policy.requirement import Requirement, emitted_scopes, nest, stack
 
 # The decision table of the design: class, Werkzeug's class, status, OAuth error code.
 TABLE = [

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from ..errors import ConfigurationError
 from ..wire.jws import MAX_KID, JOSEError, decode_base64url, encode_base64url, read_json_object
 from . import algorithms as names
-from .weak import check_ed25519, check_rsa
+from .key_strength import check_ed25519, check_rsa
 
 MAX_KEYS: Final = 100
 """Most keys in a set."""

@@ -12,7 +12,7 @@ from flask import Flask
 from ..errors import ConfigurationError, InvalidCredentials
 from ..identity import Identity
 from ..schemes.confirmation import CERTIFICATE, KEY
-from ..schemes.settle import settle
+from ..schemes.run_async import settle
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_TEXT: Final = 1024

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
-from ..fetching import FetchError, Get, read_url
+from ..http_client.client import FetchError, Get, read_url
 from ..wire.jws import JOSEError, read_json_object
 
 

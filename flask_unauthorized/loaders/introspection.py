@@ -12,7 +12,7 @@ from typing import Any, Final
 from flask import Flask
 
 from ..errors import AuthUnavailable, ConfigurationError, ExpiredCredentials, InvalidCredentials
-from ..fetching import Fetcher, checked_time
+from ..http_client.client import Fetcher, checked_time
 from ..identity import Identity
 from ..stores.locks import renew_after_fork
 from ..wire.grammar import LARGEST_AUTHORIZATION

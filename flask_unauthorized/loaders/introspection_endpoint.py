@@ -10,11 +10,11 @@ from typing import Any, Final, Literal
 from urllib.parse import quote_plus
 
 from ..errors import AuthUnavailable, ConfigurationError
-from ..fetching import Fetcher, FetchError, shown_url
+from ..http_client.client import Fetcher, FetchError, shown_url
 from ..stores.locks import renew_after_fork
 from ..wire.jws import JOSEError, read_json_object
+from .backoff import Outage
 from .discovery import discover, member_url
-from .outage import Outage
 
 FREE_FAILURES: Final = 2
 """Failures in a row to connect or to hear anything, after which the endpoint is left alone for a while."""

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from ..errors import AuthUnavailable, ConfigurationError
-from ..fetching import TIMEOUT, Fetcher, FetchError, Get, checked_time, shown_url
+from ..http_client.client import TIMEOUT, Fetcher, FetchError, Get, checked_time, shown_url
 from ..jose.keys import MAX_KEYS, Key, KeySet, parse_key_set, select_keys
 from ..stores.locks import renew_after_fork
 from ..wire.jws import JOSEError
+from .backoff import Outage
 from .discovery import check_issuer, discover, member_url
-from .outage import Outage
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -8,13 +8,13 @@ from typing import Any, Final, Literal
 
 from flask import Flask
 
+from ..arguments import explains_arguments
 from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials, configured_seconds
 from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine, StaticKeys
 from ..jose.algorithms import HMAC, named
 from ..jose.keys import RenewableKeys
-from ..mistakes import explains_arguments
-from ..schemes.settle import settle
+from ..schemes.run_async import settle
 from ..wire.grammar import LARGEST_AUTHORIZATION
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
 from .claims import (
@@ -29,8 +29,8 @@ from .claims import (
 )
 from .jwt_claims import Policy
 from .jwt_profiles import PROFILES
-from .remembered import Remembered, Verified, digest_of
 from .revocation import Revocations
+from .token_cache import Remembered, Verified, digest_of
 
 DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 """What issuers sign with today; RFC 9068 §2.1 asks for the first."""

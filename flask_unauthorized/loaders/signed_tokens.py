@@ -9,7 +9,7 @@ from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
 from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, configured_seconds
 from ..identity import Identity
-from ..keys import as_bytes, secret_keys
+from ..schemes.secret_keys import as_bytes, secret_keys
 
 _ROOT: Final = "flask_unauthorized.SignedTokens:"
 _WHO: Final = "SignedTokens without secret_key="

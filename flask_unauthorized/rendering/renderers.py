@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from .facts import Facts
-from .page import page
+from .html import page
+from .problem import Facts
 
 Body = str | bytes | dict[str, Any]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from flask import Request
 
+from ..arguments import explains_arguments
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
-from ..mistakes import explains_arguments
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from .base import (

@@ -24,7 +24,7 @@ from ..identity import Identity
 from ..wire import Challenge
 from ..wire.grammar import MAX_AUTHORIZATION, is_token
 from ..wire.rules import check_realm
-from .settle import settle
+from .run_async import settle
 
 log: Final = logging.getLogger("flask_unauthorized")
 C = TypeVar("C")

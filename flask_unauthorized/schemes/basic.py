@@ -9,13 +9,13 @@ from typing import ClassVar
 
 from flask import Request
 
+from ..arguments import checked_flag, explains_arguments
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
-from ..mistakes import checked_flag, explains_arguments
 from ..wire import Challenge
+from ..wire.fetch_metadata import is_script
 from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS
 from .base import Loader, Scheme, Secret, ask_loader
-from .browsers import is_script
 from .origins import trusted
 
 MAX_USER = 1024

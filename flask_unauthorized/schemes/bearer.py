@@ -6,6 +6,7 @@ from typing import Final
 
 from flask import Request
 
+from ..arguments import checked_flag, explains_arguments
 from ..errors import (
     AuthError,
     ConfigurationError,
@@ -15,7 +16,6 @@ from ..errors import (
     StepUpRequired,
 )
 from ..identity import Identity
-from ..mistakes import checked_flag, explains_arguments
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
+from ..arguments import checked_flag, explains_arguments
 from ..errors import (
     AuthError,
     ConfigurationError,
@@ -16,7 +17,6 @@ from ..errors import (
     StaleNonce,
     configured_seconds,
 )
-from ..mistakes import checked_flag, explains_arguments
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
+from ..arguments import explains_arguments
 from ..errors import (
     AuthError,
     InvalidCredentials,
@@ -15,7 +16,6 @@ from ..errors import (
     configured_seconds,
 )
 from ..identity import BareIdentity, Identity
-from ..mistakes import explains_arguments
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge

@@ -13,7 +13,7 @@ from ..jose import Key, PyJWTEngine, public_key_jwk
 from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
 from .options import chosen
-from .targets import path_of
+from .request_target import path_of
 
 ALGORITHMS: Final = (
     "ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",

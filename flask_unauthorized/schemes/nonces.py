@@ -9,8 +9,8 @@ from typing import Final
 
 from flask import Flask
 
-from ..keys import secret_keys
 from ..wire.jws import encode_base64url
+from .secret_keys import secret_keys
 
 _ROOT: Final = "flask_unauthorized.nonce"
 MAX_NONCE: Final = 256

@@ -15,14 +15,14 @@ from flask import Flask, Request, current_app, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.routing import BuildError
 
+from ..arguments import explains_arguments, near_endpoint
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, configured_seconds
 from ..identity import Identity
-from ..keys import secret_keys
-from ..mistakes import explains_arguments, near_endpoint
 from ..stores.base import MAX_LIFETIME, Store, checked_store
 from ..wire import Challenge
 from .base import Loader, Scheme, error_params, warn_of_default_realm, warn_once
 from .origins import trusted
+from .secret_keys import secret_keys
 
 log: Final = logging.getLogger("flask_unauthorized")
 KEY: Final = "_unauthorized"

@@ -47,4 +47,4 @@ def test_introspection_needs_no_extra_and_the_root_fetches_nothing():
         return set(done.stdout.split())
 
     assert not loaded(".loaders.introspection") & {"jwt", "cryptography", "urllib3", "requests"}
-    assert "flask_unauthorized.fetching" not in loaded("")
+    assert "flask_unauthorized.http_client.client" not in loaded("")

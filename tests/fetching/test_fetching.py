@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from flask_unauthorized import ConfigurationError
-from flask_unauthorized.fetching import Fetcher, FetchError, fetch, read_url
+from flask_unauthorized.http_client.client import Fetcher, FetchError, fetch, read_url
 
 from .conftest import context_for
 from .server import (
@@ -392,8 +392,8 @@ def test_a_connection_that_waited_too_long_is_not_used(plain, monkeypatch):
     first = fetcher._idle[0].connection
     now = time.monotonic()
     with monkeypatch.context() as patch:
-        patch.setattr("flask_unauthorized.fetching.time", SimpleNamespace(monotonic=lambda: now + 60))
-        patch.setattr("flask_unauthorized.connecting.time", SimpleNamespace(monotonic=lambda: now + 60))
+        patch.setattr("flask_unauthorized.http_client.client.time", SimpleNamespace(monotonic=lambda: now + 60))
+        patch.setattr("flask_unauthorized.http_client.connection.time", SimpleNamespace(monotonic=lambda: now + 60))
         fetcher.get(plain.url + "/x")
     assert first.sock is None
     assert len(set(peers)) == 2
@@ -430,7 +430,7 @@ def test_key_25_a_child_process_leaves_the_parents_connection_alone(plain, monke
     fetcher = Fetcher(allow_http_loopback=True, keep_alive=2)
     fetcher.get(plain.url + "/x")
     with monkeypatch.context() as patch:
-        patch.setattr("flask_unauthorized.fetching.os.getpid", lambda: -1)  # as in a child
+        patch.setattr("flask_unauthorized.http_client.client.os.getpid", lambda: -1)  # as in a child
         fetcher.get(plain.url + "/x")
     assert len(set(peers)) == 2
     fetcher.close()
@@ -445,7 +445,9 @@ def test_key_18_an_address_that_never_answers_and_more_of_its_kind(monkeypatch):
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
         address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-        monkeypatch.setattr("flask_unauthorized.connecting.socket.getaddrinfo", lambda *args, **options: [address] * 50)
+        monkeypatch.setattr(
+            "flask_unauthorized.http_client.connection.socket.getaddrinfo", lambda *args, **options: [address] * 50
+        )
         begun = time.monotonic()
         with pytest.raises(FetchError, match="timed out"):
             fetch(f"http://localhost:{port}/", allow_http_loopback=True, timeout=0.5)
@@ -459,12 +461,14 @@ def test_the_next_address_where_the_first_one_refuses(plain, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         closed = taken.getsockname()[1]
     addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (closed, plain.port)]
-    monkeypatch.setattr("flask_unauthorized.connecting.socket.getaddrinfo", lambda *args, **options: addresses)
+    monkeypatch.setattr(
+        "flask_unauthorized.http_client.connection.socket.getaddrinfo", lambda *args, **options: addresses
+    )
     assert fetch(plain.url + "/x", allow_http_loopback=True) == b"reached"
 
 
 def test_a_name_without_addresses(monkeypatch):
-    monkeypatch.setattr("flask_unauthorized.connecting.socket.getaddrinfo", lambda *args, **options: [])
+    monkeypatch.setattr("flask_unauthorized.http_client.connection.socket.getaddrinfo", lambda *args, **options: [])
     with pytest.raises(FetchError, match="OSError"):
         fetch("https://as.example/")
 
@@ -479,7 +483,7 @@ def test_an_interrupted_connection_is_closed(plain, monkeypatch, trouble):
             raise trouble
 
     with monkeypatch.context() as patch:
-        patch.setattr("flask_unauthorized.connecting.socket.socket", Interrupted)
+        patch.setattr("flask_unauthorized.http_client.connection.socket.socket", Interrupted)
         with pytest.raises(FetchError if trouble is OSError else trouble):
             fetch(plain.url, allow_http_loopback=True)
     assert all(sock.fileno() == -1 for sock in made)

@@ -21,7 +21,7 @@ from flask_unauthorized import (
     Bearer,
     InvalidCredentials,
 )  # fmt: skip
-from flask_unauthorized.fetching import FetchError
+from flask_unauthorized.http_client.client import FetchError
 from flask_unauthorized.loaders.introspection import Introspection, IntrospectionRefused
 
 from .asking import ACTIVE, AUDIENCE, SECRET, TOKEN, clocked, made

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flask_unauthorized import AuthUnavailable, ConfigurationError
-from flask_unauthorized.fetching import fetch
+from flask_unauthorized.http_client.client import fetch
 from flask_unauthorized.loaders.jwks import JWKS
 
 from .keys import jwk, jwks, key_set, known, settled

@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 
 from flask_unauthorized import Auth, AuthUnavailable, Bearer, Identity
-from flask_unauthorized.fetching import FetchError
+from flask_unauthorized.http_client.client import FetchError
 from flask_unauthorized.loaders.jwks import JWKS
 
 from .keys import Clock, jwks, key_set, known, settled

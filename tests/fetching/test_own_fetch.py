@@ -5,7 +5,7 @@ import json
 import pytest
 
 from flask_unauthorized import ConfigurationError
-from flask_unauthorized.fetching import shown_url
+from flask_unauthorized.http_client.client import shown_url
 from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwks import JWKS
 from flask_unauthorized.loaders.jwt import JWT

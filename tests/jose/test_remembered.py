@@ -8,7 +8,7 @@ import pytest
 from flask_unauthorized import AuthUnavailable, ExpiredCredentials, InvalidCredentials, RevokedCredentials
 from flask_unauthorized.jose import PyJWTEngine, public_key_pem, select_keys
 from flask_unauthorized.loaders.jwt import JWT, Issuers
-from flask_unauthorized.loaders.remembered import Remembered, digest_of
+from flask_unauthorized.loaders.token_cache import Remembered, digest_of
 
 from .conftest import jwt
 from .signing import claims, header, pem, private, signed, token

@@ -3,7 +3,7 @@
 import pytest
 from flask import Request
 
-from flask_unauthorized.schemes.targets import path_of
+from flask_unauthorized.schemes.request_target import path_of
 from tests.dpop_client import ORIGIN
 
 from .dpop_served import HOLDER

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask import Blueprint, Flask, Request
 
-from .decorating import chain, class_of
-from .errors import ConfigurationError
-from .judge import log
-from .metadata import ProtectedResource
-from .mistakes import near_endpoint
-from .plan import AnyScheme, Plan
-from .publishing import Documents, belonging, by_path, written
-from .rendering.texts import check_texts
-from .requirement import Requirement, nest, stack
-from .schemes.base import check_challenges, check_shape, checked_realm
+from ..arguments import near_endpoint
+from ..authentication.authenticate import log
+from ..errors import ConfigurationError
+from ..policy.decorations import chain, class_of
+from ..policy.plan import AnyScheme, Plan
+from ..policy.requirement import Requirement, nest, stack
+from ..rendering.translations import check_texts
+from ..resource_metadata.document import ProtectedResource
+from ..resource_metadata.endpoint import Documents, belonging, by_path, written
+from ..schemes.base import check_challenges, check_shape, checked_realm
 from .settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from .extension import Auth
+    from ..extension import Auth
 
 MAX_PLANS: Final = 4096
 """Most compiled plans kept per app; ``require()`` with ever new demands must not grow without bound."""

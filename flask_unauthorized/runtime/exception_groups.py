@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from flask import Flask, Request
 
+from ..authentication.authenticate import Refusal, State
+from ..errors import AuthError
 from .context import complete_again
-from .errors import AuthError
-from .judge import Refusal, State
 
 # Python 3.10 has none, and ``except ():`` catches nothing.
 GROUPS: Final[tuple[type[Exception], ...]] = tuple(filter(None, (getattr(builtins, "ExceptionGroup", None),)))

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from .errors import ConfigurationError
-from .schemes.base import SMALLEST_LIMIT, checked_realm
-from .wire.grammar import LARGEST_AUTHORIZATION, MAX_AUTHORIZATION
-from .wire.rules import check_uri
+from ..errors import ConfigurationError
+from ..schemes.base import SMALLEST_LIMIT, checked_realm
+from ..wire.grammar import LARGEST_AUTHORIZATION, MAX_AUTHORIZATION
+from ..wire.rules import check_uri
 
 _PREFIX = "UNAUTHORIZED_"
 _GUARDS = ("repair", "strict", "off")

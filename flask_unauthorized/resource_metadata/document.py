@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final, NamedTuple, TypedDict
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from .errors import ConfigurationError
-from .wire.jws import decode_base64url
-from .wire.rules import check_scope_token
+from ..errors import ConfigurationError
+from ..wire.jws import decode_base64url
+from ..wire.rules import check_scope_token
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 """What stands between host and path of the identifier in the document's URL (RFC 9728 §3)."""

@@ -3,10 +3,7 @@
 from flask import Flask
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from .answering import handle, handle_group
-from .app_state import EXTENSION, AppState
-from .dispatch import wrap_views
-from .errors import (
+from ..errors import (
     AuthError,
     AuthUnavailable,
     Forbidden,
@@ -14,8 +11,11 @@ from .errors import (
     TooManyAttempts,
     Unauthorized,
 )
+from ..responses.error_handler import handle, handle_group
+from ..responses.guard import guard
+from .app_state import EXTENSION, AppState
+from .dispatch import wrap_views
 from .exception_groups import GROUPS
-from .guard import guard
 
 
 def install(app: Flask, state: AppState) -> None:

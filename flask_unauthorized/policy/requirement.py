@@ -5,10 +5,10 @@ from collections.abc import Set as AbstractSet
 from functools import reduce
 from typing import Any, Final
 
-from .errors import ConfigurationError, configured_seconds
-from .identity import as_set
-from .mistakes import no_keyword
-from .wire.rules import check_scope_token
+from ..arguments import no_keyword
+from ..errors import ConfigurationError, configured_seconds
+from ..identity import as_set
+from ..wire.rules import check_scope_token
 
 Group = tuple[str, ...]
 """Names of which any one will do, in order of preference. A plain name is a group of one."""

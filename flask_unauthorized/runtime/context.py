@@ -12,9 +12,10 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
-from . import signals
-from .app_state import EXTENSION, state_of
-from .errors import (
+from .. import signals
+from ..arguments import no_keyword
+from ..authentication.authenticate import Refusal, State, complete, identify, judge, log, select
+from ..errors import (
     MAX_REASON,
     AuthError,
     AuthUnavailable,
@@ -27,10 +28,9 @@ from .errors import (
     Unauthorized,
     as_text,
 )
-from .identity import Identity
-from .judge import Refusal, State, complete, identify, judge, log, select
-from .mistakes import no_keyword
-from .plan import AnyScheme, Plan
+from ..identity import Identity
+from ..policy.plan import AnyScheme, Plan
+from .app_state import EXTENSION, state_of
 from .preconditions import PRECONDITIONS, ignore_preconditions_if_refused
 
 # The real objects behind the proxies, bound once: an attribute through a LocalProxy costs eight times as much.

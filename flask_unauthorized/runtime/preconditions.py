@@ -4,7 +4,7 @@ from typing import Final
 
 from flask import Request, Response, after_this_request
 
-from .judge import State
+from ..authentication.authenticate import State
 
 PRECONDITIONS: Final = {
     f"HTTP_{name.upper()}": name

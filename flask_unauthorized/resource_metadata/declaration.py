@@ -6,12 +6,12 @@ from weakref import WeakSet
 
 from flask import Blueprint, Flask
 
-from .app_state import AppState
-from .errors import ConfigurationError
-from .judge import log
-from .metadata import Listed, Members, ProtectedResource, Text, listed, members_of, supported_scopes
-from .publishing import publish
-from .schemes.origins import trusted
+from ..authentication.authenticate import log
+from ..errors import ConfigurationError
+from ..runtime.app_state import AppState
+from ..schemes.origins import trusted
+from .document import Listed, Members, ProtectedResource, Text, listed, members_of, supported_scopes
+from .endpoint import publish
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -21,13 +21,13 @@ from typing import Any
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
-from .app_methods import options_response
+from ..authentication.authenticate import log
+from ..errors import ConfigurationError
+from ..policy.decorations import is_async, wrapping
+from ..policy.plan import Plan
 from .app_state import AppState
 from .context import authenticate, authenticate_late, real_app, real_request, state_for
-from .decorating import is_async, wrapping
-from .errors import ConfigurationError
-from .judge import log
-from .plan import Plan
+from .flask_compat import options_response
 from .preflight import is_preflight
 
 

@@ -8,20 +8,20 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from .app_state import AppState
-from .context import complete_once, plan_in_force, real_app, real_request, state_for
-from .errors import AuthError, Unauthorized, fixed_wording, is_text
-from .exception_groups import handler_without_ours, refusal_of_group
-from .explaining import explain
-from .judge import SAFE_METHODS, State, log
-from .plan import keep
-from .preconditions import PRECONDITIONS, ignore_preconditions
-from .rendering.facts import Explanation, facts
-from .rendering.negotiation import choose_language, negotiate
-from .rendering.page import CONTENT_SECURITY_POLICY, page
-from .rendering.renderers import BUILT_IN, Body, content_type
-from .sessions import login_page, login_redirect
-from .wire import Challenge
+from ..authentication.authenticate import SAFE_METHODS, State, log
+from ..browser.login import login_page, login_redirect
+from ..errors import AuthError, Unauthorized, fixed_wording, is_text
+from ..policy.plan import keep
+from ..rendering.html import CONTENT_SECURITY_POLICY, page
+from ..rendering.negotiation import choose_language, negotiate
+from ..rendering.problem import Explanation, facts
+from ..rendering.renderers import BUILT_IN, Body, content_type
+from ..runtime.app_state import AppState
+from ..runtime.context import complete_once, plan_in_force, real_app, real_request, state_for
+from ..runtime.exception_groups import handler_without_ours, refusal_of_group
+from ..runtime.preconditions import PRECONDITIONS, ignore_preconditions
+from ..wire import Challenge
+from .diagnostics import explain
 
 Renderer = Callable[[Any], "Body | Response"]
 MAX_HANDLERS: Final = 4096

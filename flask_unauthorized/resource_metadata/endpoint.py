@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from .errors import ConfigurationError
-from .metadata import WELL_KNOWN, ProtectedResource, authority_of, refuse_offline_access
-from .plan import AnyScheme
+from ..errors import ConfigurationError
+from ..policy.plan import AnyScheme
+from .document import WELL_KNOWN, ProtectedResource, authority_of, refuse_offline_access
 
 if TYPE_CHECKING:
-    from .app_state import AppState
+    from ..runtime.app_state import AppState
 
 MAX_AGE: Final = 3600
 """How long clients may keep a document, in seconds (RFC 9728 §7.10)."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import current_app
 
-from ..green import in_real_thread, threads_are_greenlets
+from .green import in_real_thread, threads_are_greenlets
 
 
 def settle(value: Any) -> Any:

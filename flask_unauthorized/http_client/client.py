@@ -14,8 +14,8 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from .connecting import EndlessError, LimitedHTTP, LimitedHTTPS
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
+from .connection import EndlessError, LimitedHTTP, LimitedHTTPS
 
 MAX_BYTES: Final = 512 * 1024
 """Longest answer that is read, in bytes."""

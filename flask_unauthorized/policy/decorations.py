@@ -11,8 +11,8 @@ from types import FunctionType
 from typing import Any, Final, TypedDict, TypeVar
 from weakref import WeakKeyDictionary, ref
 
-from .errors import ConfigurationError
-from .judge import log
+from ..authentication.authenticate import log
+from ..errors import ConfigurationError
 from .plan import AnyScheme
 from .requirement import Names, Requirement, stack
 

@@ -7,14 +7,14 @@ from typing import Final
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-from . import errors
-from .context import plan_in_force, real_app
-from .errors import MAX_REASON, AuthError, AuthUnavailable, as_text
-from .judge import Refusal, State
-from .plan import AnyScheme, Plan
-from .rendering.facts import Explanation, SchemeSaid
-from .schemes.base import query_values
-from .schemes.session_cookie import SessionCookie
+from .. import errors
+from ..authentication.authenticate import Refusal, State
+from ..errors import MAX_REASON, AuthError, AuthUnavailable, as_text
+from ..policy.plan import AnyScheme, Plan
+from ..rendering.problem import Explanation, SchemeSaid
+from ..runtime.context import plan_in_force, real_app
+from ..schemes.base import query_values
+from ..schemes.session_cookie import SessionCookie
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
 _UNKNOWN: Final = ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2")

@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 from flask import Request
 
-from .errors import AuthError, ConfigurationError, InsufficientScope
-from .metadata import ProtectedResource
+from ..errors import AuthError, ConfigurationError, InsufficientScope
+from ..resource_metadata.document import ProtectedResource
+from ..schemes.base import Scheme
+from ..wire import Challenge
+from ..wire.fetch_metadata import PAGE_FIELDS, SCRIPT_FIELDS, is_script
+from ..wire.grammar import MAX_AUTHORIZATION
+from ..wire.rules import SPELLINGS
 from .requirement import Group, Requirement, emitted_scopes
-from .schemes.base import Scheme
-from .schemes.browsers import PAGE_FIELDS, SCRIPT_FIELDS, is_script
-from .wire import Challenge
-from .wire.grammar import MAX_AUTHORIZATION
-from .wire.rules import SPELLINGS
 
 MAX_HEADERS = 8 * 1024
 """Most bytes that the challenges of one answer may have together."""

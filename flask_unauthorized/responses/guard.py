@@ -6,17 +6,17 @@ from typing import Final
 
 from flask import Request, Response
 
-from . import signals
-from .app_methods import handled_response
-from .app_state import EXTENSION, AppState
-from .context import STATE, authenticate, plan_in_force, real_app, real_request, state_for
-from .draining import drain, has_body
-from .errors import AuthError, ConfigurationError
-from .judge import State, log
-from .plan import Plan
-from .schemes.browsers import is_script
-from .wire import Challenge, parse_challenges
-from .wire.soundness import examine
+from .. import signals
+from ..authentication.authenticate import State, log
+from ..errors import AuthError, ConfigurationError
+from ..policy.plan import Plan
+from ..runtime.app_state import EXTENSION, AppState
+from ..runtime.context import STATE, authenticate, plan_in_force, real_app, real_request, state_for
+from ..runtime.flask_compat import handled_response
+from ..wire import Challenge, parse_challenges
+from ..wire.fetch_metadata import is_script
+from ..wire.soundness import examine
+from .drain import drain, has_body
 
 _CHALLENGES = "WWW-Authenticate"
 _VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")

@@ -7,8 +7,8 @@ from html import escape
 from typing import Any, Final
 
 from ..errors import Text
-from .facts import Explanation, Facts
-from .texts import BUILT_IN_TEXTS, text_of
+from .problem import Explanation, Facts
+from .translations import BUILT_IN_TEXTS, text_of
 
 # Colours have a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3) in both schemes.
 _STYLE: Final = (

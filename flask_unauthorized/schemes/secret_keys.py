@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
 
 
 def secret_keys(app: Flask, who: str) -> list[bytes]:

@@ -7,18 +7,25 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from flask import Response, after_this_request, session
 
-from .app_state import state_of
-from .context import plan_in_force, real_app, real_request, state_for
-from .errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MalformedCredentials, Unauthorized
-from .guard import no_store
-from .identity import Identity
-from .judge import State, is_cross_site, is_handshake, is_unsafe, verified
-from .plan import AnyScheme, Plan
-from .rendering.negotiation import is_page_load, names_page
-from .schemes.base import query_values
-from .schemes.browsers import is_script
-from .schemes.origins import trusted
-from .schemes.session_cookie import KEY, SessionCookie, is_own_path
+from ..authentication.authenticate import State, is_cross_site, is_handshake, is_unsafe, verified
+from ..errors import (
+    AuthError,
+    AuthUnavailable,
+    ConfigurationError,
+    CrossSiteRequest,
+    MalformedCredentials,
+    Unauthorized,
+)
+from ..identity import Identity
+from ..policy.plan import AnyScheme, Plan
+from ..rendering.negotiation import is_page_load, names_page
+from ..responses.guard import no_store
+from ..runtime.app_state import state_of
+from ..runtime.context import plan_in_force, real_app, real_request, state_for
+from ..schemes.base import query_values
+from ..schemes.origins import trusted
+from ..schemes.session_cookie import KEY, SessionCookie, is_own_path
+from ..wire.fetch_metadata import is_script
 
 if TYPE_CHECKING:
     from flask import Request

@@ -11,7 +11,7 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from .errors import (
+from ..errors import (
     AuthError,
     ConfigurationError,
     CrossSiteRequest,
@@ -25,12 +25,12 @@ from .errors import (
     fixed_wording,
     shown,
 )
-from .identity import BareIdentity, Identity, dated
-from .plan import AnyScheme, Plan, keep
-from .schemes.base import check_size
-from .schemes.browsers import is_script
-from .wire import Challenge
-from .wire.grammar import GrammarError, is_token, read_elements
+from ..identity import BareIdentity, Identity, dated
+from ..policy.plan import AnyScheme, Plan, keep
+from ..schemes.base import check_size
+from ..wire import Challenge
+from ..wire.fetch_metadata import is_script
+from ..wire.grammar import GrammarError, is_token, read_elements
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_CLOCK_SKEW: Final = 60

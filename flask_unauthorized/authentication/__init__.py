@@ -1,0 +1,1 @@
+"""One request: from what was sent to an `Identity` or an `AuthError`."""

@@ -1,0 +1,1 @@
+"""Fetching what the configuration names: keys and answers of authorization servers."""

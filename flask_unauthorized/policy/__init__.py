@@ -1,0 +1,1 @@
+"""What views demand and offer, compiled before the first request."""

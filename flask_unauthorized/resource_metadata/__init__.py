@@ -1,0 +1,1 @@
+"""Metadata of protected resources (RFC 9728)."""
