@@ -73,6 +73,8 @@ class AuthError(Exception):
     one_line: bool = False
     scheme: str | None = None
     reason: str | None = None
+    refusal_number: int | None = None
+    """The number of the request for which this error was logged. A copy may be raised in another request."""
 
     @property
     def message(self) -> str:
@@ -111,7 +113,7 @@ class _Answer(http.HTTPException, AuthError):
 
         Which request was told of the error is left out: a copy may be raised in another one, or in another process.
         """
-        fields = {name: value for name, value in vars(self).items() if name != "_told"}
+        fields = {name: value for name, value in vars(self).items() if name != "refusal_number"}
         lazy = {name for name in ("description", "reason") if not isinstance(fields.get(name), str | None)}
         # A lazy text may not be picklable, and other processes speak other languages.
         args = tuple(as_text(arg) if any(arg is fields[name] for name in lazy) else arg for arg in self.args)
@@ -338,16 +340,39 @@ def _whole_seconds(value: float) -> int:
     return int(min(max(0, math.ceil(min(value, MAX_RETRY_AFTER))), MAX_RETRY_AFTER))
 
 
-def fixed_wording(error: AuthError) -> tuple[type[AuthError], tuple[str, ...]] | None:
-    """Class and scopes, where they alone decide what is said of ``error``; ``None`` where an app had its say."""
+CacheKey = tuple[type[AuthError], tuple[str, ...]]
+
+
+def response_cache_key(error: AuthError) -> CacheKey | None:
+    """Return class and scopes, if these alone decide what a response says; ``None`` if an app changed anything."""
     kind = type(error)
     fields = vars(error)
-    if kind not in _OURS or not _UNTOLD.issuperset(fields) or type(kind.__dict__.get("description", "")) is not str:
+    if (
+        kind not in _OWN_CLASSES
+        or not _FIELDS_WITHOUT_EFFECT.issuperset(fields)
+        or type(kind.__dict__.get("description", "")) is not str
+    ):
         return None
     scopes = fields.get("scopes", ())
     return (kind, scopes) if type(scopes) is tuple else None
 
 
-_OURS = frozenset(kind for kind in vars().values() if isinstance(kind, type) and issubclass(kind, AuthError))
-# Fields that change nothing of what is said, but for the scopes.
-_UNTOLD = frozenset({"_told", "challenges", "one_line", "reason", "scheme", "scopes"})
+_OWN_CLASSES = frozenset(kind for kind in vars().values() if isinstance(kind, type) and issubclass(kind, AuthError))
+# These change nothing of what a response says, except for the scopes, which are part of the key.
+_FIELDS_WITHOUT_EFFECT = frozenset({"challenges", "one_line", "reason", "refusal_number", "scheme", "scopes"})
+
+
+class ErrorSnapshot:
+    """A copy of an error: its class and fields, never the exception, whose traceback would keep frames alive."""
+
+    __slots__ = ("fields", "kind")
+
+    def __init__(self, error: AuthError) -> None:
+        self.kind = type(error)
+        self.fields = vars(error).copy()
+
+    def restore(self) -> AuthError:
+        """Return an equal error."""
+        error = self.kind.__new__(self.kind)
+        error.__dict__.update(self.fields)
+        return error

@@ -5,12 +5,13 @@
 - ``repaired(app, endpoint, challenges)``: a 401 without a usable challenge was about to leave, and was given some.
 """
 
+import logging
 from typing import Any, Final
 
 from blinker import NamedSignal, Namespace
 
-from .authentication.authenticate import log
 
+log: Final = logging.getLogger("flask_unauthorized")
 _namespace = Namespace()
 authenticated: Final = _namespace.signal("unauthorized-authenticated")
 refused: Final = _namespace.signal("unauthorized-refused")

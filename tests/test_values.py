@@ -10,7 +10,7 @@ from werkzeug import exceptions as http
 import flask_unauthorized as fu
 from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Identity, any_of
 from flask_unauthorized.errors import CrossSiteRequest
-from flask_unauthorized.policy.requirement import Requirement, emitted_scopes, nest, stack
+from flask_unauthorized.policy.requirement import Requirement, emitted_scopes, inherit, combine_decorators
 
 # The decision table of the design: class, Werkzeug's class, status, OAuth error code.
 TABLE = [
@@ -130,21 +130,21 @@ def test_any_of_is_a_value():
 def test_stacked_requirements_narrow_and_add():
     first = Requirement(via=("x", "y"), scopes=frozenset({("a",)}), acr=("gold", "tin"), max_age=60, optional=True)
     second = Requirement(via=("y", "z"), scopes=frozenset({("b", "c")}), acr=("tin",), max_age=30)
-    both = stack([first, second])
+    both = combine_decorators([first, second])
     assert both == Requirement(("y",), frozenset({("a",), ("b", "c")}), frozenset(), ("tin",), 30, False)
-    assert hash(both) == hash(stack([first, second]))
+    assert hash(both) == hash(combine_decorators([first, second]))
     assert emitted_scopes(both.scopes) == ("a", "b")
     with pytest.raises(ConfigurationError):
-        stack([first, Requirement(via=("z",))])
+        combine_decorators([first, Requirement(via=("z",))])
 
 
 def test_nested_requirements_take_the_nearest_via_and_add_the_rest():
     outer = Requirement(via=("x",), roles=frozenset({("boss",)}), max_age=30)
     inner = Requirement(via=("y",), roles=frozenset({("user",)}), max_age=60, optional=True)
-    both = nest([outer, inner])
+    both = inherit([outer, inner])
     assert both == Requirement(("y",), frozenset(), frozenset({("boss",), ("user",)}), (), 30, True)
-    assert nest([outer, Requirement()]).via == ("x",)
-    assert not nest([inner, outer]).optional
+    assert inherit([outer, Requirement()]).via == ("x",)
+    assert not inherit([inner, outer]).optional
 
 
 def test_a_bare_string_of_scopes_is_told_the_set_that_was_meant() -> None:

@@ -170,23 +170,23 @@ def _unknown(where: str, name: str) -> str:
     return no_keyword(where, name, (*(("public",) if where == "protect" else ()), *_KEYWORDS))
 
 
-def stack(requirements: Iterable[Requirement]) -> Requirement:
+def combine_decorators(requirements: Iterable[Requirement]) -> Requirement:
     """What several decorators on one view demand together: ``via`` and ``acr`` narrow, the rest adds up.
 
     Raises `ConfigurationError` where ``via`` or ``acr`` leave nothing. It is optional only if all of them are.
     """
-    return reduce(_stack, requirements)
+    return reduce(_combine, requirements)
 
 
-def nest(levels: Iterable[Requirement]) -> Requirement:
+def inherit(levels: Iterable[Requirement]) -> Requirement:
     """What app, blueprints and view (outermost first) demand together: the nearest ``via`` wins, the rest adds up.
 
     The last level decides whether the view is optional.
     """
-    return reduce(_nest, levels)
+    return reduce(_inherit, levels)
 
 
-def _stack(first: Requirement, second: Requirement) -> Requirement:
+def _combine(first: Requirement, second: Requirement) -> Requirement:
     via = first.via
     if via is None:
         via = second.via
@@ -199,7 +199,7 @@ def _stack(first: Requirement, second: Requirement) -> Requirement:
     return _add(first, second, via, first.optional and second.optional)
 
 
-def _nest(outer: Requirement, inner: Requirement) -> Requirement:
+def _inherit(outer: Requirement, inner: Requirement) -> Requirement:
     return _add(outer, inner, outer.via if inner.via is None else inner.via, inner.optional)
 
 

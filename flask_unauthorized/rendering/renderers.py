@@ -4,10 +4,14 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from flask import Response
+
 from .html import page
 from .problem import Facts
 
 Body = str | bytes | dict[str, Any]
+Renderer = Callable[[Any], Body | Response]
+"""A renderer of the app: the error in, the body out."""
 
 
 def as_json(told: Facts) -> str:

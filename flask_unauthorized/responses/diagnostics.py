@@ -8,12 +8,12 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from .. import errors
-from ..authentication.authenticate import Refusal, State
-from ..errors import MAX_REASON, AuthError, AuthUnavailable, as_text
-from ..policy.plan import AnyScheme, Plan
+from ..errors import MAX_REASON, AuthError, AuthUnavailable, ErrorSnapshot, as_text
+from ..policy.plan import Plan
 from ..rendering.problem import Explanation, SchemeSaid
-from ..runtime.context import plan_in_force, real_app
-from ..schemes.base import query_values
+from ..runtime.refuse import plan_in_force
+from ..runtime.request_state import RequestState, real_app
+from ..schemes.base import AnyScheme, query_values
 from ..schemes.session_cookie import SessionCookie
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
@@ -33,17 +33,17 @@ _KNOWN: Final = frozenset(
 )
 
 
-def explain(error: AuthError, request: Request, state: State) -> Explanation:
+def explain(error: AuthError, request: Request, state: RequestState) -> Explanation:
     """What came, what was demanded, what each scheme in force said, and what to send instead."""
     plan = plan_in_force(request, state)
-    of_scheme = {} if state.tried is None else state.tried.specification
+    of_scheme = {} if state.attempted_scheme is None else state.attempted_scheme.specification
     paragraph, see = of_scheme.get(error.error or "") or next(
         _PARAGRAPHS[kind] for kind in type(error).__mro__ if kind in _PARAGRAPHS
     )
     return Explanation(
         reason=_reason(error),
         sent=tuple(_sent(request, plan)) or ("nothing that a scheme in force reads",),
-        demanded=state.app.told_demands(request.endpoint, plan, request.method),
+        demanded=state.app_state.effective.sources(request.endpoint, plan, request.method),
         schemes=tuple(
             SchemeSaid(scheme.name, _said(scheme, error, state, request), _command(scheme, request))
             for scheme in plan.schemes
@@ -104,13 +104,13 @@ def _in_query(name: str, request: Request) -> bool:
         return True
 
 
-def _said(scheme: AnyScheme, error: AuthError, state: State, request: Request) -> str:
-    result = (state.results or {}).get(scheme)
-    if isinstance(result, Refusal):
-        return _reason(result.again())
+def _said(scheme: AnyScheme, error: AuthError, state: RequestState, request: Request) -> str:
+    result = (state.verification_results or {}).get(scheme)
+    if isinstance(result, ErrorSnapshot):
+        return _reason(result.restore())
     if result is not None:
         return "The credentials are good."
-    if scheme is state.tried:
+    if scheme is state.attempted_scheme:
         return _reason(error)
     named = (request.environ.get("HTTP_AUTHORIZATION") or "").strip(" \t").partition(" ")[0].lower()
     sent = ("authorization", named) in scheme.reads or any(_carried(scheme, request))

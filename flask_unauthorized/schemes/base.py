@@ -86,6 +86,8 @@ class Scheme(ABC, Generic[C]):
       belongs to a protected resource (RFC 9728 §5.1; see `resource_members`);
     - ``varies``: further request fields that its answers depend on, as they are printed in ``Vary``;
     - ``specification``: for the explanation of a refusal, title and address of the paragraph behind each error code;
+    - ``login_view``: the endpoint of the page to which browsers are redirected, so that ``Vary`` names what tells pages
+      from scripts;
     - ``curl_options``: for the explanation, what makes curl send credentials: ``("-u", "NAME:PASSWORD")``. By default
       they follow from ``reads``.
     """
@@ -108,6 +110,7 @@ class Scheme(ABC, Generic[C]):
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {}
     curl_options: tuple[str, ...] | None = None
     trusted_origins: frozenset[str] = frozenset()
+    login_view: str | None = None
 
     _loader: Loader | None = None
     _unavailable: tuple[type[Exception], ...] = ()
@@ -250,6 +253,9 @@ class Scheme(ABC, Generic[C]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+AnyScheme = Scheme[Any]
 
 
 def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None = None) -> Any:
