@@ -16,6 +16,7 @@ from ..rendering.translations import check_texts
 from ..resource_metadata.document import ProtectedResource
 from ..resource_metadata.endpoint import Documents, belonging, by_path, written
 from ..schemes.base import check_challenges, check_shape, checked_realm
+from ..schemes.serving import ServingApp
 from .settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Protection(NamedTuple):
     public: frozenset[str]
 
 
-class AppState:
+class AppState(ServingApp):
     """Per-app state, in ``app.extensions["unauthorized"]``."""
 
     def __init__(self, auth: "Auth[Any]", app: Flask) -> None:
@@ -54,8 +55,7 @@ class AppState:
         self.has_response_hooks = False  # of the app, its blueprints or other extensions
         self.mistake: str | None = None  # what the check before the first request found
         self.repaired: set[str | None] = set()  # endpoints whose bare 401s were told in the log
-        self.missing_urls: set[tuple[str | None, str, str]] = set()  # login pages without a URL, as they were logged
-        self.warned: set[str] = set()  # what `Scheme.check` found and was told in the log
+        self.logged_once: set[object] = set()  # what schemes have logged and don't log again
         self._lock = threading.RLock()
         # By endpoint and id(): hashing a requirement on each request would cost more than all the rest of the look-up.
         # The value holds the requirement, so that no other can take its id.
@@ -72,6 +72,11 @@ class AppState:
         self._resources: dict[str, ProtectedResource] = {}  # by endpoint
         self.documents: Documents = {}
         self.publishes = False
+
+    @property
+    def schemes(self) -> tuple[AnyScheme, ...]:
+        """All schemes of the app's `Auth`."""
+        return self.auth.schemes
 
     # --- before the first request
 
@@ -227,6 +232,11 @@ class AppState:
         except KeyError:
             found = self._effective[key] = self._merge(endpoint, None, method)
             return found
+
+    def is_guarded(self, endpoint: str) -> bool:
+        """Return whether an endpoint demands a caller."""
+        demanded = self.effective(endpoint)
+        return demanded is not None and not demanded.optional
 
     def requirements(self, endpoint: str) -> list[Requirement]:
         """All that an endpoint demands: one requirement, or one for each guarded method of a class view."""

@@ -21,6 +21,7 @@ from .base import (
     single_value,
 )
 from .origins import trusted
+from .serving import max_credentials
 
 
 class APIKey(Scheme[Secret]):
@@ -71,7 +72,7 @@ class APIKey(Scheme[Secret]):
             # Servers join repeated header lines with a comma (RFC 9110 §5.2), so no key may hold one.
             raise MalformedCredentials(reason="APIKey: a comma, so two keys in one field")
         if len(key) > SMALLEST_LIMIT:
-            check_size("APIKey: the key", key, self.max_size_in(request))
+            check_size("APIKey: the key", key, max_credentials(request))
         if not (key.isascii() and key.isprintable()):
             raise InvalidCredentials(reason="APIKey: a character outside printable ASCII")
         secret = Secret()

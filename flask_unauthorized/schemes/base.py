@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -22,11 +21,10 @@ from ..errors import (
 )
 from ..identity import Identity
 from ..wire import Challenge
-from ..wire.grammar import MAX_AUTHORIZATION, is_token
+from ..wire.grammar import is_token
 from ..wire.rules import check_realm
 from .run_async import settle
 
-log: Final = logging.getLogger("flask_unauthorized")
 C = TypeVar("C")
 Loader = Callable[..., Any]
 L = TypeVar("L", bound=Loader)
@@ -167,23 +165,6 @@ class Scheme(ABC, Generic[C]):
         A flag that ends in ``_required`` holds where all schemes have it, another one where any has.
         """
         return {}
-
-    def realm_in(self, request: Request) -> str:
-        """The realm in force while ``request`` is judged: the scheme's own, else the app's."""
-        state: Any = getattr(request, "_unauthorized", None)
-        if self.realm is not None or state is None:
-            return self.realm or ""
-        realm: str = state.plan.realm
-        return realm
-
-    def max_size_in(self, request: Request) -> int:
-        """The longest credential that is read, in bytes: ``UNAUTHORIZED_MAX_CREDENTIALS`` of the app that serves.
-
-        Of what comes in ``Authorization`` the length was checked before `read`.
-        """
-        state: Any = getattr(request, "_unauthorized", None)
-        size: int = MAX_AUTHORIZATION if state is None else state.app.settings.max_credentials
-        return size
 
     def check(self, app: Flask) -> None:
         """Called before an app's first request, and calls the loader's own ``check_app(app)``, where it has one.
@@ -344,18 +325,6 @@ def _sample(scheme: Scheme[Any], app: Flask, realm: str) -> tuple[Challenge, ...
             return ()  # it wants more of a request than there is now
 
 
-def warn_of_default_realm(scheme: Scheme[Any], app: Flask, hangs_on_it: str) -> None:
-    """Warn where ``scheme`` has no fixed realm, and renaming the app would end ``hangs_on_it``."""
-    state = app.extensions["unauthorized"]
-    if scheme.realm is None and state.realm_is_default:
-        warn_once(
-            app,
-            f"{type(scheme).__name__} uses the default realm {state.realm!r}, which follows from the name of the app "
-            f"{app.name!r}. {hangs_on_it} depend on it: set realm={state.realm!r}, so that they survive if the app is "
-            "renamed",
-        )
-
-
 @functools.lru_cache(maxsize=512)
 def described(message: str) -> str:
     """``message`` as an ``error_description``: the alphabet of RFC 6750 §3 and at most 200 bytes.
@@ -377,14 +346,6 @@ def error_params(error: AuthError | None) -> tuple[tuple[str, str], ...]:
         return ()
     text = described(getattr(error, "message", "") or "")
     return (("error", error.error), ("error_description", text)) if text else (("error", error.error),)
-
-
-def warn_once(app: Flask, text: str) -> None:
-    """Logs a warning of `Scheme.check` once for each app: it is called for every scheme object, and more than once."""
-    state: Any = app.extensions["unauthorized"]
-    if text not in state.warned:
-        state.warned.add(text)
-        log.warning("%s", text)
 
 
 def single_value(scheme: str, values: list[str]) -> str | None:

@@ -31,6 +31,7 @@ from .base import (
     single_value,
 )
 from .confirmation import KEY, CertificateSource, fields_of, known_methods, prove_certificate
+from .serving import max_credentials
 
 MAX_FORM = 64 * 1024
 """Longest form that is searched for a token, in bytes; twice the size of the longest credential, where that is more."""
@@ -122,11 +123,11 @@ class Bearer(Scheme[Secret]):
         sent = [] if rest is None else [rest]
         if self.query:
             sent += _unless_empty(query_values(request, _PARAM))
-        if self.form and _has_form(request, max(MAX_FORM, 2 * self.max_size_in(request))):
+        if self.form and _has_form(request, max(MAX_FORM, 2 * max_credentials(request))):
             sent += _unless_empty(request.form.getlist(_PARAM))
         token = single_value(self.name, sent)
         if token is not None and len(token) > SMALLEST_LIMIT:
-            check_size(f"{self.name}: the token", token, self.max_size_in(request))
+            check_size(f"{self.name}: the token", token, max_credentials(request))
         return token
 
     verify = ask_loader

@@ -30,7 +30,7 @@ from ..wire.digest import (
     session_hash,
 )
 from ..wire.grammar import quote
-from .base import Loader, Scheme, warn_of_default_realm, warn_once
+from .base import Loader, Scheme
 from .bodies import body_is_gone, raw_body
 from .digest_credentials import (
     WITHOUT_QOP,
@@ -41,6 +41,7 @@ from .digest_credentials import (
 from .nonces import MAX_SKEW, Nonces
 from .options import chosen
 from .origins import trusted
+from .serving import realm_in_force, serving_app, warn_of_default_realm, warn_once
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 1024 * 1024
@@ -165,10 +166,10 @@ class Digest(Scheme[DigestCredentials]):
         self.store.check_processes(app, "Digest: used counts")
         warn_of_default_realm(self, app, "Stored hashes")
         # Clients don't unescape it alike, so that they hash different realms.
-        realm = self.realm if self.realm is not None else app.extensions["unauthorized"].realm
+        realm = self.realm if self.realm is not None else serving_app(app).realm
         if '"' in realm or "\\" in realm:
             raise ConfigurationError(f"realm={realm!a}: for Digest it must not hold a quote or a backslash")
-        if any(scheme.name == "Basic" for scheme in app.extensions["unauthorized"].auth.schemes):
+        if any(scheme.name == "Basic" for scheme in serving_app(app).schemes):
             warn_once(app, "Basic beside Digest: where a view takes both, passwords are as safe as with Basic alone")
 
     def read(self, request: Request, rest: str | None) -> DigestCredentials | None:
@@ -179,7 +180,7 @@ class Digest(Scheme[DigestCredentials]):
         )
 
     def verify(self, credentials: DigestCredentials, request: Request) -> object | None:
-        realm = self.realm_in(request)
+        realm = realm_in_force(self, request)
         if credentials.realm != realm:
             raise InvalidCredentials(reason="Digest: another realm")
         age = self._nonces.age(_real_app(), realm, credentials.nonce)
@@ -242,7 +243,7 @@ class Digest(Scheme[DigestCredentials]):
 
     def _is_fresh(self, nonce: str, request: Request) -> bool:
         """Whether the nonce is one of ours that may still be used."""
-        age = self._nonces.age(_real_app(), self.realm_in(request), nonce)
+        age = self._nonces.age(_real_app(), realm_in_force(self, request), nonce)
         return age is not None and -MAX_SKEW <= age <= self.nonce_lifetime
 
     def _matching_either_name(

@@ -23,6 +23,7 @@ from .base import Loader, Scheme, Secret, ask_loader
 from .bearer import SPECIFICATION, check_token, oauth_challenges
 from .confirmation import CERTIFICATE, KEY, CertificateSource, fields_of, known_methods, prove_certificate
 from .nonces import MAX_SKEW, Nonces
+from .serving import realm_in_force
 
 if TYPE_CHECKING:
     from .dpop_proof import Proof
@@ -191,7 +192,7 @@ class DPoP(Scheme[DPoPCredentials]):
     # --- inside
 
     def _check_nonce(self, nonce: Any, request: Request) -> None:
-        realm = self.realm_in(request)
+        realm = realm_in_force(self, request)
         age = self._nonces.age(current_app, realm, nonce) if isinstance(nonce, str) else None
         if age is None:
             raise NonceRequired(reason="DPoP: no nonce in the proof, or not one of ours")

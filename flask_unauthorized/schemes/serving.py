@@ -5,6 +5,7 @@ the request are made by layers above. Here stand the parts of both that schemes 
 which they are found. No other module spells these keys.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -14,6 +15,7 @@ from ..errors import ConfigurationError
 from ..wire.grammar import MAX_AUTHORIZATION
 from .base import Scheme
 
+log: Final = logging.getLogger("flask_unauthorized")
 EXTENSION: Final = "unauthorized"
 """The key of ``app.extensions`` under which an app's state is found."""
 REQUEST_STATE: Final = "_unauthorized"
@@ -95,3 +97,32 @@ def max_credentials(request: Request) -> int:
     state = scheme_state(request)
     size: int = MAX_AUTHORIZATION if state is None or state.plan is None else state.plan.max_credentials
     return size
+
+
+def warn_once(app: Flask, text: str) -> None:
+    """Log a warning of `Scheme.check` once for each app.
+
+    ``check`` runs for every scheme object, and again when the first request comes.
+    """
+    logged = serving_app(app).logged_once
+    if text not in logged:
+        logged.add(text)
+        log.warning("%s", text)
+
+
+def warn_of_default_realm(scheme: Scheme[Any], app: Flask, dependents: str) -> None:
+    """Warn if ``scheme`` has the default realm, because renaming the app would end ``dependents``.
+
+    Args:
+        scheme: The scheme whose data depend on the realm.
+        app: The app that the scheme serves.
+        dependents: What depends on the realm, as the beginning of a sentence: ``"Stored hashes"``.
+    """
+    serving = serving_app(app)
+    if scheme.realm is None and serving.realm_is_default:
+        warn_once(
+            app,
+            f"{type(scheme).__name__} uses the default realm {serving.realm!r}, which follows from the name of the app "
+            f"{app.name!r}. {dependents} depend on it: set realm={serving.realm!r}, so that they survive if the app is "
+            "renamed",
+        )

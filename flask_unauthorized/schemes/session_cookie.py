@@ -20,9 +20,10 @@ from ..errors import AuthError, ConfigurationError, InvalidCredentials, configur
 from ..identity import Identity
 from ..stores.base import MAX_LIFETIME, Store, checked_store
 from ..wire import Challenge
-from .base import Loader, Scheme, error_params, warn_of_default_realm, warn_once
+from .base import Loader, Scheme, error_params
 from .origins import trusted
 from .secret_keys import secret_keys
+from .serving import serving_app, warn_of_default_realm, warn_once
 
 log: Final = logging.getLogger("flask_unauthorized")
 KEY: Final = "_unauthorized"
@@ -372,8 +373,7 @@ class SessionCookie(Scheme[Login]):
         return None if mark is None else float(mark)
 
     def _realm(self) -> str:
-        realm: str = current_app.extensions["unauthorized"].realm if self.realm is None else self.realm
-        return realm
+        return serving_app(current_app).realm if self.realm is None else self.realm
 
     def _check_age(self, app: Flask) -> None:
         """Warns if Flask's own limit ends sessions earlier than this scheme says."""
@@ -391,8 +391,7 @@ class SessionCookie(Scheme[Login]):
             )
 
     def _check_login_view(self, app: Flask, endpoint: str) -> None:
-        demanded = app.extensions["unauthorized"].effective(endpoint)
-        if demanded is not None and not demanded.optional:
+        if serving_app(app).is_guarded(endpoint):
             raise ConfigurationError(
                 f"login_view={endpoint!r} demands a login itself, so that nobody could log in: mark it @auth.public"
             )
@@ -460,7 +459,7 @@ def _url_of(option: str, endpoint: str, values: dict[str, str]) -> str | None:
 
 
 def _log_missing(option: str, endpoint: str, why: str, fix: str) -> None:
-    logged: set[tuple[str | None, str, str]] = current_app.extensions["unauthorized"].missing_urls
+    logged = serving_app(current_app).logged_once
     key = request.endpoint, option, fix  # what a client can cause doesn't hide what the app does
     if key not in logged:
         logged.add(key)
@@ -540,7 +539,7 @@ def _check_page(app: Flask, option: str, endpoint: str) -> None:
 
 def _check_alone(app: Flask) -> None:
     """Refuses two `SessionCookie` schemes: there is one session, and `login` couldn't tell for which one it is."""
-    count = sum(isinstance(scheme, SessionCookie) for scheme in app.extensions["unauthorized"].auth.schemes)
+    count = sum(isinstance(scheme, SessionCookie) for scheme in serving_app(app).schemes)
     if count > 1:
         raise ConfigurationError(
             f"this Auth has {count} SessionCookie schemes, and logging in needs exactly one. For two kinds of users, "

@@ -19,9 +19,9 @@ from flask_unauthorized import (
     Identity,
     SessionCookie,
     abort_unauthorized,
-    judge,
     sessions,
 )
+from flask_unauthorized.authentication import authenticate
 from flask_unauthorized.errors import MissingCredentials, StepUpRequired
 from flask_unauthorized.testing import assert_unauthorized
 
@@ -669,7 +669,7 @@ def test_red_18_a_login_page_elsewhere_by_configuration(make_app, page, location
 def clock(monkeypatch):
     now = [time.time()]
     monkeypatch.setattr(time, "time", lambda: now[0])
-    monkeypatch.setattr(judge, "time", lambda: now[0])
+    monkeypatch.setattr(authenticate, "time", lambda: now[0])
     return now
 
 
