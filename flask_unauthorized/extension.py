@@ -39,7 +39,7 @@ from .runtime.installing import install
 from .runtime.preconditions import PRECONDITIONS, ignore_preconditions_of_401
 from .runtime.preflight import is_preflight
 from .runtime.settings import read_settings
-from .schemes.base import Scheme, checked_realm
+from .schemes.base import Scheme, validated_realm
 from .signals import authenticated
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Auth(Sessions, Resources, Generic[U]):
         challenge_order: Sequence[AnyScheme] | None = None,
     ) -> None:
         self.schemes = _schemes(schemes)
-        self.realm = None if realm is None else checked_realm(realm)
+        self.realm = None if realm is None else validated_realm(realm)
         self.implied_scopes = implied(implied_scopes or {})
         self.challenge_order = self._own_schemes(challenge_order or (), "challenge_order")
         self.decorations = Decorations()

@@ -23,7 +23,7 @@ from ..responses.guard import no_store
 from ..runtime.app_state import state_of
 from ..runtime.context import plan_in_force, real_app, real_request, state_for
 from ..schemes.base import query_values
-from ..schemes.origins import trusted
+from ..schemes.origins import validated_origins
 from ..schemes.session_cookie import KEY, SessionCookie, is_own_path
 from ..wire.fetch_metadata import is_script
 
@@ -77,7 +77,7 @@ class Sessions:
         """
         scheme = self._session_scheme()
         request = real_request()
-        origins = trusted(from_origins, "from_origins")
+        origins = validated_origins(from_origins, "from_origins")
         if is_unsafe(request) and _origin_of(request) not in origins:
             _refuse_cross_site(request, scheme, "login", "from_origins= or trusted_origins=")
         state = state_for(request)

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from ..authentication.authenticate import log
 from ..errors import ConfigurationError
 from ..runtime.app_state import AppState
-from ..schemes.origins import trusted
+from ..schemes.origins import validated_origins
 from .document import Listed, Members, ProtectedResource, Text, listed, members_of, supported_scopes
 from .endpoint import publish
 
@@ -67,7 +67,7 @@ class Resources:
                 members_of(authorization_servers, name, members, url),
                 supported_scopes(scopes),
                 _views(views),
-                None if origins is None else trusted(origins, "origins"),
+                None if origins is None else validated_origins(origins, "origins"),
                 aliases,
             )
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask import Blueprint, Flask, Request
 
-from ..arguments import near_endpoint
 from ..authentication.authenticate import log
 from ..errors import ConfigurationError
 from ..policy.decorations import chain, class_of
@@ -15,8 +14,9 @@ from ..policy.requirement import Requirement, nest, stack
 from ..rendering.translations import check_texts
 from ..resource_metadata.document import ProtectedResource
 from ..resource_metadata.endpoint import Documents, belonging, by_path, written
-from ..schemes.base import check_challenges, check_shape, checked_realm
-from ..schemes.serving import ServingApp
+from ..schemes.base import validated_realm
+from ..schemes.scheme_checks import check_attributes, check_challenges
+from ..schemes.serving import ServingApp, suggest_endpoint
 from .settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class AppState(ServingApp):
             check_texts(auth.texts)
             self.realm = self._realm()
             for scheme in auth.schemes:
-                check_shape(scheme)
+                check_attributes(scheme)
                 scheme.check(app)
                 check_challenges(scheme, app, self.realm)
             auth.decorations.check_order(app.view_functions)
@@ -126,9 +126,9 @@ class AppState(ServingApp):
         realm = self.settings.realm if self.settings.realm is not None else self.auth.realm
         self.realm_is_default = realm is None
         if realm is not None:
-            return checked_realm(realm)
+            return validated_realm(realm)
         try:
-            return checked_realm(default_realm(self.app.name))
+            return validated_realm(default_realm(self.app.name))
         except ConfigurationError as error:
             raise ConfigurationError(
                 f"the app's name is the realm unless another one is set, and {error}: set UNAUTHORIZED_REALM"
@@ -422,7 +422,7 @@ def default_realm(name: str) -> str:
 def _which(prefix: str, name: str, app: Flask) -> str:
     """What the developer may have meant by ``name``."""
     endpoints = app.view_functions
-    near = near_endpoint(app, name, prefix)
+    near = suggest_endpoint(app, name, prefix)
     if near is not None and not name.startswith(prefix or "."):
         return f"did you mean {near!r}?"
     if name.startswith(prefix) and name in endpoints:

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 
 from .. import signals
-from ..arguments import no_keyword
+from ..arguments import unknown_keyword_message
 from ..authentication.authenticate import Refusal, State, complete, identify, judge, log, select
 from ..errors import (
     MAX_REASON,
@@ -220,7 +220,7 @@ def _made(kind: type[Unauthorized], message: Text | None, details: dict[str, Any
                     f"abort_unauthorized() has no keyword {name}: name the schemes to offer with via=scheme"
                 )
             if name not in known:
-                raise TypeError(no_keyword("abort_unauthorized", name, ("error", "via", *known)))
+                raise TypeError(unknown_keyword_message("abort_unauthorized", name, ("error", "via", *known)))
     return kind(message, **details)
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import checked_flag, explains_arguments
+from ..arguments import explains_arguments, validated_choice, validated_flag
 from ..errors import (
     AuthError,
     ConfigurationError,
@@ -39,8 +39,7 @@ from .digest_credentials import (
     read_credentials,
 )
 from .nonces import MAX_SKEW, Nonces
-from .options import chosen
-from .origins import trusted
+from .origins import validated_origins
 from .serving import realm_in_force, serving_app, warn_of_default_realm, warn_once
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -119,10 +118,10 @@ class Digest(Scheme[DigestCredentials]):
         trusted_origins: Iterable[str] = (),
     ) -> None:
         super().__init__(loader, realm=realm)
-        self.trusted_origins = trusted(trusted_origins)
-        self.algorithms = chosen("algorithms", algorithms, ALGORITHMS)
+        self.trusted_origins = validated_origins(trusted_origins)
+        self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
         # Clients prefer what stands first, and many of them hash bodies wrongly.
-        self.qop = tuple(sorted(chosen("qop", qop, _QOPS)))
+        self.qop = tuple(sorted(validated_choice("qop", qop, _QOPS)))
         self.legacy = _checked_legacy(legacy, self.qop)
         self._accepted_qops = (*self.qop, WITHOUT_QOP) if self.legacy else self.qop
         self.name_of_hash = name_of_hash
@@ -133,8 +132,8 @@ class Digest(Scheme[DigestCredentials]):
         self._kept = self.nonce_lifetime + 2 * MAX_SKEW
         self.nonce_uses = _checked_uses(nonce_uses)
         self.store = MemoryStore() if store is None else checked_store(store)
-        self.rspauth = checked_flag("rspauth", rspauth)
-        self.nextnonce = checked_flag("nextnonce", nextnonce)
+        self.rspauth = validated_flag("rspauth", rspauth)
+        self.nextnonce = validated_flag("nextnonce", nextnonce)
         self.max_body = max_body
         self._nonces = Nonces("digest")
         self._told_of: set[str | None] = set()  # endpoints that the log has named
@@ -292,7 +291,7 @@ class Digest(Scheme[DigestCredentials]):
         if self.name_of_hash is None:
             return None
         algorithm = base_algorithm(credentials.algorithm)
-        name = self.ask("name_of_hash=", self.name_of_hash, credentials.name, algorithm)
+        name = self.call_option("name_of_hash=", self.name_of_hash, credentials.name, algorithm)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name_of_hash returned a {type(name).__name__}: return the name, or None")
         return name

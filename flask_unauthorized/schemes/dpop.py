@@ -19,7 +19,7 @@ from ..identity import BareIdentity, Identity
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
-from .base import Loader, Scheme, Secret, ask_loader
+from .base import Loader, Scheme, Secret, call_loader
 from .bearer import SPECIFICATION, check_token, oauth_challenges
 from .confirmation import CERTIFICATE, KEY, CertificateSource, fields_of, known_methods, prove_certificate
 from .nonces import MAX_SKEW, Nonces
@@ -142,8 +142,8 @@ class DPoP(Scheme[DPoPCredentials]):
         credentials.proof = self._rules.read(credentials.sent, credentials.token, request)
         self.store.check_workers(request.environ)
         secret = Secret()
-        secret.parts = (credentials.token,)
-        found: object = ask_loader(self, secret)
+        secret.loader_args = (credentials.token,)
+        found: object = call_loader(self, secret)
         return found
 
     def prove(self, identity: Identity, credentials: DPoPCredentials, request: Request) -> None:

@@ -15,15 +15,15 @@ from flask import Flask, Request, current_app, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.routing import BuildError
 
-from ..arguments import explains_arguments, near_endpoint
+from ..arguments import explains_arguments
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, configured_seconds
 from ..identity import Identity
 from ..stores.base import MAX_LIFETIME, Store, checked_store
 from ..wire import Challenge
 from .base import Loader, Scheme, error_params
-from .origins import trusted
+from .origins import validated_origins
 from .secret_keys import secret_keys
-from .serving import serving_app, warn_of_default_realm, warn_once
+from .serving import serving_app, suggest_endpoint, warn_of_default_realm, warn_once
 
 log: Final = logging.getLogger("flask_unauthorized")
 KEY: Final = "_unauthorized"
@@ -138,7 +138,7 @@ class SessionCookie(Scheme[Login]):
         self.idle = None if idle is None else configured_seconds("idle", idle, least=1)
         self.store = None if store is None else checked_store(store)
         self._subject = subject
-        self.trusted_origins = trusted(trusted_origins)
+        self.trusted_origins = validated_origins(trusted_origins)
         self.keep_query = _checked_names(keep_query)
 
     # --- what a scheme does
@@ -230,9 +230,9 @@ class SessionCookie(Scheme[Login]):
         elif isinstance(who, str):
             found = who
         elif self._subject is not None:
-            found = self.ask("subject=", self._subject, who)
+            found = self.call_option("subject=", self._subject, who)
         else:
-            found = self.ask("get_id()", who.get_id) if hasattr(who, "get_id") else None
+            found = self.call_option("get_id()", who.get_id) if hasattr(who, "get_id") else None
         if not isinstance(found, str) or not found:
             raise TypeError(
                 f"login() takes an Identity with a subject, a subject or a user with get_id(), not "
@@ -517,7 +517,7 @@ def _is_sendable(text: str) -> bool:
 
 def _check_page(app: Flask, option: str, endpoint: str) -> None:
     if endpoint not in app.view_functions:
-        near = near_endpoint(app, endpoint)
+        near = suggest_endpoint(app, endpoint)
         if near is not None:
             raise ConfigurationError(
                 f"{option}={endpoint!r} is no endpoint of the app {app.name!r}: did you mean {near!r}?"
