@@ -8,8 +8,7 @@ from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from .errors import ConfigurationError
-from .resource_metadata.membership import build_documents
-from .runtime.app_state import AppState, state_of
+from .runtime.app_state import AppState, app_state_of
 from .schemes.digest import Digest
 from .wire.digest import HASHES, base_algorithm, secret_hash
 
@@ -62,7 +61,7 @@ def digest_hashes(context: click.Context, name: str, realm: str | None, algorith
     """
     app = None if realm is not None and algorithms else _load_app(context, needed=realm is None)
     if app is not None:
-        realm_of_app, algorithms_of_app = _digest_of(state_of(app))
+        realm_of_app, algorithms_of_app = _digest_of(app_state_of(app))
         realm, algorithms = realm or realm_of_app, algorithms or algorithms_of_app
     password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     chosen = algorithms or ("SHA-256",)
@@ -80,7 +79,7 @@ def resource_metadata(context: click.Context, resource: str | None) -> None:
     """
     state = _app_state(context)
     state.prepare()
-    built = build_documents(state.auth.states, state.auth.resources.declared)
+    built = state.build_documents()
     documents = {one.resource: document for one, document in built.items()}
     chosen = next(iter(documents)) if resource is None and len(documents) == 1 else resource
     if chosen not in documents:
@@ -90,7 +89,7 @@ def resource_metadata(context: click.Context, resource: str | None) -> None:
 
 def _app_state(context: click.Context) -> AppState:
     """Return the state of the app that the ``flask`` command finds."""
-    return state_of(context.ensure_object(ScriptInfo).load_app())
+    return app_state_of(context.ensure_object(ScriptInfo).load_app())
 
 
 def _load_app(context: click.Context, *, needed: bool) -> Flask | None:

@@ -15,7 +15,7 @@ from weakref import WeakSet, ref
 from flask import Blueprint, Flask
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from .arguments import explains_arguments, unknown_keyword_message
+from .arguments import explains_arguments
 from .browser.login import end_sessions, log_in, log_out, session_scheme
 from .browser.next_url import next_url
 from .errors import (
@@ -32,9 +32,9 @@ from .identity import Identity
 from .policy.configuration import Configuration
 from .policy.decorations import Demands, check_view
 from .policy.protection import Protection, protection_target, public_names
-from .policy.requirement import Requirement
 from .policy.settings import read_settings
 from .rendering.renderers import Renderer
+from .rendering.translations import Texts
 from .resource_metadata.declaration import DeclaredResources, Views
 from .resource_metadata.document import LocalizedText, Members, Strings
 from .resource_metadata.endpoint import serve_metadata
@@ -107,8 +107,8 @@ class Auth(Generic[U]):
             self.init_app(app)
 
     @property
-    def texts(self) -> dict[str, dict[str, str]]:
-        """The texts of the refusal page: by language tag, then by key. Change or add to them before the first request."""
+    def texts(self) -> dict[str, Texts]:
+        """The texts of the refusal page, by language tag and key. Change them before the first request."""
         return self._configuration.translations
 
     # --- apps
@@ -304,9 +304,7 @@ class Auth(Generic[U]):
         state = state_for(request)
         check_served(self._configuration, state.app_state)
         state.keep_satisfied_plan()
-        identity = authenticate(
-            state.app_state.plans.of(request.endpoint, demanded, request.method), request, state
-        )
+        identity = authenticate(state.app_state.plans.of(request.endpoint, demanded, request.method), request, state)
         if identity is None:
             raise RuntimeError("a demand that is not optional was met by nobody")
         return identity
@@ -326,9 +324,9 @@ class Auth(Generic[U]):
         if state is not None and state.identity is not None:
             return state.identity
         state = state_for(request)
-        if state.plan is None:
-            return self.require()
-        refuse(MissingCredentials(reason="the view asked for the caller, and there is none"), request, state)
+        if state.plan is not None:
+            refuse(MissingCredentials(reason="the view asked for the caller, and there is none"), request, state)
+        return self.require()
 
     @property
     def user(self) -> U:

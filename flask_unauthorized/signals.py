@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from blinker import NamedSignal, Namespace
 
-
 log: Final = logging.getLogger("flask_unauthorized")
 _namespace = Namespace()
 authenticated: Final = _namespace.signal("unauthorized-authenticated")

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from .identity import Identity
-from .runtime.app_state import state_of
-from .runtime.context import real_request, state_for
+from .runtime.app_state import app_state_of
+from .runtime.request_state import real_request, state_for
 from .wire import Challenge
 from .wire.soundness import examine
 
@@ -57,7 +57,7 @@ def assert_sound(
     if response.status_code == 503:
         _check(not challenges, "a 503 with a challenge", shown)
     offered = {challenge.scheme.lower() for challenge in challenges}
-    _check(schemes is None or offered == expected, f"the schemes are not {sorted(expected)}", shown)
+    _check(schemes is None or offered == wanted, f"the schemes are not {sorted(expected)}", shown)
     if challenges:
         caching = response.headers.getlist("Cache-Control")
         _check("no-store" in ",".join(caching), f"Cache-Control is {caching}, not no-store", shown)
@@ -110,7 +110,7 @@ def acting_as(app: Flask, identity: Identity | str) -> FlaskClient:
         RuntimeError: If ``app.testing`` is false.
         TypeError: If ``identity`` is something else.
     """
-    state_of(app)
+    app_state_of(app)
     _check_testing(app)
     caller = Identity(identity) if isinstance(identity, str) else identity
     if not isinstance(caller, Identity):
@@ -126,7 +126,7 @@ def _set_test_identity(app: Flask, **_: object) -> None:
     identity = request.environ.get(_IDENTITY_KEY)
     if identity is not None:
         _check_testing(app)
-        state_for(request).acting = identity
+        state_for(request).test_identity = identity
 
 
 def _check_testing(app: Flask) -> None:

@@ -239,8 +239,8 @@ def test_views_of_blueprints_the_inner_goes_first(make_app):
 def test_the_challenges_are_ready_before_anybody_asks(make_app):
     auth, app = serve(make_app)
     auth.check(app)
-    plan = app.extensions["unauthorized"].plan("mcp")
-    assert [str(one) for one in plan.unasked] == [
+    plan = app.extensions["unauthorized"].plans.of("mcp")
+    assert [str(one) for one in plan.challenges.default_challenges] == [
         f'Bearer realm="notes", scope="notes:read", resource_metadata="{URL}"'
     ]
     with app.test_client() as client:

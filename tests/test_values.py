@@ -10,7 +10,7 @@ from werkzeug import exceptions as http
 import flask_unauthorized as fu
 from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Identity, any_of
 from flask_unauthorized.errors import CrossSiteRequest
-from flask_unauthorized.policy.requirement import Requirement, emitted_scopes, inherit, combine_decorators
+from flask_unauthorized.policy.requirement import Requirement, combine_decorators, emitted_scopes, inherit
 
 # The decision table of the design: class, Werkzeug's class, status, OAuth error code.
 TABLE = [

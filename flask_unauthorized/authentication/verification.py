@@ -43,11 +43,7 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
         state.verifying_scheme = scheme
         try:
             result = scheme.verify(credentials, request)
-            known = (
-                result
-                if type(result) is Identity
-                else identity_from_loader_result(result, scheme, credentials)
-            )
+            known = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
             if known.confirmation is not None or scheme.proves_key:
                 scheme.prove(known, credentials, request)
             if scheme.knows_login:

@@ -39,7 +39,7 @@ from ..runtime.app_state import app_state_of
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from ..schemes.base import AnyScheme
-from ..schemes.origins import trusted
+from ..schemes.origins import validated_origins
 from ..schemes.session_cookie import KEY, SessionCookie
 
 
@@ -69,7 +69,7 @@ def log_in(
 ) -> Identity:
     """Log the caller of the current request in; see `Auth.login`."""
     request = real_request()
-    origins = trusted(from_origins, "from_origins")
+    origins = validated_origins(from_origins, "from_origins")
     if is_unsafe(request) and request.headers.get("Origin", "").lower() not in origins:
         _refuse_cross_site(scheme, request, "login", "from_origins= or trusted_origins=")
     state = state_for(request)
@@ -132,9 +132,13 @@ def _user_was_loaded(scheme: SessionCookie, state: RequestState) -> bool:
 def _reset_caller(scheme: SessionCookie, request: Request, state: RequestState) -> None:
     """Forget the caller of this request, as the session had it, and keep the response out of caches."""
     state.keep_satisfied_plan()
-    state.satisfied_plan = state.identity = state.scheme = state.attempted_scheme = state.login_scheme = state.quiet_result = None
+    state.satisfied_plan = state.identity = state.scheme = state.attempted_scheme = state.login_scheme = (
+        state.quiet_result
+    ) = None
     state.announced_identity = state.recorded_refusal = None
-    state.verification_results = {other: found for other, found in (state.verification_results or {}).items() if other is not scheme}
+    state.verification_results = {
+        other: found for other, found in (state.verification_results or {}).items() if other is not scheme
+    }
     state.plan = plan_in_force(request, state)  # With a plan, the guard looks at the response.
     state.no_store = True
     after_this_request(_set_no_store)

@@ -12,7 +12,7 @@ from flask import Flask
 from ..errors import ConfigurationError, InvalidCredentials
 from ..identity import Identity
 from ..schemes.confirmation import CERTIFICATE, KEY
-from ..schemes.run_async import settle
+from ..schemes.run_async import resolve_awaitable
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_TEXT: Final = 1024
@@ -169,7 +169,7 @@ def with_user(identity: Identity, look_up: Any) -> Identity:
 
     Of an `Identity` its subject, roles and user count.
     """
-    user = settle(look_up(identity))
+    user = resolve_awaitable(look_up(identity))
     if user is None:
         raise InvalidCredentials(reason="user= returned None, so it knows no user for the subject of this token")
     if isinstance(user, bool):

@@ -14,7 +14,7 @@ from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine, StaticKeys
 from ..jose.algorithms import HMAC, named
 from ..jose.keys import RenewableKeys
-from ..schemes.run_async import settle
+from ..schemes.run_async import resolve_awaitable
 from ..wire.grammar import LARGEST_AUTHORIZATION
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
 from .claims import (
@@ -288,7 +288,7 @@ def _claims(jws: CompactJWS) -> dict[str, Any]:
 
 
 def _answer(answer: Any) -> bool:
-    settled = settle(answer)
+    settled = resolve_awaitable(answer)
     if not isinstance(settled, bool):
         raise TypeError(f"revoked= returned a {type(settled).__name__}: return True or False")
     return settled

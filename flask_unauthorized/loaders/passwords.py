@@ -71,7 +71,7 @@ class Passwords:
         name = unicodedata.normalize("NFC", name)
         # Wrapped at once: what follows may fail, and a traceback shows locals.
         secret = Secret()
-        secret.parts = (unicodedata.normalize("NFC", password),)
+        secret.loader_args = (unicodedata.normalize("NFC", password),)
         del password
         if not self._matches(name, secret, self._look_up(name)):
             return None
@@ -96,7 +96,7 @@ class Passwords:
 
     def _compare(self, stored: str, secret: Secret) -> bool:
         try:
-            return check_password_hash(stored, secret.parts[0])
+            return check_password_hash(stored, secret.loader_args[0])
         except (ValueError, TypeError, OverflowError, MemoryError):  # what hashlib says to odd parameters
             self._malformed(secret)
             return False
@@ -110,10 +110,10 @@ class Passwords:
         if self._dummy is None:
             # Made at the first call, not at import: it takes as long as a comparison.
             self._dummy = generate_password_hash(secrets.token_hex(), method=self._method)
-        check_password_hash(self._dummy, secret.parts[0])
+        check_password_hash(self._dummy, secret.loader_args[0])
 
     def _entry(self, name: str, secret: Secret, stored: str) -> bytes:
-        parts = (part.encode("utf-8", "surrogatepass") for part in (name, *secret.parts, stored))
+        parts = (part.encode("utf-8", "surrogatepass") for part in (name, *secret.loader_args, stored))
         framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
         return hmac.digest(self._key, framed, "sha256")
 

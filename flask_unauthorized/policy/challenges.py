@@ -6,8 +6,8 @@ Most challenges depend on nothing in the request, so they are made once, in the 
 1. ``static``: the challenge without an error is made at the set-up (`challenges_without_error`). If all schemes are
    static, the whole answer to a caller who sent nothing is ready (`default_challenges`).
 2. ``cacheable_challenges`` as well: a challenge with an error depends on the error's class only. Then
-   `responses_cacheable` is true, and refusals are cached after they were made once: their challenges and header lines in
-   `header_cache`, the whole response in `response_cache`. The key is `errors.response_cache_key`.
+   `responses_cacheable` is true, and refusals are cached when they were made once: their challenges and header lines
+   in `header_cache`, the whole response in `response_cache`. The key is `errors.response_cache_key`.
 3. Everything else (a nonce, a URL that depends on the host) is made for each refusal.
 
 Both caches hold at most `MAX_CACHED` entries. A full cache is emptied, because a view may name ever new scopes: this
@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from flask import Request
 
-from ..errors import AuthError, CacheKey, ConfigurationError, InsufficientScope
+from ..errors import AuthError, ConfigurationError, InsufficientScope
 from ..schemes.base import AnyScheme
 from ..wire import Challenge
 from ..wire.fetch_metadata import PAGE_FIELDS, SCRIPT_FIELDS, is_script
@@ -63,8 +63,8 @@ class ChallengeSet:
     """The challenges of one plan, and its caches of refusals."""
 
     __slots__ = (
-        "challenges_without_error", "default_challenges", "header_cache", "may_be_several", "realm", "resource", "response_cache",
-        "responses_cacheable", "scheme_names", "schemes", "scopes", "script_schemes", "vary",
+        "challenges_without_error", "default_challenges", "header_cache", "may_be_several", "realm", "resource",
+        "response_cache", "responses_cacheable", "scheme_names", "schemes", "scopes", "script_schemes", "vary",
         "vary_header_on_refusal", "vary_on_refusal",
     )  # fmt: skip
 
@@ -120,9 +120,7 @@ class ChallengeSet:
         )
         self.vary_header_on_refusal = ", ".join(dict.fromkeys(("Accept", *self.vary_on_refusal)))
 
-    def for_error(
-        self, error: AuthError, attempted: AnyScheme | None, request: Request
-    ) -> tuple[Challenge, ...]:
+    def for_error(self, error: AuthError, attempted: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
         """Return the challenges that belong on a refusal; ``attempted`` is the scheme whose credentials were refused.
 
         401 and 400 offer all schemes in force. 403 has a challenge only if more scope would help (RFC 6750 §3.1).
@@ -140,9 +138,7 @@ class ChallengeSet:
             return tuple(challenge for challenge in made if challenge.get("error") is not None)
         return ()
 
-    def in_force(
-        self, error: AuthError | None, attempted: AnyScheme | None, request: Request
-    ) -> tuple[Challenge, ...]:
+    def in_force(self, error: AuthError | None, attempted: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
         """Return the challenges of all schemes in their order; the one of ``attempted`` names ``error``."""
         schemes = self.script_schemes if self.script_schemes and is_script(request.environ) else self.schemes
         return tuple(

@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary, ref
 
-from flask import Blueprint, Flask
+from flask import Flask
+from flask.sansio.scaffold import Scaffold
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
 from ..rendering.renderers import BUILT_IN, Renderer
 from ..rendering.translations import built_in_texts
-from ..schemes.base import AnyScheme, Scheme, checked_realm
+from ..schemes.base import AnyScheme, Scheme, validated_realm
 from .decorations import Decorations
 from .protection import Protection
 from .requirement import Requirement, implied, requirement
@@ -35,10 +36,10 @@ class Configuration:
         challenge_order: Sequence[AnyScheme],
     ) -> None:
         self.schemes: Final = _checked_schemes(schemes)
-        self.realm: Final = None if realm is None else checked_realm(realm)
+        self.realm: Final = None if realm is None else validated_realm(realm)
         self.implied_scopes: Final = implied(implied_scopes)
         self.challenge_order: Final = self._own_schemes(challenge_order, "challenge_order")
-        self.protections: Final[WeakKeyDictionary[Flask | Blueprint, Protection]] = WeakKeyDictionary()
+        self.protections: Final[WeakKeyDictionary[Scaffold, Protection]] = WeakKeyDictionary()
         self.unserved_hooks: Final[set[Callable[[], None]]] = set()
         """Hooks of `protect` that refuse requests as long as no `Auth` serves the app."""
         self.renderers: Final[dict[str, Renderer]] = {}
@@ -73,7 +74,7 @@ class Configuration:
         return found or demanded
 
     def schemes_of(self, where: str, via: AnyScheme | Collection[AnyScheme] | None) -> tuple[AnyScheme, ...] | None:
-        """Return the schemes that ``via`` of ``where`` names; ``None`` where it is ``None``. Raises as `requirement`."""
+        """Return the schemes that ``via`` names; ``None`` where it is ``None``. Raises as `requirement` does."""
         return self.requirement(where, {"via": via}).via
 
     def add_renderer(self, media_type: str, render: Renderer) -> None:

@@ -17,7 +17,7 @@ from flask import Flask
 from ..errors import ConfigurationError
 from ..schemes.serving import suggest_endpoint
 from .configuration import Configuration
-from .decorations import class_of
+from .decorations import View, class_of
 from .plan import Plan
 from .protection import Protection
 from .requirement import Requirement, combine_decorators, inherit
@@ -33,7 +33,7 @@ class EffectiveRequirements:
         self.method_guards: dict[str, dict[str, tuple[Requirement, ...]]] = {}
         """Class views with guarded methods: by endpoint and HTTP method, what the decorators in the class demand."""
         self._cache: dict[tuple[str, str | None], Requirement | None] = {}
-        self._views: tuple[object, ...] = ()
+        self._views: tuple[View, ...] = ()
 
     def refresh(self) -> None:
         """Read the app's views anew: some may have come since."""

@@ -25,7 +25,7 @@ MAX_PLANS: Final = 4096
 PLANS_OF_RULE: Final = "_unauthorized_plans"
 """The private attribute of a routing rule that holds the plans of its view."""
 _NO_DEMAND: Final = Requirement()
-O = TypeVar("O")
+Owner = TypeVar("Owner")
 """The type of an app's state, which lies above this module."""
 
 
@@ -34,11 +34,11 @@ class _Compiled(NamedTuple):
     extra: Requirement | None  # held, so that no other requirement gets its id
 
 
-class Plans(Generic[O]):
+class Plans(Generic[Owner]):
     """The plans of an app's endpoints. ``owner`` is the app's state; a guard finds it together with its plan."""
 
     def __init__(
-        self, configuration: Configuration, app: Flask, requirements: EffectiveRequirements, owner: O
+        self, configuration: Configuration, app: Flask, requirements: EffectiveRequirements, owner: Owner
     ) -> None:
         self.owner = owner
         self.configuration = configuration
@@ -51,10 +51,8 @@ class Plans(Generic[O]):
         self.plain_http = PlainHTTPWarning()
         self._lock = threading.RLock()
         self._compiled: dict[tuple[str | None, str | None, int], _Compiled] = {}
-        self._by_content: dict[
-            tuple[Requirement | None, Resource | None, tuple[AnyScheme, ...] | None], Plan
-        ] = {}
-        self._on_rules: list[dict[int, tuple[Plan, O]]] = []
+        self._by_content: dict[tuple[Requirement | None, Resource | None, tuple[AnyScheme, ...] | None], Plan] = {}
+        self._on_rules: list[dict[int, tuple[Plan, Owner]]] = []
 
     def forget(self) -> None:
         """Drop all plans: what they were compiled from has changed, or there are too many."""
@@ -102,7 +100,7 @@ class Plans(Generic[O]):
             plan = self.of(endpoint, demanded, method)
             if rule is not None and rule.map is self.app.url_map and not self._depends_on_method(endpoint, demanded):
                 # Not by vars(): a rule whose __dict__ was made costs Werkzeug more on each request (CPython 3.11).
-                plans: dict[int, tuple[Plan, O]] | None = getattr(rule, PLANS_OF_RULE, None)
+                plans: dict[int, tuple[Plan, Owner]] | None = getattr(rule, PLANS_OF_RULE, None)
                 if plans is None:
                     plans = {}
                     setattr(rule, PLANS_OF_RULE, plans)

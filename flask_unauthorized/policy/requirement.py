@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from functools import reduce
 from typing import Any, Final
 
-from ..arguments import no_keyword
+from ..arguments import unknown_keyword_message
 from ..errors import ConfigurationError, configured_seconds
 from ..identity import as_set
 from ..wire.rules import check_scope_token
@@ -167,7 +167,7 @@ def _unknown(where: str, name: str) -> str:
     )
     if name in fixes:
         return f"{where}() has no keyword {name}: {fixes[name]}"
-    return no_keyword(where, name, (*(("public",) if where == "protect" else ()), *_KEYWORDS))
+    return unknown_keyword_message(where, name, (*(("public",) if where == "protect" else ()), *_KEYWORDS))
 
 
 def combine_decorators(requirements: Iterable[Requirement]) -> Requirement:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 from flask import Blueprint, Flask
 
 from ..errors import ConfigurationError
-from ..schemes.origins import trusted
+from ..schemes.origins import validated_origins
 from .document import (
     LocalizedText,
     Members,
@@ -73,7 +73,7 @@ class DeclaredResources:
                 build_members(authorization_servers, name, members, url),
                 checked_scopes(scopes),
                 _checked_views(views),
-                None if origins is None else trusted(origins, "origins"),
+                None if origins is None else validated_origins(origins, "origins"),
                 aliases,
             )
 

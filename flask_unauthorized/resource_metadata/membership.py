@@ -29,8 +29,8 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from ..errors import ConfigurationError
-from ..policy.plan import AnyScheme
 from ..policy.requirement import Requirement
+from ..schemes.base import AnyScheme
 from .document import ProtectedResource, refuse_offline_access
 
 _CONVERTERS_OF_NO_WORD: Final = ("int", "float", "uuid")

@@ -6,12 +6,12 @@ plan's cache, and bodies, which don't depend on the plan, in `_BODY_CACHE`.
 """
 
 import logging
-from typing import Any, Final
+from typing import Final
 
 from flask import Flask, Request, Response
 
 from ..authentication.cross_site import SAFE_METHODS
-from ..browser.login_redirect import login_page
+from ..browser.login_redirect import login_page_url
 from ..errors import AuthError, CacheKey, response_cache_key
 from ..policy.challenges import CachedResponse, HeaderLines, cache_put
 from ..rendering.headers import CHALLENGE_FIELD
@@ -123,7 +123,7 @@ def _render_built_in(
     problem = facts(
         error,
         schemes=plan.challenges.scheme_names,
-        login_page=login_page(plan, request),
+        login_page=login_page_url(plan, request),
         unsaved=request.method not in SAFE_METHODS,
         explanation=_explanation(error, request, state),
     )

@@ -22,7 +22,7 @@ from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
-from ..schemes.green import threads_are_greenlets
+from ..schemes.run_async import threads_are_greenlets
 
 MAX_SECONDS: Final = 2.0
 """Longest time that reading one body may take, in seconds."""

@@ -4,8 +4,8 @@ One handler is registered for every `AuthError`, for 401, and for exception grou
 
 1. An ``abort(401)`` without challenges becomes an `Unauthorized`. An error that brings its own response keeps it.
 2. The refusal gets its challenges, unless it has them from the place where it was raised (`handle_refusal`).
-3. If the app or a blueprint has a handler for the error's code, class or ``HTTPException``, that one makes the response.
-   A catch-all for ``Exception`` doesn't count. The guard restores headers that it loses.
+3. If the app or a blueprint has a handler for the error's code, class or ``HTTPException``, that one makes the
+   response. A catch-all for ``Exception`` doesn't count. The guard restores headers that it loses.
 4. A browser that opens a page is redirected to the login page, if the view has one.
 5. Otherwise the built-in response is sent: out of the plan's cache, or made by `body.render_refusal`.
 """

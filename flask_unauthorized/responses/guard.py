@@ -121,9 +121,7 @@ def _has_body(request: Request) -> bool:
     return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
 
 
-def _restore_and_repair(
-    response: Response, status: int, request: Request, state: RequestState, refused: bool
-) -> None:
+def _restore_and_repair(response: Response, status: int, request: Request, state: RequestState, refused: bool) -> None:
     plan = plan_in_force(request, state)
     is_refusal = refused or status == 401
     if refused:

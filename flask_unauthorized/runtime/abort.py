@@ -87,7 +87,7 @@ def _make_error(kind: type[Unauthorized], message: Text | None, details: dict[st
     return kind(message, **details)
 
 
-def _rejection(request: Request, state: State) -> AuthError | None:
+def _rejection(request: Request, state: RequestState) -> AuthError | None:
     """How the credentials in this request were rejected; ``None`` for valid ones and for none."""
     if state.verifying_scheme is not None:  # the loader itself rejects
         state.attempted_scheme = state.verifying_scheme
@@ -127,5 +127,3 @@ def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str 
     if scopes is not None:
         refuse(InsufficientScope(message, scopes=scopes), request, state)
     refuse(Forbidden(message), request, state)
-
-

@@ -25,9 +25,10 @@ from ..policy.requirement import Requirement
 from ..policy.settings import Settings, read_settings
 from ..rendering.translations import check_texts
 from ..resource_metadata.declaration import DeclaredResources
+from ..resource_metadata.document import ProtectedResource
 from ..resource_metadata.endpoint import DocumentIndex, index_documents
 from ..resource_metadata.membership import build_documents, resource_by_endpoint
-from ..schemes.base import AnyScheme, checked_realm
+from ..schemes.base import AnyScheme, validated_realm
 from ..schemes.scheme_checks import check_attributes, check_challenges
 from ..schemes.serving import EXTENSION
 
@@ -122,19 +123,23 @@ class AppState:
             self.effective.check()
             declared = self._declared_resources.declared
             self.plans.resources = {**resource_by_endpoint(self, declared)}
-            self.documents = index_documents(build_documents(self._apps, declared))
+            self.documents = index_documents(self.build_documents())
             for endpoint in app.view_functions:
                 for method in (None, *self.effective.method_guards.get(endpoint, ())):
                     if self.effective.of(endpoint, method) is not None:
                         self.plans.of(endpoint, None, method)
 
+    def build_documents(self) -> dict[ProtectedResource, bytes]:
+        """Return the metadata of all declared resources, over all apps of the `Auth`."""
+        return build_documents(self._apps, self._declared_resources.declared)
+
     def _find_realm(self) -> str:
         realm = self.settings.realm if self.settings.realm is not None else self.configuration.realm
         self.realm_is_default = realm is None
         if realm is not None:
-            return checked_realm(realm)
+            return validated_realm(realm)
         try:
-            return checked_realm(default_realm(self.app.name))
+            return validated_realm(default_realm(self.app.name))
         except ConfigurationError as error:
             raise ConfigurationError(
                 f"the app's name is the realm unless another one is set, and {error}: set UNAUTHORIZED_REALM"

@@ -1,8 +1,8 @@
 """A refusal ignores conditions and ranges (RFC 9110 §13.2.1, §14.2), whatever hooks make of other answers.
 
-Hooks that call ``response.make_conditional()`` would turn a refusal into 304, 412 or 206, or fail with 416. So a refused
-request loses these fields before the hooks run. Not at once: a view may catch the refusal, and then needs ``If-Match``
-to keep one update from undoing another.
+Hooks that call ``response.make_conditional()`` would turn a refusal into 304, 412 or 206, or fail with 416. So a
+refused request loses these fields before the hooks run. Not at once: a view may catch the refusal, and then needs
+``If-Match`` to keep one update from undoing another.
 """
 
 from collections.abc import Mapping

@@ -49,7 +49,11 @@ def wrap_views(app_state: AppState) -> None:
             continue
         if not decorations.is_ours(view):
             inside = decorations.around(view) or endpoint in app_state.effective.method_guards
-            view = _judge_around(app_state, endpoint, view) if inside else guard_view(app_state.configuration, view, demanded[0])
+            view = (
+                _judge_around(app_state, endpoint, view)
+                if inside
+                else guard_view(app_state.configuration, view, demanded[0])
+            )
             app.view_functions[endpoint] = view
         app_state.dispatched[endpoint] = view
 

@@ -10,17 +10,18 @@ from ..errors import AuthError, ConfigurationError, InvalidCredentials, Malforme
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from .base import (
-    SMALLEST_LIMIT,
+    MIN_CREDENTIAL_LIMIT,
     Loader,
     Scheme,
     Secret,
-    ask_loader,
+    call_loader,
     check_size,
     error_params,
     query_values,
     single_value,
 )
-from .origins import trusted
+from .origins import validated_origins
+from .serving import max_credentials
 
 
 class APIKey(Scheme[Secret]):
@@ -60,7 +61,7 @@ class APIKey(Scheme[Secret]):
         if self.curl_options is None:
             option, text = _OPTIONS[self.place]
             self.curl_options = option, text.format(self.key_name.title() if self.place == "header" else self.key_name)
-        self.trusted_origins = trusted(trusted_origins)
+        self.trusted_origins = validated_origins(trusted_origins)
         self._environ_key = "HTTP_" + self.key_name.upper().replace("-", "_")
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
@@ -70,12 +71,12 @@ class APIKey(Scheme[Secret]):
         if "," in key:
             # Servers join repeated header lines with a comma (RFC 9110 §5.2), so no key may hold one.
             raise MalformedCredentials(reason="APIKey: a comma, so two keys in one field")
-        if len(key) > SMALLEST_LIMIT:
-            check_size("APIKey: the key", key, self.max_size_in(request))
+        if len(key) > MIN_CREDENTIAL_LIMIT:
+            check_size("APIKey: the key", key, max_credentials(request))
         if not (key.isascii() and key.isprintable()):
             raise InvalidCredentials(reason="APIKey: a character outside printable ASCII")
         secret = Secret()
-        secret.parts = (key,)
+        secret.loader_args = (key,)
         return secret
 
     def _find(self, request: Request) -> str | None:
@@ -86,7 +87,7 @@ class APIKey(Scheme[Secret]):
             return single_value(self.name, query_values(request, self.key_name))
         return single_value(self.name, request.cookies.getlist(self.key_name))
 
-    verify = ask_loader
+    verify = call_loader
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         return _challenges(self.name, realm, self.place, self.key_name, error_params(error))

@@ -9,14 +9,14 @@ from typing import ClassVar
 
 from flask import Request
 
-from ..arguments import checked_flag, explains_arguments
+from ..arguments import explains_arguments, validated_flag
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
 from ..wire import Challenge
 from ..wire.fetch_metadata import is_script
 from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS
-from .base import Loader, Scheme, Secret, ask_loader
-from .origins import trusted
+from .base import Loader, Scheme, Secret, call_loader
+from .origins import validated_origins
 
 MAX_USER = 1024
 """Longest user name, in bytes."""
@@ -61,15 +61,15 @@ class Basic(Scheme[Secret]):
         trusted_origins: Iterable[str] = (),
     ) -> None:
         super().__init__(loader, realm=realm)
-        self.trusted_origins = trusted(trusted_origins)
+        self.trusted_origins = validated_origins(trusted_origins)
         self.script_alias = script_alias
         if script_alias is not None:
             _check_alias(script_alias)
             self.reads = (*self.reads, ("authorization", script_alias.lower()))
             self.static = False
             self.depends_on_script = True
-        self.latin1 = checked_flag("latin1", latin1)
-        self.empty_password = checked_flag("empty_password", empty_password)
+        self.latin1 = validated_flag("latin1", latin1)
+        self.empty_password = validated_flag("empty_password", empty_password)
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
         if rest is None:
@@ -78,7 +78,7 @@ class Basic(Scheme[Secret]):
             # A server joined two Authorization lines (RFC 9110 §5.3): nobody can say which one counts.
             raise MalformedCredentials(reason="Basic: a comma, so two credentials in one field")
         secret = Secret()
-        secret.parts = self._split(_decode(rest))
+        secret.loader_args = self._split(_decode(rest))
         return secret
 
     def _split(self, octets: bytes) -> tuple[str, str]:
@@ -97,10 +97,10 @@ class Basic(Scheme[Secret]):
             raise InvalidCredentials(reason="Basic: empty password")
         return unicodedata.normalize("NFC", name), unicodedata.normalize("NFC", password)
 
-    verify = ask_loader
+    verify = call_loader
 
     def subject(self, credentials: Secret) -> str | None:
-        return credentials.parts[0] or None
+        return credentials.loader_args[0] or None
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         alias = self.script_alias

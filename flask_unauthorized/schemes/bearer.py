@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Request
 
-from ..arguments import checked_flag, explains_arguments
+from ..arguments import explains_arguments, validated_flag
 from ..errors import (
     AuthError,
     ConfigurationError,
@@ -20,17 +20,18 @@ from ..wire import Challenge
 from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS
 from .base import (
-    SMALLEST_LIMIT,
+    MIN_CREDENTIAL_LIMIT,
     Loader,
     Scheme,
     Secret,
-    ask_loader,
+    call_loader,
     check_size,
     error_params,
     query_values,
     single_value,
 )
 from .confirmation import KEY, CertificateSource, fields_of, known_methods, prove_certificate
+from .serving import max_credentials
 
 MAX_FORM = 64 * 1024
 """Longest form that is searched for a token, in bytes; twice the size of the longest credential, where that is more."""
@@ -94,11 +95,11 @@ class Bearer(Scheme[Secret]):
         self._params = _checked_params(self.name, {} if params is None else params)
         self.certificate = certificate
         self.varies = fields_of(certificate)
-        if checked_flag("bound_only", bound_only) and certificate is None:
+        if validated_flag("bound_only", bound_only) and certificate is None:
             raise ConfigurationError("bound_only=True needs certificate=...: without it Bearer proves nothing")
         self.proves_key = bound_only
-        self.form = checked_flag("form", form)
-        self.query = checked_flag("query", query)
+        self.form = validated_flag("form", form)
+        self.query = validated_flag("query", query)
         self._elsewhere = form or query
         if self._elsewhere:
             ways = (("form", form), ("query", query))
@@ -115,21 +116,21 @@ class Bearer(Scheme[Secret]):
         if not rest or not rest.isascii() or 0 in rest.encode().translate(_ALLOWED):
             _check_padded(self.name, rest)
         secret = Secret()
-        secret.parts = (rest,)
+        secret.loader_args = (rest,)
         return secret
 
     def _only_one(self, request: Request, rest: str | None) -> str | None:
         sent = [] if rest is None else [rest]
         if self.query:
             sent += _unless_empty(query_values(request, _PARAM))
-        if self.form and _has_form(request, max(MAX_FORM, 2 * self.max_size_in(request))):
+        if self.form and _has_form(request, max(MAX_FORM, 2 * max_credentials(request))):
             sent += _unless_empty(request.form.getlist(_PARAM))
         token = single_value(self.name, sent)
-        if token is not None and len(token) > SMALLEST_LIMIT:
-            check_size(f"{self.name}: the token", token, self.max_size_in(request))
+        if token is not None and len(token) > MIN_CREDENTIAL_LIMIT:
+            check_size(f"{self.name}: the token", token, max_credentials(request))
         return token
 
-    verify = ask_loader
+    verify = call_loader
 
     def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
         # "header" means Authorization: Bearer (RFC 6750 §2.1): clients would send that, whatever the name here is.

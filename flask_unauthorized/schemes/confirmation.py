@@ -36,8 +36,8 @@ class Asking(Protocol):
 
     name: str
 
-    def ask(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
-        """See `Scheme.ask`."""
+    def call_option(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
+        """See `Scheme.call_option`."""
 
 
 def prove_certificate(
@@ -50,7 +50,7 @@ def prove_certificate(
     expected = confirmation.get(CERTIFICATE)
     if not isinstance(expected, str) or _HASH.fullmatch(expected) is None:
         raise InvalidCredentials(reason=f"{scheme}: x5t#S256 of the token isn't 43 characters of base64url")
-    certificate = by.ask("certificate=", source, request)
+    certificate = by.call_option("certificate=", source, request)
     if certificate is None:
         raise InvalidCredentials(reason=f"{scheme}: bound to a certificate, and the client showed none")
     if not isinstance(certificate, bytes):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import checked_flag, explains_arguments
+from ..arguments import explains_arguments, validated_choice, validated_flag
 from ..errors import (
     AuthError,
     ConfigurationError,
@@ -30,7 +30,7 @@ from ..wire.digest import (
     session_hash,
 )
 from ..wire.grammar import quote
-from .base import Loader, Scheme, warn_of_default_realm, warn_once
+from .base import Loader, Scheme
 from .bodies import body_is_gone, raw_body
 from .digest_credentials import (
     WITHOUT_QOP,
@@ -39,8 +39,8 @@ from .digest_credentials import (
     read_credentials,
 )
 from .nonces import MAX_SKEW, Nonces
-from .options import chosen
-from .origins import trusted
+from .origins import validated_origins
+from .serving import realm_in_force, serving_app, warn_of_default_realm, warn_once
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 1024 * 1024
@@ -118,10 +118,10 @@ class Digest(Scheme[DigestCredentials]):
         trusted_origins: Iterable[str] = (),
     ) -> None:
         super().__init__(loader, realm=realm)
-        self.trusted_origins = trusted(trusted_origins)
-        self.algorithms = chosen("algorithms", algorithms, ALGORITHMS)
+        self.trusted_origins = validated_origins(trusted_origins)
+        self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
         # Clients prefer what stands first, and many of them hash bodies wrongly.
-        self.qop = tuple(sorted(chosen("qop", qop, _QOPS)))
+        self.qop = tuple(sorted(validated_choice("qop", qop, _QOPS)))
         self.legacy = _checked_legacy(legacy, self.qop)
         self._accepted_qops = (*self.qop, WITHOUT_QOP) if self.legacy else self.qop
         self.name_of_hash = name_of_hash
@@ -132,8 +132,8 @@ class Digest(Scheme[DigestCredentials]):
         self._kept = self.nonce_lifetime + 2 * MAX_SKEW
         self.nonce_uses = _checked_uses(nonce_uses)
         self.store = MemoryStore() if store is None else checked_store(store)
-        self.rspauth = checked_flag("rspauth", rspauth)
-        self.nextnonce = checked_flag("nextnonce", nextnonce)
+        self.rspauth = validated_flag("rspauth", rspauth)
+        self.nextnonce = validated_flag("nextnonce", nextnonce)
         self.max_body = max_body
         self._nonces = Nonces("digest")
         self._told_of: set[str | None] = set()  # endpoints that the log has named
@@ -165,10 +165,10 @@ class Digest(Scheme[DigestCredentials]):
         self.store.check_processes(app, "Digest: used counts")
         warn_of_default_realm(self, app, "Stored hashes")
         # Clients don't unescape it alike, so that they hash different realms.
-        realm = self.realm if self.realm is not None else app.extensions["unauthorized"].realm
+        realm = self.realm if self.realm is not None else serving_app(app).realm
         if '"' in realm or "\\" in realm:
             raise ConfigurationError(f"realm={realm!a}: for Digest it must not hold a quote or a backslash")
-        if any(scheme.name == "Basic" for scheme in app.extensions["unauthorized"].auth.schemes):
+        if any(scheme.name == "Basic" for scheme in serving_app(app).schemes):
             warn_once(app, "Basic beside Digest: where a view takes both, passwords are as safe as with Basic alone")
 
     def read(self, request: Request, rest: str | None) -> DigestCredentials | None:
@@ -179,7 +179,7 @@ class Digest(Scheme[DigestCredentials]):
         )
 
     def verify(self, credentials: DigestCredentials, request: Request) -> object | None:
-        realm = self.realm_in(request)
+        realm = realm_in_force(self, request)
         if credentials.realm != realm:
             raise InvalidCredentials(reason="Digest: another realm")
         age = self._nonces.age(_real_app(), realm, credentials.nonce)
@@ -242,7 +242,7 @@ class Digest(Scheme[DigestCredentials]):
 
     def _is_fresh(self, nonce: str, request: Request) -> bool:
         """Whether the nonce is one of ours that may still be used."""
-        age = self._nonces.age(_real_app(), self.realm_in(request), nonce)
+        age = self._nonces.age(_real_app(), realm_in_force(self, request), nonce)
         return age is not None and -MAX_SKEW <= age <= self.nonce_lifetime
 
     def _matching_either_name(
@@ -291,7 +291,7 @@ class Digest(Scheme[DigestCredentials]):
         if self.name_of_hash is None:
             return None
         algorithm = base_algorithm(credentials.algorithm)
-        name = self.ask("name_of_hash=", self.name_of_hash, credentials.name, algorithm)
+        name = self.call_option("name_of_hash=", self.name_of_hash, credentials.name, algorithm)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name_of_hash returned a {type(name).__name__}: return the name, or None")
         return name

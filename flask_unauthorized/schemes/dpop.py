@@ -19,10 +19,11 @@ from ..identity import BareIdentity, Identity
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
-from .base import Loader, Scheme, Secret, ask_loader
+from .base import Loader, Scheme, Secret, call_loader
 from .bearer import SPECIFICATION, check_token, oauth_challenges
 from .confirmation import CERTIFICATE, KEY, CertificateSource, fields_of, known_methods, prove_certificate
 from .nonces import MAX_SKEW, Nonces
+from .serving import realm_in_force
 
 if TYPE_CHECKING:
     from .dpop_proof import Proof
@@ -141,8 +142,8 @@ class DPoP(Scheme[DPoPCredentials]):
         credentials.proof = self._rules.read(credentials.sent, credentials.token, request)
         self.store.check_workers(request.environ)
         secret = Secret()
-        secret.parts = (credentials.token,)
-        found: object = ask_loader(self, secret)
+        secret.loader_args = (credentials.token,)
+        found: object = call_loader(self, secret)
         return found
 
     def prove(self, identity: Identity, credentials: DPoPCredentials, request: Request) -> None:
@@ -191,7 +192,7 @@ class DPoP(Scheme[DPoPCredentials]):
     # --- inside
 
     def _check_nonce(self, nonce: Any, request: Request) -> None:
-        realm = self.realm_in(request)
+        realm = realm_in_force(self, request)
         age = self._nonces.age(current_app, realm, nonce) if isinstance(nonce, str) else None
         if age is None:
             raise NonceRequired(reason="DPoP: no nonce in the proof, or not one of ours")

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from flask import Request
 
+from ..arguments import validated_choice
 from ..errors import ConfigurationError, InvalidProof
 from ..jose import Key, PyJWTEngine, public_key_jwk
 from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
-from .options import chosen
-from .request_target import path_of
+from .request_target import raw_path
 
 ALGORITHMS: Final = (
     "ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
@@ -64,7 +64,7 @@ class ProofRules:
 
     def __init__(self, origin: str | Iterable[str], algorithms: Sequence[str], window: int, ahead: int) -> None:
         self.origins = _origins(origin)
-        self.algorithms = chosen("algorithms", algorithms, ALGORITHMS)
+        self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
         self.window = window
         self.ahead = ahead
         self._engine = PyJWTEngine()
@@ -124,7 +124,7 @@ class ProofRules:
 
     def _check_uri(self, htu: object, request: Request) -> None:
         """Compares with what the developer configured, never with Host or a forwarded field."""
-        path = path_of(request)
+        path = raw_path(request)
         if not isinstance(htu, str):
             raise _invalid("no htu")
         if _DOTS.search(path) is not None:  # clients resolve them, and the app may not: two views, one URI

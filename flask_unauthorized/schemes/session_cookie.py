@@ -15,14 +15,15 @@ from flask import Flask, Request, current_app, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.routing import BuildError
 
-from ..arguments import explains_arguments, near_endpoint
+from ..arguments import explains_arguments
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, configured_seconds
 from ..identity import Identity
 from ..stores.base import MAX_LIFETIME, Store, checked_store
 from ..wire import Challenge
-from .base import Loader, Scheme, error_params, warn_of_default_realm, warn_once
-from .origins import trusted
+from .base import Loader, Scheme, error_params
+from .origins import validated_origins
 from .secret_keys import secret_keys
+from .serving import serving_app, suggest_endpoint, warn_of_default_realm, warn_once
 
 log: Final = logging.getLogger("flask_unauthorized")
 KEY: Final = "_unauthorized"
@@ -137,7 +138,7 @@ class SessionCookie(Scheme[Login]):
         self.idle = None if idle is None else configured_seconds("idle", idle, least=1)
         self.store = None if store is None else checked_store(store)
         self._subject = subject
-        self.trusted_origins = trusted(trusted_origins)
+        self.trusted_origins = validated_origins(trusted_origins)
         self.keep_query = _checked_names(keep_query)
 
     # --- what a scheme does
@@ -229,9 +230,9 @@ class SessionCookie(Scheme[Login]):
         elif isinstance(who, str):
             found = who
         elif self._subject is not None:
-            found = self.ask("subject=", self._subject, who)
+            found = self.call_option("subject=", self._subject, who)
         else:
-            found = self.ask("get_id()", who.get_id) if hasattr(who, "get_id") else None
+            found = self.call_option("get_id()", who.get_id) if hasattr(who, "get_id") else None
         if not isinstance(found, str) or not found:
             raise TypeError(
                 f"login() takes an Identity with a subject, a subject or a user with get_id(), not "
@@ -372,8 +373,7 @@ class SessionCookie(Scheme[Login]):
         return None if mark is None else float(mark)
 
     def _realm(self) -> str:
-        realm: str = current_app.extensions["unauthorized"].realm if self.realm is None else self.realm
-        return realm
+        return serving_app(current_app).realm if self.realm is None else self.realm
 
     def _check_age(self, app: Flask) -> None:
         """Warns if Flask's own limit ends sessions earlier than this scheme says."""
@@ -391,8 +391,7 @@ class SessionCookie(Scheme[Login]):
             )
 
     def _check_login_view(self, app: Flask, endpoint: str) -> None:
-        demanded = app.extensions["unauthorized"].effective(endpoint)
-        if demanded is not None and not demanded.optional:
+        if serving_app(app).is_guarded(endpoint):
             raise ConfigurationError(
                 f"login_view={endpoint!r} demands a login itself, so that nobody could log in: mark it @auth.public"
             )
@@ -460,7 +459,7 @@ def _url_of(option: str, endpoint: str, values: dict[str, str]) -> str | None:
 
 
 def _log_missing(option: str, endpoint: str, why: str, fix: str) -> None:
-    logged: set[tuple[str | None, str, str]] = current_app.extensions["unauthorized"].missing_urls
+    logged = serving_app(current_app).logged_once
     key = request.endpoint, option, fix  # what a client can cause doesn't hide what the app does
     if key not in logged:
         logged.add(key)
@@ -518,7 +517,7 @@ def _is_sendable(text: str) -> bool:
 
 def _check_page(app: Flask, option: str, endpoint: str) -> None:
     if endpoint not in app.view_functions:
-        near = near_endpoint(app, endpoint)
+        near = suggest_endpoint(app, endpoint)
         if near is not None:
             raise ConfigurationError(
                 f"{option}={endpoint!r} is no endpoint of the app {app.name!r}: did you mean {near!r}?"
@@ -540,7 +539,7 @@ def _check_page(app: Flask, option: str, endpoint: str) -> None:
 
 def _check_alone(app: Flask) -> None:
     """Refuses two `SessionCookie` schemes: there is one session, and `login` couldn't tell for which one it is."""
-    count = sum(isinstance(scheme, SessionCookie) for scheme in app.extensions["unauthorized"].auth.schemes)
+    count = sum(isinstance(scheme, SessionCookie) for scheme in serving_app(app).schemes)
     if count > 1:
         raise ConfigurationError(
             f"this Auth has {count} SessionCookie schemes, and logging in needs exactly one. For two kinds of users, "

@@ -168,7 +168,7 @@ def test_the_old_login_of_an_account_is_asked_for_once_more(register, app, monke
     client = register("old")
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 301)
-    monkeypatch.setattr("flask_unauthorized.authentication.authenticate.time", time.time)
+    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", time.time)
     assert client.get("/").status_code == 200
     assert client.get("/account", headers=LINES).location == "/login?next=/account"
     refused = client.post("/account/password", data={"password": "another battery"}, headers=LINES)

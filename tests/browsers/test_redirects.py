@@ -19,9 +19,9 @@ from flask_unauthorized import (
     Identity,
     SessionCookie,
     abort_unauthorized,
-    judge,
-    sessions,
 )
+from flask_unauthorized.authentication import authenticate
+from flask_unauthorized.browser import login
 from flask_unauthorized.errors import MissingCredentials, StepUpRequired
 from flask_unauthorized.testing import assert_unauthorized
 
@@ -129,8 +129,8 @@ def test_red_07_a_lone_surrogate_comes_as_octets_and_stays_them(shop):
 
 
 def test_red_07_the_longest_that_is_kept(shop):
-    assert back(shop, "/" + "a" * (sessions.MAX_NEXT - 1)) == "/" + "a" * (sessions.MAX_NEXT - 1)
-    assert back(shop, "/" + "a" * sessions.MAX_NEXT) == "/default"
+    assert back(shop, "/" + "a" * (login.MAX_NEXT - 1)) == "/" + "a" * (login.MAX_NEXT - 1)
+    assert back(shop, "/" + "a" * login.MAX_NEXT) == "/default"
 
 
 @pytest.mark.parametrize(
@@ -669,7 +669,7 @@ def test_red_18_a_login_page_elsewhere_by_configuration(make_app, page, location
 def clock(monkeypatch):
     now = [time.time()]
     monkeypatch.setattr(time, "time", lambda: now[0])
-    monkeypatch.setattr(judge, "time", lambda: now[0])
+    monkeypatch.setattr(authenticate, "time", lambda: now[0])
     return now
 
 
@@ -708,7 +708,7 @@ def test_a_second_login_that_is_not_enough_either_is_told(vault, clock):
     assert_unauthorized(refused, scheme="Cookie", error="insufficient_user_authentication")
     assert refused.mimetype == "text/html"
     assert Links(refused.text).targets == ["/login?next=/vault"]
-    clock[0] += sessions.FRESH - 1
+    clock[0] += login.FRESH - 1
     assert vault.client.get("/vault", headers=PAGE).status_code == 401
     clock[0] += 1
     assert vault.client.get("/vault", headers=PAGE).status_code == 302

@@ -16,8 +16,8 @@ from flask_unauthorized import (
     ConfigurationError,
     Identity,
     SessionCookie,
-    judge,
 )
+from flask_unauthorized.authentication import authenticate
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
 
@@ -32,7 +32,7 @@ def clock(monkeypatch):
     """The time, to be moved."""
     now = [time.time()]
     monkeypatch.setattr(time, "time", lambda: now[0])
-    monkeypatch.setattr(judge, "time", lambda: now[0])
+    monkeypatch.setattr(authenticate, "time", lambda: now[0])
     return now
 
 

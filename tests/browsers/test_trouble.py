@@ -16,8 +16,8 @@ from flask_unauthorized import (
     RevokedCredentials,
     SessionCookie,
     current_user,
-    judge,
 )
+from flask_unauthorized.authentication import authenticate
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
 
@@ -28,7 +28,7 @@ from .conftest import KEY, PAGE, USERS, content, cookie_of
 def clock(monkeypatch):
     now = [time.time()]
     monkeypatch.setattr(time, "time", lambda: now[0])
-    monkeypatch.setattr(judge, "time", lambda: now[0])
+    monkeypatch.setattr(authenticate, "time", lambda: now[0])
     return now
 
 
