@@ -9,7 +9,8 @@ from werkzeug.exceptions import HTTPException
 
 from .arguments import explains_arguments
 from .authentication.authenticate import State, judge
-from .browser.login import Sessions
+from .browser.login import end_sessions, log_in, log_out, session_scheme
+from .browser.next_url import next_url
 from .errors import AuthError, ConfigurationError, MissingCredentials
 from .identity import Identity
 from .policy.decorations import Decorations, Demands, check_view, is_async, wrapping
@@ -17,8 +18,9 @@ from .policy.plan import AnyScheme, Plan
 from .policy.requirement import Requirement, implied, requirement
 from .rendering.renderers import BUILT_IN
 from .rendering.translations import built_in_texts
-from .resource_metadata.declaration import Resources
-from .resource_metadata.endpoint import publish
+from .resource_metadata.declaration import DeclaredResources, Views
+from .resource_metadata.document import LocalizedText, Members, Strings
+from .resource_metadata.endpoint import serve_metadata
 from .responses.error_handler import Renderer
 from .runtime.app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
 from .runtime.context import (
@@ -53,7 +55,7 @@ V = TypeVar("V", bound=Callable[..., Any])
 R = TypeVar("R", bound=Renderer)
 
 
-class Auth(Sessions, Resources, Generic[U]):
+class Auth(Generic[U]):
     """Protects views, and answers every refusal as the RFCs ask. ``Auth[User]`` types `user`.
 
     ``schemes`` are offered in the order that most clients understand; ``challenge_order`` (scheme objects) fixes
@@ -86,7 +88,7 @@ class Auth(Sessions, Resources, Generic[U]):
         self._protected: WeakKeyDictionary[Any, Protection] = WeakKeyDictionary()
         self.watching: set[Callable[[], None]] = set()
         self.states: WeakSet[AppState] = WeakSet()
-        self.resources = ()
+        self.resources = DeclaredResources()
         self._interned: WeakKeyDictionary[Requirement, ref[Requirement]] = WeakKeyDictionary()
         self.decorations.bare = {
             name: self._requirement(name, name == "login_optional", {}) for name in ("login_required", "login_optional")
@@ -120,8 +122,8 @@ class Auth(Sessions, Resources, Generic[U]):
                 f"the app {app.name!r} has served a request: call init_app before the first one"
             ) from None
         self.states.add(state)
-        if self.resources:
-            publish(state)
+        if self.resources.declared:
+            serve_metadata(state)
 
     def check(self, app: Flask) -> None:
         """Runs now what the first request would check; raises `ConfigurationError`."""
@@ -282,6 +284,150 @@ class Auth(Sessions, Resources, Generic[U]):
         """The scheme object that the caller used, ``None`` for anonymous."""
         state = getattr(real_request(), STATE, None)
         return None if state is None else state.scheme
+
+    # --- people in browsers
+
+    def login(
+        self,
+        who: Any,
+        *,
+        acr: str | None = None,
+        auth_time: float | None = None,
+        keep: Iterable[str] = (),
+        from_origins: Iterable[str] = (),
+    ) -> Identity:
+        """Log the caller of this request in with the `SessionCookie`.
+
+        The session begins anew. The loader is asked for the user first, and the caller of this request is that user
+        from then on. A request that a page of another site sent by an unsafe method is refused with 403, because it
+        could log people into an account that isn't theirs (login CSRF).
+
+        Args:
+            who: A subject, a user object, or an `Identity` with a subject.
+            acr: The class of the login, for views with ``acr=``. Default: that of the `Identity`.
+            auth_time: When the user authenticated, in seconds since 1970, for views with ``max_age=``. Default: that of
+                the `Identity`, else now.
+            keep: Keys of the session that stay. All other content is removed (session fixation).
+            from_origins: Origins of identity providers whose pages post their response to you
+                (``response_mode=form_post``, SAML), such as ``"https://idp.example"``. Check the provider's ``state``
+                yourself.
+
+        Returns:
+            The identity that the scheme's loader gives for the user.
+
+        Raises:
+            AuthError: If the loader rejects ``who``. The previous user of this session is then logged out.
+            AuthUnavailable: If the loader or the store is unavailable. The session stays as it was.
+            CrossSiteRequest: If a page of another site sent the request.
+            TypeError: If ``who`` names no user.
+            ConfigurationError: If ``from_origins`` holds a value that is not an origin, or if this `Auth` hasn't
+                exactly one `SessionCookie`.
+        """
+        scheme = session_scheme(self.schemes)
+        return log_in(scheme, who, acr=acr, auth_time=auth_time, keep=keep, from_origins=from_origins)
+
+    def logout(self) -> None:
+        """Log the caller of this request out, and empty the session.
+
+        Call it in a view for POST. With a store, copies of the session cookie become invalid too.
+
+        Raises:
+            AuthUnavailable: If the store is unavailable. This browser is logged out all the same.
+            CrossSiteRequest: If a page of another site sent the request.
+            ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
+        """
+        log_out(session_scheme(self.schemes))
+
+    def end_sessions(self, who: Any) -> None:
+        """End all sessions that a user has begun until now, on all devices.
+
+        Call it after a change of the password. It needs a store, and an app context, because sessions belong to the
+        realm of the app. It needs no request.
+
+        Args:
+            who: A subject, a user object, or an `Identity` with a subject.
+
+        Raises:
+            AuthUnavailable: If the store is unavailable.
+            TypeError: If ``who`` names no user.
+            ConfigurationError: If the `SessionCookie` has no store, or if this `Auth` hasn't exactly one.
+        """
+        end_sessions(session_scheme(self.schemes), who)
+
+    def next_url(self, default: str | None = None) -> str:
+        """Return where to send the user after `login`: the page that they asked for first.
+
+        That is the value of ``next`` in the query or the form of this request, if it is a path of this app other than
+        the login and logout pages. Write ``return redirect(auth.next_url())``.
+
+        Args:
+            default: What to return for a missing or unsafe ``next``. Default: the root of this app.
+
+        Raises:
+            ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
+            RuntimeError: Outside a request.
+        """
+        return next_url(session_scheme(self.schemes), real_request(), default)
+
+    # --- clients that look for an authorization server
+
+    def protected_resource(
+        self,
+        resource: str,
+        *,
+        authorization_servers: Strings = (),
+        scopes: Strings | None = None,
+        name: LocalizedText | None = None,
+        views: Views | None = None,
+        origins: Strings | None = None,
+        aliases: Strings = (),
+        **members: "Unpack[Members]",
+    ) -> str:
+        """Publish the metadata of a protected resource (RFC 9728), and point to it in its challenges.
+
+        Clients such as AI agents (MCP) find out from it where to get a token. Call this before the first request, once
+        per resource. On 401 and 403 of the resource's views, each Bearer and DPoP challenge has ``resource_metadata``,
+        and a ``scope`` with all scopes that the view demands. The document is public, whatever hooks the app has. What
+        it says about DPoP, certificates and ways to send a token follows from the schemes.
+
+        Args:
+            resource: The identifier: the URL that clients know, such as ``https://api.example.com/mcp``. It is
+                published byte for byte.
+            authorization_servers: The issuers of tokens for this resource.
+            scopes: Scopes to list in addition to those that the views demand.
+            name: The name that people see: a ``str``, or a mapping of language tags to texts, with the default text
+                under ``""``.
+            views: The app or the blueprints whose views belong to the resource. Default: all views whose URL lies below
+                the path of ``resource``. If several resources match, the one with the longest path counts.
+            origins: Origins of other sites whose scripts may send requests. Guarded views refuse all others with 403
+                before anything else, except the resource's own (MCP asks for that). Default: ``Origin`` isn't checked.
+            aliases: Further URLs of the same resource, each with a host of its own, such as localhost beside 127.0.0.1.
+                Each has its own document. The host of a request chooses which one its challenges point to; for a host
+                that isn't declared, that of ``resource``.
+            **members: Further members of the document (RFC 9728 §2). ``documentation``, ``policy`` and ``terms`` are
+                URLs for people, each a ``str`` or a mapping as for ``name``. The others are ``jwks_uri``,
+                ``signing_algorithms``, ``authorization_details_types``, ``signed_metadata`` and ``extra``.
+
+        Returns:
+            The URL of the document.
+
+        Raises:
+            ConfigurationError: If a value is one that RFC 9728 forbids, if the resource is declared already, or if an
+                app has served a request.
+            TypeError: If an argument has the wrong type, or for an unknown keyword.
+        """
+        declared = self.resources.declare(
+            self.states,
+            resource,
+            authorization_servers=authorization_servers,
+            scopes=scopes,
+            name=name,
+            views=views,
+            origins=origins,
+            aliases=aliases,
+            **members,
+        )
+        return declared.metadata_url
 
     # --- bodies
 

@@ -25,7 +25,7 @@ from flask_unauthorized import (
     any_of,
 )
 from flask_unauthorized.cli import commands
-from flask_unauthorized.resource_metadata.document import WELL_KNOWN, identifier
+from flask_unauthorized.resource_metadata.document import WELL_KNOWN, parse_identifier
 
 from .metadata_served import HOST, ISSUER, MCP, PATH, TOKENS, URL, challenges, document, sent, serve
 
@@ -58,7 +58,7 @@ from .metadata_served import HOST, ISSUER, MCP, PATH, TOKENS, URL, challenges, d
     ],
 )
 def test_the_document_lies_at_the_well_known_place(make_app, resource, url):
-    assert identifier(resource).metadata_url == url
+    assert parse_identifier(resource).metadata_url == url
     auth = Auth(Bearer(TOKENS))
     app = make_app(auth)
     assert auth.protected_resource(resource, views=app) == url
@@ -81,11 +81,11 @@ def test_several_resources_have_their_own_documents(make_app):
         app.add_url_rule(path, path[1:], auth.login_required(lambda: ""))
     client = app.test_client()
     for resource in declared:
-        url = identifier(resource).metadata_url
+        url = parse_identifier(resource).metadata_url
         found = client.get(url.removeprefix(HOST)).json
         assert (found["resource"], found["scopes_supported"]) == (resource, [f"of:{resource}"])
     for path, resource in zip(("/x", "/a", "/a/b/c", "/café", "/A"), declared, strict=True):
-        assert challenges(client.get(path))["bearer"]["resource_metadata"] == identifier(resource).metadata_url
+        assert challenges(client.get(path))["bearer"]["resource_metadata"] == parse_identifier(resource).metadata_url
     assert client.get(f"{WELL_KNOWN}/b").status_code == 404
 
 
@@ -577,7 +577,7 @@ def test_a_resource_is_declared_once(make_app, again):
     auth, _ = serve(make_app)
     with pytest.raises(ConfigurationError, match="declared already"):
         auth.protected_resource(again)
-    assert repr(auth.resources) == f"(<ProtectedResource {MCP}>,)"
+    assert repr(auth.resources.declared) == f"(<ProtectedResource {MCP}>,)"
 
 
 def test_a_host_with_and_without_a_slash_have_one_place(make_app):

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from flask import Request
 
 from ..errors import AuthError, ConfigurationError, InsufficientScope
-from ..resource_metadata.document import ProtectedResource
 from ..schemes.base import Scheme
 from ..wire import Challenge
 from ..wire.fetch_metadata import PAGE_FIELDS, SCRIPT_FIELDS, is_script
 from ..wire.grammar import MAX_AUTHORIZATION
 from ..wire.rules import SPELLINGS
 from .requirement import Group, Requirement, emitted_scopes
+from .resource import Resource
 
 MAX_HEADERS = 8 * 1024
 """Most bytes that the challenges of one answer may have together."""
@@ -48,7 +48,7 @@ class Plan:
         challenge_order: Sequence[AnyScheme],
         https_only: bool,
         strict: bool,
-        resource: ProtectedResource | None = None,
+        resource: Resource | None = None,
         max_credentials: int = MAX_AUTHORIZATION,
         ambiguous: frozenset[AnyScheme] = frozenset(),
     ) -> None:

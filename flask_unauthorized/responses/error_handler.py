@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from ..authentication.authenticate import SAFE_METHODS, State, log
-from ..browser.login import login_page, login_redirect
+from ..browser.login_redirect import login_page_url, login_redirect
 from ..errors import AuthError, Unauthorized, fixed_wording, is_text
 from ..policy.plan import keep
 from ..rendering.html import CONTENT_SECURITY_POLICY, page
@@ -208,7 +208,7 @@ def _built_in(error: AuthError, media: str, request: Request, state: State) -> t
     told = facts(
         error,
         schemes=plan.scheme_names,
-        login_page=login_page(plan, request),
+        login_page=login_page_url(plan, request),
         unsaved=request.method not in SAFE_METHODS,
         explanation=_explanation(error, request, state),
     )

@@ -14,7 +14,8 @@ from ..policy.plan import AnyScheme, Plan
 from ..policy.requirement import Requirement, nest, stack
 from ..rendering.translations import check_texts
 from ..resource_metadata.document import ProtectedResource
-from ..resource_metadata.endpoint import Documents, belonging, by_path, written
+from ..resource_metadata.endpoint import DocumentIndex, index_documents
+from ..resource_metadata.membership import build_documents, resource_by_endpoint
 from ..schemes.base import check_challenges, check_shape, checked_realm
 from .settings import Settings, read_settings
 
@@ -70,8 +71,13 @@ class AppState:
         self._made: dict[tuple[Requirement | None, ProtectedResource | None, tuple[AnyScheme, ...] | None], Plan] = {}
         self._effective: dict[tuple[str, str | None], Requirement | None] = {}
         self._resources: dict[str, ProtectedResource] = {}  # by endpoint
-        self.documents: Documents = {}
-        self.publishes = False
+        self.documents: DocumentIndex = {}
+        self.serves_metadata = False
+
+    @property
+    def schemes(self) -> tuple[AnyScheme, ...]:
+        """All schemes of the app's `Auth`."""
+        return self.auth.schemes
 
     # --- before the first request
 
@@ -95,8 +101,8 @@ class AppState:
             auth.decorations.check_caches(app.view_functions, self.method_guards)
             self._check_public_names()
             auth.decorations.warn_of_overridden_guards(app.view_functions)
-            self._resources = belonging(app, auth.resources)
-            self.documents = by_path(written(auth.states, auth.resources))
+            self._resources = resource_by_endpoint(self, auth.resources.declared)
+            self.documents = index_documents(build_documents(auth.states, auth.resources.declared))
             for endpoint in app.view_functions:
                 for method in (None, *self.method_guards.get(endpoint, ())):
                     if self.effective(endpoint, method) is not None:

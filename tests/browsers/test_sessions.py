@@ -16,7 +16,6 @@ from flask_unauthorized import (
     ConfigurationError,
     Identity,
     SessionCookie,
-    judge,
 )
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
@@ -25,15 +24,6 @@ from .conftest import KEY, USERS, content, cookie_of, forge
 
 LOGIN = {"sub": "ada", "at": 2e9, "acr": None, "sid": "x", "begun": 2e9, "seen": 2e9, "again": False, "realm": "shop"}
 CHALLENGE = 'Cookie realm="shop", form-action="/login", cookie-name="session"'
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """The time, to be moved."""
-    now = [time.time()]
-    monkeypatch.setattr(time, "time", lambda: now[0])
-    monkeypatch.setattr(judge, "time", lambda: now[0])
-    return now
 
 
 def test_nothing_sent_gets_a_challenge_of_the_private_scheme(build):

@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 
 import pytest
 from flask import request, session
@@ -16,20 +15,11 @@ from flask_unauthorized import (
     RevokedCredentials,
     SessionCookie,
     current_user,
-    judge,
 )
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
 
 from .conftest import KEY, PAGE, USERS, content, cookie_of
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    now = [time.time()]
-    monkeypatch.setattr(time, "time", lambda: now[0])
-    monkeypatch.setattr(judge, "time", lambda: now[0])
-    return now
 
 
 class Flaky(MemoryStore):
