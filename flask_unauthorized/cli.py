@@ -58,7 +58,7 @@ def digest_hashes(context: click.Context, name: str, realm: str | None, algorith
     """Print the hashes to store for the user NAME, as JSON.
 
     The command asks for the password. Let the loader of your Digest scheme return these hashes as a dict. Protect them
-    like passwords: whoever has a hash can log in as this user in this realm.
+    like passwords: a hash is all that is needed to log in as this user in this realm.
     """
     app = None if realm is not None and algorithms else _load_app(context, needed=realm is None)
     if app is not None:

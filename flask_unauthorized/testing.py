@@ -43,27 +43,28 @@ def assert_sound(
     Raises:
         AssertionError: If a rule is broken. The message says which one, and shows the header lines.
     """
-    lines = response.headers.getlist("WWW-Authenticate")
-    configured = {name.lower() for name in schemes or ()}
-    examined = [examine(line, response.status_code, configured) for line in lines]
-    challenges = tuple(challenge for found in examined for challenge in found.challenges)
+    expected = {name.lower() for name in schemes or ()}
+    challenges: list[Challenge] = []
+    problems: list[str] = []
+    for line in response.headers.getlist("WWW-Authenticate"):
+        found = examine(line, response.status_code, expected)
+        challenges += found.challenges
+        problems += found.problems
     shown = _status_and_challenges(response)
-    problems = "; ".join(problem for found in examined for problem in found.problems)
-    _check(not problems, problems, shown)
+    _check(not problems, "; ".join(problems), shown)
     if response.status_code == 401:
         _check(bool(challenges), "a 401 without a challenge", shown)
     if response.status_code == 503:
         _check(not challenges, "a 503 with a challenge", shown)
-    if schemes is not None:
-        offered = {challenge.scheme.lower() for challenge in challenges}
-        _check(offered == configured, f"the schemes are not {sorted(configured)}", shown)
+    offered = {challenge.scheme.lower() for challenge in challenges}
+    _check(schemes is None or offered == expected, f"the schemes are not {sorted(expected)}", shown)
     if challenges:
         caching = response.headers.getlist("Cache-Control")
         _check("no-store" in ",".join(caching), f"Cache-Control is {caching}, not no-store", shown)
     everything = str(response.headers).encode() + response.get_data()
-    for secret in secrets:
-        _check(secret.encode() not in everything, "a secret is in the answer", response.status)
-    return challenges
+    leaked = any(secret.encode() in everything for secret in secrets)
+    _check(not leaked, "a secret is in the answer", response.status)
+    return tuple(challenges)
 
 
 def assert_unauthorized(
@@ -81,7 +82,7 @@ def assert_unauthorized(
         The first challenge with this scheme and code.
 
     Raises:
-        AssertionError: If the response is no valid 401 (see `assert_sound`), or has no such challenge.
+        AssertionError: If the response is not a valid 401 (see `assert_sound`), or has no such challenge.
     """
     challenges = assert_sound(response)
     shown = _status_and_challenges(response)

@@ -7,8 +7,9 @@ the order of cost:
 1. The view accepts a `SessionCookie` with ``login_view``, and the refusal is a 401. A 400, 403 or 503 wouldn't go away
    by logging in.
 2. The request is a navigation (`is_navigation`): a browser opens a page and will show whatever comes back.
-3. The caller sent no explicit credentials. Whoever sent an API key or a token must learn that it was rejected.
-   Credentials that browsers repeat by themselves, such as a password for a proxy on the way, don't count as explicit.
+3. The caller sent no explicit credentials. A program that sent an API key or a token must
+   learn that it was rejected.
+   Credentials that browsers repeat by themselves, such as a password for a proxy on the way, aren't explicit.
 4. The redirect wouldn't loop. If a step-up still fails after the user has just logged in again, the login page can't
    meet the demand, and sending the user there again would never end.
 5. The login page has a URL in this request. A refusal never fails because a redirect can't be built.

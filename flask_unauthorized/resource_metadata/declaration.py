@@ -87,7 +87,7 @@ class DeclaredResources:
         for state in apps:
             if state.served:
                 raise ConfigurationError(
-                    f"the app {state.app.name!r} has served a request: call protected_resource() before"
+                    f"the app {state.app.name!r} has served a request: call protected_resource() before its first one"
                 )
         self.declared = (*self.declared, made)
         for state in apps:
@@ -97,17 +97,21 @@ class DeclaredResources:
 
     def _check_overlap(self, made: ProtectedResource) -> None:
         """Refuse a resource whose documents or views belong to a declared one."""
-        for known in self.declared:
-            taken = {one.identifier.location: one for one in known.urls}
-            for one in made.urls:
-                if one.identifier.location in taken:
-                    raise ConfigurationError(
-                        f"the resource {taken[one.identifier.location].resource!r} is declared already, and "
-                        f"{one.resource!r} would have its document at the same place: declare one of them"
-                    )
-            shared = [view for view in made.views if any(view is other for other in known.views)]
-            if shared:
-                raise ConfigurationError(f"{shared[0]!r} belongs to {known.resource!r} already: views= names it once")
+        by_location = {one.identifier.location: one for known in self.declared for one in known.urls}
+        for one in made.urls:
+            same = by_location.get(one.identifier.location)
+            if same is not None:
+                raise ConfigurationError(
+                    f"the resource {same.resource!r} is declared already, and {one.resource!r} would have its document "
+                    "at the same place: declare one of them"
+                )
+        owners = {id(view): known for known in self.declared for view in known.views}
+        for view in made.views:
+            if id(view) in owners:
+                raise ConfigurationError(
+                    f"{view!r} belongs to the resource {owners[id(view)].resource!r} already: "
+                    "name it in views= of one resource"
+                )
 
 
 def _checked_views(views: Views | None) -> tuple[Flask | Blueprint, ...]:
@@ -118,5 +122,7 @@ def _checked_views(views: Views | None) -> tuple[Flask | Blueprint, ...]:
         if not isinstance(target, (Flask, Blueprint)):
             raise TypeError(f"views must be an app, a blueprint or a collection of them, not {target!r}")
     if not targets:
-        raise ConfigurationError("views is empty, so nothing would belong to the resource: leave it out or name some")
+        raise ConfigurationError(
+            "views is empty, so no view would belong to the resource: omit it, or name an app or blueprints"
+        )
     return targets

@@ -22,7 +22,7 @@ The decision could be made per request, from the URL. It is made per endpoint be
 mistakes are found at once and refusals need no look-up.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from flask import Flask
@@ -69,15 +69,8 @@ def resource_by_endpoint(demands: DemandsOfApp, resources: Sequence[ProtectedRes
         named = _resource_naming(app, rule.endpoint, resources)
         candidates = (named,) if named is not None else _resources_by_path(demands, rule, resources)
         found.setdefault(rule.endpoint, set()).update(candidates)
-    for endpoint, members in found.items():
-        if len(members) > 1:
-            names = " and ".join(sorted(one.resource if one else "no resource" for one in members))
-            raise ConfigurationError(
-                f"endpoint {endpoint!r} belongs to {names}, so its challenges cannot name one: give each URL an "
-                "endpoint of its own, or name the blueprint with protected_resource(views=...); where they are URLs of "
-                "one resource, declare it once with protected_resource(..., aliases=[...])"
-            )
-    return {endpoint: one for endpoint, (one,) in found.items() if one is not None}
+    only = {endpoint: _only_resource(endpoint, candidates) for endpoint, candidates in found.items()}
+    return {endpoint: resource for endpoint, resource in only.items() if resource is not None}
 
 
 def build_documents(
@@ -95,18 +88,7 @@ def build_documents(
             views[resource].add(demands, endpoint)
     documents: dict[ProtectedResource, bytes] = {}
     for resource, found in views.items():
-        if not found.count:
-            raise ConfigurationError(
-                f"no view belongs to the resource {resource.resource!r}: views={resource.views!r} has none"
-                if resource.views
-                else f"no view lies below {resource.identifier.path or '/'!r}, so none belongs to the resource "
-                f"{resource.resource!r}: where the app is mounted below a prefix, set APPLICATION_ROOT to it, or name "
-                "the app or blueprint with protected_resource(views=...)"
-            )
-        refuse_offline_access(found.scopes)
-        schemes = found.accepted or found.offered
-        members = combine_members([scheme.resource_members() for scheme in schemes if scheme.oauth])
-        documents.update((one, one.render_document(found.scopes, members)) for one in resource.urls)
+        documents.update(found.documents(resource))
     return documents
 
 
@@ -126,6 +108,20 @@ class _ViewsOfResource:
             self.scopes.update(name for group in requirement.scopes for name in group)
             self.accepted.update(dict.fromkeys(requirement.via or demands.schemes))
 
+    def documents(self, resource: ProtectedResource) -> dict[ProtectedResource, bytes]:
+        if not self.count:
+            raise ConfigurationError(
+                f"no view belongs to the resource {resource.resource!r}: views={resource.views!r} has none"
+                if resource.views
+                else f"no view lies below {resource.identifier.path or '/'!r}, so none belongs to the resource "
+                f"{resource.resource!r}: where the app is mounted below a prefix, set APPLICATION_ROOT to it, or name "
+                "the app or blueprint with protected_resource(views=...)"
+            )
+        refuse_offline_access(self.scopes)
+        schemes = self.accepted or self.offered
+        members = combine_members([scheme.resource_members() for scheme in schemes if scheme.oauth])
+        return {one: one.render_document(self.scopes, members) for one in resource.urls}
+
 
 def combine_members(by_scheme: Sequence[Mapping[str, Sequence[str] | bool]]) -> dict[str, Any]:
     """Combine what several schemes give as `Scheme.resource_members`.
@@ -133,14 +129,25 @@ def combine_members(by_scheme: Sequence[Mapping[str, Sequence[str] | bool]]) -> 
     Lists are joined. Flags ending in ``_required`` are combined with ``all()``, other flags with ``any()``.
     """
     combined: dict[str, Any] = {"bearer_methods_supported": []}
-    for members in by_scheme:
-        for name, value in members.items():
-            if isinstance(value, bool):
-                whole = all if name.endswith("_required") else any
-                combined[name] = whole(one.get(name) is True for one in by_scheme)
-            else:
-                combined[name] = list(dict.fromkeys((*combined.get(name, ()), *value)))
+    for name, value in (pair for members in by_scheme for pair in members.items()):
+        if isinstance(value, bool):
+            whole = all if name.endswith("_required") else any
+            combined[name] = whole(one.get(name) is True for one in by_scheme)
+        else:
+            combined[name] = list(dict.fromkeys((*combined.get(name, ()), *value)))
     return combined
+
+
+def _only_resource(endpoint: str, candidates: Collection[ProtectedResource | None]) -> ProtectedResource | None:
+    """Return the only candidate; refuse an endpoint with several."""
+    if len(candidates) > 1:
+        names = " and ".join(sorted(one.resource if one else "no resource" for one in candidates))
+        raise ConfigurationError(
+            f"endpoint {endpoint!r} belongs to {names}, so its challenges cannot name one: give each URL an "
+            "endpoint of its own, or name the blueprint with protected_resource(views=...); where they are URLs of "
+            "one resource, declare it once with protected_resource(..., aliases=[...])"
+        )
+    return next(iter(candidates))
 
 
 def _resource_naming(app: Flask, endpoint: str, resources: Sequence[ProtectedResource]) -> ProtectedResource | None:
@@ -173,8 +180,9 @@ def _refuse_partial_match(path: str, endpoint: str, resources: Iterable[Protecte
     for resource in resources:
         if any(rule_may_match_below(segments, one.identifier.base_path) for one in resource.urls):
             raise ConfigurationError(
-                f"the rule {path!r} of endpoint {endpoint!r} matches below {resource.resource!r} as well as "
-                "elsewhere: write its first part out, or name what belongs with protected_resource(views=...)"
+                f"the rule {path!r} of endpoint {endpoint!r} matches below {resource.resource!r} as well as elsewhere, "
+                "so its challenges cannot name one: begin it with a fixed part, or name the app or blueprints of the "
+                "resource with protected_resource(views=...)"
             )
 
 
@@ -193,18 +201,21 @@ def rule_may_match_below(segments: Sequence[str], base_path: str) -> bool:
     """
     base_segments = base_path.strip("/").split("/")
     for segment, wanted in zip(segments, base_segments, strict=False):
-        literal, has_variable, converter = segment.partition("<")
-        if not has_variable:
-            if segment != wanted:
-                return False
-            continue
-        if not (wanted.startswith(literal) and len(wanted) > len(literal)):
+        if not _may_match_segment(segment, wanted):
             return False
-        if converter.startswith("path:"):
+        if "<path:" in segment:
             return True
-        if converter.startswith(_CONVERTERS_OF_NO_WORD) or (converter.startswith("any(") and wanted not in converter):
-            return False
     return len(segments) > len(base_segments)
+
+
+def _may_match_segment(segment: str, wanted: str) -> bool:
+    """Return whether a segment of a rule may match a segment of a path, or begin a path that goes on with it."""
+    literal, has_variable, converter = segment.partition("<")
+    if not has_variable:
+        return segment == wanted
+    if not wanted.startswith(literal) or wanted == literal or converter.startswith(_CONVERTERS_OF_NO_WORD):
+        return False
+    return wanted in converter if converter.startswith("any(") else True
 
 
 def _host_of_rule(app: Flask, rule: Rule) -> str | None:
