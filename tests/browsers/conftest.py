@@ -75,12 +75,12 @@ def build(make_app):
     return make
 
 
-def cookie_of(client):
+def session_cookie_of(client):
     found = client.get_cookie("session")
     return None if found is None else found.value
 
 
-def content(app, value):
+def session_content(app, value):
     """What a session cookie holds, read by itsdangerous alone."""
     serializer = URLSafeTimedSerializer(
         app.secret_key, salt="cookie-session", serializer=json, signer_kwargs={"key_derivation": "hmac"}
