@@ -57,7 +57,7 @@ def assert_sound(
     if response.status_code == 503:
         _check(not challenges, "a 503 with a challenge", shown)
     offered = {challenge.scheme.lower() for challenge in challenges}
-    _check(schemes is None or offered == wanted, f"the schemes are not {sorted(expected)}", shown)
+    _check(schemes is None or offered == expected, f"the schemes are not {sorted(expected)}", shown)
     if challenges:
         caching = response.headers.getlist("Cache-Control")
         _check("no-store" in ",".join(caching), f"Cache-Control is {caching}, not no-store", shown)

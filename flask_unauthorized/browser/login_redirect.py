@@ -1,14 +1,13 @@
 """The redirect to the login page, in place of a 401.
 
 A 401 shows people an error page, although all they need is a form. Programs, on the other hand, need the 401: behind a
-redirect they would read the login page as the resource. So the redirect is sent only if all of this holds, asked in
-the order of cost:
+redirect they would read the login page as the resource. So the redirect is sent only if all of this holds:
 
 1. The view accepts a `SessionCookie` with ``login_view``, and the refusal is a 401. A 400, 403 or 503 wouldn't go away
    by logging in.
 2. The request is a navigation (`is_navigation`): a browser opens a page and will show whatever comes back.
-3. The caller sent no explicit credentials. Whoever sent an API key or a token must learn that it was rejected.
-   Credentials that browsers repeat by themselves, such as a password for a proxy on the way, don't count as explicit.
+3. The caller sent no explicit credentials. A program that sent an API key or a token must learn that it was rejected.
+   Credentials that browsers repeat by themselves, such as a password for a proxy on the way, aren't explicit.
 4. The redirect wouldn't loop. If a step-up still fails after the user has just logged in again, the login page can't
    meet the demand, and sending the user there again would never end.
 5. The login page has a URL in this request. A refusal never fails because a redirect can't be built.
@@ -16,8 +15,8 @@ the order of cost:
 Every other request gets the 401 with its challenges. Both depend on the same request fields, so both name them in
 ``Vary``. Neither may be cached: after the login the same address has another response.
 
-The refusal page links to the login page too (`login_page_url`), for all who are shown that page in spite of the rules
-above.
+The refusal page links to the login page too (`login_page_url`). People see that page in spite of these rules, for
+example after a POST, or where a redirect would loop.
 """
 
 import time

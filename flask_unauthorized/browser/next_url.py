@@ -17,9 +17,9 @@ Invariants: `next_url` returns such a path or what the app itself gave as the de
 or the logout page, where the user would start again. ``next`` counts only if the request holds one value: with several
 it is open which one a proxy or a page has checked.
 
-Two details look like decoration and aren't. The path is quoted again, because browsers and Werkzeug disagree on
-unquoted characters. The query is dropped unless all its parameters are listed in ``keep_query``, because addresses
-appear in logs and ``Referer`` fields, and a query may hold a secret.
+Two more details keep users safe. The path is quoted again, because browsers and Werkzeug disagree on unquoted
+characters. The query is dropped unless all its parameters are listed in ``keep_query``, because addresses appear in
+logs and ``Referer`` fields, and a query may hold a secret.
 """
 
 from typing import Final

@@ -87,7 +87,7 @@ class DeclaredResources:
         for state in apps:
             if state.served:
                 raise ConfigurationError(
-                    f"the app {state.app.name!r} has served a request: call protected_resource() before"
+                    f"the app {state.app.name!r} has served a request: call protected_resource() before its first one"
                 )
         self.declared = (*self.declared, made)
         for state in apps:
@@ -109,7 +109,8 @@ class DeclaredResources:
         for view in made.views:
             if id(view) in owners:
                 raise ConfigurationError(
-                    f"{view!r} belongs to {owners[id(view)].resource!r} already: views= names it once"
+                    f"{view!r} belongs to the resource {owners[id(view)].resource!r} already: "
+                    "name it in views= of one resource"
                 )
 
 
@@ -121,5 +122,7 @@ def _checked_views(views: Views | None) -> tuple[Flask | Blueprint, ...]:
         if not isinstance(target, (Flask, Blueprint)):
             raise TypeError(f"views must be an app, a blueprint or a collection of them, not {target!r}")
     if not targets:
-        raise ConfigurationError("views is empty, so nothing would belong to the resource: leave it out or name some")
+        raise ConfigurationError(
+            "views is empty, so no view would belong to the resource: omit it, or name an app or blueprints"
+        )
     return targets

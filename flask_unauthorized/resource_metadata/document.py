@@ -11,7 +11,7 @@ Invariants:
 
 - The identifier is published byte for byte, because clients compare it with the URL that they used (RFC 9728 §3.3).
   Nothing is normalized. Where a comparison needs a normal form, a property of `ResourceIdentifier` makes it:
-  ``browser_origin`` for the field ``Origin``, ``location`` for two documents that a server couldn't tell apart.
+  ``browser_origin`` for the field ``Origin``, ``location`` for the place where a server finds the document.
 - A member without a value is left out, and so is an empty array (RFC 9728 §3.2). The exception is
   ``bearer_methods_supported``, where an empty array means that no way to send a bearer token works (RFC 9728 §2).
 - A member that a keyword or the app decides can't be set by ``extra``, so a document never contradicts the app.
@@ -71,7 +71,7 @@ class ResourceIdentifier(NamedTuple):
 
     @property
     def location(self) -> tuple[str, str, str | None]:
-        """Equal for two identifiers whose documents a server could not tell apart."""
+        """Where a server finds the document. Equal for two identifiers that can't both have one."""
         return self.browser_origin, self.metadata_path, self.query
 
     @property
@@ -188,10 +188,11 @@ def parse_identifier(resource: str) -> ResourceIdentifier:
     assert found is not None
     origin, path, query = found.groups()
     if query == "":
-        raise ConfigurationError(f"resource {resource!r} is the same to a server as without its last '?': remove that")
+        raise ConfigurationError(f"resource {resource!r} has an empty query, which servers ignore: remove the '?'")
     if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in path.split("/")):
         raise ConfigurationError(
-            f"resource {resource!r} has a segment of dots, which clients resolve and then miss: write it out"
+            f"resource {resource!r} has a dot segment, which clients resolve before they send a request: write the "
+            "path without it"
         )
     return ResourceIdentifier(origin, path, query)
 
@@ -263,7 +264,7 @@ def checked_strings(name: str, values: object) -> tuple[str, ...]:
     """Return the strings of a collection, each once; those of a set in sorted order.
 
     Raises:
-        TypeError: For a bare string, for what is no collection, and for items that are not strings.
+        TypeError: For a bare string, for other values that are not collections, and for items that are not strings.
     """
     if isinstance(values, str) or not isinstance(values, Collection) or not all(isinstance(v, str) for v in values):
         raise TypeError(f"{name} must be a collection of str, not {values!r}: write [{values!r}]")
@@ -297,11 +298,13 @@ def _checked_url(name: str, value: object) -> str:
     try:
         parts = urlsplit(value)
         host = parts.hostname
-        _ = parts.port  # This raises for a port that is no number.
+        _ = parts.port  # This raises for a port that isn't a number.
     except ValueError:
         parts, host = urlsplit(""), None
     if not host or _CHARACTERS.fullmatch(value) is None or "@" in parts.netloc:
-        raise ConfigurationError(f"{name} {value!r} is not a URL: write https://host/path, in ASCII, without a user")
+        raise ConfigurationError(
+            f"{name} {value!r} is not a URL: write https://host/path, in ASCII, without user and password"
+        )
     if parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host)):
         return value
     raise ConfigurationError(f"{name} {value!r} must be https (http only on a loopback host, for a demo)")
@@ -330,7 +333,7 @@ def _checked_texts(keyword: str, given: LocalizedText) -> Mapping[str, str]:
     if not isinstance(texts, Mapping) or not all(isinstance(text, str) and text for text in texts.values()):
         raise TypeError(f"{keyword} must be a non-empty str or a mapping of language tags to such, not {given!r}")
     if "" not in texts:
-        raise ConfigurationError(f'{keyword} has languages only: give the one for everybody under "" (RFC 9728 §2.1)')
+        raise ConfigurationError(f'{keyword} has no default text: add it under the language tag "" (RFC 9728 §2.1)')
     for tag in texts:
         if tag and _LANGUAGE.fullmatch(tag) is None:
             raise ConfigurationError(f"{keyword} has the language {tag!r}: write a tag such as 'it' or 'pt-BR'")
@@ -344,11 +347,11 @@ def _checked_extra(given: Mapping[str, Any] | None) -> dict[str, Any]:
         if not isinstance(name, str) or name.partition("#")[0] in _RESERVED_MEMBERS:
             raise ConfigurationError(f"extra has {name!r}, which a keyword of protected_resource() or the app decides")
         if value in (None, [], ""):
-            raise ConfigurationError(f"extra has {name!r} without a value: leave it out (RFC 9728 §3.2)")
+            raise ConfigurationError(f"extra has {name!r} without a value: omit it (RFC 9728 §3.2)")
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"extra has {name!r}, which is no JSON: {error}") from None
+            raise ConfigurationError(f"extra has {name!r}, whose value can't be written as JSON: {error}") from None
     return members
 
 

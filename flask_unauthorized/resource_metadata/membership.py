@@ -180,8 +180,9 @@ def _refuse_partial_match(path: str, endpoint: str, resources: Iterable[Protecte
     for resource in resources:
         if any(rule_may_match_below(segments, one.identifier.base_path) for one in resource.urls):
             raise ConfigurationError(
-                f"the rule {path!r} of endpoint {endpoint!r} matches below {resource.resource!r} as well as "
-                "elsewhere: write its first part out, or name what belongs with protected_resource(views=...)"
+                f"the rule {path!r} of endpoint {endpoint!r} matches below {resource.resource!r} as well as elsewhere, "
+                "so its challenges cannot name one: begin it with a fixed part, or name the app or blueprints of the "
+                "resource with protected_resource(views=...)"
             )
 
 
