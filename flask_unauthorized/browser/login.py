@@ -24,7 +24,9 @@ from ..runtime.app_state import state_of
 from ..runtime.context import plan_in_force, real_app, real_request, state_for
 from ..schemes.base import query_values
 from ..schemes.origins import validated_origins
-from ..schemes.session_cookie import KEY, SessionCookie, is_own_path
+from ..schemes.page_urls import is_own_path
+from ..schemes.session_cookie import SessionCookie
+from ..schemes.session_record import SESSION_KEY
 from ..wire.fetch_metadata import is_script
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ class Sessions:
         except AuthError:
             scheme.end(request, known=known)
             raise
-        kept = {name: session[name] for name in keep if name in session and name != KEY}
+        kept = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
         try:
             scheme.begin(login, request, known=known)
         except Exception:  # The session in this browser is still the one of before, and so is the caller.
@@ -218,7 +220,7 @@ def _was_chosen(request: "Request", state: State) -> bool:
 def _would_loop(request: "Request", scheme: SessionCookie) -> bool:
     """Whether the user logged in again within the last minute and still failed step-up; a redirect would loop."""
     login = scheme.read(request, None)
-    return login is not None and login.again and time.time() < login.begun + FRESH
+    return login is not None and login.is_repeated and time.time() < login.begun + FRESH
 
 
 def _way_back(request: "Request", scheme: SessionCookie) -> str | None:
