@@ -159,7 +159,7 @@ class Bearer(Scheme[Secret]):
     verify = call_loader
 
     def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
-        # "header" means "Authorization: Bearer" (RFC 6750 §2.1). Clients would send that, whatever name this scheme has.
+        # "header" means "Authorization: Bearer" (RFC 6750 §2.1). Clients would send that, even if the name is another.
         methods = (("header", self.name.lower() == "bearer"), ("body", self.form), ("query", self.query))
         return {
             "bearer_methods_supported": [method for method, is_on in methods if is_on],
@@ -201,7 +201,7 @@ def oauth_challenges(
 def _challenges(
     name: str, realm: str, scope: str, error: tuple[tuple[str, str], ...], params: tuple[tuple[str, str], ...]
 ) -> tuple[Challenge, ...]:
-    # Some clients search the header for "scope=". So scope stands before error_description, whose text may resemble it.
+    # MCP clients use the first "scope=" in the field, even inside error_description. So scope stands before it.
     scopes = (("scope", scope),) if scope else ()
     return (Challenge(name, (("realm", realm), *scopes, *error, *params)),)
 
