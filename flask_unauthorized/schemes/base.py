@@ -120,6 +120,8 @@ class Scheme(ABC, Generic[C]):
         oauth: The scheme takes OAuth access tokens. The challenge then gets ``resource_metadata`` and ``scope``, if the
             view belongs to a protected resource (RFC 9728 §5.1; see `resource_members`).
         varies: Further request fields on which responses depend, as they are sent in ``Vary``.
+        login_view: The endpoint or the URL of the page to which browsers are redirected. ``Vary`` then names the fields
+            by which the extension tells pages from scripts.
         specification: For diagnostics: by error code, the title and the URL of the paragraph that explains it.
         curl_options: For diagnostics: the options that make curl send credentials, such as ``("-u", "NAME:PASSWORD")``.
             Default: they follow from ``reads``.
@@ -143,6 +145,7 @@ class Scheme(ABC, Generic[C]):
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {}
     curl_options: tuple[str, ...] | None = None
     trusted_origins: frozenset[str] = frozenset()
+    login_view: str | None = None
 
     _loader: Loader | None = None
     _unavailable: tuple[type[Exception], ...] = ()
@@ -369,6 +372,10 @@ class Scheme(ABC, Generic[C]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+AnyScheme = Scheme[Any]
+"""A scheme, whatever its credentials are."""
 
 
 def call_loader(self: Scheme[Any], credentials: Secret, request: Request | None = None) -> Any:
