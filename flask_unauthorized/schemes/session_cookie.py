@@ -49,6 +49,7 @@ from .session_settings import (
 )
 
 _real_session: Final = session._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
+_real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _USE_INTERVAL: Final = 60
 """Least time between two notes that the session was used, in seconds."""
 SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
@@ -355,7 +356,7 @@ class SessionCookie(Scheme[LoginRecord]):
         return time.time() if self._ended is None else self._ended.begin_time(subject, self._realm())
 
     def _realm(self) -> str:
-        return serving_app(current_app).realm if self.realm is None else self.realm
+        return serving_app(_real_app()).realm if self.realm is None else self.realm
 
 
 def _renew_id() -> None:
