@@ -10,12 +10,12 @@ The class attributes of a scheme declare all that other parts of the package nee
 scheme's class, so a scheme of an app has the same possibilities as one of this package. `scheme_checks` checks what
 subclasses declare, before the first request.
 
-A loader is code of the app, and its exceptions are bugs of the app: they pass, and the response is a 500. Three kinds
-are translated, because they say something about the credentials or about the server:
+A loader is code of the app. Its exceptions are bugs of the app, so they pass and the response is a 500. Three kinds are
+no bugs:
 
-1. An `AuthError` is the loader's own refusal, and passes as it is.
+1. An `AuthError` is the loader's own refusal. It passes as it is.
 2. Werkzeug's 401 (``abort(401)`` in the loader) becomes `InvalidCredentials`.
-3. A type in ``Auth(unavailable=…)`` becomes `AuthUnavailable`: a server-side failure must not look like a wrong
+3. A type in ``Auth(unavailable=…)`` becomes `AuthUnavailable`, because a server-side failure must not look like a wrong
    password.
 
 `Secret` has no ``__init__``, and ``verify`` may be `call_loader` itself, because each call counts on the path of an
@@ -148,6 +148,7 @@ class Scheme(ABC, Generic[C]):
     login_view: str | None = None
 
     _loader: Loader | None = None
+    # `Auth` sets these two: its ``unavailable=``, and that it was set. A scheme of two `Auth` must get the same value.
     _unavailable: tuple[type[Exception], ...] = ()
     _served = False
 
