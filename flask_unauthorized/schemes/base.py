@@ -216,8 +216,8 @@ class Scheme(ABC, Generic[C]):
         Args:
             realm: The realm in force: the scheme's own, else that of the app.
             error: Why the credentials of *this* scheme were refused. ``None`` if the request had none for it.
-            request: The refused request. Before the first request it is an empty one. A scheme that is ``static`` must
-                not look at it.
+            request: The refused request. A scheme that is ``static`` must not look at it, because its challenges are
+                made before the first request. For other schemes, ``auth.check()`` tries an empty request.
         """
 
     def subject(self, credentials: C) -> str | None:
