@@ -40,7 +40,8 @@ from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from ..schemes.base import AnyScheme
 from ..schemes.origins import validated_origins
-from ..schemes.session_cookie import KEY, SessionCookie
+from ..schemes.session_cookie import SessionCookie
+from ..schemes.session_record import SESSION_KEY
 
 
 def session_scheme(schemes: Iterable[AnyScheme]) -> SessionCookie:
@@ -87,7 +88,7 @@ def log_in(
     except AuthError:
         scheme.end(request, known=user_was_loaded)
         raise
-    kept = {name: session[name] for name in keep if name in session and name != KEY}
+    kept = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
         scheme.begin(login, request, known=user_was_loaded)
     except Exception:

@@ -98,4 +98,4 @@ def _sent_explicit_credentials(request: Request, state: RequestState) -> bool:
 def _redirect_would_loop(scheme: SessionCookie, request: Request) -> bool:
     """Return whether the user has just logged in again and still failed step-up."""
     login = scheme.read(request, None)
-    return login is not None and login.again and time.time() < login.begun + LOOP_WINDOW
+    return login is not None and login.is_repeated and time.time() < login.begun + LOOP_WINDOW

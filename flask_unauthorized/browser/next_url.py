@@ -29,7 +29,8 @@ from flask import Request
 
 from ..errors import MalformedCredentials
 from ..schemes.base import query_values
-from ..schemes.session_cookie import SessionCookie, is_own_path
+from ..schemes.page_urls import is_own_path
+from ..schemes.session_cookie import SessionCookie
 
 MAX_NEXT_BYTES: Final = 2048
 """Longest ``next`` that is sent or followed, in bytes."""

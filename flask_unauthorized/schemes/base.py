@@ -10,12 +10,12 @@ The class attributes of a scheme declare all that other parts of the package nee
 scheme's class, so a scheme of an app has the same possibilities as one of this package. `scheme_checks` checks what
 subclasses declare, before the first request.
 
-A loader is code of the app, and its exceptions are bugs of the app: they pass, and the response is a 500. Three kinds
-are translated, because they say something about the credentials or about the server:
+A loader is code of the app. Its exceptions are bugs of the app, so they pass and the response is a 500. Three kinds are
+no bugs:
 
-1. An `AuthError` is the loader's own refusal, and passes as it is.
+1. An `AuthError` is the loader's own refusal. It passes as it is.
 2. Werkzeug's 401 (``abort(401)`` in the loader) becomes `InvalidCredentials`.
-3. A type in ``Auth(unavailable=…)`` becomes `AuthUnavailable`: a server-side failure must not look like a wrong
+3. A type in ``Auth(unavailable=…)`` becomes `AuthUnavailable`, because a server-side failure must not look like a wrong
    password.
 
 `Secret` has no ``__init__``, and ``verify`` may be `call_loader` itself, because each call counts on the path of an
@@ -120,9 +120,9 @@ class Scheme(ABC, Generic[C]):
         oauth: The scheme takes OAuth access tokens. The challenge then gets ``resource_metadata`` and ``scope``, if the
             view belongs to a protected resource (RFC 9728 §5.1; see `resource_members`).
         varies: Further request fields on which responses depend, as they are sent in ``Vary``.
+        login_view: The endpoint or the URL of the page to which browsers are redirected. ``Vary`` then names the fields
+            by which the extension tells pages from scripts.
         specification: For diagnostics: by error code, the title and the URL of the paragraph that explains it.
-        login_view: The endpoint of the page to which browsers are redirected. ``Vary`` then names what tells pages from
-            scripts.
         curl_options: For diagnostics: the options that make curl send credentials, such as ``("-u", "NAME:PASSWORD")``.
             Default: they follow from ``reads``.
     """
@@ -148,6 +148,7 @@ class Scheme(ABC, Generic[C]):
     login_view: str | None = None
 
     _loader: Loader | None = None
+    # `Auth` sets these two: its ``unavailable=``, and that it was set. A scheme of two `Auth` must get the same value.
     _unavailable: tuple[type[Exception], ...] = ()
     _served = False
 
@@ -215,8 +216,8 @@ class Scheme(ABC, Generic[C]):
         Args:
             realm: The realm in force: the scheme's own, else that of the app.
             error: Why the credentials of *this* scheme were refused. ``None`` if the request had none for it.
-            request: The refused request. Before the first request it is an empty one. A scheme that is ``static`` must
-                not look at it.
+            request: The refused request. A scheme that is ``static`` must not look at it, because its challenges are
+                made before the first request. For other schemes, ``auth.check()`` tries an empty request.
         """
 
     def subject(self, credentials: C) -> str | None:
@@ -375,6 +376,7 @@ class Scheme(ABC, Generic[C]):
 
 
 AnyScheme = Scheme[Any]
+"""A scheme, whatever its credentials are."""
 
 
 def call_loader(self: Scheme[Any], credentials: Secret, request: Request | None = None) -> Any:

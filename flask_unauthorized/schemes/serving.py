@@ -40,6 +40,7 @@ class ServingApp(Protocol):
     @property
     def schemes(self) -> Sequence[Scheme[Any]]:
         """All schemes of the app's `Auth`."""
+        ...
 
     realm: str
     """The realm of schemes without their own."""
@@ -50,6 +51,7 @@ class ServingApp(Protocol):
 
     def is_guarded(self, endpoint: str) -> bool:
         """Return whether callers of an endpoint must authenticate."""
+        ...
 
 
 class PlanInForce(Protocol):
@@ -97,11 +99,10 @@ def scheme_state(request: Request) -> SchemeState[Any] | None:
 
 def realm_in_force(scheme: Scheme[Any], request: Request) -> str:
     """Return the realm of ``scheme`` for ``request``: the scheme's own realm, else that of the app that serves."""
-    state = scheme_state(request)
+    state: SchemeState[PlanInForce] | None = getattr(request, REQUEST_STATE, None)  # scheme_state, without its call
     if scheme.realm is not None or state is None or state.plan is None:
         return scheme.realm or ""
-    realm: str = state.plan.realm
-    return realm
+    return state.plan.realm
 
 
 def max_credentials(request: Request) -> int:
@@ -109,9 +110,8 @@ def max_credentials(request: Request) -> int:
 
     Schemes check this for other carriers only. The length of ``Authorization`` is checked before `Scheme.read`.
     """
-    state = scheme_state(request)
-    size: int = MAX_AUTHORIZATION if state is None or state.plan is None else state.plan.max_credentials
-    return size
+    state: SchemeState[PlanInForce] | None = getattr(request, REQUEST_STATE, None)  # scheme_state, without its call
+    return MAX_AUTHORIZATION if state is None or state.plan is None else state.plan.max_credentials
 
 
 def warn_once(app: Flask, text: str) -> None:

@@ -13,7 +13,7 @@ from flask import request, session
 
 from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Identity, RevokedCredentials
 from flask_unauthorized.errors import Forbidden
-from flask_unauthorized.schemes import session_cookie
+from flask_unauthorized.schemes import ended_sessions
 from flask_unauthorized.schemes.session_cookie import SessionCookie
 from flask_unauthorized.stores import memory
 from flask_unauthorized.stores.base import MAX_LIFETIME
@@ -40,7 +40,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def low_limit(monkeypatch):
-    monkeypatch.setattr(session_cookie, "MAX_ENDED", LIMIT)
+    monkeypatch.setattr(ended_sessions, "MAX_ENDED", LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_a_hundred_posts_of_a_dead_cookie(build):  # F-34, at the real limit
     shop = build(store=MemoryStore())
     cookie = logged_out(shop, None)
     device, copy = log_in(shop), client_with_cookie(shop, cookie)
-    for _ in range(session_cookie.MAX_ENDED + 2):
+    for _ in range(ended_sessions.MAX_ENDED + 2):
         copy.post("/logout")
     assert device.get("/page").status_code == 200
 

@@ -533,7 +533,7 @@ def test_a_login_shows_nothing(build):
     shop = build()
     shop.client.post("/login")
     with shop.app.test_request_context(headers={"Cookie": f"session={session_cookie_of(shop.client)}"}) as context:
-        assert repr(shop.cookie.read(context.request, None)) == "<Login>"
+        assert repr(shop.cookie.read(context.request, None)) == "<LoginRecord>"
 
 
 # --- set-up
