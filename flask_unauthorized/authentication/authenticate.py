@@ -28,6 +28,7 @@ from ..errors import (
 from ..identity import BareIdentity, Identity, dated
 from ..policy.plan import AnyScheme, Plan, keep
 from ..schemes.base import check_size
+from ..schemes.serving import SchemeState
 from ..wire import Challenge
 from ..wire.fetch_metadata import is_script
 from ..wire.grammar import GrammarError, is_token, read_elements
@@ -56,14 +57,13 @@ class Refusal:
         return error
 
 
-class State:
+class State(SchemeState[Plan]):
     """What one request has come to: lives on the real request object, and nowhere else.
 
     The defaults are the class's: setting ten attributes on each request would cost more than reading the credentials.
     """
 
     app: Any
-    plan: Plan | None = None  # judged last, met or not
     met: Plan | None = None  # the plan that the identity met
     identity: Identity | None = None
     scheme: AnyScheme | None = None

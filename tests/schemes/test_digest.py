@@ -15,6 +15,7 @@ from flask_unauthorized import (
     Identity,
     RevokedCredentials,
 )
+from flask_unauthorized.schemes.digest_secrets import look_up
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.wire import parse_challenges
 from tests.digest_client import ADA, answer, challenge, field, h, sent
@@ -175,7 +176,7 @@ def test_a_loader_that_returns_nonsense_is_our_mistake(make_app, wrong):
     served = Served(make_app, loader=lambda name: wrong, config={"PROPAGATE_EXCEPTIONS": False})
     assert served.ask().status_code == 500
     with pytest.raises(TypeError, match="Digest"):
-        served.digest._a1(wrong, answer_of(served), "shop")
+        look_up(served.digest, answer_of(served), "shop", None)
 
 
 @pytest.mark.parametrize("secret", ["", {}, {"MD5": h("MD5", "x")}, (ADA, None), (ADA, False)])

@@ -17,7 +17,11 @@ SECRETS = {
     "signed", "stored",
 }  # fmt: skip
 """Words in names of values that depend on a secret."""
-FILES = ("schemes/digest.py", "schemes/digest_credentials.py", "schemes/nonces.py", "wire/digest.py")
+FILES = (
+    "schemes/digest.py", "schemes/digest_authentication_info.py", "schemes/digest_credentials.py",
+    "schemes/digest_replay.py", "schemes/digest_secrets.py", "schemes/digest_uri.py", "schemes/nonces.py",
+    "wire/digest.py",
+)  # fmt: skip
 EQUALITY = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
 
 
