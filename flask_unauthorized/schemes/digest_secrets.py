@@ -39,8 +39,8 @@ def look_up(
     ``credentials.name`` becomes the name under which the loader knows the caller.
 
     Returns:
-        H(A1) and the caller: what the loader returned beside the secret, ``True`` if it returned a secret only, ``None``
-        for an unknown name.
+        H(A1) and the caller. The caller is what the loader returned beside the secret, ``True`` if it returned a secret
+        only, and ``None`` for an unknown name.
 
     Raises:
         InvalidCredentials: If there is no secret for this algorithm.
