@@ -1,6 +1,6 @@
-"""Find the client's certificate: for ``Bearer(load, certificate=…)`` and ``DPoP(…, certificate=…)`` (RFC 8705 §3).
+"""Find the client's certificate, for tokens that are bound to one (RFC 8705 §3).
 
-Which one you need depends on who ends TLS:
+These are values for ``certificate=`` of `Bearer` and `DPoP`. Which one you need depends on who ends TLS:
 
 - If the server that runs the app does, use `peer_certificate`.
 - If a proxy in front of it does, use `ClientCert` (RFC 9440) or `EscapedPEM`, whichever the proxy sends.
@@ -30,8 +30,8 @@ MAX_CERTIFICATE: Final = 64 * 1024
 UNIX: Final = "unix:"
 """Stands for a proxy that connects through a Unix socket, for which a server names no address."""
 
-# The first is set by Flask's own server, Apache (SSLOptions +ExportCertData), nginx (uwsgi_param) and cheroot, the second
-# by uWSGI (https-export-cert). A client can't set them with a header, because PEP 3333 puts HTTP_ before its name.
+# uWSGI sets the second one, all others the first. Clients can't set them with a header, because PEP 3333 puts HTTP_
+# before its name.
 _SERVER_KEYS: Final = ("SSL_CLIENT_CERT", "HTTPS_CC")
 _ONE_PEM: Final = re.compile(rb"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*")
 _BINARY: Final = re.compile(r":([A-Za-z0-9+/]+={0,2}):")
@@ -41,9 +41,13 @@ _BINARY: Final = re.compile(r":([A-Za-z0-9+/]+={0,2}):")
 def peer_certificate(request: Request) -> bytes | None:
     """Return the certificate that the client showed to the server that runs the app.
 
-    These servers pass it on: Flask's own and cheroot; gunicorn with ``--certfile``, ``--ca-certs`` and ``--cert-reqs 1``
-    or ``2``; mod_wsgi with ``SSLOptions +ExportCertData``; uWSGI with ``https-export-cert``; nginx with ``uwsgi_param
-    SSL_CLIENT_CERT $ssl_client_escaped_cert``.
+    These servers pass it on:
+
+    - Flask's own server and cheroot;
+    - gunicorn with ``--certfile``, ``--ca-certs``, and ``--cert-reqs`` 1 or 2;
+    - mod_wsgi with ``SSLOptions +ExportCertData``;
+    - uWSGI with ``https-export-cert``;
+    - nginx with ``uwsgi_param SSL_CLIENT_CERT $ssl_client_escaped_cert``.
 
     Args:
         request: The request.
@@ -117,7 +121,10 @@ class _ProxyField:
         return any(address in network for network in self.proxies)
 
     def _came_with_underscores(self, environ: Mapping[str, Any]) -> bool:
-        """Return whether the field's name was sent with underscores. Only a2wsgi passes on names as they were sent."""
+        """Return whether the field's name was sent with underscores.
+
+        Only a2wsgi passes on the names as they were sent.
+        """
         headers = environ.get("asgi.scope", {}).get("headers", ())
         return any(b"_" in name and name.lower().replace(b"_", b"-") == self._wire_name for name, _ in headers)
 
@@ -129,10 +136,10 @@ class _ProxyField:
 
 
 class ClientCert(_ProxyField):
-    """Read the certificate from ``Client-Cert`` of a trusted proxy (RFC 9440): ``ClientCert(["10.0.0.0/24"])``.
+    """Read the certificate from ``Client-Cert`` of a trusted proxy (RFC 9440).
 
-    The proxy must remove what clients send under this name (RFC 9440 §4). From all other addresses the field is ignored.
-    A value that isn't one ``:base64:`` gets 400.
+    Write ``ClientCert(["10.0.0.0/24"])``. The proxy must remove what clients send under this name (RFC 9440 §4). From
+    all other addresses the field is ignored. A value that isn't one ``:base64:`` gets 400.
 
     Args:
         proxies: The addresses or networks of the proxies, ``"unix:"`` for one that connects through a Unix socket.
@@ -154,7 +161,7 @@ class ClientCert(_ProxyField):
 
 
 class EscapedPEM(_ProxyField):
-    """Read the certificate from a field with percent-encoded PEM, which a trusted proxy sets.
+    """Read the certificate as percent-encoded PEM from a field of a trusted proxy.
 
     Write ``EscapedPEM(["10.0.0.5"], field="X-SSL-Client-Cert")``. These proxies send it: nginx
     (``proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert``), Apache

@@ -1,4 +1,4 @@
-"""Read a request's body before the view does, so that the view can still read it in any way.
+"""Read a request's body before the view does, and leave it readable for the view.
 
 Digest with ``qop=auth-int`` hashes the body as it was sent (RFC 7616 §3.4.3). The view then wants the same octets from
 ``request.data``, ``request.form``, ``request.files`` or ``request.stream``.
@@ -26,7 +26,7 @@ _HTTP_1: Final = ("HTTP/1.1", "HTTP/1.0")
 
 
 def read_body(request: Request, limit: int) -> bytes | None:
-    """Return the body as it was sent, ``None`` if somebody has read it and Werkzeug has no copy.
+    """Return the body as it was sent, ``None`` if it has been read and not cached.
 
     Args:
         request: The request, whose body the view can still read afterwards.
@@ -58,7 +58,7 @@ def read_body(request: Request, limit: int) -> bytes | None:
 
 
 def is_body_consumed(request: Request) -> bool:
-    """Return whether `read_body` may find that somebody has read the body. Reads nothing."""
+    """Return whether `read_body` may find the body lost. Reads nothing."""
     length = _length(request)
     cached = vars(request).get("_cached_data")
     if length == 0:
@@ -78,7 +78,10 @@ def _length(request: Request) -> int | None:
 
 
 def _is_whole(cached: bytes, length: int | None) -> bool:
-    """Return whether Werkzeug's copy is the body. It is empty if ``request.data`` was read after parsing the form."""
+    """Return whether Werkzeug's copy is the body.
+
+    It is empty if ``request.data`` was read after the form was parsed.
+    """
     return len(cached) == length if length is not None else bool(cached)
 
 

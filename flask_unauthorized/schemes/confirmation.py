@@ -1,4 +1,4 @@
-"""Check what binds an access token to its holder (``cnf``, RFC 7800): a key (RFC 9449) or a certificate (RFC 8705).
+"""Check what an access token is bound to (``cnf``, RFC 7800): a key or a certificate.
 
 `Bearer` and `DPoP` call `checked_confirmation` first. It refuses a token whose ``cnf`` names a method that isn't
 known, because an unknown binding can't be checked, and an unchecked one is none. The scheme then checks the key
@@ -44,7 +44,7 @@ def checked_confirmation(scheme: str, confirmation: Mapping[str, Any] | None) ->
 def check_certificate(
     for_scheme: Scheme[Any], confirmation: Mapping[str, Any], source: CertificateSource | None, request: Request
 ) -> None:
-    """Compare the client's certificate with the one that the token is bound to (RFC 8705 §3).
+    """Compare the client's certificate with that of the token (RFC 8705 §3).
 
     Args:
         for_scheme: The scheme that calls.
@@ -74,7 +74,7 @@ def check_certificate(
 
 
 def vary_fields(source: CertificateSource | None) -> tuple[str, ...]:
-    """Return the request fields that ``source`` reads, for ``Vary``: its attribute ``varies``."""
+    """Return the request fields that ``source`` reads: its attribute ``varies``."""
     if source is not None and not callable(source):
         raise ConfigurationError(f"certificate must be a function of the request, not {source!r}")
     fields: tuple[str, ...] = getattr(source, "varies", ())

@@ -1,4 +1,4 @@
-"""Digest (RFC 7616): the client proves that it knows a password, without sending it.
+"""Digest (RFC 7616): clients prove that they know a password, without sending it.
 
 One request passes these steps. The first one that fails ends it.
 
@@ -78,9 +78,9 @@ _current_app_object: Final = current_app._get_current_object  # type: ignore[att
 
 
 class Digest(Scheme[DigestCredentials]):
-    """Let clients prove a password without sending it (RFC 7616). Each response is accepted once.
+    """Let clients prove that they know a password, without sending it (RFC 7616).
 
-    The loader gets a user's name, a ``str`` in NFC. It returns one of:
+    Each response is accepted once. The loader gets a user's name, a ``str`` in NFC. It returns one of:
 
     - the password, a ``str``;
     - the stored hashes by algorithm, ``{"SHA-256": "7987c6…"}``, as `hashes` makes them;
@@ -208,6 +208,7 @@ class Digest(Scheme[DigestCredentials]):
     # --- what a scheme does
 
     def check(self, app: Flask) -> None:
+        """Check what the scheme needs of the app: a secret key, a shared store, a realm that clients hash alike."""
         super().check(app)
         self._nonces.check(app)
         self.store.check()
@@ -221,11 +222,13 @@ class Digest(Scheme[DigestCredentials]):
             warn_once(app, "Basic beside Digest: where a view takes both, passwords are as safe as with Basic alone")
 
     def read(self, request: Request, rest: str | None) -> DigestCredentials | None:
+        """Read the parameters: step 1 of the module's description."""
         if rest is None:
             return None
         return read_credentials(rest, request, self._algorithm_by_name, self._accepted_qops, self._is_valid_nonce)
 
     def verify(self, credentials: DigestCredentials, request: Request) -> object | None:
+        """Verify the response and use up the nonce count: steps 2 to 6 of the module's description."""
         realm = self.realm_in(request)
         if credentials.realm != realm:
             raise InvalidCredentials(reason="Digest: another realm")
@@ -250,9 +253,11 @@ class Digest(Scheme[DigestCredentials]):
         return caller
 
     def subject(self, credentials: DigestCredentials) -> str | None:
+        """Return the name under which the loader knows the caller."""
         return credentials.name
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        """Return a challenge for each algorithm, with one new nonce (RFC 7616 §3.3)."""
         nonce = self._nonces.mint(_current_app_object(), realm)
         qops = self.qop
         if len(qops) > 1 and is_body_consumed(request):
@@ -260,9 +265,11 @@ class Digest(Scheme[DigestCredentials]):
         return self._challenges(realm, nonce, qops, stale=isinstance(error, StaleNonce))
 
     def responds(self) -> bool:
+        """Return whether the options ask for ``Authentication-Info``."""
         return self.rspauth or self.nextnonce
 
     def respond(self, response: Response, accepted: bool) -> None:
+        """Add ``Authentication-Info`` for an accepted caller: step 7 of the module's description."""
         verified = remembered_for_response(self, current_request, VerifiedCredentials) if accepted else None
         if verified is None:
             return
@@ -294,7 +301,7 @@ class Digest(Scheme[DigestCredentials]):
         return tuple(Challenge(self.name, (*before, ("algorithm", name), *after)) for name in self.algorithms)
 
     def _is_valid_nonce(self, nonce: str, request: Request) -> bool:
-        """Return whether this app made the nonce for the realm in force, and it hasn't expired."""
+        """Return whether this app made the nonce for this realm, and it hasn't expired."""
         age = self._nonces.age(_current_app_object(), self.realm_in(request), nonce)
         return age is not None and self._uses.is_current(age)
 
@@ -315,9 +322,10 @@ class Digest(Scheme[DigestCredentials]):
     def _verify_either_name(
         self, credentials: DigestCredentials, realm: str, body_hash: str, method: str
     ) -> tuple[str | None, object | None]:
-        """Return H(A1) and the caller for the one of two names that the client hashed; ``credentials.name`` becomes it.
+        """Return H(A1) and the caller of the name that the client hashed, out of two.
 
-        Both names are always looked up, so that the time doesn't tell which of them exists.
+        ``credentials.name`` becomes that name. Both names are always looked up, so that the time doesn't tell which of
+        them exists.
         """
         verified: tuple[str | None, object | None] = (None, None)
         verified_name, refusal = credentials.name, None
@@ -337,7 +345,7 @@ class Digest(Scheme[DigestCredentials]):
         return verified
 
     def _verified_a1(self, sent: DigestCredentials, h_a1: str, body_hash: str, method: str) -> str | None:
-        """Return the H(A1) that the response was made with, ``None`` if it was made with another secret."""
+        """Return the H(A1) that the response was made with, ``None`` for another secret."""
         if not sent.algorithm.endswith("-sess"):
             return h_a1 if _is_made_with(sent, h_a1, body_hash, method) else None
         # RFC 7616 §3.4.2 takes the first cnonce of the session. Many clients take the cnonce of each request.

@@ -1,4 +1,4 @@
-"""``Authentication-Info`` of Digest (RFC 7616 §3.5): what the server tells a client that it has authenticated.
+"""``Authentication-Info`` of Digest (RFC 7616 §3.5), a field for authenticated clients.
 
 ``nextnonce`` names the nonce for the next request. ``rspauth`` proves that the server knows the secret, too. It is
 computed like the client's response, without the method, and with the body of the HTTP response if ``qop`` is
@@ -13,7 +13,9 @@ from .digest_credentials import DigestCredentials
 
 
 class VerifiedCredentials:
-    """What `authentication_info` needs to know of a verified request. Its ``repr`` shows nothing.
+    """The part of a verified request that `authentication_info` needs.
+
+    The ``repr`` shows no value.
 
     Args:
         credentials: The credentials that were verified.

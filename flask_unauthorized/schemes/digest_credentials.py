@@ -170,10 +170,11 @@ def _parameters(rest: str) -> dict[str, str]:
 
 
 def _literal_name(rest: str) -> str | None:
-    r"""Return the name with its backslashes, if one of them escapes neither a quote nor a backslash: ``DOMAIN\user``.
+    r"""Return the name with its backslashes (``DOMAIN\user``), if one of them isn't a proper escape.
 
-    Some clients (requests, httpx) hash a name with a backslash, and send it without escaping the backslash. By
-    RFC 9110 §5.6.4 the field then says ``DOMAINuser``. The hash tells which of the two names the client means.
+    A proper one stands before a quote or another backslash. Some clients (requests, httpx) hash a name with a
+    backslash, and send it without escaping the backslash. By RFC 9110 §5.6.4 the field then says ``DOMAINuser``. The
+    hash tells which of the two names the client means.
     """
     for parameter, value in _ANY_PARAM.findall(rest):
         if parameter.lower() == "username" and _LONE_BACKSLASH.match(value[1:-1]) is not None:

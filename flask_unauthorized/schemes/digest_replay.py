@@ -1,4 +1,4 @@
-"""Each Digest response is accepted once: the age, the count and the number of uses of a nonce (RFC 7616 §3.4, §5.5).
+"""Accept each Digest response once: age, count and uses of a nonce (RFC 7616 §5.5).
 
 `NonceUses.use` is the last step of `Digest.verify`, after the response was found to be right:
 
@@ -43,11 +43,22 @@ class NonceUses:
         """How long the store remembers a nonce that was used, in seconds."""
 
     def is_current(self, age: float) -> bool:
-        """Return whether a nonce of this age is accepted, in seconds; below zero if another worker's clock is ahead."""
+        """Return whether a nonce of this age, in seconds, is accepted.
+
+        The age is below zero if the nonce was made by a worker whose clock is ahead.
+        """
         return -MAX_SKEW <= age <= self.lifetime
 
     def use(self, credentials: DigestCredentials, age: float, store: Store) -> bool:
-        """Use up the nonce count of credentials that are right, and return whether the client needs a new nonce.
+        """Use up the nonce count of credentials whose response is right.
+
+        Args:
+            credentials: The credentials.
+            age: The age of their nonce, in seconds.
+            store: Holds the used counts.
+
+        Returns:
+            Whether the client needs a new nonce for its next request.
 
         Raises:
             StaleNonce: If the nonce has expired, or the count or the nonce was used up before.

@@ -1,4 +1,4 @@
-"""Does the ``uri`` of Digest credentials name the target of its request (RFC 7616 §3.4.6)?
+"""Compare the ``uri`` of Digest credentials with the request target (RFC 7616 §3.4.6).
 
 The response is a hash over ``uri``. If it could differ from the target, a recorded request would open other resources.
 
@@ -38,7 +38,7 @@ def is_request_target(uri: str, request: Request) -> bool:
 
 
 def _origin_form(target: str, request: Request) -> str | None:
-    """Return path and query of a target, ``None`` for an absolute one of another host."""
+    """Return path and query of a target, ``None`` if it names another host."""
     absolute = _ABSOLUTE.match(target)
     if absolute is None:
         return target
@@ -64,5 +64,5 @@ def _is_same_decoded(uri: str, environ: Mapping[str, Any]) -> bool:
 
 
 def _parsed(query: str) -> dict[str, list[str]]:
-    """Return the values of each name in their order. The order of different names doesn't count."""
+    """Return the values of each name. The order of different names is ignored."""
     return parse_qs(query, keep_blank_values=True, encoding="latin-1")

@@ -1,4 +1,4 @@
-"""DPoP (RFC 9449): an access token is accepted only with a proof by the key that it is bound to.
+"""DPoP (RFC 9449): access tokens are accepted only with a proof by their key.
 
 One request passes these steps. The first one that fails ends it.
 
@@ -67,7 +67,9 @@ _NONCE_FIELD: Final = "DPoP-Nonce"
 
 
 class DPoPCredentials:
-    """An access token, and the field ``DPoP``. The ``repr`` shows no value, and the object can't be pickled.
+    """An access token, and the field ``DPoP``.
+
+    The ``repr`` shows no value, and the object can't be pickled.
 
     Attributes:
         proof: The proof as `DPoP.verify` read it from ``proof_field``.
@@ -88,21 +90,22 @@ class DPoPCredentials:
 
 
 class DPoP(Scheme[DPoPCredentials]):
-    """Accept an access token only with a proof by its key (RFC 9449). A stolen token alone is worthless.
+    """Accept access tokens only with a proof by the client's key (RFC 9449).
 
-    Clients send ``Authorization: DPoP <token>``, and the proof in the field ``DPoP`` (§7.1). Each proof is accepted once.
+    A stolen token alone is worthless. Clients send ``Authorization: DPoP <token>``, and the proof in the field ``DPoP``
+    (§7.1). Each proof is accepted once.
 
-    The loader gets the token, a ``str``. It returns an `Identity` whose ``confirmation`` is the token's ``cnf`` (§6), with
-    the thumbprint of the client's key: ``{"jkt": "0ZcOCORZ…"}``. An identity without one is refused. `Bearer` in turn
-    refuses a token that is bound to a key.
+    The loader gets the token, a ``str``. It returns an `Identity` whose ``confirmation`` is the token's ``cnf`` (§6),
+    with the thumbprint of the client's key: ``{"jkt": "0ZcOCORZ…"}``. An identity without one is refused. `Bearer` in
+    turn refuses a token that is bound to a key.
 
     Needs the extra ``jwt``.
 
     Args:
         loader: Returns the identity for a token. May be registered with ``@dpop.loader`` instead.
-        origin: Where clients reach the app, ``"https://api.example.com"``, or several. If a proxy removes a path prefix,
-            add it here. The URI in a proof is compared with this, never with ``Host``. Plain http is accepted for
-            localhost only.
+        origin: Where clients reach the app, ``"https://api.example.com"``, or several. If a proxy removes a path
+            prefix, add it here. The URI in a proof is compared with this, never with ``Host``. Plain http is accepted
+            for localhost only.
         algorithms: How a proof may be signed: asymmetric algorithms of JWS (RFC 7518, RFC 8037, RFC 9864). ``RS256`` is
             accepted only if you name it.
         nonce: Whether clients must put a nonce of the app into their proofs (§9), which limits the proofs that can be
@@ -167,6 +170,7 @@ class DPoP(Scheme[DPoPCredentials]):
     # --- what a scheme does
 
     def check(self, app: Flask) -> None:
+        """Check what the scheme needs of the app: a secret key for nonces, and a shared store."""
         super().check(app)
         if self.nonce:
             self._nonces.check(app)
@@ -174,6 +178,7 @@ class DPoP(Scheme[DPoPCredentials]):
         self.store.check_processes(app, "DPoP: used proofs")
 
     def read(self, request: Request, rest: str | None) -> DPoPCredentials | None:
+        """Take the token and the field ``DPoP``: step 1 of the module's description."""
         if rest is None:
             return None
         check_token(self.name, rest)
@@ -183,6 +188,7 @@ class DPoP(Scheme[DPoPCredentials]):
         return credentials
 
     def verify(self, credentials: DPoPCredentials, request: Request) -> object | None:
+        """Read the proof and ask the loader: step 2 of the module's description."""
         credentials.proof = self._rules.read(credentials.proof_field, credentials.token, request)
         self.store.check_workers(request.environ)
         secret = Secret()
@@ -191,6 +197,7 @@ class DPoP(Scheme[DPoPCredentials]):
         return found
 
     def prove(self, identity: Identity, credentials: DPoPCredentials, request: Request) -> None:
+        """Compare the proof with the token's binding and use it up: steps 3 to 6 of the module's description."""
         proof = credentials.proof
         if isinstance(identity, BareIdentity):
             raise TypeError(
@@ -209,6 +216,7 @@ class DPoP(Scheme[DPoPCredentials]):
         self._use_once(proof)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        """Return the challenge with ``algs`` (RFC 9449 §7.1), and give `NonceRequired` its nonce."""
         if self.nonce and isinstance(error, NonceRequired):
             if error.nonce is None:
                 error.nonce = self._nonces.mint(current_app, realm)
@@ -216,6 +224,7 @@ class DPoP(Scheme[DPoPCredentials]):
         return oauth_challenges(self.name, realm, error, self._challenge_params)
 
     def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
+        """Return the members of a resource's metadata that follow from this scheme (RFC 9728 §2)."""
         return {
             "bearer_methods_supported": ("header",),
             "dpop_signing_alg_values_supported": self.algorithms,
@@ -224,9 +233,11 @@ class DPoP(Scheme[DPoPCredentials]):
         }
 
     def responds(self) -> bool:
+        """Return whether the app asks for nonces."""
         return self.nonce
 
     def respond(self, response: Response, accepted: bool) -> None:
+        """Send a new nonce, also with a refusal: step 7 of the module's description."""
         nonce = remembered_for_response(self, current_request, str)
         if nonce is not None:
             response.headers[_NONCE_FIELD] = nonce  # Replaces any other, because one is allowed (RFC 9449 §8).

@@ -1,4 +1,4 @@
-"""Read one DPoP proof, and compare it with the request that carries it (RFC 9449 §4.3).
+"""Read one DPoP proof, and compare it with its request (RFC 9449 §4.3).
 
 `ProofRules.read` checks, in this order:
 
@@ -50,9 +50,9 @@ _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"
 
 
 class Proof:
-    """A proof whose form and claims fit its request. Its signature hasn't been verified.
+    """A proof whose form and claims fit its request.
 
-    The ``repr`` shows no value, and the object can't be pickled.
+    Its signature hasn't been verified. The ``repr`` shows no value, and the object can't be pickled.
 
     Attributes:
         algorithm: ``alg``, which ``key`` can be used with.
@@ -83,7 +83,9 @@ class Proof:
 
 
 class ProofRules:
-    """What one `DPoP` scheme accepts as a proof. See `DPoP` for the arguments and what they raise.
+    """What one `DPoP` scheme accepts as a proof.
+
+    See `DPoP` for the arguments, and for what they raise.
 
     Attributes:
         origins: In normal form, without a slash at the end.
@@ -134,7 +136,10 @@ class ProofRules:
         return proof
 
     def has_valid_signature(self, proof: Proof) -> bool:
-        """Return whether the key in the proof made its signature. Call it only for a key that a token is bound to."""
+        """Return whether the key in the proof made its signature.
+
+        Call it only for a key that a valid token is bound to, because the key is remembered.
+        """
         is_valid = self._engine.verify(proof.algorithm, proof.key, proof.signing_input, proof.signature)
         if is_valid:
             if len(self._verified_keys) >= MAX_VERIFIED_KEYS:

@@ -59,9 +59,10 @@ class Nonces:
         return f"{signed}.{_signature(self._hmacs(app, realm)[0], signed)}"
 
     def age(self, app: Flask, realm: str, nonce: str) -> float | None:
-        """Return the age of a nonce in seconds, ``None`` if it wasn't made for this purpose, app and realm.
+        """Return the age of a nonce in seconds, ``None`` if it isn't authentic.
 
-        The age is below zero if the clock went back, or is behind that of the worker that made the nonce.
+        It is authentic if it was made for this purpose, app and realm. The age is below zero if the clock went back, or
+        is behind that of the worker that made the nonce.
         """
         if len(nonce) > MAX_NONCE or not nonce.isascii():
             return None
@@ -82,7 +83,7 @@ class Nonces:
 
 @functools.lru_cache(maxsize=64)
 def _keyed_hmacs(keys: tuple[bytes, ...], purpose: str, app_name: str, realm: str) -> tuple[hmac.HMAC, ...]:
-    """Return an HMAC to copy for each key, that of the newest key first. Each is keyed for this use only."""
+    """Return one HMAC object for each key, newest first, to copy and use for these nonces only."""
     salt = f"{_SALT_PREFIX}\0{purpose}\0{app_name}\0{realm}".encode()
     return tuple(hmac.new(hmac.digest(key, salt, "sha256"), digestmod="sha256") for key in reversed(keys))
 

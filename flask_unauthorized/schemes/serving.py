@@ -80,9 +80,9 @@ def scheme_state(request: Request) -> SchemeState[Any] | None:
 
 
 def remember_for_response(scheme: Scheme[Any], request: Request, value: object) -> None:
-    """Remember ``value`` until `Scheme.respond`, in place of an earlier one of the same scheme and request.
+    """Remember ``value`` until `Scheme.respond` of the same request.
 
-    Challenges are also made where no request has a state, such as in ``auth.check()``. Nothing is remembered then,
+    It replaces an earlier value of the same scheme. Challenges are also made where no request has a state, such as in ``auth.check()``. Nothing is remembered then,
     because no `Scheme.respond` follows.
     """
     state = scheme_state(request)
@@ -94,7 +94,7 @@ def remember_for_response(scheme: Scheme[Any], request: Request, value: object) 
 
 
 def remembered_for_response(scheme: Scheme[Any], request: Request, kind: type[V]) -> V | None:
-    """Return what ``scheme`` remembered with `remember_for_response`, ``None`` unless it is a ``kind``."""
+    """Return what `remember_for_response` got, ``None`` if nothing of type ``kind``."""
     state = scheme_state(request)
     if state is None or state.kept_by_scheme is None:
         return None

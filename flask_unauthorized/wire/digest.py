@@ -1,4 +1,4 @@
-"""The hashes of Digest (RFC 7616 §3.4): of names, secrets, requests and responses, all in lower-case hex.
+"""The hashes of Digest (RFC 7616 §3.4), all in lower-case hex.
 
 Two kinds of text are hashed. Names, realms and passwords are ``str``, and are hashed in NFC and UTF-8 (§4). What came
 in a header field is a ``str`` of octets in Latin-1, as WSGI passes it on, and is hashed as these octets.
@@ -42,15 +42,18 @@ def base_algorithm(algorithm: str) -> str:
 
 
 def secret_hash(algorithm: str, name: str, realm: str, password: str) -> str:
-    """Return H(name ":" realm ":" password), which apps store in place of a password (RFC 7616 §3.4.2).
+    """Return H(name ":" realm ":" password) (RFC 7616 §3.4.2).
 
-    Within its realm it is worth as much as the password (§5.2), so keep it as safe.
+    Apps store it in place of a password. Within its realm it is worth as much as the password (§5.2), so keep it as
+    safe.
     """
     return digest_hash(algorithm, f"{_nfc(name)}:{realm}:{_nfc(password)}".encode())
 
 
 def name_hash(algorithm: str, name: str, realm: str) -> str:
-    """Return H(name ":" realm), which a client with ``userhash`` sends in place of the name (RFC 7616 §3.4.4).
+    """Return H(name ":" realm), which ``userhash`` puts in place of a name.
+
+    See RFC 7616 §3.4.4.
 
     Args:
         algorithm: ``"SHA-256"``, ``"SHA-512-256"`` or ``"MD5"``.
@@ -78,10 +81,11 @@ def session_hash(algorithm: str, secret: str, nonce: str, cnonce: str) -> str:
 def response_hash(
     algorithm: str, a1: str, *, method: str, uri: str, nonce: str, nc: str, cnonce: str, qop: str, body: str = ""
 ) -> str:
-    """Return the value of ``response`` (RFC 7616 §3.4.1), or of ``rspauth`` (§3.5) if ``method`` is empty.
+    """Return the value of ``response`` (RFC 7616 §3.4.1).
 
-    ``a1`` is H(A1), and ``body`` the hash of the body, which only ``qop="auth-int"`` covers (§3.4.3). The other arguments
-    are the parameters of the same names.
+    With an empty ``method`` it is the value of ``rspauth`` (§3.5).
+    ``a1`` is H(A1), and ``body`` the hash of the body, which only ``qop="auth-int"`` covers (§3.4.3). The other
+    arguments are the parameters of the same names.
     """
     a2 = f"{method}:{uri}:{body}" if qop == "auth-int" else f"{method}:{uri}"
     h_a2 = digest_hash(algorithm, a2.encode("latin-1"))
@@ -89,7 +93,7 @@ def response_hash(
 
 
 def legacy_response_hash(algorithm: str, a1: str, *, method: str, uri: str, nonce: str) -> str:
-    """Return the value of ``response`` of a client without ``qop`` (RFC 2069 §2.1.2), which RFC 7616 dropped."""
+    """Return the value of ``response`` for a client without ``qop`` (RFC 2069 §2.1.2)."""
     h_a2 = digest_hash(algorithm, f"{method}:{uri}".encode("latin-1"))
     return digest_hash(algorithm, f"{a1}:{nonce}:{h_a2}".encode("latin-1"))
 
@@ -107,7 +111,7 @@ def read_extended(value: str) -> str:
 
 
 def read_name(value: str) -> str:
-    """Return a user name in NFC. Its octets are read as UTF-8 if they are valid UTF-8, else as Latin-1."""
+    """Return a user name in NFC, read as UTF-8 if it is valid UTF-8, else as Latin-1."""
     with suppress(UnicodeError):
         value = value.encode("latin-1").decode("utf-8")
     return _nfc(value)

@@ -1,4 +1,4 @@
-"""The values by which DPoP proofs are compared (RFC 9449 §4.3): normal URIs, thumbprints of keys, hashes of tokens."""
+"""Normal URIs, thumbprints of keys and hashes of tokens, for DPoP proofs (RFC 9449)."""
 
 import hashlib
 import re
@@ -10,8 +10,8 @@ from .jws import JOSEError, decode_base64url, encode_base64url
 MAX_URI: Final = 4096
 """Longest URI that is read, in bytes."""
 
-# No part matches the character with which the next part begins, so that the expression never backtracks. It accepts more
-# than RFC 3986, because browsers leave characters such as "|" and "[" in a path as they are.
+# No part matches the character with which the next part begins, so that the expression never backtracks. It accepts
+# more than RFC 3986, because browsers leave characters such as "|" and "[" in a path as they are.
 _URI: Final = re.compile(
     r"(https?)://(\[[0-9a-f:.]+\]|[0-9a-z._~!$&'()*+,;=-]+)(?::([0-9]*))?(/[!$-;=@-\[\]-~]*)?(?:\?[!\"$-~]*)?(?:#[!-~]*)?",
     re.IGNORECASE,
@@ -79,7 +79,9 @@ def _remove_dot_segments(path: str) -> str:
 
 
 def thumbprint(jwk: Mapping[str, Any]) -> str:
-    """Return the SHA-256 thumbprint of a public key (RFC 7638 §3, RFC 8037 §2), the ``jkt`` of ``cnf``.
+    """Return the SHA-256 thumbprint of a public key, the ``jkt`` of ``cnf``.
+
+    See RFC 7638 §3, RFC 8037 §2 and RFC 9449 §6.1.
 
     Args:
         jwk: The key as a JSON Web Key: of type EC, OKP or RSA.
@@ -97,7 +99,9 @@ def thumbprint(jwk: Mapping[str, Any]) -> str:
 
 
 def key_members(jwk: Mapping[str, Any]) -> dict[str, str]:
-    """Return the required members of a public key (RFC 7638 §3.2), without ``kid``, ``use`` and all others.
+    """Return the required members of a public key (RFC 7638 §3.2).
+
+    All others, such as ``kid`` and ``use``, are left out.
 
     Raises:
         ValueError: If the key has another type or curve than those of JWK, or a member that isn't canonical (padding,
@@ -130,7 +134,7 @@ def _coordinate_size(kty: str, curve: object) -> int:
 
 
 def access_token_hash(token: str) -> str:
-    """Return the claim ``ath`` for an access token: its SHA-256 in base64url (RFC 9449 §4.2).
+    """Return the SHA-256 of an access token in base64url: ``ath`` (RFC 9449 §4.2).
 
     Raises:
         ValueError: If the token isn't ASCII.
