@@ -15,18 +15,17 @@ def load_token(token):
     return Identity("ada", confirmation={"jkt": HOLDER.jkt})
 
 
-def app_with_two(make_app, first, second):
-    """An app whose view asks for the first scheme, and then for the second one."""
-    auth = Auth(first, second)
+def app_with(make_app, **schemes):
+    """An app that asks for the schemes that its path names, one after the other: ``/first-second``."""
+    auth = Auth(*schemes.values())
     app = make_app(auth, **KEY)
 
-    @app.get("/")
-    def view():
-        auth.require(via=first)
-        auth.require(via=second)
+    @app.get("/<names>")
+    def view(names):
+        for name in names.split("-"):
+            auth.require(via=schemes[name])
         return "in"
 
-    app.add_url_rule("/first", "first", auth.login_required(via=first)(lambda: "in"))
     return app
 
 
@@ -36,30 +35,27 @@ def in_seconds(monkeypatch, seconds):
 
 
 def test_two_dpop_schemes_in_one_request_keep_their_nonces_apart(make_app, monkeypatch):
-    options = {"origin": ORIGIN, "realm": "api", "nonce": True}
-    app = app_with_two(
-        make_app, DPoP(load_token, nonce_lifetime=60, **options), DPoP(load_token, nonce_lifetime=600, **options)
+    brief, long = (
+        DPoP(load_token, origin=ORIGIN, realm="api", nonce=True, nonce_lifetime=lifetime) for lifetime in (60, 600)
     )
-    client = app.test_client()
-    nonce = client.get("/", headers=HOLDER.sent()).headers["DPoP-Nonce"]
+    client = app_with(make_app, brief=brief, long=long).test_client()
+    nonce = client.get("/brief", headers=HOLDER.sent(path="/brief")).headers["DPoP-Nonce"]
+    # 50 seconds are more than half of the brief lifetime, and less than half of the long one.
     in_seconds(monkeypatch, 50)
-    # 50 seconds are more than half of the first lifetime, and less than half of the second one.
-    alone = client.get("/first", headers=HOLDER.sent(path="/first", nonce=nonce))
-    assert (alone.status_code, "DPoP-Nonce" in alone.headers) == (200, True)
-    both = client.get("/", headers=HOLDER.sent(nonce=nonce))
-    assert (both.status_code, "DPoP-Nonce" in both.headers) == (200, False)
+    for path, comes in (("/brief", True), ("/long", False), ("/brief-long", False), ("/long-brief", True)):
+        response = client.get(path, headers=HOLDER.sent(path=path, nonce=nonce))
+        assert (response.status_code, "DPoP-Nonce" in response.headers) == (200, comes), path
 
 
 def test_two_digest_schemes_in_one_request_keep_their_proofs_apart(make_app, monkeypatch):
-    first = Digest(load, realm="shop", nextnonce=True, nonce_lifetime=60)
-    app = app_with_two(make_app, first, Digest(load, realm="shop", nextnonce=True, nonce_lifetime=600))
-    client = app.test_client()
-    told = challenge(client.get("/").headers[CHALLENGE])
+    brief, long = (Digest(load, realm="shop", nextnonce=True, nonce_lifetime=lifetime) for lifetime in (60, 600))
+    client = app_with(make_app, brief=brief, long=long).test_client()
+    told = challenge(client.get("/brief").headers[CHALLENGE])
     in_seconds(monkeypatch, 50)
-    alone = client.get("/first", headers=sent(told, uri="/first"))
-    assert (alone.status_code, "Authentication-Info" in alone.headers) == (200, True)
-    both = client.get("/", headers=sent(told, nc=2))
-    assert (both.status_code, "Authentication-Info" in both.headers) == (200, False)
+    paths = (("/brief", True), ("/long", False), ("/brief-long", False), ("/brief-long-brief", True))
+    for count, (path, comes) in enumerate(paths, start=1):
+        response = client.get(path, headers=sent(told, uri=path, nc=count))
+        assert (response.status_code, "Authentication-Info" in response.headers) == (200, comes), path
 
 
 def test_an_app_that_another_one_calls_has_its_own_proof(make_app):
