@@ -375,7 +375,7 @@ def _checked_legacy(legacy: bool, qop: tuple[str, ...]) -> bool:
         raise TypeError(f"legacy must be True or False, not {legacy!r}")
     if legacy and "auth" not in qop:
         raise ConfigurationError(
-            f"legacy=True with qop={qop!r}: answers without qop don't cover the body. Give qop=('auth', 'auth-int')"
+            f"legacy=True with qop={qop!r}: credentials without qop don't cover the body. Give qop=('auth', 'auth-int')"
         )
     return legacy
 

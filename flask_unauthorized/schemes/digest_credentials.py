@@ -120,26 +120,13 @@ def read_credentials(
 def _checked_credentials(
     parameters: Mapping[str, str], rest: str, algorithms: Mapping[str, str], qops: tuple[str, ...]
 ) -> DigestCredentials:
-    if WITHOUT_QOP in qops and "qop" not in parameters:
-        parameters = {**parameters, "qop": WITHOUT_QOP, "cnonce": "", "nc": ""}
-    found = DigestCredentials()
-    try:
-        found.realm = parameters["realm"]
-        found.nonce = parameters["nonce"]
-        found.uri = parameters["uri"]
-        found.response = parameters["response"]
-        found.cnonce = cnonce = parameters["cnonce"]
-        found.nc = nc = parameters["nc"]
-        found.qop = qop = parameters["qop"]
-    except KeyError as missing:
-        raise _malformed(f"no {missing.args[0]}") from None
-    if not (found.realm and found.nonce and found.uri and found.response and (cnonce or not qop)):
-        raise _malformed("an empty realm, nonce, uri, response or cnonce")
+    found = _read_required(parameters, qops)
+    qop = found.qop
     if qop not in qops:
         raise _malformed("a qop that isn't offered")
-    if qop and _NONCE_COUNT.fullmatch(nc) is None:
+    if qop and _NONCE_COUNT.fullmatch(found.nc) is None:
         raise _malformed("nc is not eight hex digits")
-    if not (cnonce.isascii() and cnonce.isprintable()):
+    if not (found.cnonce.isascii() and found.cnonce.isprintable()):
         raise _malformed("a cnonce beyond printable ASCII")
     found.name, found.userhash = _name(parameters)
     found.literal_name = _literal_name(rest) if "\\" in rest and not found.userhash else None
@@ -150,6 +137,26 @@ def _checked_credentials(
     if not qop and algorithm.endswith("-sess"):
         raise _malformed(f"no qop, which {algorithm} needs")
     found.algorithm = algorithm
+    return found
+
+
+def _read_required(parameters: Mapping[str, str], qops: tuple[str, ...]) -> DigestCredentials:
+    """Return credentials with the parameters that each client sends (RFC 7616 §3.4), and no others."""
+    if WITHOUT_QOP in qops and "qop" not in parameters:
+        parameters = {**parameters, "qop": WITHOUT_QOP, "cnonce": "", "nc": ""}
+    found = DigestCredentials()
+    try:
+        found.realm = parameters["realm"]
+        found.nonce = parameters["nonce"]
+        found.uri = parameters["uri"]
+        found.response = parameters["response"]
+        found.cnonce = parameters["cnonce"]
+        found.nc = parameters["nc"]
+        found.qop = parameters["qop"]
+    except KeyError as missing:
+        raise _malformed(f"no {missing.args[0]}") from None
+    if not (found.realm and found.nonce and found.uri and found.response and (found.cnonce or not found.qop)):
+        raise _malformed("an empty realm, nonce, uri, response or cnonce")
     return found
 
 

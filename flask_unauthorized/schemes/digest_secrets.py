@@ -46,14 +46,9 @@ def look_up(
         InvalidCredentials: If there is no secret for this algorithm.
         TypeError: If the loader or ``name_of_hash`` returned something else.
     """
-    found: Any = None
     if credentials.userhash:
-        name = None
-        if name_of_hash is not None:
-            algorithm = base_algorithm(credentials.algorithm)
-            name = scheme.ask("name_of_hash=", name_of_hash, credentials.name, algorithm)
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"name_of_hash returned a {type(name).__name__}: return the name, or None")
+        name = _name_behind_hash(scheme, credentials, name_of_hash)
+        found = None
         if name is not None:
             credentials.name = name
             found = scheme.load(name)
@@ -69,6 +64,18 @@ def look_up(
         return _h_a1(_DUMMY_PASSWORD, credentials, realm), None
     secret, caller = found if isinstance(found, tuple) and len(found) == 2 else (found, True)
     return _h_a1(secret, credentials, realm), caller
+
+
+def _name_behind_hash(
+    scheme: Scheme[DigestCredentials], credentials: DigestCredentials, name_of_hash: NameOfHash | None
+) -> str | None:
+    if name_of_hash is None:
+        return None
+    algorithm = base_algorithm(credentials.algorithm)
+    name = scheme.ask("name_of_hash=", name_of_hash, credentials.name, algorithm)
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name_of_hash returned a {type(name).__name__}: return the name, or None")
+    return name
 
 
 def _h_a1(secret: object, credentials: DigestCredentials, realm: str) -> str:

@@ -180,9 +180,8 @@ class ProofRules:
         path = path_of(request)
         if not isinstance(htu, str):
             raise _invalid("no htu")
-        if (
-            _DOT_SEGMENT.search(path) is not None
-        ):  # Clients resolve these and the app may not, so one URI could mean two views.
+        # Clients resolve segments of dots and the app may not, so one URI could mean two views.
+        if _DOT_SEGMENT.search(path) is not None:
             raise _invalid("the target of the request has a segment of dots")
         if any(htu == origin + path for origin in self.origins):
             return
@@ -234,9 +233,11 @@ def _normal_origin(origin: str) -> str:
         normal = ""
     if not normal or "?" in origin or "#" in origin:
         raise ConfigurationError(
-            f"origin {origin!a} is none: write https://api.example.com, with a path where clients see one in front of "
-            "the app's own, and without a query"
+            f"origin={origin!a} is not an origin: write https://api.example.com, add the path if clients see one in front "
+            "of the app's own, and leave out the query"
         )
     if not normal.startswith("https://") and _LOCALHOST.fullmatch(normal.partition("://")[2]) is None:
-        raise ConfigurationError(f"origin {origin!a} is plain http: DPoP is used together with HTTPS (RFC 9449 §2)")
+        raise ConfigurationError(
+            f"origin={origin!a} is plain http: write https, because DPoP is used together with HTTPS (RFC 9449 §2)"
+        )
     return normal
