@@ -233,8 +233,8 @@ def _normal_origin(origin: str) -> str:
         normal = ""
     if not normal or "?" in origin or "#" in origin:
         raise ConfigurationError(
-            f"origin={origin!a} is not an origin: write https://api.example.com, add the path if clients see one in front "
-            "of the app's own, and leave out the query"
+            f"origin={origin!a} is not an origin: write https://api.example.com, add the path if clients see one in "
+            "front of the app's own, and leave out the query"
         )
     if not normal.startswith("https://") and _LOCALHOST.fullmatch(normal.partition("://")[2]) is None:
         raise ConfigurationError(

@@ -89,8 +89,9 @@ def remember_for_response(scheme: Scheme[Any], request: Request, value: object) 
     if state is None:
         return
     if state.kept_by_scheme is None:
-        state.kept_by_scheme = {}
-    state.kept_by_scheme[scheme] = value
+        state.kept_by_scheme = {scheme: value}
+    else:
+        state.kept_by_scheme[scheme] = value
 
 
 def remembered_for_response(scheme: Scheme[Any], request: Request, kind: type[V]) -> V | None:

@@ -37,7 +37,8 @@ def said(error, make):
         ({"nonce_uses": 1.0}, TypeError, "nonce_uses must be an int or None, not 1.0"),
         ({"legacy": 1}, TypeError, "legacy must be True or False, not 1"),
         ({"legacy": True, "qop": ["auth-int"]}, ConfigurationError,
-         "legacy=True with qop=('auth-int',): credentials without qop don't cover the body. Give qop=('auth', 'auth-int')"),
+         "legacy=True with qop=('auth-int',): credentials without qop don't cover the body. "
+         "Give qop=('auth', 'auth-int')"),
         ({"store": {}}, TypeError, "store must be a Store, not {}: see flask_unauthorized.stores"),
     ],
 )  # fmt: skip
