@@ -50,11 +50,11 @@ def test_two_dpop_schemes_in_one_request_keep_their_nonces_apart(make_app, monke
 def test_two_digest_schemes_in_one_request_keep_their_proofs_apart(make_app, monkeypatch):
     brief, long = (Digest(load, realm="shop", nextnonce=True, nonce_lifetime=lifetime) for lifetime in (60, 600))
     client = app_with(make_app, brief=brief, long=long).test_client()
-    told = challenge(client.get("/brief").headers[CHALLENGE])
+    offered = challenge(client.get("/brief").headers[CHALLENGE])
     in_seconds(monkeypatch, 50)
     paths = (("/brief", True), ("/long", False), ("/brief-long", False), ("/brief-long-brief", True))
     for count, (path, comes) in enumerate(paths, start=1):
-        response = client.get(path, headers=sent(told, uri=path, nc=count))
+        response = client.get(path, headers=sent(offered, uri=path, nc=count))
         assert (response.status_code, "Authentication-Info" in response.headers) == (200, comes), path
 
 
