@@ -1,4 +1,7 @@
-"""A Digest client written from RFC 7616 alone, for tests: it shares nothing with the package."""
+"""A Digest client for tests, written from RFC 7616 alone.
+
+It shares no code with the package, so that a mistake in one of them is found by the other.
+"""
 
 import hashlib
 import re
@@ -15,7 +18,7 @@ def hex_hash(algorithm: str, text: str | bytes) -> str:
 
 
 def challenge(line: str) -> dict[str, str]:
-    """The parameters of one Digest challenge."""
+    """Return the parameters of one Digest challenge."""
     assert line.startswith("Digest ")
     return {name: quoted or bare for name, quoted, bare in re.findall(r'([a-z]+)=(?:"([^"]*)"|([^",]+))', line[7:])}
 
@@ -34,7 +37,10 @@ def credentials_for(
     first_cnonce: str | None = None,
     **changed: str | None,
 ) -> dict[str, str]:
-    """The parameters of an answer; ``changed`` are put in after the arithmetic, ``None`` takes one out."""
+    """Return the parameters of ``Authorization`` for the challenge ``offered``.
+
+    ``changed`` replaces parameters after the response was computed. ``None`` removes one.
+    """
     algorithm = offered.get("algorithm", "MD5")
     register(password)
     a1 = hex_hash(algorithm, f"{name}:{offered['realm']}:{password}")
@@ -53,7 +59,7 @@ def credentials_for(
 
 
 def field_value(params: dict[str, str]) -> str:
-    """The value of ``Authorization``: as curl writes it."""
+    """Return the value of ``Authorization``, written as curl does."""
     bare = {"algorithm", "qop", "nc", "userhash", "username*"}
     return "Digest " + ", ".join(
         f"{name}={value}" if name in bare else f'{name}="{value}"' for name, value in params.items()
@@ -61,5 +67,5 @@ def field_value(params: dict[str, str]) -> str:
 
 
 def sent(offered: dict[str, str], **given: object) -> dict[str, str]:
-    """The header line with an answer."""
+    """Return the header line with credentials for the challenge ``offered``."""
     return {"Authorization": field_value(credentials_for(offered, **given))}  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ def load(name):
 
 
 class Served:
-    """An app with Digest, and what its client learned."""
+    """An app with one Digest scheme and two guarded views."""
 
     def __init__(self, make_app, *, view=None, loader=load, config=None, **options):
         self.ran = []
@@ -40,9 +40,9 @@ class Served:
 
 def is_stale(response):
     assert response.status_code == 401
-    offered = [challenge(line).get("stale") for line in response.headers.getlist(CHALLENGE)]
-    assert len(set(offered)) == 1
-    return offered[0] == "true"
+    flags = [challenge(line).get("stale") for line in response.headers.getlist(CHALLENGE)]
+    assert len(set(flags)) == 1
+    return flags[0] == "true"
 
 
 def credentials_of(served):
