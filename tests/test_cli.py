@@ -9,7 +9,7 @@ from flask.cli import ScriptInfo
 
 from flask_unauthorized import Auth, Bearer, Digest
 from flask_unauthorized.cli import commands
-from tests.digest_client import h
+from tests.digest_client import hex_hash
 
 TWICE = "correct horse\ncorrect horse\n"
 
@@ -35,7 +35,7 @@ def last_line(result):
 
 
 def hashes(realm, *algorithms):
-    return {algorithm: h(algorithm, f"ada:{realm}:correct horse") for algorithm in algorithms}
+    return {algorithm: hex_hash(algorithm, f"ada:{realm}:correct horse") for algorithm in algorithms}
 
 
 def test_flask_finds_the_commands():

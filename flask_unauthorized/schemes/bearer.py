@@ -46,7 +46,7 @@ from .base import (
     query_values,
     single_value,
 )
-from .confirmation import KEY, CertificateSource, fields_of, known_methods, prove_certificate
+from .confirmation import KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
 from .serving import max_credentials
 
 MAX_FORM = 64 * 1024
@@ -119,7 +119,7 @@ class Bearer(Scheme[Secret]):
         _check_name(self.name)
         self._params = _validated_params(self.name, {} if params is None else params)
         self.certificate = certificate
-        self.varies = fields_of(certificate)
+        self.varies = vary_fields(certificate)
         if validated_flag("bound_only", bound_only) and certificate is None:
             raise ConfigurationError("bound_only=True needs certificate=...: without it Bearer proves nothing")
         self.proves_key = bound_only
@@ -169,10 +169,10 @@ class Bearer(Scheme[Secret]):
     def prove(self, identity: Identity, credentials: Secret, request: Request) -> None:
         if self.certificate is None:
             super().prove(identity, credentials, request)
-        confirmation = known_methods(self.name, identity.confirmation)
+        confirmation = checked_confirmation(self.name, identity.confirmation)
         if KEY in confirmation:
             raise InvalidCredentials(reason=f"bound to a key, which {self.name} doesn't prove: send it under DPoP")
-        prove_certificate(self, confirmation, self.certificate, request)
+        check_certificate(self, confirmation, self.certificate, request)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         return oauth_challenges(self.name, realm, error, self._params)

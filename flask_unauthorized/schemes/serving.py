@@ -62,6 +62,7 @@ class PlanInForce(Protocol):
 
 
 P = TypeVar("P", bound=PlanInForce)
+V = TypeVar("V")
 
 
 class SchemeState(Generic[P]):
@@ -95,6 +96,30 @@ def scheme_state(request: Request) -> SchemeState[Any] | None:
     """Return the state of a request, or ``None`` if the extension hasn't been asked who is calling."""
     state: SchemeState[Any] | None = getattr(request, REQUEST_STATE, None)
     return state
+
+
+def remember_for_response(scheme: Scheme[Any], request: Request, value: object) -> None:
+    """Remember ``value`` until `Scheme.respond` of the same request.
+
+    It replaces an earlier value of the same scheme. Challenges are also made where no request has a state, such as in
+    ``auth.check()``. Nothing is remembered then, because no `Scheme.respond` follows.
+    """
+    state = scheme_state(request)
+    if state is None:
+        return
+    if state.kept_by_scheme is None:
+        state.kept_by_scheme = {scheme: value}
+    else:
+        state.kept_by_scheme[scheme] = value
+
+
+def remembered_for_response(scheme: Scheme[Any], request: Request, kind: type[V]) -> V | None:
+    """Return what `remember_for_response` got, ``None`` if nothing of type ``kind``."""
+    state = scheme_state(request)
+    if state is None or state.kept_by_scheme is None:
+        return None
+    value = state.kept_by_scheme.get(scheme)
+    return value if isinstance(value, kind) else None
 
 
 def realm_in_force(scheme: Scheme[Any], request: Request) -> str:

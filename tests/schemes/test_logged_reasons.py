@@ -7,7 +7,7 @@ import time
 import pytest
 
 from flask_unauthorized import Identity
-from tests.digest_client import ADA, answer, field
+from tests.digest_client import ADA, credentials_for, field_value
 from tests.dpop_client import GONE, ORIGIN, TOKEN
 
 from .digest_served import Served
@@ -66,8 +66,8 @@ def reason(caplog):
     ids=repr,
 )  # fmt: skip
 def test_of_digest(served, reason, changed, status, expected):
-    params = {**answer(served.told(), **{k: v for k, v in changed.items() if k != "nc"}), **changed}
-    value = field({name: text for name, text in params.items() if text is not None})
+    params = {**credentials_for(served.challenge(), **{k: v for k, v in changed.items() if k != "nc"}), **changed}
+    value = field_value({name: text for name, text in params.items() if text is not None})
     got = reason(lambda: served.app.test_client().get("/", headers={"Authorization": value}))
     assert got == (status, f"Digest: {expected}")
     assert not served.ran
@@ -75,12 +75,12 @@ def test_of_digest(served, reason, changed, status, expected):
 
 def test_of_digest_whose_nonce_or_count_is_over(make_app, reason, monkeypatch):
     served = Served(make_app, nonce_lifetime=60)
-    told = served.told()
-    assert served.ask(told).status_code == 200
-    assert reason(lambda: served.ask(told)) == (401, "Digest: this count was used, or lies too far behind")
+    offered = served.challenge()
+    assert served.ask(offered).status_code == 200
+    assert reason(lambda: served.ask(offered)) == (401, "Digest: this count was used, or lies too far behind")
     later = time.time() + 62
     monkeypatch.setattr(time, "time", lambda: later)
-    status, text = reason(lambda: served.ask(told, nc=2))
+    status, text = reason(lambda: served.ask(offered, nc=2))
     assert status == 401
     assert re.fullmatch(r"Digest: the nonce has expired: it is \d+ s old, and nonce_lifetime=60", text)
 
@@ -106,7 +106,7 @@ def test_of_digest_that_is_long(served, reason, length, expected):
 
 
 def test_of_digest_that_breaks_the_grammar(served, reason):
-    twice = field(answer(served.told())) + ', nonce="x"'
+    twice = field_value(credentials_for(served.challenge())) + ', nonce="x"'
     status, text = reason(lambda: served.app.test_client().get("/", headers={"Authorization": twice}))
     assert status == 400
     assert text.startswith("Digest: ")
@@ -232,9 +232,9 @@ def test_nonces_of_a_worker_whose_clock_goes_ahead(make_app, monkeypatch, ahead,
     now = int(time.time())
     digest, dpop = Served(make_app), ServedDPoP(make_app, nonce=True)
     monkeypatch.setattr(time, "time", lambda: now + ahead)
-    told, nonce = digest.told(), dpop.ask().headers["DPoP-Nonce"]
+    offered, nonce = digest.challenge(), dpop.ask().headers["DPoP-Nonce"]
     monkeypatch.setattr(time, "time", lambda: now)
-    assert (digest.ask(told).status_code, dpop.ask(nonce=nonce).status_code) == ((200, 200) if taken else (401, 401))
+    assert (digest.ask(offered).status_code, dpop.ask(nonce=nonce).status_code) == ((200, 200) if taken else (401, 401))
 
 
 def test_what_is_not_in_the_field_authorization_is_no_answer(served, dpop):

@@ -37,7 +37,8 @@ def message_of(error, make):
         ({"nonce_uses": 1.0}, TypeError, "nonce_uses must be an int or None, not 1.0"),
         ({"legacy": 1}, TypeError, "legacy must be True or False, not 1"),
         ({"legacy": True, "qop": ["auth-int"]}, ConfigurationError,
-         "legacy=True with qop=('auth-int',): answers without qop don't cover the body. Give qop=('auth', 'auth-int')"),
+         "legacy=True with qop=('auth-int',): credentials without qop don't cover the body. "
+         "Give qop=('auth', 'auth-int')"),
         ({"store": {}}, TypeError, "store must be a Store, not {}: see flask_unauthorized.stores"),
     ],
 )  # fmt: skip
@@ -67,8 +68,8 @@ def test_of_what_the_loader_of_digest_returned(make_app, secret, text):
 
 
 NO_ORIGIN = (
-    "is none: write https://api.example.com, with a path where clients see one in front of the app's own, and without "
-    "a query"
+    "is not an origin: write https://api.example.com, add the path if clients see one in front of the app's own, and "
+    "leave out the query"
 )
 
 
@@ -81,10 +82,10 @@ NO_ORIGIN = (
         ({"origin": []}, ConfigurationError, 'origin is empty: write origin="https://api.example.com"'),
         ({"origin": 1.5}, TypeError, None),
         ({"origin": [1]}, TypeError, "origin must be a str or a collection of str, not 1"),
-        ({"origin": "ftp://a"}, ConfigurationError, f"origin 'ftp://a' {NO_ORIGIN}"),
-        ({"origin": "https://a?x"}, ConfigurationError, f"origin 'https://a?x' {NO_ORIGIN}"),
+        ({"origin": "ftp://a"}, ConfigurationError, f"origin='ftp://a' {NO_ORIGIN}"),
+        ({"origin": "https://a?x"}, ConfigurationError, f"origin='https://a?x' {NO_ORIGIN}"),
         ({"origin": "http://a"}, ConfigurationError,
-         "origin 'http://a' is plain http: DPoP is used together with HTTPS (RFC 9449 §2)"),
+         "origin='http://a' is plain http: write https, because DPoP is used together with HTTPS (RFC 9449 §2)"),
         ({"window": 3601}, ConfigurationError, "window must be 0 to 3600 seconds, not 3601"),
         ({"ahead": 3601}, ConfigurationError, "ahead must be 0 to 3600 seconds, not 3601"),
         ({"ahead": -1}, ConfigurationError, "ahead must be 0 to 3600 seconds, not -1"),
