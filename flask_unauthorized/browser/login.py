@@ -18,8 +18,8 @@ from ..errors import (
 )
 from ..identity import Identity
 from ..policy.plan import AnyScheme, Plan
+from ..rendering.headers import no_store
 from ..rendering.negotiation import is_page_load, names_page
-from ..responses.guard import no_store
 from ..runtime.app_state import state_of
 from ..runtime.context import plan_in_force, real_app, real_request, state_for
 from ..schemes.base import query_values

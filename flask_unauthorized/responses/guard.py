@@ -1,6 +1,5 @@
 """The guard, the third net: no 401 leaves the app without a challenge, and no refusal loses its headers."""
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,6 +9,14 @@ from .. import signals
 from ..authentication.authenticate import State, log
 from ..errors import AuthError, ConfigurationError
 from ..policy.plan import Plan
+from ..rendering.headers import (
+    CHALLENGE_FIELD,
+    add_vary,
+    expose_to_scripts,
+    keep_out_of_shared_caches,
+    no_store,
+    set_challenge_lines,
+)
 from ..runtime.app_state import EXTENSION, AppState
 from ..runtime.context import STATE, authenticate, plan_in_force, real_app, real_request, state_for
 from ..runtime.flask_compat import handled_response
@@ -18,16 +25,11 @@ from ..wire.fetch_metadata import is_script
 from ..wire.soundness import examine
 from .drain import drain, has_body
 
-_CHALLENGES = "WWW-Authenticate"
 _VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")
 """Fields of hooks that say how a body can be asked for again, which no refusal can (RFC 9110 §13.2.1)."""
 _PROTECTING: Final = ("Content-Security-Policy", "X-Content-Type-Options")
 _USUAL: Final = frozenset({"Content-Type", "Content-Length", "Location", "Vary"})
 """Fields that most answers have: their names need no closer look."""
-_SHARING: Final = frozenset({"public", "s-maxage", "private"})
-"""Directives that are left out: those that admit shared caches, and ``private``, which may name single fields only."""
-_LIST: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
-_EXPOSED = (_CHALLENGES, "DPoP-Nonce", "Retry-After")
 
 
 def guard(response: Response) -> Response:
@@ -45,10 +47,10 @@ def guard(response: Response) -> Response:
         if plan is None and state.refused is None and state.quiet is not None:
             _name_what_was_asked(response, request, state)
         if state.refused is None and (plan is None or state.scheme in plan.quiet):
-            if state.scheme is not None:
+            if state.scheme is not None and not state.shared:
                 for name, _ in response.headers:
                     if name not in _USUAL and name.lower() == "cache-control":
-                        _keep_private(response, state, False)
+                        keep_out_of_shared_caches(response, always=False)
                         break
             return response
     elif state is None:
@@ -94,7 +96,7 @@ def _finish(response: Response, status: int, request: Request, state: State) -> 
     if tried is not None and tried.responds():
         tried.respond(response, state.scheme is tried and not refused)
     if not intact:
-        _expose(response)
+        expose_to_scripts(response)
 
 
 def _mend(response: Response, status: int, request: Request, state: State, refused: bool) -> None:
@@ -102,7 +104,7 @@ def _mend(response: Response, status: int, request: Request, state: State, refus
     refusal = refused or status == 401
     if refused:
         _restore(response, state, plan)
-    if status == 401 and (not refused or state.foreign or not response.headers.getlist(_CHALLENGES)):
+    if status == 401 and (not refused or state.foreign or not response.headers.getlist(CHALLENGE_FIELD)):
         _repair(response, request, state, plan)
     if refusal:
         _join(response, request, state)
@@ -117,12 +119,6 @@ def _mend(response: Response, status: int, request: Request, state: State, refus
     _vary(response, state, plan, refusal)
 
 
-def no_store(response: Response) -> Response:
-    """Keeps an answer for its receiver alone, for ``Set-Cookie`` doesn't (RFC 9111 §7.3)."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def _restore(response: Response, state: State, plan: Plan) -> None:
     """Puts the recorded headers back; challenges that others added stay if their scheme is in force.
 
@@ -130,17 +126,17 @@ def _restore(response: Response, state: State, plan: Plan) -> None:
     """
     assert state.refused is not None
     status, recorded = state.refused
-    lines = [value for name, value in recorded if name == _CHALLENGES]
-    given = response.headers.getlist(_CHALLENGES)
+    lines = [value for name, value in recorded if name == CHALLENGE_FIELD]
+    given = response.headers.getlist(CHALLENGE_FIELD)
     if state.foreign:
-        _set_lines(response, _sound(given, status, state)[0] or lines)
+        set_challenge_lines(response, _sound(given, status, state)[0] or lines)
     elif given != lines:
         own = [challenge for line in lines for challenge in parse_challenges(line)]
         foreign = _sound(given, status, state)[1]
         lines += (str(challenge) for challenge in foreign if challenge not in own and _fits(challenge, own, plan))
-        _set_lines(response, lines)
+        set_challenge_lines(response, lines)
     for name, value in recorded:
-        if name != _CHALLENGES and name not in response.headers:
+        if name != CHALLENGE_FIELD and name not in response.headers:
             response.headers[name] = value
 
 
@@ -157,11 +153,11 @@ def _repair(response: Response, request: Request, state: State, plan: Plan) -> N
 
     Ours are added where none is left, or where the view is guarded and none names a scheme that it takes.
     """
-    given = response.headers.getlist(_CHALLENGES)
+    given = response.headers.getlist(CHALLENGE_FIELD)
     sound, challenges = _sound(given, 401, state)
     if sound and (not _is_guarded(request, state) or _names_one(challenges, plan)):
         if sound != given:
-            _set_lines(response, sound)
+            set_challenge_lines(response, sound)
         return
     if state.app.settings.guard == "strict":
         what = "only with challenges that it doesn't take" if sound else "without a challenge"
@@ -170,7 +166,7 @@ def _repair(response: Response, request: Request, state: State, plan: Plan) -> N
             "abort_unauthorized() instead; UNAUTHORIZED_GUARD='repair' would add one"
         )
     added = plan.in_force(None, None, request)
-    _set_lines(response, (*map(str, added), *sound))
+    set_challenge_lines(response, (*map(str, added), *sound))
     first = request.endpoint not in state.app.repaired
     state.app.repaired.add(request.endpoint)
     tell = log.warning if first else log.debug  # anybody can make many, and one says what there is to do
@@ -205,9 +201,9 @@ def _sound(lines: Iterable[str], status: int, state: State) -> tuple[list[str], 
 
 def _join(response: Response, request: Request, state: State) -> None:
     """Puts all challenges on one line, where the client or what stands before it would see one of several only."""
-    lines = response.headers.getlist(_CHALLENGES)
+    lines = response.headers.getlist(CHALLENGE_FIELD)
     if len(lines) > 1 and (state.app.settings.one_line or is_script(request.environ)):
-        _set_lines(response, (", ".join(lines),))
+        set_challenge_lines(response, (", ".join(lines),))
 
 
 def _restore_page(response: Response, state: State) -> None:
@@ -225,78 +221,21 @@ def _restore_page(response: Response, state: State) -> None:
             response.headers[name] = value
 
 
-def _set_lines(response: Response, lines: Iterable[str]) -> None:
-    response.headers.remove(_CHALLENGES)
-    for line in lines:
-        response.headers.add(_CHALLENGES, line)
-
-
 def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
     """Names what the answer depended on, and keeps shared caches out where Authorization doesn't (RFC 9110 §16.4.2)."""
     scheme = state.scheme
     carried_elsewhere = scheme is not None and any(where != "authorization" for where, _ in scheme.reads)
     depends = carried_elsewhere or (scheme is not None and bool(scheme.varies))
     if refusal or state.refused is not None:
-        _add_vary(response, plan.refused_vary)
+        add_vary(response, plan.refused_vary)
     elif plan.optional or depends:
-        _add_vary(response, plan.vary)
-    if scheme is not None and not refusal:
-        _keep_private(response, state, carried_elsewhere)
+        add_vary(response, plan.vary)
+    if scheme is not None and not refusal and not state.shared:
+        keep_out_of_shared_caches(response, always=carried_elsewhere)
 
 
 def _name_what_was_asked(response: Response, request: Request, state: State) -> None:
     """Says what the answer of a hook depends on, if the hook asked who is calling."""
-    _add_vary(response, plan_in_force(request, state).vary)
-    if state.quiet is not None and state.quiet.identity is not None:
-        _keep_private(response, state, True)
-
-
-def _add_vary(response: Response, names: tuple[str, ...]) -> None:
-    given = ", ".join(response.headers.getlist("Vary"))
-    if not given and names:
-        response.headers["Vary"] = ", ".join(names)
-    elif given:
-        known = {name.strip().lower() for name in given.split(",")}
-        added = [name for name in names if name.lower() not in known]
-        if added and "*" not in known:
-            response.headers["Vary"] = ", ".join([given, *added])
-
-
-def _keep_private(response: Response, state: State, carried_elsewhere: bool) -> None:
-    """Keeps shared caches out of an answer to an identified caller, unless the view called `Auth.allow_shared_cache`.
-
-    Without ``Cache-Control`` they stay out by themselves where the request has ``Authorization`` (RFC 9111 §3.5).
-    """
-    given = response.headers.getlist("Cache-Control")
-    if state.shared:
-        return
-    if not given:
-        if carried_elsewhere:
-            response.headers["Cache-Control"] = "private"
-        return
-    directives = _directives(", ".join(given))
-    names = {name for name, _ in directives}
-    if "private" in {text.lower() for _, text in directives} and names.isdisjoint(("public", "s-maxage")):
-        return
-    kept = [text for name, text in directives if name not in _SHARING]
-    # A cache that knows must-understand ignores the no-store beside it (RFC 9111 §5.2.2.3).
-    if "no-store" not in names or "must-understand" in names:
-        kept.append("private")
-    response.headers["Cache-Control"] = ", ".join(kept)
-
-
-def _directives(value: str) -> list[tuple[str, str]]:
-    """The directives of a ``Cache-Control`` value, each as its name in lower case and as it was written."""
-    return [(text.partition("=")[0].strip().lower(), text) for text in map(str.strip, _LIST.findall(value)) if text]
-
-
-def _expose(response: Response) -> None:
-    """Lets a script of another origin read our fields, where the app allows it to read anything."""
-    headers = response.headers
-    if not headers.getlist("Access-Control-Allow-Origin"):
-        return
-    exposed = [name.strip() for name in headers.get("Access-Control-Expose-Headers", "").split(",") if name.strip()]
-    known = {name.lower() for name in exposed}
-    missing = [name for name in _EXPOSED if name in headers and name.lower() not in known]
-    if missing:
-        headers["Access-Control-Expose-Headers"] = ", ".join(exposed + missing)
+    add_vary(response, plan_in_force(request, state).vary)
+    if state.quiet is not None and state.quiet.identity is not None and not state.shared:
+        keep_out_of_shared_caches(response, always=True)
