@@ -15,8 +15,8 @@ from .identity import Identity
 from .policy.decorations import Decorations, Demands, check_view, is_async, wrapping
 from .policy.plan import AnyScheme, Plan
 from .policy.requirement import Requirement, implied, requirement
-from .rendering.renderers import BUILT_IN
-from .rendering.translations import built_in_texts
+from .rendering.renderers import BUILT_IN_RENDERERS
+from .rendering.translations import copy_translations
 from .resource_metadata.declaration import Resources
 from .resource_metadata.endpoint import publish
 from .responses.error_handler import Renderer
@@ -81,8 +81,8 @@ class Auth(Sessions, Resources, Generic[U]):
         self.challenge_order = self._own_schemes(challenge_order or (), "challenge_order")
         self.decorations = Decorations()
         self.renderers: dict[str, Renderer] = {}
-        self.media_types = tuple(BUILT_IN)
-        self.texts = built_in_texts()
+        self.media_types = tuple(BUILT_IN_RENDERERS)
+        self.texts = copy_translations()
         self._protected: WeakKeyDictionary[Any, Protection] = WeakKeyDictionary()
         self.watching: set[Callable[[], None]] = set()
         self.states: WeakSet[AppState] = WeakSet()
@@ -298,7 +298,7 @@ class Auth(Sessions, Resources, Generic[U]):
             if media in self.renderers:
                 raise ConfigurationError(f"there is a renderer for {media} already: register one only")
             self.renderers[media] = render
-            self.media_types = tuple(dict.fromkeys((*BUILT_IN, *self.renderers)))
+            self.media_types = tuple(dict.fromkeys((*BUILT_IN_RENDERERS, *self.renderers)))
             return render
 
         return register

@@ -282,19 +282,19 @@ def test_a_broken_translation_never_costs_the_refusal(make_app, accept):  # F-16
     app, _ = lazy_app(make_app, lambda: abort_unauthorized(Lazy(en="Sign in.")))
     response = app.test_client().get("/?lang=fr", headers={"Accept": accept})
     assert response.status_code == 401
-    assert "Authentication is required" in response.text or "Please log in" in response.text
+    assert "Authentication is required" in response.text or "This address is for programs" in response.text
 
 
 def test_texts_of_the_page_may_be_lazy(make_app):  # F-16
     app, auth = lazy_app(make_app, lambda: abort_unauthorized())
-    auth.texts["en"]["missing.title"] = Lazy(en="Members only", de="Nur für Mitglieder", xx="{oops}")
+    auth.texts["en"]["missing_token.title"] = Lazy(en="Members only", de="Nur für Mitglieder", xx="{oops}")
     auth.texts["en"]["do.other"] = Lazy(en="Use {scheme}")
     auth.check(app)  # outside of a request, where nothing can be translated
     html = {"Accept": "text/html"}
     assert "<h1>Members only</h1>" in app.test_client().get("/?lang=en", headers=html).text
     assert "<h1>Nur für Mitglieder</h1>" in app.test_client().get("/?lang=de", headers=html).text
     for broken in ("xx", "fr"):
-        assert "<h1>Please log in</h1>" in app.test_client().get(f"/?lang={broken}", headers=html).text
+        assert "<h1>This address is for programs</h1>" in app.test_client().get(f"/?lang={broken}", headers=html).text
 
 
 @pytest.mark.parametrize("value", [5, 1.5, True, b"text", {"a": 1}, ["a"], ("a",), object(), ValueError("secret")])

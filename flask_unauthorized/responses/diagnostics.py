@@ -11,7 +11,7 @@ from .. import errors
 from ..authentication.authenticate import Refusal, State
 from ..errors import MAX_REASON, AuthError, AuthUnavailable, as_text
 from ..policy.plan import AnyScheme, Plan
-from ..rendering.problem import Explanation, SchemeSaid
+from ..rendering.problem import Explanation, SchemeDiagnosis
 from ..runtime.context import plan_in_force, real_app
 from ..schemes.base import query_values
 from ..schemes.session_cookie import SessionCookie
@@ -37,21 +37,21 @@ def explain(error: AuthError, request: Request, state: State) -> Explanation:
     """What came, what was demanded, what each scheme in force said, and what to send instead."""
     plan = plan_in_force(request, state)
     of_scheme = {} if state.tried is None else state.tried.specification
-    paragraph, see = of_scheme.get(error.error or "") or next(
+    specification, url = of_scheme.get(error.error or "") or next(
         _PARAGRAPHS[kind] for kind in type(error).__mro__ if kind in _PARAGRAPHS
     )
     return Explanation(
         reason=_reason(error),
         sent=tuple(_sent(request, plan)) or ("nothing that a scheme in force reads",),
-        demanded=state.app.told_demands(request.endpoint, plan, request.method),
+        required=state.app.told_demands(request.endpoint, plan, request.method),
         schemes=tuple(
-            SchemeSaid(scheme.name, _said(scheme, error, state, request), _command(scheme, request))
+            SchemeDiagnosis(scheme.name, _said(scheme, error, state, request), _command(scheme, request))
             for scheme in plan.schemes
         ),
         challenges=tuple(": ".join(line) for line in error.auth_headers() if line[0] == "WWW-Authenticate")
         or ("no challenge",),
-        paragraph=paragraph,
-        see=see,
+        specification=specification,
+        specification_url=url,
     )
 
 

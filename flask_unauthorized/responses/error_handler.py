@@ -12,10 +12,10 @@ from ..authentication.authenticate import SAFE_METHODS, State, log
 from ..browser.login import login_page, login_redirect
 from ..errors import AuthError, Unauthorized, fixed_wording, is_text
 from ..policy.plan import keep
-from ..rendering.html import CONTENT_SECURITY_POLICY, page
+from ..rendering.html import CONTENT_SECURITY_POLICY, render_html
 from ..rendering.negotiation import choose_language, negotiate
-from ..rendering.problem import Explanation, facts
-from ..rendering.renderers import BUILT_IN, Body, content_type
+from ..rendering.problem import Explanation, problem_details
+from ..rendering.renderers import BUILT_IN_RENDERERS, Body, content_type
 from ..runtime.app_state import AppState
 from ..runtime.context import complete_once, plan_in_force, real_app, real_request, state_for
 from ..runtime.exception_groups import handler_without_ours, refusal_of_group
@@ -132,7 +132,9 @@ def _render(error: AuthError, request: Request, state: State, app: Flask) -> Res
     if media in renderers and not state.rendering:
         response = _custom(renderers[media], media, error, state, app)
     if response is None:
-        return _plain(error, media if media in BUILT_IN else next(iter(BUILT_IN)), request, state, app)
+        return _plain(
+            error, media if media in BUILT_IN_RENDERERS else next(iter(BUILT_IN_RENDERERS)), request, state, app
+        )
     response.status_code = getattr(error, "code", 500)
     response.headers.setdefault(*_NO_SNIFFING)
     for name, value in (("Vary", "Accept"), *error.auth_headers()):
@@ -205,14 +207,14 @@ def _built_in(error: AuthError, media: str, request: Request, state: State) -> t
     language = choose_language(request.environ.get("HTTP_ACCEPT_LANGUAGE"), tuple(texts))
     lines[2] = ("Vary", plan.refusal_vary + ", Accept-Language")
     lines += (("Content-Language", language), ("Content-Security-Policy", CONTENT_SECURITY_POLICY))
-    told = facts(
+    problem = problem_details(
         error,
         schemes=plan.scheme_names,
         login_page=login_page(plan, request),
-        unsaved=request.method not in SAFE_METHODS,
+        has_unsaved_input=request.method not in SAFE_METHODS,
         explanation=_explanation(error, request, state),
     )
-    return page(told, texts, language).encode(errors="replace"), lines
+    return render_html(problem, texts, language).encode(errors="replace"), lines
 
 
 def _body(error: AuthError, media: str, request: Request, state: State) -> bytes:
@@ -220,9 +222,11 @@ def _body(error: AuthError, media: str, request: Request, state: State) -> bytes
     wording = fixed_wording(error)
     if state.app.explains or problem_base is not None or wording is None:
         explanation = _explanation(error, request, state) if media in _EXPLAINED else None
-        told = facts(error, problem_base=problem_base, explanation=explanation)
-        return BUILT_IN[media](told).encode(errors="replace")
-    return _READY.get((wording, media)) or keep(_READY, (wording, media), BUILT_IN[media](facts(error)).encode())
+        problem = problem_details(error, problem_base=problem_base, explanation=explanation)
+        return BUILT_IN_RENDERERS[media](problem).encode(errors="replace")
+    return _READY.get((wording, media)) or keep(
+        _READY, (wording, media), BUILT_IN_RENDERERS[media](problem_details(error)).encode()
+    )
 
 
 def _explanation(error: AuthError, request: Request, state: State) -> Explanation | None:

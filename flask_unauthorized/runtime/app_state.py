@@ -12,7 +12,7 @@ from ..errors import ConfigurationError
 from ..policy.decorations import chain, class_of
 from ..policy.plan import AnyScheme, Plan
 from ..policy.requirement import Requirement, nest, stack
-from ..rendering.translations import check_texts
+from ..rendering.translations import check_translations
 from ..resource_metadata.document import ProtectedResource
 from ..resource_metadata.endpoint import Documents, belonging, by_path, written
 from ..schemes.base import check_challenges, check_shape, checked_realm
@@ -85,7 +85,7 @@ class AppState:
             self._effective.clear()
             self.settings = read_settings(app.config)
             self.explains = app.debug if self.settings.explain is None else self.settings.explain
-            check_texts(auth.texts)
+            check_translations(auth.texts)
             self.realm = self._realm()
             for scheme in auth.schemes:
                 check_shape(scheme)

@@ -465,7 +465,7 @@ class Documented(Signature):
 )
 def test_the_command_is_the_schemes_own(make_app, make, options):  # F-49
     app, _ = serve(make_app, make(), UNAUTHORIZED_EXPLAIN=True)
-    assert shlex.split(explained(app)["schemes"][0]["send"]) == ["curl", "-i", *options, "http://localhost/"]
+    assert shlex.split(explained(app)["schemes"][0]["command"]) == ["curl", "-i", *options, "http://localhost/"]
 
 
 def test_the_paragraph_is_the_schemes_own(make_app):  # F-49
@@ -474,8 +474,11 @@ def test_the_paragraph_is_the_schemes_own(make_app):  # F-49
 
     app, _ = serve(make_app, Specified(load), UNAUTHORIZED_EXPLAIN=True)
     told = explained(app, "Ticket bad")
-    assert (told["paragraph"], told["see"]) == ("Ticket handbook, page 7", "https://tickets.example/7")
-    assert explained(app)["paragraph"].startswith("RFC 9110")
+    assert (told["specification"], told["specification_url"]) == (
+        "Ticket handbook, page 7",
+        "https://tickets.example/7",
+    )
+    assert explained(app)["specification"].startswith("RFC 9110")
 
 
 # --- Basic beside Digest (F-40)
