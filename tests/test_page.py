@@ -149,7 +149,7 @@ class Reading(Elements):
 
 
 BEARER, KEY, PASSWORD = Bearer(lambda token: None), APIKey(lambda key: None), Basic(lambda name, password: None)
-DPOP = DPoP(origin="https://api.example")
+DPOP = DPoP({}.get, origin="https://api.example")
 LOGIN = SessionCookie(lambda subject: subject, login_view="login")
 COOKIE = SessionCookie(lambda subject: subject)
 ASK_PASSWORD = "Load this page again, and enter your name and password when your browser asks for them."
