@@ -19,7 +19,7 @@ from ..errors import (
 from ..identity import Identity
 from ..policy.plan import AnyScheme, Plan
 from ..rendering.headers import no_store
-from ..rendering.negotiation import is_page_load, names_page
+from ..rendering.negotiation import accepts_html, is_page_load
 from ..runtime.app_state import state_of
 from ..runtime.context import plan_in_force, real_app, real_request, state_for
 from ..schemes.base import query_values
@@ -197,7 +197,7 @@ def is_navigation(request: "Request") -> bool:
     mode, accept = environ.get("HTTP_SEC_FETCH_MODE"), environ.get("HTTP_ACCEPT")
     if mode is None:
         return is_page_load(accept)
-    return bool(mode == "navigate") and (environ.get("HTTP_SEC_FETCH_DEST") != "empty" or names_page(accept))
+    return bool(mode == "navigate") and (environ.get("HTTP_SEC_FETCH_DEST") != "empty" or accepts_html(accept))
 
 
 def _with_login_page(plan: Plan) -> SessionCookie | None:

@@ -63,6 +63,7 @@ _CREDENTIAL_KINDS: Final = {
     "bearer": "token",
     "dpop": "token",
     "apikey": "key",
+    "cookie": "session",
 }
 _PROGRAM_KINDS: Final = frozenset({"token", "key"})
 _STEP_BY_SCHEME: Final = {"bearer": "do.token", "dpop": "do.proof", "apikey": "do.key"}
@@ -158,17 +159,19 @@ def _steps_for_programs(problem: ProblemDetails, say: Say) -> Iterator[str]:
 
 def _steps_to_log_in(problem: ProblemDetails, say: Say) -> Iterator[str]:
     names = {name.lower(): name for name in problem.schemes}
-    asks_for_password = problem.login_page is None and any(_CREDENTIAL_KINDS.get(name) == "password" for name in names)
+    kinds = {_CREDENTIAL_KINDS.get(name) for name in names}
+    unsaved = problem.has_unsaved_input
     if problem.login_page is not None:
         yield f'<a href="{escape(problem.login_page)}">{say("do.login")}</a>'
-    elif asks_for_password:
-        yield say("do.send_with_password" if problem.has_unsaved_input else "do.password")
-    elif "cookie" in names and not problem.has_unsaved_input:
+    elif "password" in kinds:
+        yield say("do.send_with_password" if unsaved else "do.password")
+        unsaved = False
+    elif "session" in kinds and not unsaved:
         yield say("do.login_first")
     for lower, name in names.items():
-        if lower != "cookie" and lower not in _CREDENTIAL_KINDS:
+        if lower not in _CREDENTIAL_KINDS:
             yield say("do.other", scheme=name)
-    if problem.has_unsaved_input and not asks_for_password:
+    if unsaved:
         yield say("do.send_again")
 
 
