@@ -15,11 +15,10 @@ from .identity import Identity
 from .policy.decorations import Decorations, Demands, check_view, is_async, wrapping
 from .policy.plan import AnyScheme, Plan
 from .policy.requirement import Requirement, implied, requirement
-from .rendering.renderers import BUILT_IN_RENDERERS
+from .rendering.renderers import BUILT_IN_RENDERERS, Renderer
 from .rendering.translations import copy_translations
 from .resource_metadata.declaration import Resources
 from .resource_metadata.endpoint import publish
-from .responses.error_handler import Renderer
 from .runtime.app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
 from .runtime.context import (
     STATE,

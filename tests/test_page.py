@@ -517,7 +517,7 @@ def test_a_policy_of_the_app_stays_on_a_body_of_the_app(make_app, auth, another)
 
 @pytest.mark.parametrize("accept", ["application/json", "application/problem+json", "text/plain", "text/html"])
 @pytest.mark.parametrize("explain", [True, False])
-def test_no_body_of_ours_is_sniffed(make_app, auth, accept, explain):  # F-17
+def test_no_built_in_body_is_sniffed(make_app, auth, accept, explain):  # F-17
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=explain)
     app.add_url_rule("/", "view", lambda: abort_unauthorized("<script>alert(1)</script>"))
     app.add_url_rule("/guarded", "guarded", auth.login_required(lambda: "in"))
@@ -541,21 +541,21 @@ def test_a_body_of_the_apps_handler_is_the_apps(make_app, auth):  # F-17
     assert "X-Content-Type-Options" not in app.test_client().get("/").headers
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative luminance (WCAG 2.2)."""
-    digits = colour * 2 if len(colour) == 3 else colour
+    digits = color * 2 if len(color) == 3 else color
     parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_the_colours_have_contrast_in_light_and_in_dark_mode(make_app, auth):
+def test_the_colors_have_contrast_in_light_and_in_dark_mode(make_app, auth):
     (style,) = re.findall(r"<style>(.*?)</style>", page(serve(make_app, auth)).text, re.DOTALL)
     light, dark = (dict(re.findall(r"--(\w+):#(\w+)", block)) for block in re.findall(r":root{(.*?)}", style))
     assert "prefers-color-scheme:dark" in style
-    for colours in (light, dark):
+    for colors in (light, dark):
         for front, back in (("ink", "card"), ("soft", "card"), ("link", "card"), ("ink", "paper")):
-            lighter, darker = sorted((luminance(colours[front]), luminance(colours[back])), reverse=True)
+            lighter, darker = sorted((luminance(colors[front]), luminance(colors[back])), reverse=True)
             assert (lighter + 0.05) / (darker + 0.05) >= 4.5
 
 
@@ -626,7 +626,7 @@ def explained(app, accept="application/json", method="GET", path="/", **headers)
     return response.json["debug"] if "json" in accept else response.text
 
 
-def test_the_explanation_tells_what_came_what_was_asked_and_what_each_scheme_said(make_app):
+def test_the_explanation_names_what_was_sent_what_is_required_and_what_each_scheme_found(make_app):
     auth = Auth(Bearer(lambda token: None), APIKey(lambda key: None), realm="notes")
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
     auth.protect(app, scopes={"notes:read"})
@@ -666,7 +666,7 @@ def test_the_explanation_tells_what_came_what_was_asked_and_what_each_scheme_sai
         assert line in html
 
 
-def test_good_credentials_are_told_apart_from_the_missing_scope(make_app):
+def test_valid_credentials_are_distinguished_from_the_missing_scope(make_app):
     auth = Auth(Bearer(lambda token: Identity("ada")))
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
     app.add_url_rule("/", "view", auth.login_required(scopes={"a"})(lambda: "fine"), methods=["DELETE"])
@@ -707,7 +707,7 @@ def test_lek_no_secret_is_in_an_explanation(make_app, sent, accept):
         assert CANARY not in response.text + str(response.headers)
 
 
-def test_our_own_trouble_is_not_spelled_out(make_app):
+def test_a_server_side_failure_is_not_explained(make_app):
     def load(token):
         raise ConnectionError(f"postgres://app:{CANARY}@db/")
 
@@ -749,7 +749,7 @@ def test_the_paragraph_is_that_of_the_scheme_that_was_tried(make_app, auth, sent
     assert response.json["debug"]["specification"].startswith(paragraph)
 
 
-def test_two_at_once_are_both_told_and_the_message_says_to_send_one(make_app, auth):
+def test_two_at_once_are_both_named_and_the_message_says_to_send_one(make_app, auth):
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
     app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     response = app.test_client().get("/", headers={"Authorization": "Bearer x", "X-API-Key": "x"})

@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from flask import Response
+
 from .html import render_html
 from .problem import ProblemDetails
 
 Body = str | bytes | dict[str, Any]
-"""What a renderer of an app may return besides a response."""
+Renderer = Callable[[Any], Body | Response]
+"""A renderer of the app: the error in, the body out."""
 
 
 def render_json(problem: ProblemDetails) -> str:

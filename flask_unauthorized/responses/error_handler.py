@@ -15,7 +15,7 @@ from ..policy.plan import keep
 from ..rendering.html import CONTENT_SECURITY_POLICY, render_html
 from ..rendering.negotiation import choose_language, negotiate
 from ..rendering.problem import Explanation, problem_details
-from ..rendering.renderers import BUILT_IN_RENDERERS, Body, content_type
+from ..rendering.renderers import BUILT_IN_RENDERERS, Renderer, content_type
 from ..runtime.app_state import AppState
 from ..runtime.context import complete_once, plan_in_force, real_app, real_request, state_for
 from ..runtime.exception_groups import handler_without_ours, refusal_of_group
@@ -23,7 +23,6 @@ from ..runtime.preconditions import PRECONDITIONS, ignore_preconditions
 from ..wire import Challenge
 from .diagnostics import explain
 
-Renderer = Callable[[Any], "Body | Response"]
 MAX_HANDLERS: Final = 4096
 """Most answers kept of the question which handler of the app an error has."""
 _NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
