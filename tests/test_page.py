@@ -36,7 +36,8 @@ from flask_unauthorized import (
     abort_unauthorized,
 )
 from flask_unauthorized.errors import CrossSiteRequest
-from flask_unauthorized.rendering.html import STYLE_HASH
+from flask_unauthorized.rendering.html import STYLE_HASH, render_html
+from flask_unauthorized.rendering.problem import ProblemDetails
 from flask_unauthorized.rendering.translations import BUILT_IN_TRANSLATIONS
 
 CANARY = "c4n4ry-0123456789"
@@ -228,6 +229,10 @@ WHAT_A_PERSON_READS = {
         (KEY,), None, {},
         (401, "This address is for programs", "It answers programs that send a valid API key.", [GO_BACK, SEND_KEY]),
     ),
+    "keys_in_two_places": (
+        (KEY, APIKey(lambda key: None, cookie="key")), None, {},
+        (401, "This address is for programs", "It answers programs that send a valid API key.", [GO_BACK, SEND_KEY]),
+    ),
     "tokens_and_keys": (
         (BEARER, KEY), None, {},
         (401, "This address is for programs", "It answers programs that send a valid access token or API key.",
@@ -354,6 +359,11 @@ def test_every_case_has_its_words_in_german(make_app, case):
     assert page.message in {german[key] for key, text in english.items() if text == message}
     assert len(page.steps) == len(steps)
     assert not {*page.steps, page.heading, page.message} & {*steps, heading, message}
+
+
+def test_the_address_of_the_login_page_is_escaped():
+    problem = ProblemDetails(401, "missing", "", schemes=("Cookie",), login_page='/login?a=1&b="><script>')
+    assert '<a href="/login?a=1&amp;b=&quot;&gt;&lt;script&gt;">Log in</a>' in render_html(problem)
 
 
 NOT_SAVED = "What you sent was not saved."

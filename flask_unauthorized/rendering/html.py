@@ -115,7 +115,7 @@ def _credential_kind(problem: ProblemDetails) -> str | None:
     if problem.scheme is not None and problem.message_key != "missing":
         return _CREDENTIAL_KINDS.get(problem.scheme.lower())
     kinds = {_CREDENTIAL_KINDS.get(name.lower()) for name in problem.schemes}
-    if problem.login_page is not None or not kinds or not kinds <= _PROGRAM_KINDS:
+    if not kinds or not kinds <= _PROGRAM_KINDS:
         return None
     return kinds.pop() if len(kinds) == 1 else "program"
 
