@@ -1,8 +1,10 @@
 """Identities, requirements and errors as values."""
 
 import dataclasses
+import inspect
 import math
 import pickle
+import re
 
 import pytest
 from werkzeug import exceptions as http
@@ -46,6 +48,19 @@ def test_the_decision_table(kind, base, status, code):
     assert kind.__mro__.index(base) < kind.__mro__.index(fu.AuthError)
     with pytest.raises(TypeError):
         kind(b"bytes")
+
+
+@pytest.mark.parametrize(("kind", "base", "status", "code"), TABLE)
+def test_the_docstring_of_an_error_is_a_row_of_the_reference(kind, base, status, code):
+    """The reference table is made of them: status and occasion first, then all arguments, then the specification."""
+    first, *_ = kind.__doc__.splitlines()
+    assert first.startswith(f"{status}: ")
+    assert first.endswith(".")
+    assert len(first) < 80
+    assert re.search(r"Source: RFC \d+ §\d", kind.__doc__)
+    assert code is None or kind is fu.Unauthorized or f"``{code}``" in kind.__doc__
+    for argument in list(inspect.signature(kind.__init__).parameters)[1:]:
+        assert f"\n        {argument}: " in kind.__doc__
 
 
 @pytest.mark.parametrize(
@@ -98,10 +113,10 @@ def test_an_identity_is_frozen_and_hides_what_may_be_private():
 
 
 def test_lek_01_an_identity_survives_pickling_and_replacing():
-    again = pickle.loads(pickle.dumps(_full()))
-    assert again == _full()
-    assert dict(again.claims) == {"email": "ada@x"}
-    assert dataclasses.replace(again, subject="bob").subject == "bob"
+    unpickled = pickle.loads(pickle.dumps(_full()))
+    assert unpickled == _full()
+    assert dict(unpickled.claims) == {"email": "ada@x"}
+    assert dataclasses.replace(unpickled, subject="bob").subject == "bob"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +162,7 @@ def test_nested_requirements_take_the_nearest_via_and_add_the_rest():
     assert not inherit([inner, outer]).optional
 
 
-def test_a_bare_string_of_scopes_is_told_the_set_that_was_meant() -> None:
+def test_the_error_for_a_bare_string_of_scopes_names_the_set_that_was_meant() -> None:
     auth = Auth(Bearer(lambda token: None))
     with pytest.raises(TypeError, match=r'scopes=\{"read", "write"\}'):
         auth.login_required(scopes="read write")

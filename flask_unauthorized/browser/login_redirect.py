@@ -27,7 +27,7 @@ from flask import Request, Response
 from ..authentication.cross_site import is_handshake
 from ..errors import AuthError, Unauthorized
 from ..policy.plan import Plan
-from ..rendering.negotiation import is_page_load, names_page
+from ..rendering.negotiation import accepts_html, is_page_load
 from ..runtime.request_state import RequestState, real_app
 from ..schemes.session_cookie import SessionCookie
 from ..wire.fetch_metadata import is_script
@@ -80,7 +80,7 @@ def is_navigation(request: Request) -> bool:
     mode, accept = environ.get("HTTP_SEC_FETCH_MODE"), environ.get("HTTP_ACCEPT")
     if mode is None:
         return is_page_load(accept)
-    return bool(mode == "navigate") and (environ.get("HTTP_SEC_FETCH_DEST") != "empty" or names_page(accept))
+    return bool(mode == "navigate") and (environ.get("HTTP_SEC_FETCH_DEST") != "empty" or accepts_html(accept))
 
 
 def _scheme_with_login_page(plan: Plan) -> SessionCookie | None:

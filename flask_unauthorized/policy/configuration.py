@@ -14,8 +14,8 @@ from flask.sansio.scaffold import Scaffold
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
-from ..rendering.renderers import BUILT_IN, Renderer
-from ..rendering.translations import built_in_texts
+from ..rendering.renderers import BUILT_IN_RENDERERS, Renderer
+from ..rendering.translations import copy_translations
 from ..schemes.base import AnyScheme, Scheme, validated_realm
 from .decorations import Decorations
 from .protection import Protection
@@ -43,8 +43,8 @@ class Configuration:
         self.unserved_hooks: Final[set[Callable[[], None]]] = set()
         """Hooks of `protect` that refuse requests as long as no `Auth` serves the app."""
         self.renderers: Final[dict[str, Renderer]] = {}
-        self.media_types = tuple(BUILT_IN)
-        self.translations: Final = built_in_texts()
+        self.media_types = tuple(BUILT_IN_RENDERERS)
+        self.translations: Final = copy_translations()
         self.resources: tuple[Resource, ...] = ()
         self._interned: WeakKeyDictionary[Requirement, ref[Requirement]] = WeakKeyDictionary()
         self.decorations: Final = Decorations(
@@ -84,7 +84,7 @@ class Configuration:
         if media_type in self.renderers:
             raise ConfigurationError(f"there is a renderer for {media_type} already: register one only")
         self.renderers[media_type] = render
-        self.media_types = tuple(dict.fromkeys((*BUILT_IN, *self.renderers)))
+        self.media_types = tuple(dict.fromkeys((*BUILT_IN_RENDERERS, *self.renderers)))
 
     def _own_schemes(self, schemes: Sequence[AnyScheme], where: str) -> tuple[AnyScheme, ...]:
         if isinstance(schemes, (str, Scheme)) or not isinstance(schemes, Iterable):

@@ -15,10 +15,10 @@ from ..browser.login_redirect import login_page_url
 from ..errors import AuthError, CacheKey, response_cache_key
 from ..policy.challenges import CachedResponse, HeaderLines, cache_put
 from ..rendering.headers import CHALLENGE_FIELD
-from ..rendering.html import CONTENT_SECURITY_POLICY, page
+from ..rendering.html import CONTENT_SECURITY_POLICY, render_html
 from ..rendering.negotiation import choose_language
-from ..rendering.problem import Explanation, facts
-from ..rendering.renderers import BUILT_IN, Renderer, content_type
+from ..rendering.problem import Explanation, problem_details
+from ..rendering.renderers import BUILT_IN_RENDERERS, Renderer, content_type
 from ..runtime.app_state import AppState
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState
@@ -42,8 +42,8 @@ def render_refusal(
         response = _render_by_app(renderers[media_type], media_type, error, state, app)
         if response is not None:
             return _with_headers(response, error)
-    if media_type not in BUILT_IN:
-        media_type = next(iter(BUILT_IN))
+    if media_type not in BUILT_IN_RENDERERS:
+        media_type = next(iter(BUILT_IN_RENDERERS))
         key = (key[0], media_type, *key[2:])
     body, lines = _render_built_in(error, media_type, request, state)
     status = getattr(error, "code", 500)
@@ -120,14 +120,14 @@ def _render_built_in(
     language = choose_language(request.environ.get("HTTP_ACCEPT_LANGUAGE"), tuple(translations))
     lines[2] = ("Vary", vary + ", Accept-Language")
     lines += (("Content-Language", language), ("Content-Security-Policy", CONTENT_SECURITY_POLICY))
-    problem = facts(
+    problem = problem_details(
         error,
         schemes=plan.challenges.scheme_names,
         login_page=login_page_url(plan, request),
-        unsaved=request.method not in SAFE_METHODS,
+        has_unsaved_input=request.method not in SAFE_METHODS,
         explanation=_explanation(error, request, state),
     )
-    return page(problem, translations, language).encode(errors="replace"), lines
+    return render_html(problem, translations, language).encode(errors="replace"), lines
 
 
 def _render_for_programs(error: AuthError, media_type: str, request: Request, state: RequestState) -> bytes:
@@ -135,11 +135,12 @@ def _render_for_programs(error: AuthError, media_type: str, request: Request, st
     content = response_cache_key(error)
     if state.app_state.diagnostics_enabled or problem_base is not None or content is None:
         explanation = _explanation(error, request, state) if media_type in _EXPLAINED else None
-        problem = facts(error, problem_base=problem_base, explanation=explanation)
-        return BUILT_IN[media_type](problem).encode(errors="replace")
+        problem = problem_details(error, problem_base=problem_base, explanation=explanation)
+        return BUILT_IN_RENDERERS[media_type](problem).encode(errors="replace")
     cached = _BODY_CACHE.get((content, media_type))
     if cached is None:
-        cached = cache_put(_BODY_CACHE, (content, media_type), BUILT_IN[media_type](facts(error)).encode())
+        body = BUILT_IN_RENDERERS[media_type](problem_details(error)).encode()
+        cached = cache_put(_BODY_CACHE, (content, media_type), body)
     return cached
 
 

@@ -23,7 +23,7 @@ from ..policy.plan import Plan
 from ..policy.plans import Plans
 from ..policy.requirement import Requirement
 from ..policy.settings import Settings, read_settings
-from ..rendering.translations import check_texts
+from ..rendering.translations import check_translations
 from ..resource_metadata.declaration import DeclaredResources
 from ..resource_metadata.document import ProtectedResource
 from ..resource_metadata.endpoint import DocumentIndex, index_documents
@@ -114,7 +114,7 @@ class AppState:
             self.own_handlers.clear()
             self.settings = self.plans.settings = read_settings(app.config)
             self.diagnostics_enabled = app.debug if self.settings.explain is None else self.settings.explain
-            check_texts(configuration.translations)
+            check_translations(configuration.translations)
             self.realm = self.plans.realm = self._find_realm()
             for scheme in configuration.schemes:
                 check_attributes(scheme)

@@ -469,7 +469,7 @@ class Documented(Signature):
 )
 def test_the_command_is_the_schemes_own(make_app, make, options):  # F-49
     app, _ = serve(make_app, make(), UNAUTHORIZED_EXPLAIN=True)
-    assert shlex.split(debug_of(app)["schemes"][0]["send"]) == ["curl", "-i", *options, "http://localhost/"]
+    assert shlex.split(debug_of(app)["schemes"][0]["command"]) == ["curl", "-i", *options, "http://localhost/"]
 
 
 def test_the_paragraph_is_the_schemes_own(make_app):  # F-49
@@ -477,9 +477,12 @@ def test_the_paragraph_is_the_schemes_own(make_app):  # F-49
         specification = {"invalid_token": ("Ticket handbook, page 7", "https://tickets.example/7")}
 
     app, _ = serve(make_app, Specified(load), UNAUTHORIZED_EXPLAIN=True)
-    debug = debug_of(app, "Ticket bad")
-    assert (debug["paragraph"], debug["see"]) == ("Ticket handbook, page 7", "https://tickets.example/7")
-    assert debug_of(app)["paragraph"].startswith("RFC 9110")
+    told = debug_of(app, "Ticket bad")
+    assert (told["specification"], told["specification_url"]) == (
+        "Ticket handbook, page 7",
+        "https://tickets.example/7",
+    )
+    assert debug_of(app)["specification"].startswith("RFC 9110")
 
 
 # --- Basic beside Digest (F-40)
