@@ -208,10 +208,10 @@ def test_sto_10_odd_keys(store, key):
 
 
 def test_sto_10_no_key_reaches_the_store(store):
-    stored = store._stored("digest", "a secret nonce")
-    assert stored.startswith(f"{store.prefix}:digest:")
-    assert len(stored.rpartition(":")[2]) == 64
-    assert "nonce" not in stored
+    entry_key = store._entry_key("digest", "a secret nonce")
+    assert entry_key.startswith(f"{store.prefix}:digest:")
+    assert len(entry_key.rpartition(":")[2]) == 64
+    assert "nonce" not in entry_key
 
 
 def test_sto_11_two_apps_with_one_store(redis_url, tmp_path):

@@ -72,7 +72,7 @@ def test_sto_17_memory_returns_without_a_pass_over_all(monkeypatch):
     now[0] += 11
     for number in range(17_000):
         store.claim("b", str(number), 1000)
-    assert len(store._entries) == len(store._order) == 17_000
+    assert len(store._entries) == len(store._sweep_queue) == 17_000
     tracemalloc.stop()
     begun = time.perf_counter()
     store.claim("c", "one", 10)
@@ -416,7 +416,7 @@ def test_sto_02_every_entry_has_an_end(url):
 def test_sto_09_and_12_what_somebody_else_wrote(url, planted):
     client, store = redis.Redis.from_url(url), RedisStore(url)
     client.flushall()
-    key = store._stored("a", "key")
+    key = store._entry_key("a", "key")
     plant = {
         "a list": lambda: client.rpush(key, "x"),
         "a pickle": lambda: client.set(key, b"\x80\x04cos\nsystem\n"),
@@ -462,7 +462,7 @@ def test_sto_06_a_server_that_keeps_what_it_has_or_is_down(url, caplog):
     RedisStore(url, strict=True).check()
     assert caplog.text == ""
     RedisStore(f"redis://127.0.0.1:{free_port()}", strict=True).check()
-    assert "could not be asked" in caplog.text
+    assert "could not be read" in caplog.text
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
