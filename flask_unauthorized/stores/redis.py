@@ -84,7 +84,7 @@ class RedisStore(Store):
             log.warning("RedisStore: the eviction policy could not be read (%s)", type(error).__name__)
             return
         if policy not in (None, "noeviction"):
-            text = f"RedisStore: maxmemory-policy is {policy!a}, so used nonces may be dropped and accepted again: set noeviction"
+            text = f"RedisStore: maxmemory-policy is {policy!a}, so used nonces may be accepted again: set noeviction"
             if self.strict:
                 raise ConfigurationError(text)
             log.warning("%s", text)

@@ -48,8 +48,8 @@ class ConnectProxy:
 
     def _start(self, target: Callable[..., None], *args: socket.socket) -> threading.Thread:
         thread = threading.Thread(target=target, args=args)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)  # now that it can be joined
         return thread
 
     def _accept(self) -> None:

@@ -238,8 +238,7 @@ def test_an_ipv6_address_that_the_certificate_does_not_name(proxy, authority, ca
 @pytest.mark.parametrize("status", [101, 301, 302, 400, 403, 404, 407, 429, 500, 502, 503, 504])
 def test_a_proxy_that_opens_no_tunnel(proxy, target, ca_file, status):
     proxy.response = (
-        b"HTTP/1.1 %d s3cret-reason\r\nLocation: https://as.example/\r\n"
-        b"Content-Length: 11\r\n\r\ns3cret-body" % status
+        b"HTTP/1.1 %d s3cret-reason\r\nLocation: https://as.example/\r\nContent-Length: 11\r\n\r\ns3cret-body" % status
     )
     error = fails(target.url + "/x?q=s3cret", proxy.url, ca_file=ca_file)
     assert f"GET {target.url}/x: the proxy {proxy.name} answered CONNECT with {status}" in str(error)
@@ -395,9 +394,7 @@ def test_one_deadline_covers_all_that_is_sent(monkeypatch):
 
 def test_keys_and_metadata_of_an_issuer(proxy, target, ca_file):
     issuer = target.url
-    target.answers["/.well-known/oauth-authorization-server"] = answer(
-        {"issuer": issuer, "jwks_uri": f"{issuer}/keys"}
-    )
+    target.answers["/.well-known/oauth-authorization-server"] = answer({"issuer": issuer, "jwks_uri": f"{issuer}/keys"})
     target.answers["/keys"] = answer({"keys": [jwk("one")]})
     keys = JWKS.of_issuer(issuer, ca_file=ca_file, proxy=proxy.url)
     assert [key.kid for key in keys.candidates("one", "ES256")] == ["one"]
@@ -485,7 +482,7 @@ def test_what_is_none(url):
     ],
 )  # fmt: skip
 def test_the_refusal_of_a_proxy_shows_no_password(url):
-    with pytest.raises(ConfigurationError, match="proxy=? ?") as caught:
+    with pytest.raises(ConfigurationError, match="proxy=") as caught:
         read_proxy_url(url)
     assert "s3" not in "".join(traceback.format_exception(caught.value))
     assert "cret" not in "".join(traceback.format_exception(caught.value))
