@@ -17,9 +17,9 @@ Invariants:
 - The certificate is always checked for the name in the URL, behind a proxy as well. No option disables that.
 - The text of a `FetchError` goes into logs. It holds the URL without its query, and nothing that a server or proxy sent
   except status codes. It holds no password of the proxy.
-- No lock is held, so that a fork while a thread fetches leaves no lock behind that stays closed.
+- No step takes a lock, because a fork could leave its copy locked in the child.
 
-Why we maintain this ourselves: no client that was tried bounds time and size together; `connection` has the numbers.
+Why the extension has its own client: none that was tried bounds both time and size. `connection` has the numbers.
 """
 
 import base64

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+import traceback
 import tracemalloc
 from types import SimpleNamespace
 
@@ -230,6 +231,17 @@ def test_key_19_no_password_in_a_url_nor_in_its_refusal(url):
     with pytest.raises(ConfigurationError, match="user or password") as caught:
         read_url(url)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://ada:s3cret@as.example:x/", "https://ada:s3cret @as.example/", "https://ada:s3cret@[::1/",
+     "https://ada:s3cret/x@as.example/", "https://ada:s3cret{@as.example/"],
+)  # fmt: skip
+def test_a_url_that_cannot_be_parsed_is_not_quoted_if_it_may_hold_a_password(url):
+    with pytest.raises(ConfigurationError, match="not shown, because it may hold a password") as caught:
+        read_url(url)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(
