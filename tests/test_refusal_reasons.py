@@ -271,10 +271,10 @@ class OddClient:
 @pytest.mark.parametrize(
     ("answer", "operation", "expected"),
     [
-        (5, "get", "RedisStore: an answer of a type that Redis doesn't give"),
+        (5, "get", "RedisStore: a response of a type that GET doesn't return"),
         (b"\xff", "get", "RedisStore: it holds a value that this library did not write"),
-        (None, "put", "RedisStore: a value was not kept"),
-        ("OK", "increment", "RedisStore: an answer of a type that the script doesn't give"),
+        (None, "put", "RedisStore: the server did not store a value"),
+        ("OK", "increment", "RedisStore: a response of a type that the script doesn't return"),
     ],
 )
 def test_odd_answers_of_redis(answer: object, operation: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:

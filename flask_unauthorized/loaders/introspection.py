@@ -60,6 +60,9 @@ class Introspection:
     ``allow_http_loopback`` are those of `Fetcher`; ``post`` takes its place: your callable of URL, form and headers,
     which returns the body and has to bound time and size itself. It raises `IntrospectionRefused` where the server
     answered with another status than 200; an `OSError` counts as an outage of the server.
+
+    ``proxy`` is the URL of an HTTP proxy for ``https://`` URLs, ``"http://proxy.example:3128"`` or
+    ``"http://user:password@proxy.example:3128"``; see `Fetcher`. It isn't taken from the environment.
     """
 
     def __init__(
@@ -82,8 +85,11 @@ class Introspection:
         timeout: float = TIMEOUT,
         ca_file: str | os.PathLike[str] | None = None,
         allow_http_loopback: bool = False,
+        proxy: str | None = None,
         post: Post | None = None,
     ) -> None:
+        if post is not None and proxy is not None:
+            raise ConfigurationError("Introspection has proxy= and post=, which posts by itself: give one of them")
         max_concurrent = _count("max_concurrent", max_concurrent)
         fetcher = Fetcher(
             limit=MAX_ANSWER,
@@ -91,6 +97,7 @@ class Introspection:
             ca_file=ca_file,
             allow_http_loopback=allow_http_loopback,
             keep_alive=max_concurrent,
+            proxy=proxy,
         )
         if endpoint is not None:
             if post is None:  # a post= of the app's own decides about the URL

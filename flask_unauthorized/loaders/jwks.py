@@ -50,6 +50,7 @@ class Options(TypedDict, total=False):
     timeout: float
     ca_file: str | os.PathLike[str] | None
     allow_http_loopback: bool
+    proxy: str | None
     fetch: Get | None
 
 
@@ -67,6 +68,9 @@ class JWKS:
     URL and returns the body. It has to limit time and size itself, and decides alone which URLs are allowed
     (``http://keycloak:8080/…``).
 
+    ``proxy`` is the URL of an HTTP proxy for ``https://`` URLs, ``"http://proxy.example:3128"`` or
+    ``"http://user:password@proxy.example:3128"``; see `Fetcher`. It isn't taken from the environment.
+
     One object serves all threads of a process; each process fetches for itself.
     """
 
@@ -79,11 +83,14 @@ class JWKS:
         timeout: float = TIMEOUT,
         ca_file: str | os.PathLike[str] | None = None,
         allow_http_loopback: bool = False,
+        proxy: str | None = None,
         fetch: Get | None = None,
     ) -> None:
         if fetch is not None and not callable(fetch):
             raise TypeError(f"fetch must be a callable, URL in and body out, not {type(fetch).__name__}")
-        self._fetcher = Fetcher(timeout=timeout, ca_file=ca_file, allow_http_loopback=allow_http_loopback)
+        if fetch is not None and proxy is not None:
+            raise ConfigurationError("JWKS has proxy= and fetch=, which fetches by itself: give one of them")
+        self._fetcher = Fetcher(timeout=timeout, ca_file=ca_file, allow_http_loopback=allow_http_loopback, proxy=proxy)
         if fetch is None:
             self._fetcher.check(url)
         elif not isinstance(url, str):

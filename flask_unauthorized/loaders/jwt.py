@@ -78,6 +78,8 @@ class JWT:
     revoked, ``True`` or ``False`` (`Revocations` is one). Both may be async, and are asked each time.
     ``remember=1000`` keeps that many verified tokens, by SHA-256, as long as they and their keys last.
 
+    ``proxy="http://proxy.example:3128"`` is for fetching the issuer's keys. With ``keys``, give it to `JWKS` instead.
+
     Raises `ConfigurationError` or `TypeError` for what can't be meant.
     """
 
@@ -101,10 +103,11 @@ class JWT:
         revoked: Callable[[Identity], Any] | None = None,
         remember: int = 0,
         engine: Engine | None = None,
+        proxy: str | None = None,
     ) -> None:
         self.issuer = _issuer(issuer)
         self._algorithms = _algorithms(algorithms)
-        self._keys = _keys(self.issuer, keys, self._algorithms)
+        self._keys = _keys(self.issuer, keys, self._algorithms, proxy)
         if profile not in PROFILES:
             raise ConfigurationError(f"profile={profile!a}: choose 'rfc9068' or 'oidc-compat'")
         required = tuple(
@@ -316,11 +319,13 @@ def _algorithms(algorithms: Collection[str]) -> frozenset[str]:
     return chosen
 
 
-def _keys(issuer: str, keys: Any, algorithms: frozenset[str]) -> Keys:
+def _keys(issuer: str, keys: Any, algorithms: frozenset[str], proxy: str | None) -> Keys:
     if keys is None:
         if algorithms.intersection(HMAC):
             raise ConfigurationError("HS… needs a secret: keys=hmac_key(…); nobody publishes one")
-        return _published(issuer)
+        return _published(issuer, proxy)
+    if proxy is not None:
+        raise ConfigurationError("JWT has proxy= and keys=, which are not fetched by it: write JWKS(…, proxy=…)")
     if hasattr(keys, "candidates"):
         found: Keys = keys
     else:
@@ -339,7 +344,7 @@ def _keys(issuer: str, keys: Any, algorithms: frozenset[str]) -> Keys:
     return found
 
 
-def _published(issuer: str) -> Keys:
+def _published(issuer: str, proxy: str | None) -> Keys:
     from .jwks import JWKS  # not above: who gives keys loads no HTTP client
 
     if not issuer.lower().startswith("https://"):
@@ -348,7 +353,7 @@ def _published(issuer: str) -> Keys:
             "give keys=JWKS.of_issuer(issuer, allow_http_loopback=True); for http:// in a network of your own give "
             "JWKS a fetch= or Introspection a post=: your callable decides about the URL"
         )
-    return JWKS.of_issuer(issuer)
+    return JWKS.of_issuer(issuer, proxy=proxy)
 
 
 def _audiences(audience: str | Collection[str] | None, otherwise_bound: bool) -> frozenset[str] | None:

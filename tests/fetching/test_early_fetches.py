@@ -13,7 +13,7 @@ from flask_unauthorized.loaders.jwt import JWT
 
 from ..jose.conftest import RELAXED
 from ..jose.signing import AUDIENCE, ISSUER, claims, header, jwk, private, signed
-from .keys import Clock, jwks, key_set, known
+from .keys import Clock, find_ids, jwks, key_set
 from .keys import jwk as new_jwk
 from .server import Gate
 
@@ -268,7 +268,7 @@ def test_two_requests_at_the_same_moment_make_one_fetch():
 
     keys._clock = clock
     results = []
-    one, two = (threading.Thread(target=lambda: results.append(known(keys, "a"))) for _ in range(2))
+    one, two = (threading.Thread(target=lambda: results.append(find_ids(keys, "a"))) for _ in range(2))
     one.start()
     assert waiting.wait(20)
     two.start()

@@ -16,7 +16,7 @@ from flask_unauthorized import (
 )  # fmt: skip
 from flask_unauthorized.loaders.introspection import Introspection
 
-from .asking import ACTIVE, TOKEN, clocked, made
+from .asking import ACTIVE, TOKEN, make_introspection, with_clock
 from .keys import Clock
 from .server import answer
 
@@ -24,7 +24,7 @@ from .server import answer
 @pytest.mark.rfc("I-11")
 def test_a_good_answer_is_kept_for_a_while(plain, monkeypatch):
     plain.answers["/introspect"] = answer(ACTIVE)
-    loader = clocked(made(plain), clock := Clock(), monkeypatch)
+    loader = with_clock(make_introspection(plain), clock := Clock(), monkeypatch)
     for _ in range(3):
         assert loader(TOKEN).subject == "ada"
     clock.turn(59.9)
@@ -42,7 +42,7 @@ def test_a_good_answer_is_kept_for_a_while(plain, monkeypatch):
 def test_int_07_never_past_the_end_of_the_token(plain, monkeypatch, cache):
     clock = Clock(1_000_000)
     plain.answers["/introspect"] = answer({**ACTIVE, "exp": 1_000_030})
-    loader = clocked(made(plain, cache=cache), clock, monkeypatch)
+    loader = with_clock(make_introspection(plain, cache=cache), clock, monkeypatch)
     assert loader(TOKEN).subject == "ada"
     clock.turn(29.9)
     assert loader(TOKEN).subject == "ada"
@@ -54,7 +54,7 @@ def test_int_07_never_past_the_end_of_the_token(plain, monkeypatch, cache):
 
 def test_int_07_a_bad_answer_is_kept_for_ten_seconds_at_most(plain, monkeypatch):
     plain.answers["/introspect"] = answer({"active": False})
-    loader = clocked(made(plain), clock := Clock(), monkeypatch)
+    loader = with_clock(make_introspection(plain), clock := Clock(), monkeypatch)
     for _ in range(3):
         with pytest.raises(InvalidCredentials):
             loader(TOKEN)
@@ -63,12 +63,12 @@ def test_int_07_a_bad_answer_is_kept_for_ten_seconds_at_most(plain, monkeypatch)
     clock.turn(10)
     assert loader(TOKEN).subject == "ada"
     with pytest.raises(ConfigurationError, match="negative_cache"):
-        made(plain, negative_cache=11)
+        make_introspection(plain, negative_cache=11)
 
 
 def test_a_refusal_that_was_kept_keeps_its_kind(plain, monkeypatch):
     plain.answers["/introspect"] = answer({**ACTIVE, "exp": 1})
-    loader = clocked(made(plain), Clock(), monkeypatch)
+    loader = with_clock(make_introspection(plain), Clock(), monkeypatch)
     for _ in range(2):
         with pytest.raises(ExpiredCredentials):
             loader(TOKEN)
@@ -76,7 +76,7 @@ def test_a_refusal_that_was_kept_keeps_its_kind(plain, monkeypatch):
 
 
 def test_nothing_is_kept_where_so_asked(plain):
-    loader = made(plain, cache=0, negative_cache=0)
+    loader = make_introspection(plain, cache=0, negative_cache=0)
     plain.answers["/introspect"] = answer(ACTIVE)
     for _ in range(2):
         loader(TOKEN)
@@ -96,7 +96,7 @@ def test_int_06_tokens_are_told_apart_by_all_of_them_and_kept_as_digests(plain):
         sock.sendall(answer({**ACTIVE, "sub": token[-1]}))
 
     plain.answers["/introspect"] = whose
-    loader = made(plain)
+    loader = make_introspection(plain)
     assert [loader(same + name).subject for name in "aabb"] == ["a", "a", "b", "b"]
     assert plain.calls() == 2
     assert [*loader._cache._identities] == [hashlib.sha256((same + name).encode()).digest() for name in "ab"]
@@ -108,7 +108,7 @@ def test_what_is_kept_is_bounded_and_junk_pushes_out_junk(plain, monkeypatch):
         sock.sendall(answer({**ACTIVE, "active": token.startswith("good")}))
 
     plain.answers["/introspect"] = whose
-    loader = clocked(made(plain, max_cached=3), Clock(), monkeypatch)
+    loader = with_clock(make_introspection(plain, max_cached=3), Clock(), monkeypatch)
     for number in range(3):
         loader(f"good{number}")
     for number in range(20):
@@ -127,7 +127,7 @@ def test_what_is_kept_is_bounded_and_junk_pushes_out_junk(plain, monkeypatch):
 @pytest.mark.rfc("I-11")
 def test_single_views_ask_anew(plain, make_app):
     plain.answers["/introspect"] = answer(ACTIVE)
-    introspection = made(plain)
+    introspection = make_introspection(plain)
     bearer, careful = Bearer(introspection), Bearer(introspection.fresh())
     auth = Auth(bearer, careful)
     app = make_app(auth)
