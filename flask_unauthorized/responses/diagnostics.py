@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from .. import errors
 from ..errors import MAX_REASON, AuthError, AuthUnavailable, ErrorSnapshot, as_text
 from ..policy.plan import Plan
-from ..rendering.problem import Explanation
+from ..rendering.problem import Explanation, SchemeDiagnosis
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app
 from ..schemes.base import AnyScheme, query_values
@@ -114,16 +114,16 @@ def _finding(scheme: AnyScheme, error: AuthError, state: RequestState, request: 
     if isinstance(result, ErrorSnapshot):
         return _reason(result.restore())
     if result is not None:
-        return "The credentials are good."
+        return "The credentials are valid."
     if scheme is state.attempted_scheme:
         return _reason(error)
     named = (request.environ.get("HTTP_AUTHORIZATION") or "").strip(" \t").partition(" ")[0].lower()
     sent = ("authorization", named) in scheme.reads or any(_in_other_fields(scheme, request))
-    return "It was not asked, for something else was decided before." if sent else "Nothing was sent for it."
+    return "It was not asked, because something else was decided before." if sent else "Nothing was sent for it."
 
 
 def _command(scheme: AnyScheme, request: Request) -> str:
-    """Return a command that sends credentials of a scheme, to be filled in. It leaves out the query, a token may be there."""
+    """Return a command that sends credentials, to be filled in. It leaves out the query: a token may be there."""
     try:
         address = request.base_url
     except (HTTPException, ValueError):  # a host that the app doesn't trust
