@@ -3,10 +3,13 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from flask import Flask
+
+from .errors import ConfigurationError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,3 +79,26 @@ def checked_flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return value
+
+
+def seconds(name: str, value: float | timedelta, *, least: float = 0, most: float = 2**31) -> float:
+    """Return a span of time in seconds, which the developer gave as a number or a `timedelta`.
+
+    Raises:
+        TypeError: ``value`` is neither.
+        ConfigurationError: It is below ``least`` or above ``most`` seconds.
+    """
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds or a timedelta, not {value!r}")
+    if not least <= number <= most:  # NaN is outside as well
+        raise ConfigurationError(f"{name} must be {least} to {most} seconds, not {value}")
+    return number
+
+
+def whole_seconds(name: str, value: int | timedelta, *, least: int = 0, most: int = 2**31) -> int:
+    """Return the same as `seconds`, for times that are counted in whole seconds. A fraction is a `TypeError`."""
+    number = seconds(name, value, least=least, most=most)
+    if not isinstance(value, int) and not (isinstance(value, timedelta) and number.is_integer()):
+        raise TypeError(f"{name} must be a whole number of seconds, or a timedelta of whole seconds, not {value!r}")
+    return int(number)

@@ -210,14 +210,14 @@ def test_user_who_was_deleted_since_is_refused_LDR_12(make_app):
 
 
 @pytest.mark.parametrize(
-    ("salt", "max_age", "key", "error"),
+    ("salt", "lifetime", "key", "error"),
     [("", 60, "k", ConfigurationError), (b"x", 60, "k", ConfigurationError), ("login", 60, "", ConfigurationError),
      ("login", 0, "k", ConfigurationError), ("login", -1, "k", ConfigurationError), ("login", 1.5, "k", TypeError),
      ("login", True, "k", TypeError), ("login", "60", "k", TypeError)],
 )  # fmt: skip
-def test_signed_tokens_that_cannot_work_are_refused_at_set_up(salt, max_age, key, error):
+def test_signed_tokens_that_cannot_work_are_refused_at_set_up(salt, lifetime, key, error):
     with pytest.raises(error):
-        SignedTokens(salt, max_age, secret_key=key)
+        SignedTokens(salt, lifetime, secret_key=key)
 
 
 @pytest.mark.parametrize("who", [None, "", 7, Identity(scopes={"a"}), {"sub": "ada"}])

@@ -21,9 +21,9 @@ def _key(algorithm: str) -> Key:
     return public_key_pem(public_pem(algorithm), algorithm=algorithm, kid=KID)
 
 
-def _guard(algorithm: str, remember: int = 0) -> Callable[[Flask, View, str], View]:
+def _guard(algorithm: str, cache_size: int = 0) -> Callable[[Flask, View, str], View]:
     def guard(app: Flask, view: View, demand: str) -> View:
-        loader = JWT(ISSUER, audience=AUDIENCE, keys=_key(algorithm), algorithms=[algorithm], remember=remember)
+        loader = JWT(ISSUER, audience=AUDIENCE, keys=_key(algorithm), algorithms=[algorithm], cache_size=cache_size)
         return demanding(Auth(Bearer(loader), app=app), demand)(view)
 
     return guard

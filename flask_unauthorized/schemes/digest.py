@@ -4,18 +4,18 @@ import hmac
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import checked_flag, explains_arguments
+from ..arguments import checked_flag, explains_arguments, whole_seconds
 from ..errors import (
     AuthError,
     ConfigurationError,
     InvalidCredentials,
     StaleNonce,
-    configured_seconds,
 )
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
@@ -70,8 +70,8 @@ class Digest(Scheme[DigestCredentials]):
     - ``name_of_hash``: given the hash of a name and the algorithm (``"SHA-256"``), the name or ``None``; switches
       ``userhash`` on (§3.4.4), and `flask_unauthorized.wire.digest.name_hash` makes the hashes.
     - ``domain``: URIs of the protection space, when it isn't the whole host. ``opaque``: goes out, and may come back.
-    - ``nonce_lifetime``: seconds, at least 5. A client whose nonce has expired gets a new one and goes on without
-      asking its user.
+    - ``nonce_lifetime``: seconds or a `timedelta`, at least 5 seconds. A client whose nonce has expired gets a new one
+      and goes on without asking its user.
     - ``nonce_uses``: how many requests one nonce serves, ``None`` for any number. ``nonce_uses=1`` makes one-time
       nonces; each request then takes two round trips, unless the client follows ``nextnonce``.
     - ``legacy``: also accepts answers without ``qop`` (RFC 2069), which old devices send. Such an answer counts once
@@ -108,7 +108,7 @@ class Digest(Scheme[DigestCredentials]):
         name_of_hash: Callable[[str, str], Any] | None = None,
         domain: Iterable[str] = (),
         opaque: str | None = None,
-        nonce_lifetime: int = 300,
+        nonce_lifetime: int | timedelta = 300,
         nonce_uses: int | None = None,
         legacy: bool = False,
         store: Store | None = None,
@@ -127,7 +127,7 @@ class Digest(Scheme[DigestCredentials]):
         self.name_of_hash = name_of_hash
         self.domain = _domain(domain)
         self.opaque = opaque
-        self.nonce_lifetime = configured_seconds("nonce_lifetime", nonce_lifetime, least=LEAST_LIFETIME)
+        self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=LEAST_LIFETIME)
         # How long uses are remembered, in seconds: longer than any worker takes the nonce, whatever its clock says.
         self._kept = self.nonce_lifetime + 2 * MAX_SKEW
         self.nonce_uses = _checked_uses(nonce_uses)

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import explains_arguments
+from ..arguments import explains_arguments, whole_seconds
 from ..errors import (
     AuthError,
     InvalidCredentials,
@@ -64,7 +65,7 @@ class DPoP(Scheme[DPoPCredentials]):
       http on localhost only.
     - ``algorithms``: of those of JWS (RFC 7518, RFC 8037, RFC 9864), asymmetric ones only; ``RS256`` if you name it.
     - ``nonce``: clients must put a nonce of ours into their proofs (§9), which limits what can be made in advance.
-      Each lives for ``nonce_lifetime`` seconds; a new one comes with an answer when half of that is over.
+      Each lives for ``nonce_lifetime`` (seconds or a `timedelta`); a new one comes when half of that is over.
     - ``window``, ``ahead``: how long before and after our time a proof may have been made, in seconds.
     - ``store``: where used proofs are kept; default a `MemoryStore`, which several processes don't share.
     - ``certificate``: as for `Bearer`, for tokens that are bound to a certificate as well.
@@ -92,7 +93,7 @@ class DPoP(Scheme[DPoPCredentials]):
         origin: str | Iterable[str],
         algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
         nonce: bool = False,
-        nonce_lifetime: int = 300,
+        nonce_lifetime: int | timedelta = 300,
         window: int = 60,
         ahead: int = 10,
         store: Store | None = None,
@@ -110,7 +111,7 @@ class DPoP(Scheme[DPoPCredentials]):
         if not isinstance(nonce, bool):
             raise TypeError(f"nonce must be True or False, not {nonce!r}")
         self.nonce = nonce
-        self.nonce_lifetime = configured_seconds("nonce_lifetime", nonce_lifetime, least=1)
+        self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=1)
         self.store = MemoryStore() if store is None else checked_store(store)
         self.certificate = certificate
         self.varies = ("DPoP", *fields_of(certificate))

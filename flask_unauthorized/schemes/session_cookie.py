@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import Context, ContextVar
+from datetime import timedelta
 from operator import itemgetter
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
@@ -15,8 +16,8 @@ from flask import Flask, Request, current_app, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.routing import BuildError
 
-from ..arguments import explains_arguments, near_endpoint
-from ..errors import AuthError, ConfigurationError, InvalidCredentials, configured_seconds
+from ..arguments import explains_arguments, near_endpoint, whole_seconds
+from ..errors import AuthError, ConfigurationError, InvalidCredentials
 from ..identity import Identity
 from ..stores.base import MAX_LIFETIME, Store, checked_store
 from ..wire import Challenge
@@ -91,8 +92,8 @@ class SessionCookie(Scheme[Login]):
     - ``login_view``: the endpoint of the login page (or, where that is elsewhere, its URL). A browser that opens a page
       is redirected there, and ``auth.next_url()`` leads back; scripts and programs get the 401. ``logout_view`` is the
       endpoint of the logout, to which ``next_url()`` never leads.
-    - ``lifetime``, ``idle``: seconds from the login, and from the last request (``None``: no limit), by this server's
-      clock.
+    - ``lifetime``, ``idle``: seconds or a `timedelta` from the login, and from the last request (``None``: no limit),
+      by this server's clock.
     - ``store``: remembers which sessions were ended. Flask's session lies in the cookie, so without a store a copied
       cookie stays valid until its lifetime has passed, even after a logout. With a store ``auth.logout()`` ends it, and
       ``auth.end_sessions(subject)`` ends all sessions of a user.
@@ -122,8 +123,8 @@ class SessionCookie(Scheme[Login]):
         realm: str | None = None,
         login_view: str | None = None,
         logout_view: str | None = None,
-        lifetime: int = 12 * 3600,
-        idle: int | None = 3600,
+        lifetime: int | timedelta = 12 * 3600,
+        idle: int | timedelta | None = 3600,
         store: Store | None = None,
         subject: Callable[[Any], str] | None = None,
         trusted_origins: Iterable[str] = (),
@@ -133,8 +134,8 @@ class SessionCookie(Scheme[Login]):
         self.login_view = _view_name("login_view", login_view)
         self.depends_on_script = login_view is not None  # pages are sent there, scripts are not
         self.logout_view = _view_name("logout_view", logout_view)
-        self.lifetime = configured_seconds("lifetime", lifetime, least=1)
-        self.idle = None if idle is None else configured_seconds("idle", idle, least=1)
+        self.lifetime = whole_seconds("lifetime", lifetime, least=1)
+        self.idle = None if idle is None else whole_seconds("idle", idle, least=1)
         self.store = None if store is None else checked_store(store)
         self._subject = subject
         self.trusted_origins = trusted(trusted_origins)

@@ -22,5 +22,6 @@ def made(server, **options):
 def clocked(loader, clock, monkeypatch):
     """The loader by a clock of the test's; its wall clock stands at the same."""
     loader._cache.clock = loader._endpoint.clock = clock
-    monkeypatch.setattr("flask_unauthorized.loaders.introspection.time", SimpleNamespace(time=clock, monotonic=clock))
+    for module in ("introspection", "introspection_cache"):
+        monkeypatch.setattr(f"flask_unauthorized.loaders.{module}.time", SimpleNamespace(time=clock, monotonic=clock))
     return loader

@@ -108,7 +108,7 @@ def test_what_is_kept_is_bounded_and_junk_pushes_out_junk(plain, monkeypatch):
         sock.sendall(answer({**ACTIVE, "active": token.startswith("good")}))
 
     plain.answers["/introspect"] = whose
-    loader = clocked(made(plain, max_cached=3), Clock(), monkeypatch)
+    loader = clocked(made(plain, cache_size=3), Clock(), monkeypatch)
     for number in range(3):
         loader(f"good{number}")
     for number in range(20):
@@ -191,14 +191,14 @@ def raced(first, then, **options):
 
 
 # F-32: the token was revoked while the first answer was on its way.
-@pytest.mark.parametrize("options", [{}, {"negative_cache": 0}, {"max_cached": 1}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"negative_cache": 0}, {"cache_size": 1}], ids=str)
 def test_a_slow_yes_does_not_replace_a_later_no(options):
     loader, server, outcomes = raced(ACTIVE, {"active": False}, **options)
     assert outcomes == {"slow": InvalidCredentials, "later": InvalidCredentials}
     with pytest.raises(InvalidCredentials):
         loader(TOKEN)
     assert server.calls == (3 if options.get("negative_cache") == 0 else 2)
-    assert not loader._cache._asking  # nothing is remembered of questions that have ended
+    assert not loader._cache._under_way  # nothing is remembered of questions that have ended
 
 
 def test_a_slow_no_does_not_replace_a_later_yes():

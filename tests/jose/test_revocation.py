@@ -43,7 +43,7 @@ def test_sto_19_a_token_is_revoked_and_others_are_not(behind, revocations):
 
 
 def test_jws_17_every_spelling_of_a_revoked_token_is_refused(behind, revocations):
-    app = behind(jwt(revoked=revocations, remember=10))
+    app = behind(jwt(revoked=revocations, cache_size=10))
     good = token()
     revocations.revoke(app.admits(good))
     head, payload, proof = good.split(".")
