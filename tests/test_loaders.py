@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import time
+from datetime import timedelta
 from unittest import mock
 
 import itsdangerous
@@ -338,7 +339,7 @@ def test_passwords_are_compared_to_their_last_byte_BAS_14():
     assert check("ada", "x" * 72 + "right") == "ada"
 
 
-@pytest.mark.parametrize(("seconds", "times"), [(None, 3), (0, 3), (60, 1)])
+@pytest.mark.parametrize(("seconds", "times"), [(None, 3), (0, 3), (60, 1), (timedelta(minutes=1), 1)])
 def test_cache_is_off_unless_asked_for(hashings, seconds, times):
     check = Passwords({"ada": hashed("pw")}, method=FAST, **({} if seconds is None else {"cache": seconds}))
     hashings.clear()

@@ -1,4 +1,4 @@
-"""flask_unauthorized with signed tokens: verified on each request, and remembered."""
+"""flask_unauthorized with signed tokens: verified on each request, and cached."""
 
 from collections.abc import Callable, Mapping
 
@@ -46,8 +46,8 @@ CONTENDERS = (
     ),
     *(
         Contender(
-            f"ours_jwt.{name.lower()}-remembered",
-            f"**flask_unauthorized, JWT {TITLES[name]}, remembered**",
+            f"ours_jwt.{name.lower()}-cached",
+            f"**flask_unauthorized, JWT {TITLES[name]}, cached**",
             _guard(name, 1000),
             ("accepted",),
             requests=_requests(name),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+from datetime import timedelta
 from urllib.parse import parse_qsl
 
 import pytest
@@ -37,8 +38,25 @@ def test_a_good_answer_is_kept_for_a_while(plain, monkeypatch):
     assert plain.calls() == 2
 
 
+def test_times_in_the_cache_as_a_timedelta(plain, monkeypatch):
+    loader = made(plain, cache=timedelta(seconds=90), negative_cache=timedelta(seconds=3))
+    clock = Clock()
+    clocked(loader, clock, monkeypatch)
+    plain.answers["/introspect"] = answer(ACTIVE)
+    for seconds, calls in ((0, 1), (89, 1), (2, 2)):
+        clock.turn(seconds)
+        loader(TOKEN)
+        assert plain.calls() == calls
+    plain.answers["/introspect"] = answer({"active": False})
+    for seconds, calls in ((91, 3), (2, 3), (2, 4)):
+        clock.turn(seconds)
+        with pytest.raises(InvalidCredentials):
+            loader(TOKEN)
+        assert plain.calls() == calls
+
+
 @pytest.mark.rfc("I-12")
-@pytest.mark.parametrize("cache", [60, 600])
+@pytest.mark.parametrize("cache", [60, 600, timedelta(minutes=10)])
 def test_int_07_never_past_the_end_of_the_token(plain, monkeypatch, cache):
     clock = Clock(1_000_000)
     plain.answers["/introspect"] = answer({**ACTIVE, "exp": 1_000_030})

@@ -135,7 +135,7 @@ def test_revocation_and_look_up_are_asked_each_time():
         loader(good)
 
 
-def test_what_was_refused_is_not_remembered():
+def test_what_was_refused_is_not_cached():
     loader = jwt(cache_size=10)
     for text in ("a.b.c", token(aud="x"), token(exp=1, iat=0), signed(header(), claims(), key=private("ES256", 1))):
         with pytest.raises(InvalidCredentials):
@@ -164,7 +164,7 @@ def test_the_oldest_goes_first():
     assert engine.count == 5
 
 
-def test_an_issuer_among_several_remembers():
+def test_an_issuer_among_several_has_a_cache():
     engine = Counting()
     other = JWT("https://other.example.com", audience="x", keys=key(1))
     for issuers in (
