@@ -57,8 +57,14 @@ def shown_claim(value: Any) -> str:
     It is for names only (type, algorithm, key id, issuer, audience, client, claim, role), never for a secret.
     """
     if isinstance(value, str):
-        return shown(value, MAX_SHOWN)
-    return shown(value, MAX_SHOWN_LIST) if strings(value) else kind_of(value)
+        text = ascii(value)
+        return text if len(text) <= MAX_SHOWN else shown(value, MAX_SHOWN)
+    return shown_names(value) if strings(value) else kind_of(value)
+
+
+def shown_names(names: list[str]) -> str:
+    """Return a list of names for the log, cut."""
+    return shown(names, MAX_SHOWN_LIST)
 
 
 def kind_of(value: Any) -> str:

@@ -46,6 +46,7 @@ from .claims import (
     checked_names,
     claim_path,
     shown_claim,
+    shown_names,
     with_user,
 )
 from .jwt_claims import ClaimRules
@@ -199,7 +200,7 @@ class JWT:
         algorithm, kid = jws.algorithm, jws.kid
         if algorithm not in self._algorithms:
             raise InvalidCredentials(
-                reason=f"alg is {shown_claim(algorithm)}, expected one of {shown_claim(sorted(self._algorithms))}: "
+                reason=f"alg is {shown_claim(algorithm)}, expected one of {shown_names(sorted(self._algorithms))}: "
                 "algorithms= names what the issuer may use"
             )
         keys = self._keys
@@ -239,7 +240,7 @@ class JWT:
         """Describe why no key signed."""
         what = f"kid {shown_claim(jws.kid)} and alg {shown_claim(jws.algorithm)}"
         kids = getattr(self._keys, "kids", None)
-        known = f"expected a key id of {shown_claim([kid or '' for kid in kids])}" if isinstance(kids, tuple) else ""
+        known = f"expected a key id of {shown_names([kid or '' for kid in kids])}" if isinstance(kids, tuple) else ""
         source = f"{known or 'expected one of the keys'}: keys= must hold the issuer's keys"
         if tried:
             return f"the signature with {what} is by none of the keys tried ({tried}), {source}"
@@ -288,7 +289,7 @@ class Issuers:
         chosen = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
         if chosen is None:
             raise InvalidCredentials(
-                reason=f"iss is {shown_claim(issuer)}, expected one of {shown_claim(list(self._by_issuer))}: "
+                reason=f"iss is {shown_claim(issuer)}, expected one of {shown_names(list(self._by_issuer))}: "
                 "give Issuers a JWT for it"
             )
         return chosen._check_current(chosen._accept(jws, claims=claims, digest=digest))

@@ -34,6 +34,7 @@ from .claims import (
     is_confirmation,
     kind_of,
     shown_claim,
+    shown_names,
     strings,
     text_or_none,
     time_or_none,
@@ -136,7 +137,7 @@ class ClaimRules:
                 if len(client) <= MAX_TEXT and client.isprintable():
                     return
                 raise _refused(f"the client's name is not a string of 1 to {MAX_TEXT} printable characters")
-            fix = f"it may be absent only beside one of {shown_claim(list(self.profile.clients))}"
+            fix = f"it may be absent only beside one of {shown_names(list(self.profile.clients))}"
         _text(claims, "sub", MAX_TEXT, fix)
 
     def _check_audience(self, audience: Any) -> None:
@@ -193,7 +194,7 @@ class ClaimRules:
         for name, others in self.profile.not_kinds:
             if _is_one_of(_lower(claims.get(name)), others):
                 raise _refused(
-                    f"claim {name!r} is {shown_claim(claims[name])}, expected none of {shown_claim(sorted(others))}: "
+                    f"claim {name!r} is {shown_claim(claims[name])}, expected none of {shown_names(sorted(others))}: "
                     "send the access token"
                 )
 
@@ -240,7 +241,7 @@ def _media_type(kind: str) -> str:
 
 
 def _one_of(names: Collection[str]) -> str:
-    return shown_claim(*names) if len(names) == 1 else f"one of {shown_claim(sorted(names))}"
+    return shown_claim(*names) if len(names) == 1 else f"one of {shown_names(sorted(names))}"
 
 
 def _text(claims: Claims, name: str, longest: int, fix: str = "the issuer has to correct that") -> str:
