@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -108,3 +109,26 @@ def validated_choice(name: str, given: Sequence[str], known: tuple[str, ...]) ->
     if not values:
         raise ConfigurationError(f"{name} is empty: choose from {', '.join(known)}")
     return values
+
+
+def seconds(name: str, value: float | timedelta, *, least: float = 0, most: float = 2**31) -> float:
+    """Return a span of time in seconds, which the developer gave as a number or a `timedelta`.
+
+    Raises:
+        TypeError: ``value`` is neither.
+        ConfigurationError: It is below ``least`` or above ``most`` seconds.
+    """
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds or a timedelta, not {value!r}")
+    if not least <= number <= most:  # NaN is outside as well
+        raise ConfigurationError(f"{name} must be {least} to {most} seconds, not {value}")
+    return number
+
+
+def whole_seconds(name: str, value: int | timedelta, *, least: int = 0, most: int = 2**31) -> int:
+    """Return the same as `seconds`, for times that are counted in whole seconds. A fraction is a `TypeError`."""
+    number = seconds(name, value, least=least, most=most)
+    if not isinstance(value, int) and not (isinstance(value, timedelta) and number.is_integer()):
+        raise TypeError(f"{name} must be a whole number of seconds, or a timedelta of whole seconds, not {value!r}")
+    return int(number)

@@ -19,7 +19,7 @@ from flask_unauthorized import (
     abort_forbidden,
     abort_unauthorized,
 )
-from flask_unauthorized.jose.keys import public_key_jwk
+from flask_unauthorized.jose import public_key_jwk
 from flask_unauthorized.loaders.jwt import JWT
 from flask_unauthorized.resource_metadata.document import WELL_KNOWN
 

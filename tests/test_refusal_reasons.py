@@ -109,7 +109,7 @@ def test_certificates_in_a_field() -> None:
 def test_signed_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     app = Flask("shop")
     app.secret_key = KEY
-    tokens, others = SignedTokens("login", max_age=60), SignedTokens("other", max_age=60)
+    tokens, others = SignedTokens("login", lifetime=60), SignedTokens("other", lifetime=60)
     with app.app_context():
         token = tokens.issue("ada")
         with pytest.raises(AuthError) as caught:
@@ -123,7 +123,7 @@ def test_signed_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(time, "time", lambda: now + 3600)
         with pytest.raises(AuthError) as caught:
             tokens(token)
-        assert caught.value.reason == "SignedTokens: the token is older than max_age=60 seconds"
+        assert caught.value.reason == "SignedTokens: the token is older than lifetime=60 seconds"
 
 
 # --- introspection

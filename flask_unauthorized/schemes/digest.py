@@ -30,18 +30,18 @@ names with unescaped backslashes (`Digest.verify` tries two names), percent-enco
 import hmac
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import explains_arguments, validated_choice, validated_flag
+from ..arguments import explains_arguments, validated_choice, validated_flag, whole_seconds
 from ..errors import (
     AuthError,
     ConfigurationError,
     InvalidCredentials,
     StaleNonce,
-    configured_seconds,
 )
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
@@ -111,7 +111,7 @@ class Digest(Scheme[DigestCredentials]):
             turns on ``userhash`` (RFC 7616 §3.4.4). `flask_unauthorized.wire.digest.name_hash` makes the hashes.
         domain: URIs of the protection space, if it isn't the whole host.
         opaque: A value for the challenge, which clients send back. It isn't checked.
-        nonce_lifetime: How long a nonce is accepted, in seconds, at least 5. A client with an expired nonce gets a new
+        nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`, at least 5 seconds. A client with an expired nonce gets a new
             one, and continues without asking its user.
         nonce_uses: How many requests one nonce serves, ``None`` for any number. With ``1`` each request takes two round
             trips, unless the client follows ``nextnonce``.
@@ -154,7 +154,7 @@ class Digest(Scheme[DigestCredentials]):
         name_of_hash: NameOfHash | None = None,
         domain: Iterable[str] = (),
         opaque: str | None = None,
-        nonce_lifetime: int = 300,
+        nonce_lifetime: int | timedelta = 300,
         nonce_uses: int | None = None,
         legacy: bool = False,
         store: Store | None = None,
@@ -173,7 +173,7 @@ class Digest(Scheme[DigestCredentials]):
         self.name_of_hash = name_of_hash
         self.domain = _joined_domain(domain)
         self.opaque = opaque
-        self.nonce_lifetime = configured_seconds("nonce_lifetime", nonce_lifetime, least=MIN_NONCE_LIFETIME)
+        self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=MIN_NONCE_LIFETIME)
         self.nonce_uses = _checked_uses(nonce_uses)
         self.store = MemoryStore() if store is None else checked_store(store)
         self.rspauth = validated_flag("rspauth", rspauth)

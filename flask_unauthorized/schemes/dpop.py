@@ -32,12 +32,13 @@ rest needs what the loader returned.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import explains_arguments, validated_flag
+from ..arguments import explains_arguments, validated_flag, whole_seconds
 from ..errors import (
     AuthError,
     InvalidCredentials,
@@ -110,7 +111,7 @@ class DPoP(Scheme[DPoPCredentials]):
             accepted only if you name it.
         nonce: Whether clients must put a nonce of the app into their proofs (§9), which limits the proofs that can be
             made in advance.
-        nonce_lifetime: How long a nonce is accepted, in seconds. A response brings a new one after half of that.
+        nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`. A response brings a new one after half of that.
         window: How long ago a proof may have been made, in seconds.
         ahead: How far in the future a proof may have been made, in seconds, because clocks differ.
         store: Holds the used proofs. The default `MemoryStore` isn't shared between processes.
@@ -142,7 +143,7 @@ class DPoP(Scheme[DPoPCredentials]):
         origin: str | Iterable[str],
         algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
         nonce: bool = False,
-        nonce_lifetime: int = 300,
+        nonce_lifetime: int | timedelta = 300,
         window: int = 60,
         ahead: int = 10,
         store: Store | None = None,
@@ -158,7 +159,7 @@ class DPoP(Scheme[DPoPCredentials]):
         self._rules = ProofRules(origin, algorithms, self.window, self.ahead)
         self.origins, self.algorithms = self._rules.origins, self._rules.algorithms
         self.nonce = validated_flag("nonce", nonce)
-        self.nonce_lifetime = configured_seconds("nonce_lifetime", nonce_lifetime, least=1)
+        self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=1)
         self.store = MemoryStore() if store is None else checked_store(store)
         self.certificate = certificate
         self.varies = ("DPoP", *vary_fields(certificate))

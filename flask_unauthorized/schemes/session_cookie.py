@@ -23,14 +23,15 @@ remembers), `page_urls` (the login page and the logout page), and `session_setti
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from flask import Flask, Request, current_app, session
 from flask.sessions import SecureCookieSessionInterface
 
-from ..arguments import explains_arguments
-from ..errors import AuthError, ConfigurationError, InvalidCredentials, configured_seconds
+from ..arguments import explains_arguments, whole_seconds
+from ..errors import AuthError, ConfigurationError, InvalidCredentials
 from ..identity import Identity
 from ..stores.base import Store, checked_store
 from ..wire import Challenge
@@ -72,8 +73,8 @@ class SessionCookie(Scheme[LoginRecord]):
         login_view: The endpoint of the login page, or its URL if it is elsewhere. A browser that opens a page is
             redirected there, and ``auth.next_url()`` leads back. Scripts and programs get the 401.
         logout_view: The endpoint of the logout. ``auth.next_url()`` never leads there.
-        lifetime: Seconds from the login until the session ends, by this server's clock.
-        idle: Seconds from the last request until the session ends. ``None``: no limit.
+        lifetime: The time from the login until the session ends, by this server's clock: seconds or a `timedelta`.
+        idle: The time from the last request until the session ends: seconds or a `timedelta`. ``None``: no limit.
         store: Remembers which sessions have ended. Flask's session lies in the cookie. Without a store, a copied cookie
             stays valid until its lifetime has passed, even after a logout. With a store, ``auth.logout()`` ends copies
             too, and ``auth.end_sessions(subject)`` ends all sessions of a user.
@@ -104,8 +105,8 @@ class SessionCookie(Scheme[LoginRecord]):
         realm: str | None = None,
         login_view: str | None = None,
         logout_view: str | None = None,
-        lifetime: int = 12 * 3600,
-        idle: int | None = 3600,
+        lifetime: int | timedelta = 12 * 3600,
+        idle: int | timedelta | None = 3600,
         store: Store | None = None,
         subject: Callable[[Any], str] | None = None,
         trusted_origins: Iterable[str] = (),
@@ -115,8 +116,8 @@ class SessionCookie(Scheme[LoginRecord]):
         self.login_view = validated_view("login_view", login_view)
         self.depends_on_script = login_view is not None  # pages are redirected, scripts aren't
         self.logout_view = validated_view("logout_view", logout_view)
-        self.lifetime = configured_seconds("lifetime", lifetime, least=1)
-        self.idle = None if idle is None else configured_seconds("idle", idle, least=1)
+        self.lifetime = whole_seconds("lifetime", lifetime, least=1)
+        self.idle = None if idle is None else whole_seconds("idle", idle, least=1)
         self.store = None if store is None else checked_store(store)
         self._ended = None if self.store is None else EndedSessions(self.store, self.lifetime)
         self._subject = subject

@@ -23,5 +23,6 @@ def make_introspection(server, **options):
 def with_clock(loader, clock, monkeypatch):
     """Set the monotonic clock and the wall clock of a loader, and return it."""
     loader._cache.clock = loader._endpoint.clock = clock
-    monkeypatch.setattr("flask_unauthorized.loaders.introspection.time", SimpleNamespace(time=clock, monotonic=clock))
+    for module in ("introspection", "introspection_cache"):
+        monkeypatch.setattr(f"flask_unauthorized.loaders.{module}.time", SimpleNamespace(time=clock, monotonic=clock))
     return loader

@@ -220,7 +220,7 @@ def test_the_endpoint_has_moved(plain, monkeypatch):
         ({"cache": -1}, "cache"),
         ({"cache": float("nan")}, "cache"),
         ({"negative_cache": -1}, "negative_cache"),
-        ({"max_cached": 0}, "max_cached"),
+        ({"cache_size": 0}, "cache_size"),
         ({"max_concurrent": True}, "max_concurrent"),
         ({"max_concurrent": 1.5}, "max_concurrent"),
         ({"timeout": 0}, "timeout"),

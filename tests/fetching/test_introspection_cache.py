@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+from datetime import timedelta
 from urllib.parse import parse_qsl
 
 import pytest
@@ -37,8 +38,25 @@ def test_a_good_answer_is_kept_for_a_while(plain, monkeypatch):
     assert plain.calls() == 2
 
 
+def test_times_in_the_cache_as_a_timedelta(plain, monkeypatch):
+    loader = made(plain, cache=timedelta(seconds=90), negative_cache=timedelta(seconds=3))
+    clock = Clock()
+    clocked(loader, clock, monkeypatch)
+    plain.answers["/introspect"] = answer(ACTIVE)
+    for seconds, calls in ((0, 1), (89, 1), (2, 2)):
+        clock.turn(seconds)
+        loader(TOKEN)
+        assert plain.calls() == calls
+    plain.answers["/introspect"] = answer({"active": False})
+    for seconds, calls in ((91, 3), (2, 3), (2, 4)):
+        clock.turn(seconds)
+        with pytest.raises(InvalidCredentials):
+            loader(TOKEN)
+        assert plain.calls() == calls
+
+
 @pytest.mark.rfc("I-12")
-@pytest.mark.parametrize("cache", [60, 600])
+@pytest.mark.parametrize("cache", [60, 600, timedelta(minutes=10)])
 def test_int_07_never_past_the_end_of_the_token(plain, monkeypatch, cache):
     clock = Clock(1_000_000)
     plain.answers["/introspect"] = answer({**ACTIVE, "exp": 1_000_030})
@@ -108,7 +126,7 @@ def test_what_is_kept_is_bounded_and_junk_pushes_out_junk(plain, monkeypatch):
         sock.sendall(answer({**ACTIVE, "active": token.startswith("good")}))
 
     plain.answers["/introspect"] = whose
-    loader = with_clock(make_introspection(plain, max_cached=3), Clock(), monkeypatch)
+    loader = with_clock(make_introspection(plain, cache_size=3), Clock(), monkeypatch)
     for number in range(3):
         loader(f"good{number}")
     for number in range(20):
@@ -191,14 +209,14 @@ def raced(first, then, **options):
 
 
 # F-32: the token was revoked while the first answer was on its way.
-@pytest.mark.parametrize("options", [{}, {"negative_cache": 0}, {"max_cached": 1}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"negative_cache": 0}, {"cache_size": 1}], ids=str)
 def test_a_slow_yes_does_not_replace_a_later_no(options):
     loader, server, outcomes = raced(ACTIVE, {"active": False}, **options)
     assert outcomes == {"slow": InvalidCredentials, "later": InvalidCredentials}
     with pytest.raises(InvalidCredentials):
         loader(TOKEN)
     assert server.calls == (3 if options.get("negative_cache") == 0 else 2)
-    assert not loader._cache._asking  # nothing is remembered of questions that have ended
+    assert not loader._cache._under_way  # nothing is remembered of questions that have ended
 
 
 def test_a_slow_no_does_not_replace_a_later_yes():

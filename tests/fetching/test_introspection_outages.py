@@ -273,7 +273,7 @@ def test_int_08_ten_thousand_tokens_leave_little_behind():
     answered = json.dumps({"active": False}).encode()
     loader = Introspection(
         "https://id.example/i", audience=None, client_id="a", client_secret="b", post=lambda *args: answered,
-        max_cached=100,
+        cache_size=100,
     )  # fmt: skip
 
     def junk(numbers):

@@ -222,7 +222,7 @@ def test_one_fetch_in_the_background_however_many_ask(plain, clock, pair):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("refresh_after", 5), ("refresh_after", -1), ("refresh_after", float("nan")), ("max_stale", 0),
+        ("cache", 5), ("cache", -1), ("cache", float("nan")), ("max_stale", 0),
         ("max_stale", 599), ("max_stale", 10**9), ("timeout", 0), ("timeout", 3600),
     ],
 )  # fmt: skip

@@ -116,7 +116,7 @@ def test_key_15_the_last_good_keys_serve_up_to_max_stale(plain, clock, pair, cap
 
 def test_key_15_a_short_max_stale(plain, clock, pair):
     plain.answers["/keys"] = key_set(*pair)
-    keys = jwks(plain, clock, refresh_after=60, max_stale=120)
+    keys = jwks(plain, clock, cache=60, max_stale=120)
     find_ids(keys, "one")
     plain.answers["/keys"] = answer(b"", 503)
     clock.turn(121)

@@ -220,7 +220,7 @@ def test_a_token_of_the_jwt_loader_with_its_cnf(make_app):
         return jwt.encode(header, claims if cnf is None else {**claims, "cnf": cnf}, OctKey.import_key(secret))
 
     keys = hmac_key(secret)
-    loader = JWT("https://id.example.com", audience=ORIGIN, keys=keys, algorithms=["HS256"], remember=10)
+    loader = JWT("https://id.example.com", audience=ORIGIN, keys=keys, algorithms=["HS256"], cache_size=10)
     served = Served(make_app, loader=loader, bearer=True, demand={"scopes": {"read"}})
     bound = token({"jkt": HOLDER.jkt})
     for _ in range(2):  # the second time it is remembered
