@@ -286,6 +286,7 @@ class NonceRequired(InvalidCredentials):
     nonce: str | None = None
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:
+        """Yield the header lines of every refusal, and ``DPoP-Nonce`` if there is a nonce."""
         yield from super().auth_headers()
         if self.nonce is not None:
             yield "DPoP-Nonce", self.nonce

@@ -43,11 +43,11 @@ def assert_sound(
     Raises:
         AssertionError: If a rule is broken. The message says which one, and shows the header lines.
     """
-    expected = {name.lower() for name in schemes or ()}
+    wanted = {name.lower() for name in schemes or ()}
     challenges: list[Challenge] = []
     problems: list[str] = []
     for line in response.headers.getlist("WWW-Authenticate"):
-        found = examine(line, response.status_code, expected)
+        found = examine(line, response.status_code, wanted)
         challenges += found.challenges
         problems += found.problems
     shown = _status_and_challenges(response)
@@ -57,7 +57,7 @@ def assert_sound(
     if response.status_code == 503:
         _check(not challenges, "a 503 with a challenge", shown)
     offered = {challenge.scheme.lower() for challenge in challenges}
-    _check(schemes is None or offered == expected, f"the schemes are not {sorted(expected)}", shown)
+    _check(schemes is None or offered == wanted, f"the schemes are not {sorted(wanted)}", shown)
     if challenges:
         caching = response.headers.getlist("Cache-Control")
         _check("no-store" in ",".join(caching), f"Cache-Control is {caching}, not no-store", shown)

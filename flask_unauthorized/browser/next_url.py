@@ -1,4 +1,4 @@
-"""The way back: the page that a login leads to, and how its address travels to the login page and back.
+r"""The way back: the page that a login leads to, and how its address travels to the login page and back.
 
 The redirect to the login page carries the address of the requested page in the query parameter ``next``
 (`return_path`). After the login, `Auth.next_url` reads it again (`next_url`). In between the address is in the hands
@@ -7,7 +7,7 @@ a link leads its users from its own login page to a forged one (an open redirect
 
 Both directions therefore use the same check, `is_path_of_app`. In this order:
 
-1. The address is a path on this host for every browser. Browsers also read ``//host``, ``/\\host`` and paths with tabs
+1. The address is a path on this host for every browser. Browsers also read ``//host``, ``/\host`` and paths with tabs
    or line breaks as other hosts.
 2. It is short enough for every cookie, log line and proxy on the way.
 3. It has no dot segments. Browsers resolve them after the check, also in the spelling ``%2e``.

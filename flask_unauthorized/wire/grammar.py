@@ -84,7 +84,7 @@ def is_token68(text: str) -> bool:
 
 
 def quote(text: str) -> str:
-    """Return a text as a quoted-string, in which only ``"`` and ``\\`` are escaped (RFC 9110 §5.6.4)."""
+    """Return a text as a quoted-string; quotes and backslashes are escaped (RFC 9110 §5.6.4)."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
