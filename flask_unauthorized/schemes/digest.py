@@ -111,8 +111,8 @@ class Digest(Scheme[DigestCredentials]):
             turns on ``userhash`` (RFC 7616 §3.4.4). `flask_unauthorized.wire.digest.name_hash` makes the hashes.
         domain: URIs of the protection space, if it isn't the whole host.
         opaque: A value for the challenge, which clients send back. It isn't checked.
-        nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`, at least 5 seconds. A client with an expired nonce gets a new
-            one, and continues without asking its user.
+        nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`, at least 5 seconds. A client with an
+            expired nonce gets a new one, and goes on without asking its user.
         nonce_uses: How many requests one nonce serves, ``None`` for any number. With ``1`` each request takes two round
             trips, unless the client follows ``nextnonce``.
         legacy: Whether to accept credentials without ``qop`` (RFC 2069), which old devices send. Each such response is

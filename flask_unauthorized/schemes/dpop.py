@@ -111,7 +111,8 @@ class DPoP(Scheme[DPoPCredentials]):
             accepted only if you name it.
         nonce: Whether clients must put a nonce of the app into their proofs (§9), which limits the proofs that can be
             made in advance.
-        nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`. A response brings a new one after half of that.
+        nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`. A response brings a new one after half
+            of that.
         window: How long ago a proof may have been made, in seconds.
         ahead: How far in the future a proof may have been made, in seconds, because clocks differ.
         store: Holds the used proofs. The default `MemoryStore` isn't shared between processes.

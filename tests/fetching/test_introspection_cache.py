@@ -39,9 +39,9 @@ def test_a_good_answer_is_kept_for_a_while(plain, monkeypatch):
 
 
 def test_times_in_the_cache_as_a_timedelta(plain, monkeypatch):
-    loader = made(plain, cache=timedelta(seconds=90), negative_cache=timedelta(seconds=3))
+    loader = make_introspection(plain, cache=timedelta(seconds=90), negative_cache=timedelta(seconds=3))
     clock = Clock()
-    clocked(loader, clock, monkeypatch)
+    with_clock(loader, clock, monkeypatch)
     plain.answers["/introspect"] = answer(ACTIVE)
     for seconds, calls in ((0, 1), (89, 1), (2, 2)):
         clock.turn(seconds)
