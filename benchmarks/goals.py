@@ -115,9 +115,7 @@ def _cached(results: Results, name: str) -> Goal:
     assert kept is not None
     assert plain is not None
     more = kept - plain
-    return Goal(
-        f"JWT cached, {name}: <= Bearer accepted and 5 µs", f"{more:.1f} µs more", _verdict(more <= 5, None)
-    )
+    return Goal(f"JWT cached, {name}: <= Bearer accepted and 5 µs", f"{more:.1f} µs more", _verdict(more <= 5, None))
 
 
 def _verdict(by_time: bool, by_instructions: bool | None) -> str:
