@@ -271,7 +271,7 @@ class JWKS:
             fetch = self._fetch_under_way()
             mine = fetch is None and self._current is known and self._is_due(early)
             if mine:
-                fetch = self._begin()
+                fetch = self._under_way = _Fetch(self._clock())
                 if early:
                     self._early.append(fetch.begun)
             elif fetch is not None:
@@ -294,7 +294,7 @@ class JWKS:
         with self._lock:
             if self._fetch_under_way() is not None or self._current is not known or not self._is_due(False):
                 return
-            fetch = self._begin()
+            fetch = self._under_way = _Fetch(self._clock())
         try:
             threading.Thread(target=self._run, args=(fetch,), name="flask_unauthorized JWKS", daemon=True).start()
         except RuntimeError:  # no more threads, or the interpreter ends
@@ -325,10 +325,6 @@ class JWKS:
         """Seconds until the budget allows the next early fetch; 0 for now."""
         early = self._early
         return max(0.0, early[0] + EARLY_PERIOD - now) if len(early) == EARLY_FETCHES else 0.0
-
-    def _begin(self) -> "_Fetch":
-        fetch = self._under_way = _Fetch(self._clock())
-        return fetch
 
     def _record_failure(self, text: str) -> None:
         now, current = self._clock(), self._current
