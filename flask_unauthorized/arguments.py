@@ -128,7 +128,7 @@ def seconds(name: str, value: float | timedelta, *, least: float = 0, most: floa
 
 def whole_seconds(name: str, value: int | timedelta, *, least: int = 0, most: int = 2**31) -> int:
     """Return the same as `seconds`, for times that are counted in whole seconds. A fraction is a `TypeError`."""
-    number = seconds(name, value, least=least, most=most)
-    if not isinstance(value, int) and not (isinstance(value, timedelta) and number.is_integer()):
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, float) and (not number.is_integer() or not isinstance(value, timedelta)):
         raise TypeError(f"{name} must be a whole number of seconds, or a timedelta of whole seconds, not {value!r}")
-    return int(number)
+    return int(seconds(name, value, least=least, most=most))

@@ -173,7 +173,7 @@ def test_the_old_login_of_an_account_is_asked_for_once_more(register, app, monke
     assert client.get("/account", headers=LINES).location == "/login?next=/account"
     refused = client.post("/account/password", data={"password": "another battery"}, headers=LINES)
     assert refused.status_code == 401
-    assert "What you sent was not kept." in refused.text
+    assert "What you sent was not saved." in refused.text
     page = client.get("/login?next=/account").text
     assert 'value="old"' in page
     assert "Please give your password once more" in page

@@ -424,7 +424,7 @@ def test_red_11_what_was_sent_is_not_dropped_without_a_word(build, method):
     assert_unauthorized(refused, scheme="Cookie", error=None)
     assert refused.mimetype == "text/html"
     assert links_in(refused.text) == ["/login"]  # without next: the address was for sending to
-    assert "What you sent was not kept" in refused.text
+    assert "What you sent was not saved" in refused.text
     assert "long" not in refused.text
 
 
@@ -711,7 +711,7 @@ def test_a_step_up_for_a_post_is_a_page_that_says_so(vault):
     refused = vault.client.post("/pay", headers={**NAVIGATE, "Sec-Fetch-Site": "same-origin"}, data={"sum": "7"})
     assert_unauthorized(refused, scheme="Cookie", error="insufficient_user_authentication")
     assert links_in(refused.text) == ["/login"]
-    assert "What you sent was not kept" in refused.text
+    assert "What you sent was not saved" in refused.text
 
 
 def test_a_script_is_told_the_step_up(vault):
