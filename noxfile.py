@@ -101,11 +101,20 @@ def _built_files(session: nox.Session) -> Path:
 def lint(session: nox.Session) -> None:
     """Check style, docstrings, complexity, spelling and wording."""
     install_group(session, "lint")
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("codespell")
-    session.run("python", "tools/prose.py")
-    session.run("python", "tools/complexity.py", "flask_unauthorized")
+    failed = []
+    for command in (
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("codespell",),
+        ("python", "tools/prose.py"),
+        ("python", "tools/complexity.py", "flask_unauthorized"),
+    ):
+        try:
+            session.run(*command)
+        except nox.command.CommandFailed:  # the others run too, so that one run shows everything
+            failed.append(" ".join(command))
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
 
 
 @nox.session
