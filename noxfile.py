@@ -11,12 +11,14 @@ wheel can be imported.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import time
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -79,7 +81,8 @@ def run_pytest(session: nox.Session, *options: str, paths: tuple[str, ...] = (),
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for file in (*ROOT.glob("*.md"), ROOT / "LICENSE", ROOT / "pyproject.toml", ROOT / "noxfile.py"):
         shutil.copy(file, folder)
-    session.log(f"To repeat this run: SEED={SEED} nox -s {session.name}")
+    arguments = ["--", *session.posargs] if session.posargs else []
+    session.log(f"To repeat this run: {shlex.join([f'SEED={SEED}', 'nox', '-s', session.name, *arguments])}")
     command = ("coverage", "run", "-m", "pytest") if with_coverage else ("python", "-m", "pytest")
     with session.chdir(folder):
         # Workers must collect the tests in one order, so they share the seed of hashes.
@@ -111,7 +114,7 @@ def lint(session: nox.Session) -> None:
     ):
         try:
             session.run(*command)
-        except nox.command.CommandFailed:  # the others run too, so that one run shows everything
+        except CommandFailed:  # the others run too, so that one run shows everything
             failed.append(" ".join(command))
     if failed:
         session.error(f"failed: {', '.join(failed)}")
@@ -130,9 +133,10 @@ def types(session: nox.Session) -> None:
     """Run both type checkers over the package, and over uses that they must accept or refuse."""
     install_group(session, "types")
     install_wheel(session)
-    session.run("mypy")
-    session.run("mypy", "noxfile.py", "tools")
-    session.run("pyright", "--pythonpath", shutil.which("python", path=session.bin) or "python")
+    pyright = ("pyright", "--pythonpath", shutil.which("python", path=session.bin) or "python")
+    for command in (("mypy",), pyright):
+        session.run(*command)
+        session.run(*command, "noxfile.py", "tools")
     run_pytest(session, paths=("tests/test_typing.py",))
 
 
@@ -162,14 +166,14 @@ def random_order(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST, requires=["build"])
 def coverage(session: nox.Session) -> None:
-    """Run the tests and measure which lines and branches they reach."""
+    """Run the tests and measure which lines and branches they reach. `coverage html` then shows them."""
     install_group(session, "coverage")
     install_wheel(session)
-    with session.chdir(run_pytest(session, *all_tests(), with_coverage=True)):
-        session.run("coverage", "combine", "--quiet")
-        # Part of the tests can't reach all of the package.
-        least = () if session.posargs else (f"--fail-under={LEAST_COVERAGE}",)
-        session.run("coverage", "report", "--skip-covered", "--show-missing", *least)
+    folder = run_pytest(session, *all_tests(), with_coverage=True)
+    session.run("coverage", "combine", "--quiet", str(folder))
+    # Some of the tests alone can't reach all of the package.
+    least = () if session.posargs else (f"--fail-under={LEAST_COVERAGE}",)
+    session.run("coverage", "report", "--skip-covered", "--show-missing", *least)
 
 
 @nox.session(name="random-apps", requires=["build"])

@@ -26,7 +26,7 @@ ALLOWED = "prose: allowed"
 PHRASES = {
     r"our own trouble|(?:is|are|has|in) trouble\b": "name the failure: a server-side failure, an unavailable database",
     r"by day and by night": "say when it holds",
-    r"(?<!here )\b(?:is|are) no (?!longer|more|less|need)\w": "is not a …, aren't …",
+    r"(?<!here )\b(?:is|are) no (?!longer|more|less|need)(?=\w)": "is not a …, aren't …",
     r"\boutside stays?\b": "not covered",
     r"(?:^|[.:] )Kept (?:is|are)\b": "start with the subject: `X` is cached for …",
     r"\b(?i:whoever)\b": "callers who …, or the name of the actor",
