@@ -50,7 +50,7 @@ def markdown_lines(text: str) -> Iterator[tuple[int, str]]:
         if line.lstrip().startswith(("```", "~~~")):
             in_code = not in_code
         elif not in_code:
-            yield number, re.sub(r"\]\([^)]*\)|<https?:[^>]*>", "]", line)
+            yield number, re.sub(r"`[^`]*`|(?<=\])\([^)]*\)|<https?:[^>]*>", "code", line)
 
 
 def python_lines(text: str) -> Iterator[tuple[int, str]]:
