@@ -35,7 +35,7 @@ LAYERS = [
         "resource_metadata": "protected-resource metadata (RFC 9728)",
         "loaders": "ready loaders: `JWT`, `Introspection`, `Passwords`, …",
     },
-    {"runtime": "ties policy and authentication to Flask: state, settings, wrappers"},
+    {"runtime": "ties policy and authentication to Flask: state of app and request, wrappers, refusals"},
     {
         "responses": "an error becomes a response; the guard over all responses",
         "browser": "login, logout, the redirect to the login page",
