@@ -42,6 +42,7 @@ class Decorations:
         self.facade: Callable[[], object] = lambda: None
         """Gives the `Auth` whose methods are the decorators: flask-restful lists them without calling them."""
         self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # our wrapper -> what it demands
+        self._guarded: WeakKeyDictionary[Any, View] = WeakKeyDictionary()  # our wrapper -> the view in it
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
         # By identity, for equal callables are two views all the same.
         self._public: dict[int, tuple[ref[Any], tuple[AnyScheme, ...] | None]] = {}
@@ -51,6 +52,7 @@ class Decorations:
     def record(self, wrapper: View, view: View, demanded: Requirement) -> None:
         """Notes that ``wrapper`` guards ``view``. Raises `ConfigurationError` where they cannot be met together."""
         self._guarding[wrapper] = demanded
+        self._guarded[wrapper] = view
         functions = list(chain(view))
         for function in functions:
             if self._is_marked_public(function):
@@ -189,6 +191,10 @@ class Decorations:
             for part in (view, *inside)
             for function in chain(part)
         )
+
+    def guarded_by(self, wrapper: View) -> tuple[View, Requirement]:
+        """Return the view in one of our wrappers, and what the wrapper demands."""
+        return self._guarded[wrapper], self._guarding[wrapper]
 
     def is_ours(self, function: View) -> bool:
         """Whether ``function`` is a wrapper of this `Auth`."""
