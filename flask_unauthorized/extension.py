@@ -455,7 +455,9 @@ class Auth(Sessions, Resources, Generic[U]):
         state = state_for(request)
         if state.plan is None:
             return self.require()
-        error = MissingCredentials(reason="the view asked for the caller, and there is none")
+        error = MissingCredentials(
+            reason="auth.identity or auth.user was read, and no credentials came: get_identity() returns None then"
+        )
         return refuse(error, request, state)
 
     def _set_unavailable(self, unavailable: Sequence[type[Exception]]) -> None:

@@ -127,7 +127,7 @@ def judge(plan: Plan, request: Request, state: State) -> Identity | None:
         state.met = plan
         return None
     else:
-        raise MissingCredentials(reason="no credentials of a scheme in force")
+        raise MissingCredentials(reason=plan.missing_reason)
     if plan.demands or identity.expires_at is not None:
         _meets(plan, identity)
     state.identity = identity
@@ -177,12 +177,17 @@ def _identify(plan: Plan, request: Request, state: State) -> Identified:
 def _screen(plan: Plan, environ: Mapping[str, Any]) -> None:
     """Refuses before anything else what comes over plain HTTP, or from a site that the resource doesn't trust (MCP)."""
     if plan.https_only and environ.get("wsgi.url_scheme") != "https":
-        raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
+        raise Forbidden(
+            "Use HTTPS.",
+            reason="the request came over plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on: behind a proxy that ends "
+            "TLS use ProxyFix",
+        )
     origin = environ.get("HTTP_ORIGIN")
     if plan.origins is not None and origin is not None and origin.lower() not in plan.origins:
         raise CrossSiteRequest(
             "This request came from another site, whose origin is not in origins= of the resource.",
-            reason="Origin is not among origins= of the resource",
+            reason=f"Origin is {shown(origin, 80)}, expected one of {shown(plan.origins, 120)}: origins= of the "
+            "resource",
         )
 
 
@@ -267,7 +272,10 @@ def _other_carriers(
             continue
         if found is not None:
             state.tried = None
-            raise MalformedCredentials(SEND_ONE, reason=f"credentials for {found[0].name} and {other.name} at once")
+            raise MalformedCredentials(
+                SEND_ONE,
+                reason=f"credentials for {found[0].name} and {other.name} came in one request, expected one of them",
+            )
         found = other, sent
     state.tried = None if found is None else found[0]
     return found or _ambient(plan, request, state)
@@ -310,7 +318,16 @@ def _is_alias(raw: str, scheme: AnyScheme) -> bool:
 def _check_site(request: Request, scheme: AnyScheme) -> None:
     """Refuses what a page of another site sends with credentials that the browser adds by itself."""
     if is_cross_site(request, scheme):
-        raise CrossSiteRequest(reason=f"cross-site request with {scheme.name}, and not from trusted_origins=")
+        raise CrossSiteRequest(
+            reason=f"the request with {scheme.name} came from another site: {site_of(request)}, expected one of "
+            f"{shown(scheme.trusted_origins, 80)} of trusted_origins="
+        )
+
+
+def site_of(request: Request) -> str:
+    """What a browser said of the page that sent the request, for a reason."""
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    return f"Origin is {shown(origin, 80)} and Sec-Fetch-Site {shown(site, 20)}"
 
 
 def is_cross_site(request: Request, scheme: AnyScheme) -> bool:
@@ -338,7 +355,10 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
     if scheme is not None or not name:
         return scheme, rest
     if not is_token(name):
-        raise MalformedCredentials(reason="Authorization doesn't begin with a scheme and a blank")
+        raise MalformedCredentials(
+            reason=f"Authorization ({len(raw)} characters) doesn't begin with the name of a scheme and a blank, "
+            "expected such as 'Bearer ' (RFC 9110 section 11.4)"
+        )
     # Another scheme counts as nothing sent, unless a server joined two lines and one of ours is hidden behind it.
     if "," in rest and _hides_another(rest, plan):
         try:
@@ -346,7 +366,11 @@ def _odd(raw: str, plan: Plan, state: State) -> tuple[AnyScheme | None, str]:
         except GrammarError:
             joined = True
         if joined:
-            raise MalformedCredentials(SEND_ONE, reason="two credentials in one Authorization field")
+            raise MalformedCredentials(
+                SEND_ONE,
+                reason="Authorization holds two credentials with a comma between them, expected one: a client or a "
+                "server joined two fields",
+            )
     return None, ""
 
 
@@ -393,17 +417,23 @@ def to_identity(result: object, scheme: AnyScheme, credentials: Any) -> Identity
     if isinstance(result, Identity):
         return result
     if result is None or (result is False and scheme.names_subject):
-        raise InvalidCredentials(reason="the loader said no")
+        raise InvalidCredentials(reason=scheme.rejections[result])
     subject = scheme.subject(credentials) if scheme.names_subject else None
     if result is True and scheme.names_subject:
         if subject is None:
-            raise InvalidCredentials(reason="the credentials name nobody")
+            raise InvalidCredentials(
+                reason=f"the loader of {scheme.name} returned True for an empty name, expected a name in the "
+                "credentials"
+            )
         return BareIdentity(subject)
     kind = type(result)
     if kind in _NUMBERS:
         return BareIdentity(_number_as_subject(result, scheme))
     if kind is str and not result and not subject and scheme.names_subject:
-        raise InvalidCredentials(reason="the credentials name nobody")  # the client's doing, not the loader's
+        # The client's mistake, not the loader's.
+        raise InvalidCredentials(
+            reason=f"the loader of {scheme.name} returned '' for an empty name, expected a name in the credentials"
+        )
     if kind is str and result:
         return BareIdentity(result)  # type: ignore[arg-type]  # kind is str
     if isinstance(result, _NO_USER_BASES):

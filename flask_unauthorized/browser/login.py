@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from flask import Response, after_this_request, session
 
-from ..authentication.authenticate import State, is_cross_site, is_handshake, is_unsafe, verified
+from ..authentication.authenticate import State, is_cross_site, is_handshake, is_unsafe, site_of, verified
 from ..errors import (
     AuthError,
     AuthUnavailable,
@@ -15,6 +15,7 @@ from ..errors import (
     CrossSiteRequest,
     MalformedCredentials,
     Unauthorized,
+    shown,
 )
 from ..identity import Identity
 from ..policy.plan import AnyScheme, Plan
@@ -79,7 +80,8 @@ class Sessions:
         request = real_request()
         origins = trusted(from_origins, "from_origins")
         if is_unsafe(request) and _origin_of(request) not in origins:
-            _refuse_cross_site(request, scheme, "login", "from_origins= or trusted_origins=")
+            trusts = origins | scheme.trusted_origins
+            _refuse_cross_site(request, scheme, "login", "from_origins= or trusted_origins=", trusts)
         state = state_for(request)
         known = _is_known(state, scheme)
         if isinstance(who, Identity):
@@ -114,7 +116,7 @@ class Sessions:
         """
         scheme = self._session_scheme()
         request = real_request()
-        _refuse_cross_site(request, scheme, "logout", "trusted_origins=")
+        _refuse_cross_site(request, scheme, "logout", "trusted_origins=", scheme.trusted_origins)
         state = state_for(request)
         try:
             scheme.end(request, known=_is_known(state, scheme))
@@ -270,11 +272,14 @@ def _own_pages(scheme: SessionCookie) -> set[str]:
     return {unquote(page) for page in (scheme.login_url(), scheme.logout_url()) if page is not None}
 
 
-def _refuse_cross_site(request: "Request", scheme: SessionCookie, action: str, setting: str) -> None:
+def _refuse_cross_site(
+    request: "Request", scheme: SessionCookie, action: str, setting: str, trusts: frozenset[str]
+) -> None:
     if is_cross_site(request, scheme):
         raise CrossSiteRequest(
             f"This {action} came from another site, whose origin is not in {setting}.",
-            reason=f"cross-site {action}, and not from {setting}",
+            reason=f"the {action} came from another site: {site_of(request)}, expected one of {shown(trusts, 80)} of "
+            f"{setting}",
         )
 
 

@@ -29,7 +29,7 @@ def check_issuer(issuer: str, *, allow_http_loopback: bool = False) -> None:
 def discover(issuer: str, get: Get) -> Mapping[str, Any]:
     """The metadata of ``issuer``, from the first place that has it.
 
-    Its ``issuer`` must be the same to the letter (RFC 8414 §3.3, §4), else it isn't used. Raises `FetchError`.
+    Its ``issuer`` must be the same to the letter (RFC 8414 section 3.3, section 4), else it isn't used. Raises `FetchError`.
     """
     troubles = []
     for url in metadata_urls(issuer):
@@ -66,5 +66,5 @@ def _read(issuer: str, url: str, octets: bytes) -> Mapping[str, Any]:
     except JOSEError:
         raise FetchError(f"{url}: no JSON object", status=200) from None
     if metadata.get("issuer") != issuer:
-        raise FetchError(f"{url}: the issuer in it is not {issuer!a} to the letter (RFC 8414 §3.3)", status=200)
+        raise FetchError(f"{url}: the issuer in it is not {issuer!a} to the letter (RFC 8414 section 3.3)", status=200)
     return metadata

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from flask import Flask
 
-from ..errors import AuthUnavailable, ConfigurationError, ExpiredCredentials, InvalidCredentials
+from ..errors import AuthUnavailable, ConfigurationError, ExpiredCredentials, InvalidCredentials, shown
 from ..http_client.client import Fetcher, checked_time
 from ..identity import Identity
 from ..stores.locks import renew_after_fork
@@ -133,7 +133,10 @@ class Introspection:
     def __call__(self, token: str) -> Identity:
         """Whose ``token`` is. Raises `InvalidCredentials`, `ExpiredCredentials`, or `AuthUnavailable`."""
         if not 0 < len(token) <= LARGEST_AUTHORIZATION or not token.isascii() or not token.isprintable():
-            raise InvalidCredentials(reason="no token: empty, longer than 64 KiB, or not printable ASCII")
+            raise InvalidCredentials(
+                reason=f"the token has {len(token)} characters, expected 1 to {LARGEST_AUTHORIZATION} of printable "
+                "ASCII"
+            )
         digest = hashlib.sha256(token.encode("ascii")).digest()
         identity = None if self._asks_each_time else self._cache.get(digest)
         if identity is None:
@@ -205,12 +208,15 @@ class Cache:
         if found is not None and found[0] > self.clock():
             identity = found[1]
             if identity.expires_at is not None and identity.expires_at <= time.time():
-                raise ExpiredCredentials(reason="exp has passed since the authorization server was asked")
+                raise ExpiredCredentials(
+                    reason="exp has passed since the authorization server was asked: it is "
+                    f"{shown(identity.expires_at)}, and now {time.time():.0f}"
+                )
             return identity
         bad = self._refusals.get(digest)
         if bad is not None and bad[0] > self.clock():
             kind, reason = bad[1]
-            raise kind(reason=f"{reason} (heard before)")
+            raise kind(reason=f"{reason} (cached: see negative_cache=)")
         return None
 
     def begin(self, digest: bytes) -> int:
@@ -237,7 +243,7 @@ class Cache:
                 return
             newer = self._asking[digest].refusal
         if newer is not None:
-            raise newer[0](reason=f"{newer[1]} (heard to a later question)")
+            raise newer[0](reason=f"{newer[1]} (answer to a later request)")
 
     def put_refusal(self, digest: bytes, refusal: InvalidCredentials, asked: int) -> None:
         """Keeps a bad answer: its class and reason, never the exception, whose traceback would keep the token alive."""

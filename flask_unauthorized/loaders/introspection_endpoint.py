@@ -127,7 +127,10 @@ class Endpoint:
             if self._pid != os.getpid():  # a fork: those under way are the parent's
                 self._pid, self._busy = os.getpid(), 0
             if self._busy >= self._most:
-                raise AuthUnavailable(reason=f"{self.who}: {self._most} tokens are asked about already", retry_after=1)
+                raise AuthUnavailable(
+                    reason=f"{self.who}: {self._busy} tokens are being asked about, and max_concurrent={self._most}",
+                    retry_after=1,
+                )
             self._busy += 1
 
     def _leave(self) -> None:

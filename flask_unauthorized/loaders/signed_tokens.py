@@ -1,13 +1,14 @@
 """`SignedTokens`: tokens that the app signs itself, with a time limit."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Flask, current_app
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
-from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, configured_seconds
+from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, configured_seconds, shown
 from ..identity import Identity
 from ..schemes.secret_keys import as_bytes, secret_keys
 
@@ -56,16 +57,21 @@ class SignedTokens:
         """The identity in ``token``. Raises `ExpiredCredentials` or `InvalidCredentials`."""
         try:
             content, signed_at = self._serializer().loads(token, max_age=self.max_age, return_timestamp=True)
-        except SignatureExpired:
+        except SignatureExpired as expired:
+            age = 0 if expired.date_signed is None else time.time() - expired.date_signed.timestamp()
             raise ExpiredCredentials(
-                reason=f"SignedTokens: the token is older than max_age={self.max_age} seconds"
+                reason=f"SignedTokens: the token is {age:.0f} s old, and max_age={self.max_age}: issue a new one"
             ) from None
         except (BadData, OverflowError, ValueError, OSError):
             raise InvalidCredentials(
-                reason="SignedTokens: not signed by SECRET_KEY or a fallback for this purpose"
+                reason=f"SignedTokens: the token is not signed for salt={shown(self.salt)} by one of the keys: "
+                "secret_key=, or SECRET_KEY and SECRET_KEY_FALLBACKS"
             ) from None
         if not _is_content(content):
-            raise InvalidCredentials(reason="SignedTokens: signed for this purpose, but not by issue()")
+            raise InvalidCredentials(
+                reason=f"SignedTokens: the token for salt={shown(self.salt)} holds a {type(content).__name__}, "
+                "expected the list that issue() writes"
+            )
         del token  # what follows may fail, and a traceback shows locals
         subject, scopes, roles = content
         if self._load is not None:

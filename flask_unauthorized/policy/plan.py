@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from flask import Request
 
-from ..errors import AuthError, ConfigurationError, InsufficientScope
+from ..errors import MAX_REASON, AuthError, ConfigurationError, InsufficientScope
 from ..resource_metadata.document import ProtectedResource
 from ..schemes.base import Scheme
 from ..wire import Challenge
@@ -32,9 +32,9 @@ class Plan:
 
     __slots__ = (
         "acr", "ambient", "ambiguous", "answers", "by_name", "carriers", "clean", "demands", "elsewhere", "https_only",
-        "max_age", "max_credentials", "named_scopes", "optional", "origins", "owner", "quiet", "realm", "refusal_vary",
-        "refused_vary", "requirement", "resource", "role_groups", "scheme_names", "schemes", "scope_groups", "screens",
-        "silent", "steady", "steps_up", "strict", "told", "unasked", "vary",
+        "max_age", "max_credentials", "missing_reason", "named_scopes", "optional", "origins", "owner", "quiet",
+        "realm", "refusal_vary", "refused_vary", "requirement", "resource", "role_groups", "scheme_names", "schemes",
+        "scope_groups", "screens", "silent", "steady", "steps_up", "strict", "told", "unasked", "vary",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,7 @@ class Plan:
         silent = tuple(scheme for scheme in self.schemes if not _prompts_scripts(scheme))
         self.silent = silent if len(silent) < len(self.schemes) else ()
         self.scheme_names = tuple(scheme.name for scheme in self.schemes)
+        self.missing_reason = _missing_reason(self.schemes)
         self.by_name = {
             spelled: scheme
             for scheme in self.schemes
@@ -219,6 +220,17 @@ def keep(kept: dict[K, V], key: K, value: V) -> V:
         kept.clear()
     kept[key] = value
     return value
+
+
+def _missing_reason(schemes: Sequence[AnyScheme]) -> str:
+    """The private reason where nothing was sent, made once: it names where each scheme in force looks."""
+    looks = (f"{scheme.name} in {' or '.join(dict.fromkeys(map(_place, scheme.reads)))}" for scheme in schemes)
+    return f"no credentials came for a scheme in force: {', '.join(looks)}"[:MAX_REASON]
+
+
+def _place(read: tuple[str, str]) -> str:
+    where, name = read
+    return "Authorization" if where == "authorization" else f"the {where} {name}"
 
 
 def _accepted(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:

@@ -35,6 +35,7 @@ class APIKey(Scheme[Secret]):
     name = "ApiKey"
     needs_loader = True
     cacheable_challenges = True
+    _credential = "the key"
     reads: tuple[tuple[str, str], ...] = ()  # the place that the object was told
 
     @explains_arguments()
@@ -69,11 +70,17 @@ class APIKey(Scheme[Secret]):
             return None
         if "," in key:
             # Servers join repeated header lines with a comma (RFC 9110 §5.2), so no key may hold one.
-            raise MalformedCredentials(reason="APIKey: a comma, so two keys in one field")
+            raise MalformedCredentials(
+                reason=f"APIKey: the {self.place} {self.key_name} holds a comma, expected one key without commas: "
+                "a client or a server joined two"
+            )
         if len(key) > SMALLEST_LIMIT:
             check_size("APIKey: the key", key, self.max_size_in(request))
         if not (key.isascii() and key.isprintable()):
-            raise InvalidCredentials(reason="APIKey: a character outside printable ASCII")
+            raise InvalidCredentials(
+                reason=f"APIKey: the {self.place} {self.key_name} holds a character outside printable ASCII, expected "
+                "printable ASCII only"
+            )
         secret = Secret()
         secret.parts = (key,)
         return secret

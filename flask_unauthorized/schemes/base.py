@@ -19,6 +19,7 @@ from ..errors import (
     InvalidCredentials,
     MalformedCredentials,
     is_text,
+    shown,
 )
 from ..identity import Identity
 from ..wire import Challenge
@@ -109,6 +110,7 @@ class Scheme(ABC, Generic[C]):
     curl_options: tuple[str, ...] | None = None
     trusted_origins: frozenset[str] = frozenset()
 
+    _credential: ClassVar[str] = "the credentials"  # what the loader gets, as reasons name it
     _loader: Loader | None = None
     _unavailable: tuple[type[Exception], ...] = ()
     _served = False
@@ -159,7 +161,10 @@ class Scheme(ABC, Generic[C]):
         says ``proves_key``. Raises `InvalidCredentials`: here always, for a bound credential is never good without a
         proof.
         """
-        raise InvalidCredentials(reason=f"bound to a key, which {self.name} doesn't prove")
+        raise InvalidCredentials(
+            reason=f"{self.name}: the credentials are bound (cnf has {shown(sorted(identity.confirmation or ()))}), "
+            f"and {self.name} checks no binding: send a bound token under DPoP, or give Bearer certificate="
+        )
 
     def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
         """What it adds to a resource's metadata (RFC 9728 §2), for a scheme that says ``oauth``: lists and flags.
@@ -204,6 +209,12 @@ class Scheme(ABC, Generic[C]):
     def respond(self, response: Response, accepted: bool) -> None:
         """May add to the response of a request for which this scheme was tried."""
 
+    @functools.cached_property
+    def rejections(self) -> Mapping[object, str]:
+        """The private reasons for ``None`` and ``False``, made once: most rejected credentials get one of them."""
+        asked = "the loader" if self._loader is not None else "verify()"
+        return {result: f"{asked} of {self.name} returned {result} for {self._credential}" for result in (None, False)}
+
     def responds(self) -> bool:
         """Whether `respond` may add anything; where not, nobody looks at the answer to who is let in."""
         return type(self).respond is not Scheme.respond
@@ -245,7 +256,7 @@ class Scheme(ABC, Generic[C]):
             raise
         except self._unavailable as trouble:
             raise AuthUnavailable(
-                reason=f"{type(trouble).__name__} in {option} of {self.name}, which unavailable= lists"
+                reason=f"{option} of {self.name} raised {type(trouble).__name__}, which unavailable= of Auth lists"
             ) from None
 
     def __repr__(self) -> str:
@@ -270,9 +281,12 @@ def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None =
     except HTTPUnauthorized as refused:
         text = refused.description
         own = is_text(text) and text is not HTTPUnauthorized.description
-        raise InvalidCredentials(text if own else None, reason="the loader raised a 401 of Werkzeug") from None
+        reason = f"the loader of {self.name} raised {type(refused).__name__} (401), which rejects {self._credential}"
+        raise InvalidCredentials(text if own else None, reason=reason) from None
     except self._unavailable as trouble:
-        raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader, which unavailable= lists") from None
+        raise AuthUnavailable(
+            reason=f"the loader of {self.name} raised {type(trouble).__name__}, which unavailable= of Auth lists"
+        ) from None
 
 
 def checked_realm(realm: str) -> str:
@@ -390,16 +404,16 @@ def warn_once(app: Flask, text: str) -> None:
 def single_value(scheme: str, values: list[str]) -> str | None:
     """The one value among those sent under one name; ``None`` for none. Two are `MalformedCredentials`."""
     if len(values) > 1:
-        raise MalformedCredentials(reason=f"{scheme}: sent {len(values)} times in one place")
+        raise MalformedCredentials(
+            reason=f"{scheme}: credentials came {len(values)} times in one request, expected once"
+        )
     return values[0] if values else None
 
 
 def check_size(what: str, value: str, limit: int) -> None:
     """Raises `MalformedCredentials` for a credential of more than ``limit`` bytes."""
     if len(value) > limit:
-        raise MalformedCredentials(
-            reason=f"{what} is {len(value)} bytes long, more than {limit}: UNAUTHORIZED_MAX_CREDENTIALS allows more"
-        )
+        raise MalformedCredentials(reason=f"{what} has {len(value)} bytes, and UNAUTHORIZED_MAX_CREDENTIALS={limit}")
 
 
 def query_values(request: Request, name: str) -> list[str]:
@@ -407,7 +421,9 @@ def query_values(request: Request, name: str) -> list[str]:
     try:
         return request.args.getlist(name)
     except UnicodeDecodeError:
-        raise MalformedCredentials(reason="the query is not UTF-8") from None
+        raise MalformedCredentials(
+            reason=f"the query has octets that are not UTF-8, so {name} can't be read: percent-encode it as UTF-8"
+        ) from None
 
 
 def _place_of(attribute: str, kind: type) -> int:

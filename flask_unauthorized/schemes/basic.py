@@ -48,6 +48,7 @@ class Basic(Scheme[Secret]):
     curl_options = ("-u", "NAME:PASSWORD")
     loader_args = 2
     names_subject = True
+    _credential = "the name and the password"
 
     @explains_arguments()
     def __init__(
@@ -76,7 +77,10 @@ class Basic(Scheme[Secret]):
             return None
         if "," in rest:
             # A server joined two Authorization lines (RFC 9110 §5.3): nobody can say which one counts.
-            raise MalformedCredentials(reason="Basic: a comma, so two credentials in one field")
+            raise MalformedCredentials(
+                reason="Basic: the credentials hold a comma, expected Base64 alone: a client or a server joined two "
+                "fields"
+            )
         secret = Secret()
         secret.parts = self._split(_decode(rest))
         return secret
@@ -85,16 +89,28 @@ class Basic(Scheme[Secret]):
         try:
             text = octets.decode("utf-8")
         except UnicodeDecodeError:
-            text = octets.decode("latin-1") if self.latin1 else ""
+            if not self.latin1:
+                raise InvalidCredentials(
+                    reason="Basic: name and password are not UTF-8, expected UTF-8: latin1=True also takes Latin-1"
+                ) from None
+            text = octets.decode("latin-1")
         name, colon, password = text.partition(":")
         if not colon:
-            raise InvalidCredentials(reason="Basic: no colon, or not UTF-8")
+            raise InvalidCredentials(
+                reason="Basic: no colon is in the decoded credentials, expected name:password (RFC 7617 section 2)"
+            )
         if _has_controls(octets):
-            raise InvalidCredentials(reason="Basic: control characters (RFC 7617 §2)")
-        if len(name.encode()) > MAX_USER or len(password.encode()) > MAX_PASSWORD:
-            raise InvalidCredentials(reason="Basic: the name or the password is too long")
+            raise InvalidCredentials(
+                reason="Basic: the name or the password holds a control character, expected none (RFC 7617 section 2)"
+            )
+        for what, value, most in (("name", name, MAX_USER), ("password", password, MAX_PASSWORD)):
+            size = len(value.encode())
+            if size > most:
+                raise InvalidCredentials(reason=f"Basic: the {what} has {size} bytes, expected at most {most}")
         if not password and not self.empty_password:
-            raise InvalidCredentials(reason="Basic: empty password")
+            raise InvalidCredentials(
+                reason="Basic: the password is empty, expected one: empty_password=True lets the loader decide"
+            )
         return unicodedata.normalize("NFC", name), unicodedata.normalize("NFC", password)
 
     verify = ask_loader
@@ -122,9 +138,13 @@ def _decode(value: str) -> bytes:
     try:
         octets = base64.b64decode(value.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error, ValueError):
-        raise InvalidCredentials(reason="Basic: not Base64") from None
+        raise InvalidCredentials(
+            reason="Basic: the credentials are not Base64, expected the Base64 of name:password (RFC 7617 section 2)"
+        ) from None
     if base64.b64encode(octets).decode("ascii") != value:
-        raise InvalidCredentials(reason="Basic: not canonical Base64")
+        raise InvalidCredentials(
+            reason="Basic: the credentials are not canonical Base64, expected zeros as spare bits (RFC 4648 section 3.5)"
+        )
     return octets
 
 

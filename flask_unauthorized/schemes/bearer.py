@@ -73,6 +73,7 @@ class Bearer(Scheme[Secret]):
     needs_loader = True
     cacheable_challenges = True
     specification = SPECIFICATION
+    _credential = "the token"
 
     @explains_arguments()
     def __init__(
@@ -144,7 +145,10 @@ class Bearer(Scheme[Secret]):
             super().prove(identity, credentials, request)
         confirmation = known_methods(self.name, identity.confirmation)
         if KEY in confirmation:
-            raise InvalidCredentials(reason=f"bound to a key, which {self.name} doesn't prove: send it under DPoP")
+            raise InvalidCredentials(
+                reason=f"{self.name}: the token is bound to a key (cnf has jkt), which {self.name} doesn't prove: send "
+                "it under DPoP"
+            )
         prove_certificate(self, confirmation, self.certificate, request)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
@@ -208,7 +212,10 @@ def _check_padded(name: str, token: str) -> None:
     """Refuses what isn't the alphabet with ``=`` at the end only, and behind something (b64token of RFC 6750 §2.1)."""
     body = token.rstrip("=")
     if not body or not body.isascii() or 0 in body.encode().translate(_ALLOWED):
-        raise MalformedCredentials(reason=f"{name}: the token is empty or has characters outside the b64token alphabet")
+        raise MalformedCredentials(
+            reason=f"{name}: the token ({len(token)} characters) is not a b64token, expected characters of A-Z a-z 0-9 "
+            "- . _ ~ + / and = at the end only (RFC 6750 section 2.1)"
+        )
 
 
 def _scope(error: AuthError | None) -> str:

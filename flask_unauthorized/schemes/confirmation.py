@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from flask import Request
 
-from ..errors import ConfigurationError, InvalidCredentials
+from ..errors import ConfigurationError, InvalidCredentials, shown
 
 KEY: Final = "jkt"
 """The member that holds the thumbprint of a key (RFC 9449 §6.1)."""
@@ -24,10 +24,15 @@ _HASH: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 def known_methods(scheme: str, confirmation: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """The confirmation, where there is one and all its methods can be checked; else `InvalidCredentials`."""
     if not confirmation:
-        raise InvalidCredentials(reason=f"{scheme}: the token isn't bound to anything")
+        raise InvalidCredentials(
+            reason=f"{scheme}: the token is bound to nothing, expected jkt or x5t#S256 in cnf: the issuer must bind "
+            "it, and the loader return it as confirmation="
+        )
     unknown = confirmation.keys() - {KEY, CERTIFICATE}
     if unknown:
-        raise InvalidCredentials(reason=f"{scheme}: the token is bound in a way that isn't known here (cnf)")
+        raise InvalidCredentials(
+            reason=f"{scheme}: the token is bound by {shown(unknown)} (cnf), and only jkt and x5t#S256 can be checked"
+        )
     return confirmation
 
 
@@ -46,19 +51,31 @@ def prove_certificate(
     """Compares the client's certificate with that of the token (RFC 8705 §3); `InvalidCredentials` for another one."""
     scheme = by.name
     if source is None:
-        raise InvalidCredentials(reason=f"{scheme}: bound to a certificate, which isn't looked at: give certificate=")
+        raise InvalidCredentials(
+            reason=f"{scheme}: the token is bound to a certificate (cnf has x5t#S256), and {scheme} has no "
+            "certificate=: give it one"
+        )
     expected = confirmation.get(CERTIFICATE)
     if not isinstance(expected, str) or _HASH.fullmatch(expected) is None:
-        raise InvalidCredentials(reason=f"{scheme}: x5t#S256 of the token isn't 43 characters of base64url")
+        came = f"text of {len(expected)} characters" if isinstance(expected, str) else type(expected).__name__
+        raise InvalidCredentials(
+            reason=f"{scheme}: x5t#S256 of the token is {came}, expected 43 characters of base64url (RFC 8705 section 3.1)"
+        )
     certificate = by.ask("certificate=", source, request)
     if certificate is None:
-        raise InvalidCredentials(reason=f"{scheme}: bound to a certificate, and the client showed none")
+        raise InvalidCredentials(
+            reason=f"{scheme}: the token is bound to a certificate, and certificate= returned None, so the client "
+            "showed none"
+        )
     if not isinstance(certificate, bytes):
         raise TypeError(f"certificate= returned a {type(certificate).__name__}: return the DER octets, or None")
     # Octets, not texts: the figures of RFC 8705 themselves have a value whose spare bits are set.
     found = hashlib.sha256(certificate).digest()
     if not hmac.compare_digest(base64.urlsafe_b64decode(expected + "="), found):
-        raise InvalidCredentials(reason=f"{scheme}: bound to another certificate than the client's")
+        raise InvalidCredentials(
+            reason=f"{scheme}: the client's certificate is not the one that the token is bound to, expected its "
+            "SHA-256 to be x5t#S256"
+        )
 
 
 def fields_of(source: CertificateSource | None) -> tuple[str, ...]:

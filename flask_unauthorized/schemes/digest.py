@@ -16,6 +16,7 @@ from ..errors import (
     InvalidCredentials,
     StaleNonce,
     configured_seconds,
+    shown,
 )
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
@@ -51,6 +52,11 @@ _PROVED: Final = "_unauthorized_digest"
 """The private attribute of the request object that holds what ``Authentication-Info`` needs."""
 _QOPS: Final = ("auth", "auth-int")
 _NOBODY: Final = "the password of nobody"
+_NO_USER: Final = "Digest: no user has the name: the loader, or name_of_hash=, returned None"
+_WRONG_PASSWORD: Final = (
+    "Digest: the response was not made with what the loader returned for the name: the password is wrong, or a stored "
+    "hash is of another name, realm or password"
+)
 
 
 class Digest(Scheme[DigestCredentials]):
@@ -181,11 +187,15 @@ class Digest(Scheme[DigestCredentials]):
     def verify(self, credentials: DigestCredentials, request: Request) -> object | None:
         realm = self.realm_in(request)
         if credentials.realm != realm:
-            raise InvalidCredentials(reason="Digest: another realm")
+            raise InvalidCredentials(
+                reason=f"Digest: realm is {shown(credentials.realm)}, and the realm in force is {shown(realm)} "
+                "(realm= of the scheme, of Auth, or UNAUTHORIZED_REALM)"
+            )
         age = self._nonces.age(_real_app(), realm, credentials.nonce)
         if age is None:
             raise InvalidCredentials(
-                reason="Digest: this app did not sign the nonce for this realm, or SECRET_KEY changed"
+                reason=f"Digest: the nonce was not signed by this app for the realm {shown(realm)}, or SECRET_KEY "
+                "changed: keep the old key in SECRET_KEY_FALLBACKS"
             )
         self.store.check_workers(request.environ)
         who: object
@@ -196,7 +206,7 @@ class Digest(Scheme[DigestCredentials]):
         else:
             a1, who = self._matching_either_name(credentials, realm, body, request.method)
         if a1 is None or who is None:
-            raise InvalidCredentials(reason="Digest: wrong password, or unknown name")
+            raise InvalidCredentials(reason=_NO_USER if who is None else _WRONG_PASSWORD)
         last = self._use_up(credentials, age)
         if self.rspauth or self.nextnonce:
             setattr(request, _PROVED, (credentials, a1, realm, last or age > self.nonce_lifetime / 2))
@@ -264,6 +274,8 @@ class Digest(Scheme[DigestCredentials]):
                 continue
             if a1 is not None and who is not None:
                 found, right = (a1, who), name
+            elif found[1] is None:  # there is such a user, with another password
+                found = (None, who)
         credentials.name = right
         if found[0] is None and refusal is not None:
             raise refusal
@@ -300,7 +312,9 @@ class Digest(Scheme[DigestCredentials]):
         base = base_algorithm(credentials.algorithm)
         if isinstance(secret, str):
             if not secret:
-                raise InvalidCredentials(reason="Digest: the loader returned an empty password")
+                raise InvalidCredentials(
+                    reason="Digest: the loader returned an empty password for the name, expected one that isn't empty"
+                )
             return secret_hash(base, credentials.name, realm, secret)
         if not isinstance(secret, Mapping):
             raise TypeError(
@@ -309,7 +323,10 @@ class Digest(Scheme[DigestCredentials]):
             )
         stored = secret.get(base)
         if stored is None:
-            raise InvalidCredentials(reason=f"Digest: the loader gave no hash for {base}, which algorithms= offers")
+            raise InvalidCredentials(
+                reason=f"Digest: the loader returned {len(secret)} hashes and none for {base}, which algorithms= "
+                "offers: store one (see hashes())"
+            )
         if not isinstance(stored, str) or _HEX.fullmatch(stored) is None or len(stored) != _LENGTHS[base]:
             raise TypeError(f"the hash for {base} that the loader of Digest returned is not one: see Digest.hashes()")
         return stored.lower()
@@ -334,9 +351,10 @@ class Digest(Scheme[DigestCredentials]):
         Raises `StaleNonce`: the password was right, so the client may go on with a new nonce.
         """
         if not -MAX_SKEW <= age <= self.nonce_lifetime:
-            raise StaleNonce(
-                reason=f"Digest: the nonce has expired: it is {age:.0f} s old, and nonce_lifetime={self.nonce_lifetime}"
+            limit = (
+                f"nonce_lifetime={self.nonce_lifetime}" if age > 0 else f"workers' clocks may differ by {MAX_SKEW} s"
             )
+            raise StaleNonce(reason=f"Digest: the nonce has expired: it is {age:.0f} s old, and {limit}")
         number = int(sent.nc, 16) if sent.qop else 0
         if number:
             unused = self.store.spend("digest", sent.nonce, number, self._kept)
@@ -345,19 +363,26 @@ class Digest(Scheme[DigestCredentials]):
         else:  # without a count, the response itself is what may not come twice
             unused = self.store.claim("digest-legacy", f"{sent.nonce} {sent.response}", self._kept)
         if not unused:
-            raise StaleNonce(reason="Digest: this count was used, or lies too far behind")
+            what = f"nc {number}" if sent.qop else "the response, which has no qop,"
+            raise StaleNonce(
+                reason=f"Digest: {what} was used before with this nonce, or lies too far behind: each answer counts "
+                "once"
+            )
         if self.nonce_uses is None:
             return not sent.qop
         used = self.store.increment("digest-uses", sent.nonce, self._kept)
         if used > self.nonce_uses:
-            raise StaleNonce(reason=f"Digest: the nonce was used {self.nonce_uses} times, which is nonce_uses=")
+            raise StaleNonce(reason=f"Digest: this is use {used} of the nonce, and nonce_uses={self.nonce_uses}")
         return used >= self.nonce_uses or not sent.qop
 
     def _body_hash(self, sent: DigestCredentials, request: Request) -> str:
         body = raw_body(request, self.max_body)
         if body is None:
             self._tell_of_lost_body(request.endpoint)
-            raise InvalidCredentials(reason="Digest: the body was read before qop=auth-int could be verified")
+            raise InvalidCredentials(
+                reason="Digest: the body was read before qop=auth-int could be verified: a before_request function "
+                "must call request.get_data()"
+            )
         return digest_hash(sent.algorithm, body)
 
     def _tell_of_lost_body(self, endpoint: str | None) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes
 
 from flask import Request
 
-from ..errors import InvalidCredentials, MalformedCredentials
+from ..errors import InvalidCredentials, MalformedCredentials, shown
 from ..wire import parse_authorization
 from ..wire.digest import read_extended, read_name
 from ..wire.grammar import BWS, MAX_PARAMS, QUOTED, TOKEN, GrammarError
@@ -76,7 +76,7 @@ def read_credentials(
             raise InvalidCredentials(reason=error.reason) from None
         raise
     if not _designates(found.uri, request):
-        raise _malformed("uri is not that of the request")
+        raise _malformed(_other_target(found.uri, request))
     return found
 
 
@@ -95,29 +95,37 @@ def _answer(
         found.nc = nc = values["nc"]
         found.qop = qop = values["qop"]
     except KeyError as missing:
-        raise _malformed(f"no {missing.args[0]}") from None
+        raise _malformed(
+            f"{missing.args[0]} is absent, expected realm, nonce, uri, response, cnonce, nc and qop: legacy=True does "
+            "without the last three"
+        ) from None
     if not (found.realm and found.nonce and found.uri and found.response and (cnonce or not qop)):
-        raise _malformed("an empty realm, nonce, uri, response or cnonce")
+        empty = next(name for name in ("realm", "nonce", "uri", "response", "cnonce") if not values[name])
+        raise _malformed(f"{empty} is empty, expected a value")
     if qop not in qops:
-        raise _malformed("a qop that isn't offered")
+        raise _malformed(f"qop is {shown(qop, 20)}, expected one of {shown([name for name in qops if name])}: see qop=")
     if qop and _COUNT.fullmatch(nc) is None:
-        raise _malformed("nc is not eight hex digits")
+        raise _malformed(f"nc has {len(nc)} characters, expected eight hex digits (RFC 7616 section 3.4)")
     if not (cnonce.isascii() and cnonce.isprintable()):
-        raise _malformed("a cnonce beyond printable ASCII")
+        raise _malformed("cnonce holds a character outside printable ASCII, expected printable ASCII only")
     found.name, found.hashed = _name(values)
     found.as_sent = _name_as_sent(rest) if "\\" in rest and not found.hashed else None
     algorithm = algorithms.get(values.get("algorithm", "MD5").lower())
     if algorithm is None:
-        raise InvalidCredentials(reason="Digest: an algorithm that isn't offered")
+        came = shown(values["algorithm"], 24) if "algorithm" in values else "absent, which means 'MD5'"
+        raise InvalidCredentials(
+            reason=f"Digest: algorithm is {came}, expected one of {shown(list(algorithms.values()), 100)}: see "
+            "algorithms="
+        )
     if not qop and algorithm.endswith("-sess"):
-        raise _malformed(f"no qop, which {algorithm} needs")
+        raise _malformed(f"qop is absent, and algorithm {algorithm} needs it, expected qop=auth (RFC 7616 section 3.4)")
     found.algorithm = algorithm
     return found
 
 
 def _parameters(rest: str) -> dict[str, str]:
     if len(rest) > MAX_DIGEST:
-        raise _malformed(f"longer than {MAX_DIGEST} bytes")
+        raise _malformed(f"the credentials have {len(rest)} bytes, expected at most {MAX_DIGEST}")
     if _PLAIN_PARAMS.fullmatch(rest) is not None:
         found = _PLAIN_PARAM.findall(rest)
         values = {name.lower(): quoted or token for name, quoted, token in found}
@@ -126,7 +134,7 @@ def _parameters(rest: str) -> dict[str, str]:
     try:
         parsed = parse_authorization(f"Digest {rest}")
     except GrammarError as error:
-        raise _malformed(str(error)) from None
+        raise _malformed("the parameters break the grammar: " + str(error).replace("§", "section ")) from None
     return {name.lower(): value for name, value in parsed.params} if parsed is not None else {}
 
 
@@ -148,17 +156,20 @@ def _name(values: Mapping[str, str]) -> tuple[str, bool]:
     plain, extended = values.get("username"), values.get("username*")
     hashed = values.get("userhash", "false").lower()
     if hashed not in ("true", "false"):
-        raise _malformed("userhash is neither true nor false")
+        raise _malformed(f"userhash has {len(hashed)} characters, expected true or false")
     if (plain is None) == (extended is None):
-        raise _malformed("username and username*, or neither")
+        came = "neither username nor username*" if plain is None else "both username and username*"
+        raise _malformed(f"{came} came, expected one of them")
     if plain is not None:
         name = plain if hashed == "true" or plain.isascii() else read_name(plain)
     elif hashed == "true":
-        raise _malformed("username* with userhash")
+        raise _malformed("username* came with userhash=true, expected username for a hash (RFC 7616 section 3.4.4)")
     else:
         name = _extended(extended or "")
-    if not name or len(name.encode()) > MAX_USER or not name.isprintable():
-        raise InvalidCredentials(reason="Digest: the name is empty, too long, or has control characters")
+    size = len(name.encode())
+    if not 0 < size <= MAX_USER or not name.isprintable():
+        came = "holds a control character" if 0 < size <= MAX_USER else f"has {size} bytes"
+        raise InvalidCredentials(reason=f"Digest: the name {came}, expected 1 to {MAX_USER} bytes of printable text")
     return name, hashed == "true"
 
 
@@ -166,7 +177,9 @@ def _extended(value: str) -> str:
     try:
         return read_name(read_extended(value).encode().decode("latin-1"))
     except ValueError:
-        raise _malformed("username* is not UTF-8 in the form of RFC 8187") from None
+        raise _malformed(
+            "username* is not UTF-8''NAME, expected a percent-encoded name (RFC 8187 section 3.2)"
+        ) from None
 
 
 def percent_decoded(name: str) -> str | None:
@@ -195,6 +208,15 @@ def _designates(uri: str, request: Request) -> bool:
         return _same_decoded(wanted, environ)
     target = _origin_form(raw, request) or raw
     return wanted == target or wanted == _behind_prefix(target, environ)
+
+
+def _other_target(uri: str, request: Request) -> str:
+    """Why ``uri`` doesn't match. Only paths are named, because a query may hold a secret."""
+    absolute = _ABSOLUTE.match(uri)
+    sent = (uri if absolute is None else uri[absolute.end() :]).partition("?")[0]
+    served = request.script_root + request.path
+    why = "host or query differs" if sent == served else f"path is {shown(sent, 80)}"
+    return f"uri is not the target of this request: its {why}, expected the target {shown(served, 80)} as it came"
 
 
 _ABSOLUTE: Final = re.compile(r"http(s?)://([^/?#]*)", re.IGNORECASE)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask import Request
 
-from ..errors import ConfigurationError, InvalidProof
+from ..errors import ConfigurationError, InvalidProof, shown
 from ..jose import Key, PyJWTEngine, public_key_jwk
 from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
@@ -76,9 +76,16 @@ class ProofRules:
         try:
             claims = read_json_object(payload)
         except JOSEError as error:
-            raise _invalid(f"the payload is {error}") from None
-        _check_text("htm", claims.get("htm"), request.environ["REQUEST_METHOD"])
-        _check_text("ath", claims.get("ath"), access_token_hash(token))
+            raise _invalid(f"the payload is {error}, expected a JSON object of claims") from None
+        method = request.environ["REQUEST_METHOD"]
+        if not _is_text(claims.get("htm"), method):
+            raise _invalid(
+                f"htm is {_shown(claims.get('htm'), 20)}, and the method of this request is {shown(method, 20)}"
+            )
+        if not _is_text(claims.get("ath"), access_token_hash(token)):
+            raise _invalid(
+                "ath is not that of the token that came, expected its SHA-256 in base64url (RFC 9449 section 4.2)"
+            )
         self._check_uri(claims.get("htu"), request)
         proof.iat = self._check_times(claims)
         proof.jti = _jti(claims.get("jti"))
@@ -98,87 +105,111 @@ class ProofRules:
         try:
             jws = read_jws(text, embedded_key=True)
         except JOSEError as error:
-            raise _invalid(str(error)) from None
+            raise _invalid(f"the proof can't be read: {error}") from None
         if jws.header.get("typ") != "dpop+jwt":
-            raise _invalid("typ isn't dpop+jwt")
+            raise _invalid(f"typ is {_shown(jws.header.get('typ'))}, expected 'dpop+jwt'")
         if jws.algorithm not in self.algorithms:
-            raise _invalid(f"alg is none of {', '.join(self.algorithms)}")
+            raise _invalid(
+                f"alg is {_shown(jws.algorithm, 20)}, expected one of {shown(list(self.algorithms), 120)}: see "
+                "algorithms="
+            )
         proof = Proof()
         self._read_key(proof, jws.header["jwk"])
         if jws.algorithm not in proof.key.algorithms:
-            raise _invalid("alg isn't one for the kind of key in jwk")
+            raise _invalid(
+                f"alg is {_shown(jws.algorithm, 20)}, and the key in jwk is for {shown(proof.key.algorithms, 60)}: "
+                "sign with that"
+            )
         proof.algorithm, proof.signature, proof.signing_input = jws.algorithm, jws.signature, jws.signing_input
         return proof, jws.payload
 
     def _read_key(self, proof: Proof, jwk: object) -> None:
         if not isinstance(jwk, dict):
-            raise _invalid("jwk isn't a key")
+            raise _invalid(f"jwk is a {type(jwk).__name__}, expected an object that is a public key")
         if not _PRIVATE.isdisjoint(jwk):
-            raise _invalid("jwk holds a private or a symmetric key")
+            raise _invalid(
+                f"jwk has {shown(_PRIVATE & jwk.keys())} of a private or symmetric key, expected a public key"
+            )
         try:
             proof.thumbprint = thumbprint(jwk)
             # Of the other members none counts: with them one key would be good or not as the client likes.
             proof.key = self._known.get(proof.thumbprint) or public_key_jwk(key_members(jwk))
         except ValueError as error:
-            raise _invalid(f"jwk: {error}") from None
+            raise _invalid("jwk is no public key: " + str(error).replace("§", "section ")) from None
 
     def _check_uri(self, htu: object, request: Request) -> None:
         """Compares with what the developer configured, never with Host or a forwarded field."""
         path = path_of(request)
         if not isinstance(htu, str):
-            raise _invalid("no htu")
+            raise _invalid(f"htu is {_shown(htu)}, expected the address of this request")
         if _DOTS.search(path) is not None:  # clients resolve them, and the app may not: two views, one URI
-            raise _invalid("the target of the request has a segment of dots")
+            raise _invalid("the target of the request has a segment '.' or '..', expected one without them")
         if any(htu == origin + path for origin in self.origins):
             return
         try:
             sent = normal_uri(htu)
             expected = normal_path(path)
         except ValueError:
-            raise _invalid("htu, or the target of the request, isn't an http or https URI") from None
+            raise _invalid(
+                "htu, or the target of the request, is not an http or https URI, expected printable ASCII without user "
+                "and password"
+            ) from None
         if not any(sent == origin + expected for origin in self.origins):
             raise _invalid(
-                f"htu isn't the address of this request under {' or '.join(self.origins)}: where clients know the app "
-                "under another origin or prefix, say so in DPoP(origin=...)"
+                f"htu is {shown(sent, 80)}, expected {shown(expected, 60)} under {shown(list(self.origins), 80)}: "
+                "origin= says where clients reach the app"
             )
 
     def _check_times(self, claims: Mapping[str, Any]) -> float:
         now = time.time()
         iat = _number("iat", claims.get("iat"))
         if not now - self.window <= iat <= now + self.ahead:
-            raise _invalid(f"iat isn't within {self.window} seconds before and {self.ahead} after our time")
+            raise _invalid(
+                f"iat is {shown(iat)}, and now {now:.0f}: window={self.window} and ahead={self.ahead} are the seconds "
+                "allowed"
+            )
         if "exp" in claims and _number("exp", claims["exp"]) <= now:
-            raise _invalid("exp has passed")
+            raise _invalid(f"exp has passed: it is {shown(claims['exp'])}, and now {now:.0f}")
         if "nbf" in claims and _number("nbf", claims["nbf"]) > now + self.ahead:
-            raise _invalid("nbf lies in the future")
+            raise _invalid(
+                f"nbf lies in the future: it is {shown(claims['nbf'])}, and now {now:.0f}, with ahead={self.ahead}"
+            )
         return iat
 
 
 def _only_one(sent: str | None) -> str:
     if not sent:
-        raise _invalid("no proof: send it in the field DPoP")
+        raise _invalid("no proof came, expected one in the field DPoP")
     if len(sent) > MAX_PROOF:
-        raise _invalid(f"longer than {MAX_PROOF} bytes")
+        raise _invalid(f"the proof has {len(sent)} bytes, expected at most {MAX_PROOF}")
     if "," in sent:  # servers join two fields
-        raise _invalid("more than one proof")
+        raise _invalid("the field DPoP holds a comma, expected one proof: a client or a server joined two")
     return sent
 
 
-def _check_text(name: str, given: object, expected: str) -> None:
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
-        raise _invalid(f"{name} isn't that of this request")
+def _is_text(given: object, expected: str) -> bool:
+    return isinstance(given, str) and hmac.compare_digest(given.encode(errors="replace"), expected.encode())
+
+
+def _shown(value: object, longest: int = 48) -> str:
+    """A member of a proof that is a name: a text itself, of anything else its type."""
+    if isinstance(value, str):
+        return shown(value, longest)
+    return "absent" if value is None else f"a {type(value).__name__}"
 
 
 def _number(name: str, value: object) -> float:
     # Not turned into a float: 10^400 has none.
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _invalid(f"{name} isn't a number")
+        raise _invalid(f"{name} is {'absent' if value is None else f'a {type(value).__name__}'}, expected a number")
     return value
 
 
 def _jti(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value.encode(errors="replace")) <= MAX_JTI:
-        raise _invalid(f"jti isn't a text of 1 to {MAX_JTI} bytes")
+    size = len(value.encode(errors="replace")) if isinstance(value, str) else 0
+    if not isinstance(value, str) or not 0 < size <= MAX_JTI:
+        came = f"has {size} bytes" if isinstance(value, str) else f"is {_shown(value)}"
+        raise _invalid(f"jti {came}, expected a text of 1 to {MAX_JTI} bytes")
     return value
 
 

@@ -47,6 +47,7 @@ _DEFAULTS: Final = "give its variables a default for all requests with @app.url_
 _builds_url: Final = ContextVar("_builds_url", default=False)
 _ENDED: Final = "ended"
 """What the store holds for an ended session; a claim alone, of a logout that failed, is something else."""
+_ENDED_REASON: Final = "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"
 _WEAK: Final = frozenset({"dev", "secret", "change me", "changeme", "secret key", "secret_key", "key"})
 
 
@@ -112,6 +113,7 @@ class SessionCookie(Scheme[Login]):
     static = False
     needs_loader = True
     names_subject: ClassVar[bool] = True
+    _credential = "the subject of the session"
     knows_login: ClassVar[bool] = True
 
     @explains_arguments()
@@ -174,13 +176,15 @@ class SessionCookie(Scheme[Login]):
 
     def verify(self, credentials: Login, request: Request) -> object | None:
         try:
-            found: object = None if self._was_ended(credentials, request) else self.load(credentials.subject)
+            if self._was_ended(credentials, request):
+                raise InvalidCredentials(reason=_ENDED_REASON)
+            found: object = self.load(credentials.subject)
         except InvalidCredentials:
             self.forget()
             raise
         if found is None or found is False:
             self.forget()
-            return None
+            return found
         now = time.time()
         if self.idle is not None and now - credentials.seen > min(_SEEN_EVERY, self.idle / 4):
             credentials.seen = now

@@ -75,7 +75,7 @@ class Store(ABC):
         try:  # as `_asked`, which costs each request a call more
             return self._spend(stored, number, lifetime)
         except self.trouble as trouble:
-            raise AuthUnavailable(reason=f"{type(self).__name__}: {type(trouble).__name__}") from None
+            raise self._failed(trouble) from None
 
     def increment(self, purpose: str, key: str, lifetime: float) -> int:
         """How often this was called for ``key``, this time included; the life begins with the first time."""
@@ -153,8 +153,14 @@ class Store(ABC):
         try:
             return operation(*args, **kwargs)
         except self.trouble as trouble:
-            # No text of it: a connection's may hold its password.
-            raise AuthUnavailable(reason=f"{type(self).__name__}: {type(trouble).__name__}") from None
+            raise self._failed(trouble) from None
+
+    def _failed(self, trouble: Exception) -> AuthUnavailable:
+        # Only the type of the exception: the text of a connection's may hold its password.
+        return AuthUnavailable(
+            reason=f"{type(self).__name__}: its back end raised {type(trouble).__name__}: look whether the store is "
+            "reachable, writable and not full"
+        )
 
     def _stored(self, purpose: str, key: str) -> str:
         return _space(self.prefix, purpose) + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()

@@ -80,8 +80,11 @@ class RedisStore(Store):
         return _whole(self._increments(keys=[key], args=[_milliseconds(lifetime)]))
 
     def _put(self, key: str, value: str, lifetime: float) -> None:
-        if self._client.set(key, value, px=_milliseconds(lifetime)) is not True:
-            raise AuthUnavailable(reason="RedisStore: a value was not kept")
+        answer = self._client.set(key, value, px=_milliseconds(lifetime))
+        if answer is not True:
+            raise AuthUnavailable(
+                reason=f"RedisStore: SET returned a {type(answer).__name__}, expected True: the value was not stored"
+            )
 
     def _get(self, key: str) -> str | None:
         value = self._client.get(key)
@@ -89,10 +92,13 @@ class RedisStore(Store):
             try:
                 return value.decode()
             except UnicodeDecodeError:
-                raise AuthUnavailable(reason="RedisStore: it holds a value that this library did not write") from None
+                raise AuthUnavailable(
+                    reason="RedisStore: GET returned octets that are not UTF-8, so another program wrote them: give "
+                    "each app its own prefix="
+                ) from None
         if value is None or isinstance(value, str):
             return value
-        raise AuthUnavailable(reason="RedisStore: an answer of a type that Redis doesn't give")
+        raise AuthUnavailable(reason=f"RedisStore: GET returned a {type(value).__name__}, expected bytes or None")
 
 
 def _client(url: str) -> Any:
@@ -107,5 +113,5 @@ def _milliseconds(lifetime: float) -> int:
 
 def _whole(answer: Any) -> int:
     if isinstance(answer, bool) or not isinstance(answer, int):
-        raise AuthUnavailable(reason="RedisStore: an answer of a type that the script doesn't give")
+        raise AuthUnavailable(reason=f"RedisStore: a script returned a {type(answer).__name__}, expected an int")
     return answer
