@@ -10,6 +10,9 @@ TELL_EVERY: Final = 60.0
 """At most one warning in this time, in seconds."""
 
 
+_UNDER_WAY: Final = "a request to it is under way, and no more callers may wait for it"
+
+
 class Outage:
     """Counts failures in a row. Not locked: its holder does that.
 
@@ -19,7 +22,7 @@ class Outage:
     def __init__(self, who: str, *, longest: float, free: int = 0) -> None:
         self.who = who
         self.failures = 0
-        self.text = "not asked yet"
+        self.text = _UNDER_WAY
         self._longest = longest
         self._free = free
         self._until = float("-inf")
@@ -43,6 +46,7 @@ class Outage:
             self._announced = False
             log.warning("%s: answers again", self.who)
         self.failures = 0
+        self.text = _UNDER_WAY
         self._until = float("-inf")
 
     def wait(self, now: float) -> float:

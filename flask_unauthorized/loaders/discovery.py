@@ -29,7 +29,7 @@ def check_issuer(issuer: str, *, allow_http_loopback: bool = False) -> None:
 def discover(issuer: str, get: Get) -> Mapping[str, Any]:
     """The metadata of ``issuer``, from the first place that has it.
 
-    Its ``issuer`` must be the same to the letter (RFC 8414 section 3.3, section 4), else it isn't used. Raises `FetchError`.
+    Its ``issuer`` must be the same to the letter (RFC 8414 §3.3, §4), else it isn't used. Raises `FetchError`.
     """
     troubles = []
     for url in metadata_urls(issuer):

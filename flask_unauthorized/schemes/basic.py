@@ -103,10 +103,11 @@ class Basic(Scheme[Secret]):
             raise InvalidCredentials(
                 reason="Basic: the name or the password holds a control character, expected none (RFC 7617 section 2)"
             )
-        for what, value, most in (("name", name, MAX_USER), ("password", password, MAX_PASSWORD)):
-            size = len(value.encode())
-            if size > most:
-                raise InvalidCredentials(reason=f"Basic: the {what} has {size} bytes, expected at most {most}")
+        if len(name.encode()) > MAX_USER or len(password.encode()) > MAX_PASSWORD:
+            raise InvalidCredentials(
+                reason=f"Basic: the name has {len(name.encode())} bytes and the password {len(password.encode())}, "
+                f"expected at most {MAX_USER} and {MAX_PASSWORD}"
+            )
         if not password and not self.empty_password:
             raise InvalidCredentials(
                 reason="Basic: the password is empty, expected one: empty_password=True lets the loader decide"
@@ -143,7 +144,7 @@ def _decode(value: str) -> bytes:
         ) from None
     if base64.b64encode(octets).decode("ascii") != value:
         raise InvalidCredentials(
-            reason="Basic: the credentials are not canonical Base64, expected zeros as spare bits (RFC 4648 section 3.5)"
+            reason="Basic: the credentials are not canonical Base64, expected unused bits to be zero (RFC 4648)"
         )
     return octets
 

@@ -59,7 +59,7 @@ def prove_certificate(
     if not isinstance(expected, str) or _HASH.fullmatch(expected) is None:
         came = f"text of {len(expected)} characters" if isinstance(expected, str) else type(expected).__name__
         raise InvalidCredentials(
-            reason=f"{scheme}: x5t#S256 of the token is {came}, expected 43 characters of base64url (RFC 8705 section 3.1)"
+            reason=f"{scheme}: x5t#S256 of the token is {came}, expected 43 characters of base64url"
         )
     certificate = by.ask("certificate=", source, request)
     if certificate is None:

@@ -158,8 +158,8 @@ def _name(values: Mapping[str, str]) -> tuple[str, bool]:
     if hashed not in ("true", "false"):
         raise _malformed(f"userhash has {len(hashed)} characters, expected true or false")
     if (plain is None) == (extended is None):
-        came = "neither username nor username*" if plain is None else "both username and username*"
-        raise _malformed(f"{came} came, expected one of them")
+        both = "neither username nor username*" if plain is None else "both username and username*"
+        raise _malformed(f"{both} came, expected one of them")
     if plain is not None:
         name = plain if hashed == "true" or plain.isascii() else read_name(plain)
     elif hashed == "true":

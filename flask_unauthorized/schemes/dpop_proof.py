@@ -206,10 +206,9 @@ def _number(name: str, value: object) -> float:
 
 
 def _jti(value: object) -> str:
-    size = len(value.encode(errors="replace")) if isinstance(value, str) else 0
-    if not isinstance(value, str) or not 0 < size <= MAX_JTI:
-        came = f"has {size} bytes" if isinstance(value, str) else f"is {_shown(value)}"
-        raise _invalid(f"jti {came}, expected a text of 1 to {MAX_JTI} bytes")
+    if not isinstance(value, str) or not 0 < len(value.encode(errors="replace")) <= MAX_JTI:
+        came = f"a text of {len(value.encode(errors='replace'))} bytes" if isinstance(value, str) else _shown(value)
+        raise _invalid(f"jti is {came}, expected a text of 1 to {MAX_JTI} bytes")
     return value
 
 
