@@ -364,7 +364,7 @@ def test_the_explanation_tells_what_came_what_was_asked_and_what_each_scheme_sai
     for accept in ("application/json", "application/problem+json"):
         debug = explained(app, accept, Authorization=f"Bearer {CANARY}")
         assert debug == {
-            "reason": "the loader said no",
+            "reason": "the loader of Bearer returned None for the token",
             "sent": ["Authorization: Bearer …"],
             "demanded": [
                 "auth.protect(app): login_required(scopes=['notes:read'])",
@@ -374,7 +374,7 @@ def test_the_explanation_tells_what_came_what_was_asked_and_what_each_scheme_sai
             "schemes": [
                 {
                     "name": "Bearer",
-                    "said": "the loader said no",
+                    "said": "the loader of Bearer returned None for the token",
                     "send": "curl -i -H 'Authorization: Bearer TOKEN' http://localhost/",
                 },
                 {
@@ -392,7 +392,11 @@ def test_the_explanation_tells_what_came_what_was_asked_and_what_each_scheme_sai
             "see": "https://www.rfc-editor.org/rfc/rfc6750#section-3.1",
         }
     html = explained(app, "text/html", Authorization=f"Bearer {CANARY}")
-    for line in ("Authorization: Bearer …", "the loader said no", "curl -i -H &#x27;Authorization: Bearer TOKEN&#x27;"):
+    for line in (
+        "Authorization: Bearer …",
+        "the loader of Bearer returned None for the token",
+        "curl -i -H &#x27;Authorization: Bearer TOKEN&#x27;",
+    ):
         assert line in html
 
 

@@ -155,9 +155,10 @@ class ProofRules:
                 "and password"
             ) from None
         if not any(sent == origin + expected for origin in self.origins):
+            host = "/".join(sent.split("/", 3)[:3])  # not the path, of which nobody knows what it holds
             raise _invalid(
-                f"htu is {shown(sent, 80)}, expected {shown(expected, 60)} under {shown(list(self.origins), 80)}: "
-                "origin= says where clients reach the app"
+                f"htu is under {shown(host, 70)}, expected {shown(expected, 60)} under {shown(list(self.origins), 76)}: "
+                "DPoP(origin=...) says where clients reach the app"
             )
 
     def _check_times(self, claims: Mapping[str, Any]) -> float:

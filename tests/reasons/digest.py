@@ -31,25 +31,26 @@ class Asked:
         self.app = app_of(auth)
         self.app.before_request(hook)
         self.app.add_url_rule("/", "view", auth.login_required(lambda: "in"), methods=["GET", "POST"])
-        self.app.add_url_rule("/other", "other", auth.login_required(lambda: "in"))
+        self.app.add_url_rule("/<name>", "other", auth.login_required(lambda name: "in"))
         self.client = self.app.test_client()
         self.told = challenge(self.client.get("/").headers["WWW-Authenticate"])
         register(self.told["nonce"])
 
-    def send(self, value: str, **given: Any) -> AuthError:
-        return signaled(self.app, lambda: self.client.open("/", headers={"Authorization": value}, **given))
+    def send(self, value: str, path: str = "/", **given: Any) -> AuthError:
+        return signaled(self.app, lambda: self.client.open(path, headers={"Authorization": value}, **given))
 
-    def answer(self, changed: Any = None, **given: Any) -> AuthError:
+    def answer(self, changed: Any = None, path: str = "/", **given: Any) -> AuthError:
+        """The refusal of an answer in which ``changed`` is put after the arithmetic; ``None`` takes one out."""
         changed = changed or {}
         made = answer(
             self.told, password=PASSWORD, **given, **{name: text for name, text in changed.items() if name != "nc"}
         )
         params = {**made, **changed}
-        return self.send(field({name: text for name, text in params.items() if text is not None}))
+        return self.send(field({name: text for name, text in params.items() if text is not None}), path)
 
 
-def changed(parameters: dict[str, str | None], **options: Any) -> Any:
-    return lambda: Asked(**options).answer(parameters)
+def changed(parameters: dict[str, str | None], path: str = "/", **options: Any) -> Any:
+    return lambda: Asked(**options).answer(parameters, path)
 
 
 def twice_in_a_field() -> AuthError:
@@ -196,6 +197,10 @@ ROWS = [
         "-sess without qop",
         changed({"qop": None, "nc": None, "cnonce": None}, legacy=True, algorithms=("SHA-256-sess",)), 401,
         "Digest: qop is absent, and algorithm SHA-256-sess needs it, expected qop=auth (RFC 7616 section 3.4)",
+    ),
+    Row(
+        "the longest field", lambda: Asked().send(f'Digest username="{"x" * 4085}"'), 400,
+        f"Digest: realm is absent, {ORDER}",
     ),
     Row(
         "a long field", lambda: Asked().send(f'Digest username="{"x" * 4086}"'), 400,

@@ -128,8 +128,14 @@ TABLE: list[tuple[str, Any, str]] = [
     ),
     (
         "htu", proof(htu=ORIGIN + "/other?token=s3cret-token-of-ada"),
-        "htu is 'https://api.example.com/other', expected '/' under ['https://api.example.com']: origin= says where "
-        "clients reach the app",
+        "htu is under 'https://api.example.com', expected '/' under ['https://api.example.com']: DPoP(origin=...) says "
+        "where clients reach the app",
+    ),
+    (
+        "htu where there are several origins",
+        proof({"origin": [ORIGIN, "http://localhost"]}, htu="https://b.example/"),
+        "htu is under 'https://b.example', expected '/' under ['https://api.example.com', 'http://localhost']: "
+        "DPoP(origin=...) says where clients reach the app",
     ),
     ("no iat", proof(iat=GONE), "iat is absent, expected a number"),
     ("iat that is a text", proof(iat="now"), "iat is a str, expected a number"),
@@ -144,6 +150,10 @@ TABLE: list[tuple[str, Any, str]] = [
     ("no jti", proof(jti=GONE), "jti is absent, expected a text of 1 to 256 bytes"),
     ("an empty jti", proof(jti=""), "jti is a text of 0 bytes, expected a text of 1 to 256 bytes"),
     ("no proof", field(""), "no proof came, expected one in the field DPoP"),
+    (
+        "the longest proof", field("x" * 4096),
+        "the proof can't be read: the token has not three parts: only the compact form of a signed token is read",
+    ),
     ("a long proof", field("x" * 4097), "the proof has 4097 bytes, expected at most 4096"),
     (
         "two proofs", field("x,x"),

@@ -1,5 +1,7 @@
 """What is sent, before a scheme verifies it; and refusals that an app asks for."""
 
+from typing import Any
+
 from flask import Flask, abort
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, Identity, SessionCookie, abort_forbidden, abort_unauthorized
@@ -17,6 +19,7 @@ TWO = (
     "Authorization holds two credentials with a comma between them, expected one: a client or a server joined two "
     "fields"
 )
+LONG = "https://" + "a" * 60 + ".example"
 NOTHING = "no credentials came for a scheme in force: Bearer in Authorization"
 
 
@@ -24,6 +27,12 @@ def in_resource(auth: Auth, app: Flask) -> None:
     auth.protected_resource(
         "https://api.example.com", authorization_servers=["https://id.example.com"], origins=["https://app.example"]
     )
+
+
+def cross_site(origin: str, site: str) -> Any:
+    """A request that a page of another site sent."""
+    headers = {"Cookie": f"key={KEY}", "Origin": origin, "Sec-Fetch-Site": site}
+    return request_of(cookie(trusted_origins=["https://app.example", LONG]), method="POST", headers=headers)
 
 
 ROWS = [
@@ -67,8 +76,8 @@ ROWS = [
         request_of(bearer(), headers={**BEARER, "Origin": "https://evil.example"}, url="https://api.example.com/",
                    prepare=in_resource),
         403,
-        "Origin is 'https://evil.example', expected one of ['https://api.example.com', 'https://app.example']: origins= of "
-        "the resource",
+        "Origin is 'https://evil.example', expected one of ['https://api.example.com', 'https://app.example']: "
+        "origins= of the resource",
     ),
     Row(
         "cross-site",

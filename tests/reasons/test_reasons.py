@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import flask_unauthorized
-from flask_unauthorized import AuthError, errors
+from flask_unauthorized import AuthError, Identity, errors
 from flask_unauthorized.errors import MAX_REASON
 from tests.canaries import watching
 
@@ -56,6 +56,42 @@ def test_no_reason_holds_a_secret_and_each_can_be_logged(row: Row) -> None:
     assert [secret for secret in (*SECRETS, *watched.secrets) if secret in reason] == []
     assert watched.leaks == []
     assert "s3cret" not in reason
+    assert reason.isascii()
+    assert reason.isprintable()
+    assert 0 < len(reason) <= MAX_REASON
+
+
+LONG = "https://" + "x\u00fc" * 700
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        digest.changed({"realm": "x" * 3000}),
+        digest.changed({"qop": "x" * 3000}),
+        digest.changed({"algorithm": "x" * 3000}),
+        digest.changed({"uri": "/" + "x" * 3000}),
+        digest.changed({"uri": "/"}, path="/" + "y" * 3000),
+        dpop.proof(header={"typ": LONG}),
+        dpop.proof(header={"alg": LONG}),
+        dpop.proof(htm=LONG),
+        dpop.proof({"origin": ["https://" + "z" * 60 + ".example"] * 9}, "/" + "y" * 999, htu="https://" + "x" * 999),
+        dpop.proof({"confirmation": {LONG: 1, "other": LONG}}),
+        dpop.proof(iat=int("9" * 60)),
+        tokens.bearer(Identity("ada", confirmation={LONG: 1, "other": LONG})),
+        tokens.bearer(Identity("ada", acr=LONG), acr=["gold" * 99, "silver" * 99]),
+        tokens.bearer(Identity("ada", scopes={"a" * 500}), scopes={"b" * 500}),
+        tokens.bearer(Identity("ada", roles={"a" * 500}), roles={"b" * 500}),
+        selection.cross_site("https://" + "x" * 3000, "y" * 3000),
+        introspection.member("aud", LONG),
+        introspection.member("iss", LONG, issuer="https://" + "y" * 300),
+        introspection.member("typ", LONG),
+        introspection.answered({"active": LONG, "error": LONG}),
+    ],
+    ids=range(20),
+)
+def test_reasons_of_long_values_are_cut(make: Any) -> None:
+    reason = make().reason or ""
     assert reason.isascii()
     assert reason.isprintable()
     assert 0 < len(reason) <= MAX_REASON
