@@ -157,7 +157,7 @@ class ProofRules:
         if not any(sent == origin + expected for origin in self.origins):
             host = "/".join(sent.split("/", 3)[:3])  # not the path, of which nobody knows what it holds
             raise _invalid(
-                f"htu is under {shown(host, 70)}, expected {shown(expected, 60)} under {shown(list(self.origins), 76)}: "
+                f"htu is at {shown(host, 70)}, expected {shown(expected, 60)} at {shown(list(self.origins), 76)}: "
                 "DPoP(origin=...) says where clients reach the app"
             )
 

@@ -128,13 +128,13 @@ TABLE: list[tuple[str, Any, str]] = [
     ),
     (
         "htu", proof(htu=ORIGIN + "/other?token=s3cret-token-of-ada"),
-        "htu is under 'https://api.example.com', expected '/' under ['https://api.example.com']: DPoP(origin=...) says "
+        "htu is at 'https://api.example.com', expected '/' at ['https://api.example.com']: DPoP(origin=...) says "
         "where clients reach the app",
     ),
     (
         "htu where there are several origins",
         proof({"origin": [ORIGIN, "http://localhost"]}, htu="https://b.example/"),
-        "htu is under 'https://b.example', expected '/' under ['https://api.example.com', 'http://localhost']: "
+        "htu is at 'https://b.example', expected '/' at ['https://api.example.com', 'http://localhost']: "
         "DPoP(origin=...) says where clients reach the app",
     ),
     ("no iat", proof(iat=GONE), "iat is absent, expected a number"),
