@@ -69,7 +69,7 @@ class SignedTokens:
             ) from None
         if not _is_content(content):
             raise InvalidCredentials(
-                reason=f"SignedTokens: the token for salt={shown(self.salt)} holds a {type(content).__name__}, "
+                reason=f"SignedTokens: the token for salt={shown(self.salt)} holds type {type(content).__name__}, "
                 "expected the list that issue() writes"
             )
         del token  # what follows may fail, and a traceback shows locals

@@ -162,7 +162,7 @@ class Scheme(ABC, Generic[C]):
         proof.
         """
         raise InvalidCredentials(
-            reason=f"{self.name}: the credentials are bound (cnf has {shown(sorted(identity.confirmation or ()))}), "
+            reason=f"{self.name}: the credentials are bound (cnf has {shown(set(identity.confirmation or ()))}), "
             f"and {self.name} checks no binding: send a bound token under DPoP, or give Bearer certificate="
         )
 

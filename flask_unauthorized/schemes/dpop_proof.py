@@ -125,7 +125,7 @@ class ProofRules:
 
     def _read_key(self, proof: Proof, jwk: object) -> None:
         if not isinstance(jwk, dict):
-            raise _invalid(f"jwk is a {type(jwk).__name__}, expected an object that is a public key")
+            raise _invalid(f"jwk is of type {type(jwk).__name__}, expected an object that is a public key")
         if not _PRIVATE.isdisjoint(jwk):
             raise _invalid(
                 f"jwk has {shown(_PRIVATE & jwk.keys())} of a private or symmetric key, expected a public key"
@@ -196,13 +196,15 @@ def _shown(value: object, longest: int = 48) -> str:
     """A member of a proof that is a name: a text itself, of anything else its type."""
     if isinstance(value, str):
         return shown(value, longest)
-    return "absent" if value is None else f"a {type(value).__name__}"
+    return "absent" if value is None else f"of type {type(value).__name__}"
 
 
 def _number(name: str, value: object) -> float:
     # Not turned into a float: 10^400 has none.
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _invalid(f"{name} is {'absent' if value is None else f'a {type(value).__name__}'}, expected a number")
+        raise _invalid(
+            f"{name} is {'absent' if value is None else f'of type {type(value).__name__}'}, expected a number"
+        )
     return value
 
 

@@ -83,7 +83,7 @@ class RedisStore(Store):
         answer = self._client.set(key, value, px=_milliseconds(lifetime))
         if answer is not True:
             raise AuthUnavailable(
-                reason=f"RedisStore: SET returned a {type(answer).__name__}, expected True: the value was not stored"
+                reason=f"RedisStore: SET returned type {type(answer).__name__}, expected True: the value was not stored"
             )
 
     def _get(self, key: str) -> str | None:
@@ -98,7 +98,7 @@ class RedisStore(Store):
                 ) from None
         if value is None or isinstance(value, str):
             return value
-        raise AuthUnavailable(reason=f"RedisStore: GET returned a {type(value).__name__}, expected bytes or None")
+        raise AuthUnavailable(reason=f"RedisStore: GET returned type {type(value).__name__}, expected bytes or None")
 
 
 def _client(url: str) -> Any:
@@ -113,5 +113,5 @@ def _milliseconds(lifetime: float) -> int:
 
 def _whole(answer: Any) -> int:
     if isinstance(answer, bool) or not isinstance(answer, int):
-        raise AuthUnavailable(reason=f"RedisStore: a script returned a {type(answer).__name__}, expected an int")
+        raise AuthUnavailable(reason=f"RedisStore: a script returned type {type(answer).__name__}, expected an int")
     return answer

@@ -86,7 +86,7 @@ TABLE: list[tuple[str, Any, str]] = [
         "alg is 'EdDSA', and the key in jwk is for ['ES256']: sign with that",
     ),
     ("no jwk", proof(header={"jwk": GONE}), "the proof can't be read: the header has no key (jwk)"),
-    ("jwk", proof(header={"jwk": "x"}), "jwk is a str, expected an object that is a public key"),
+    ("jwk", proof(header={"jwk": "x"}), "jwk is of type str, expected an object that is a public key"),
     (
         "a private key", proof(header={"jwk": {**HOLDER.jwk, "d": "s3cret-key-of-ada"}}),
         "jwk has ['d'] of a private or symmetric key, expected a public key",
@@ -111,7 +111,7 @@ TABLE: list[tuple[str, Any, str]] = [
     ),
     ("htm", proof(htm="POST"), "htm is 'POST', and the method of this request is 'GET'"),
     ("no htm", proof(htm=GONE), "htm is absent, and the method of this request is 'GET'"),
-    ("htm that is a number", proof(htm=5), "htm is a int, and the method of this request is 'GET'"),
+    ("htm that is a number", proof(htm=5), "htm is of type int, and the method of this request is 'GET'"),
     (
         "ath", proof(ath=GONE),
         "ath is not that of the token that came, expected its SHA-256 in base64url (RFC 9449 section 4.2)",
@@ -138,12 +138,12 @@ TABLE: list[tuple[str, Any, str]] = [
         "DPoP(origin=...) says where clients reach the app",
     ),
     ("no iat", proof(iat=GONE), "iat is absent, expected a number"),
-    ("iat that is a text", proof(iat="now"), "iat is a str, expected a number"),
+    ("iat that is a text", proof(iat="now"), "iat is of type str, expected a number"),
     (
         "iat", proof(iat=NOW - 61),
         "iat is 1799999939, and now 1800000000: window=60 and ahead=10 are the seconds allowed",
     ),
-    ("exp that is a text", proof(exp="x"), "exp is a str, expected a number"),
+    ("exp that is a text", proof(exp="x"), "exp is of type str, expected a number"),
     ("exp", proof(exp=NOW - 1), "exp has passed: it is 1799999999, and now 1800000000"),
     ("nbf that is null", proof(nbf=None), "nbf is absent, expected a number"),
     ("nbf", proof(nbf=NOW + 11), "nbf lies in the future: it is 1800000011, and now 1800000000, with ahead=10"),

@@ -85,7 +85,7 @@ ROWS = [
         f"RedisStore: its back end raised ConnectionError: {FAILED}",
     ),
     Row(
-        "RedisStore: GET, a number", odd(5, "get"), 503, "RedisStore: GET returned a int, expected bytes or None",
+        "RedisStore: GET, a number", odd(5, "get"), 503, "RedisStore: GET returned type int, expected bytes or None",
     ),
     Row(
         "RedisStore: GET, octets", odd(b"\xff", "get"), 503,
@@ -94,10 +94,10 @@ ROWS = [
     ),
     Row(
         "RedisStore: SET", odd(None, "put", "x", 60), 503,
-        "RedisStore: SET returned a NoneType, expected True: the value was not stored",
+        "RedisStore: SET returned type NoneType, expected True: the value was not stored",
     ),
     Row(
         "RedisStore: a script", odd("OK", "increment", 60), 503,
-        "RedisStore: a script returned a str, expected an int",
+        "RedisStore: a script returned type str, expected an int",
     ),
 ]  # fmt: skip

@@ -202,11 +202,11 @@ ROWS = [
     ),
     Row(
         "a thumbprint that is short", bound(lambda request: b"der", {"x5t#S256": "x"}), 401,
-        "Bearer: x5t#S256 of the token is text of 1 characters, expected 43 characters of base64url",
+        "Bearer: x5t#S256 of the token is a text of 1 characters, expected 43 characters of base64url",
     ),
     Row(
         "a thumbprint that is a number", bound(lambda request: b"der", {"x5t#S256": 5}), 401,
-        "Bearer: x5t#S256 of the token is int, expected 43 characters of base64url",
+        "Bearer: x5t#S256 of the token is of type int, expected 43 characters of base64url",
     ),
     Row(
         "no certificate", bound(lambda request: None, {"x5t#S256": HASH}), 401,
@@ -229,7 +229,7 @@ ROWS = [
     ),
     Row(
         "SignedTokens: other content", signed_tokens(forged), 401,
-        "SignedTokens: the token for salt='login' holds a dict, expected the list that issue() writes",
+        "SignedTokens: the token for salt='login' holds type dict, expected the list that issue() writes",
     ),
     Row(
         "Revocations", call_of(revoked_by_another_program), 503,
