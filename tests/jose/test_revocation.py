@@ -102,7 +102,10 @@ def test_a_time_that_was_not_written_here_is_a_503(revocations, held):
     revocations.store.put("revoked-subject", f'["{ISSUER}", "ada"]', held, 60)
     with pytest.raises(AuthUnavailable) as caught:
         jwt(revoked=revocations)(token())
-    assert caught.value.reason == "Revocations: the store holds a value that this library did not write"
+    assert caught.value.reason == (
+        f"Revocations: the store holds a text of {len(held)} characters for a subject, expected seconds since 1970: give "
+        "each app its own prefix="
+    )
 
 
 def test_a_token_that_does_not_say_when_it_was_issued_is_older(revocations):
