@@ -103,8 +103,8 @@ def test_a_time_that_was_not_written_here_is_a_503(revocations, held):
     with pytest.raises(AuthUnavailable) as caught:
         jwt(revoked=revocations)(token())
     assert caught.value.reason == (
-        f"Revocations: the store holds a text of {len(held)} characters for a subject, expected seconds since 1970: give "
-        "each app its own prefix="
+        f"Revocations: the store holds a text of {len(held)} characters for a subject, expected seconds since 1970: "
+        "give each app its own prefix="
     )
 
 
