@@ -413,7 +413,9 @@ def single_value(scheme: str, values: list[str]) -> str | None:
 def check_size(what: str, value: str, limit: int) -> None:
     """Raises `MalformedCredentials` for a credential of more than ``limit`` bytes."""
     if len(value) > limit:
-        raise MalformedCredentials(reason=f"{what} has {len(value)} bytes, and UNAUTHORIZED_MAX_CREDENTIALS={limit}")
+        raise MalformedCredentials(
+            reason=f"{what} is {len(value)} bytes long, more than {limit}: UNAUTHORIZED_MAX_CREDENTIALS allows more"
+        )
 
 
 def query_values(request: Request, name: str) -> list[str]:

@@ -60,7 +60,7 @@ ROWS = [
     ),
     Row(
         "a long field", request_of(bearer(), headers={"Authorization": "B" * (MAX_AUTHORIZATION + 1)}), 400,
-        "Authorization has 16385 bytes, and UNAUTHORIZED_MAX_CREDENTIALS=16384",
+        "Authorization is 16385 bytes long, more than 16384: UNAUTHORIZED_MAX_CREDENTIALS allows more",
     ),
     Row(
         "two carriers", request_of(bearer(), key(), headers={**BEARER, "X-API-Key": KEY}), 400,

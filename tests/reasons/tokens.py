@@ -137,7 +137,7 @@ ROWS = [
     Row(
         "a long token in the query",
         request_of(Bearer(lambda token: None, query=True), url="/?access_token=" + "a" * 16385), 400,
-        "Bearer: the token has 16385 bytes, and UNAUTHORIZED_MAX_CREDENTIALS=16384",
+        "Bearer: the token is 16385 bytes long, more than 16384: UNAUTHORIZED_MAX_CREDENTIALS allows more",
     ),
     Row(
         "a 401 of Werkzeug", request_of(Bearer(refuses), headers=BEARER), 401,
@@ -170,7 +170,7 @@ ROWS = [
     ),
     Row(
         "a long key", request_of(APIKey(lambda key: None), headers={"X-API-Key": "k" * 16385}), 400,
-        "APIKey: the key has 16385 bytes, and UNAUTHORIZED_MAX_CREDENTIALS=16384",
+        "APIKey: the key is 16385 bytes long, more than 16384: UNAUTHORIZED_MAX_CREDENTIALS allows more",
     ),
     Row(
         "two keys in the query", request_of(APIKey(lambda key: None, query="key"), url=f"/?key={KEY}&key={KEY}"), 400,
