@@ -22,7 +22,8 @@ from .errors import (
 from .extension import Auth
 from .identity import Identity
 from .policy.requirement import any_of
-from .runtime.context import abort_forbidden, abort_unauthorized, current_identity, current_user
+from .runtime.abort import abort_forbidden, abort_unauthorized
+from .runtime.context import current_identity, current_user
 from .schemes import APIKey, Basic, Bearer, Digest, DPoP, Scheme, SessionCookie
 from .wire import Challenge
 

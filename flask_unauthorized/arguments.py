@@ -1,20 +1,27 @@
-"""Helpers for messages about a developer's mistake: what happened, the value, and the fix."""
+"""Checks of arguments, and messages about a developer's mistake: what happened, the value, and the fix."""
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from flask import Flask
+from .errors import ConfigurationError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def explains_arguments(**needed: str) -> Callable[[F], F]:
+def explains_arguments(**fixes: str) -> Callable[[F], F]:
     """Decorate an ``__init__`` so that a missing or unknown argument is explained.
 
-    Python's own error names the argument only. ``needed`` says what to write for required ones.
+    Python's own error names the argument only.
+
+    Args:
+        fixes: What to write for required arguments, by argument name.
+
+    Returns:
+        The decorator.
     """
 
     def decorate(init: F) -> F:
@@ -23,56 +30,105 @@ def explains_arguments(**needed: str) -> Callable[[F], F]:
             try:
                 init(self, *args, **kwargs)
             except TypeError as error:
-                # Raised by the call itself, not inside of the function.
+                # Only a TypeError of the call itself is explained. One that comes from inside the function has more
+                # than one frame in its traceback.
                 if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                     raise
-                raise TypeError(_explained_call(init, type(self).__name__, kwargs, needed, error)) from None
+                raise TypeError(_call_error_message(init, type(self).__name__, kwargs, fixes, error)) from None
 
         return explained  # type: ignore[return-value]  # same parameters
 
     return decorate
 
 
-def _explained_call(
-    function: Callable[..., Any], name: str, kwargs: Iterable[str], needed: dict[str, str], error: TypeError
+def _call_error_message(
+    function: Callable[..., Any], name: str, kwargs: Iterable[str], fixes: dict[str, str], error: TypeError
 ) -> str:
-    """Describe why ``function`` can't be called with these arguments."""
+    """Explain why ``function`` can't be called with these arguments."""
     known = [
-        one.name
-        for one in inspect.signature(function).parameters.values()
-        if one.kind in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD) and one.name != "self"
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD) and parameter.name != "self"
     ]
     for keyword in kwargs:
         if keyword not in known:
-            return no_keyword(name, keyword, known)
-    for argument, fix in needed.items():
+            return unknown_keyword_message(name, keyword, known)
+    for argument, fix in fixes.items():
         if "missing" in str(error) and f"'{argument}'" in str(error):
             return f"{name}() needs {argument}: {fix}"
     return str(error)
 
 
-def no_keyword(where: str, keyword: str, known: Iterable[str]) -> str:
-    """Describe an unknown keyword argument, with the nearest known one."""
+def unknown_keyword_message(function: str, keyword: str, known: Iterable[str]) -> str:
+    """Return the message about an unknown keyword argument, with the nearest known one.
+
+    Args:
+        function: The name of the function that was called.
+        keyword: The keyword argument that it doesn't have.
+        known: The keyword arguments that it has.
+    """
     names = list(known)
     near = get_close_matches(keyword, names, n=1, cutoff=0.7)
     hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(names) or 'no keywords'}"
-    return f"{where}() has no keyword {keyword}: {hint}"
+    return f"{function}() has no keyword {keyword}: {hint}"
 
 
-def near_endpoint(app: Flask, name: str, prefix: str = "") -> str | None:
-    """Return the endpoint below ``prefix`` that the developer may have meant by ``name``: a typo, or a URL's path."""
-    known = [endpoint.removeprefix(prefix) for endpoint in app.view_functions if endpoint.startswith(prefix)]
-    for rule in app.url_map.iter_rules():
-        if rule.rule == name and rule.endpoint.startswith(prefix):
-            return str(rule.endpoint).removeprefix(prefix)
-    # A view of a blueprint, without the blueprint's name.
-    last = [endpoint for endpoint in known if endpoint.rpartition(".")[2] == name]
-    near = last[:1] if len(last) == 1 else get_close_matches(name, known, n=1)
-    return near[0] if near else None
+def validated_flag(name: str, value: Any) -> bool:
+    """Return ``value`` if it is a ``bool``.
 
+    Args:
+        name: The name of the argument, for the message.
+        value: What the developer passed.
 
-def checked_flag(name: str, value: Any) -> bool:
-    """Return ``value`` if it is a ``bool``; else raise `TypeError`."""
+    Raises:
+        TypeError: If it is anything else, because the text ``"false"`` is true.
+    """
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return value
+
+
+def validated_choice(name: str, given: Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Return ``given`` as a tuple if all its members are in ``known``.
+
+    Args:
+        name: The name of the argument, for the message.
+        given: What the developer passed. The order is kept.
+        known: The possible values.
+
+    Raises:
+        ConfigurationError: If ``given`` is empty, or has an unknown value, or the same value twice.
+        TypeError: If ``given`` is a string.
+    """
+    if isinstance(given, str):
+        raise TypeError(f'{name}={given!r} is a bare string: write ("{given}",)')
+    values = tuple(given)
+    for value in values:
+        if value not in known or values.count(value) > 1:
+            raise ConfigurationError(f"{name} has {value!a} unknown or twice: choose from {', '.join(known)}")
+    if not values:
+        raise ConfigurationError(f"{name} is empty: choose from {', '.join(known)}")
+    return values
+
+
+def seconds(name: str, value: float | timedelta, *, least: float = 0, most: float = 2**31) -> float:
+    """Return a span of time in seconds, which the developer gave as a number or a `timedelta`.
+
+    Raises:
+        TypeError: ``value`` is neither.
+        ConfigurationError: It is below ``least`` or above ``most`` seconds.
+    """
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds or a timedelta, not {value!r}")
+    if not least <= number <= most:  # NaN is outside as well
+        raise ConfigurationError(f"{name} must be {least} to {most} seconds, not {value}")
+    return number
+
+
+def whole_seconds(name: str, value: int | timedelta, *, least: int = 0, most: int = 2**31) -> int:
+    """Return the same as `seconds`, for times that are counted in whole seconds. A fraction is a `TypeError`."""
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, float) and (not number.is_integer() or not isinstance(value, timedelta)):
+        raise TypeError(f"{name} must be a whole number of seconds, or a timedelta of whole seconds, not {value!r}")
+    return int(seconds(name, value, least=least, most=most))

@@ -1,8 +1,15 @@
-"""Where the client's certificate is: for ``Bearer(load, certificate=…)`` and ``DPoP(…, certificate=…)`` (RFC 8705 §3).
+"""Find the client's certificate, for tokens that are bound to one (RFC 8705 §3).
 
-Behind a server that ends TLS itself `peer_certificate` finds it; behind a proxy that does, `ClientCert` (RFC 9440) or
-`EscapedPEM`. The chain need not be trusted (RFC 8705 §6.2): what counts is that the client has the key, which TLS
-has shown.
+These are values for ``certificate=`` of `Bearer` and `DPoP`. Which one you need depends on who ends TLS:
+
+- If the server that runs the app does, use `peer_certificate`.
+- If a proxy in front of it does, use `ClientCert` (RFC 9440) or `EscapedPEM`, whichever the proxy sends.
+
+A certificate in a field counts only if the request comes from one of the proxies that you name. Everybody can send the
+field, and a certificate is public. The proxy must remove what clients send under its name (RFC 9440 §4).
+
+The chain of the certificate isn't checked and need not be trusted (RFC 8705 §6.2). TLS has shown that the client has
+the key, and the token names the certificate.
 """
 
 import base64
@@ -21,42 +28,52 @@ from .wire.grammar import is_token
 MAX_CERTIFICATE: Final = 64 * 1024
 """Longest field with a certificate that is read, in bytes."""
 UNIX: Final = "unix:"
-"""Stands for a proxy that comes through a Unix socket, where a server names no address."""
+"""Stands for a proxy that connects through a Unix socket, for which a server names no address."""
 
-# Flask's own server, Apache (SSLOptions +ExportCertData), nginx (uwsgi_param) and cheroot; uWSGI (https-export-cert).
-# A header can't become such a key: PEP 3333 puts HTTP_ before its name.
+# uWSGI sets the second one, all others the first. Clients can't set them with a header, because PEP 3333 puts HTTP_
+# before its name.
 _SERVER_KEYS: Final = ("SSL_CLIENT_CERT", "HTTPS_CC")
-_PEM: Final = re.compile(
-    rb"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*"
-)  # one certificate alone
-_BINARY: Final = re.compile(r":([A-Za-z0-9+/]+={0,2}):")  # sf-binary (RFC 8941 §3.3.5)
+_ONE_PEM: Final = re.compile(rb"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*")
+_BINARY: Final = re.compile(r":([A-Za-z0-9+/]+={0,2}):")
+"""A byte sequence of structured fields (RFC 8941 §3.3.5)."""
 
 
 def peer_certificate(request: Request) -> bytes | None:
-    """The certificate that the client showed to this app's own server, DER-encoded; ``None`` for none.
+    """Return the certificate that the client showed to the server that runs the app.
 
-    gunicorn (``--certfile``, ``--ca-certs``, ``--cert-reqs 1`` or ``2``) tells it through its socket, others in the
-    environment: Flask's own server, cheroot, mod_wsgi with ``SSLOptions +ExportCertData``, uWSGI with
-    ``https-export-cert``, nginx with ``uwsgi_param SSL_CLIENT_CERT $ssl_client_escaped_cert``.
+    These servers pass it on:
+
+    - Flask's own server and cheroot;
+    - gunicorn with ``--certfile``, ``--ca-certs``, and ``--cert-reqs`` 1 or 2;
+    - mod_wsgi with ``SSLOptions +ExportCertData``;
+    - uWSGI with ``https-export-cert``;
+    - nginx with ``uwsgi_param SSL_CLIENT_CERT $ssl_client_escaped_cert``.
+
+    Args:
+        request: The request.
+
+    Returns:
+        The certificate, DER-encoded, or ``None`` if the client showed none.
     """
     environ = request.environ
     for key in _SERVER_KEYS:
         if environ.get(key):
             return _from_pem(environ[key])
-    ask = getattr(environ.get("gunicorn.socket"), "getpeercert", None)
-    if ask is None:
+    getpeercert = getattr(environ.get("gunicorn.socket"), "getpeercert", None)
+    if getpeercert is None:
         return None
     try:
-        found = ask(True)
-    except (OSError, ValueError):  # the connection is gone
+        certificate = getpeercert(True)
+    except (OSError, ValueError):  # The connection is closed.
         return None
-    return found if isinstance(found, bytes) and found else None
+    return certificate if isinstance(certificate, bytes) and certificate else None
 
 
-class _Proxied:
-    """What a proxy tells in a field, which counts only where the request comes from that proxy itself."""
+class _ProxyField:
+    """Find the certificate in a field, if the request comes from a trusted proxy."""
 
     form: str
+    """How the field is written, for the message about a wrong one."""
 
     def __init__(self, proxies: Iterable[str], field: str) -> None:
         if isinstance(proxies, str):
@@ -69,14 +86,14 @@ class _Proxied:
         self.unix = UNIX in names
         self.proxies = tuple(_network(name) for name in names if name != UNIX)
         self.varies = (field,)
-        self._key = "HTTP_" + field.upper().replace("-", "_")
-        self._octets = field.lower().encode()
+        self._environ_key = "HTTP_" + field.upper().replace("-", "_")
+        self._wire_name = field.lower().encode()
 
     def __call__(self, request: Request) -> bytes | None:
-        value = request.environ.get(self._key)
+        value = request.environ.get(self._environ_key)
         if not value or not self.trusts(request.environ):
             return None
-        if self._has_other_spelling(request.environ):
+        if self._came_with_underscores(request.environ):
             raise MalformedCredentials(
                 reason=f"{self.varies[0]} came with underscores for dashes, which this server reads alike: the proxy "
                 "must remove that spelling, too"
@@ -90,8 +107,12 @@ class _Proxied:
         return found
 
     def trusts(self, environ: Mapping[str, Any]) -> bool:
-        """Whether the request comes from one of the proxies itself: what they forward counts, not what they say."""
-        # ProxyFix puts the client's address in place of the proxy's, and keeps that one.
+        """Return whether one of the proxies made the connection to the server.
+
+        Args:
+            environ: The WSGI environment of the request.
+        """
+        # ProxyFix replaces the proxy's address with the client's, and saves the original.
         peer = environ.get("werkzeug.proxy_fix.orig", environ).get("REMOTE_ADDR")
         if not peer:
             return self.unix
@@ -99,13 +120,16 @@ class _Proxied:
             address = ip_address(peer)
         except ValueError:
             return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        return any((mapped or address) in network for network in self.proxies)
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in network for network in self.proxies)
 
-    def _has_other_spelling(self, environ: Mapping[str, Any]) -> bool:
-        """Whether the field came with underscores, where a server tells the names as they were sent (a2wsgi)."""
-        sent = environ.get("asgi.scope", {}).get("headers", ())
-        return any(b"_" in name and name.lower().replace(b"_", b"-") == self._octets for name, _ in sent)
+    def _came_with_underscores(self, environ: Mapping[str, Any]) -> bool:
+        """Return whether the field's name was sent with underscores.
+
+        Only a2wsgi passes on the names as they were sent.
+        """
+        headers = environ.get("asgi.scope", {}).get("headers", ())
+        return any(b"_" in name and name.lower().replace(b"_", b"-") == self._wire_name for name, _ in headers)
 
     def _read(self, value: str) -> bytes | None:
         raise NotImplementedError
@@ -114,14 +138,19 @@ class _Proxied:
         return f"<{type(self).__name__} {self.varies[0]}>"
 
 
-class ClientCert(_Proxied):
-    """What a trusted proxy tells in ``Client-Cert`` (RFC 9440): ``ClientCert(["10.0.0.0/24"])``.
+class ClientCert(_ProxyField):
+    """Read the certificate from ``Client-Cert`` of a trusted proxy (RFC 9440).
 
-    ``proxies`` are the addresses or networks of the proxies, ``"unix:"`` for one that comes through a Unix socket; from
-    anybody else the field is as if it weren't there. The proxy must remove what clients send under this name
-    (RFC 9440 §4). A field that is not one ``:base64:`` alone is 400.
+    Write ``ClientCert(["10.0.0.0/24"])``. The proxy must remove what clients send under this name (RFC 9440 §4). From
+    all other addresses the field is ignored. A value that isn't one ``:base64:`` gets 400.
 
-    Raises `ConfigurationError` for what is no address, `TypeError` for a bare string.
+    Args:
+        proxies: The addresses or networks of the proxies, ``"unix:"`` for one that connects through a Unix socket.
+        field: The name of the field.
+
+    Raises:
+        ConfigurationError: If one of ``proxies`` isn't an address, or there is none, or ``field`` isn't a field name.
+        TypeError: If ``proxies`` is a bare string.
     """
 
     form = "RFC 9440 section 2.2 writes it"
@@ -134,12 +163,21 @@ class ClientCert(_Proxied):
         return None if match is None else _from_base64(match[1].encode())
 
 
-class EscapedPEM(_Proxied):
-    """What a trusted proxy tells as percent-encoded PEM: ``EscapedPEM(["10.0.0.5"], field="X-SSL-Client-Cert")``.
+class EscapedPEM(_ProxyField):
+    """Read the certificate as percent-encoded PEM from a field of a trusted proxy.
 
-    So do nginx (``proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert``), Apache
-    (``RequestHeader set X-SSL-Client-Cert "expr=%{escape:%{SSL_CLIENT_CERT}s}"``) and AWS load balancers
-    (``X-Amzn-Mtls-Clientcert-Leaf``). Everything else is as with `ClientCert`.
+    Write ``EscapedPEM(["10.0.0.5"], field="X-SSL-Client-Cert")``. These proxies send it: nginx
+    (``proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert``), Apache
+    (``RequestHeader set X-SSL-Client-Cert "expr=%{escape:%{SSL_CLIENT_CERT}s}"``), and AWS load balancers
+    (``X-Amzn-Mtls-Clientcert-Leaf``).
+
+    Args:
+        proxies: As for `ClientCert`.
+        field: The name of the field.
+
+    Raises:
+        ConfigurationError: As `ClientCert` does.
+        TypeError: If ``proxies`` is a bare string.
     """
 
     form = "percent-encoded PEM"
@@ -161,7 +199,7 @@ def _network(name: str) -> IPv4Network | IPv6Network:
 
 
 def _from_pem(value: str) -> bytes | None:
-    match = _PEM.fullmatch(unquote_to_bytes(value))
+    match = _ONE_PEM.fullmatch(unquote_to_bytes(value))
     return None if match is None else _from_base64(b"".join(match[1].split()))
 
 

@@ -1,33 +1,42 @@
-"""Commands for the terminal: ``flask unauthorized …``."""
+"""The commands ``flask unauthorized …``."""
 
 import json
+from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from .errors import ConfigurationError
-from .resource_metadata.endpoint import written
-from .runtime.app_state import state_of
+from .runtime.app_state import AppState, app_state_of
 from .schemes.digest import Digest
 from .wire.digest import HASHES, base_algorithm, secret_hash
 
 
-@click.group("unauthorized")
+class _Commands(click.Group):
+    """A group whose commands report a `ConfigurationError` by its message, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(name="unauthorized", cls=_Commands)
 def commands() -> None:
-    """What an app with flask_unauthorized needs beside it."""
+    """Check an app's authentication, and prepare data for it."""
 
 
 @commands.command("check")
 @click.pass_context
 def check(context: click.Context) -> None:
-    """Checks what the first request would check, for a deploy; fails with what is wrong."""
-    app = context.ensure_object(ScriptInfo).load_app()
-    try:
-        state = state_of(app)
-        state.check()
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from None
+    """Check the app's configuration, as its first request would.
+
+    Run this before you deploy. The exit status is 1 if there is a mistake.
+    """
+    state = _app_state(context)
+    state.check()
     endpoints = state.app.view_functions
     guarded = sum(bool(state.requirements(endpoint)) for endpoint in endpoints)
     click.echo(f"The set-up is valid: {guarded} of {len(endpoints)} endpoints are guarded.")
@@ -35,25 +44,25 @@ def check(context: click.Context) -> None:
 
 @commands.command("digest-hashes")
 @click.argument("name")
-@click.option("--realm", help="The realm that the hashes are for; default: that of the app's Digest.")
+@click.option("--realm", help="The realm that the hashes are valid in. Default: the realm of the app's Digest scheme.")
 @click.option(
     "--algorithm",
     "algorithms",
     multiple=True,
     type=click.Choice(list(HASHES)),
-    help="May be given more than once; default: those of the app's Digest, else SHA-256.",
+    help="Repeat this for several algorithms. Default: those of the app's Digest scheme, or SHA-256.",
 )
 @click.pass_context
 def digest_hashes(context: click.Context, name: str, realm: str | None, algorithms: tuple[str, ...]) -> None:
-    """Prints what to store for the user NAME in place of the password, as JSON.
+    """Print the hashes to store for the user NAME, as JSON.
 
-    Asks for the password. The loader of Digest returns what is printed, as a dict. It is worth as much as the password
-    itself, for this realm.
+    The command asks for the password. Let the loader of your Digest scheme return these hashes as a dict. Protect them
+    like passwords: a hash is all that is needed to log in as this user in this realm.
     """
-    app = None if realm is not None and algorithms else _app(context, needed=realm is None)
+    app = None if realm is not None and algorithms else _load_app(context, needed=realm is None)
     if app is not None:
-        found_realm, found_algorithms = _digest_of(app)
-        realm, algorithms = realm or found_realm, algorithms or found_algorithms
+        realm_of_app, algorithms_of_app = _digest_of(app_state_of(app))
+        realm, algorithms = realm or realm_of_app, algorithms or algorithms_of_app
     password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     chosen = algorithms or ("SHA-256",)
     click.echo(json.dumps({algorithm: secret_hash(algorithm, name, realm or "", password) for algorithm in chosen}))
@@ -63,21 +72,28 @@ def digest_hashes(context: click.Context, name: str, realm: str | None, algorith
 @click.argument("resource", required=False)
 @click.pass_context
 def resource_metadata(context: click.Context, resource: str | None) -> None:
-    """Prints the metadata of the protected resource RESOURCE (RFC 9728), as the app serves it.
+    """Print the metadata document of a protected resource (RFC 9728).
 
-    For a web server in front that has to answer for the well-known URL itself. RESOURCE is its identifier, and may be
-    left out where there is one only.
+    Use this if a web server in front of the app serves the well-known URL itself. RESOURCE is the identifier of the
+    resource. You can omit it if the app declares only one.
     """
-    state = state_of(context.ensure_object(ScriptInfo).load_app())
+    state = _app_state(context)
     state.prepare()
-    documents = {one.resource: text for one, text in written(state.auth.states, state.auth.resources).items()}
+    built = state.build_documents()
+    documents = {one.resource: document for one, document in built.items()}
     chosen = next(iter(documents)) if resource is None and len(documents) == 1 else resource
     if chosen not in documents:
         raise click.UsageError(f"Name one of the resources: {', '.join(documents) or 'the app declares none'}.")
     click.echo(documents[chosen].decode())
 
 
-def _app(context: click.Context, *, needed: bool) -> Flask | None:
+def _app_state(context: click.Context) -> AppState:
+    """Return the state of the app that the ``flask`` command finds."""
+    return app_state_of(context.ensure_object(ScriptInfo).load_app())
+
+
+def _load_app(context: click.Context, *, needed: bool) -> Flask | None:
+    """Return the app that the ``flask`` command finds; ``None`` if there is none and none is needed."""
     try:
         return context.ensure_object(ScriptInfo).load_app()
     except NoAppException as error:
@@ -86,11 +102,10 @@ def _app(context: click.Context, *, needed: bool) -> Flask | None:
         return None
 
 
-def _digest_of(app: Flask) -> tuple[str, tuple[str, ...]]:
-    """The realm and the hash functions of the app's one Digest; of all of them where they share the realm."""
-    state = state_of(app)
+def _digest_of(state: AppState) -> tuple[str, tuple[str, ...]]:
+    """Return the realm and the hash algorithms of the app's Digest schemes, which must share the realm."""
     state.prepare()
-    found = [scheme for scheme in state.auth.schemes if isinstance(scheme, Digest)]
+    found = [scheme for scheme in state.schemes if isinstance(scheme, Digest)]
     realms = {state.realm if scheme.realm is None else scheme.realm for scheme in found}
     if len(realms) != 1:
         raise click.UsageError(f"The app has {len(found)} Digest schemes with {len(realms)} realms: give --realm.")

@@ -1,7 +1,15 @@
-"""Why a request is refused. The class fixes status, OAuth error code and safe wording (the design's decision table).
+"""Why a request is refused: one class per case. The class fixes status, OAuth error code and safe wording.
 
-All but `ConfigurationError` are Werkzeug HTTP exceptions as well, so ``except Unauthorized`` and ``errorhandler(401)``
-see them; their headers hold the challenges.
+All but `AuthError` and `ConfigurationError` are Werkzeug HTTP exceptions as well. So ``except Unauthorized``,
+``errorhandler(401)`` and ``errorhandler(AuthError)`` see them, and their headers hold the challenges.
+
+Two texts go with an error. ``message`` is public: the caller reads it in the body and, for OAuth schemes, in
+``error_description``. ``reason`` is private: it may name values that were received, and only the log, the signal and
+the developer's explanation show it. Both may be lazily translated texts, which are read as late as possible, in the
+language of the request.
+
+Errors can be copied and pickled, because caches and task queues do that (Flask-Caching stores a returned error). A copy
+carries the fields, whatever arguments the class takes, and lazy texts as they read in the current request.
 """
 
 import functools
@@ -17,9 +25,9 @@ from .wire.challenge import Challenge
 from .wire.rules import check_scope_token
 
 MAX_REASON = 300
-"""Longest private reason that is logged or explained, in characters."""
+"""The longest private reason that is logged or explained, in characters."""
 MAX_RETRY_AFTER = 86_400
-"""Longest ``Retry-After`` that is sent, in seconds: a day."""
+"""The longest ``Retry-After`` that is sent, in seconds: one day."""
 
 
 class LazyText(Protocol):
@@ -34,38 +42,46 @@ class LazyText(Protocol):
 
 Text = str | LazyText
 
-_log: Final = logging.getLogger("flask_unauthorized")
-# Their str() shows bytes, or what an exception was about, which callers must not read.
-_NO_TEXTS: Final = (bytes, bytearray, BaseException)
+log: Final = logging.getLogger("flask_unauthorized")
+# Callers must not read what str() shows of these: raw bytes, and the details of an exception.
+_NOT_TEXTS: Final = (bytes, bytearray, BaseException)
 
 
 def is_text(value: object) -> bool:
-    """Whether ``str(value)`` is a text: a `str`, or a lazily translated one, whose class writes its own ``__str__``."""
+    """Return whether a value is a `str` or a lazily translated text, whose class defines ``__str__``."""
     if isinstance(value, str):
         return True
-    return type(value).__str__ is not object.__str__ and not isinstance(value, _NO_TEXTS)
+    return type(value).__str__ is not object.__str__ and not isinstance(value, _NOT_TEXTS)
 
 
-def as_text(value: Any, instead: Any = "") -> str:
-    """``value`` as a `str`, translated now if it is lazy; ``instead`` for ``None`` and where the translation fails."""
+def as_text(value: Any, default: Any = "") -> str:
+    """Translate a lazy text now, and return a `str`; ``None`` and a failing translation give ``default``."""
     try:
-        return str(instead if value is None else value)
-    except Exception:  # a broken translation never costs the refusal
-        _log.exception("a lazily translated text (%s) could not be rendered", type(value).__name__)
-        return instead if type(instead) is str else ""
+        return str(default if value is None else value)
+    except Exception:  # A broken translation must not turn a refusal into a 500.
+        log.exception("a lazily translated text (%s) could not be rendered", type(value).__name__)
+        return default if type(default) is str else ""
 
 
 class ConfigurationError(Exception):
-    """The developer's mistake, found while configuring, decorating or before the first request."""
+    """A mistake of the developer, found while configuring, decorating, or before the first request.
+
+    It is no `AuthError`, so no handler turns it into a response; the app does not start, or answers 500.
+    """
 
 
 class AuthError(Exception):
-    """Base of every refusal.
+    """Base of all refusals.
 
-    ``error`` is the OAuth code that goes on the wire, ``None`` for those without. ``challenges`` are filled in by the
-    extension where a request is refused; ``scheme`` is the name of the scheme that was tried; ``one_line`` puts all
-    challenges into one field line, for scripts: Firefox's fetch() shows none of two. ``reason`` is for the log and the
-    signal only and never leaves the server.
+    The extension fills in ``challenges``, ``scheme`` and ``one_line`` when it refuses a request.
+
+    Attributes:
+        error: The OAuth error code that goes on the wire, or ``None``. It belongs to the class.
+        challenges: The challenges of the response.
+        scheme: The name of the scheme whose credentials were tried, such as ``"Bearer"``, or ``None``.
+        one_line: True if all challenges go into one field line. Scripts need that: Firefox's ``fetch()`` shows none of
+            two lines.
+        reason: The private reason. It never leaves the server, except in the developer's explanation.
     """
 
     error: ClassVar[str | None] = None
@@ -73,15 +89,17 @@ class AuthError(Exception):
     one_line: bool = False
     scheme: str | None = None
     reason: str | None = None
+    refusal_number: int | None = None
+    """The number of the request for which this error was logged. A copy may be raised in another request."""
 
     @property
     def message(self) -> str:
-        """The text for the client: the one given, else the class's own. A lazy text is translated when this is read."""
+        """The text for the caller: the one given, else the one of the class; lazy texts are translated now."""
         text = getattr(self, "description", None)
         return text if type(text) is str else as_text(text, getattr(type(self), "description", None) or "")
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:
-        """The header lines that must survive whoever renders this error."""
+        """Yield the header lines that the response must have, whatever code renders its body."""
         lines = map(str, self.challenges)
         for line in (", ".join(lines),) if self.one_line and self.challenges else lines:
             yield "WWW-Authenticate", line
@@ -89,7 +107,10 @@ class AuthError(Exception):
 
 
 class _Answer(http.HTTPException, AuthError):
-    """What all refusals share. The first base, so that its ``__init__`` and ``get_headers`` are the ones that count."""
+    """What all refusals share.
+
+    It comes first among the bases, so that its ``__init__`` and ``get_headers`` take precedence over Werkzeug's.
+    """
 
     response: Any = None
     www_authenticate: Any = None
@@ -100,7 +121,7 @@ class _Answer(http.HTTPException, AuthError):
                 f"message must be a str, a lazily translated text or None, not {type(message).__name__}: "
                 "write the text that the caller may read"
             )
-        # Werkzeug's own __init__ would set what the class says already, and costs a refusal four more calls.
+        # Werkzeug's own __init__ would set again what the class defines, and costs a refusal four more calls.
         if message is not None:
             self.description = message  # type: ignore[assignment]  # Werkzeug's type knows no lazy texts
         if reason is not None:
@@ -111,7 +132,7 @@ class _Answer(http.HTTPException, AuthError):
 
         Which request was told of the error is left out: a copy may be raised in another one, or in another process.
         """
-        fields = {name: value for name, value in vars(self).items() if name != "_told"}
+        fields = {name: value for name, value in vars(self).items() if name != "refusal_number"}
         lazy = {name for name in ("description", "reason") if not isinstance(fields.get(name), str | None)}
         # A lazy text may not be picklable, and other processes speak other languages.
         args = tuple(as_text(arg) if any(arg is fields[name] for name in lazy) else arg for arg in self.args)
@@ -119,11 +140,11 @@ class _Answer(http.HTTPException, AuthError):
         return _rebuilt, (type(self), args, fields)
 
     def get_description(self, environ: Any = None, scope: Any = None) -> str:
-        """The message for Werkzeug's own body; always escaped, for a lazy text may name what a caller sent."""
+        """Return the message for Werkzeug's own body, escaped because a lazy text may contain caller input."""
         return f"<p>{escape(self.message)}</p>".replace("\n", "<br>")
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
-        """Content type, one ``WWW-Authenticate`` line per challenge, ``no-store``, and ``Retry-After``."""
+        """Return the content type, the challenges, ``no-store``, and ``Retry-After`` if there is one."""
         return [*http.HTTPException.get_headers(self, environ, scope), *self.auth_headers()]
 
 
@@ -134,7 +155,7 @@ def _rebuilt(kind: type[_Answer], args: tuple[Any, ...], fields: dict[str, Any])
 
 
 class _RetryLater(_Answer):
-    """A refusal that names the time after which to try again."""
+    """A refusal that may tell the caller when to try again."""
 
     retry_after: int | None = None
 
@@ -143,7 +164,7 @@ class _RetryLater(_Answer):
     ) -> None:
         super().__init__(message, reason=reason)
         if retry_after is not None:
-            self.retry_after = _whole_seconds(retry_after)
+            self.retry_after = _validated_retry_after(retry_after)
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:
         yield from super().auth_headers()
@@ -157,49 +178,107 @@ for _base in (_Answer, _RetryLater):
 
 
 class Unauthorized(_Answer, http.Unauthorized, AuthError):
-    """401: the base of the refusals that ask the caller to (re)authenticate (RFC 9110 §15.5.2)."""
+    """401: base of the refusals that ask the caller to authenticate.
+
+    Source: RFC 9110 §15.5.2.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
 
     description = "Authentication is required to access this resource."
 
 
 class MissingCredentials(Unauthorized):
-    """401: no credentials were sent, or only those of a scheme that this resource doesn't take (RFC 6750 §3.1)."""
+    """401: the request has no credentials that this resource accepts.
+
+    Nothing was sent, or only credentials of schemes that are not in force here. The challenges then carry no error
+    code. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
 
 
 class InvalidCredentials(Unauthorized):
-    """401: credentials were sent and are not good; for Bearer ``invalid_token`` (RFC 6750 §3.1)."""
+    """401: credentials were sent and are not valid.
+
+    The OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
 
     error = "invalid_token"
     description = "The credentials are not valid."
 
 
 class ExpiredCredentials(InvalidCredentials):
-    """401: the credentials were good once and have expired."""
+    """401: the credentials have expired.
+
+    The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
 
     description = "The credentials have expired."
 
 
 class StaleNonce(ExpiredCredentials):
-    """401: the proof was right, its nonce is over or was used (RFC 7616 §3.3, ``stale``): the client tries again."""
+    """401: the Digest response is right, but its nonce has expired or was used.
+
+    The challenge says ``stale=true``, so the client tries again without asking for the password.
+    Source: RFC 7616 §3.3.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
 
 
 class RevokedCredentials(InvalidCredentials):
-    """401: the credentials were good once and were revoked."""
+    """401: the credentials were revoked.
+
+    The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1, RFC 7009.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
 
     description = "The credentials have been revoked."
 
 
 class InvalidProof(InvalidCredentials):
-    """401: the proof that belongs to the token is missing, wrong or used (RFC 9449 §7.1, ``invalid_dpop_proof``)."""
+    """401: the DPoP proof is missing, not valid, or was used before.
+
+    The OAuth error code is ``invalid_dpop_proof``. Source: RFC 9449 §7.1.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
 
     error = "invalid_dpop_proof"
     description = "The DPoP proof is missing or not valid."
 
 
 class NonceRequired(InvalidCredentials):
-    """401: the proof needs a nonce of ours, which goes out as ``DPoP-Nonce`` (RFC 9449 §9, ``use_dpop_nonce``).
+    """401: the DPoP proof needs a nonce from this server.
 
-    ``nonce`` is that one; where it is ``None``, the scheme makes one.
+    The OAuth error code is ``use_dpop_nonce``, and the nonce goes out as ``DPoP-Nonce``. Source: RFC 9449 §9.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+
+    Attributes:
+        nonce: The nonce to send, or ``None`` if the scheme makes one.
     """
 
     error = "use_dpop_nonce"
@@ -207,16 +286,27 @@ class NonceRequired(InvalidCredentials):
     nonce: str | None = None
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:
+        """Yield the header lines of every refusal, and ``DPoP-Nonce`` if there is a nonce."""
         yield from super().auth_headers()
         if self.nonce is not None:
             yield "DPoP-Nonce", self.nonce
 
 
 class StepUpRequired(Unauthorized):
-    """401: the login is too old or too weak for this resource (RFC 9470 §3).
+    """401: the login is too old or not strong enough for this resource.
 
-    ``acr_values`` are the acceptable classes in order of preference, ``max_age`` the longest time since the login in
-    seconds; both go into the challenge.
+    The OAuth error code is ``insufficient_user_authentication``. Source: RFC 9470 §3.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+        acr_values: The accepted authentication contexts in order of preference; a string is split at spaces. They go
+            into the challenge.
+        max_age: The longest accepted time since the login, in seconds. It goes into the challenge.
+
+    Raises:
+        TypeError: If a context is not a string, or ``max_age`` is not an int.
+        ValueError: If a context is not a token, or ``max_age`` is negative or larger than 2³¹.
     """
 
     error = "insufficient_user_authentication"
@@ -233,32 +323,68 @@ class StepUpRequired(Unauthorized):
         max_age: int | None = None,
     ) -> None:
         super().__init__(message, reason=reason)
-        self.acr_values = _tokens("acr_values", acr_values.split() if isinstance(acr_values, str) else acr_values)
+        self.acr_values = _scope_tokens("acr_values", acr_values.split() if isinstance(acr_values, str) else acr_values)
         if max_age is not None:
-            self.max_age = _checked_seconds("max_age", max_age)
+            try:
+                self.max_age = configured_seconds("max_age", max_age)
+            except ConfigurationError as error:  # The error is made in a view, so this is no mistake of the set-up.
+                raise ValueError(str(error)) from None
 
 
 class MalformedCredentials(_Answer, http.BadRequest, AuthError):
-    """400: broken syntax of a scheme that this resource takes, or two credentials at once (RFC 6750 §3.1)."""
+    """400: the credentials cannot be parsed, or the request has more than one.
+
+    The OAuth error code is ``invalid_request``. Source: RFC 6750 §3.1, RFC 9110 §11.6.2.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
 
     error = "invalid_request"
     description = "The credentials are malformed."
 
 
 class Forbidden(_Answer, http.Forbidden, AuthError):
-    """403: the caller is known and not allowed (RFC 9110 §15.5.4)."""
+    """403: the caller is known and lacks permission.
+
+    Logging in again does not help. Source: RFC 9110 §15.5.4.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
 
     description = "You are not allowed to access this resource."
 
 
 class CrossSiteRequest(Forbidden):
-    """403: a page of another site sent this with the caller's cookie, or to change whose cookie it is."""
+    """403: a page of another site sent the request with the caller's cookie.
+
+    It is also raised if such a page tries to log the caller in or out. Source: RFC 9110 §15.5.4, RFC 6265 §8.2.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
 
     description = "This request came from another site, whose origin is not in trusted_origins=."
 
 
 class InsufficientScope(Forbidden):
-    """403: good credentials, but not for this; ``scopes`` is everything that the resource needs (RFC 6750 §3.1)."""
+    """403: the credentials are valid, but don't grant all scopes that are needed.
+
+    The OAuth error code is ``insufficient_scope``. Source: RFC 6750 §3.1.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+        scopes: All scopes that the resource needs; a string is split at spaces. They go into the challenge.
+
+    Raises:
+        TypeError: If a scope is not a string.
+        ValueError: If a scope is not a scope token (RFC 6749 §3.3).
+    """
 
     error = "insufficient_scope"
     description = "The credentials do not give the permissions that this resource needs."
@@ -272,28 +398,54 @@ class InsufficientScope(Forbidden):
 
 
 class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):  # type: ignore[misc]  # Werkzeug allows a date too
-    """429: throttled; ``retry_after`` in seconds goes out as ``Retry-After`` (RFC 6585 §4)."""
+    """429: the caller made too many attempts in a short time.
+
+    Source: RFC 6585 §4.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+        retry_after: Seconds until the next attempt, sent as ``Retry-After``. It is rounded up, and at most one day.
+
+    Raises:
+        TypeError: If ``retry_after`` is not a number.
+    """
 
     description = "Too many attempts. Try again later."
 
 
 class AuthUnavailable(_RetryLater, http.ServiceUnavailable, AuthError):
-    """503: we can't know whether the credentials are good. Our trouble, so no challenge; ``retry_after`` in seconds."""
+    """503: the credentials cannot be checked now, because of a server-side failure.
+
+    The response has no challenge, since other credentials would not help. Source: RFC 9110 §15.6.4.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+        retry_after: Seconds until the next attempt, sent as ``Retry-After``. It is rounded up, and at most one day.
+            Default: 5.
+
+    Raises:
+        TypeError: If ``retry_after`` is not a number.
+    """
 
     description = "Authentication is temporarily unavailable. Try again later."
     retry_after = 5
 
 
-def _checked_seconds(name: str, value: int) -> int:
-    # In a view, where a wrong number is a wrong value and no mistake of configuration.
-    try:
-        return configured_seconds(name, value)
-    except ConfigurationError as error:
-        raise ValueError(str(error)) from None
-
-
 def configured_seconds(name: str, value: int, *, least: int = 0, most: int = 2**31) -> int:
-    """``value`` if it is a whole number of seconds within the bounds; else `TypeError` or `ConfigurationError`."""
+    """Return a number of seconds from the configuration after checking it.
+
+    Args:
+        name: The argument's name, for the error message.
+        value: A whole number of seconds.
+        least: The smallest value that is allowed.
+        most: The largest value that is allowed.
+
+    Raises:
+        TypeError: If the value is not an int.
+        ConfigurationError: If the value is out of bounds.
+    """
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int of seconds, not {value!r}")
     if not least <= value <= most:
@@ -302,7 +454,7 @@ def configured_seconds(name: str, value: int, *, least: int = 0, most: int = 2**
 
 
 def shown(value: object, longest: int = 48) -> str:
-    """``value`` as a private reason tells it: in ASCII, sets sorted, and cut."""
+    """Format a value for a private reason: in ASCII, sets sorted, at most ``longest`` characters."""
     if type(value) is frozenset:
         return _shown_set(value, longest)
     return _cut(ascii(sorted(value, key=str) if isinstance(value, (set, frozenset)) else value), longest)
@@ -310,7 +462,7 @@ def shown(value: object, longest: int = 48) -> str:
 
 @functools.lru_cache(maxsize=512)
 def _shown_set(names: frozenset[Any], longest: int) -> str:
-    """Scopes and roles, which are the same in many refusals."""
+    """Cached, because many refusals show the same scopes or roles."""
     return _cut(ascii(sorted(names, key=str)), longest)
 
 
@@ -320,10 +472,10 @@ def _cut(text: str, longest: int) -> str:
 
 @functools.lru_cache(maxsize=512)
 def _sorted_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(set(_tokens("scopes", scopes))))
+    return tuple(sorted(set(_scope_tokens("scopes", scopes))))
 
 
-def _tokens(name: str, values: Iterable[str]) -> tuple[str, ...]:
+def _scope_tokens(name: str, values: Iterable[str]) -> tuple[str, ...]:
     tokens = tuple(values)
     for token in tokens:
         if not isinstance(token, str):
@@ -332,22 +484,45 @@ def _tokens(name: str, values: Iterable[str]) -> tuple[str, ...]:
     return tokens
 
 
-def _whole_seconds(value: float) -> int:
+def _validated_retry_after(value: float) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
         raise TypeError(f"retry_after must be a number of seconds, not {value!r}")
     return int(min(max(0, math.ceil(min(value, MAX_RETRY_AFTER))), MAX_RETRY_AFTER))
 
 
-def fixed_wording(error: AuthError) -> tuple[type[AuthError], tuple[str, ...]] | None:
-    """Class and scopes, where they alone decide what is said of ``error``; ``None`` where an app had its say."""
+CacheKey = tuple[type[AuthError], tuple[str, ...]]
+
+
+def response_cache_key(error: AuthError) -> CacheKey | None:
+    """Return class and scopes, if these alone decide what a response says; ``None`` if an app changed anything."""
     kind = type(error)
     fields = vars(error)
-    if kind not in _OURS or not _UNTOLD.issuperset(fields) or type(kind.__dict__.get("description", "")) is not str:
+    if (
+        kind not in _OWN_CLASSES
+        or not _FIELDS_WITHOUT_EFFECT.issuperset(fields)
+        or type(kind.__dict__.get("description", "")) is not str
+    ):
         return None
     scopes = fields.get("scopes", ())
     return (kind, scopes) if type(scopes) is tuple else None
 
 
-_OURS = frozenset(kind for kind in vars().values() if isinstance(kind, type) and issubclass(kind, AuthError))
-# Fields that change nothing of what is said, but for the scopes.
-_UNTOLD = frozenset({"_told", "challenges", "one_line", "reason", "scheme", "scopes"})
+_OWN_CLASSES = frozenset(kind for kind in vars().values() if isinstance(kind, type) and issubclass(kind, AuthError))
+# These change nothing of what a response says, except for the scopes, which are part of the key.
+_FIELDS_WITHOUT_EFFECT = frozenset({"challenges", "one_line", "reason", "refusal_number", "scheme", "scopes"})
+
+
+class ErrorSnapshot:
+    """A copy of an error: its class and fields, never the exception, whose traceback would keep frames alive."""
+
+    __slots__ = ("fields", "kind")
+
+    def __init__(self, error: AuthError) -> None:
+        self.kind = type(error)
+        self.fields = vars(error).copy()
+
+    def restore(self) -> AuthError:
+        """Return an equal error."""
+        error = self.kind.__new__(self.kind)
+        error.__dict__.update(self.fields)
+        return error

@@ -1,46 +1,54 @@
-"""`Auth`: the extension object that ties schemes, loaders and requirements to Flask."""
+"""`Auth`: the extension object that ties schemes, loaders and requirements to Flask.
+
+It is a facade. What was configured lies in a `Configuration`, which all apps read that this `Auth` serves. What depends
+on one app lies in its `AppState`. Each method checks its arguments and hands the work to the room that does it.
+
+`Auth.init_app` puts three things into an app: error handlers, a check before the first request, and the guard. At the
+first request, when all routes and hooks are known, `_finish_set_up` wraps the guarded views, takes out what runs once,
+and puts the guard after all other ``after_request`` functions.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
-from weakref import WeakKeyDictionary, WeakSet, ref
+from weakref import WeakSet, ref
 
 from flask import Blueprint, Flask
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .arguments import explains_arguments
-from .authentication.authenticate import State, judge
-from .browser.login import Sessions
-from .errors import AuthError, ConfigurationError, MissingCredentials
-from .identity import Identity
-from .policy.decorations import Decorations, Demands, check_view, is_async, wrapping
-from .policy.plan import AnyScheme, Plan
-from .policy.requirement import Requirement, implied, requirement
-from .rendering.renderers import BUILT_IN
-from .rendering.translations import built_in_texts
-from .resource_metadata.declaration import Resources
-from .resource_metadata.endpoint import publish
-from .responses.error_handler import Renderer
-from .runtime.app_state import EXTENSION, AppState, Protection, protection_target, public_names, state_of
-from .runtime.context import (
-    STATE,
-    announce,
-    authenticate,
-    complete_once,
-    complete_raised,
-    real_app,
-    real_request,
-    refuse,
-    request_identity,
-    state_for,
+from .browser.login import end_sessions, log_in, log_out, session_scheme
+from .browser.next_url import next_url
+from .errors import (
+    AuthError,
+    AuthUnavailable,
+    ConfigurationError,
+    Forbidden,
+    MalformedCredentials,
+    MissingCredentials,
+    TooManyAttempts,
+    Unauthorized,
 )
-from .runtime.exception_groups import GROUPS, raise_refusal_of
-from .runtime.flask_compat import options_response
-from .runtime.installing import install
-from .runtime.preconditions import PRECONDITIONS, ignore_preconditions_of_401
-from .runtime.preflight import is_preflight
-from .runtime.settings import read_settings
-from .schemes.base import Scheme, checked_realm
-from .signals import authenticated
+from .identity import Identity
+from .policy.configuration import Configuration
+from .policy.decorations import Demands, check_view
+from .policy.protection import Protection, protection_target, public_names
+from .policy.settings import read_settings
+from .rendering.renderers import Renderer
+from .rendering.translations import Texts
+from .resource_metadata.declaration import DeclaredResources, Views
+from .resource_metadata.document import LocalizedText, Members, Strings
+from .resource_metadata.endpoint import serve_metadata
+from .responses.error_handler import handle_error, handle_group
+from .responses.guard import guard
+from .runtime.app_state import AppState, app_state_of
+from .runtime.context import request_identity
+from .runtime.decorator import check_served, guard_view
+from .runtime.dispatch import wrap_views
+from .runtime.exception_groups import GROUPS
+from .runtime.refuse import authenticate, refuse
+from .runtime.request_state import real_app, real_request, state_for, state_if_any
+from .schemes.base import AnyScheme
+from .schemes.serving import EXTENSION
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
@@ -53,16 +61,25 @@ V = TypeVar("V", bound=Callable[..., Any])
 R = TypeVar("R", bound=Renderer)
 
 
-class Auth(Sessions, Resources, Generic[U]):
-    """Protects views, and answers every refusal as the RFCs ask. ``Auth[User]`` types `user`.
+class Auth(Generic[U]):
+    """Protect views, and answer every refusal as the RFCs ask. ``Auth[User]`` types `user`.
 
-    ``schemes`` are offered in the order that most clients understand; ``challenge_order`` (scheme objects) fixes
-    another one. ``realm`` is that of schemes without their own; default: the last part of the app's import name that
-    isn't ``app``, ``main``, ``wsgi`` or the like. ``implied_scopes`` maps a scope to those that it includes.
-    ``unavailable`` are exception classes of loaders that mean "we can't know": 503 instead of 500. With ``app``,
-    `init_app` is called.
+    Args:
+        *schemes: The schemes by which callers may authenticate. Challenges are offered in the order that most clients
+            understand.
+        app: An app to serve at once; see `init_app`.
+        realm: The realm of schemes without their own. Default: the last part of the app's import name that isn't
+            ``app``, ``main``, ``wsgi`` or the like.
+        implied_scopes: Maps a scope to those that it includes: ``{"write": {"read"}}``. It is followed to the end.
+        unavailable: Exception classes of your loaders that mean "the back end is unavailable": 503 instead of 500.
+        challenge_order: Scheme objects whose challenges go first, in this order.
 
-    Raises `ConfigurationError` or `TypeError` for what cannot work.
+    Attributes:
+        schemes: The scheme objects.
+
+    Raises:
+        ConfigurationError: For what can't work.
+        TypeError: For arguments of a wrong type.
     """
 
     @explains_arguments()
@@ -75,60 +92,75 @@ class Auth(Sessions, Resources, Generic[U]):
         unavailable: Sequence[type[Exception]] = (),
         challenge_order: Sequence[AnyScheme] | None = None,
     ) -> None:
-        self.schemes = _schemes(schemes)
-        self.realm = None if realm is None else checked_realm(realm)
-        self.implied_scopes = implied(implied_scopes or {})
-        self.challenge_order = self._own_schemes(challenge_order or (), "challenge_order")
-        self.decorations = Decorations()
-        self.renderers: dict[str, Renderer] = {}
-        self.media_types = tuple(BUILT_IN)
-        self.texts = built_in_texts()
-        self._protected: WeakKeyDictionary[Any, Protection] = WeakKeyDictionary()
-        self.watching: set[Callable[[], None]] = set()
-        self.states: WeakSet[AppState] = WeakSet()
-        self.resources = ()
-        self._interned: WeakKeyDictionary[Requirement, ref[Requirement]] = WeakKeyDictionary()
-        self.decorations.bare = {
-            name: self._requirement(name, name == "login_optional", {}) for name in ("login_required", "login_optional")
-        }
-        self._set_unavailable(unavailable)
+        self._configuration = Configuration(
+            schemes,
+            realm=realm,
+            implied_scopes=implied_scopes or {},
+            unavailable=unavailable,
+            challenge_order=challenge_order or (),
+        )
+        self._configuration.decorations.facade = ref(self)
+        self._resources = DeclaredResources()
+        self._app_states: WeakSet[AppState] = WeakSet()
+        self.schemes = self._configuration.schemes
         if app is not None:
             self.init_app(app)
+
+    @property
+    def texts(self) -> dict[str, Texts]:
+        """The texts of the refusal page, by language tag and key. Change them before the first request."""
+        return self._configuration.translations
 
     # --- apps
 
     def init_app(self, app: Flask) -> None:
-        """Serves ``app`` too. Raises `ConfigurationError` for a second `Auth` on it, without schemes, or too late."""
+        """Serve an app. One `Auth` may serve many.
+
+        Args:
+            app: The app, before its first request.
+
+        Raises:
+            ConfigurationError: For a second `Auth` on the app, without schemes, or after the app's first request.
+            TypeError: For what is no app.
+        """
         if not isinstance(app, Flask):
             fix = ": auth.protect(blueprint) guards a blueprint" if isinstance(app, Blueprint) else ""
             raise TypeError(f"init_app takes a Flask app, not {app!r}{fix}")
         if not self.schemes:
             raise ConfigurationError("Auth has no scheme, so nobody could get in: Auth(Bearer(load_user))")
         if EXTENSION in app.extensions:
-            same = app.extensions[EXTENSION].auth is self
+            same = app_state_of(app).configuration is self._configuration
             raise ConfigurationError(
                 f"init_app was called twice for the app {app.name!r}: call it once"
                 if same
                 else f"the app {app.name!r} has another Auth already: give all schemes to one Auth"
             )
         read_settings(app.config)  # a wrong setting is found at once, though it may still change
-        state = AppState(self, app)
+        state = AppState(self._configuration, self._resources, self._app_states, app)
         try:
-            install(app, state)
+            _register(app, state)
         except AssertionError:
             raise ConfigurationError(
                 f"the app {app.name!r} has served a request: call init_app before the first one"
             ) from None
-        self.states.add(state)
-        if self.resources:
-            publish(state)
+        self._app_states.add(state)
+        if self._resources.declared:
+            serve_metadata(state)
 
     def check(self, app: Flask) -> None:
-        """Runs now what the first request would check; raises `ConfigurationError`."""
+        """Check now what the first request would check. ``flask unauthorized check`` does the same.
+
+        Args:
+            app: An app that this `Auth` serves.
+
+        Raises:
+            ConfigurationError: For the first mistake.
+            TypeError: For what is no app.
+        """
         if not isinstance(app, Flask):
             raise TypeError(f"check takes a Flask app, not {app!r}")
-        state = state_of(app)
-        if state.auth is not self:
+        state = app_state_of(app)
+        if state.configuration is not self._configuration:
             raise ConfigurationError(f"the app {app.name!r} is served by another Auth: call check() of that one")
         state.check()
 
@@ -141,13 +173,24 @@ class Auth(Sessions, Resources, Generic[U]):
     def login_required(self, **demands: "Unpack[Demands]") -> Callable[[V], V]: ...
 
     def login_required(self, *view: Any, **demands: Any) -> Any:
-        """Decorates a view that runs only for callers who meet the demands; stands below the route.
+        """Decorate a view that runs only for callers who meet the demands. It stands below the route.
 
-        ``via``: the schemes to choose from; ``scopes``, ``roles``: all of them, `any_of` for one of several; ``acr``:
-        acceptable login classes in order of preference; ``max_age``: seconds since the login. Without arguments any
-        identity will do. Raises `TypeError` or `ConfigurationError` when decorating.
+        Without arguments, any identity will do. Use it bare (``@auth.login_required``) or with keywords.
+
+        Args:
+            *view: The view, where the decorator is used bare.
+            **demands: What the caller must have:
+
+                - ``via``: the schemes to choose from, one or several;
+                - ``scopes``, ``roles``: all of them; `any_of` for one of several;
+                - ``acr``: acceptable classes of the login, in order of preference (RFC 9470);
+                - ``max_age``: the longest time since the login, in seconds.
+
+        Raises:
+            TypeError: For an unknown keyword or a value of a wrong type, when decorating.
+            ConfigurationError: For a demand that can't be met, when decorating.
         """
-        return self._decorator("login_required", view, False, demands)
+        return self._decorate("login_required", view, demands, optional=False)
 
     @overload
     def login_optional(self, view: V, /) -> V: ...
@@ -156,8 +199,17 @@ class Auth(Sessions, Resources, Generic[U]):
     def login_optional(self, **demands: "Unpack[Demands]") -> Callable[[V], V]: ...
 
     def login_optional(self, *view: Any, **demands: Any) -> Any:
-        """Decorates a view that also runs for callers who sent nothing; bad credentials are refused all the same."""
-        return self._decorator("login_optional", view, True, demands)
+        """Decorate a view that also runs for anonymous callers. Invalid credentials are refused all the same.
+
+        Args:
+            *view: The view, where the decorator is used bare.
+            **demands: What a caller who sent credentials must have; see `login_required`.
+
+        Raises:
+            TypeError: For an unknown keyword or a value of a wrong type, when decorating.
+            ConfigurationError: For a demand that can't be met, when decorating.
+        """
+        return self._decorate("login_optional", view, demands, optional=True)
 
     @overload
     def public(self, view: V, /) -> V: ...
@@ -166,10 +218,10 @@ class Auth(Sessions, Resources, Generic[U]):
     def public(self, *, via: AnyScheme | Collection[AnyScheme] | None = None) -> Callable[[V], V]: ...
 
     def public(self, *view: Any, via: AnyScheme | Collection[AnyScheme] | None = None, **unknown: Any) -> Any:
-        """Marks a view as open on purpose, whatever `protect` says; returns it unchanged.
+        """Mark a view as open on purpose, whatever `protect` says. The view is returned unchanged.
 
         Args:
-            view: The view, where the decorator is used bare.
+            *view: The view, where the decorator is used bare.
             via: The schemes that the view's own 401 offers, such as that of a login endpoint. Default: all of them.
 
         Raises:
@@ -180,64 +232,79 @@ class Auth(Sessions, Resources, Generic[U]):
             raise TypeError(f"public() has no keyword {name}: a public view demands nothing, so it takes only via")
         if len(view) > 1 or (view and via is not None):
             raise TypeError("public takes a view alone, or via=: @auth.public(via=bearer)")
-        offered = self._requirement("public", False, {"via": via}).via
+        offered = self._configuration.schemes_of("public", via)
 
         def mark(marked: V) -> V:
             check_view(marked, "public")
-            self.decorations.mark_public(marked, offered)
+            self._configuration.decorations.mark_public(marked, offered)
             return marked
 
         return mark(view[0]) if view else mark
 
     def protect(self, target: Flask | Blueprint, *, public: Collection[str] = (), **demands: "Unpack[Demands]") -> None:
-        """Denies by default: all views of an app or a blueprint, present and future, need an identity.
+        """Deny by default: all views of an app or a blueprint, present and future, need an identity.
 
-        ``public`` names endpoints left open (``"static"``), relative to the blueprint; the demands are those of
-        `login_required`. Raises `ConfigurationError` where the target is protected with something else already.
+        Args:
+            target: The app or the blueprint.
+            public: The names of endpoints that are left open, such as ``"static"``; relative to the blueprint.
+            **demands: What the caller must have; see `login_required`.
+
+        Raises:
+            ConfigurationError: If the target is protected with other demands already, or is in use already.
+            TypeError: For arguments of a wrong type.
         """
-        protection = Protection(self._requirement("protect", False, demands), public_names(public))
+        configuration = self._configuration
+        protection = Protection(configuration.requirement("protect", demands), public_names(public))
         target = protection_target(target)
-        known = self._protected.get(target)
+        known = configuration.protections.get(target)
         if known == protection:
             return
         if known is not None:
             raise ConfigurationError(
                 f"{target!r} is already protected with {known.requirement!r}: call protect() once, with all demands"
             )
-        for state in self.states:
+        for state in self._app_states:
             if state.served and (target is state.app or target in state.app.blueprints.values()):
                 raise ConfigurationError(
                     f"the app {state.app.name!r} has served a request: call protect() before the first one"
                 )
-        self._watch(target)
-        self._protected[target] = protection
+        self._refuse_while_unserved(target)
+        configuration.protections[target] = protection
 
-    def _watch(self, target: Flask | Blueprint) -> None:
-        """Denies by default even where `init_app` was forgotten, or another `Auth` serves the app."""
+    def _refuse_while_unserved(self, target: Flask | Blueprint) -> None:
+        """Deny by default even where `init_app` was forgotten, or another `Auth` serves the app."""
 
         def refuse_unserved() -> None:
-            self._check_served(state_of(real_app()))
+            check_served(self._configuration, app_state_of(real_app()))
 
         try:
             target.before_request(refuse_unserved)
         except AssertionError:
-            if not any(target in state.app.blueprints.values() for state in self.states):
+            if not any(target in state.app.blueprints.values() for state in self._app_states):
                 raise ConfigurationError(
                     f"{target!r} is in use already: call protect() before it is registered, or after init_app"
                 ) from None
-        self.watching.add(refuse_unserved)
+        self._configuration.unserved_hooks.add(refuse_unserved)
 
     def require(self, **demands: "Unpack[Demands]") -> Identity:
-        """The caller, who must meet the view's demands and these (as in `login_required`); else refuses.
+        """Return the caller of this request, who must meet the view's demands and these.
 
-        To be called in a view or a ``before_request`` function. Returns the `Identity`; raises `AuthError`.
+        Call it in a view or a ``before_request`` function.
+
+        Args:
+            **demands: What the caller must have; see `login_required`.
+
+        Raises:
+            AuthError: If the caller doesn't meet the demands.
+            ConfigurationError: If another `Auth` serves the app.
+            RuntimeError: Outside a request.
         """
-        demanded = self._requirement("require", False, demands)
+        demanded = self._configuration.requirement("require", demands)
         request = real_request()
         state = state_for(request)
-        self._check_served(state.app)
-        state.note_met()
-        identity = authenticate(state.app.plan(request.endpoint, demanded, request.method), request, state)
+        check_served(self._configuration, state.app_state)
+        state.keep_satisfied_plan()
+        identity = authenticate(state.app_state.plans.of(request.endpoint, demanded, request.method), request, state)
         if identity is None:
             raise RuntimeError("a demand that is not optional was met by nobody")
         return identity
@@ -246,268 +313,293 @@ class Auth(Sessions, Resources, Generic[U]):
 
     @property
     def identity(self) -> Identity:
-        """The caller; anonymous raises `MissingCredentials`, outside a request `RuntimeError`.
+        """The caller. In a view that nothing guards, it asks for one as `require` does.
 
-        In a view that nothing guards it is `require`: nobody has asked yet who is calling.
+        Raises:
+            MissingCredentials: For an anonymous caller.
+            RuntimeError: Outside a request.
         """
-        state = getattr(real_request(), STATE, None)
-        return (None if state is None else state.identity) or self._asked_now()
+        request = real_request()
+        state = state_if_any(request)
+        if state is not None and state.identity is not None:
+            return state.identity
+        state = state_for(request)
+        if state.plan is not None:
+            error = MissingCredentials(
+                reason="auth.identity or auth.user was read, and no credentials came: get_identity() returns None then"
+            )
+            refuse(error, request, state)
+        return self.require()
 
     @property
     def user(self) -> U:
-        """The loader's user object; anonymous as for `identity`.
+        """The loader's user object.
 
-        Raises `RuntimeError` where the loader gave a subject or an `Identity` without ``user``: `identity` is there.
+        Raises:
+            MissingCredentials: For an anonymous caller.
+            RuntimeError: Outside a request, and where the loader gave a subject or an `Identity` without ``user``:
+                read `identity` there.
         """
-        user: Any = self.identity.user
+        user: U | None = self.identity.user
         if user is None:
             raise RuntimeError(
                 f"the loader of {self.scheme!r} gave no user object: return your user or Identity(subject, user=…) "
                 "there, or read auth.identity here"
             )
-        return user  # type: ignore[no-any-return]  # the loader's type is the developer's word
+        return user
 
     def get_identity(self) -> Identity | None:
-        """The caller, ``None`` for anonymous; outside a request `RuntimeError`."""
+        """Return the caller, ``None`` for an anonymous one. Raises `RuntimeError` outside a request."""
         return request_identity()
 
     def get_user(self) -> U | None:
-        """The loader's user object, ``None`` for anonymous or where it gave none; outside a request `RuntimeError`."""
+        """Return the loader's user object, ``None`` for an anonymous caller or where the loader gave none.
+
+        Raises:
+            RuntimeError: Outside a request.
+        """
         identity = request_identity()
         user: U | None = None if identity is None else identity.user
         return user
 
     @property
     def scheme(self) -> AnyScheme | None:
-        """The scheme object that the caller used, ``None`` for anonymous."""
-        state = getattr(real_request(), STATE, None)
+        """The scheme object that the caller used, ``None`` for an anonymous one."""
+        state = state_if_any(real_request())
         return None if state is None else state.scheme
+
+    # --- people in browsers
+
+    def login(
+        self,
+        who: Any,
+        *,
+        acr: str | None = None,
+        auth_time: float | None = None,
+        keep: Iterable[str] = (),
+        from_origins: Iterable[str] = (),
+    ) -> Identity:
+        """Log the caller of this request in with the `SessionCookie`.
+
+        The session begins anew. The loader is asked for the user first, and the caller of this request is that user
+        from then on. A request that a page of another site sent by an unsafe method is refused with 403, because it
+        could log people into an account that isn't theirs (login CSRF).
+
+        Args:
+            who: A subject, a user object, or an `Identity` with a subject.
+            acr: The class of the login, for views with ``acr=``. Default: that of the `Identity`.
+            auth_time: When the user authenticated, in seconds since 1970, for views with ``max_age=``. Default: that of
+                the `Identity`, else now.
+            keep: Keys of the session that stay. All other content is removed (session fixation).
+            from_origins: Origins of identity providers whose pages post their response to you
+                (``response_mode=form_post``, SAML), such as ``"https://idp.example"``. Check the provider's ``state``
+                yourself.
+
+        Returns:
+            The identity that the scheme's loader gives for the user.
+
+        Raises:
+            AuthError: If the loader rejects ``who``. The previous user of this session is then logged out.
+            AuthUnavailable: If the loader or the store is unavailable. The session stays as it was.
+            CrossSiteRequest: If a page of another site sent the request.
+            TypeError: If ``who`` names no user.
+            ConfigurationError: If ``from_origins`` holds a value that is not an origin, or if this `Auth` hasn't
+                exactly one `SessionCookie`.
+        """
+        scheme = session_scheme(self.schemes)
+        return log_in(scheme, who, acr=acr, auth_time=auth_time, keep=keep, from_origins=from_origins)
+
+    def logout(self) -> None:
+        """Log the caller of this request out, and empty the session.
+
+        Call it in a view for POST. With a store, copies of the session cookie become invalid too.
+
+        Raises:
+            AuthUnavailable: If the store is unavailable. This browser is logged out all the same.
+            CrossSiteRequest: If a page of another site sent the request.
+            ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
+        """
+        log_out(session_scheme(self.schemes))
+
+    def end_sessions(self, who: Any) -> None:
+        """End all sessions that a user has begun until now, on all devices.
+
+        Call it after a change of the password. It needs a store, and an app context, because sessions belong to the
+        realm of the app. It needs no request.
+
+        Args:
+            who: A subject, a user object, or an `Identity` with a subject.
+
+        Raises:
+            AuthUnavailable: If the store is unavailable.
+            TypeError: If ``who`` names no user.
+            ConfigurationError: If the `SessionCookie` has no store, or if this `Auth` hasn't exactly one.
+        """
+        end_sessions(session_scheme(self.schemes), who)
+
+    def next_url(self, default: str | None = None) -> str:
+        """Return where to send the user after `login`: the page that they asked for first.
+
+        That is the value of ``next`` in the query or the form of this request, if it is a path of this app other than
+        the login and logout pages. Write ``return redirect(auth.next_url())``.
+
+        Args:
+            default: What to return for a missing or unsafe ``next``. Default: the root of this app.
+
+        Raises:
+            ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
+            RuntimeError: Outside a request.
+        """
+        return next_url(session_scheme(self.schemes), real_request(), default)
+
+    # --- clients that look for an authorization server
+
+    def protected_resource(
+        self,
+        resource: str,
+        *,
+        authorization_servers: Strings = (),
+        scopes: Strings | None = None,
+        name: LocalizedText | None = None,
+        views: Views | None = None,
+        origins: Strings | None = None,
+        aliases: Strings = (),
+        **members: "Unpack[Members]",
+    ) -> str:
+        """Publish the metadata of a protected resource (RFC 9728), and point to it in its challenges.
+
+        Clients such as AI agents (MCP) find out from it where to get a token. Call this before the first request, once
+        per resource. On 401 and 403 of the resource's views, each Bearer and DPoP challenge has ``resource_metadata``,
+        and a ``scope`` with all scopes that the view demands. The document is public, whatever hooks the app has. What
+        it says about DPoP, certificates and ways to send a token follows from the schemes.
+
+        Args:
+            resource: The identifier: the URL that clients know, such as ``https://api.example.com/mcp``. It is
+                published byte for byte.
+            authorization_servers: The issuers of tokens for this resource.
+            scopes: Scopes to list in addition to those that the views demand.
+            name: The name that people see: a ``str``, or a mapping of language tags to texts, with the default text
+                under ``""``.
+            views: The app or the blueprints whose views belong to the resource. Default: all views whose URL lies below
+                the path of ``resource``. If several resources match, the one with the longest path counts.
+            origins: Origins of other sites whose scripts may send requests. Guarded views refuse all others with 403
+                before anything else, except the resource's own (MCP asks for that). Default: ``Origin`` isn't checked.
+            aliases: Further URLs of the same resource, each with a host of its own, such as localhost beside 127.0.0.1.
+                Each has its own document. The host of a request chooses which one its challenges point to; for a host
+                that isn't declared, that of ``resource``.
+            **members: Further members of the document (RFC 9728 §2). ``documentation``, ``policy`` and ``terms`` are
+                URLs for people, each a ``str`` or a mapping as for ``name``. The others are ``jwks_uri``,
+                ``signing_algorithms``, ``authorization_details_types``, ``signed_metadata`` and ``extra``.
+
+        Returns:
+            The URL of the document.
+
+        Raises:
+            ConfigurationError: If a value is one that RFC 9728 forbids, if the resource is declared already, or if an
+                app has served a request.
+            TypeError: If an argument has the wrong type, or for an unknown keyword.
+        """
+        declared = self._resources.declare(
+            self._app_states,
+            resource,
+            authorization_servers=authorization_servers,
+            scopes=scopes,
+            name=name,
+            views=views,
+            origins=origins,
+            aliases=aliases,
+            **members,
+        )
+        return declared.metadata_url
 
     # --- bodies
 
     def renderer(self, media_type: str) -> Callable[[R], R]:
-        """Registers a renderer for a media type: the error in; ``str``, ``bytes``, a ``dict`` (JSON) or a response out.
+        """Register a renderer for a media type: ``@auth.renderer("application/vnd.api+json")``.
 
-        Status and challenges are put back whatever it does; where it fails, the built-in answer is sent.
+        It is called with the error, and returns a ``str``, ``bytes``, a ``dict`` (sent as JSON) or a response. It can't
+        change status and challenges. If it fails, the built-in body is sent.
+
+        Args:
+            media_type: Type and subtype, such as ``text/html``.
+
+        Raises:
+            ConfigurationError: For what is no media type, and for a second renderer.
+            TypeError: For what can't be called.
         """
-        media = _media_type(media_type)
+        media_type = _checked_media_type(media_type)
 
         def register(render: R) -> R:
-            if not callable(render):
-                raise TypeError(f"a renderer must be callable, not {render!r}")
-            if media in self.renderers:
-                raise ConfigurationError(f"there is a renderer for {media} already: register one only")
-            self.renderers[media] = render
-            self.media_types = tuple(dict.fromkeys((*BUILT_IN, *self.renderers)))
+            self._configuration.add_renderer(media_type, render)
             return render
 
         return register
 
     def allow_shared_cache(self) -> None:
-        """Lets shared caches keep the answer to this request, if its ``Cache-Control`` says so.
+        """Let shared caches keep the answer to this request, if its ``Cache-Control`` says so.
 
         Call this in a view whose answer is the same for all callers. Otherwise ``private`` is added to the
         ``Cache-Control`` of an answer to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
-        removed. Refusals stay ``no-store``. Raises `RuntimeError` outside a request.
+        removed. Refusals stay ``no-store``.
+
+        Raises:
+            RuntimeError: Outside a request.
         """
-        state_for(real_request()).shared = True
+        state_for(real_request()).allows_shared_cache = True
 
-    # --- inside
-
-    def protection_of(self, target: Any) -> Protection | None:
-        """What `protect` was told of an app or a blueprint."""
-        return self._protected.get(target)
-
-    def _requirement(self, where: str, optional: bool, demands: Mapping[str, Any]) -> Requirement:
-        demanded = requirement(where, demands, is_scheme=Scheme, optional=optional)
-        if demanded.via is not None:
-            self._own_schemes(demanded.via, "via")
-        # One object per demand, for plans are found by id: flask-restful decorates anew on each request.
-        known = self._interned.get(demanded)
-        found = None if known is None else known()
-        if found is None:
-            self._interned[demanded] = ref(demanded)
-        return found or demanded
-
-    def own_schemes(self, via: AnyScheme | Collection[AnyScheme]) -> tuple[AnyScheme, ...]:
-        """The schemes in ``via``. Raises `TypeError`, and `ConfigurationError` for another Auth's scheme."""
-        return self._requirement("abort_unauthorized", False, {"via": via}).via or ()
-
-    def _own_schemes(self, schemes: Sequence[AnyScheme], where: str) -> tuple[AnyScheme, ...]:
-        if isinstance(schemes, (str, Scheme)) or not isinstance(schemes, Iterable):
-            raise TypeError(
-                f"{where} must be a sequence of the schemes of this Auth, not {schemes!r}: write {where}=[scheme]"
-            )
-        for scheme in schemes:
-            if scheme not in self.schemes:
-                raise ConfigurationError(
-                    f"{where} names {scheme!r}, which this Auth doesn't have: pass it to Auth(...)"
-                )
-        return tuple(schemes)
-
-    def _decorator(self, name: str, views: tuple[Any, ...], optional: bool, demands: dict[str, Any]) -> Any:
+    def _decorate(self, name: str, views: tuple[Any, ...], demands: dict[str, Any], *, optional: bool) -> Any:
         if len(views) > 1 or (views and demands):
             raise TypeError(f"{name} takes a view alone, or keywords: @auth.{name}(scopes={{...}})")
-        demanded = self._requirement(name, optional, demands)
+        configuration = self._configuration
+        demanded = configuration.requirement(name, demands, optional=optional)
 
         def decorate(view: Any) -> Any:
             check_view(view, name)
-            wrapper = self.wrap(view, demanded)
-            self.decorations.record(wrapper, view, demanded)
+            wrapper = guard_view(configuration, view, demanded)
+            configuration.decorations.record(wrapper, view, demanded)
             return wrapper
 
         if views:
             return decorate(views[0])
-        self.decorations.record_decorator(decorate, demanded)
+        configuration.decorations.record_decorator(decorate, demanded)
         return decorate
 
-    def wrap(self, view: Any, demanded: Requirement) -> Any:
-        """A function that judges, then runs the view; ``async def`` around one that is.
 
-        ``demanded`` is what a decorator adds to the endpoint's requirement; for a view that only `protect` guards it
-        is that requirement itself.
-        """
-        if not is_async(view):
-            return wrapping(view)(self._gate(view, demanded))
-        gate = self._gate(_run, demanded)
+def _register(app: Flask, state: AppState) -> None:
+    """Register the error handlers, the check before the first request, and the guard. Raises `AssertionError`."""
+    # Under its codes too: Flask looks there before it comes to a blueprint's catch-all for Exception.
+    for kind in (AuthError, MalformedCredentials, Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable):
+        app.register_error_handler(kind, handle_error)
+    # A handler for a subclass of ours lies under 401 too, and says nothing of abort(401).
+    if HTTPUnauthorized not in app.error_handler_spec[None][401]:
+        app.register_error_handler(401, handle_error)
+    for group in GROUPS:
+        if group not in app.error_handler_spec[None][None]:
+            app.register_error_handler(group, handle_group)
 
-        @wrapping(view)
-        async def guarded(*args: Any, **kwargs: Any) -> Any:
-            answer = gate()
-            if answer is not _run:
-                return answer
-            try:
-                answer = await view(*args, **kwargs)
-            except AuthError as error:
-                complete_raised(error)
-                raise
-            except GROUPS as group:
-                request = real_request()
-                raise_refusal_of(group, request, state_for(request))
-                raise
-            state_for(real_request()).refused = None  # the view caught it, and what it answers is its own
-            return answer
+    def check_first() -> None:
+        state.serve(lambda: _finish_set_up(state, check_first))
 
-        return guarded
-
-    def _gate(self, view: Any, demanded: Requirement) -> Any:
-        """What runs on each request: one function, for every call that it saves counts."""
-        key = id(demanded)
-
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            request = real_request()
-            if request.method == "OPTIONS" and is_preflight(request) and self._answers_preflights(guarded, demanded):
-                return options_response(real_app())
-            try:
-                plan = request.url_rule._unauthorized[key]
-            except (AttributeError, KeyError):
-                plan = self._plan(request, demanded, guarded)
-            state = getattr(request, STATE, None)
-            if state is None:
-                state = request._unauthorized = State()
-                state.app = plan.owner
-            try:
-                judge(plan, request, state)
-                if authenticated.receivers:
-                    announce(state)
-                if plan.owner.has_response_hooks and not request.environ.keys().isdisjoint(PRECONDITIONS):
-                    ignore_preconditions_of_401(request)
-                answer = view(*args, **kwargs)
-            except AuthError as error:
-                complete_once(error, request, state)
-                raise
-            except GROUPS as group:
-                raise_refusal_of(group, request, state)
-                raise
-            if state.refused is not None:
-                state.refused = None  # the view caught it, and what it answers is its own
-            return answer
-
-        return guarded
-
-    def _answers_preflights(self, guard: Any, demanded: Requirement) -> bool:
-        """Whether a guard is that of the endpoint or a ``before_request`` function; a guarded helper is neither."""
-        request = real_request()
-        app_state = state_for(request).app
-        endpoint, method = request.endpoint, request.method
-        if demanded in app_state.decorated(endpoint, method):
-            return True
-        if endpoint is not None and demanded == app_state.effective(endpoint, method):
-            return True
-        answers: bool = app_state.is_hook(guard)
-        return answers
-
-    def _plan(self, request: Any, demanded: Requirement, guard: Any) -> Plan:
-        app_state = state_for(request).app
-        self._check_served(app_state)
-        app_state.warn_of_hidden_guard(request, guard)
-        plan: Plan = app_state.plan_of_rule(request.url_rule, demanded, request.method)
-        return plan
-
-    def _check_served(self, app_state: AppState) -> None:
-        if app_state.auth is not self:
-            raise ConfigurationError(
-                f"the app {app_state.app.name!r} is served by another Auth than the one that guards this view"
-            )
-
-    def _asked_now(self) -> Identity:
-        request = real_request()
-        state = state_for(request)
-        if state.plan is None:
-            return self.require()
-        error = MissingCredentials(
-            reason="auth.identity or auth.user was read, and no credentials came: get_identity() returns None then"
-        )
-        return refuse(error, request, state)
-
-    def _set_unavailable(self, unavailable: Sequence[type[Exception]]) -> None:
-        if isinstance(unavailable, type):
-            raise TypeError(f"unavailable must be a sequence: write unavailable=({unavailable.__name__},)")
-        if not isinstance(unavailable, Iterable):
-            raise TypeError(f"unavailable must be a sequence of exception classes, not {unavailable!r}")
-        kinds: tuple[type[Exception], ...] = tuple(unavailable)
-        for kind in kinds:
-            if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, HTTPException):
-                raise TypeError(
-                    f"unavailable must be a sequence of exception classes of your dependencies, not {kind!r}"
-                )
-        for scheme in self.schemes:
-            if scheme._served and scheme._unavailable != kinds:
-                raise ConfigurationError(
-                    f"{scheme!r} belongs to another Auth with other unavailable=: make a second object"
-                )
-            scheme._unavailable = kinds
-            scheme._served = True
+    app.before_request_funcs.setdefault(None, []).insert(0, check_first)
+    app.after_request_funcs.setdefault(None, []).insert(0, guard)
+    app.extensions[EXTENSION] = state
 
 
-def _run() -> Any:
-    """Stands for an async view, which its own wrapper runs after the gate."""
-    return _run
+def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:
+    """Wrap the guarded views, take out the hooks that run once, and put the guard after all other hooks."""
+    app = state.app
+    wrap_views(state)
+    # Rebound, not changed: Flask is iterating over such a list, and would skip the next hook.
+    drop = {check_first, *state.configuration.unserved_hooks}
+    for name, hooks in list(app.before_request_funcs.items()):
+        app.before_request_funcs[name] = [hook for hook in hooks if hook not in drop]
+    last = [] if state.settings.guard == "off" else [guard]
+    after = [function for function in app.after_request_funcs[None] if function is not guard]
+    app.after_request_funcs[None] = last + after
+    state.has_response_hooks = bool(after) or any(hooks for name, hooks in app.after_request_funcs.items() if name)
 
 
-def _schemes(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:
-    for scheme in schemes:
-        if not isinstance(scheme, Scheme):
-            raise TypeError(
-                f"Auth takes scheme objects such as Bearer(load_user), not {scheme!r}" + _instead_of(scheme)
-            )
-        if schemes.count(scheme) > 1:
-            raise ConfigurationError(f"Auth was given {scheme!r} twice: give it once")
-    return schemes
-
-
-def _instead_of(given: Any) -> str:
-    """What to write in place of ``given``, which is no scheme."""
-    if isinstance(given, Flask):
-        return ": pass the app as app=app, or to init_app()"
-    if isinstance(given, type):
-        return f": make an object, {given.__name__}(load_user)" if issubclass(given, Scheme) else ""
-    if isinstance(given, (list, tuple, set, frozenset)):
-        return ": pass each of them as an argument of its own"
-    return ": pass the loader to a scheme, Bearer(load_user)" if callable(given) else ""
-
-
-def _media_type(media_type: str) -> str:
+def _checked_media_type(media_type: str) -> str:
     if callable(media_type):
         raise ConfigurationError(f'renderer takes a media type, not {media_type!r}: write @auth.renderer("text/html")')
     parts = media_type.split("/") if isinstance(media_type, str) else []

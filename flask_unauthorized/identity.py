@@ -1,24 +1,37 @@
-"""`Identity`: who is calling."""
+"""`Identity`: the caller of a request. It is checked once, when it is made, and never changes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(init=False, frozen=True, slots=True)
 class Identity:
-    """Who is calling, and what their credentials allow. Frozen, so one object may serve many requests.
+    """Who is calling, and what their credentials allow.
 
-    ``subject`` names the caller; ``scopes`` and ``roles`` are any collections of strings and become frozensets (a bare
-    string is a `TypeError`: it is a collection of letters). ``acr`` is the class of the login, ``auth_time`` its time,
-    ``expires_at`` when the credentials end: both times are seconds since 1970 (RFC 7519 §2, NumericDate). ``claims``
-    become a read-only view, and nothing in them should be changed. ``user`` is your own object. ``confirmation`` binds
-    the credentials to a key (RFC 7800 ``cnf``): a scheme that doesn't check the key then refuses them.
+    An identity is frozen and checked when it is made, so one object may serve many requests. ``claims``, ``user`` and
+    ``confirmation`` are not part of the hash, nor of the ``repr``: they may be unhashable or secret.
 
-    Claims, user and confirmation are not part of the hash, nor of the ``repr``.
+    Args:
+        subject: The name of the caller that never changes, such as a user id. ``None`` for a caller without one, such
+            as a program that only ``client_id`` names.
+        scopes: The scopes that are granted, as any collection of strings; stored as a `frozenset`.
+        roles: The roles of the caller, as any collection of strings; stored as a `frozenset`.
+        acr: The authentication context class of the login (OpenID Connect Core §2).
+        auth_time: When the caller logged in, in seconds since 1970 (NumericDate, RFC 7519 §2).
+        claims: Further facts about the caller, such as those of a token; stored as a read-only view.
+        user: The app's own user object.
+        client_id: The OAuth client that calls (RFC 8693 §4.3).
+        expires_at: When the credentials expire, in seconds since 1970 (NumericDate, RFC 7519 §2).
+        confirmation: The key that the credentials are bound to (``cnf``, RFC 7800 §3.1); stored as a read-only view.
+            Schemes that don't check that key refuse the identity.
+
+    Raises:
+        TypeError: If an argument has the wrong type. ``scopes`` and ``roles`` refuse a bare string, because it is a
+            collection of its letters.
     """
 
     subject: str | None = None
@@ -26,7 +39,7 @@ class Identity:
     roles: frozenset[str] = frozenset()
     acr: str | None = None
     auth_time: float | None = None
-    claims: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, hash=False, repr=False)
+    claims: Mapping[str, Any] = field(default_factory=lambda: _NO_CLAIMS, hash=False, repr=False)
     user: Any = field(default=None, hash=False, repr=False)
     client_id: str | None = None
     expires_at: float | None = field(default=None, repr=False)
@@ -50,14 +63,14 @@ class Identity:
             raise TypeError(f"subject must be a non-empty str or None, not {subject!r}")
         put = object.__setattr__
         put(self, "subject", subject)
-        put(self, "scopes", _names("scopes", scopes))
-        put(self, "roles", _names("roles", roles))
-        put(self, "acr", _text("acr", acr))
-        put(self, "auth_time", _time("auth_time", auth_time))
-        put(self, "claims", _NOTHING if claims is None else MappingProxyType(dict(claims)))
+        put(self, "scopes", _validated_names("scopes", scopes))
+        put(self, "roles", _validated_names("roles", roles))
+        put(self, "acr", _validated_text("acr", acr))
+        put(self, "auth_time", _validated_time("auth_time", auth_time))
+        put(self, "claims", _NO_CLAIMS if claims is None else MappingProxyType(dict(claims)))
         put(self, "user", user)
-        put(self, "client_id", _text("client_id", client_id))
-        put(self, "expires_at", _time("expires_at", expires_at))
+        put(self, "client_id", _validated_text("client_id", client_id))
+        put(self, "expires_at", _validated_time("expires_at", expires_at))
         put(self, "confirmation", None if confirmation is None else MappingProxyType(dict(confirmation)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -65,35 +78,38 @@ class Identity:
         values = {name: getattr(self, name) for name in _FIELDS}
         for name in ("claims", "confirmation"):
             values[name] = None if values[name] is None else dict(values[name])
-        return _restore, (type(self), values)
+        return _rebuild, (type(self), values)
 
 
 class BareIdentity(Identity):
-    """An identity made from a loader's bare user, subject or ``True``: nobody said anything of scopes and roles."""
+    """An identity for a loader that returned a user, a subject or ``True``, and so said nothing about scopes and roles.
+
+    A requirement of scopes or roles that it doesn't meet is probably a mistake of the loader, which the log then says.
+    """
 
     __slots__ = ()
 
 
 def dated(identity: Identity, auth_time: float, acr: str | None) -> Identity:
-    """``identity`` with time and class of the login, where it says nothing of them."""
-    made = object.__new__(type(identity))
-    for name in _FIELDS:  # all were checked when it was made
-        object.__setattr__(made, name, getattr(identity, name))
+    """Return a copy with the time and the context class of the login, unless the identity has its own."""
+    copied = object.__new__(type(identity))
+    for name in _FIELDS:  # They were checked when the identity was made.
+        object.__setattr__(copied, name, getattr(identity, name))
     if identity.auth_time is None:
-        object.__setattr__(made, "auth_time", auth_time)
+        object.__setattr__(copied, "auth_time", auth_time)
     if identity.acr is None:
-        object.__setattr__(made, "acr", acr)
-    return made
+        object.__setattr__(copied, "acr", acr)
+    return copied
 
 
 _FIELDS = tuple(Identity.__dataclass_fields__)
 
 
-def _restore(cls: type[Identity], values: dict[str, Any]) -> Identity:
+def _rebuild(cls: type[Identity], values: dict[str, Any]) -> Identity:
     return cls(**values)
 
 
-def _names(name: str, values: Iterable[str]) -> frozenset[str]:
+def _validated_names(name: str, values: Iterable[str]) -> frozenset[str]:
     if isinstance(values, (str, bytes)):
         raise TypeError(f"{name} must be a collection of str, not {values!r}: write {name}={as_set(values)}")
     names = frozenset(values)
@@ -104,18 +120,18 @@ def _names(name: str, values: Iterable[str]) -> frozenset[str]:
 
 
 def as_set(text: str | bytes) -> str:
-    """The set that was meant by a bare string of names, as source."""
+    """Return the set that a bare string of names probably means, as source for an error message."""
     names = (text.decode("latin-1") if isinstance(text, bytes) else text).split()
     return "{" + ", ".join(f'"{name}"' for name in names or ["name"]) + "}"
 
 
-def _text(name: str, value: str | None) -> str | None:
+def _validated_text(name: str, value: str | None) -> str | None:
     if value is not None and not isinstance(value, str):
         raise TypeError(f"{name} must be a str or None, not {value!r}")
     return value
 
 
-def _time(name: str, value: float | None) -> float | None:
+def _validated_time(name: str, value: float | None) -> float | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value != value):
         fix = f": write {name}=moment.timestamp()" if hasattr(value, "timestamp") else ""
         raise TypeError(f"{name} must be seconds since 1970 or None, not {value!r}{fix}")

@@ -1,15 +1,20 @@
-"""Signals (blinker) that an app may listen to. Senders are the app; no argument ever holds a secret.
+"""Signals (blinker) for an app's metrics and audit. The sender is the app; no argument holds a secret.
 
-- ``authenticated(app, identity, scheme)``: a request was let in; ``scheme`` is the scheme's name;
-- ``refused(app, error)``: a request was refused; ``error`` is a copy without traceback, with its private ``reason``;
-- ``repaired(app, endpoint, challenges)``: a 401 without a usable challenge was about to leave, and was given some.
+- ``authenticated(app, identity, scheme)``: a request was accepted. ``scheme`` is the name of its scheme.
+- ``refused(app, error)``: a request was refused. ``error`` is a copy without traceback, with its private ``reason``.
+- ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
+
+The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
+and costs the others nothing.
 """
 
+import logging
 from typing import Any, Final
 
 from blinker import NamedSignal, Namespace
+from flask import Flask
 
-from .authentication.authenticate import log
+log: Final = logging.getLogger("flask_unauthorized")
 
 _namespace = Namespace()
 authenticated: Final = _namespace.signal("unauthorized-authenticated")
@@ -17,10 +22,10 @@ refused: Final = _namespace.signal("unauthorized-refused")
 repaired: Final = _namespace.signal("unauthorized-repaired")
 
 
-def send(signal: NamedSignal, app: Any, **arguments: Any) -> None:
-    """Tells all receivers; the decision stands even if one of them fails, which is logged."""
+def send(signal: NamedSignal, app: Flask, **arguments: Any) -> None:
+    """Call all receivers of a signal; those that fail are logged."""
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **arguments)
-        except Exception:  # whatever a receiver does wrong, the answer to the request is decided
+        except Exception:
             log.exception("a receiver of the signal %s failed", signal.name)

@@ -1,67 +1,91 @@
-"""For the tests of apps: is this answer sound, is it the refusal that was meant, and a client that is logged in."""
+"""Helpers for the tests of apps: check a response against the RFCs, and send requests as a user."""
 
 from collections.abc import Iterable
 from types import EllipsisType
-from typing import Any, Final
+from typing import Final
 
 from flask import Flask, request_started
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from .identity import Identity
-from .runtime.app_state import state_of
-from .runtime.context import real_request, state_for
+from .runtime.app_state import app_state_of
+from .runtime.request_state import real_request, state_for
 from .wire import Challenge
 from .wire.soundness import examine
 
-_ACTING: Final = "flask_unauthorized.acting_as"  # no header becomes such a key (PEP 3333), so no client can send it
+_IDENTITY_KEY: Final = "flask_unauthorized.acting_as"
+"""The environ's key for the identity. No client can set it, because fields become keys such as ``HTTP_X`` only."""
 
 
 def assert_sound(
     response: TestResponse, *, schemes: Iterable[str] | None = None, secrets: Iterable[str] = ()
 ) -> tuple[Challenge, ...]:
-    """Fails where an answer breaks a rule that holds for every answer; returns its challenges.
+    """Check that a response keeps the rules of HTTP authentication; return its challenges.
 
-    - 401 has at least one challenge, all of them parse, ``realm`` is quoted, the names are spelled as registered
-      (RFC 9110 §11.6.1), and Basic, Bearer, Digest and DPoP hold the rules of their RFCs: the guard repairs other
-      code's answers by the same rule (``wire/soundness.py``);
-    - ``error`` fits the status (RFC 6750 §3.1), every value is printable ASCII;
-    - an answer with a challenge, a 401 and a 503 of ours are ``no-store``; a 503 has no challenge;
-    - none of ``secrets`` is in the body or in a header.
+    - A 401 has at least one challenge. All challenges parse, ``realm`` is quoted, and schemes are spelled as registered
+      (RFC 9110 §11.6.1). Challenges of Basic, Bearer, Digest and DPoP keep the rules of their RFCs.
+    - ``error`` fits the status (RFC 6750 §3.1), and every value is printable ASCII.
+    - A response with a challenge, and every 401, is ``no-store``.
+    - A 503 has no challenge.
+    - None of ``secrets`` is in the body or in a header.
 
-    ``schemes``, where given, are the names of exactly those schemes that must be offered. Takes what Flask's test
-    client returns. Raises `AssertionError` that says what is wrong and shows the lines.
+    The extension repairs challenges of other code by the same rules (``wire/soundness.py``).
+
+    Args:
+        response: What Flask's test client returns.
+        schemes: The names of exactly those schemes that must be offered. Default: any.
+        secrets: Values that must not be in the response.
+
+    Returns:
+        The challenges, in the order of the response.
+
+    Raises:
+        AssertionError: If a rule is broken. The message says which one, and shows the header lines.
     """
-    lines = response.headers.getlist("WWW-Authenticate")
-    configured = {name.lower() for name in schemes or ()}
-    examined = [examine(line, response.status_code, configured) for line in lines]
-    challenges = tuple(challenge for found in examined for challenge in found.challenges)
-    shown = f"{response.status}, WWW-Authenticate: {lines}"
-    problems = [problem for found in examined for problem in found.problems]
+    wanted = {name.lower() for name in schemes or ()}
+    challenges: list[Challenge] = []
+    problems: list[str] = []
+    for line in response.headers.getlist("WWW-Authenticate"):
+        found = examine(line, response.status_code, wanted)
+        challenges += found.challenges
+        problems += found.problems
+    shown = _status_and_challenges(response)
     _check(not problems, "; ".join(problems), shown)
-    _check(bool(challenges) or response.status_code != 401, "a 401 without a challenge", shown)
-    _check(not challenges or response.status_code != 503, "a 503 with a challenge", shown)
-    if schemes is not None:
-        offered = {challenge.scheme.lower() for challenge in challenges}
-        _check(offered == configured, f"the schemes are not {sorted(configured)}", shown)
-    if challenges or response.status_code == 401:
+    if response.status_code == 401:
+        _check(bool(challenges), "a 401 without a challenge", shown)
+    if response.status_code == 503:
+        _check(not challenges, "a 503 with a challenge", shown)
+    offered = {challenge.scheme.lower() for challenge in challenges}
+    _check(schemes is None or offered == wanted, f"the schemes are not {sorted(wanted)}", shown)
+    if challenges:
         caching = response.headers.getlist("Cache-Control")
         _check("no-store" in ",".join(caching), f"Cache-Control is {caching}, not no-store", shown)
     everything = str(response.headers).encode() + response.get_data()
-    for secret in secrets:
-        _check(secret.encode() not in everything, "a secret is in the answer", response.status)
-    return challenges
+    leaked = any(secret.encode() in everything for secret in secrets)
+    _check(not leaked, "a secret is in the answer", response.status)
+    return tuple(challenges)
 
 
 def assert_unauthorized(
     response: TestResponse, *, scheme: str | None = None, error: str | EllipsisType | None = ...
 ) -> Challenge:
-    """Fails unless the answer is a sound 401 that offers ``scheme``; returns that challenge (the first, if not given).
+    """Check that a response is a valid 401 that offers a scheme; return the scheme's challenge.
 
-    ``error`` is the OAuth code that the challenge must have, ``None`` for none; not checked where it isn't given.
+    Args:
+        response: What Flask's test client returns.
+        scheme: The name of the scheme, in any case. Default: any.
+        error: The OAuth code that the challenge must have, such as ``"invalid_token"``, or ``None`` for a challenge
+            without a code. Default: not checked.
+
+    Returns:
+        The first challenge with this scheme and code.
+
+    Raises:
+        AssertionError: If the response is not a valid 401 (see `assert_sound`), or has no such challenge.
     """
     challenges = assert_sound(response)
-    shown = f"{response.status}, WWW-Authenticate: {response.headers.getlist('WWW-Authenticate')}"
+    shown = _status_and_challenges(response)
     _check(response.status_code == 401, "not a 401", shown)
     found = [one for one in challenges if scheme is None or one.scheme.lower() == scheme.lower()]
     _check(bool(found), f"no challenge of the scheme {scheme}", shown)
@@ -72,29 +96,37 @@ def assert_unauthorized(
 
 
 def acting_as(app: Flask, identity: Identity | str) -> FlaskClient:
-    """A test client whose requests come from ``identity`` (a `str` is its subject), without credentials.
+    """Return a test client whose requests come from an identity, without credentials.
 
-    Everything else is judged as ever: scopes, roles, ``acr``, ``max_age``. Where a request does send credentials, they
-    decide. `Auth.scheme` is the first scheme in force. Raises `RuntimeError` unless ``app.testing``, `TypeError` for
-    another identity.
+    Demands are judged as for every caller: scopes, roles, ``acr``, ``max_age``. If a request sends credentials, these
+    decide. `Auth.scheme` is the first scheme that the view accepts.
+
+    Args:
+        app: The app. ``app.testing`` must be true, here and when the client sends a request.
+        identity: The caller, or the subject of one without scopes and roles.
+
+    Raises:
+        ConfigurationError: If no `Auth` serves the app.
+        RuntimeError: If ``app.testing`` is false.
+        TypeError: If ``identity`` is something else.
     """
-    state_of(app)
+    app_state_of(app)
     _check_testing(app)
-    who = Identity(identity) if isinstance(identity, str) else identity
-    if not isinstance(who, Identity):
-        raise TypeError(f"acting_as takes an Identity or a subject, not {who!r}: wrap it, Identity(user=...)")
-    request_started.connect(_begin, app)
+    caller = Identity(identity) if isinstance(identity, str) else identity
+    if not isinstance(caller, Identity):
+        raise TypeError(f"acting_as takes an Identity or a subject, not {caller!r}: wrap it, Identity(user=...)")
+    request_started.connect(_set_test_identity, app)
     client = app.test_client()
-    client.environ_base[_ACTING] = who  # type: ignore[assignment]  # an environ holds anything, not only str
+    client.environ_base[_IDENTITY_KEY] = caller  # type: ignore[assignment]  # an environ holds any value
     return client
 
 
-def _begin(app: Flask, **_: Any) -> None:
+def _set_test_identity(app: Flask, **_: object) -> None:
     request = real_request()
-    identity = request.environ.get(_ACTING)
+    identity = request.environ.get(_IDENTITY_KEY)
     if identity is not None:
         _check_testing(app)
-        state_for(request).acting = identity
+        state_for(request).test_identity = identity
 
 
 def _check_testing(app: Flask) -> None:
@@ -102,6 +134,10 @@ def _check_testing(app: Flask) -> None:
         raise RuntimeError(
             f"acting_as() is for tests: the app {app.name!r} has app.testing off: set app.testing = True"
         )
+
+
+def _status_and_challenges(response: TestResponse) -> str:
+    return f"{response.status}, WWW-Authenticate: {response.headers.getlist('WWW-Authenticate')}"
 
 
 def _check(holds: bool, problem: str, shown: str) -> None:

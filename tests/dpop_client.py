@@ -1,4 +1,7 @@
-"""A DPoP client written from RFC 9449 alone, for tests: it shares nothing with the package."""
+"""A DPoP client for tests, written from RFC 9449 alone.
+
+It shares no code with the package, so that a mistake in one of them is found by the other.
+"""
 
 import base64
 import hashlib
@@ -15,7 +18,7 @@ from .canaries import register
 TOKEN = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
 ORIGIN = "https://api.example.com"
 GONE = object()
-"""The value of a member that is to be left out."""
+"""Stands for a member to leave out."""
 
 _numbers = itertools.count()
 _HASHES = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
@@ -36,7 +39,7 @@ def dump(content: Any) -> bytes:
 
 
 class Holder:
-    """Who holds a key: its ``jwk``, its thumbprint ``jkt``, and proofs by it."""
+    """A client with a key: the public ``jwk``, its thumbprint ``jkt``, and proofs by the key."""
 
     def __init__(self, algorithm: str = "ES256", *, bits: int = 2048) -> None:
         self.algorithm = algorithm
@@ -73,8 +76,11 @@ class Holder:
         self, *, path: str = "/", method: str = "GET", token: str = TOKEN, header: Any = None, payload: Any = None,
         sign: Any = None, **claims: Any,
     ) -> str:  # fmt: skip
-        """A proof; ``header`` and ``claims`` are put over what belongs there, `GONE` takes one out. ``payload``
-        (octets, or anything for JSON) stands in place of all claims; ``sign`` is another signer."""
+        """Return a proof for a request.
+
+        ``header`` and ``claims`` replace members, and `GONE` removes one. ``payload`` (octets, or anything for JSON)
+        replaces all claims. ``sign`` signs in place of `sign`.
+        """
         protected = {"typ": "dpop+jwt", "alg": self.algorithm, "jwk": self.jwk}
         content = {
             "jti": f"proof {next(_numbers)}", "htm": method, "htu": ORIGIN + path, "iat": int(time.time()),
@@ -88,7 +94,7 @@ class Holder:
         return made
 
     def sent(self, *, token: str = TOKEN, **given: Any) -> dict[str, str]:
-        """The header lines of a request."""
+        """Return the header lines of a request with a token and a proof."""
         return {"Authorization": f"DPoP {token}", "DPoP": self.proof(token=token, **given)}
 
 

@@ -1,20 +1,16 @@
 """An app with a protected resource at /mcp, and what a client reads of it."""
 
-from flask_unauthorized import (
-    Auth,
-    Bearer,
-    Identity,
-)
+from flask_unauthorized import Auth, Bearer, Identity
 from flask_unauthorized.loaders import StaticTokens
 from flask_unauthorized.resource_metadata.document import WELL_KNOWN
 
 from .independent import independent
 
-HOST = "https://api.example.com"
-MCP = f"{HOST}/mcp"
+ORIGIN = "https://api.example.com"
+RESOURCE = f"{ORIGIN}/mcp"
 ISSUER = "https://as.example.com"
-PATH = f"{WELL_KNOWN}/mcp"
-URL = f"{HOST}{PATH}"
+METADATA_PATH = f"{WELL_KNOWN}/mcp"
+METADATA_URL = f"{ORIGIN}{METADATA_PATH}"
 TOKENS = StaticTokens(
     {
         "all": Identity("ada", scopes={"notes:read", "notes:write"}),
@@ -25,17 +21,18 @@ TOKENS = StaticTokens(
 )
 
 
-def sent(token):
+def authorization(token):
+    """The request header for a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def challenges(response):
-    """All challenges, read by a parser that isn't ours: scheme in lower case -> parameters."""
+    """All challenges, read by an independent parser: scheme in lower case -> parameters."""
     return {name.lower(): params for name, params in independent(*response.headers.getlist("WWW-Authenticate"))}
 
 
-def serve(make_app, *schemes, resource=MCP, demands=None, config=None, **declared):
-    """An app with one view at /mcp, and one elsewhere, that both want the demands (default: notes:read)."""
+def app_with_resource(make_app, *schemes, resource=RESOURCE, demands=None, config=None, **declared):
+    """An `Auth` and an app with a view at /mcp and one elsewhere. Both have the same demands: by default notes:read."""
     auth = Auth(*(schemes or (Bearer(TOKENS),)), realm="notes")
     app = make_app(auth, **(config or {}))
     auth.protected_resource(resource, **{"authorization_servers": [ISSUER], **declared})
@@ -45,7 +42,8 @@ def serve(make_app, *schemes, resource=MCP, demands=None, config=None, **declare
     return auth, app
 
 
-def document(app, path=PATH, **options):
+def get_document(app, path=METADATA_PATH, **options):
+    """The metadata document that the app serves."""
     response = app.test_client().get(path, **options)
     assert (response.status_code, response.mimetype) == (200, "application/json")
     return response.json

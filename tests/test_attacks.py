@@ -162,7 +162,9 @@ def test_check_beside_the_first_request_keeps_the_protection(auth, make_app):
 @pytest.mark.parametrize("scheme", [APIKey(lambda key: "x", query="key"), Bearer(lambda token: "x", query=True)])
 def test_a_query_that_is_not_utf_8_is_400_not_500(scheme, make_app):
     app = make_app(Auth(scheme))
-    app.add_url_rule("/", "index", app.extensions["unauthorized"].auth.login_required(lambda: "x"))
+    app.add_url_rule(
+        "/", "index", app.extensions["unauthorized"].configuration.decorations.facade().login_required(lambda: "x")
+    )
     answer = app.test_client().get("/", environ_overrides={"QUERY_STRING": "a=\xff"})
     assert answer.status_code == 400
     assert answer.headers["WWW-Authenticate"]
@@ -262,10 +264,9 @@ def test_ever_new_demands_do_not_grow_memory(auth, make_app):
         for number in range(50):
             with pytest.raises(Forbidden):
                 auth.require(scopes={f"s{number}"})
-    app.extensions["unauthorized"].plans.clear()
-    app.extensions["unauthorized"]._made.clear()
+    app.extensions["unauthorized"].plans.forget()
     gc.collect()
-    assert len(auth._interned) < 50
+    assert len(auth._configuration._interned) < 50
 
 
 def test_an_error_raised_twice_has_the_challenges_of_each_route(make_app):

@@ -199,9 +199,11 @@ def test_problem_mirrors_the_challenge(app, path, headers, status):
     own = {name: value for name, value in response.json.items() if name not in {"type", "title", "status", "detail"}}
     assert all(re.fullmatch("[A-Za-z][A-Za-z0-9_]{2,}", name) for name in own)
     assert ("WWW-Authenticate" in response.headers) is (status not in (429, 503))
-    told = dict(re.findall(r'(\w+)="([^"]*)"', response.headers.get("WWW-Authenticate", "")))
+    challenge_params = dict(re.findall(r'(\w+)="([^"]*)"', response.headers.get("WWW-Authenticate", "")))
     mirrored = {"error", "scope", "acr_values", "max_age"}
-    assert {name: str(value) for name, value in own.items()} == {k: v for k, v in told.items() if k in mirrored}
+    assert {name: str(value) for name, value in own.items()} == {
+        k: v for k, v in challenge_params.items() if k in mirrored
+    }
 
 
 @pytest.mark.rfc("PD-05", "B-13", "SU-01")

@@ -9,32 +9,33 @@ from flask.cli import ScriptInfo
 
 from flask_unauthorized import Auth, Bearer, Digest
 from flask_unauthorized.cli import commands
-from tests.digest_client import h
+from tests.digest_client import hex_hash
 
 TWICE = "correct horse\ncorrect horse\n"
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """What a command prints, for an app or none, and how it ends."""
+    """Run a command, with an app or without: its exit status and its output."""
     monkeypatch.chdir(tmp_path)
 
-    def invoke(*arguments, app=None, sent=TWICE):
+    def invoke(*arguments, app=None, sent=TWICE, command="digest-hashes"):
         info = ScriptInfo(create_app=None if app is None else lambda: app)
         runner = (app or Flask("nothing")).test_cli_runner()
-        done = runner.invoke(commands, ["digest-hashes", *arguments], input=sent, obj=info)
+        done = runner.invoke(commands, [command, *arguments], input=sent, obj=info)
         return done.exit_code, done.output
 
     return invoke
 
 
-def last_line(told):
-    assert told[0] == 0, told[1]
-    return json.loads(told[1].strip().splitlines()[-1])
+def last_line(result):
+    code, output = result
+    assert code == 0, output
+    return json.loads(output.strip().splitlines()[-1])
 
 
 def hashes(realm, *algorithms):
-    return {algorithm: h(algorithm, f"ada:{realm}:correct horse") for algorithm in algorithms}
+    return {algorithm: hex_hash(algorithm, f"ada:{realm}:correct horse") for algorithm in algorithms}
 
 
 def test_flask_finds_the_commands():
@@ -44,9 +45,9 @@ def test_flask_finds_the_commands():
 
 def test_hashes_for_a_realm_without_any_app(run):
     assert last_line(run("ada", "--realm", "shop")) == hashes("shop", "SHA-256")
-    told = run("ada", "--realm", "shop", "--algorithm", "MD5", "--algorithm", "SHA-512-256")
-    assert last_line(told) == hashes("shop", "MD5", "SHA-512-256")
-    assert "correct horse" not in told[1]
+    result = run("ada", "--realm", "shop", "--algorithm", "MD5", "--algorithm", "SHA-512-256")
+    assert last_line(result) == hashes("shop", "MD5", "SHA-512-256")
+    assert "correct horse" not in result[1]
 
 
 @pytest.mark.parametrize("realm", [None, "office"])
@@ -70,15 +71,27 @@ def test_the_realm_must_be_clear(run, schemes):
     app = Flask("shop")
     app.config["SECRET_KEY"] = "a secret"
     Auth(*(make() for make in schemes), app=app)
-    code, told = run("ada", app=app)
-    assert (code, "give --realm" in told) == (2, True)
+    code, output = run("ada", app=app)
+    assert (code, "give --realm" in output) == (2, True)
 
 
 def test_no_app_and_no_realm(run):
-    code, told = run("ada")
-    assert (code, "Give --realm" in told) == (2, True)
+    code, output = run("ada")
+    assert (code, "Give --realm" in output) == (2, True)
 
 
 def test_two_passwords_that_differ_are_asked_again(run):
-    told = run("ada", "--realm", "shop", sent="one\ntwo\n" + TWICE)
-    assert last_line(told) == hashes("shop", "SHA-256")
+    result = run("ada", "--realm", "shop", sent="one\ntwo\n" + TWICE)
+    assert last_line(result) == hashes("shop", "SHA-256")
+
+
+@pytest.mark.parametrize("command", ["check", "digest-hashes", "resource-metadata"])
+@pytest.mark.parametrize("mistake", ["no Auth", "wrong setting"])
+def test_a_mistake_in_the_configuration_is_shown_without_a_traceback(run, command, mistake):
+    app = Flask("shop")
+    if mistake == "wrong setting":
+        Auth(Bearer(lambda token: None), app=app)
+        app.config["UNAUTHORIZED_GUARD"] = "loose"
+    message = {"no Auth": "no Auth serves the app 'shop'", "wrong setting": "UNAUTHORIZED_GUARD='loose'"}[mistake]
+    code, output = run(*(["ada"] if command == "digest-hashes" else []), app=app, command=command)
+    assert (code, output.startswith(f"Error: {message}")) == (1, True)

@@ -97,19 +97,19 @@ ERRORS = [
 ]  # fmt: skip
 
 
-def told(error):
-    fields = {name: value for name, value in vars(error).items() if name != "_told"}
+def observable_parts(error):
+    fields = {name: value for name, value in vars(error).items() if name != "refusal_number"}
     return type(error), str(error), error.args, fields, list(error.auth_headers())
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 def test_a_copy_says_the_same(error, way):  # F-50
-    again = way(error)
-    assert again is not error
-    assert told(again) == told(error)
+    copied = way(error)
+    assert copied is not error
+    assert observable_parts(copied) == observable_parts(error)
     if hasattr(error, "get_response"):
-        assert again.get_response().headers == error.get_response().headers
+        assert copied.get_response().headers == error.get_response().headers
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -130,11 +130,11 @@ def test_after_it_was_raised_in_a_request(make_app, error, way):  # F-50
     app.register_error_handler(type(error), lambda raised: caught.append(raised) or raised)
     first = app.test_client().get("/", headers=GOOD)
     assert len(caught) == 2
-    again = way(caught[1])
-    assert told(again) == told(error)
-    assert all(isinstance(challenge, Challenge) for challenge in again.challenges)
-    # A copy that is raised in another request is told, logged and completed there.
-    app.view_functions["view"] = auth.login_required(lambda: (_ for _ in ()).throw(again))
+    copied = way(caught[1])
+    assert observable_parts(copied) == observable_parts(error)
+    assert all(isinstance(challenge, Challenge) for challenge in copied.challenges)
+    # A copy that is raised in another request is logged there, signaled, and gets its challenges.
+    app.view_functions["view"] = auth.login_required(lambda: (_ for _ in ()).throw(copied))
     second = app.test_client().get("/", headers=GOOD)
     assert (second.status_code, second.headers.getlist("WWW-Authenticate")) == (
         first.status_code,
@@ -142,32 +142,32 @@ def test_after_it_was_raised_in_a_request(make_app, error, way):  # F-50
     )
 
 
-def test_a_copy_from_another_process_is_told(make_app):  # F-50
-    """The note that an error was told must not travel: requests are counted in each process."""
+def test_a_copy_from_another_process_is_signaled(make_app):  # F-50
+    """The note that an error was logged must not be copied: requests are counted in each process."""
     auth = Auth(Bearer(lambda token: None), realm="notes")
     app = make_app(auth)
-    kept, heard = [], []
+    raised, received = [], []
 
     @app.get("/")
     def view():
         try:
             abort_unauthorized("no")
         except AuthError as error:
-            kept.append(error)
+            raised.append(error)
             raise
 
     @app.get("/again")
-    def again():
-        raise pickle.loads(pickle.dumps(kept[0]))
+    def raise_a_copy():
+        raise pickle.loads(pickle.dumps(raised[0]))
 
     client = app.test_client()
     client.get("/")
-    assert "_told" in vars(kept[0])
-    assert "_told" not in vars(pickle.loads(pickle.dumps(kept[0])))
-    listener = lambda sender, **sent: heard.append(sent["error"])  # noqa: E731
+    assert "refusal_number" in vars(raised[0])
+    assert "refusal_number" not in vars(pickle.loads(pickle.dumps(raised[0])))
+    listener = lambda sender, **sent: received.append(sent["error"])  # noqa: E731
     with refused.connected_to(listener):
         assert client.get("/again").status_code == 401
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
 def test_flask_caching_keeps_a_refusal_without_a_complaint(make_app, caplog):  # F-50
@@ -228,7 +228,7 @@ MAKERS = {
 @pytest.mark.parametrize("accept", ["application/json", "application/problem+json", "text/html", "text/plain"])
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize("explain", [True, False])
-def test_a_lazy_text_is_told_in_the_callers_language(make_app, maker, accept, language, explain):  # F-16
+def test_a_lazy_text_is_in_the_callers_language(make_app, maker, accept, language, explain):  # F-16
     text = Lazy(**SIGN_IN)
     app, _ = lazy_app(make_app, lambda: MAKERS[maker](text), UNAUTHORIZED_EXPLAIN=explain)
     response = app.test_client().get(f"/?lang={language}", headers={"Accept": accept})
@@ -282,19 +282,19 @@ def test_a_broken_translation_never_costs_the_refusal(make_app, accept):  # F-16
     app, _ = lazy_app(make_app, lambda: abort_unauthorized(Lazy(en="Sign in.")))
     response = app.test_client().get("/?lang=fr", headers={"Accept": accept})
     assert response.status_code == 401
-    assert "Authentication is required" in response.text or "Please log in" in response.text
+    assert "Authentication is required" in response.text or "This address is for programs" in response.text
 
 
 def test_texts_of_the_page_may_be_lazy(make_app):  # F-16
     app, auth = lazy_app(make_app, lambda: abort_unauthorized())
-    auth.texts["en"]["missing.title"] = Lazy(en="Members only", de="Nur für Mitglieder", xx="{oops}")
+    auth.texts["en"]["missing_token.title"] = Lazy(en="Members only", de="Nur für Mitglieder", xx="{oops}")
     auth.texts["en"]["do.other"] = Lazy(en="Use {scheme}")
     auth.check(app)  # outside of a request, where nothing can be translated
     html = {"Accept": "text/html"}
     assert "<h1>Members only</h1>" in app.test_client().get("/?lang=en", headers=html).text
     assert "<h1>Nur für Mitglieder</h1>" in app.test_client().get("/?lang=de", headers=html).text
     for broken in ("xx", "fr"):
-        assert "<h1>Please log in</h1>" in app.test_client().get(f"/?lang={broken}", headers=html).text
+        assert "<h1>This address is for programs</h1>" in app.test_client().get(f"/?lang={broken}", headers=html).text
 
 
 @pytest.mark.parametrize("value", [5, 1.5, True, b"text", {"a": 1}, ["a"], ("a",), object(), ValueError("secret")])

@@ -1,4 +1,4 @@
-"""Challenges that other code wrote: which stay on a 401, which are mended, which give way to ours (RFC 9110 §11)."""
+"""Challenges that other code wrote: which stay on a 401, which are repaired, and which are replaced (RFC 9110 §11)."""
 
 import pytest
 from flask import Flask, Response, abort
@@ -32,7 +32,7 @@ STAYS = [
     "PrivateToken abc",
     'Negotiate, Basic realm="x"',
     'Bearer realm="x", error="own_code"',
-    'Custom realm="x", error="insufficient_scope"',  # nobody knows what error means there
+    'Custom realm="x", error="insufficient_scope"',  # what error means is up to that scheme
 ]
 GOES = [
     "",
@@ -132,8 +132,8 @@ def test_a_broken_optional_parameter_goes_and_the_challenge_stays(make_app, auth
 def plain_answer(line, status=401):
     """As a client gets it from an app without the extension."""
     app = Flask("bare")
-    told = [("WWW-Authenticate", line), ("Cache-Control", "no-store")]
-    app.add_url_rule("/", "view", lambda: Response("no", status, told))
+    headers = [("WWW-Authenticate", line), ("Cache-Control", "no-store")]
+    app.add_url_rule("/", "view", lambda: Response("no", status, headers))
     return app.test_client().get("/")
 
 

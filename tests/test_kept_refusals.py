@@ -8,8 +8,9 @@ import pytest
 from flask import Flask, Response, request
 
 from flask_unauthorized import Auth, AuthError, Basic, Bearer, Identity, abort_forbidden, abort_unauthorized
-from flask_unauthorized.policy.plan import MAX_KEPT
-from flask_unauthorized.runtime.context import plan_in_force, state_for
+from flask_unauthorized.policy.challenges import MAX_CACHED
+from flask_unauthorized.runtime.refuse import plan_in_force
+from flask_unauthorized.runtime.request_state import state_for
 
 MakeApp = Callable[..., Flask]
 GOOD = {"Authorization": "Bearer good"}
@@ -140,11 +141,11 @@ def test_ever_new_scopes_are_not_kept_for_ever(make_app: MakeApp, auth: Auth[Any
     @auth.login_required
     def view(number: int) -> str:
         plan = plan_in_force(request, state_for(request))
-        kept.append(max(len(plan.told), len(plan.answers)))
+        kept.append(max(len(plan.challenges.header_cache), len(plan.challenges.response_cache)))
         abort_forbidden(scopes={f"notes:{number}"})
 
     client = app.test_client()
-    for number in range(MAX_KEPT + 10):
+    for number in range(MAX_CACHED + 10):
         answer = client.get(f"/{number}", headers=GOOD)
         assert f'scope="notes:{number}"' in answer.headers["WWW-Authenticate"]
-    assert max(kept) <= MAX_KEPT
+    assert max(kept) <= MAX_CACHED

@@ -17,7 +17,7 @@ from flask import Flask, Response, request
 from werkzeug import exceptions as http
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, ConfigurationError, Identity, errors
-from flask_unauthorized.authentication.authenticate import to_identity
+from flask_unauthorized.authentication.verification import identity_from_loader_result
 from flask_unauthorized.loaders import StaticTokens
 
 BEARER = {"Authorization": "Bearer good"}
@@ -222,7 +222,7 @@ def test_kinds_of_what_cannot_be_a_user_are_500_too(build, make, scheme):  # F-2
 
 def test_a_cursor_says_what_to_return():  # F-22
     with pytest.raises(TypeError, match=r"returned a list_iterator.*Take the first row"):
-        to_identity(iter([]), Bearer(lambda token: None), None)
+        identity_from_loader_result(iter([]), Bearer(lambda token: None), None)
 
 
 @pytest.mark.parametrize(

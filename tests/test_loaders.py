@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import time
+from datetime import timedelta
 from unittest import mock
 
 import itsdangerous
@@ -210,14 +211,14 @@ def test_user_who_was_deleted_since_is_refused_LDR_12(make_app):
 
 
 @pytest.mark.parametrize(
-    ("salt", "max_age", "key", "error"),
+    ("salt", "lifetime", "key", "error"),
     [("", 60, "k", ConfigurationError), (b"x", 60, "k", ConfigurationError), ("login", 60, "", ConfigurationError),
      ("login", 0, "k", ConfigurationError), ("login", -1, "k", ConfigurationError), ("login", 1.5, "k", TypeError),
      ("login", True, "k", TypeError), ("login", "60", "k", TypeError)],
 )  # fmt: skip
-def test_signed_tokens_that_cannot_work_are_refused_at_set_up(salt, max_age, key, error):
+def test_signed_tokens_that_cannot_work_are_refused_at_set_up(salt, lifetime, key, error):
     with pytest.raises(error):
-        SignedTokens(salt, max_age, secret_key=key)
+        SignedTokens(salt, lifetime, secret_key=key)
 
 
 @pytest.mark.parametrize("who", [None, "", 7, Identity(scopes={"a"}), {"sub": "ada"}])
@@ -338,7 +339,7 @@ def test_passwords_are_compared_to_their_last_byte_BAS_14():
     assert check("ada", "x" * 72 + "right") == "ada"
 
 
-@pytest.mark.parametrize(("seconds", "times"), [(None, 3), (0, 3), (60, 1)])
+@pytest.mark.parametrize(("seconds", "times"), [(None, 3), (0, 3), (60, 1), (timedelta(minutes=1), 1)])
 def test_cache_is_off_unless_asked_for(hashings, seconds, times):
     check = Passwords({"ada": hashed("pw")}, method=FAST, **({} if seconds is None else {"cache": seconds}))
     hashings.clear()

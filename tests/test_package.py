@@ -11,19 +11,39 @@ import pytest
 import flask_unauthorized
 
 ROOT = Path(flask_unauthorized.__file__).parent
-# From the bottom to the top. A module imports from its own room, from lower layers, and from rooms of its own layer as
-# long as no circle comes of it.
+# From the bottom to the top, and what is in each room. A module imports from its own room, from lower layers, and from
+# rooms of its own layer as long as no circle comes of it. CONTRIBUTING.md shows this as a table.
 LAYERS = [
-    {"wire"},
-    {"errors", "identity", "signals", "arguments"},
-    {"rendering", "stores", "jose", "http_client", "certificates"},
-    {"schemes"},
-    {"policy"},
-    {"authentication", "resource_metadata", "loaders"},
-    {"runtime"},
-    {"responses", "browser", "cli", "testing"},
-    {"extension"},
-    {"__init__"},
+    {"wire": "read and write header fields: grammar, challenges, credentials. Standard library only"},
+    {
+        "errors": "the typed exceptions, their statuses and wording",
+        "identity": "`Identity`",
+        "signals": "the signals that apps listen to",
+        "arguments": "helpers for messages about a developer's mistake",
+    },
+    {
+        "rendering": "an error becomes a body: negotiation, renderers, translations",
+        "stores": "what requests share across threads, processes and hosts",
+        "jose": "keys and signatures (extra `jwt`)",
+        "http_client": "bounded requests to the servers that the configuration names",
+        "certificates": "where the client's certificate is",
+    },
+    {"schemes": "how credentials are carried and verified: `Bearer`, `Basic`, `Digest`, …"},
+    {"policy": "what views demand and which challenges they offer"},
+    {
+        "authentication": "one request becomes an `Identity` or an error",
+        "resource_metadata": "protected-resource metadata (RFC 9728)",
+        "loaders": "ready loaders: `JWT`, `Introspection`, `Passwords`, …",
+    },
+    {"runtime": "ties policy and authentication to Flask: state of app and request, wrappers, refusals"},
+    {
+        "responses": "an error becomes a response; the guard over all responses",
+        "browser": "login, logout, the redirect to the login page",
+        "cli": "`flask unauthorized …`",
+        "testing": "helpers for the tests of apps",
+    },
+    {"extension": "`Auth`, the facade"},
+    {"__init__": "the public names"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Private keys under which Flask's objects hold our state: one module spells them, and gives typed accessors.
@@ -114,6 +134,16 @@ def test_no_state_is_looked_up_by_a_string(path):
 
 def test_no_module_is_outside_the_layers():
     assert {_room(_name(path)) for path in _modules()} | {"__init__"} == set(LEVEL)
+
+
+def _layers_as_a_table() -> str:
+    rows = [f"| {level} | `{name}` | {LAYERS[level][name]} |" for name, level in reversed(LEVEL.items())]
+    return "\n".join(["| layer | room | what is in it |", "|---|---|---|", *rows])
+
+
+def test_contributing_shows_the_layers():
+    page = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert _layers_as_a_table() in page, f"put this into CONTRIBUTING.md:\n{_layers_as_a_table()}"
 
 
 def test_all_names_are_there_and_all_is_exact():

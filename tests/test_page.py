@@ -18,6 +18,7 @@ from flask_unauthorized import (
     Bearer,
     Challenge,
     ConfigurationError,
+    DPoP,
     ExpiredCredentials,
     Forbidden,
     Identity,
@@ -29,13 +30,15 @@ from flask_unauthorized import (
     NonceRequired,
     RevokedCredentials,
     Scheme,
+    SessionCookie,
     StepUpRequired,
     TooManyAttempts,
     abort_unauthorized,
 )
 from flask_unauthorized.errors import CrossSiteRequest
-from flask_unauthorized.rendering.html import STYLE_HASH
-from flask_unauthorized.rendering.translations import BUILT_IN_TEXTS
+from flask_unauthorized.rendering.html import STYLE_HASH, render_html
+from flask_unauthorized.rendering.problem import ProblemDetails
+from flask_unauthorized.rendering.translations import BUILT_IN_TRANSLATIONS
 
 CANARY = "c4n4ry-0123456789"
 ERRORS = {
@@ -108,35 +111,312 @@ def page(app, accept="text/html", **headers):
 # --- for people
 
 
+class Reading(Elements):
+    """What a visitor reads: heading, message, steps, links, and a note; without the developer's part."""
+
+    def __init__(self, page: str) -> None:
+        self.heading, self.paragraphs, self.steps, self.links = "", [], [], []
+        self._parts: list[tuple[str, list[str]]] = []
+        super().__init__(page.partition('<section class="why"')[0].partition("</main>")[0] + "</main></body></html>")
+
+    def handle_starttag(self, tag, attrs):
+        super().handle_starttag(tag, attrs)
+        self._parts.append((tag, []))
+        if tag == "a":
+            self.links.append(dict(attrs)["href"])
+
+    def handle_data(self, data):
+        super().handle_data(data)
+        for _, texts in self._parts:
+            texts.append(data)
+
+    def handle_endtag(self, tag):
+        super().handle_endtag(tag)
+        while self._parts:
+            name, texts = self._parts.pop()
+            if name == tag:
+                break
+        text = "".join(texts)
+        if tag == "h1":
+            self.heading = text
+        elif tag in ("p", "li"):
+            (self.paragraphs if tag == "p" else self.steps).append(text)
+
+    @property
+    def message(self):
+        status, message, *_ = self.paragraphs
+        assert re.fullmatch(r"\d{3} [A-Z][A-Za-z ]+", status)
+        return message
+
+
+BEARER, KEY, PASSWORD = Bearer(lambda token: None), APIKey(lambda key: None), Basic(lambda name, password: None)
+DPOP = DPoP({}.get, origin="https://api.example")
+LOGIN = SessionCookie(lambda subject: subject, login_view="login")
+COOKIE = SessionCookie(lambda subject: subject)
+ASK_PASSWORD = "Load this page again, and enter your name and password when your browser asks for them."
+LOGIN_LINK = "/login?next=/"
+SEND_TOKEN = "If you are writing a program: send an access token in the Authorization header."
+SEND_KEY = "If you are writing a program: send your API key with each request."
+GO_BACK = "Go back to the page that you came from."
+ASK = "Ask the people who run this site for access."
+OTHER_ACCOUNT = "If you have another account, log in with that one."
+
+
+def read(make_app, schemes, error=None, *, method="GET", language="en", explain=False, **headers):
+    """The refusal page of a view with these schemes, as its visitor reads it."""
+    auth = Auth(*schemes, realm="notes", unavailable=(ConnectionError,))
+    app = make_app(auth, UNAUTHORIZED_EXPLAIN=explain, SECRET_KEY="k" * 32)
+    app.add_url_rule("/login", "login", auth.public(lambda: "log in"))
+
+    @app.route("/", methods=["GET", "POST"])
+    @(auth.login_required if error is None else auth.login_optional)
+    def view():
+        raise error
+
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    fields = {"Accept": "text/html", "Accept-Language": language, "Sec-Fetch-Site": "same-origin", **fields}
+    response = app.test_client(use_cookies=False).open("/", method=method, headers=fields)
+    assert response.mimetype == "text/html"
+    return response.status_code, Reading(response.text)
+
+
+def scheme_refuses(kind):
+    def load(*credentials):
+        raise kind
+
+    return load
+
+
+# Schemes, error, request; then the status, the heading, the message, and the steps of the visitor.
+WHAT_A_PERSON_READS = {
+    "login_page": (
+        (LOGIN,), None, {},
+        (401, "Please log in", "You need to log in to open this page.", ["Log in"]),
+    ),
+    "login_page_and_tokens": (
+        (LOGIN, BEARER), None, {},
+        (401, "Please log in", "You need to log in to open this page.", ["Log in"]),
+    ),
+    "login_without_a_page": (
+        (COOKIE,), None, {},
+        (401, "Please log in", "You need to log in to open this page.",
+         ["Log in to this site, then load this page again."]),
+    ),
+    "password": (
+        (PASSWORD,), None, {},
+        (401, "Please log in", "You need to log in to open this page.", [ASK_PASSWORD]),
+    ),
+    "password_and_tokens": (
+        (BEARER, PASSWORD, KEY), None, {},
+        (401, "Please log in", "You need to log in to open this page.", [ASK_PASSWORD]),
+    ),
+    "wrong_password": (
+        (PASSWORD,), None, {"Authorization": "Basic YTpi"},
+        (401, "That name or password was not accepted", "Please check both and try again.", [ASK_PASSWORD]),
+    ),
+    "tokens_only": (
+        (BEARER,), None, {},
+        (401, "This address is for programs", "It answers programs that send a valid access token.",
+         [GO_BACK, SEND_TOKEN]),
+    ),
+    "proofs_only": (
+        (DPOP,), None, {},
+        (401, "This address is for programs", "It answers programs that send a valid access token.",
+         [GO_BACK, "If you are writing a program: send the access token in the Authorization header and, with each "
+          "request, a new proof in the DPoP header."]),
+    ),
+    "keys_only": (
+        (KEY,), None, {},
+        (401, "This address is for programs", "It answers programs that send a valid API key.", [GO_BACK, SEND_KEY]),
+    ),
+    "keys_in_two_places": (
+        (KEY, APIKey(lambda key: None, cookie="key")), None, {},
+        (401, "This address is for programs", "It answers programs that send a valid API key.", [GO_BACK, SEND_KEY]),
+    ),
+    "tokens_and_keys": (
+        (BEARER, KEY), None, {},
+        (401, "This address is for programs", "It answers programs that send a valid access token or API key.",
+         [GO_BACK, SEND_TOKEN, SEND_KEY]),
+    ),
+    "wrong_token": (
+        (BEARER, PASSWORD), None, {"Authorization": "Bearer x"},
+        (401, "The access token was not accepted", "It is not valid here, or no longer valid.",
+         ["Get a new access token, then send the request again."]),
+    ),
+    "wrong_key": (
+        (KEY, LOGIN), None, {"X-Api-Key": "x"},
+        (401, "The API key was not accepted", "It is not valid here, or no longer valid.",
+         ["Check the API key, or ask the people who run this site for a new one."]),
+    ),
+    "expired_token": (
+        (Bearer(scheme_refuses(ExpiredCredentials)),), None, {"Authorization": "Bearer x"},
+        (401, "The access token has expired", "It was valid before. A new one is needed now.",
+         ["Get a new access token, then send the request again."]),
+    ),
+    "revoked_key": (
+        (APIKey(scheme_refuses(RevokedCredentials)),), None, {"X-Api-Key": "x"},
+        (401, "The API key was revoked", "It was valid before. A new one is needed now.",
+         ["Check the API key, or ask the people who run this site for a new one."]),
+    ),
+    "expired_login": (
+        (LOGIN, BEARER), ExpiredCredentials(), {},
+        (401, "Your login has expired", "Please log in again to continue.", ["Log in"]),
+    ),
+    "ended_login": (
+        (LOGIN,), RevokedCredentials(), {},
+        (401, "Your login was ended", "It is no longer valid. Please log in again to continue.", ["Log in"]),
+    ),
+    "step_up": (
+        (LOGIN,), StepUpRequired(max_age=60), {},
+        (401, "Please log in again", "This page needs a more recent or a stronger login than yours.", ["Log in"]),
+    ),
+    "step_up_token": (
+        (BEARER,), StepUpRequired(max_age=60), {},
+        (401, "A newer or stronger login is needed",
+         "The access token comes from a login that is too old, or not strong enough, for this.",
+         ["Get a new access token, then send the request again."]),
+    ),
+    "damaged": (
+        (BEARER, PASSWORD), None, {"Authorization": "Bearer ="},
+        (400, "Your login could not be read",
+         "What was sent to log you in is damaged, or more than one login was sent.",
+         [GO_BACK, "If you are writing a program: send one access token, key or password, and check that it is "
+          "complete."]),
+    ),
+    "no_permission": (
+        (LOGIN,), Forbidden(), {},
+        (403, "You don't have access", "We know who you are, but your account does not have permission for this.",
+         [ASK, OTHER_ACCOUNT]),
+    ),
+    "no_permission_of_a_token": (
+        (BEARER,), Forbidden(), {},
+        (403, "You don't have access", "We know who you are, but your account does not have permission for this.",
+         [ASK]),
+    ),
+    "scope_of_a_token": (
+        (BEARER,), InsufficientScope(scopes={"b", "a"}), {},
+        (403, "A permission is missing",
+         "The access token is valid, but it does not include the permission that is needed here.",
+         ["Get an access token with this permission: a b"]),
+    ),
+    "scope_of_a_person": (
+        (LOGIN,), InsufficientScope(scopes={"a"}), {},
+        (403, "A permission is missing",
+         "We know who you are, but your login does not include the permission that is needed here.",
+         ["Ask the people who run this site for this permission: a", OTHER_ACCOUNT]),
+    ),
+    "cross_site": (
+        (PASSWORD,), CrossSiteRequest(), {},
+        (403, "This came from another site",
+         "A page of another site sent this in your name. To protect your account, it was not carried out.",
+         ["Open this site itself, and do it there."]),
+    ),
+    **{
+        f"throttled_{seconds}": (
+            (PASSWORD,), TooManyAttempts(retry_after=seconds), {},
+            (429, "Too many attempts",
+             "There were too many attempts in a short time. Please wait before you try again.", [step]),
+        )
+        for seconds, step in (
+            (None, "Try again later."), (0, "Try again in a moment."), (1, "Try again in a moment."),
+            (2, "Try again in 2 seconds."), (119, "Try again in 119 seconds."), (120, "Try again in 2 minutes."),
+            (121, "Try again in 3 minutes."), (7140, "Try again in 119 minutes."), (7141, "Try again in 2 hours."),
+            (7201, "Try again in 3 hours."), (86_400, "Try again in 24 hours."),
+        )
+    },
+    "unavailable": (
+        (LOGIN,), AuthUnavailable(), {},
+        (503, "Please try again soon",
+         "We can't check who you are at the moment. The problem is on our side, not yours.",
+         ["Try again in 5 seconds."]),
+    ),
+}  # fmt: skip
+
+
+OFFERS_TO_RELOAD = {
+    "login_without_a_page", "password", "password_and_tokens", "wrong_password", "unavailable",
+    *(case for case in WHAT_A_PERSON_READS if case.startswith("throttled")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("explain", [False, True])
+@pytest.mark.parametrize("case", WHAT_A_PERSON_READS)
+def test_what_a_person_reads(make_app, case, explain):
+    schemes, error, headers, expected = WHAT_A_PERSON_READS[case]
+    status, page = read(make_app, schemes, error, explain=explain, **headers)
+    assert (status, page.heading, page.message, page.steps) == expected
+    assert page.links == ([LOGIN_LINK] if "Log in" in page.steps else [""] if case in OFFERS_TO_RELOAD else [])
+
+
+@pytest.mark.parametrize("case", WHAT_A_PERSON_READS)
+def test_every_case_has_its_words_in_german(make_app, case):
+    """The same heading, message and number of steps, by the keys of the English ones."""
+    schemes, error, headers, (status, heading, message, steps) = WHAT_A_PERSON_READS[case]
+    found, page = read(make_app, schemes, error, language="de", **headers)
+    english, german = BUILT_IN_TRANSLATIONS["en"], BUILT_IN_TRANSLATIONS["de"]
+    assert found == status
+    assert page.heading in {german[key] for key, text in english.items() if text == heading}
+    assert page.message in {german[key] for key, text in english.items() if text == message}
+    assert len(page.steps) == len(steps)
+    assert not {*page.steps, page.heading, page.message} & {*steps, heading, message}
+
+
+def test_the_address_of_the_login_page_is_escaped():
+    problem = ProblemDetails(401, "missing", "", schemes=("Cookie",), login_page='/login?a=1&b="><script>')
+    assert '<a href="/login?a=1&amp;b=&quot;&gt;&lt;script&gt;">Log in</a>' in render_html(problem)
+
+
+NOT_SAVED = "What you sent was not saved."
+
+
+@pytest.mark.parametrize(
+    ("schemes", "error", "steps"),
+    [
+        ((LOGIN,), None, ["Log in", f"{NOT_SAVED} Log in, then go back and send it again."]),
+        ((COOKIE,), None, [f"{NOT_SAVED} Log in, then go back and send it again."]),
+        (
+            (PASSWORD,), None,
+            [f"{NOT_SAVED} Go back and send it again, and enter your name and password when your browser asks for "
+             "them."],
+        ),
+        ((BEARER,), None, [GO_BACK, SEND_TOKEN]),
+        ((LOGIN,), TooManyAttempts(retry_after=9),
+         [f"{NOT_SAVED} Go back and send it again later.", "Try again in 9 seconds."]),
+        ((LOGIN,), AuthUnavailable(),
+         [f"{NOT_SAVED} Go back and send it again later.", "Try again in 5 seconds."]),
+        ((LOGIN,), Forbidden(), [ASK, OTHER_ACCOUNT]),
+    ],
+)  # fmt: skip
+def test_after_a_form_it_says_that_nothing_was_saved(make_app, schemes, error, steps):
+    _, page = read(make_app, schemes, error, method="POST")
+    assert page.steps == steps
+    # A link would open the address without the form; the way back from the login isn't to a form's target either.
+    assert page.links == (["/login"] if "Log in" in steps else [])
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
-@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
-def test_it_says_what_happened_what_to_do_and_what_the_status_means(make_app, auth, kind, language):
-    key, status = ERRORS[kind]
-    response = page(serve(make_app, auth, kind()), Accept_Language=language)
-    texts = BUILT_IN_TEXTS[language]
-    text = Elements(response.text).text
-    assert response.status_code == status
-    for said in (f"{key}.title", f"{key}.message", "do", f"note.{status}"):
-        assert texts[said] in text
-    assert f"<title>{texts[f'{key}.title']}" in response.text
-    assert (texts["note.401"] in text) is (status == 401)
-    assert (texts["do.token"] in text) is (status == 401)
-    assert (texts["do.ask"] in text) is (status == 403 and key != "cross_site")
-    assert (texts["do.here"] in text) is (key == "cross_site")
-    assert ("trusted_origins=" in text) is (key == "cross_site")  # F-44
-    assert response.headers["Content-Language"] == language
+@pytest.mark.parametrize("case", WHAT_A_PERSON_READS)
+def test_a_visitor_reads_nothing_of_the_protocol(make_app, case, language):
+    """Terms of HTTP and of this library stay in the developer's part, but for the line with the status."""
+    schemes, error, headers, _ = WHAT_A_PERSON_READS[case]
+    _, page = read(make_app, schemes, error, language=language, **headers)
+    _, *paragraphs = page.paragraphs
+    if case == "cross_site":
+        assert "trusted_origins=" in paragraphs.pop()  # F-44: the note for the people who run the site
+    text = " ".join([page.heading, *paragraphs, *(step for step in page.steps if "program" not in step.lower())])
+    for term in ("401", "403", "429", "503", "HTTP", "challenge", "credential", "scheme", "origin", "Authorization"):
+        assert term not in text
 
 
-@pytest.mark.parametrize("kind", [MissingCredentials, TooManyAttempts, AuthUnavailable])
-def test_a_link_loads_the_page_again_but_not_what_was_sent(make_app, auth, kind):
-    client = serve(make_app, auth, kind()).test_client()
-    again = f'<a href="">{BUILT_IN_TEXTS["en"]["again"]}</a>'
-    assert again in client.get("/", headers={"Accept": "text/html"}).text
-    assert again not in client.delete("/", headers={"Accept": "text/html"}).text
+@pytest.mark.parametrize(("explain", "notes"), [(False, 0), (True, 1)])
+@pytest.mark.parametrize("error", [MissingCredentials(), Forbidden()])
+def test_the_difference_between_401_and_403_is_for_the_developer(make_app, auth, error, explain, notes):
+    text = page(serve(make_app, auth, error, UNAUTHORIZED_EXPLAIN=explain)).text
+    assert text.count("would get 403") + text.count("would get 401") == notes
 
 
 def test_the_texts_of_all_languages_have_the_same_keys():
-    english, german = BUILT_IN_TEXTS["en"], BUILT_IN_TEXTS["de"]
+    english, german = BUILT_IN_TRANSLATIONS["en"], BUILT_IN_TRANSLATIONS["de"]
     assert english.keys() == german.keys()
     for key, text in english.items():
         assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", german[key]))
@@ -167,7 +447,7 @@ def test_it_names_the_scope_the_wait_and_an_unknown_scheme(make_app):
 def test_the_words_of_the_app_stand_as_they_are_and_are_escaped(make_app, auth):
     response = page(serve(make_app, auth, Forbidden("Only for <b>\"members\"</b> & 'friends'.")), Accept_Language="de")
     assert "Only for &lt;b&gt;&quot;members&quot;&lt;/b&gt; &amp; &#x27;friends&#x27;." in response.text
-    assert BUILT_IN_TEXTS["de"]["forbidden.message"] not in response.text
+    assert BUILT_IN_TRANSLATIONS["de"]["forbidden.message"] not in response.text
 
 
 @pytest.mark.parametrize("explain", [False, True])
@@ -247,7 +527,7 @@ def test_a_policy_of_the_app_stays_on_a_body_of_the_app(make_app, auth, another)
 
 @pytest.mark.parametrize("accept", ["application/json", "application/problem+json", "text/plain", "text/html"])
 @pytest.mark.parametrize("explain", [True, False])
-def test_no_body_of_ours_is_sniffed(make_app, auth, accept, explain):  # F-17
+def test_no_built_in_body_is_sniffed(make_app, auth, accept, explain):  # F-17
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=explain)
     app.add_url_rule("/", "view", lambda: abort_unauthorized("<script>alert(1)</script>"))
     app.add_url_rule("/guarded", "guarded", auth.login_required(lambda: "in"))
@@ -271,21 +551,21 @@ def test_a_body_of_the_apps_handler_is_the_apps(make_app, auth):  # F-17
     assert "X-Content-Type-Options" not in app.test_client().get("/").headers
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative luminance (WCAG 2.2)."""
-    digits = colour * 2 if len(colour) == 3 else colour
+    digits = color * 2 if len(color) == 3 else color
     parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_the_colours_have_contrast_by_day_and_by_night(make_app, auth):
+def test_the_colors_have_contrast_in_light_and_in_dark_mode(make_app, auth):
     (style,) = re.findall(r"<style>(.*?)</style>", page(serve(make_app, auth)).text, re.DOTALL)
     light, dark = (dict(re.findall(r"--(\w+):#(\w+)", block)) for block in re.findall(r":root{(.*?)}", style))
     assert "prefers-color-scheme:dark" in style
-    for colours in (light, dark):
+    for colors in (light, dark):
         for front, back in (("ink", "card"), ("soft", "card"), ("link", "card"), ("ink", "paper")):
-            lighter, darker = sorted((luminance(colours[front]), luminance(colours[back])), reverse=True)
+            lighter, darker = sorted((luminance(colors[front]), luminance(colors[back])), reverse=True)
             assert (lighter + 0.05) / (darker + 0.05) >= 4.5
 
 
@@ -321,15 +601,15 @@ def test_an_app_replaces_texts_and_adds_languages(make_app, auth):
     assert "<h1>Members &lt;only&gt;</h1>" in page(app).text
     french = page(app, Accept_Language="fr-CA").text
     assert "<h1>Connectez-vous</h1>" in french
-    assert BUILT_IN_TEXTS["en"]["do"] in french
-    assert BUILT_IN_TEXTS["en"]["missing.title"] == "Please log in"
+    assert BUILT_IN_TRANSLATIONS["en"]["do"] in french
+    assert BUILT_IN_TRANSLATIONS["en"]["missing.title"] == "Please log in"
 
 
 @pytest.mark.parametrize(
     ("language", "table", "words"),
     [
         ("en", {"missing.titel": "x"}, "'missing.titel': did you mean 'missing.title'"),
-        ("fr", {"do.scope": "{portée}"}, "no braces but {scheme}, {scope} and {seconds}"),
+        ("fr", {"do.scope": "{portée}"}, "no braces but {scheme}, {scope}, {seconds}, {minutes} and {hours}"),
         ("fr", {"do": "{"}, "no braces"),
         ("fr", {"do": 5}, "must be a str"),
         ("english", {}, "write a language tag such as 'fr'"),
@@ -356,7 +636,7 @@ def explained(app, accept="application/json", method="GET", path="/", **headers)
     return response.json["debug"] if "json" in accept else response.text
 
 
-def test_the_explanation_tells_what_came_what_was_asked_and_what_each_scheme_said(make_app):
+def test_the_explanation_names_what_was_sent_what_is_required_and_what_each_scheme_found(make_app):
     auth = Auth(Bearer(lambda token: None), APIKey(lambda key: None), realm="notes")
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
     auth.protect(app, scopes={"notes:read"})
@@ -366,7 +646,7 @@ def test_the_explanation_tells_what_came_what_was_asked_and_what_each_scheme_sai
         assert debug == {
             "reason": "the loader of Bearer returned None for the token",
             "sent": ["Authorization: Bearer …"],
-            "demanded": [
+            "required": [
                 "auth.protect(app): login_required(scopes=['notes:read'])",
                 "@auth.login_required(scopes=['notes:write'])",
                 "together: login_required(scopes=['notes:read', 'notes:write'])",
@@ -374,13 +654,13 @@ def test_the_explanation_tells_what_came_what_was_asked_and_what_each_scheme_sai
             "schemes": [
                 {
                     "name": "Bearer",
-                    "said": "the loader of Bearer returned None for the token",
-                    "send": "curl -i -H 'Authorization: Bearer TOKEN' http://localhost/",
+                    "found": "the loader said no",
+                    "command": "curl -i -H 'Authorization: Bearer TOKEN' http://localhost/",
                 },
                 {
                     "name": "ApiKey",
-                    "said": "Nothing was sent for it.",
-                    "send": "curl -i -H 'X-Api-Key: KEY' http://localhost/",
+                    "found": "Nothing was sent for it.",
+                    "command": "curl -i -H 'X-Api-Key: KEY' http://localhost/",
                 },
             ],
             "challenges": [
@@ -388,8 +668,8 @@ def test_the_explanation_tells_what_came_what_was_asked_and_what_each_scheme_sai
                 'error_description="The credentials are not valid."',
                 'WWW-Authenticate: ApiKey realm="notes", in="header", name="X-API-Key"',
             ],
-            "paragraph": "RFC 6750 §3.1, invalid_token",
-            "see": "https://www.rfc-editor.org/rfc/rfc6750#section-3.1",
+            "specification": "RFC 6750 §3.1, invalid_token",
+            "specification_url": "https://www.rfc-editor.org/rfc/rfc6750#section-3.1",
         }
     html = explained(app, "text/html", Authorization=f"Bearer {CANARY}")
     for line in (
@@ -400,21 +680,21 @@ def test_the_explanation_tells_what_came_what_was_asked_and_what_each_scheme_sai
         assert line in html
 
 
-def test_good_credentials_are_told_apart_from_the_missing_scope(make_app):
+def test_valid_credentials_are_distinguished_from_the_missing_scope(make_app):
     auth = Auth(Bearer(lambda token: Identity("ada")))
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
     app.add_url_rule("/", "view", auth.login_required(scopes={"a"})(lambda: "fine"), methods=["DELETE"])
     debug = explained(app, method="DELETE", Authorization="Bearer x")
-    assert debug["schemes"][0]["said"] == "The credentials are good."
+    assert debug["schemes"][0]["found"] == "The credentials are good."
     assert debug["reason"].startswith("none of ['a'] is granted: the scopes of the credentials are [], ")
-    assert shlex.split(debug["schemes"][0]["send"])[:4] == ["curl", "-i", "-X", "DELETE"]
+    assert shlex.split(debug["schemes"][0]["command"])[:4] == ["curl", "-i", "-X", "DELETE"]
 
 
 def test_a_bare_401_on_an_open_route_is_explained_too(make_app, auth):
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
     app.add_url_rule("/", "view", lambda: __import__("flask").abort(401))
     debug = explained(app)
-    assert debug["demanded"] == ["no guard on this route (in force: login_required, all schemes of the Auth)"]
+    assert debug["required"] == ["no guard on this route (in force: login_required, all schemes of the Auth)"]
     assert debug["sent"] == ["nothing that a scheme in force reads"]
 
 
@@ -441,7 +721,7 @@ def test_lek_no_secret_is_in_an_explanation(make_app, sent, accept):
         assert CANARY not in response.text + str(response.headers)
 
 
-def test_our_own_trouble_is_not_spelled_out(make_app):
+def test_a_server_side_failure_is_not_explained(make_app):
     def load(token):
         raise ConnectionError(f"postgres://app:{CANARY}@db/")
 
@@ -458,7 +738,7 @@ def test_the_command_is_quoted_for_the_shell(make_app):
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
     app.add_url_rule("/<path:rest>", "view", auth.login_required(lambda rest: "fine"))
     debug = explained(app, path="/a';rm -rf $HOME;'")
-    words = shlex.split(debug["schemes"][0]["send"])
+    words = shlex.split(debug["schemes"][0]["command"])
     assert words[:4] == ["curl", "-i", "-u", "NAME:PASSWORD"]
     assert len(words) == 5
     assert words[4].startswith("http://localhost/a")
@@ -480,15 +760,15 @@ def test_the_paragraph_is_that_of_the_scheme_that_was_tried(make_app, auth, sent
     app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     response = app.test_client().get("/", headers=sent)
     assert response.status_code == status
-    assert response.json["debug"]["paragraph"].startswith(paragraph)
+    assert response.json["debug"]["specification"].startswith(paragraph)
 
 
-def test_two_at_once_are_both_told_and_the_message_says_to_send_one(make_app, auth):
+def test_two_at_once_are_both_named_and_the_message_says_to_send_one(make_app, auth):
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
     app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     response = app.test_client().get("/", headers={"Authorization": "Bearer x", "X-API-Key": "x"})
     assert response.json["message"] == "More than one credential was sent. Send one."
     assert response.json["debug"]["sent"] == ["Authorization: Bearer …", "X-Api-Key: …"]
-    said = {scheme["name"]: scheme["said"] for scheme in response.json["debug"]["schemes"]}
+    said = {scheme["name"]: scheme["found"] for scheme in response.json["debug"]["schemes"]}
     assert said["Basic"] == "Nothing was sent for it."
     assert said["Bearer"] == said["ApiKey"] == "It was not asked, for something else was decided before."

@@ -64,7 +64,7 @@ TOKENS = {
 @pytest.fixture
 def refused(make_app, monkeypatch, caplog):
     """Status and logged reason of a request to a view behind a guard."""
-    monkeypatch.setattr("flask_unauthorized.authentication.authenticate.time", lambda: NOW)
+    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: NOW)
     caplog.set_level(logging.INFO, "flask_unauthorized")
 
     def run(headers, guard="login_required", schemes=(), method="GET", url="/", config=None, environ=None, **demands):
@@ -387,7 +387,7 @@ def test_a_secret_shows_nothing_and_does_not_travel():
     from flask_unauthorized.schemes.base import Secret
 
     secret = Secret()
-    secret.parts = ("s3cret",)
+    secret.loader_args = ("s3cret",)
     assert repr(secret) == "<Secret>"
     with pytest.raises(TypeError, match="a secret is not pickled"):
         pickle.dumps(secret)

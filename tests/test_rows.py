@@ -54,7 +54,7 @@ def auth():
 @pytest.fixture
 def serve(make_app, auth, monkeypatch):
     """The answer of a view behind a guard to a request."""
-    monkeypatch.setattr("flask_unauthorized.authentication.authenticate.time", lambda: NOW)
+    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: NOW)
 
     def answer(guard=None, view=lambda: "fine", headers=(), method="GET", url="/", **config):
         app: Flask = make_app(auth, **config)

@@ -1,4 +1,4 @@
-"""What the app's owner is told: signals and log records; and that no secret is ever among it."""
+"""Signals and log records, and that neither contains a secret."""
 
 import logging
 import pickle
@@ -154,7 +154,7 @@ def test_refused_carries_challenges_and_a_receiver_cannot_change_them(app):
     ],
     ids=["abort", "invalid", "missing", "step_up"],
 )
-def test_a_view_that_refuses_is_told_once(app, caplog, view):
+def test_a_view_that_refuses_is_reported_once(app, caplog, view):
     caplog.set_level(logging.INFO)
     app.add_url_rule("/view", "view", view)
     with heard() as found:
@@ -181,8 +181,10 @@ def test_the_log_warns_of_each_endpoint_once_and_then_only_tells(app, caplog):
     app.add_url_rule("/other", "other", lambda: ("no", 401))
     for path in ("/plain", "/plain", "/other", "/plain"):
         app.test_client().get(path)
-    told = [(r.levelname, r.getMessage().rpartition(" ")[2]) for r in caplog.records if r.name == "flask_unauthorized"]
-    assert told == [("WARNING", "plain"), ("DEBUG", "plain"), ("WARNING", "other"), ("DEBUG", "plain")]
+    records = [
+        (r.levelname, r.getMessage().rpartition(" ")[2]) for r in caplog.records if r.name == "flask_unauthorized"
+    ]
+    assert records == [("WARNING", "plain"), ("DEBUG", "plain"), ("WARNING", "other"), ("DEBUG", "plain")]
 
 
 def test_signals_reach_only_receivers_of_their_app(app, make_app):
@@ -289,13 +291,13 @@ def test_lek_03_lek_04_and_lek_06_no_canary_anywhere(make_app, caplog, sent, loa
     with heard() as found:
         response = app.test_client().get("/", headers={**REQUESTS[sent], "Accept": accept_header})
     assert response.status_code in {400, 401, 403, 503}
-    told = [response.text, str(response.headers), repr(found), caplog.text]
-    told += [repr(vars(record)) for record in caplog.records]
+    visible = [response.text, str(response.headers), repr(found), caplog.text]
+    visible += [repr(vars(record)) for record in caplog.records]
     for _, _, arguments in found:
-        told += [repr(vars(argument)) for argument in arguments.values() if hasattr(argument, "__dict__")]
-        told += [str(argument) for argument in arguments.values()]
+        visible += [repr(vars(argument)) for argument in arguments.values() if hasattr(argument, "__dict__")]
+        visible += [str(argument) for argument in arguments.values()]
     for secret in (CANARY, ENCODED, b64encode(CANARY.encode()).decode()):
-        assert not [text for text in told if secret in text]
+        assert not [text for text in visible if secret in text]
 
 
 @pytest.mark.parametrize("accept_header", ["application/json", "application/problem+json", "text/plain"])

@@ -1,4 +1,4 @@
-"""Both type checkers accept right uses and refuse wrong ones. Needs mypy and pyright (extra ``dev``)."""
+"""Both type checkers accept right uses and refuse wrong ones. Needs mypy and pyright (``nox -s types``)."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def complaints(checker: str, path: Path, root: Path) -> dict[int, str]:
     if find_spec(checker) is None:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{checker} is missing")
-        pytest.skip(f"{checker} is not installed: pip install '.[dev]'")
+        pytest.skip(f"{checker} is not installed: nox -s types")
     # From elsewhere, so that the project's own settings don't apply: a user has none of them.
     done = subprocess.run([sys.executable, *CHECKERS[checker], str(path)], capture_output=True, text=True, cwd=root)
     found = re.findall(rf"{path.name}:(\d+)(?::\d+)?(?: -)?:? error: (.*)", done.stdout)

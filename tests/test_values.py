@@ -1,8 +1,10 @@
 """Identities, requirements and errors as values."""
 
 import dataclasses
+import inspect
 import math
 import pickle
+import re
 
 import pytest
 from werkzeug import exceptions as http
@@ -10,7 +12,7 @@ from werkzeug import exceptions as http
 import flask_unauthorized as fu
 from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Identity, any_of
 from flask_unauthorized.errors import CrossSiteRequest
-from flask_unauthorized.policy.requirement import Requirement, emitted_scopes, nest, stack
+from flask_unauthorized.policy.requirement import Requirement, combine_decorators, emitted_scopes, inherit
 
 # The decision table of the design: class, Werkzeug's class, status, OAuth error code.
 TABLE = [
@@ -46,6 +48,19 @@ def test_the_decision_table(kind, base, status, code):
     assert kind.__mro__.index(base) < kind.__mro__.index(fu.AuthError)
     with pytest.raises(TypeError):
         kind(b"bytes")
+
+
+@pytest.mark.parametrize(("kind", "base", "status", "code"), TABLE)
+def test_the_docstring_of_an_error_is_a_row_of_the_reference(kind, base, status, code):
+    """The reference table is made of them: status and occasion first, then all arguments, then the specification."""
+    first, *_ = kind.__doc__.splitlines()
+    assert first.startswith(f"{status}: ")
+    assert first.endswith(".")
+    assert len(first) < 80
+    assert re.search(r"Source: RFC \d+ §\d", kind.__doc__)
+    assert code is None or kind is fu.Unauthorized or f"``{code}``" in kind.__doc__
+    for argument in list(inspect.signature(kind.__init__).parameters)[1:]:
+        assert f"\n        {argument}: " in kind.__doc__
 
 
 @pytest.mark.parametrize(
@@ -98,10 +113,10 @@ def test_an_identity_is_frozen_and_hides_what_may_be_private():
 
 
 def test_lek_01_an_identity_survives_pickling_and_replacing():
-    again = pickle.loads(pickle.dumps(_full()))
-    assert again == _full()
-    assert dict(again.claims) == {"email": "ada@x"}
-    assert dataclasses.replace(again, subject="bob").subject == "bob"
+    unpickled = pickle.loads(pickle.dumps(_full()))
+    assert unpickled == _full()
+    assert dict(unpickled.claims) == {"email": "ada@x"}
+    assert dataclasses.replace(unpickled, subject="bob").subject == "bob"
 
 
 @pytest.mark.parametrize(
@@ -130,24 +145,24 @@ def test_any_of_is_a_value():
 def test_stacked_requirements_narrow_and_add():
     first = Requirement(via=("x", "y"), scopes=frozenset({("a",)}), acr=("gold", "tin"), max_age=60, optional=True)
     second = Requirement(via=("y", "z"), scopes=frozenset({("b", "c")}), acr=("tin",), max_age=30)
-    both = stack([first, second])
+    both = combine_decorators([first, second])
     assert both == Requirement(("y",), frozenset({("a",), ("b", "c")}), frozenset(), ("tin",), 30, False)
-    assert hash(both) == hash(stack([first, second]))
+    assert hash(both) == hash(combine_decorators([first, second]))
     assert emitted_scopes(both.scopes) == ("a", "b")
     with pytest.raises(ConfigurationError):
-        stack([first, Requirement(via=("z",))])
+        combine_decorators([first, Requirement(via=("z",))])
 
 
 def test_nested_requirements_take_the_nearest_via_and_add_the_rest():
     outer = Requirement(via=("x",), roles=frozenset({("boss",)}), max_age=30)
     inner = Requirement(via=("y",), roles=frozenset({("user",)}), max_age=60, optional=True)
-    both = nest([outer, inner])
+    both = inherit([outer, inner])
     assert both == Requirement(("y",), frozenset(), frozenset({("boss",), ("user",)}), (), 30, True)
-    assert nest([outer, Requirement()]).via == ("x",)
-    assert not nest([inner, outer]).optional
+    assert inherit([outer, Requirement()]).via == ("x",)
+    assert not inherit([inner, outer]).optional
 
 
-def test_a_bare_string_of_scopes_is_told_the_set_that_was_meant() -> None:
+def test_the_error_for_a_bare_string_of_scopes_names_the_set_that_was_meant() -> None:
     auth = Auth(Bearer(lambda token: None))
     with pytest.raises(TypeError, match=r'scopes=\{"read", "write"\}'):
         auth.login_required(scopes="read write")

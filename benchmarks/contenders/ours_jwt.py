@@ -1,4 +1,4 @@
-"""flask_unauthorized with signed tokens: verified on each request, and remembered."""
+"""flask_unauthorized with signed tokens: verified on each request, and cached."""
 
 from collections.abc import Callable, Mapping
 
@@ -21,9 +21,9 @@ def _key(algorithm: str) -> Key:
     return public_key_pem(public_pem(algorithm), algorithm=algorithm, kid=KID)
 
 
-def _guard(algorithm: str, remember: int = 0) -> Callable[[Flask, View, str], View]:
+def _guard(algorithm: str, cache_size: int = 0) -> Callable[[Flask, View, str], View]:
     def guard(app: Flask, view: View, demand: str) -> View:
-        loader = JWT(ISSUER, audience=AUDIENCE, keys=_key(algorithm), algorithms=[algorithm], remember=remember)
+        loader = JWT(ISSUER, audience=AUDIENCE, keys=_key(algorithm), algorithms=[algorithm], cache_size=cache_size)
         return demanding(Auth(Bearer(loader), app=app), demand)(view)
 
     return guard
@@ -46,8 +46,8 @@ CONTENDERS = (
     ),
     *(
         Contender(
-            f"ours_jwt.{name.lower()}-remembered",
-            f"**flask_unauthorized, JWT {TITLES[name]}, remembered**",
+            f"ours_jwt.{name.lower()}-cached",
+            f"**flask_unauthorized, JWT {TITLES[name]}, cached**",
             _guard(name, 1000),
             ("accepted",),
             requests=_requests(name),

@@ -11,9 +11,9 @@ AUDIENCE = "https://notes.example.com"
 
 def create_api(issuer: str) -> Flask:
     """The app, for tokens of ``issuer``."""
-    # Over https, without the exception for a demo, this is JWT(issuer, audience=AUDIENCE, remember=1000).
+    # Over https, without the exception for a demo, this is JWT(issuer, audience=AUDIENCE, cache_size=1000).
     keys = JWKS.of_issuer(issuer, allow_http_loopback=True)
-    auth = Auth(Bearer(JWT(issuer, audience=AUDIENCE, keys=keys, remember=1000)), realm="notes")
+    auth = Auth(Bearer(JWT(issuer, audience=AUDIENCE, keys=keys, cache_size=1000)), realm="notes")
     app = Flask("notes", static_folder=None)
     auth.init_app(app)
     notes = ["call Grace"]

@@ -1,1 +1,1 @@
-"""People in browsers: logging in and out, the way to the login page, and the way back."""
+"""People in browsers: log in and out, the redirect to the login page, and the way back from there."""

@@ -1,1 +1,1 @@
-"""Fetching what the configuration names: keys and answers of authorization servers."""
+"""Fetch the URLs that the configuration names: key sets, metadata, and token introspection."""

@@ -1,24 +1,44 @@
-"""Fetching what the configuration names, over HTTPS: key sets, metadata, the state of a token.
+"""Fetch what the configuration names, over HTTPS: key sets, metadata, token introspection.
 
-Nothing is followed, decoded or trusted that wasn't asked for: no redirects, no compression, no proxies or passwords
-from the environment, no certificate that doesn't check out; size and time have an end.
+A `Fetcher` sends one GET or POST and returns the body, or raises `FetchError`. Order of steps for each fetch:
+
+1. `read_url` checks the URL: ``https://`` only, no user, password or fragment. A URL that fails is a mistake of the
+   configuration, so it is a `ConfigurationError` and no `FetchError`.
+2. Take an idle connection to the same server, or open one (`LimitedConnection`). If an idle connection turns out to be
+   closed, the request is sent once more over a new one.
+3. Check status and header fields before the body is read. Only 200 counts, without compression, and not ``text/html``.
+4. Read the body up to ``limit`` bytes. It must be complete and must not be empty.
+
+Invariants:
+
+- One deadline covers all steps. It doesn't restart for the second connection, nor for the proxy.
+- Redirects are not followed, so a server can't direct a fetch to an address that the configuration doesn't name.
+- The environment changes nothing: ``HTTPS_PROXY``, ``NO_PROXY`` and ``.netrc`` are not read. A proxy is an argument.
+- The certificate is always checked for the name in the URL, behind a proxy as well. No option disables that.
+- The text of a `FetchError` goes into logs. It holds the URL without its query, and nothing that a server or proxy sent
+  except status codes. It holds no password of the proxy.
+- No step takes a lock, because a fork could leave its copy locked in the child.
+
+Why the extension has its own client: none that was tried bounds both time and size. `connection` has the numbers.
 """
 
+import base64
 import http.client
 import os
+import re
 import ssl
 import time
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from typing import Final, NamedTuple
+from urllib.parse import SplitResult, unquote_to_bytes, urlencode, urlsplit
 
 from ..errors import ConfigurationError
-from .connection import EndlessError, LimitedHTTP, LimitedHTTPS
+from .connection import LimitedConnection, Proxy, ProxyError, ResponseTooLargeError
 
 MAX_BYTES: Final = 512 * 1024
-"""Longest answer that is read, in bytes."""
+"""Longest body that is read unless ``limit`` says otherwise, in bytes."""
 TIMEOUT: Final = 5.0
 """Longest time that a fetch may take from connecting to the last byte, in seconds."""
 CONNECT_TIMEOUT: Final = 2.0
@@ -27,21 +47,25 @@ MAX_TIMEOUT: Final = 60.0
 """Longest ``timeout`` that may be configured, in seconds."""
 
 MAX_IDLE: Final = 30.0
-"""Longest time that a connection waits for its next request, in seconds: later a firewall may have forgotten it."""
+"""Longest time that a connection waits for its next request, in seconds. Firewalls may drop it after that."""
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "flask_unauthorized"}
-_NOT_SENT: Final = (ConnectionError, http.client.BadStatusLine, ssl.SSLError)
-"""What an idle connection says that the server has closed meanwhile."""
+_STALE_CONNECTION: Final = (ConnectionError, http.client.BadStatusLine, ssl.SSLError)
+"""What a request over an idle connection raises if the server has closed it in the meantime."""
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+_FORBIDDEN_IN_URL: Final = re.compile(r'[^\x21-\x7e]|["<>\\^`{|}]')
 
 Get = Callable[[str], bytes]
-"""A fetch of your own: the body that a URL answers with 200. Whatever it raises counts as "it can't be had"."""
+"""A fetch of your own: takes a URL, returns the body of a response with status 200. Any exception is a failure."""
 
 
 class FetchError(Exception):
-    """It can't be had. The text names the URL without its query, and what went wrong; it holds no secret.
+    """The fetch failed. The text names the URL without its query, and the reason. It holds no secret.
 
-    ``status`` is what the server answered, ``None`` where it gave no whole answer.
+    Args:
+        text: The text.
+        status: The status code of the response, or ``None`` if the server sent no complete response.
     """
 
     def __init__(self, text: str, *, status: int | None = None) -> None:
@@ -50,31 +74,42 @@ class FetchError(Exception):
 
 
 class Target(NamedTuple):
-    """A URL that may be fetched, in parts."""
+    """The parts of a URL that may be fetched."""
 
-    secure: bool
-    host: str
+    is_https: bool
+    host: str  # without brackets
     port: int
     path: str  # with the query
-    shown: str  # without it
+    display_url: str  # without the query
 
 
-class _Idle(NamedTuple):
+class _IdleConnection(NamedTuple):
     """A connection that waits for its next request."""
 
     pid: int
-    server: tuple[bool, str, int]
+    route: tuple[bool, str, int, Proxy | None]
     since: float
-    connection: Any
+    connection: LimitedConnection
 
 
 class Fetcher:
-    """Fetches over HTTPS/1.1; one may serve any number of threads, and outlives a fork.
+    """Fetches over HTTPS/1.1. One may serve any number of threads, and works in child processes after a fork.
 
-    ``limit`` is the longest body in bytes, ``timeout`` the longest time in seconds for all of it (but the look-up of
-    the name, which the system's resolver bounds). Certificates are checked against the system's authorities, or those
-    in ``ca_file``; nothing switches that off. ``allow_http_loopback`` lets ``http://`` through to localhost,
-    127.0.0.1 and [::1], for demos and tests. ``keep_alive`` connections stay open for the next request.
+    Certificates are checked against the system's authorities, or those in ``ca_file``. No option disables that.
+
+    Args:
+        limit: Longest body, in bytes.
+        timeout: Longest time for the whole fetch, in seconds. Only the look-up of a host name isn't covered, which the
+            system's resolver bounds.
+        ca_file: A PEM file with the certificate authorities to accept.
+        allow_http_loopback: Accepts ``http://`` URLs of localhost, 127.0.0.1 and [::1], for demos and tests.
+        keep_alive: How many connections stay open for the next request.
+        proxy: ``"http://host:port"`` of a proxy for all ``https://`` URLs, or ``"http://user:password@host:port"``.
+            ``http://`` URLs of this machine are fetched directly.
+
+    Raises:
+        ConfigurationError: An argument has a value that can't be used.
+        TypeError: An argument has another type.
     """
 
     def __init__(
@@ -85,117 +120,161 @@ class Fetcher:
         ca_file: str | os.PathLike[str] | None = None,
         allow_http_loopback: bool = False,
         keep_alive: int = 0,
+        proxy: str | None = None,
     ) -> None:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ConfigurationError(f"limit must be a whole number of bytes, not {limit!a}")
+        if ca_file is not None and not os.path.isfile(ca_file):
+            raise ConfigurationError(f"ca_file={os.fspath(ca_file)!a} is no file: give a PEM file of authorities")
         self.limit = limit
         self.timeout = checked_time("timeout", timeout, MAX_TIMEOUT)
         self.allow_http_loopback = allow_http_loopback
-        self._ca_file = _existing(ca_file)
+        self.proxy = None if proxy is None else read_proxy_url(proxy)
+        self._ca_file = ca_file
         self._context: ssl.SSLContext | None = None
         self._keep_alive = keep_alive
-        # Lists are appended to and popped from in one step: no lock is needed, and none can be held over a fork.
-        self._idle: list[_Idle] = []
+        # Appending to a list and popping from it are atomic, so no lock is needed.
+        self._idle: list[_IdleConnection] = []
         weakref.finalize(self, _close_all, self._idle)
 
     def check(self, url: str) -> Target:
-        """``url`` in parts; `ConfigurationError` for one that is never fetched."""
+        """Return the parts of ``url``; see `read_url` for what it raises."""
         return read_url(url, allow_http_loopback=self.allow_http_loopback)
 
     def get(self, url: str, *, end: float | None = None) -> bytes:
-        """The body that ``url`` answers with; ``end`` (monotonic clock) may end it before ``timeout`` does.
+        """Return the body of ``url``.
 
-        Raises `FetchError` for everything but a whole answer with status 200 that says something.
+        Args:
+            url: The URL.
+            end: When the fetch ends at the latest (monotonic clock), if that is before ``timeout`` has passed.
+
+        Raises:
+            FetchError: Everything but a complete, non-empty response with status 200.
+            ConfigurationError: The URL isn't allowed.
         """
         return self._fetch("GET", self.check(url), None, {}, end)
 
     def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str], *, end: float | None = None) -> bytes:
-        """The body that ``url`` answers a form with. Raises `FetchError`, as `get` does.
+        """Send a form to ``url`` and return the body of the response.
 
-        The form may be sent a second time where a connection that was kept alive turns out to be closed.
+        If an idle connection turns out to be closed, the form is sent a second time over a new one.
+
+        Args:
+            url: The URL.
+            form: The fields, which are encoded as ``application/x-www-form-urlencoded``.
+            headers: Further header fields.
+            end: As with `get`.
+
+        Raises:
+            FetchError: As with `get`.
+            ConfigurationError: The URL isn't allowed.
         """
         body = urlencode(form).encode("ascii")
-        return self._fetch(
-            "POST", self.check(url), body, {"Content-Type": "application/x-www-form-urlencoded", **headers}, end
-        )
+        form_headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        return self._fetch("POST", self.check(url), body, form_headers, end)
 
     def close(self) -> None:
-        """Closes the connections that are kept alive."""
+        """Close the idle connections."""
         _close_all(self._idle)
-
-    # --- inside
 
     def _fetch(
         self, method: str, target: Target, body: bytes | None, headers: Mapping[str, str], end: float | None
     ) -> bytes:
-        latest = time.monotonic() + self.timeout
-        latest = latest if end is None else min(end, latest)
+        deadline = time.monotonic() + self.timeout
+        if end is not None:
+            deadline = min(deadline, end)
+        headers = {**_HEADERS, **headers}
         try:
-            return self._exchange(method, target, body, {**_HEADERS, **headers}, latest)
+            connection = self._take_idle(target)
+            if connection is not None:
+                try:
+                    return self._send(connection, method, target, body, headers, deadline)
+                except _STALE_CONNECTION:
+                    connection.close()
+            return self._send(self._connection(target), method, target, body, headers, deadline)
         except FetchError:
             raise
-        except (OSError, http.client.HTTPException, ValueError) as trouble:
-            # Its own text stays out: it may quote what the server sent.
-            text = f"{method} {target.shown}: {_told(trouble)}"
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            text = f"{method} {target.display_url}: {self._describe(error, target)}"
+        # Raised here and not above, so that the error isn't chained: its text may quote what the server sent.
         raise FetchError(text)
 
-    def _exchange(
-        self, method: str, target: Target, body: bytes | None, headers: Mapping[str, str], end: float
+    def _send(
+        self,
+        connection: LimitedConnection,
+        method: str,
+        target: Target,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        deadline: float,
     ) -> bytes:
-        connection = self._reused(target)
-        if connection is not None:
-            try:
-                return self._ask(connection, method, target, body, headers, end)
-            except _NOT_SENT:
-                connection.close()
-        return self._ask(self._connection(target), method, target, body, headers, end)
-
-    def _ask(
-        self, connection: Any, method: str, target: Target, body: bytes | None, headers: Mapping[str, str], end: float
-    ) -> bytes:
-        kept = False
-        connection.begin(end, self.limit)
+        reusable = False
+        connection.begin(deadline, self.limit)
         try:
             connection.request(method, target.path, body, headers)
             with connection.getresponse() as response:
-                content = _body(response, method, target, self.limit)
-                kept = not response.will_close and len(self._idle) < self._keep_alive
+                content = _read_body(response, method, target, self.limit)
+                reusable = not response.will_close and len(self._idle) < self._keep_alive
         finally:
-            if not kept:
+            if not reusable:
                 connection.close()
-        if kept:
-            self._keep(target, connection)
+        if reusable:
+            self._add_idle(target, connection)
         return content
 
-    def _keep(self, target: Target, connection: Any) -> None:
+    def _connection(self, target: Target) -> LimitedConnection:
+        context = None
+        if target.is_https:
+            if self._context is None:  # at the first fetch, because reading the system's authorities is slow
+                self._context = ssl.create_default_context(cafile=self._ca_file)
+            context = self._context
+        return LimitedConnection(
+            target.host, target.port, connect_timeout=CONNECT_TIMEOUT, context=context, proxy=self._proxy_for(target)
+        )
+
+    def _proxy_for(self, target: Target) -> Proxy | None:
+        # Plain HTTP is for servers on this machine, which a proxy doesn't reach under their loopback address.
+        return self.proxy if target.is_https else None
+
+    def _route(self, target: Target) -> tuple[bool, str, int, Proxy | None]:
+        return target.is_https, target.host, target.port, self._proxy_for(target)
+
+    def _add_idle(self, target: Target, connection: LimitedConnection) -> None:
         now = time.monotonic()
-        self._idle.append(_Idle(os.getpid(), target[:3], now, connection))
+        self._idle.append(_IdleConnection(os.getpid(), self._route(target), now, connection))
         with suppress(IndexError):  # another thread took the last one
             while now - self._idle[0].since > MAX_IDLE:
                 self._idle.pop(0).connection.close()
 
-    def _connection(self, target: Target) -> Any:
-        if not target.secure:
-            return LimitedHTTP(target.host, target.port, connect_timeout=CONNECT_TIMEOUT)
-        if self._context is None:  # at the first fetch: reading all authorities takes longer than importing us
-            self._context = ssl.create_default_context(cafile=self._ca_file)
-        return LimitedHTTPS(target.host, target.port, context=self._context, connect_timeout=CONNECT_TIMEOUT)
-
-    def _reused(self, target: Target) -> Any:
-        """A connection that is open; one of the parent process belongs to the parent."""
+    def _take_idle(self, target: Target) -> LimitedConnection | None:
+        """Return an idle connection. Those that a child process inherited belong to its parent and are not used."""
         while self._idle:
             try:
                 idle = self._idle.pop()
             except IndexError:  # another thread took the last one
                 break
-            fresh = time.monotonic() - idle.since <= MAX_IDLE
-            if fresh and idle.pid == os.getpid() and idle.server == target[:3]:
+            is_fresh = time.monotonic() - idle.since <= MAX_IDLE
+            if is_fresh and idle.pid == os.getpid() and idle.route == self._route(target):
                 return idle.connection
             idle.connection.close()
         return None
 
+    def _describe(self, error: Exception, target: Target) -> str:
+        """Return why the fetch failed, without any word of the server or the proxy."""
+        proxy = self._proxy_for(target)
+        if proxy is None:
+            return _describe_error(error)
+        if not isinstance(error, ProxyError):
+            return f"{_describe_error(error)} (through the proxy {proxy})"
+        if error.status is None:
+            cause = error.__cause__
+            return f"the proxy {proxy}: {_describe_error(cause) if isinstance(cause, Exception) else 'no response'}"
+        hint = ": check the user and password in proxy=" if error.status == 407 else ""
+        return f"the proxy {proxy} answered CONNECT with {error.status}{hint}"
+
     def __repr__(self) -> str:
-        return f"<Fetcher {self.limit} bytes, {self.timeout:g} s>"
+        proxy = "" if self.proxy is None else f", proxy {self.proxy}"
+        return f"<Fetcher {self.limit} bytes, {self.timeout:g} s{proxy}>"
 
 
 def fetch(
@@ -205,44 +284,112 @@ def fetch(
     timeout: float = TIMEOUT,
     ca_file: str | os.PathLike[str] | None = None,
     allow_http_loopback: bool = False,
+    proxy: str | None = None,
 ) -> bytes:
-    """The body that ``url`` answers with, once. Raises `FetchError`, or `ConfigurationError`; see `Fetcher`."""
-    return Fetcher(limit=limit, timeout=timeout, ca_file=ca_file, allow_http_loopback=allow_http_loopback).get(url)
+    """Return the body of ``url``, fetched once. The keywords are those of `Fetcher`.
+
+    Raises:
+        FetchError: Everything but a complete, non-empty response with status 200.
+        ConfigurationError: The URL or another argument isn't allowed.
+    """
+    fetcher = Fetcher(
+        limit=limit, timeout=timeout, ca_file=ca_file, allow_http_loopback=allow_http_loopback, proxy=proxy
+    )
+    return fetcher.get(url)
 
 
 def read_url(url: str, *, allow_http_loopback: bool = False) -> Target:
-    """``url`` in parts; `ConfigurationError` for what is no ``https://`` URL of a host (`TypeError` for no ``str``).
+    """Return the parts of a URL that may be fetched.
 
-    Also without user, password, fragment and characters that a URL writes as ``%XX``. ``http://`` is for loopback
-    only, and only where ``allow_http_loopback`` says so.
+    Args:
+        url: An ``https://`` URL with a host, without user, password and fragment. Characters outside of RFC 3986 must
+            be written as ``%XX``.
+        allow_http_loopback: Accepts ``http://`` URLs of localhost, 127.0.0.1 and [::1].
+
+    Raises:
+        ConfigurationError: The URL isn't allowed.
+        TypeError: ``url`` isn't a ``str``.
     """
     if not isinstance(url, str):
         raise TypeError(f"a URL must be a str, not {type(url).__name__}")
-    if not url.isascii() or not url.isprintable() or any(character in url for character in ' "<>\\^`{|}'):
-        raise ConfigurationError(f"URL {url!a} holds a character that must be written as %XX (host names: as xn--)")
+    if _FORBIDDEN_IN_URL.search(url):
+        raise ConfigurationError(
+            f"URL {_without_secrets(url)} holds a character that must be written as %XX (host names: as xn--)"
+        )
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"URL {url!a}: {error}") from None
-    if "@" in parts.netloc:  # not shown: it may hold a password
+    except ValueError:
+        raise ConfigurationError(f"URL {_without_secrets(url)} has no valid host and port") from None
+    if "@" in parts.netloc:  # not shown, because it may hold a password
         raise ConfigurationError(f"URL of {host!a} must not hold a user or password")
     if "#" in url or not host or port == 0:
         raise ConfigurationError(f"URL {url!a} must have a host, and no fragment")
-    secure = parts.scheme == "https"
-    if not secure and not (allow_http_loopback and parts.scheme == "http" and host in LOOPBACK):
+    if not _is_allowed_scheme(parts, allow_http_loopback):
         raise ConfigurationError(
             f"URL {url!a} must begin with https:// (allow_http_loopback=True lets http://localhost, "
             "http://127.0.0.1 and http://[::1] through, for demos and tests; for http:// in a network of your own give "
             "JWKS a fetch= or Introspection a post=: your callable decides about the URL)"
         )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    shown = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    return Target(secure, host, port or (443 if secure else 80), path, shown)
+    return Target(parts.scheme == "https", host, port or _DEFAULT_PORTS[parts.scheme], path, shown_url(url))
+
+
+def _is_allowed_scheme(parts: SplitResult, allow_http_loopback: bool) -> bool:
+    if parts.scheme == "http":
+        return allow_http_loopback and parts.hostname in LOOPBACK
+    return parts.scheme == "https"
+
+
+def read_proxy_url(url: str) -> Proxy:
+    """Return the proxy at ``url``.
+
+    Args:
+        url: ``http://host:port`` or ``http://user:password@host:port``. The default port is 80. Special characters of
+            user and password are percent-encoded; they are sent as ``Proxy-Authorization: Basic`` (RFC 7617).
+
+    Raises:
+        ConfigurationError: It is no such URL. The text never holds the user and the password.
+        TypeError: ``url`` isn't a ``str``.
+    """
+    if not isinstance(url, str):
+        raise TypeError(f"proxy must be a str, not {type(url).__name__}")
+    shown = f"proxy={_without_secrets(url)}"
+    form = "write 'http://host:port' or 'http://user:password@host:port', with special characters as %XX"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError(f"{shown} is no URL: {form}") from None
+    if parts.scheme == "https":
+        raise ConfigurationError(
+            f"{shown} asks for TLS to the proxy, which is not supported: {form}. Fetches still use TLS from end to end"
+        )
+    rest = url.partition("://")[2].removeprefix(parts.netloc)
+    if parts.scheme != "http" or not host or port == 0 or rest not in ("", "/") or _FORBIDDEN_IN_URL.search(url):
+        raise ConfigurationError(f"{shown} is no URL of an HTTP proxy: {form}")
+    return Proxy(host, port or 80, _basic_credentials(parts.netloc))
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL that can't be parsed for an error. Where the password in it ends is unknown, so nothing is shown."""
+    return "(not shown, because it may hold a password)" if "@" in url else ascii(url)
+
+
+def _basic_credentials(netloc: str) -> str | None:
+    """Return the value of ``Proxy-Authorization`` for the user and password in ``netloc`` (RFC 7617 §2)."""
+    userinfo, at_sign, _ = netloc.rpartition("@")
+    if not at_sign:
+        return None
+    user, _, password = userinfo.partition(":")
+    user_octets, password_octets = unquote_to_bytes(user), unquote_to_bytes(password)
+    if b":" in user_octets or any(octet < 32 or octet == 127 for octet in user_octets + password_octets):
+        raise ConfigurationError("proxy= has a user with a colon, or a control character: RFC 7617 allows neither")
+    return "Basic " + base64.b64encode(user_octets + b":" + password_octets).decode("ascii")
 
 
 def shown_url(url: str) -> str:
-    """``url`` for the log: without a user, a password or a query, which may hold secrets."""
+    """Return ``url`` for the log: without user, password and query, which may hold secrets."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -251,43 +398,47 @@ def shown_url(url: str) -> str:
 
 
 def checked_time(name: str, value: float, most: float, least: float = 0.0) -> float:
-    """``value`` if it is a number of seconds above ``least`` and up to ``most``; else `TypeError` or a
-    `ConfigurationError`."""
+    """Return ``value`` if it is a number of seconds above ``least`` and up to ``most``.
+
+    Args:
+        name: The name of the argument, for the error.
+        value: The number of seconds.
+        most: The highest that is allowed.
+        least: The number that it must exceed.
+
+    Raises:
+        ConfigurationError: It is outside of the bounds.
+        TypeError: It isn't a number.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    if not least < value <= most:  # so for NaN too
+    if not least < value <= most:  # refuses NaN as well
         raise ConfigurationError(f"{name}={value}: use more than {least:g} and at most {most:g} seconds")
     return float(value)
 
 
-def _existing(path: str | os.PathLike[str] | None) -> str | None:
-    if path is not None and not os.path.isfile(path):
-        raise ConfigurationError(f"ca_file={os.fspath(path)!a} is no file: give one with the authorities, as PEM")
-    return None if path is None else os.fspath(path)
-
-
-def _body(response: http.client.HTTPResponse, method: str, target: Target, limit: int) -> bytes:
-    """The whole body of a good answer."""
-    what = _wrong(response, limit)
-    if what is not None:
-        raise FetchError(f"{method} {target.shown}: {what}", status=response.status)
+def _read_body(response: http.client.HTTPResponse, method: str, target: Target, limit: int) -> bytes:
+    """Return the complete body of an acceptable response, else raise `FetchError`."""
+    what = f"{method} {target.display_url}"
+    problem = _problem_with_head(response, limit)
+    if problem is not None:
+        raise FetchError(f"{what}: {problem}", status=response.status)
     content = b""
     while chunk := response.read1(65536):
         content += chunk
         if len(content) > limit:
-            raise FetchError(f"{method} {target.shown}: more than {limit} bytes")
+            raise FetchError(f"{what}: more than {limit} bytes")
     if response.length:
-        raise FetchError(f"{method} {target.shown}: the answer ended early")
-    if not content:  # http.client sees an empty answer, too, where the head was cut
-        raise FetchError(f"{method} {target.shown}: an empty answer", status=200)
+        raise FetchError(f"{what}: the answer ended early")
+    if not content:  # also a head that was cut off, which http.client takes for an empty response
+        raise FetchError(f"{what}: an empty answer", status=200)
     return content
 
 
-def _wrong(response: http.client.HTTPResponse, limit: int) -> str | None:
-    """What the head of an answer says that we don't take."""
+def _problem_with_head(response: http.client.HTTPResponse, limit: int) -> str | None:
+    """Return why a response isn't acceptable, judged by its status and header fields."""
     if response.status != 200:
-        tail = ", and redirects are not followed" if 300 <= response.status < 400 else ""
-        return f"answered {response.status}{tail}"
+        return f"answered {response.status}{', and redirects are not followed' if 300 <= response.status < 400 else ''}"
     if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
         return "the answer is compressed, which was not asked for"
     if response.getheader("Content-Type", "").lower().startswith("text/html"):
@@ -297,20 +448,20 @@ def _wrong(response: http.client.HTTPResponse, limit: int) -> str | None:
     return None
 
 
-def _told(trouble: Exception) -> str:
-    """What went wrong, without a word of the server's."""
-    if isinstance(trouble, ssl.SSLCertVerificationError):
-        return f"the certificate is not accepted ({trouble.verify_message})"
-    if isinstance(trouble, EndlessError):
-        return "an answer without end"
-    if isinstance(trouble, TimeoutError):
+def _describe_error(error: Exception) -> str:
+    """Return what went wrong, without the text of an exception that may quote a server."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not accepted ({error.verify_message})"
+    if isinstance(error, ResponseTooLargeError):
+        return "the answer is too large"
+    if isinstance(error, TimeoutError):
         return "timed out"
-    if isinstance(trouble, OSError) and trouble.errno is not None and not isinstance(trouble, ssl.SSLError):
-        return f"{type(trouble).__name__} ({trouble.strerror})"
-    return type(trouble).__name__
+    if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ssl.SSLError):
+        return f"{type(error).__name__} ({error.strerror})"
+    return type(error).__name__
 
 
-def _close_all(idle: list[_Idle]) -> None:
-    with suppress(IndexError):  # when none is left; other threads take some as well
+def _close_all(idle: list[_IdleConnection]) -> None:
+    with suppress(IndexError):  # until the list is empty; other threads may take connections as well
         while True:
             idle.pop().connection.close()

@@ -1,4 +1,4 @@
-"""Keys and the check of signatures (RFC 7515 to 7518). Needs the extra ``jwt``."""
+"""Keys, and the verification of signatures (RFC 7515 to 7518). Needs the extra ``jwt``."""
 
 try:
     import cryptography  # noqa: F401  # for the message only: what is used is imported where it is used
@@ -9,7 +9,10 @@ except ImportError as missing:
     ) from missing
 
 from .engine import Engine, PyJWTEngine
-from .keys import Key, Keys, StaticKeys, hmac_key, public_key_jwk, public_key_pem, read_key_set, select_keys
+from .jwk import public_key_jwk
+from .key_selection import Keys, StaticKeys, select_keys
+from .key_sets import read_key_set
+from .keys import Key, hmac_key, public_key_pem
 
 __all__ = [
     "Engine",

@@ -1,4 +1,4 @@
-"""The algorithms that are spoken (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), and which keys they are for."""
+"""The supported algorithms (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), by the family of their keys."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -15,8 +15,8 @@ ASYMMETRIC: Final = frozenset({*RSA, *EC, *EDDSA})
 ALL: Final = ASYMMETRIC | frozenset(HMAC)
 
 
-def named(names: Iterable[str]) -> frozenset[str]:
-    """``names`` as a set. Raises `TypeError` for a bare str, `ConfigurationError` for none, or an unknown one."""
+def checked_algorithms(names: Iterable[str]) -> frozenset[str]:
+    """Return ``names`` as a set. Raises `TypeError` for a bare str, `ConfigurationError` for none or an unknown one."""
     if isinstance(names, (str, bytes)):
         raise TypeError(f"algorithms={names!r} is a bare string: write ({names!r},)")
     algorithms = frozenset(names)

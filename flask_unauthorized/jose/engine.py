@@ -1,4 +1,4 @@
-"""Who checks signatures: one method, so that another library can take the place of PyJWT."""
+"""The verification of signatures: an interface of one method, so that another library can replace PyJWT."""
 
 import hmac
 from typing import Any, Final, Protocol
@@ -12,13 +12,19 @@ _HASHES: Final[Any] = {"256": "SHA256", "384": "SHA384", "512": "SHA512"}
 
 
 class Engine(Protocol):
-    """Checks signatures."""
+    """Verifies signatures. Implement it to use another library than PyJWT."""
 
     def verify(self, algorithm: str, key: Key, signing_input: bytes, signature: bytes) -> bool:
-        """Whether ``signature`` is one of ``signing_input`` by ``key`` and ``algorithm``.
+        """Return whether a signature is right.
 
-        A signature that is wrong in any way is ``False``. An exception means that the engine or the key is broken, and
-        is a 500: a bug is a bug.
+        Args:
+            algorithm: The ``alg`` in the token's header. The key must serve it, or the result is ``False``.
+            key: The key that may have signed.
+            signing_input: What was signed.
+            signature: The signature, which may be malformed in any way; then the result is ``False``.
+
+        Raises:
+            Exception: The engine or the key is broken, which is a bug: 500.
         """
         ...
 
@@ -30,7 +36,7 @@ class PyJWTEngine:
     """
 
     def verify(self, algorithm: str, key: Key, signing_input: bytes, signature: bytes) -> bool:
-        """Whether the signature holds; ``False`` for an algorithm that the key doesn't serve."""
+        """Return whether the signature is right; ``False`` for an algorithm that the key doesn't serve."""
         if algorithm not in key.algorithms or len(signature) != key.signature_size(algorithm):
             return False
         digest = _HMAC.get(algorithm)

@@ -1,4 +1,4 @@
-"""Keys that are well-formed and no good: too small, too dear, or known to be broken."""
+"""Checks of keys that are well-formed and must not be used: too small, too slow to check, or known to be broken."""
 
 from typing import Final
 

@@ -1,4 +1,12 @@
-"""`Outage`: when to ask a server again that doesn't answer, and how often to say so."""
+"""`Backoff`: when to ask a server again that failed, and how often to log that.
+
+A server that is down is not asked for each request. The first ``free`` failures in a row have no consequence, then the
+server is left alone for 1, 2, 4 … ``longest`` seconds, and callers get 503 with `Retry-After` meanwhile. One success
+ends it. The log gets at most one warning in `WARN_EVERY` seconds, and one when the server answers again. Without that,
+an outage would write a line for each request.
+
+The object has no lock and no clock: its holder has both, and passes the time.
+"""
 
 import logging
 from typing import Final
@@ -6,53 +14,52 @@ from typing import Final
 from ..errors import AuthUnavailable
 
 log: Final = logging.getLogger("flask_unauthorized")
-TELL_EVERY: Final = 60.0
+WARN_EVERY: Final = 60.0
 """At most one warning in this time, in seconds."""
 
 
-_UNDER_WAY: Final = "a request to it is under way, and no more callers may wait for it"
+class Backoff:
+    """Counts the failures in a row of one server, and says when to ask it again.
 
-
-class Outage:
-    """Counts failures in a row. Not locked: its holder does that.
-
-    The first ``free`` of them cost nothing; then the server is left alone for 1, 2, 4 … ``longest`` seconds.
+    Args:
+        server: Names the server in the log and in private reasons.
+        longest: Longest pause between two attempts, in seconds.
+        free: Failures in a row that are followed by no pause.
     """
 
-    def __init__(self, who: str, *, longest: float, free: int = 0) -> None:
-        self.who = who
+    def __init__(self, server: str, *, longest: float, free: int = 0) -> None:
+        self.server = server
         self.failures = 0
-        self.text = _UNDER_WAY
+        self._last_failure = "not asked yet"
         self._longest = longest
         self._free = free
-        self._until = float("-inf")
-        self._told = float("-inf")
-        self._announced = False  # whether the outage that lasts was told
+        self._paused_until = float("-inf")
+        self._warned_at = float("-inf")
+        self._has_warned = False  # of the outage that lasts
 
-    def failed(self, now: float, text: str, doing: str) -> None:
-        """It failed, at ``now`` on the clock of the holder; ``doing`` is what the holder does instead, for the log."""
+    def record_failure(self, now: float, text: str, consequence: str) -> None:
+        """Count a failure at ``now``, and log it with its ``consequence`` unless that was done a moment ago."""
         self.failures += 1
-        self.text = text
+        self._last_failure = text
         if self.failures > self._free:
-            self._until = now + min(self._longest, 2.0 ** min(self.failures - self._free - 1, 32))
-        if now - self._told >= TELL_EVERY:
-            self._told = now
-            self._announced = True
-            log.warning("%s: %s; %s", self.who, text, doing)
+            self._paused_until = now + min(self._longest, 2.0 ** min(self.failures - self._free - 1, 32))
+        if now - self._warned_at >= WARN_EVERY:
+            self._warned_at = now
+            self._has_warned = True
+            log.warning("%s: %s; %s", self.server, text, consequence)
 
-    def ended(self) -> None:
-        """It answers."""
-        if self._announced:
-            self._announced = False
-            log.warning("%s: answers again", self.who)
+    def record_success(self) -> None:
+        """End the outage, and log that if its beginning was logged."""
+        if self._has_warned:
+            self._has_warned = False
+            log.warning("%s: answers again", self.server)
         self.failures = 0
-        self.text = _UNDER_WAY
-        self._until = float("-inf")
+        self._paused_until = float("-inf")
 
     def wait(self, now: float) -> float:
-        """Seconds until it should be asked again; 0 for now."""
-        return max(0.0, self._until - now)
+        """Return the seconds until the server should be asked again; 0 for now."""
+        return max(0.0, self._paused_until - now)
 
     def unavailable(self, now: float) -> AuthUnavailable:
-        """The 503 to raise, which asks the client to come back when we shall have asked again."""
-        return AuthUnavailable(reason=f"{self.who}: {self.text}", retry_after=max(1.0, self.wait(now)))
+        """Return the 503 to raise, with a `Retry-After` that ends with the pause."""
+        return AuthUnavailable(reason=f"{self.server}: {self._last_failure}", retry_after=max(1.0, self.wait(now)))

@@ -1,7 +1,10 @@
-"""What claims say of a caller, whether a token holds them or an introspection answer does (RFC 7519, RFC 7662)."""
+"""Reading claims, whether a token holds them or an introspection answer does (RFC 7519, RFC 7662).
+
+The last part checks the options that `JWT` and `Introspection` share.
+"""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from inspect import iscoroutinefunction
@@ -9,10 +12,10 @@ from typing import Any, Final
 
 from flask import Flask
 
-from ..errors import ConfigurationError, InvalidCredentials
+from ..errors import ConfigurationError, InvalidCredentials, shown
 from ..identity import Identity
 from ..schemes.confirmation import CERTIFICATE, KEY
-from ..schemes.run_async import settle
+from ..schemes.run_async import resolve_awaitable
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_TEXT: Final = 1024
@@ -20,52 +23,52 @@ MAX_TEXT: Final = 1024
 CONFIRMATIONS: Final = frozenset({KEY, CERTIFICATE})
 """The ways of binding a token that a scheme can check (RFC 9449 §6.1, RFC 8705 §3.1)."""
 
-MAX_SHOWN: Final = 60
+MAX_SHOWN: Final = 65
 """Most characters of a name that the log shows."""
-MAX_NAMES: Final = 5
-"""Most names of a list that the log shows."""
+MAX_SHOWN_LIST: Final = 200
+"""Most characters of a list of names that the log shows."""
+MAX_SHOWN_CLAIMS: Final = 1000
+"""Most characters of the names of all claims that the log shows."""
 
 Claims = Mapping[str, Any]
 RolesPaths = str | tuple[str, ...] | list[str | tuple[str, ...]]
 """``roles_claim=``: a path, or several in a list."""
-_NONE: Final[frozenset[str]] = frozenset()
+NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 def text_or_none(value: Any) -> str | None:
-    """A text that isn't empty, else ``None``."""
+    """Return a text that isn't empty, else ``None``."""
     return value if isinstance(value, str) and value else None
 
 
 def time_or_none(value: Any) -> float | None:
-    """A number, else ``None``: a login time that isn't known counts as too old (RFC 9470)."""
+    """Return a number, else ``None``: an unknown login time counts as too old (RFC 9470)."""
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def strings(value: Any) -> frozenset[str]:
-    """The texts of a list of nothing else; of anything else none."""
-    return frozenset(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else _NONE
+    """Return the texts of a list of texts; of anything else none."""
+    return frozenset(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else NO_NAMES
 
 
-def show(value: Any) -> str:
-    """``value``, of a token nobody has to trust, for the log: a text quoted, in ASCII and cut, else its kind only.
+def shown_claim(value: Any) -> str:
+    """Return a claim of an unverified token for the log: a text or a list of texts, cut; of others the JSON type only.
 
-    To be used for names only (type, algorithm, key id, issuer, audience, client, claim, role), never for a secret.
+    It is for names only (type, algorithm, key id, issuer, audience, client, claim, role), never for a secret.
     """
     if isinstance(value, str):
-        return ascii(value if len(value) <= MAX_SHOWN else value[:MAX_SHOWN] + "...")
-    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
-        return show_names(value)
-    return kind_of(value)
+        text = ascii(value)
+        return text if len(text) <= MAX_SHOWN else shown(value, MAX_SHOWN)
+    return shown_names(value) if strings(value) else kind_of(value)
 
 
-def show_names(names: Collection[str], *, most: int = MAX_NAMES) -> str:
-    """Several names as a list, for the log: the first few, each cut."""
-    shown = [show(name) for name in list(names)[:most]]
-    return f"[{', '.join(shown)}{', ...' if len(names) > most else ''}]"
+def shown_names(names: list[str]) -> str:
+    """Return a list of names for the log, cut."""
+    return shown(names, MAX_SHOWN_LIST)
 
 
 def kind_of(value: Any) -> str:
-    """What a JSON value is, without the value."""
+    """Return the JSON type of a value, without the value."""
     if value is None:
         return "absent"
     if value in ("", [], {}):
@@ -79,8 +82,8 @@ _KINDS: Final = {str: "string", int: "number", float: "number", bool: "boolean",
 class RolesClaim:
     """Where the roles are: one path of names, or several whose roles add up.
 
-    What can't be read as roles gives none, and the log says so once for each path. So it does the first time that
-    nothing is found at the end of a path, unless something was found there before: perhaps the name is misspelled.
+    A claim that can't be read as roles gives none, and the log warns once for each path. It also warns if the first
+    token has no such claim, because the path may be misspelled.
     """
 
     def __init__(self, paths: tuple[tuple[str, ...], ...]) -> None:
@@ -89,7 +92,7 @@ class RolesClaim:
         self._unreadable: set[tuple[str, ...]] = set()
 
     def roles(self, claims: Claims) -> frozenset[str]:
-        """The roles in ``claims``."""
+        """Return the roles in ``claims``."""
         paths = self.paths
         if len(paths) == 1:
             return self._roles(claims, paths[0])
@@ -102,8 +105,8 @@ class RolesClaim:
         if value is None:
             if path not in self._seen:
                 self._seen.add(path)
-                log.warning(_NO_ROLES, _shown_path(path), show_names(sorted(claims), most=30))
-            return _NONE
+                log.warning(_NO_ROLES, _shown_path(path), shown(sorted(claims), MAX_SHOWN_CLAIMS))
+            return NO_NAMES
         self._seen.add(path)
         roles = _role_names(value)
         if roles is not None:
@@ -111,7 +114,7 @@ class RolesClaim:
         if path not in self._unreadable:
             self._unreadable.add(path)
             log.warning(_UNREADABLE_ROLES, _shown_path(path), _held(value))
-        return _NONE
+        return NO_NAMES
 
 
 _NO_ROLES: Final = (
@@ -125,18 +128,18 @@ _UNREADABLE_ROLES: Final = (
 
 
 def _shown_path(path: tuple[str, ...]) -> str:
-    return show_names(path) if any("." in name for name in path) else show(".".join(path))
+    return shown(list(path) if any("." in name for name in path) else ".".join(path), MAX_SHOWN_LIST)
 
 
 def _role_names(value: Any) -> frozenset[str] | None:
-    """The roles in a claim; ``None`` where it can't be read."""
+    """Return the roles in a claim, or ``None`` if it can't be read."""
     if isinstance(value, list):
         names = strings(value)
         if not names:
-            return None if value else _NONE
+            return None if value else NO_NAMES
         return names - {""} if "" in names else names
     if isinstance(value, str):
-        return frozenset((value,)) if value else _NONE
+        return frozenset((value,)) if value else NO_NAMES
     if isinstance(value, dict):
         # Zitadel: {"admin": {organization: domain}}. A role whose value denies it isn't granted.
         return frozenset(name for name, granted in value.items() if name and granted not in (None, False))
@@ -149,13 +152,8 @@ def _held(value: Any) -> str:
     return f"an array with {kind_of(next(one for one in value if not isinstance(one, str)))}"
 
 
-def roles_at(claims: Claims, where: RolesClaim | None) -> frozenset[str]:
-    """The roles of a caller; none where nobody said where they are."""
-    return _NONE if where is None else where.roles(claims)
-
-
 def is_confirmation(value: Any) -> bool:
-    """Whether ``cnf`` (RFC 7800) names a key or a certificate, in ways that can be checked and no other."""
+    """Whether ``cnf`` (RFC 7800) names a key or a certificate, only in ways that can be checked."""
     return (
         isinstance(value, dict)
         and bool(value)
@@ -165,23 +163,23 @@ def is_confirmation(value: Any) -> bool:
 
 
 def with_user(identity: Identity, look_up: Any) -> Identity:
-    """``identity`` with the user that ``look_up`` gives for it; ``None`` refuses. It may be async.
+    """Add the user that ``look_up`` returns, which may be async. ``None`` rejects the token.
 
-    Of an `Identity` its subject, roles and user count.
+    If it returns an `Identity`, that one's subject, roles and user are taken, and nothing else.
     """
-    user = settle(look_up(identity))
+    user = resolve_awaitable(look_up(identity))
     if user is None:
         raise InvalidCredentials(reason="user= returned None, so it knows no user for the subject of this token")
     if isinstance(user, bool):
         raise TypeError(f"user= returned {user}: return your user object, or None for no")
     if isinstance(user, Identity):
-        # What the token says is not the look-up's to change: its scopes, its login, its end, the key it is bound to.
+        # A look-up never widens what the token grants: scopes, login, expiry and key binding stay.
         return replace(identity, subject=user.subject or identity.subject, roles=user.roles, user=user.user)
     return replace(identity, user=user)
 
 
 def check_parts(app: Flask, *parts: Any) -> None:
-    """What the parts of a loader, ``None`` among them, have to check before an app's first request."""
+    """Run the checks of a loader's parts before an app's first request; a part may be ``None``."""
     for part in parts:
         if iscoroutinefunction(part) and find_spec("asgiref") is None:
             raise ConfigurationError("user= or revoked= is async: install flask[async]")
@@ -190,11 +188,11 @@ def check_parts(app: Flask, *parts: Any) -> None:
             check(app)
 
 
-# --- what a developer gives
+# --- options that a developer gives
 
 
 def checked_names(name: str, values: Any) -> frozenset[str]:
-    """One text or several, as a set; `ConfigurationError` for none, or an empty one."""
+    """Return one text or several as a set; `ConfigurationError` for none, or an empty one."""
     names = frozenset((values,)) if isinstance(values, str) else frozenset(values)
     if not names or not all(isinstance(one, str) and one for one in names):
         raise ConfigurationError(f"{name} must be a text or several, none empty, not {values!a}")
@@ -202,7 +200,7 @@ def checked_names(name: str, values: Any) -> frozenset[str]:
 
 
 def claim_path(claim: RolesPaths | None) -> RolesClaim | None:
-    """Where the roles are: a tuple is one path, a list has several. `ConfigurationError` for what is neither."""
+    """Return where the roles are: a tuple is one path, a list has several. Raises `ConfigurationError`."""
     if claim is None:
         return None
     paths = claim if isinstance(claim, list) else [claim]
@@ -224,7 +222,14 @@ def _one_path(claim: Any) -> tuple[str, ...]:
 
 
 def checked_callable(name: str, value: Any) -> Any:
-    """``value`` if it can be called, or is ``None``; else `ConfigurationError`."""
+    """Return ``value`` if it can be called, or is ``None``; else raise `ConfigurationError`."""
     if value is not None and not callable(value):
         raise ConfigurationError(f"{name} must be callable, not {type(value).__name__}")
+    return value
+
+
+def checked_count(name: str, value: Any, *, least: int = 1) -> int:
+    """Return ``value`` if it is a whole number up to a million; else raise `ConfigurationError`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1_000_000:
+        raise ConfigurationError(f"{name} must be a whole number from {least} to 1000000, not {value!a}")
     return value

@@ -1,4 +1,9 @@
-"""The metadata that an authorization server publishes (RFC 8414, OpenID Connect Discovery 1.0)."""
+"""The metadata that an authorization server publishes (RFC 8414, OpenID Connect Discovery 1.0).
+
+There are two places where it may be, and servers have either. The second is asked only if the first one *responds*
+without usable metadata: a server that can't be reached is not asked twice. Metadata of another issuer is never used,
+because its URLs would let that issuer vouch for this one's tokens.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +15,7 @@ from ..wire.jws import JOSEError, read_json_object
 
 
 def metadata_urls(issuer: str) -> tuple[str, str]:
-    """Where the metadata of ``issuer`` may be: RFC 8414 §3.1, then OpenID Connect Discovery §4."""
+    """Return where the metadata may be: by RFC 8414 §3.1, then by OpenID Connect Discovery §4."""
     parts = urlsplit(issuer)
     origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.removesuffix("/")
     return (
@@ -20,23 +25,23 @@ def metadata_urls(issuer: str) -> tuple[str, str]:
 
 
 def check_issuer(issuer: str, *, allow_http_loopback: bool = False) -> None:
-    """Refuses what is no issuer (RFC 8414 §2): `ConfigurationError`, `TypeError` for no ``str``."""
+    """Raise `ConfigurationError` or `TypeError` for a value that is not an issuer (RFC 8414 §2)."""
     read_url(issuer, allow_http_loopback=allow_http_loopback)
     if "?" in issuer:
         raise ConfigurationError(f"issuer {issuer!a} must have no query (RFC 8414 §2)")
 
 
 def discover(issuer: str, get: Get) -> Mapping[str, Any]:
-    """The metadata of ``issuer``, from the first place that has it.
+    """Return the metadata of ``issuer``, from the first place that has it.
 
-    Its ``issuer`` must be the same to the letter (RFC 8414 §3.3, §4), else it isn't used. Raises `FetchError`.
+    Its ``issuer`` must be the same, compared as text (RFC 8414 §3.3, §4). Raises `FetchError`.
     """
     troubles = []
     for url in metadata_urls(issuer):
         try:
             return _read(issuer, url, get(url))
         except FetchError as trouble:
-            if trouble.status is None:  # the server can't be reached: the other place lies on the same
+            if trouble.status is None:  # the server can't be reached: the other place is on the same server
                 raise
             troubles.append(str(trouble))
     raise FetchError("; ".join(troubles), status=0)
@@ -45,9 +50,9 @@ def discover(issuer: str, get: Get) -> Mapping[str, Any]:
 def member_url(
     metadata: Mapping[str, Any], name: str, *, allow_http_loopback: bool = False, any_url: bool = False
 ) -> str:
-    """The URL in a member of the metadata. Raises `FetchError` where there is none, or none that is fetched.
+    """Return the URL in a member of the metadata. Raises `FetchError` if there is none, or none that is fetched.
 
-    ``any_url`` is for a fetch of the user's, which itself decides what URL it takes.
+    ``any_url`` is for a ``fetch`` of the app, which decides which URLs are allowed.
     """
     url = metadata.get(name)
     if not isinstance(url, str):

@@ -1,25 +1,40 @@
-"""`Introspection`: tokens that only the authorization server can read (RFC 7662)."""
+"""`Introspection`: tokens that only the authorization server can read (RFC 7662).
+
+Theory of operation
+-------------------
+
+One token takes these steps:
+
+1. What can't be a token is rejected without asking: empty, too long, or not printable ASCII.
+2. `AnswerCache` (`introspection_cache`) may know it. `fresh` skips this step and nothing else.
+3. `IntrospectionEndpoint` (`introspection_endpoint`) asks the server, or raises `AuthUnavailable`.
+4. `AnswerRules` (`introspection_answer`) turns the answer into an identity, or raises.
+5. The cache stores the identity or the rejection. A 503 is never stored: the next request asks again.
+6. ``user=`` looks up the user, each time.
+
+Invariants: a token never goes into a log, a reason or a stored exception, and no failure of the server is a 401.
+"""
 
 import copy
 import hashlib
 import os
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from typing import Any, Final
 
 from flask import Flask
 
-from ..errors import AuthUnavailable, ConfigurationError, ExpiredCredentials, InvalidCredentials, shown
-from ..http_client.client import Fetcher, checked_time
+from ..arguments import explains_arguments, seconds
+from ..errors import AuthUnavailable, ConfigurationError, InvalidCredentials
+from ..http_client.client import Fetcher
 from ..identity import Identity
-from ..stores.locks import renew_after_fork
 from ..wire.grammar import LARGEST_AUTHORIZATION
-from .claims import RolesPaths, check_parts, checked_callable, checked_names, claim_path, with_user
+from .claims import RolesPaths, check_parts, checked_callable, checked_count, checked_names, claim_path, with_user
 from .discovery import check_issuer
-from .introspection_answer import Policy
-from .introspection_endpoint import ClientAuth, Endpoint, IntrospectionRefused, Post, client_credentials
+from .introspection_answer import AnswerRules
+from .introspection_cache import AnswerCache
+from .introspection_endpoint import ClientAuth, IntrospectionEndpoint, IntrospectionRefused, Post, client_credentials
 
 __all__ = ["Introspection", "IntrospectionRefused"]
 
@@ -27,9 +42,9 @@ MAX_ANSWER: Final = 64 * 1024
 """Longest answer, in bytes."""
 TIMEOUT: Final = 2.0
 """Longest time for an answer, in seconds."""
-MAX_CACHE: Final = 600.0
+MAX_CACHE: Final = 600
 """Longest time for which the answer "active" may be cached, in seconds."""
-MAX_NEGATIVE_CACHE: Final = 10.0
+MAX_NEGATIVE_CACHE: Final = 10
 """Longest time for which a rejection may be cached, in seconds."""
 
 
@@ -40,28 +55,47 @@ class Introspection:
                              audience="https://api.example.com"))
 
     A token is valid if the server says ``active: true`` and the rest of the answer agrees: ``exp`` and ``nbf`` hold,
-    ``aud`` names one of ``audience`` (write ``audience=None`` for servers that name none), ``iss`` is ``issuer`` if the
-    answer has one, and nothing marks a refresh token or an ID token, which many servers call active as well. If the
-    server doesn't answer, rejects these client credentials, or sends no answer of RFC 7662, that is `AuthUnavailable`
-    (503), never a 401.
+    ``aud`` names this API, ``iss`` is ``issuer`` if the answer has one, and nothing marks a refresh token or an ID
+    token. If the server doesn't answer, rejects these client credentials, or sends an answer that isn't one of RFC
+    7662, that is `AuthUnavailable` (503), never a 401.
 
-    ``client_id`` and ``client_secret`` say who asks, as ``client_auth`` has it: ``"client_secret_basic"`` or
-    ``"client_secret_post"``; or ``access_token`` does, a str or a callable that returns one. ``subject`` is the member
-    that names the caller, ``roles_claim`` where the roles are: ``"roles"``, ``"realm_access.roles"``, a tuple of
-    names, or a list of these. ``user(identity)`` looks up your user object; ``None`` refuses; it may be async and is
-    asked each time.
+    A revoked token is accepted until the cached answer expires; see `fresh` for views that can't accept that. The cache
+    is in this process and holds SHA-256 digests of tokens.
 
-    The answer "active" is cached for ``cache`` seconds, but never past ``exp``, and a rejection for ``negative_cache``
-    seconds; 0 caches nothing. A revoked token is accepted until the cached answer expires; see `fresh` for views that
-    can't accept that. The cache is in this process. It holds SHA-256 digests of tokens, at most ``max_cached`` for each
-    of the two kinds of answers.
+    Args:
+        endpoint: The URL of the introspection endpoint. Without it, the metadata of ``issuer`` names it.
+        audience: The names of this API, one of which must be in ``aud``. ``None``: any audience, for servers that name
+            none.
+        client_id: The client id of this API at the server.
+        client_secret: Its secret.
+        client_auth: How both are sent: ``"client_secret_basic"`` or ``"client_secret_post"``.
+        access_token: Authenticates this API in place of id and secret: a ``str``, or a callable that returns one.
+        issuer: The issuer of the tokens.
+        subject: The member of the answer that names the caller.
+        roles_claim: Where the roles are: ``"roles"``, ``"realm_access.roles"``, a tuple of names, or a list of these.
+        user: Looks up your user object for an `Identity`; ``None`` rejects. It may be async, and is called each time.
+        cache: How long an accepted token is cached, but never past ``exp``: 0 (not at all) to 600 seconds, as a number
+            or a `timedelta`.
+        negative_cache: How long a rejected token is cached: 0 to 10 seconds, as a number or a `timedelta`.
+        cache_size: Most entries of each of the two kinds.
+        max_concurrent: Most tokens that the server is asked about at a time; more are 503.
+        timeout: Longest time for one question, in seconds.
+        ca_file: A file of certificate authorities in PEM, in place of the system's.
+        allow_http_loopback: Whether ``http://localhost`` is allowed, for demos and tests.
+        proxy: The URL of an HTTP proxy for ``https://`` URLs, ``"http://proxy.example:3128"`` or
+            ``"http://user:password@proxy.example:3128"``. It isn't taken from the environment.
+        post: Your own callable in place of the HTTP client. It gets URL, form and headers and returns the body, and has
+            to limit time and size itself. It raises `IntrospectionRefused` if the server responds with another status
+            than 200; an `OSError` counts as an outage.
 
-    At most ``max_concurrent`` tokens are asked about at a time, more are 503. ``timeout`` (seconds), ``ca_file`` and
-    ``allow_http_loopback`` are those of `Fetcher`; ``post`` takes its place: your callable of URL, form and headers,
-    which returns the body and has to bound time and size itself. It raises `IntrospectionRefused` where the server
-    answered with another status than 200; an `OSError` counts as an outage of the server.
+    Raises:
+        ConfigurationError: A value is out of range, or values don't fit together.
+        TypeError: A value has the wrong type.
     """
 
+    @explains_arguments(
+        audience='write audience="https://api.example.com", the aud of tokens for this API; audience=None takes any',
+    )
     def __init__(
         self,
         endpoint: str | None = None,
@@ -75,22 +109,26 @@ class Introspection:
         subject: str = "sub",
         roles_claim: RolesPaths | None = None,
         user: Callable[[Identity], Any] | None = None,
-        cache: float = 60,
-        negative_cache: float = 10,
-        max_cached: int = 10_000,
+        cache: float | timedelta = 60,
+        negative_cache: float | timedelta = 10,
+        cache_size: int = 10_000,
         max_concurrent: int = 32,
         timeout: float = TIMEOUT,
         ca_file: str | os.PathLike[str] | None = None,
         allow_http_loopback: bool = False,
+        proxy: str | None = None,
         post: Post | None = None,
     ) -> None:
-        max_concurrent = _count("max_concurrent", max_concurrent)
+        if post is not None and proxy is not None:
+            raise ConfigurationError("Introspection has proxy= and post=, which posts by itself: give one of them")
+        max_concurrent = checked_count("max_concurrent", max_concurrent)
         fetcher = Fetcher(
             limit=MAX_ANSWER,
             timeout=timeout,
             ca_file=ca_file,
             allow_http_loopback=allow_http_loopback,
             keep_alive=max_concurrent,
+            proxy=proxy,
         )
         if endpoint is not None:
             if post is None:  # a post= of the app's own decides about the URL
@@ -101,7 +139,7 @@ class Introspection:
             )
         else:
             check_issuer(issuer, allow_http_loopback=allow_http_loopback)
-        self._endpoint = Endpoint(
+        self._endpoint = IntrospectionEndpoint(
             endpoint,
             issuer=issuer if endpoint is None else None,
             credentials=client_credentials(client_id, client_secret, client_auth, access_token),
@@ -110,173 +148,66 @@ class Introspection:
             max_concurrent=max_concurrent,
         )
         audiences = None if audience is None else checked_names("audience", audience)
-        self._policy = Policy(audiences, issuer, subject, claim_path(roles_claim))
+        self._rules = AnswerRules(audiences, issuer, subject, claim_path(roles_claim))
         self._user = checked_callable("user", user)
-        self._cache = Cache(
-            _seconds("cache", cache, MAX_CACHE),
-            _seconds("negative_cache", negative_cache, MAX_NEGATIVE_CACHE),
-            _count("max_cached", max_cached),
+        self._cache = AnswerCache(
+            seconds("cache", cache, most=MAX_CACHE),
+            seconds("negative_cache", negative_cache, most=MAX_NEGATIVE_CACHE),
+            checked_count("cache_size", cache_size),
         )
-        self._asks_each_time = False
+        self._skips_cache = False
 
     def fresh(self) -> "Introspection":
-        """A loader that asks the server about each token anew, and replaces the cached answer.
+        """Return a loader that asks the server about each token anew, and replaces the cached answer.
 
-        For views where a revoked token must not pass for another second: ``careful = Bearer(introspection.fresh())``
-        beside ``bearer = Bearer(introspection)`` in one `Auth`, and ``via=careful`` on those views, ``via=bearer`` on
-        the others (``auth.protect(app, via=bearer)`` says it once for all).
+        It is for views where a revoked token must not be accepted for another second. Put
+        ``careful = Bearer(introspection.fresh())`` beside ``bearer = Bearer(introspection)`` in one `Auth`. Write
+        ``via=careful`` on those views and ``via=bearer`` on the others, or once ``auth.protect(app, via=bearer)``.
         """
         twin = copy.copy(self)
-        twin._asks_each_time = True
+        twin._skips_cache = True
         return twin
 
     def __call__(self, token: str) -> Identity:
-        """Whose ``token`` is. Raises `InvalidCredentials`, `ExpiredCredentials`, or `AuthUnavailable`."""
+        """Return the identity of ``token``.
+
+        Raises:
+            InvalidCredentials: The token is not valid, or not for this app.
+            ExpiredCredentials: It has expired.
+            AuthUnavailable: The authorization server can't be asked, or its answer can't be used.
+        """
         if not 0 < len(token) <= LARGEST_AUTHORIZATION or not token.isascii() or not token.isprintable():
             raise InvalidCredentials(
                 reason=f"the token has {len(token)} characters, expected 1 to {LARGEST_AUTHORIZATION} of printable "
                 "ASCII"
             )
         digest = hashlib.sha256(token.encode("ascii")).digest()
-        identity = None if self._asks_each_time else self._cache.get(digest)
+        identity = None if self._skips_cache else self._cache.get(digest)
         if identity is None:
-            identity = self._asked(token, digest)
+            identity = self._ask(token, digest)
         del token  # what follows may fail, and a traceback shows locals
         return identity if self._user is None else with_user(identity, self._user)
 
     def check_app(self, app: Flask) -> None:
-        """Called before an app's first request: whatever the look-up has to check."""
+        """Check ``user=`` before an app's first request."""
         check_parts(app, self._user)
 
-    def _asked(self, token: str, digest: bytes) -> Identity:
-        asked = self._cache.begin(digest)
+    def _ask(self, token: str, digest: bytes) -> Identity:
+        number = self._cache.begin(digest)
         try:
             answer = self._endpoint.ask(token)
             try:
-                identity = self._policy.identity(answer, time.time())
+                identity = self._rules.identity(answer, time.time())
             except InvalidCredentials as refusal:
-                self._cache.put_refusal(digest, refusal, asked)
+                self._cache.put_refusal(digest, refusal, number)
                 raise
             except AuthUnavailable as trouble:
-                self._endpoint.broken(trouble)
+                self._endpoint.record_bad_answer(trouble)
                 raise
-            self._cache.put(digest, identity, asked)
+            self._cache.put(digest, identity, number)
             return identity
         finally:
             self._cache.end(digest)
 
     def __repr__(self) -> str:
-        return f"<{self._endpoint.who[0].upper()}{self._endpoint.who[1:]}>"
-
-
-_Refusal = tuple[type[InvalidCredentials], str | None]
-
-
-class _Asking:
-    """The questions about one token that are under way: how many, and the newest answer so far."""
-
-    __slots__ = ("count", "newest", "refusal")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.newest = 0  # when its question was asked, as a number that `Cache.begin` gave
-        self.refusal: _Refusal | None = None  # None where the newest answer is a good one
-
-
-class Cache:
-    """What was heard, for a while, by digest. Good and bad answers are counted apart: junk pushes out junk.
-
-    Two questions about one token may be under way at once. The answer to the one that was asked later wins, whichever
-    comes first: a slow "active" of before a logout must not replace the "inactive" of after it.
-    """
-
-    def __init__(self, good: float, bad: float, most: int) -> None:
-        self.clock = time.monotonic
-        self._good = good
-        self._bad = bad
-        self._most = most
-        self._identities: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
-        self._refusals: OrderedDict[bytes, tuple[float, _Refusal]] = OrderedDict()
-        self._asking: dict[bytes, _Asking] = {}  # as many as may be asked about at a time
-        self._asked = 0
-        self._lock = threading.Lock()
-        renew_after_fork(self)
-
-    def get(self, digest: bytes) -> Identity | None:
-        """What was heard of a good token, ``None`` for nothing that still counts; a refusal is raised again."""
-        found = self._identities.get(digest)
-        if found is not None and found[0] > self.clock():
-            identity = found[1]
-            if identity.expires_at is not None and identity.expires_at <= time.time():
-                raise ExpiredCredentials(
-                    reason="exp has passed since the authorization server was asked: it is "
-                    f"{shown(identity.expires_at)}, and now {time.time():.0f}"
-                )
-            return identity
-        bad = self._refusals.get(digest)
-        if bad is not None and bad[0] > self.clock():
-            kind, reason = bad[1]
-            raise kind(reason=f"{reason} (cached: see negative_cache=)")
-        return None
-
-    def begin(self, digest: bytes) -> int:
-        """Called before the server is asked, and `end` after it; the number says what was asked later."""
-        with self._lock:
-            self._asked += 1
-            self._asking.setdefault(digest, _Asking()).count += 1
-            return self._asked
-
-    def end(self, digest: bytes) -> None:
-        """Forgets a question that was answered, or that got no answer."""
-        with self._lock:
-            asking = self._asking[digest]
-            asking.count -= 1
-            if not asking.count:
-                del self._asking[digest]
-
-    def put(self, digest: bytes, identity: Identity, asked: int) -> None:
-        """Keeps a good answer. Raises the refusal that was heard to a later question."""
-        with self._lock:
-            if self._is_newest(digest, asked, None):
-                self._refusals.pop(digest, None)
-                self._keep(self._identities, digest, identity, self._good)
-                return
-            newer = self._asking[digest].refusal
-        if newer is not None:
-            raise newer[0](reason=f"{newer[1]} (answer to a later request)")
-
-    def put_refusal(self, digest: bytes, refusal: InvalidCredentials, asked: int) -> None:
-        """Keeps a bad answer: its class and reason, never the exception, whose traceback would keep the token alive."""
-        kept = type(refusal), refusal.reason
-        with self._lock:
-            if self._is_newest(digest, asked, kept):
-                self._identities.pop(digest, None)
-                self._keep(self._refusals, digest, kept, self._bad)
-
-    def _is_newest(self, digest: bytes, asked: int, refusal: _Refusal | None) -> bool:
-        asking = self._asking[digest]
-        if asked < asking.newest:
-            return False
-        asking.newest, asking.refusal = asked, refusal
-        return True
-
-    def _keep(self, kept: OrderedDict[bytes, tuple[float, Any]], digest: bytes, value: Any, seconds: float) -> None:
-        kept.pop(digest, None)
-        now = self.clock()
-        while kept and (len(kept) >= self._most or next(iter(kept.values()))[0] <= now):  # the oldest come first
-            kept.popitem(last=False)
-        if seconds:
-            kept[digest] = (now + seconds, value)
-
-
-# --- of the developer
-
-
-def _seconds(name: str, value: float, most: float) -> float:
-    return 0.0 if value == 0 and not isinstance(value, bool) else checked_time(name, value, most)
-
-
-def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
-        raise ConfigurationError(f"{name} must be a whole number from 1 to 1000000, not {value!a}")
-    return value
+        return f"<{self._endpoint.name[0].upper()}{self._endpoint.name[1:]}>"

@@ -1,4 +1,20 @@
-"""What an introspection answer says of a token, and whose identity that makes (RFC 7662 §2.2)."""
+"""`AnswerRules`: from an introspection answer to an `Identity` (RFC 7662 §2.2).
+
+Theory of operation
+-------------------
+
+Two kinds of wrong answers must not be confused, because their status differs:
+
+- The server says that the token isn't valid, or not for this app: `InvalidCredentials` or `ExpiredCredentials` (401).
+- The server's answer isn't one of RFC 7662: `AuthUnavailable` (503). No client can correct that.
+
+Order: ``active``, then the types of all members that decide something (503), then the kind of token, the times, the
+issuer and the audience (401), then the members of the identity. ``active: false`` is looked at before the types,
+because a server may leave everything else out then.
+
+What a member grants fails closed: a malformed ``scope`` or ``acr`` grants nothing. ``cnf`` takes something away, so a
+malformed one rejects the token. Many servers call refresh tokens and ID tokens active as well, so the kind is checked.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,15 +22,15 @@ from typing import Any, Final
 
 from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials, shown
 from ..identity import Identity
-from .claims import CONFIRMATIONS, MAX_TEXT, Claims, RolesClaim, is_confirmation, roles_at, text_or_none, time_or_none
+from .claims import CONFIRMATIONS, MAX_TEXT, NO_NAMES, Claims, RolesClaim, is_confirmation, text_or_none, time_or_none
 
 SKEW: Final = 60
 """How far ahead of ours the server's clock may be, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What the answers of one server must say; made by `Introspection`, which says what each means."""
+class AnswerRules:
+    """What the answers of one server must say. `Introspection` documents the options."""
 
     audiences: frozenset[str] | None
     issuer: str | None
@@ -22,14 +38,24 @@ class Policy:
     roles_claim: RolesClaim | None
 
     def identity(self, answer: Claims, now: float) -> Identity:
-        """Whose the token is, when it is good at ``now`` (seconds since 1970).
+        """Return the identity of a token that is valid at ``now`` (seconds since 1970).
 
-        Raises `InvalidCredentials` or `ExpiredCredentials` where it isn't. Raises `AuthUnavailable` where the answer is
-        not one of RFC 7662, because that is never the client's fault.
+        Raises:
+            InvalidCredentials: The token is not valid, or not for this app.
+            ExpiredCredentials: It has expired.
+            AuthUnavailable: The answer is not one of RFC 7662.
         """
-        if not is_active(answer):
+        active = answer.get("active")
+        if not isinstance(active, bool):
+            came = f"{shown(active)}, not true or false" if "active" in answer else "missing"
+            error = f"; error is {shown(answer['error'])}" if "error" in answer else ""
+            raise AuthUnavailable(reason=f"active in the introspection answer is {came} (RFC 7662 §2.2){error}")
+        if not active:
             raise InvalidCredentials(reason="the authorization server says that the token isn't active (active: false)")
-        check_types(answer)
+        for name, (is_right, expected) in _MEMBERS.items():
+            value = answer.get(name)
+            if value is not None and not is_right(value):  # null counts as absent
+                raise _wrong_type(name, value, expected)
         _check_kind(answer)
         expires_at = self._check_times(answer, now)
         self._check_issuer(answer)
@@ -37,7 +63,7 @@ class Policy:
         return Identity(
             _text(answer, self.subject),
             scopes=_scopes(answer.get("scope")),
-            roles=roles_at(answer, self.roles_claim),
+            roles=NO_NAMES if self.roles_claim is None else self.roles_claim.roles(answer),
             acr=text_or_none(answer.get("acr")),
             auth_time=time_or_none(answer.get("auth_time")),
             claims=answer,
@@ -80,25 +106,7 @@ class Policy:
             raise InvalidCredentials(reason=f"aud is {shown(audience, 80)}, and audience={shown(self.audiences, 80)}")
 
 
-# --- whether it is an answer of RFC 7662 at all
-
-
-def is_active(answer: Claims) -> bool:
-    """Whether the server says that the token is active. Raises `AuthUnavailable` where it says neither yes nor no."""
-    active = answer.get("active")
-    if isinstance(active, bool):
-        return active
-    came = f"{shown(active)}, not true or false" if "active" in answer else "missing"
-    told = f"; error is {shown(answer['error'])}" if "error" in answer else ""
-    raise AuthUnavailable(reason=f"active in the introspection answer is {came} (RFC 7662 section 2.2){told}")
-
-
-def check_types(answer: Claims) -> None:
-    """Raises `AuthUnavailable` where a member has another type than in RFC 7662 §2.2; ``null`` counts as absent."""
-    for name, (is_right, expected) in _MEMBERS.items():
-        value = answer.get(name)
-        if value is not None and not is_right(value):
-            raise _broken(name, value, expected)
+# --- whether it is an answer of RFC 7662
 
 
 def _is_text(value: Any) -> bool:
@@ -130,7 +138,7 @@ _MEMBERS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
 """The members on which a decision rests or which name the caller. Wrong ``scope`` or ``acr`` grant nothing instead."""
 
 
-def _broken(name: str, value: Any, expected: str) -> AuthUnavailable:
+def _wrong_type(name: str, value: Any, expected: str) -> AuthUnavailable:
     came = f"{type(value).__name__} and not {expected}"
     return AuthUnavailable(
         reason=f"{name} in the introspection answer has the wrong type: {came} (RFC 7662 section 2.2)"
@@ -139,13 +147,17 @@ def _broken(name: str, value: Any, expected: str) -> AuthUnavailable:
 
 # --- whether it is an access token
 
-_OTHERS: Final = frozenset({"refresh", "refresh_token", "offline", "id", "id_token"})
+_OTHER_KINDS: Final = frozenset({"refresh", "refresh_token", "offline", "id", "id_token"})
 _KINDS: Final[Mapping[str, frozenset[str]]] = {
     "typ": frozenset({"bearer", "dpop", "jwt", "at+jwt"}),  # Keycloak; it says "Refresh", "Offline" or "ID" otherwise
     "token_use": frozenset({"access", "access_token"}),  # Cognito, Ory Hydra
 }
 """Members that name the kind of token, and their values in lower case for an access token."""
-_NOT_KINDS: Final[Mapping[str, frozenset[str]]] = {"token_type": _OTHERS, "type": _OTHERS, "purpose": _OTHERS}
+_NOT_KINDS: Final[Mapping[str, frozenset[str]]] = {
+    "token_type": _OTHER_KINDS,
+    "type": _OTHER_KINDS,
+    "purpose": _OTHER_KINDS,
+}
 """Members that say other things too, and their values for what is no access token."""
 
 
@@ -178,7 +190,7 @@ def _text(answer: Claims, name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise _broken(name, value, f"text of at most {MAX_TEXT} characters")
+        raise _wrong_type(name, value, f"text of at most {MAX_TEXT} characters")
     return value
 
 

@@ -1,4 +1,21 @@
-"""Asking the introspection endpoint (RFC 7662 §2): who we are to it, how many at a time, and when it is left alone."""
+"""`IntrospectionEndpoint`: one question to the authorization server about one token (RFC 7662 §2).
+
+Theory of operation
+-------------------
+
+Each failure becomes an `AuthUnavailable` (503). What it means for the *next* token depends on whether the server
+answered at all:
+
+- **Silence** (no connection, a timeout): the server is down. After `FREE_FAILURES` in a row it isn't asked for a while,
+  so that requests don't pile up behind its timeout.
+- **An answer that can't be used** (another status, no JSON): the server is up, and the next token is asked about.
+  Otherwise anyone could lock out all users by sending tokens that the server answers with an error.
+- **Unknown**, where a ``post=`` of the app raised something that doesn't tell: only this token fails.
+
+At most ``max_concurrent`` questions are under way; more are 503 at once, so a slow server can't hold all threads. The
+count belongs to one process: after a fork it begins at zero, since the parent's questions never end in the child.
+Texts of exceptions that other code raised are not logged, because they may hold the token or the client's secret.
+"""
 
 import base64
 import functools
@@ -13,7 +30,7 @@ from ..errors import AuthUnavailable, ConfigurationError
 from ..http_client.client import Fetcher, FetchError, shown_url
 from ..stores.locks import renew_after_fork
 from ..wire.jws import JOSEError, read_json_object
-from .backoff import Outage
+from .backoff import Backoff
 from .discovery import discover, member_url
 
 FREE_FAILURES: Final = 2
@@ -26,26 +43,27 @@ REDISCOVER_AFTER: Final = 30.0
 """Age from which it is read anew because the endpoint fails, in seconds."""
 
 Post = Callable[[str, Mapping[str, str], Mapping[str, str]], bytes]
-"""A post of your own: URL, form, headers; the body answered with 200. Whatever it raises is a 503 for the client.
+"""A callable of your own that posts: URL, form, headers in; the body of a response with status 200 out. Whatever it
+raises is a 503 for the client.
 
 An `OSError` (`ConnectionError`, `TimeoutError`) counts as silence of the server, which is then left alone for a while.
 `IntrospectionRefused`, or an exception that has the status of a response, means that the server does answer.
 """
 ClientAuth = Literal["client_secret_basic", "client_secret_post"]
 Credentials = Callable[[dict[str, str], dict[str, str]], None]
-"""Adds what says who we are to a form and its headers."""
+"""Adds this client's credentials to a form and its headers."""
 
 
 class IntrospectionRefused(Exception):
-    """Raise it in your ``post=`` where the server answered with another status than 200, so it rejected this request.
+    """Raise it in your ``post=`` if the server responds with another status than 200.
 
-    The client gets 503, and the next token is asked about as before: who sends tokens that the server rejects must not
-    lock out everybody else. Its text goes nowhere, because it may hold the token.
+    The client gets 503, and the server is asked about the next token as before. Otherwise callers could lock out all
+    others by sending tokens that the server rejects. The exception's text isn't logged, because it may hold the token.
     """
 
 
-class Endpoint:
-    """Where tokens are asked about. ``url`` is its own, or with ``issuer`` unknown before the first token."""
+class IntrospectionEndpoint:
+    """The endpoint at ``url``, or the one that the metadata of ``issuer`` names, which is read with the first token."""
 
     def __init__(
         self,
@@ -58,47 +76,47 @@ class Endpoint:
         max_concurrent: int,
     ) -> None:
         self.url = url
-        self.who = f"introspection at {shown_url(url or issuer or '')}"
+        self.name = f"introspection at {shown_url(url or issuer or '')}"
         self.clock = time.monotonic
         self._issuer = issuer
         self._credentials = credentials
         self._fetcher = fetcher
         self._post = post
-        self._most = max_concurrent
+        self._max_concurrent = max_concurrent
         self._busy = 0
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._discovered = float("-inf")
-        self._silent = Outage(self.who, longest=LONGEST_PAUSE, free=FREE_FAILURES)
-        self._wrong = Outage(self.who, longest=0)  # for its warnings: what answers is asked for each token
+        self._discovered_at = float("-inf")
+        self._silence = Backoff(self.name, longest=LONGEST_PAUSE, free=FREE_FAILURES)
+        self._bad_answers = Backoff(self.name, longest=0)  # for its warnings only: it never pauses
         renew_after_fork(self)
 
     def ask(self, token: str) -> Mapping[str, Any]:
-        """What the server says of ``token``: the members of its answer. Raises `AuthUnavailable` for no good answer."""
+        """Return the members of the server's answer about ``token``. Raises `AuthUnavailable` if there is none."""
         self._enter()
         answered: bool | None
         try:
-            answer = read_json_object(self._asked(token))
+            answer = read_json_object(self._send(token))
         except FetchError as trouble:
-            told, answered = str(trouble), trouble.status is not None
+            text, answered = str(trouble), trouble.status is not None
         except JOSEError as trouble:
-            told, answered = f"the answer is no JSON object ({trouble})", True
+            text, answered = f"the answer is no JSON object ({trouble})", True
         except Exception as trouble:  # what the app gave us may raise anything, and the text may hold anything
-            told, answered = f"{type(trouble).__name__} while asking", _has_answered(trouble)
+            text, answered = f"{type(trouble).__name__} while asking", _has_answered(trouble)
         else:
             with self._lock:
-                self._silent.ended()
+                self._silence.record_success()
             return answer
         finally:
             self._leave()
-        raise self._failed(told, answered)
+        raise self._failure(text, answered)
 
-    def broken(self, trouble: AuthUnavailable) -> None:
-        """Tells the log of an answer that could be read and not understood."""
+    def record_bad_answer(self, trouble: AuthUnavailable) -> None:
+        """Log an answer that is JSON, but not one of RFC 7662."""
         with self._lock:
-            self._wrong.failed(self.clock(), trouble.reason or "", "503")
+            self._bad_answers.record_failure(self.clock(), trouble.reason or "", "503")
 
-    def _asked(self, token: str) -> bytes:
+    def _send(self, token: str) -> bytes:
         form = {"token": token, "token_type_hint": "access_token"}
         headers: dict[str, str] = {}
         end = time.monotonic() + self._fetcher.timeout
@@ -110,25 +128,26 @@ class Endpoint:
 
     def _place(self, end: float) -> str:
         now = self.clock()
-        if self._issuer is not None and (self.url is None or now - self._discovered >= DISCOVER_EVERY):
+        if self._issuer is not None and (self.url is None or now - self._discovered_at >= DISCOVER_EVERY):
             metadata = discover(self._issuer, functools.partial(self._fetcher.get, end=end))
             self.url = member_url(
                 metadata, "introspection_endpoint", allow_http_loopback=self._fetcher.allow_http_loopback
             )
-            self._discovered = now
+            self._discovered_at = now
         assert self.url is not None
         return self.url
 
     def _enter(self) -> None:
         with self._lock:
             now = self.clock()
-            if self._silent.wait(now):
-                raise self._silent.unavailable(now)
+            if self._silence.wait(now):
+                raise self._silence.unavailable(now)
             if self._pid != os.getpid():  # a fork: those under way are the parent's
                 self._pid, self._busy = os.getpid(), 0
-            if self._busy >= self._most:
+            if self._busy >= self._max_concurrent:
                 raise AuthUnavailable(
-                    reason=f"{self.who}: {self._busy} tokens are being asked about, and max_concurrent={self._most}",
+                    reason=f"{self.name}: {self._max_concurrent} tokens are being asked about, and "
+                    f"max_concurrent={self._max_concurrent}",
                     retry_after=1,
                 )
             self._busy += 1
@@ -137,20 +156,19 @@ class Endpoint:
         with self._lock:
             self._busy = max(0, self._busy - 1)
 
-    def _failed(self, told: str, answered: bool | None) -> AuthUnavailable:
-        """The 503 for one token. Only silence of the server, ``False``, counts against the next token."""
+    def _failure(self, text: str, answered: bool | None) -> AuthUnavailable:
+        """Return the 503 for one token. Only silence, ``answered=False``, counts against the next token."""
         with self._lock:
             now = self.clock()
-            if self._issuer is not None and now - self._discovered >= REDISCOVER_AFTER:
+            if self._issuer is not None and now - self._discovered_at >= REDISCOVER_AFTER:
                 self.url = None  # it may have moved
             if answered is False:
-                self._silent.failed(now, told, "503")
-                return self._silent.unavailable(now)
-            # The next token may get a good answer: callers who send bad ones must not lock the others out.
+                self._silence.record_failure(now, text, "503")
+                return self._silence.unavailable(now)
             if answered:
-                self._silent.ended()
-            self._wrong.failed(now, told, "503")
-            return AuthUnavailable(reason=f"{self.who}: {told}")
+                self._silence.record_success()
+            self._bad_answers.record_failure(now, text, "503")
+            return AuthUnavailable(reason=f"{self.name}: {text}")
 
 
 def _has_answered(trouble: Exception) -> bool | None:
@@ -173,7 +191,7 @@ def client_credentials(
     client_auth: str,
     access_token: str | Callable[[], str] | None,
 ) -> Credentials:
-    """Who we are to the endpoint (RFC 7662 §2.1): by client id and secret, or by a token of our own."""
+    """Return what authenticates this client at the endpoint (RFC 7662 §2.1): its id and secret, or an access token."""
     if access_token is not None:
         if client_id is not None or client_secret is not None:
             raise ConfigurationError("give client_id and client_secret, or access_token, not both")

@@ -1,43 +1,82 @@
-"""`JWKS`: the keys that an authorization server publishes (RFC 7517 §5), fetched when needed and kept up to date."""
+"""`JWKS`: the keys that an authorization server publishes (RFC 7517 §5), fetched when needed and kept up to date.
 
-import functools
+Theory of operation
+-------------------
+
+`JWT` asks for the keys of each token, so a look-up in a fresh set takes no lock and no time. The age of the set decides
+what else happens:
+
+=========================  ==================================================================================
+below ``cache``            the set is used
+up to twice ``cache``      it is used, and a thread in the background fetches a new one
+up to ``max_stale``        requests wait for the fetch; while the server is known to be down, the set is used
+beyond, or without a set   requests wait for the fetch; if it fails, `AuthUnavailable` (503)
+=========================  ==================================================================================
+
+A token whose key id is unknown, or that no known key signed, may have been signed by a new key. Anyone can send such a
+token, so it causes an *early* fetch only within a budget: `EARLY_FETCHES` in `EARLY_PERIOD` seconds, for all tokens
+together. Beyond the budget an unknown key id is 503 and not 401, since its key may be new. A wrong signature under a
+known key id is 401, since it is most probably forged.
+
+Invariants:
+
+1. At most one fetch is under way in a process. Other requests wait for it, and only so many that they can't block all
+   threads of the server (`MAX_WAITING`, `MAX_WAITING_FIRST`); the next ones get 503.
+2. A token is called invalid for its key id only after a look at a set that is newer than the token's first look-up, or
+   if the key id was seen to be withdrawn.
+3. A set without a usable key replaces nothing.
+4. A fetch that never ends (its thread did not start, or hangs in the resolver) is abandoned after the timeout and
+   `LOST_AFTER` seconds. A fetch of the parent process doesn't count in a fork, whose copy of the thread doesn't exist.
+5. Everything below "under the lock" is called with the lock; no fetch and no waiting ever is.
+
+Why it isn't simpler: a dictionary with a time to live makes every request wait while it is renewed, fails all users
+when the server is down for a second, and lets anyone make the app fetch by inventing key ids.
+"""
+
 import logging
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
+from ..arguments import explains_arguments, seconds
 from ..errors import AuthUnavailable, ConfigurationError
-from ..http_client.client import TIMEOUT, Fetcher, FetchError, Get, checked_time, shown_url
-from ..jose.keys import MAX_KEYS, Key, KeySet, parse_key_set, select_keys
+from ..http_client.client import TIMEOUT, Fetcher, FetchError, Get, shown_url
+from ..jose import Key, select_keys
+from ..jose.key_sets import MAX_KEYS, KeySet
 from ..stores.locks import renew_after_fork
 from ..wire.jws import JOSEError
-from .backoff import Outage
-from .discovery import check_issuer, discover, member_url
+from .backoff import Backoff
+from .discovery import check_issuer
+from .jwks_source import KeySetSource
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-REFRESH_AFTER: Final = 300.0
+CACHE: Final = 300.0
 """Age at which keys are fetched anew, in seconds; from twice that on, requests wait for it."""
+MIN_CACHE: Final = 30
+MAX_CACHE: Final = 7 * 86_400
+"""Shortest and longest ``cache``, in seconds."""
 MAX_STALE: Final = 86_400.0
 """Age up to which keys are used while their server is down, in seconds."""
+LONGEST_STALE: Final = 30 * 86_400
+"""Longest ``max_stale``, in seconds."""
 EARLY_FETCHES: Final = 5
 """Most fetches in `EARLY_PERIOD` because of a key id that isn't known, or a signature by none of the known keys."""
 EARLY_PERIOD: Final = 60.0
 """In seconds."""
 LONGEST_PAUSE: Final = 60.0
 """Longest time between two attempts while the server is down, in seconds."""
-DISCOVER_EVERY: Final = 86_400.0
-"""Age at which the issuer's metadata is read anew, in seconds."""
 MAX_WAITING: Final = 8
 """Most requests that wait for an early fetch."""
 MAX_WAITING_FIRST: Final = 64
 """Most requests that wait for a fetch while there are no keys at all."""
-_LOST: Final = 5.0
-"""A fetch is given up this long after its time, in seconds: its thread never ran, or hangs in the resolver."""
+LOST_AFTER: Final = 5.0
+"""Seconds after its timeout when a fetch is abandoned."""
 
 log: Final = logging.getLogger("flask_unauthorized")
 
@@ -45,167 +84,194 @@ log: Final = logging.getLogger("flask_unauthorized")
 class Options(TypedDict, total=False):
     """The keywords of `JWKS`."""
 
-    refresh_after: float
-    max_stale: float
+    cache: float | timedelta
+    max_stale: float | timedelta
     timeout: float
     ca_file: str | os.PathLike[str] | None
     allow_http_loopback: bool
+    proxy: str | None
     fetch: Get | None
 
 
 class JWKS:
-    """The key set at ``url``, for `JWT`. Nothing is fetched before the first token comes, so an app starts without.
+    """The key set at a URL, for ``JWT(…, keys=…)``.
 
-    Keys are fetched anew in the background after ``refresh_after`` seconds, and early where a token names a key that
-    isn't known, or none of the known keys signed it: at most five times a minute, whatever is sent. When that budget is
-    used up, a token that names an unknown key is `AuthUnavailable` (503), since its key may be new; tokens of known
-    keys are judged as ever.
+    Nothing is fetched before the first token comes, so an app starts while its key server is down. While the server is
+    down, the last keys stay in use until they are ``max_stale`` old; after that, or if none were ever fetched, tokens
+    are `AuthUnavailable` (503). An answer without a usable key changes nothing. One object serves all threads of a
+    process; each process fetches for itself.
 
-    While the server is down the last keys stay in use until they are ``max_stale`` seconds old. After that, or if none
-    were ever fetched, tokens are `AuthUnavailable` (503). An answer without a usable key changes nothing. ``timeout``,
-    ``ca_file`` and ``allow_http_loopback`` are those of `Fetcher`. ``fetch`` takes its place: your callable gets the
-    URL and returns the body. It has to limit time and size itself, and decides alone which URLs are allowed
-    (``http://keycloak:8080/…``).
+    Args:
+        url: Where the keys are.
+        cache: How long a key set is used before a new one is fetched in the background: 30 seconds to 7 days, as
+            seconds or a `timedelta`. Unknown key ids and wrong signatures cause an earlier fetch, at most five times a
+            minute.
+        max_stale: How long keys are used while their server is down, as seconds or a `timedelta`: at least twice
+            ``cache``, at most 30 days.
+        timeout: Longest time for one fetch, in seconds.
+        ca_file: A file of certificate authorities in PEM, in place of the system's.
+        allow_http_loopback: Whether ``http://localhost`` is allowed, for demos and tests.
+        proxy: The URL of an HTTP proxy for ``https://`` URLs, ``"http://proxy.example:3128"`` or
+            ``"http://user:password@proxy.example:3128"``. It isn't taken from the environment.
+        fetch: Your own callable in place of the HTTP client. It gets the URL and returns the body, and has to limit
+            time and size itself. It decides which URLs are allowed (``http://keycloak:8080/…``).
 
-    One object serves all threads of a process; each process fetches for itself.
+    Raises:
+        ConfigurationError: A value is out of range, or the URL is not one that is fetched.
+        TypeError: A value has the wrong type.
     """
 
+    @explains_arguments(url='write JWKS("https://id.example.com/keys"), or JWKS.of_issuer("https://id.example.com")')
     def __init__(
         self,
         url: str,
         *,
-        refresh_after: float = REFRESH_AFTER,
-        max_stale: float = MAX_STALE,
+        cache: float | timedelta = CACHE,
+        max_stale: float | timedelta = MAX_STALE,
         timeout: float = TIMEOUT,
         ca_file: str | os.PathLike[str] | None = None,
         allow_http_loopback: bool = False,
+        proxy: str | None = None,
         fetch: Get | None = None,
     ) -> None:
         if fetch is not None and not callable(fetch):
             raise TypeError(f"fetch must be a callable, URL in and body out, not {type(fetch).__name__}")
-        self._fetcher = Fetcher(timeout=timeout, ca_file=ca_file, allow_http_loopback=allow_http_loopback)
+        if fetch is not None and proxy is not None:
+            raise ConfigurationError("JWKS has proxy= and fetch=, which fetches by itself: give one of them")
+        self._fetcher = Fetcher(timeout=timeout, ca_file=ca_file, allow_http_loopback=allow_http_loopback, proxy=proxy)
         if fetch is None:
             self._fetcher.check(url)
         elif not isinstance(url, str):
             raise TypeError(f"a URL must be a str, not {type(url).__name__}")
-        self.url = url
-        self.issuer: str | None = None
-        self.refresh_after = checked_time("refresh_after", refresh_after, 7 * 86_400.0, 29)
-        self.max_stale = checked_time("max_stale", max_stale, 30 * 86_400.0)
-        if max_stale < 2 * refresh_after:
-            raise ConfigurationError(f"max_stale={max_stale:g}: use at least twice refresh_after={refresh_after:g}")
-        self._fetch = fetch
+        self._source = KeySetSource(url, fetcher=self._fetcher, fetch=fetch)
+        self.cache = seconds("cache", cache, least=MIN_CACHE, most=MAX_CACHE)
+        self.max_stale = seconds("max_stale", max_stale, most=LONGEST_STALE)
+        if self.max_stale < 2 * self.cache:
+            raise ConfigurationError(f"max_stale={self.max_stale:g}: use at least twice cache={self.cache:g}")
         self._clock = time.monotonic
         self._lock = threading.Lock()
-        self._good: _Good | None = None
+        self._current: _FetchedKeys | None = None
         self._under_way: _Fetch | None = None
         self._early: deque[float] = deque(maxlen=EARLY_FETCHES)  # when the last early fetches began
         self._withdrawn: dict[str, None] = {}  # the last key ids that the issuer has withdrawn
-        self._remarks: tuple[str, ...] = ()  # what the log said of the last set
-        self._discovered = float("-inf")
         self._threads_run = True  # not so under uWSGI without --enable-threads: then requests fetch for themselves
-        self._outage = Outage(f"JWKS {shown_url(url)}", longest=LONGEST_PAUSE)
+        self._backoff = Backoff(self._source.name, longest=LONGEST_PAUSE)
         renew_after_fork(self)
 
     @classmethod
     def of_issuer(cls, issuer: str, **options: "Unpack[Options]") -> "JWKS":
-        """The keys of an authorization server, whose metadata says where they are: see `discover`.
+        """Find the keys by the metadata of their issuer (RFC 8414, OpenID Connect Discovery).
 
-        ``options`` are those of the class.
+        Args:
+            issuer: The exact ``issuer`` in the metadata.
+            **options: Those of the class.
+
+        Raises:
+            ConfigurationError: ``issuer`` is not an ``https://`` URL without query and fragment.
         """
         if options.get("fetch") is None:
             check_issuer(issuer, allow_http_loopback=options.get("allow_http_loopback", False))
         keys = cls(issuer, **options)
-        keys.issuer = issuer
+        keys._source.issuer = issuer
         return keys
+
+    @property
+    def url(self) -> str:
+        """Where the keys are; for an issuer, where they were when they were fetched last."""
+        return self._source.url
+
+    @property
+    def issuer(self) -> str | None:
+        """The issuer whose metadata names the URL, or ``None``."""
+        return self._source.issuer
 
     # --- what `JWT` uses
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[Key]:
-        """The keys that may have signed: by key id, or without one the first few for ``algorithm``.
+        """Return the keys that may have signed: by key id, or without one the first few for ``algorithm``.
 
-        Empty where there is none (the token is invalid), `AuthUnavailable` where that can't be known.
+        Empty if there is none, so that the token is invalid. Raises `AuthUnavailable` where that can't be known.
         """
-        known = self._good
-        keys = self._keys()
+        known = self._current
+        keys = self._keys_in_force()
         found = _matching(keys, kid, algorithm)
-        if found is None and self._good is known:  # else they were fetched just now
-            found = _matching(self._renewed(known, kid), kid, algorithm)
+        if found is None and self._current is known:  # else they were fetched just now
+            found = _matching(self._keys_after_early_fetch(known, kid), kid, algorithm)
         return found or ()
 
     def newer(self, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
-        """The keys for a token that none of ``tried`` signed: its issuer may have given their key id to a new key.
+        """Return newer keys for a token that none of ``tried`` signed: their key id may be that of a new key now.
 
-        Costs an early fetch. Empty where the budget for these is used up or the server is down, because the signature
-        is most probably forged; `AuthUnavailable` where a fetch is under way that this request may not wait for.
+        Costs an early fetch. Empty if the budget is used up or the server is down, because the signature is most
+        probably forged. Raises `AuthUnavailable` if a fetch is under way that this request may not wait for.
         """
-        known = self._good
+        known = self._current
         found = _untried(known, kid, algorithm, tried)
         if found:
             return found  # another request fetched them meanwhile
         if known is None or (not tried and _matching(known.keys, kid, algorithm) is None):
-            return ()  # nothing has that key id: `candidates` has looked for it
-        fetch = self._join(MAX_WAITING, known, early=True)
+            return ()  # no key has that key id: `candidates` has looked for it
+        fetch = self._fetch_or_wait(MAX_WAITING, known, early=True)
         if fetch is not None and not fetch.done.is_set():
-            raise self._outage.unavailable(self._clock())
-        return _untried(self._good, kid, algorithm, tried)
+            raise self._backoff.unavailable(self._clock())
+        return _untried(self._current, kid, algorithm, tried)
 
     @property
     def kids(self) -> tuple[str | None, ...]:
         """The key ids of the last set, for the log."""
-        good = self._good
-        return () if good is None else tuple(key.kid for key in good.keys)
+        current = self._current
+        return () if current is None else tuple(key.kid for key in current.keys)
 
     # --- deciding whether to fetch
 
-    def _keys(self) -> tuple[Key, ...]:
+    def _keys_in_force(self) -> tuple[Key, ...]:
         """The keys in force; waits for them only where they are missing or much too old."""
-        good, now = self._good, self._clock()
-        if good is not None and now - good.at < self.refresh_after:
-            return good.keys
-        age = float("inf") if good is None else now - good.at
+        current, now = self._current, self._clock()
+        if current is not None and now - current.at < self.cache:
+            return current.keys
+        age = float("inf") if current is None else now - current.at
         if age > self.max_stale:
-            self._give_up(good)
-            self._join(MAX_WAITING_FIRST, None)
-        elif age >= 2 * self.refresh_after and not self._outage.failures:
-            self._join(MAX_WAITING_FIRST, good)
+            with self._lock:
+                if self._current is current:
+                    self._current = None
+            self._fetch_or_wait(MAX_WAITING_FIRST, None)
+        elif age >= 2 * self.cache and not self._backoff.failures:
+            self._fetch_or_wait(MAX_WAITING_FIRST, current)
         else:
-            self._refresh_aside(good)
-        good = self._good
-        if good is None:
-            raise self._outage.unavailable(self._clock())
-        return good.keys
+            self._refresh_in_background(current)
+        current = self._current
+        if current is None:
+            raise self._backoff.unavailable(self._clock())
+        return current.keys
 
-    def _renewed(self, known: "_Good | None", kid: str | None) -> tuple[Key, ...]:
+    def _keys_after_early_fetch(self, known: "_FetchedKeys | None", kid: str | None) -> tuple[Key, ...]:
         """The keys after a fetch for an id that isn't in ``known``; `AuthUnavailable` where it can't be had."""
-        fetch = self._join(MAX_WAITING, known, early=True)
-        good = self._good
-        if good is not known and good is not None:
-            return good.keys
-        if self._outage.failures or (fetch is not None and not fetch.done.is_set()):
-            raise self._outage.unavailable(self._clock())
+        fetch = self._fetch_or_wait(MAX_WAITING, known, early=True)
+        current = self._current
+        if current is not known and current is not None:
+            return current.keys
+        if self._backoff.failures or (fetch is not None and not fetch.done.is_set()):
+            raise self._backoff.unavailable(self._clock())
         if fetch is None and kid not in self._withdrawn:
-            # Whoever sends invented ids mustn't make the token of a key that is new look invalid.
-            raise self._exhausted(kid)
-        return () if good is None else good.keys
+            # The budget is used up. Callers who invent key ids must not make the token of a new key look invalid.
+            what = "no key serves the algorithm" if kid is None else f"no key has kid {kid[:60]!a}"
+            raise AuthUnavailable(
+                reason=f"{self._source.name}: {what}, "
+                f"and {EARLY_FETCHES} early fetches in {EARLY_PERIOD:g} s were made",
+                retry_after=max(1.0, self._early_wait(self._clock())),
+            )
+        return () if current is None else current.keys
 
-    def _exhausted(self, kid: str | None) -> AuthUnavailable:
-        what = "no key serves the algorithm" if kid is None else f"no key has kid {kid[:60]!a}"
-        return AuthUnavailable(
-            reason=f"{self._outage.who}: {what}, and {EARLY_FETCHES} early fetches in {EARLY_PERIOD:g} s were made",
-            retry_after=max(1.0, self._early_wait(self._clock())),
-        )
-
-    def _join(self, most: int, known: "_Good | None", *, early: bool = False) -> "_Fetch | None":
+    def _fetch_or_wait(self, most: int, known: "_FetchedKeys | None", *, early: bool = False) -> "_Fetch | None":
         """Waits for the fetch under way, or makes one where that is due; ``None`` where neither is.
 
         Nor is one due where another request has brought a newer set than ``known`` meanwhile.
         """
         with self._lock:
-            fetch = self._alive()
-            mine = fetch is None and self._good is known and self._is_due(early)
+            fetch = self._fetch_under_way()
+            mine = fetch is None and self._current is known and self._is_due(early)
             if mine:
-                fetch = self._begin()
+                fetch = self._under_way = _Fetch(self._clock())
                 if early:
                     self._early.append(fetch.begun)
             elif fetch is not None:
@@ -217,18 +283,18 @@ class JWKS:
         if mine:
             self._run(fetch)
         else:
-            fetch.done.wait(self._fetcher.timeout + _LOST)
+            fetch.done.wait(self._fetcher.timeout + LOST_AFTER)
         return fetch
 
-    def _refresh_aside(self, known: "_Good | None") -> None:
+    def _refresh_in_background(self, known: "_FetchedKeys | None") -> None:
         """Begins a fetch in a thread of its own, where one is due and none is under way."""
         if not self._threads_run:
-            self._join(0, known)
+            self._fetch_or_wait(0, known)
             return
         with self._lock:
-            if self._alive() is not None or self._good is not known or not self._is_due(False):
+            if self._fetch_under_way() is not None or self._current is not known or not self._is_due(False):
                 return
-            fetch = self._begin()
+            fetch = self._under_way = _Fetch(self._clock())
         try:
             threading.Thread(target=self._run, args=(fetch,), name="flask_unauthorized JWKS", daemon=True).start()
         except RuntimeError:  # no more threads, or the interpreter ends
@@ -236,23 +302,23 @@ class JWKS:
 
     # --- under the lock
 
-    def _alive(self) -> "_Fetch | None":
+    def _fetch_under_way(self) -> "_Fetch | None":
         """The fetch under way; one of the parent process is none, nor one that is lost."""
         fetch = self._under_way
         if fetch is None or fetch.pid != os.getpid():
             return None
-        if self._clock() - fetch.begun > self._fetcher.timeout + _LOST:
+        if self._clock() - fetch.begun > self._fetcher.timeout + LOST_AFTER:
             self._under_way = None
             self._threads_run = fetch.running
             fetch.done.set()
-            self._note_failure("a fetch never came to an end")
+            self._record_failure("a fetch never came to an end")
             return None
         return fetch
 
     def _is_due(self, early: bool) -> bool:
         now = self._clock()
-        if self._outage.failures:
-            return self._outage.wait(now) == 0
+        if self._backoff.failures:
+            return self._backoff.wait(now) == 0
         return not early or self._early_wait(now) == 0
 
     def _early_wait(self, now: float) -> float:
@@ -260,14 +326,10 @@ class JWKS:
         early = self._early
         return max(0.0, early[0] + EARLY_PERIOD - now) if len(early) == EARLY_FETCHES else 0.0
 
-    def _begin(self) -> "_Fetch":
-        fetch = self._under_way = _Fetch(self._clock())
-        return fetch
-
-    def _note_failure(self, text: str) -> None:
-        now, good = self._clock(), self._good
-        doing = "no keys: 503" if good is None else f"the keys of {now - good.at:.0f} s ago serve"
-        self._outage.failed(now, text, doing)
+    def _record_failure(self, text: str) -> None:
+        now, current = self._clock(), self._current
+        consequence = "no keys: 503" if current is None else f"the keys of {now - current.at:.0f} s ago serve"
+        self._backoff.record_failure(now, text, consequence)
 
     # --- fetching
 
@@ -276,7 +338,7 @@ class JWKS:
         found: KeySet | None = None
         text = "interrupted"
         try:
-            found = self._load()
+            found = self._source.read(self._clock())
         except (FetchError, JOSEError) as trouble:
             text = str(trouble)
         except Exception as trouble:  # a fetch of the user's may raise anything, and its text may hold anything
@@ -284,66 +346,30 @@ class JWKS:
         finally:
             self._finish(fetch, found, text)
 
-    def _load(self) -> KeySet:
-        end = time.monotonic() + self._fetcher.timeout
-        get = self._fetch or functools.partial(self._fetcher.get, end=end)
-        found = parse_key_set(get(self._place(get)))
-        self._remark(found.remarks)
-        if not found.keys:
-            raise FetchError("no usable key in the answer")
-        return found
-
-    def _remark(self, remarks: tuple[str, ...]) -> None:
-        """Tells the log of keys that are wrong, once as long as they are in the set."""
-        for text in remarks:
-            if text not in self._remarks:
-                log.warning("%s: %s", self._outage.who, text)
-        self._remarks = remarks
-
-    def _place(self, get: Get) -> str:
-        """Where the keys are: as configured, or as the metadata says."""
-        if self.issuer is not None and self._clock() - self._discovered >= DISCOVER_EVERY:
-            metadata = discover(self.issuer, get)
-            self.url = member_url(
-                metadata,
-                "jwks_uri",
-                allow_http_loopback=self._fetcher.allow_http_loopback,
-                any_url=self._fetch is not None,
-            )
-            self._discovered = self._clock()
-        return self.url
-
     def _finish(self, fetch: "_Fetch", found: KeySet | None, text: str) -> None:
         with self._lock:
-            if self._under_way is fetch:
+            if self._under_way is not fetch:
+                pass  # it was abandoned
+            elif found is None:
                 self._under_way = None
-                if found is None:
-                    self._discovered = float("-inf")  # the keys may have moved
-                    self._note_failure(text)
-                else:
-                    self._keep(found.keys)
+                self._source.forget_url()
+                self._record_failure(text)
+            else:
+                self._under_way = None
+                kids = {key.kid for key in found.keys}
+                before = () if self._current is None else self._current.keys
+                withdrawn = [*dict.fromkeys((*self._withdrawn, *(key.kid for key in before if key.kid is not None)))]
+                self._withdrawn = {kid: None for kid in withdrawn[-MAX_KEYS:] if kid not in kids}
+                self._current = _FetchedKeys(found.keys, self._clock())
+                self._backoff.record_success()
         fetch.done.set()
 
-    def _keep(self, keys: tuple[Key, ...]) -> None:
-        before = () if self._good is None else self._good.keys
-        kids = {key.kid for key in keys}
-        withdrawn = {**self._withdrawn, **{key.kid: None for key in before if key.kid is not None}}
-        self._withdrawn = {kid: None for kid in list(withdrawn)[-MAX_KEYS:] if kid not in kids}
-        self._good = _Good(keys, self._clock())
-        self._outage.ended()
-
-    def _give_up(self, good: "_Good | None") -> None:
-        """Forgets keys that are older than ``max_stale``."""
-        with self._lock:
-            if good is not None and self._good is good:
-                self._good = None
-
     def __repr__(self) -> str:
-        return f"<JWKS {shown_url(self.url)}>" if self.issuer is None else f"<JWKS of {self.issuer}>"
+        return f"<JWKS {shown_url(self.url)}>" if self._source.issuer is None else f"<JWKS of {self.issuer}>"
 
 
-class _Good(NamedTuple):
-    """The last good set, and when it came."""
+class _FetchedKeys(NamedTuple):
+    """The keys of the last usable set, and when they came, by the clock of `JWKS`."""
 
     keys: tuple[Key, ...]
     at: float
@@ -371,5 +397,5 @@ def _matching(keys: tuple[Key, ...], kid: str | None, algorithm: str) -> Sequenc
     return () if known else None
 
 
-def _untried(good: _Good | None, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
-    return () if good is None else [key for key in select_keys(good.keys, kid, algorithm) if key not in tried]
+def _untried(current: _FetchedKeys | None, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
+    return () if current is None else [key for key in select_keys(current.keys, kid, algorithm) if key not in tried]

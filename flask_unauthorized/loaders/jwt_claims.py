@@ -1,6 +1,25 @@
-"""Which claims an access token must have, and whose identity they make (RFC 9068 §2.2 and §4, RFC 7519 §4.1)."""
+"""`ClaimRules`: from the claims of a verified token to an `Identity` (RFC 9068 §2.2 and §4, RFC 7519 §4.1).
 
-from collections.abc import Collection, Iterable, Mapping
+Theory of operation
+-------------------
+
+`ClaimRules.identity` checks in this order: issuer, audience, times, kind of token, subject and client, ``jti``, then
+``required_claims``. The order decides which reason the log names where several rules are broken: the first one
+should be what the developer has to correct first.
+
+- A claim that *limits* the token (``aud``, ``exp``, ``nbf``, ``cnf``) rejects it if it is malformed. A claim that
+  *grants* something (``scope``, roles, ``acr``, ``auth_time``) grants nothing if it is malformed.
+- An optional claim that is ``null`` counts as absent, as some issuers write it. ``cnf`` never does, because it limits
+  who may use the token.
+- A reason shows a claim's value only if the claim names a kind of token, a client or a tenant (`_SHOWN`). Other claims
+  may hold personal data, so their JSON type is shown. A reason ends with the fix.
+
+Access tokens and ID tokens of one issuer have the same keys, so the kind is checked in two ways: by ``typ`` in the
+header (`ClaimRules.check_type`, before the signature), and for issuers that don't write it by claims (`_check_kind`,
+with the data in `jwt_profiles`).
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,13 +28,13 @@ from ..identity import Identity
 from .claims import (
     CONFIRMATIONS,
     MAX_TEXT,
+    NO_NAMES,
     Claims,
     RolesClaim,
     is_confirmation,
     kind_of,
-    roles_at,
-    show,
-    show_names,
+    shown_claim,
+    shown_names,
     strings,
     text_or_none,
     time_or_none,
@@ -30,17 +49,12 @@ MAX_JTI: Final = 256
 # Claims whose value the log may show: kinds of token, and names of clients and tenants.
 _SHOWN: Final = frozenset({"aud", "azp", "appid", "cid", "client_id", "iss", "tid", "token_use", "typ"})
 
-_NONE: Final[frozenset[str]] = frozenset()
 _NOT_IN_SCOPES: Final = str.maketrans("", "", "".join(map(chr, (0x20, 0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)))))
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What the claims of one issuer must say; made by `JWT`, which says what each means.
-
-    An optional claim that is ``null`` counts as absent, as some issuers write it; ``cnf`` never does, because it
-    limits who may use the token.
-    """
+class ClaimRules:
+    """What the claims of one issuer's tokens must say. `JWT` documents the options."""
 
     issuer: str
     audiences: frozenset[str] | None
@@ -53,7 +67,7 @@ class Policy:
     needs_id: bool
 
     def check_type(self, header: Mapping[str, Any]) -> None:
-        """Refuses a token of another kind (RFC 8725 §3.11). The name is a media type (RFC 7515 §4.1.9)."""
+        """Reject a token of another kind (RFC 8725 §3.11). ``typ`` is a media type (RFC 7515 §4.1.9)."""
         kind = header.get("typ")
         if kind is None:
             if not self.profile.untyped:
@@ -62,7 +76,7 @@ class Policy:
             raise self._refused_type(kind)
 
     def identity(self, claims: Claims, header: Mapping[str, Any], now: float) -> Identity:
-        """Whose the token is, if it is valid at ``now``. Raises `InvalidCredentials`, `ExpiredCredentials`."""
+        """Return the identity, if the token is valid at ``now``. Raises `InvalidCredentials`, `ExpiredCredentials`."""
         if claims.get("iss") != self.issuer:
             raise self._refused_issuer(claims.get("iss"))
         self._check_audience(claims.get("aud"))
@@ -78,10 +92,15 @@ class Policy:
         self._check_id(claims)
         if self.required:
             self._check_required(claims)
+        scopes = NO_NAMES
+        for name in self.profile.scopes:
+            if claims.get(name) is not None:
+                scopes = _scopes(claims[name], self.profile.scope_lists)
+                break
         return Identity(
             subject,
-            scopes=self._scopes(claims),
-            roles=roles_at(claims, self.roles_claim),
+            scopes=scopes,
+            roles=NO_NAMES if self.roles_claim is None else self.roles_claim.roles(claims),
             acr=text_or_none(claims.get("acr")),
             auth_time=time_or_none(claims.get("auth_time")),
             claims=claims,
@@ -97,11 +116,11 @@ class Policy:
             fix = "profile='oidc-compat' takes it"
         elif kind is not None and _media_type(kind) == "":
             fix = "the issuer must name the type"
-        return _refused(f"typ is {show(kind)}, expected {_one_of(self.profile.types)}: {fix}")
+        return _refused(f"typ is {shown_claim(kind)}, expected {_one_of(self.profile.types)}: {fix}")
 
     def _refused_issuer(self, issuer: Any) -> InvalidCredentials:
         fix = "the issuer must write it" if issuer is None else "issuer= must be the exact text"
-        return _refused(f"iss is {show(issuer)}, expected {show(self.issuer)}: {fix}")
+        return _refused(f"iss is {shown_claim(issuer)}, expected {shown_claim(self.issuer)}: {fix}")
 
     def _client(self, claims: Claims) -> str | None:
         for name in self.profile.clients:
@@ -111,14 +130,14 @@ class Policy:
         return None
 
     def _check_client_alone(self, claims: Claims, client: str | None) -> None:
-        """Refuses a token without a subject, unless a client speaks for itself and the profile takes that."""
+        """Reject a token without a subject, unless it names its client and the profile accepts that."""
         fix = "profile='oidc-compat' takes a token that names its client alone"
         if self.profile.subjectless:
             if claims.get("sub") is None and client is not None:
                 if len(client) <= MAX_TEXT and client.isprintable():
                     return
                 raise _refused(f"the client's name is not a string of 1 to {MAX_TEXT} printable characters")
-            fix = f"it may be absent only beside one of {_list(self.profile.clients)}"
+            fix = f"it may be absent only beside one of {shown_names(list(self.profile.clients))}"
         _text(claims, "sub", MAX_TEXT, fix)
 
     def _check_audience(self, audience: Any) -> None:
@@ -131,7 +150,7 @@ class Policy:
         if texts and not self.audiences.isdisjoint(named):
             return
         raise _refused(
-            f"aud is {show(audience)}, expected {_one_of(self.audiences)}: "
+            f"aud is {shown_claim(audience)}, expected {_one_of(self.audiences)}: "
             "have the issuer name this API, or set audience="
         )
 
@@ -157,7 +176,7 @@ class Policy:
         )
 
     def _check_kind(self, claims: Claims, header: Mapping[str, Any]) -> None:
-        """Refuses ID tokens and others. What says that this is an access token outweighs an ambiguous claim."""
+        """Reject ID tokens and others. Evidence for an access token outweighs an ambiguous claim."""
         for name in self.profile.foreign:
             if claims.get(name) is not None:
                 raise _refused(f"claim {name!r} marks a token of another kind: send the access token")
@@ -170,12 +189,12 @@ class Policy:
         for name, own in self.profile.kinds:
             if claims.get(name) is not None and not _is_one_of(_lower(claims[name]), own):
                 raise _refused(
-                    f"claim {name!r} is {show(claims[name])}, expected {_one_of(own)}: send the access token"
+                    f"claim {name!r} is {shown_claim(claims[name])}, expected {_one_of(own)}: send the access token"
                 )
         for name, others in self.profile.not_kinds:
             if _is_one_of(_lower(claims.get(name)), others):
                 raise _refused(
-                    f"claim {name!r} is {show(claims[name])}, expected none of {_list(sorted(others))}: "
+                    f"claim {name!r} is {shown_claim(claims[name])}, expected none of {shown_names(sorted(others))}: "
                     "send the access token"
                 )
 
@@ -203,19 +222,13 @@ class Policy:
         for name, accepted in self.required:
             value = claims.get(name)
             if value in (None, "", [], {}) if accepted is None else not _holds(value, accepted):
-                came = show(value) if name in _SHOWN else kind_of(value)
+                came = shown_claim(value) if name in _SHOWN else kind_of(value)
                 expected = "a value" if accepted is None else _one_of(accepted)
-                raise _refused(f"claim {show(name)} is {came}, expected {expected}: required_claims= demands it")
-
-    def _scopes(self, claims: Claims) -> frozenset[str]:
-        for name in self.profile.scopes:
-            if claims.get(name) is not None:
-                return _scopes(claims[name], self.profile.scope_lists)
-        return _NONE
+                raise _refused(f"claim {shown_claim(name)} is {came}, expected {expected}: required_claims= demands it")
 
 
 def token_id(claims: Claims) -> str | None:
-    """``jti``, or ``uti``, which Entra writes in its place."""
+    """Return ``jti``, or ``uti``, which Entra writes in its place."""
     return text_or_none(claims.get("jti")) or text_or_none(claims.get("uti"))
 
 
@@ -227,16 +240,12 @@ def _media_type(kind: str) -> str:
     return kind.lower().removeprefix("application/")
 
 
-def _list(names: Iterable[str]) -> str:
-    return show_names(list(names))
-
-
 def _one_of(names: Collection[str]) -> str:
-    return show(*names) if len(names) == 1 else f"one of {_list(sorted(names))}"
+    return shown_claim(*names) if len(names) == 1 else f"one of {shown_names(sorted(names))}"
 
 
 def _text(claims: Claims, name: str, longest: int, fix: str = "the issuer has to correct that") -> str:
-    """A claim that must be text that can be logged and shown: not empty, bounded, without controls."""
+    """A claim that must be text that a log can show: not empty, bounded, without control characters."""
     value = claims.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
         came = f"a string of {len(value)} characters" if isinstance(value, str) and value else kind_of(value)
@@ -275,13 +284,13 @@ def _scopes(value: Any, lists: bool) -> frozenset[str]:
     """Scope tokens with single blanks between (RFC 6749 §3.3); for anything else no scope at all, never all."""
     if isinstance(value, str):
         # Splitting on blanks alone: with a tab or a line end in it, a scope isn't what it looks like.
-        return _NONE if value.translate(_NOT_IN_SCOPES) else frozenset(value.split(" ")) - {""}
-    names = strings(value) if lists else _NONE
-    return _NONE if any(not name or " " in name or name.translate(_NOT_IN_SCOPES) for name in names) else names
+        return NO_NAMES if value.translate(_NOT_IN_SCOPES) else frozenset(value.split(" ")) - {""}
+    names = strings(value) if lists else NO_NAMES
+    return NO_NAMES if any(not name or " " in name or name.translate(_NOT_IN_SCOPES) for name in names) else names
 
 
 def _confirmation(value: Any) -> Mapping[str, str]:
-    """``cnf`` (RFC 7800): the key to which the token is bound. A way of binding that nobody checks is no binding."""
+    """``cnf`` (RFC 7800), the key to which the token is bound. An unknown way of binding can't be checked: rejected."""
     if not is_confirmation(value):
         raise _refused(
             f"cnf is {'null' if value is None else kind_of(value)}, expected an object with {_one_of(CONFIRMATIONS)} "

@@ -1,8 +1,21 @@
-"""`Revocations`: tokens that count no more though they have not ended, in a store."""
+"""`Revocations`: a list, in a store, of tokens that are rejected before they expire.
+
+Theory of operation
+-------------------
+
+There are two kinds of entries. One names a token by its issuer and ``jti``, and lives as long as the token could. The
+other names a subject and a time; each token of that subject that was issued up to then is rejected. The issuer's clock
+may be ahead of the app's, so the time is ``leeway`` in the future. `JWT` accepts an ``iat`` up to its own leeway in the
+future, so it raises the one here (`cover`).
+
+Every doubt rejects: a token without issuer or ``jti``, one without ``iat`` of a revoked subject. A store that can't be
+asked, or that holds a value of someone else, is `AuthUnavailable` (503).
+"""
 
 import json
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from time import time
 from typing import Any, Final
 
@@ -24,12 +37,14 @@ _SUBJECTS: Final = "revoked-subject"
 class Revocations:
     """A list of revoked tokens, for ``JWT(…, revoked=revocations)``.
 
-    ``leeway`` is how far ahead of ours the issuer's clock may be, in seconds: that of the ``JWT``, which raises it to
-    its own.
+    Several worker processes need a store that they share.
 
-    A token is named by its issuer and ``jti``, so every spelling of it is revoked, and its entry lives as long as the
-    token could. ``revoke_subject`` ends everything that was issued to a subject so far; a new login works. Several
-    workers need a store that they share. Raises `AuthUnavailable` where the store can't be asked.
+    Args:
+        store: Where the list is.
+        leeway: How far ahead the issuer's clock may be, in seconds. A `JWT` raises it to its own.
+
+    Raises:
+        ConfigurationError: ``leeway`` is out of range, or ``store`` is not a store.
     """
 
     def __init__(self, store: Store, *, leeway: int = 60) -> None:
@@ -37,15 +52,22 @@ class Revocations:
         self.leeway = configured_seconds("leeway", leeway, most=GRACE)
 
     def cover(self, leeway: int) -> None:
-        """Called by a loader that accepts tokens whose ``iat`` is up to ``leeway`` seconds ahead of our clock."""
+        """Raise ``leeway`` for a loader that accepts tokens whose ``iat`` is that many seconds in the future."""
         self.leeway = max(self.leeway, leeway)
 
     def revoke(self, who: Identity | Mapping[str, Any]) -> bool:
-        """Revokes one token, given as its identity or its claims: ``auth.identity`` in a logout view.
+        """Revoke one token.
 
-        Returns ``True`` if the token was valid until now, and ``False`` if it had expired or was already revoked. The
-        revocation is stored either way.
-        Raises `ValueError` for claims without ``iss`` and ``jti``.
+        Args:
+            who: Its identity (``auth.identity`` in a logout view), or its claims.
+
+        Returns:
+            ``True`` if the token was valid until now, ``False`` if it had expired or was already revoked. The
+            revocation is stored either way.
+
+        Raises:
+            ValueError: The claims have no ``iss`` or no ``jti``.
+            AuthUnavailable: The store can't be asked.
         """
         claims = who.claims if isinstance(who, Identity) else who
         key = _token_key(claims)
@@ -59,12 +81,23 @@ class Revocations:
         self.store.put(_TOKENS, key, "1", min(max(lifetime, MIN_LIFETIME), MAX_LIFETIME))
         return not known and (not isinstance(end, (int, float)) or end > now)
 
-    def revoke_subject(self, issuer: str, subject: str, *, lifetime: float = MAX_LIFETIME) -> None:
-        """Revokes every token of ``subject`` that ``issuer`` issued up to now (by ``iat``), or without ``iat``.
+    def revoke_subject(self, issuer: str, subject: str, *, lifetime: float | timedelta = MAX_LIFETIME) -> None:
+        """Revoke every token of a subject that was issued up to now (by ``iat``), or that has no ``iat``.
 
-        The issuer's clock may be ahead, so tokens dated up to ``leeway`` seconds from now are revoked as well: a login
-        that follows at once works when that time has passed. ``lifetime`` is the longest life of a token, in seconds.
+        The issuer's clock may be ahead, so tokens dated up to ``leeway`` seconds from now are revoked as well. A login
+        that follows at once works when that time has passed.
+
+        Args:
+            issuer: The issuer of the tokens.
+            subject: Their subject.
+            lifetime: The longest lifetime of a token, in seconds or as a `timedelta`.
+
+        Raises:
+            ValueError: ``issuer`` or ``subject`` is empty, or ``lifetime`` is out of range.
+            AuthUnavailable: The store can't be asked.
         """
+        if isinstance(lifetime, timedelta):
+            lifetime = lifetime.total_seconds()
         for name, value in (("issuer", issuer), ("subject", subject)):
             if not isinstance(value, str) or not value:
                 raise ValueError(f"{name} must be a text that isn't empty, not {value!a}")
@@ -74,7 +107,7 @@ class Revocations:
         self.store.put(_SUBJECTS, _key(issuer, subject), f"{time() + self.leeway:.6f}", kept)
 
     def __call__(self, identity: Identity) -> bool:
-        """Whether the token of ``identity`` was revoked; one that can't be named counts as revoked."""
+        """Return whether the token of ``identity`` was revoked. One without issuer or ``jti`` counts as revoked."""
         if has_request_context():
             self.store.check_workers(request.environ)
         claims = identity.claims
@@ -87,7 +120,7 @@ class Revocations:
         return since is not None and _is_before(claims.get("iat"), since)
 
     def check_app(self, app: Flask) -> None:
-        """Called before an app's first request: the store's own check."""
+        """Check the store, before an app's first request."""
         self.store.check()
         self.store.check_processes(app, "Revocations: revoked tokens")
 

@@ -3,12 +3,14 @@
 import hashlib
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final
 
 from flask import Flask, current_app
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
-from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, configured_seconds, shown
+from ..arguments import explains_arguments, whole_seconds
+from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, shown
 from ..identity import Identity
 from ..schemes.secret_keys import as_bytes, secret_keys
 
@@ -19,33 +21,50 @@ _WHO: Final = "SignedTokens without secret_key="
 class SignedTokens:
     """A loader and maker of signed tokens (itsdangerous, HMAC-SHA-256): no database, but no revocation either.
 
-    ``salt`` names the purpose, so that a token for one purpose opens no other; ``max_age`` is its life in seconds. The
-    keys are ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS`` of the current app, or ``secret_key``; the newest signs, all
-    verify. A token carries subject, scopes and roles, readable by whoever holds it. ``load(subject)`` may turn the
-    subject into what any loader returns, on each request: a user who was deleted or locked since is then refused.
+    A token carries subject, scopes and roles, readable by anyone who holds it. With ``load``, a user who was deleted or
+    locked after the token was issued is rejected.
+
+    Args:
+        salt: Names the purpose. A token for one purpose is not accepted for another.
+        lifetime: How long a token is valid: whole seconds, or a `timedelta`.
+        secret_key: The key. Default: ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS`` of the current app; the newest signs,
+            all verify.
+        load: Turns the subject into what any loader returns, on each request.
+
+    Raises:
+        ConfigurationError: ``salt`` or ``secret_key`` is empty, or ``lifetime`` is below one second.
+        TypeError: ``lifetime`` is not a time.
     """
 
+    @explains_arguments(lifetime='write SignedTokens("login", lifetime=3600), in seconds or as a timedelta')
     def __init__(
         self,
         salt: str,
-        max_age: int,
+        lifetime: int | timedelta,
         *,
         secret_key: str | bytes | None = None,
         load: Callable[[str], Any] | None = None,
     ) -> None:
         if not isinstance(salt, str) or not salt:
             raise ConfigurationError(
-                'SignedTokens needs a salt that names the purpose: SignedTokens("login", max_age=3600)'
+                'SignedTokens needs a salt that names the purpose: SignedTokens("login", lifetime=3600)'
             )
         if secret_key is not None and not secret_key:
             raise ConfigurationError("secret_key is empty: use secrets.token_hex()")
         self.salt = salt
-        self.max_age = configured_seconds("max_age", max_age, least=1)
+        self.lifetime = whole_seconds("lifetime", lifetime, least=1)
         self._secret_key = secret_key
         self._load = load
 
     def issue(self, who: Identity | str) -> str:
-        """A token for an identity or a subject; its alphabet is that of Bearer tokens. Raises `TypeError` otherwise."""
+        """Return a token, in the alphabet of Bearer tokens.
+
+        Args:
+            who: An `Identity` with a subject, or a subject.
+
+        Raises:
+            TypeError: ``who`` is neither.
+        """
         identity = Identity(who) if isinstance(who, str) else who
         if not isinstance(identity, Identity) or identity.subject is None:
             raise TypeError("a token is issued to an Identity with a subject, or to a subject")
@@ -54,13 +73,18 @@ class SignedTokens:
         return token if isinstance(token, str) else token.decode("ascii")
 
     def __call__(self, token: str) -> Any:
-        """The identity in ``token``. Raises `ExpiredCredentials` or `InvalidCredentials`."""
+        """Return the identity in ``token``, or what ``load`` returns.
+
+        Raises:
+            ExpiredCredentials: The token is older than ``lifetime``.
+            InvalidCredentials: It was not issued with this key for this purpose.
+        """
         try:
-            content, signed_at = self._serializer().loads(token, max_age=self.max_age, return_timestamp=True)
+            content, signed_at = self._serializer().loads(token, max_age=self.lifetime, return_timestamp=True)
         except SignatureExpired as expired:
             age = 0 if expired.date_signed is None else time.time() - expired.date_signed.timestamp()
             raise ExpiredCredentials(
-                reason=f"SignedTokens: the token is {age:.0f} s old, and max_age={self.max_age}: issue a new one"
+                reason=f"SignedTokens: the token is {age:.0f} s old, and lifetime={self.lifetime}: issue a new one"
             ) from None
         except (BadData, OverflowError, ValueError, OSError):
             raise InvalidCredentials(
@@ -77,10 +101,10 @@ class SignedTokens:
         if self._load is not None:
             return self._load(subject)
         issued = signed_at.timestamp()
-        return Identity(subject, scopes=scopes, roles=roles, expires_at=issued + self.max_age + 1)
+        return Identity(subject, scopes=scopes, roles=roles, expires_at=issued + self.lifetime + 1)
 
     def check_app(self, app: Flask) -> None:
-        """Called before an app's first request: there must be a key."""
+        """Check that there is a key, before an app's first request."""
         if self._secret_key is None:
             secret_keys(app, _WHO)
 
@@ -94,7 +118,7 @@ class SignedTokens:
         return secret_keys(current_app, _WHO)
 
     def __repr__(self) -> str:
-        return f"<SignedTokens {self.salt!r}, {self.max_age} s>"
+        return f"<SignedTokens {self.salt!r}, {self.lifetime} s>"
 
 
 _SIGNER: Final = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}

@@ -10,10 +10,16 @@ from ..identity import Identity
 class StaticTokens:
     """A loader for tokens or keys known when the app starts: ``StaticTokens({"token": Identity("ada")})``.
 
-    Values are identities, or subjects as ``str``. Only SHA-256 digests of the tokens are kept, and looked up by digest,
-    so neither a dump nor the time of an answer tells one. Suited to long random tokens
-    (``secrets.token_urlsafe(32)``). Raises `ConfigurationError` for an empty mapping, an empty token or one with white
-    space around it (a line end from a file or the environment), `TypeError` for other types.
+    It is made for long random tokens (``secrets.token_urlsafe(32)``). Only their SHA-256 digests are stored and
+    compared, so neither a memory dump nor the time of a response reveals a token.
+
+    Args:
+        tokens: A mapping of token to `Identity`, or to a subject.
+
+    Raises:
+        ConfigurationError: The mapping is empty, or a token is empty or has white space around it (a line end from a
+            file or the environment).
+        TypeError: A token or its owner has the wrong type.
     """
 
     __slots__ = ("_by_digest",)
@@ -28,8 +34,8 @@ class StaticTokens:
         self._by_digest = {_digest(_checked(token)): _identity(who) for token, who in tokens.items()}
 
     def __call__(self, token: str) -> Identity | None:
-        """The identity of ``token``, or ``None``."""
-        # Nobody can choose a digest that shares a prefix with a stored one: the look-up's time tells nothing.
+        """Return the identity of ``token``, or ``None``."""
+        # Callers can't choose a digest that shares a prefix with a stored one: the time of the look-up reveals nothing.
         return self._by_digest.get(_digest(token))
 
     def __repr__(self) -> str:

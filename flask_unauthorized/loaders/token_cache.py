@@ -1,4 +1,19 @@
-"""What was verified once, for a while: bounded, by digest, and only as long as its key and its time hold."""
+"""`TokenCache`: tokens that `JWT` has verified, so that the signature of a repeated token isn't checked again.
+
+Theory of operation
+-------------------
+
+The check of a signature is most of what an accepted request costs, and clients send the same token many times.
+
+1. An entry is found by the SHA-256 of the token's text. The text itself is not stored, so a dump holds no token.
+2. An entry holds the identity and the key that signed. `JWT` compares that key with the issuer's keys at each use:
+   a token whose key was withdrawn is rejected at once, although its entry is younger.
+3. An entry ends when the token expires (``until`` is ``exp`` and the leeway).
+4. There are at most ``size`` entries. The one that was not used for longest is removed first.
+5. Rejected tokens are never stored: their sender can make as many as they like.
+
+What may change while a token lives (whether it was revoked, its user) is not cached; `JWT` asks each time.
+"""
 
 import hashlib
 import threading
@@ -11,8 +26,8 @@ from ..jose import Key
 from ..stores.locks import renew_after_fork
 
 
-class Verified(NamedTuple):
-    """A token that was good: whose it is, by which key, and until when (seconds since 1970, ``None`` for no end)."""
+class VerifiedToken(NamedTuple):
+    """An accepted token: its identity, the key that signed, and its end in seconds since 1970, or ``None``."""
 
     identity: Identity
     key: Key
@@ -21,17 +36,17 @@ class Verified(NamedTuple):
     until: float | None
 
 
-class Remembered:
-    """The last ``size`` verified tokens, by SHA-256 of their text; the one that was not used for longest goes first."""
+class TokenCache:
+    """The last ``size`` verified tokens."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._lock = threading.Lock()
-        self._tokens: OrderedDict[bytes, Verified] = OrderedDict()
+        self._tokens: OrderedDict[bytes, VerifiedToken] = OrderedDict()
         renew_after_fork(self)
 
-    def get(self, digest: bytes) -> Verified | None:
-        """What is remembered, or ``None``; never what has ended."""
+    def get(self, digest: bytes) -> VerifiedToken | None:
+        """Return the entry, or ``None`` for none that still counts."""
         with self._lock:
             found = self._tokens.get(digest)
             if found is None:
@@ -42,16 +57,16 @@ class Remembered:
             self._tokens.move_to_end(digest)
         return found
 
-    def put(self, digest: bytes, verified: Verified) -> None:
-        """Remembers a token, and forgets the oldest beyond the size."""
+    def put(self, digest: bytes, verified: VerifiedToken) -> None:
+        """Add an entry, and remove the one that was not used for longest where there are too many."""
         with self._lock:
             self._tokens[digest] = verified
             self._tokens.move_to_end(digest)
             if len(self._tokens) > self._size:
                 self._tokens.popitem(last=False)
 
-    def forget(self, digest: bytes) -> None:
-        """Forgets a token."""
+    def remove(self, digest: bytes) -> None:
+        """Remove an entry, if it is there."""
         with self._lock:
             self._tokens.pop(digest, None)
 
@@ -59,6 +74,6 @@ class Remembered:
         return len(self._tokens)
 
 
-def digest_of(token: str) -> bytes:
-    """What a token is remembered by; its text is kept nowhere."""
+def token_digest(token: str) -> bytes:
+    """Return the key of a token's entry."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -5,17 +5,18 @@ Everything here is keyed by function objects, weakly: a copied attribute (``func
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from itertools import count
 from types import FunctionType
 from typing import Any, Final, TypedDict, TypeVar
 from weakref import WeakKeyDictionary, ref
 
-from ..authentication.authenticate import log
 from ..errors import ConfigurationError
-from .plan import AnyScheme
-from .requirement import Names, Requirement, stack
+from ..schemes.base import AnyScheme
+from .requirement import Names, Requirement, combine_decorators
 
+log: Final = logging.getLogger("flask_unauthorized")
 View = Callable[..., Any]
 F = TypeVar("F", bound=View)
 _NAMELESS: Final = count(1)
@@ -35,14 +36,17 @@ class Demands(TypedDict, total=False):
 class Decorations:
     """The views that one `Auth` has wrapped or marked public."""
 
-    def __init__(self) -> None:
+    def __init__(self, bare: Mapping[str, Requirement]) -> None:
+        """``bare`` maps names of decorators to what they demand without arguments."""
+        self.bare: Final = bare
+        self.facade: Callable[[], object] = lambda: None
+        """Gives the `Auth` whose methods are the decorators: flask-restful lists them without calling them."""
         self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # our wrapper -> what it demands
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
         # By identity, for equal callables are two views all the same.
         self._public: dict[int, tuple[ref[Any], tuple[AnyScheme, ...] | None]] = {}
         # The decorators themselves, for flask-restful applies its method_decorators anew on each request.
         self._decorators: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()
-        self.bare: dict[str, Requirement] = {}  # by the name of the decorator: what it demands without arguments
 
     def record(self, wrapper: View, view: View, demanded: Requirement) -> None:
         """Notes that ``wrapper`` guards ``view``. Raises `ConfigurationError` where they cannot be met together."""
@@ -51,7 +55,7 @@ class Decorations:
         for function in functions:
             if self._is_marked_public(function):
                 raise ConfigurationError(f"{_name(view)} is public and guarded: remove one of the decorators")
-        stack(self.around(wrapper))
+        combine_decorators(self.around(wrapper))
         for function in functions:
             self._recorded.setdefault(function, set()).add(demanded)
 
@@ -124,7 +128,7 @@ class Decorations:
             decorators = decorators.get(method.lower(), ())
         for decorator in decorators if isinstance(decorators, (list, tuple)) else ():
             owner = getattr(decorator, "__self__", None)
-            if getattr(owner, "decorations", None) is self:
+            if owner is not None and owner is self.facade():
                 demanded = self.bare.get(decorator.__name__)
                 if demanded is not None:  # `Auth.public` demands nothing
                     yield demanded

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from functools import reduce
 from typing import Any, Final
 
-from ..arguments import no_keyword
+from ..arguments import unknown_keyword_message
 from ..errors import ConfigurationError, configured_seconds
 from ..identity import as_set
 from ..wire.rules import check_scope_token
@@ -167,26 +167,26 @@ def _unknown(where: str, name: str) -> str:
     )
     if name in fixes:
         return f"{where}() has no keyword {name}: {fixes[name]}"
-    return no_keyword(where, name, (*(("public",) if where == "protect" else ()), *_KEYWORDS))
+    return unknown_keyword_message(where, name, (*(("public",) if where == "protect" else ()), *_KEYWORDS))
 
 
-def stack(requirements: Iterable[Requirement]) -> Requirement:
+def combine_decorators(requirements: Iterable[Requirement]) -> Requirement:
     """What several decorators on one view demand together: ``via`` and ``acr`` narrow, the rest adds up.
 
     Raises `ConfigurationError` where ``via`` or ``acr`` leave nothing. It is optional only if all of them are.
     """
-    return reduce(_stack, requirements)
+    return reduce(_combine, requirements)
 
 
-def nest(levels: Iterable[Requirement]) -> Requirement:
+def inherit(levels: Iterable[Requirement]) -> Requirement:
     """What app, blueprints and view (outermost first) demand together: the nearest ``via`` wins, the rest adds up.
 
     The last level decides whether the view is optional.
     """
-    return reduce(_nest, levels)
+    return reduce(_inherit, levels)
 
 
-def _stack(first: Requirement, second: Requirement) -> Requirement:
+def _combine(first: Requirement, second: Requirement) -> Requirement:
     via = first.via
     if via is None:
         via = second.via
@@ -199,7 +199,7 @@ def _stack(first: Requirement, second: Requirement) -> Requirement:
     return _add(first, second, via, first.optional and second.optional)
 
 
-def _nest(outer: Requirement, inner: Requirement) -> Requirement:
+def _inherit(outer: Requirement, inner: Requirement) -> Requirement:
     return _add(outer, inner, outer.via if inner.via is None else inner.via, inner.optional)
 
 

@@ -1,16 +1,32 @@
-"""The refusal as a page: what happened, what to do, and (for the developer) why. No script, nothing from elsewhere."""
+"""The refusal as a page for people, with a separate part for the developer.
+
+The page answers two questions of a visitor: what happened, and what to do now. It has no script, no form and nothing
+from other addresses, so its Content-Security-Policy can forbid everything but its own style.
+
+The words depend on three facts, in this order:
+
+1. The kind of error: `ProblemDetails.message_key`.
+2. The credentials: those that were tried, else those that the view accepts. A view that accepts only access tokens or
+   API keys tells visitors that it is meant for programs, because a person cannot log in there.
+3. What helps: a link to the login page, the browser's password box, or nothing but another account. Loading the page
+   again is offered only if that may work. After a form was sent it would not, because the link sends a GET request
+   without the form.
+
+A message of the app replaces the built-in one; title and steps stay. The developer's part is in English, follows the
+visitor's part and exists only with an `Explanation`.
+"""
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
-from typing import Any, Final
+from typing import Final
 
 from ..errors import Text
-from .problem import Explanation, Facts
-from .translations import BUILT_IN_TEXTS, text_of
+from .problem import Explanation, ProblemDetails
+from .translations import BUILT_IN_TRANSLATIONS, TEXT_KEYS, translate
 
-# Colours have a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3) in both schemes.
+# Colors have a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3), in light and in dark mode.
 _STYLE: Final = (
     ":root{color-scheme:light dark;--ink:#1c2330;--soft:#566074;--paper:#f4f5f8;--card:#fff;"
     "--line:#d9dde5;--link:#1d4fb8}"
@@ -35,91 +51,178 @@ _STYLE: Final = (
     "code{font:.92em ui-monospace,Menlo,Consolas,monospace}"
 )
 STYLE_HASH: Final = "sha256-" + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-"""For an app's own ``style-src``. Where the style is refused, the page is plain and says the same."""
+"""For an app's own ``style-src``. If a policy blocks the style, the page is plain and has the same content."""
 CONTENT_SECURITY_POLICY: Final = (
     f"default-src 'none'; style-src '{STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
-def page(told: Facts, texts: Mapping[str, Mapping[str, Text]] = BUILT_IN_TEXTS, language: str = "en") -> str:
-    """The whole page in one of the languages of ``texts``."""
+_CREDENTIAL_KINDS: Final = {
+    "basic": "password",
+    "digest": "password",
+    "bearer": "token",
+    "dpop": "token",
+    "apikey": "key",
+    "cookie": "session",
+}
+_PROGRAM_KINDS: Final = frozenset({"token", "key"})
+_STEP_BY_SCHEME: Final = {"bearer": "do.token", "dpop": "do.proof", "apikey": "do.key"}
+_STATUS_NOTES: Final = {
+    400: "Status 400 means that the credentials could not be read, so they were not checked.",
+    401: "Status 401 means that the caller is unknown. A known caller without permission would get 403.",
+    403: "Status 403 means that this is not allowed, and that logging in again does not help. An unknown caller would "
+    "get 401.",
+    429: "Status 429 means that the caller has to wait. It does not say whether the credentials are valid.",
+    503: "Status 503 means that the credentials could not be checked. Nothing was rejected.",
+}
+
+Say = Callable[..., str]
+"""Returns the escaped text of a key in the page's language."""
+
+
+def render_html(
+    problem: ProblemDetails,
+    translations: Mapping[str, Mapping[str, Text]] = BUILT_IN_TRANSLATIONS,
+    language: str = "en",
+) -> str:
+    """Render the page in one of the languages of ``translations``."""
 
     def say(key: str, **values: str) -> str:
-        return escape(text_of(texts, language, key, values))
+        return escape(translate(translations, language, key, values))
 
-    title = say(f"{told.kind}.title")
-    message = escape(told.message) if told.own_message else say(f"{told.kind}.message")
-    steps = "".join(f"<li>{step}</li>" for step in _steps(told, say))
-    if told.status == 401 and told.login_page is not None:
-        steps = f'<li><a href="{escape(told.login_page)}">{say("do.login")}</a></li>{steps}'
-    # Not after a POST: the link would GET an address that may not take it, and sends nothing of what was sent.
-    repeats = told.status in (401, 429, 503) and not told.unsaved
-    again = f'<p><a href="">{say("again")}</a></p>\n' if repeats else ""
-    # The status phrase is the protocol's own, whatever the language.
+    key = f"{problem.message_key}_{_credential_kind(problem)}"
+    if f"{key}.title" not in TEXT_KEYS:
+        key = problem.message_key
+    title = say(f"{key}.title")
+    message = escape(problem.message) if problem.has_own_message else say(f"{key}.message")
+    steps = "".join(f"<li>{step}</li>" for step in _steps(problem, say))
+    reload = f'<p><a href="">{say("again")}</a></p>\n' if _reloading_helps(problem) else ""
+    note = f'<p class="note">{say("do.trust")}</p>\n' if problem.message_key == "cross_site" else ""
+    # The status phrase is in English in every language, as the protocol defines it.
     return (
         f'<!doctype html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title} ({told.status})</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f'<p class="code" lang="en">{told.status} {escape(told.title)}</p>\n<h1>{title}</h1>\n<p>{message}</p>\n'
-        f"<h2>{say('do')}</h2>\n<ul>{steps}</ul>\n{again}"
-        f'<p class="note"><strong>{say("note")}.</strong> {say(f"note.{told.status}")}</p>\n'
-        f"{_why(told.explanation)}</main>\n</body>\n</html>\n"
+        f"<title>{title} ({problem.status})</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f'<p class="code" lang="en">{problem.status} {escape(problem.title)}</p>\n<h1>{title}</h1>\n<p>{message}</p>\n'
+        f"<h2>{say('do')}</h2>\n<ul>{steps}</ul>\n{reload}{note}"
+        f"{_developer_part(problem)}</main>\n</body>\n</html>\n"
     )
 
 
-def _steps(told: Facts, say: Any) -> Iterator[str]:
-    """What to do now, as HTML."""
-    if told.status == 400:
+def _credential_kind(problem: ProblemDetails) -> str | None:
+    """The kind of credentials that the page names; ``None`` if it speaks of a login in general."""
+    if problem.scheme is not None and problem.message_key != "missing":
+        return _CREDENTIAL_KINDS.get(problem.scheme.lower())
+    kinds = {_CREDENTIAL_KINDS.get(name.lower()) for name in problem.schemes}
+    if not kinds or not kinds <= _PROGRAM_KINDS:
+        return None
+    return kinds.pop() if len(kinds) == 1 else "program"
+
+
+def _is_for_programs(problem: ProblemDetails) -> bool:
+    return _credential_kind(problem) in ("token", "key", "program")
+
+
+def _reloading_helps(problem: ProblemDetails) -> bool:
+    if problem.has_unsaved_input:
+        return False
+    if problem.status == 401:
+        return problem.login_page is None and not _is_for_programs(problem)
+    return problem.status in (429, 503)
+
+
+def _steps(problem: ProblemDetails, say: Say) -> Iterator[str]:
+    """What the reader can do now, as HTML."""
+    if problem.status == 401:
+        yield from (_steps_for_programs if _is_for_programs(problem) else _steps_to_log_in)(problem, say)
+    elif problem.status in (429, 503):
+        if problem.has_unsaved_input:
+            yield say("do.send_later")
+        yield _when_to_try_again(problem.retry_after, say)
+    elif problem.status == 400:
+        yield say("do.back")
         yield say("do.check")
-    if told.kind in ("invalid", "expired", "revoked", "step_up"):
-        yield say("do.renew")
-    if told.status == 401 and told.unsaved:
+    else:
+        yield from _steps_to_get_access(problem, say)
+
+
+def _steps_for_programs(problem: ProblemDetails, say: Say) -> Iterator[str]:
+    if problem.message_key == "missing":
+        yield say("do.back")
+        yield from dict.fromkeys(say(_STEP_BY_SCHEME[name.lower()]) for name in problem.schemes)
+    elif problem.message_key == "proof":
+        yield say("do.proof")
+    else:
+        yield say("do.new_key" if _credential_kind(problem) == "key" else "do.new_token")
+
+
+def _steps_to_log_in(problem: ProblemDetails, say: Say) -> Iterator[str]:
+    names = {name.lower(): name for name in problem.schemes}
+    kinds = {_CREDENTIAL_KINDS.get(name) for name in names}
+    unsaved = problem.has_unsaved_input
+    if problem.login_page is not None:
+        yield f'<a href="{escape(problem.login_page)}">{say("do.login")}</a>'
+    elif "password" in kinds:
+        yield say("do.send_with_password" if unsaved else "do.password")
+        unsaved = False
+    elif "session" in kinds and not unsaved:
+        yield say("do.login_first")
+    for lower, name in names.items():
+        if lower not in _CREDENTIAL_KINDS:
+            yield say("do.other", scheme=name)
+    if unsaved:
         yield say("do.send_again")
-    if told.status == 401:
-        yield from dict.fromkeys(_way(name, say) for name in told.schemes if name != "Cookie")
-    scope = dict(told.details).get("scope")
-    if scope is not None:
-        yield say("do.scope", scope=str(scope))
-    if told.status == 403:
-        yield from (say("do.here"), say("do.trust")) if told.kind == "cross_site" else (say("do.ask"),)
-    if told.status in (429, 503):
-        yield say("do.wait") if told.retry_after is None else say("do.wait_seconds", seconds=str(told.retry_after))
 
 
-def _way(scheme: str, say: Any) -> str:
-    """How to use a scheme, for people."""
-    key = _WAYS.get(scheme.lower())
-    return str(say("do.other", scheme=scheme) if key is None else say(key))
+def _steps_to_get_access(problem: ProblemDetails, say: Say) -> Iterator[str]:
+    if problem.message_key == "cross_site":
+        yield say("do.here")
+        return
+    scope = dict(problem.extension_members).get("scope")
+    if scope is None:
+        yield say("do.ask")
+    else:
+        yield say("do.token_scope" if _credential_kind(problem) == "token" else "do.scope", scope=str(scope))
+    if not _is_for_programs(problem):
+        yield say("do.other_account")
 
 
-_WAYS: Final = {
-    "basic": "do.password",
-    "digest": "do.password",
-    "bearer": "do.token",
-    "dpop": "do.proof",
-    "apikey": "do.key",
-}
+def _when_to_try_again(seconds: int | None, say: Say) -> str:
+    """The wait in a unit that people read easily, rounded up and always in the plural."""
+    if seconds is None:
+        return say("do.wait")
+    if seconds < 2:
+        return say("do.wait_moment")
+    if seconds < 120:
+        return say("do.wait_seconds", seconds=str(seconds))
+    if seconds <= 7200 - 60:
+        return say("do.wait_minutes", minutes=str(-(-seconds // 60)))
+    return say("do.wait_hours", hours=str(-(-seconds // 3600)))
 
 
-def _why(explanation: Explanation | None) -> str:
-    """The developer's part, in English."""
+def _developer_part(problem: ProblemDetails) -> str:
+    explanation: Explanation | None = problem.explanation
     if explanation is None:
         return ""
     schemes = "".join(
-        f"<dt><code>{escape(scheme.name)}</code></dt><dd>{escape(scheme.said)}</dd><dd><pre>{escape(scheme.send)}</pre></dd>"
+        f"<dt><code>{escape(scheme.name)}</code></dt><dd>{escape(scheme.found)}</dd>"
+        f"<dd><pre>{escape(scheme.command)}</pre></dd>"
         for scheme in explanation.schemes
     )
     return (
         '<section class="why" lang="en" aria-labelledby="why">\n<h2 id="why">Why (for the developer)</h2>\n'
-        f"<p>{escape(explanation.reason)}</p>\n<dl>"
-        f"<dt>What came</dt>{_lines(explanation.sent)}<dt>What is demanded</dt>{_lines(explanation.demanded)}"
-        f"<dt>What went out</dt>{_lines(explanation.challenges)}</dl>\n"
-        f"<h2>The schemes in force, what each said, and what to send instead</h2>\n<dl>{schemes}</dl>\n"
-        f'<p>See <a href="{escape(explanation.see)}">{escape(explanation.paragraph)}</a>. This part is shown in debug, '
-        "or with <code>UNAUTHORIZED_EXPLAIN</code>; never switch it on in production.</p>\n</section>\n"
+        f"<p>{escape(explanation.reason)}</p>\n<p>{_STATUS_NOTES.get(problem.status, '')}</p>\n<dl>"
+        f"<dt>What was sent</dt>{_code_lines(explanation.sent)}"
+        f"<dt>What the view requires</dt>{_code_lines(explanation.required)}"
+        f"<dt>Challenges in the response</dt>{_code_lines(explanation.challenges)}</dl>\n"
+        f"<h2>Schemes in force: what each found, and what to send</h2>\n<dl>{schemes}</dl>\n"
+        f'<p>See <a href="{escape(explanation.specification_url)}">{escape(explanation.specification)}</a>. '
+        "This part is shown in debug mode or with <code>UNAUTHORIZED_EXPLAIN</code>. "
+        "Never turn that on in production.</p>\n"
+        "</section>\n"
     )
 
 
-def _lines(lines: tuple[str, ...]) -> str:
+def _code_lines(lines: tuple[str, ...]) -> str:
     return "".join(f"<dd><code>{escape(line)}</code></dd>" for line in lines)

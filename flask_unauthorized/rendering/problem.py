@@ -1,11 +1,20 @@
-"""What a body may tell of a refusal: nothing of the request, nothing secret."""
+"""What a body may say about a refusal. `problem_details` is the only place that reads an error for that purpose.
+
+A body shows the error's public message, what its challenge says anyway (``error``, ``scope``, ``acr_values``,
+``max_age``), and when to try again. It shows nothing of the request and nothing of the private ``reason``: the caller
+may be an attacker, and a proxy or a log may keep the body. The `Explanation` for developers is an exception that the
+settings switch on, and it holds no secret either.
+
+The bodies don't see the error itself. So a new renderer cannot leak a field by mistake, and it cannot change the status
+or the challenges.
+"""
 
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from .. import errors
 
-KINDS: Final = {
+MESSAGE_KEYS: Final = {
     errors.ExpiredCredentials: "expired",
     errors.RevokedCredentials: "revoked",
     errors.InvalidProof: "proof",
@@ -21,106 +30,145 @@ KINDS: Final = {
     errors.CrossSiteRequest: "cross_site",
     errors.AuthUnavailable: "unavailable",
 }
-_BY_STATUS: Final = {400: "malformed", 401: "missing", 403: "forbidden", 429: "throttled", 503: "unavailable"}
+"""The first part of the keys of a page's title and message, by class. Subclasses use that of their nearest base."""
+_MESSAGE_KEY_BY_STATUS: Final = {400: "malformed", 401: "missing", 403: "forbidden", 429: "throttled"}
 
 
-class SchemeSaid(NamedTuple):
-    """One scheme in force: what it made of the request, and a command that would use it."""
+class SchemeDiagnosis(NamedTuple):
+    """What one scheme in force found in the request.
+
+    Attributes:
+        name: The scheme's name, such as ``"Bearer"``.
+        found: What it found, as a sentence.
+        command: A ``curl`` command that sends credentials of the scheme, to be filled in.
+    """
 
     name: str
-    said: str
-    send: str
+    found: str
+    command: str
 
 
 class Explanation(NamedTuple):
-    """Why, for the developer: in debug or with ``UNAUTHORIZED_EXPLAIN`` only, and still without any secret."""
+    """Why a request was refused, for its developer: in debug mode or with ``UNAUTHORIZED_EXPLAIN`` only.
+
+    It names what was sent and never shows a value of it.
+
+    Attributes:
+        reason: The private reason, without control characters.
+        sent: The credentials in the request, without their values.
+        required: The requirement of the view, by the places that declare it.
+        schemes: What each scheme in force found.
+        challenges: The challenge lines of the response.
+        specification: The paragraph that decides this case, such as ``"RFC 6750 §3.1, invalid_token"``.
+        specification_url: Where to read that paragraph.
+    """
 
     reason: str
     sent: tuple[str, ...]
-    demanded: tuple[str, ...]
-    schemes: tuple[SchemeSaid, ...]
+    required: tuple[str, ...]
+    schemes: tuple[SchemeDiagnosis, ...]
     challenges: tuple[str, ...]
-    paragraph: str
-    see: str
+    specification: str
+    specification_url: str
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON body's ``debug`` member."""
+        """Return the ``debug`` member of a JSON body."""
         return {**self._asdict(), "schemes": [scheme._asdict() for scheme in self.schemes]}
 
 
-class Facts(NamedTuple):
-    """What a body may tell.
+class ProblemDetails(NamedTuple):
+    """All that a body may say about a refusal.
 
-    ``kind`` is a key of the texts, ``own_message`` says that the app wrote the message. ``details`` mirrors the
-    challenge (``error``, ``scope``, ``acr_values``, ``max_age``); ``schemes`` are the names of those in force;
-    ``retry_after`` is in seconds; ``login_page`` an address to link to; ``unsaved`` where something was sent that is
-    lost now.
+    Attributes:
+        status: The HTTP status code.
+        message_key: The first part of a page's text keys, such as ``"expired"``.
+        message: The text for the caller.
+        has_own_message: True if the app wrote the message; it then stands instead of the page's text.
+        extension_members: What the challenge says as well (RFC 9457 §3.2): ``error``, ``scope``, ``acr_values``,
+            ``max_age``.
+        problem_type: The absolute URI of the problem's type (RFC 9457 §3.1.1), or ``None``.
+        schemes: The names of the schemes in force.
+        scheme: The name of the scheme whose credentials were tried, or ``None``.
+        retry_after: Seconds until the next attempt makes sense, or ``None``.
+        login_page: The URL of the login page, or ``None``.
+        has_unsaved_input: True if the request carried input that is lost now, such as a form.
+        explanation: The part for the developer, or ``None``.
     """
 
     status: int
-    kind: str
+    message_key: str
     message: str
-    own_message: bool = False
-    details: tuple[tuple[str, Any], ...] = ()
+    has_own_message: bool = False
+    extension_members: tuple[tuple[str, Any], ...] = ()
     problem_type: str | None = None
     schemes: tuple[str, ...] = ()
+    scheme: str | None = None
     retry_after: int | None = None
     login_page: str | None = None
-    unsaved: bool = False
+    has_unsaved_input: bool = False
     explanation: Explanation | None = None
 
     @property
     def title(self) -> str:
-        """The status phrase: "Unauthorized"."""
-        return _phrase(self.status)
+        """The status phrase of the registry, such as ``"Unauthorized"``."""
+        return _status_phrase(self.status)
 
 
-def facts(
-    error: Any,
+def problem_details(
+    error: errors.AuthError,
     *,
     problem_base: str | None = None,
     schemes: tuple[str, ...] = (),
     login_page: str | None = None,
-    unsaved: bool = False,
+    has_unsaved_input: bool = False,
     explanation: Explanation | None = None,
-) -> Facts:
-    """What may be told of an `AuthError`."""
-    known = next((kind for kind in type(error).__mro__ if kind in KINDS), None)
+) -> ProblemDetails:
+    """Collect what a body may say about an error.
+
+    Args:
+        error: The refusal.
+        problem_base: The base of problem types, which end in the OAuth error code or else in the status phrase.
+        schemes: The names of the schemes in force.
+        login_page: The URL of the login page.
+        has_unsaved_input: Whether the request carried input that is lost now.
+        explanation: The part for the developer.
+    """
+    status: int = getattr(error, "code", None) or 500
+    known = next((kind for kind in type(error).__mro__ if kind in MESSAGE_KEYS), None)
+    if known is None:
+        message_key = _MESSAGE_KEY_BY_STATUS.get(status, "forbidden" if status < 500 else "unavailable")
+    else:
+        message_key = MESSAGE_KEYS[known]
+    members: list[tuple[str, Any]] = [] if error.error is None else [("error", error.error)]
+    for name, attribute in (("scope", "scopes"), ("acr_values", "acr_values")):
+        values = getattr(error, attribute, ())
+        if values:
+            members.append((name, " ".join(values)))
+    max_age = getattr(error, "max_age", None)
+    if max_age is not None:
+        members.append(("max_age", max_age))
+    problem_type = None
+    if problem_base is not None:
+        problem_type = problem_base + (error.error or _status_phrase(status).lower().replace(" ", "-"))
     message = error.message
-    code = error.error
-    problem_type = None if problem_base is None else problem_base + (code or _slug(error.code))
-    return Facts(
-        status=error.code,
-        kind=_BY_STATUS.get(error.code, "forbidden") if known is None else KINDS[known],
+    return ProblemDetails(
+        status=status,
+        message_key=message_key,
         message=message,
-        own_message=known is None or message != known.description,  # type: ignore[attr-defined]  # all in KINDS have one
-        details=tuple(_details(error)),
+        has_own_message=message != getattr(known, "description", None),
+        extension_members=tuple(members),
         problem_type=problem_type,
         schemes=schemes,
+        scheme=error.scheme,
         retry_after=getattr(error, "retry_after", None),
         login_page=login_page,
-        unsaved=unsaved,
+        has_unsaved_input=has_unsaved_input,
         explanation=explanation,
     )
 
 
-def _details(error: Any) -> list[tuple[str, Any]]:
-    told: list[tuple[str, Any]] = [] if error.error is None else [("error", error.error)]
-    for name, member in (("scope", "scopes"), ("acr_values", "acr_values")):
-        values = getattr(error, member, ())
-        if values:
-            told.append((name, " ".join(values)))
-    max_age = getattr(error, "max_age", None)
-    return told if max_age is None else [*told, ("max_age", max_age)]
-
-
-def _slug(status: int) -> str:
-    return _phrase(status).lower().replace(" ", "-")
-
-
-def _phrase(status: int) -> str:
-    """The reason phrase; an app's own error class may have a status that no registry knows."""
+def _status_phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
-    except ValueError:
+    except ValueError:  # an app's own error class may have a status that no registry knows
         return "Unknown Status"

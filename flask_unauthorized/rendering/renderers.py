@@ -1,47 +1,51 @@
-"""The built-in bodies of refusals: facts in, body out. They touch neither status nor challenge."""
+"""The built-in bodies of refusals, by media type: problem details in, text out."""
 
 import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from .html import page
-from .problem import Facts
+from flask import Response
+
+from .html import render_html
+from .problem import ProblemDetails
 
 Body = str | bytes | dict[str, Any]
+Renderer = Callable[[Any], Body | Response]
+"""A renderer of the app: the error in, the body out."""
 
 
-def as_json(told: Facts) -> str:
-    """``{"error": "Unauthorized", "message": "…"}``."""
-    return _dump({"error": told.title, "message": told.message}, told)
+def render_json(problem: ProblemDetails) -> str:
+    """Render ``{"error": "Unauthorized", "message": "…"}``."""
+    return _dump({"error": problem.title, "message": problem.message}, problem)
 
 
-def as_problem(told: Facts) -> str:
-    """Problem details (RFC 9457); ``type`` only where ``UNAUTHORIZED_PROBLEM_BASE`` says where they are documented."""
-    problem: dict[str, Any] = {} if told.problem_type is None else {"type": told.problem_type}
-    problem.update(title=told.title, status=told.status, detail=told.message)
-    return _dump({**problem, **dict(told.details)}, told)
+def render_problem(problem: ProblemDetails) -> str:
+    """Render problem details (RFC 9457 §3), with a ``type`` only if ``UNAUTHORIZED_PROBLEM_BASE`` is set."""
+    members: dict[str, Any] = {} if problem.problem_type is None else {"type": problem.problem_type}
+    members.update(title=problem.title, status=problem.status, detail=problem.message)
+    return _dump({**members, **dict(problem.extension_members)}, problem)
 
 
-def as_text(told: Facts) -> str:
-    """Status, phrase and message in two lines."""
-    return f"{told.status} {told.title}\n{told.message}\n"
+def render_text(problem: ProblemDetails) -> str:
+    """Render status and phrase on one line, and the message on the next one."""
+    return f"{problem.status} {problem.title}\n{problem.message}\n"
 
 
-BUILT_IN: Final[dict[str, Callable[[Facts], str]]] = {
-    "application/json": as_json,
-    "application/problem+json": as_problem,
-    "text/html": page,
-    "text/plain": as_text,
+BUILT_IN_RENDERERS: Final[dict[str, Callable[[ProblemDetails], str]]] = {
+    "application/json": render_json,
+    "application/problem+json": render_problem,
+    "text/html": render_html,
+    "text/plain": render_text,
 }
 """Renderers by media type; the first is the default."""
 
 
-def content_type(media: str) -> str:
-    """``media`` with its charset, where it is text."""
-    return f"{media}; charset=utf-8" if media.startswith("text/") else media
+def content_type(media_type: str) -> str:
+    """Return a media type with its charset, if it is text."""
+    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
 
 
-def _dump(content: dict[str, Any], told: Facts) -> str:
-    if told.explanation is not None:
-        content["debug"] = told.explanation.as_dict()
+def _dump(content: dict[str, Any], problem: ProblemDetails) -> str:
+    if problem.explanation is not None:
+        content["debug"] = problem.explanation.as_dict()
     return json.dumps(content) + "\n"

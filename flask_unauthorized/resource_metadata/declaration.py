@@ -1,109 +1,120 @@
-"""What `Auth` tells clients of a resource, so that they find out by themselves how to get a token (RFC 9728)."""
+"""The protected resources that a developer has declared (RFC 9728).
 
+`Auth` holds one `DeclaredResources`, and `Auth.protected_resource` calls its `declare`. The state of each app reads
+`declared` before the first request, when all views are known, and builds the documents then.
+
+A declaration is checked in these steps, before anything changes:
+
+1. Each URL, the identifier and its aliases, with all members, by `document`.
+2. No two URLs, of this resource or others, have their document at the same place, and no app or blueprint belongs to
+   two resources.
+3. No app has served a request. Its challenges would differ from those that clients have seen.
+
+Then every app that was prepared already, because a client asked for a document or a test opened a request context, is
+prepared again at its next request.
+"""
+
+import logging
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, Flask
 
-from ..authentication.authenticate import log
 from ..errors import ConfigurationError
-from ..runtime.app_state import AppState
-from ..schemes.origins import trusted
-from .document import Listed, Members, ProtectedResource, Text, listed, members_of, supported_scopes
-from .endpoint import publish
+from ..schemes.origins import validated_origins
+from .document import (
+    LocalizedText,
+    Members,
+    ProtectedResource,
+    Strings,
+    build_members,
+    checked_scopes,
+    checked_strings,
+)
+from .endpoint import AppWithMetadata, serve_metadata
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+log: Final = logging.getLogger("flask_unauthorized")
+
 Views = Flask | Blueprint | Collection[Flask | Blueprint]
+"""What ``views=`` takes."""
 
 
-class Resources:
-    """What `Auth` does for clients that look for an authorization server, AI agents (MCP) among them."""
+class DeclaredResources:
+    """The protected resources of one `Auth`.
 
-    resources: tuple[ProtectedResource, ...]
-    states: "WeakSet[AppState]"
+    Attributes:
+        declared: The resources in the order of their declaration.
+    """
 
-    def protected_resource(
+    def __init__(self) -> None:
+        self.declared: tuple[ProtectedResource, ...] = ()
+
+    def declare(
         self,
+        apps: Collection[AppWithMetadata],
         resource: str,
         *,
-        authorization_servers: Listed = (),
-        scopes: Listed | None = None,
-        name: Text | None = None,
-        views: Views | None = None,
-        origins: Listed | None = None,
-        aliases: Listed = (),
+        authorization_servers: Strings,
+        scopes: Strings | None,
+        name: LocalizedText | None,
+        views: Views | None,
+        origins: Strings | None,
+        aliases: Strings,
         **members: "Unpack[Members]",
-    ) -> str:
-        """Publishes the metadata of a resource (RFC 9728), and points to it in the challenges of its views.
+    ) -> ProtectedResource:
+        """Declare a resource for ``apps`` and for those that come later; see `Auth.protected_resource`."""
 
-        ``resource`` is its identifier, the URL that clients know, kept byte for byte: ``https://api.example.com/mcp``.
-        ``authorization_servers`` are issuers. To it belong all views whose URL lies below its path (where several
-        resources do, the longest), or those of the app or blueprints in ``views``. On their 401 and 403 each Bearer
-        and DPoP challenge has ``resource_metadata``, and ``scope`` with all that the view demands.
-
-        The document names the scopes that the views demand, and ``scopes``; for people a ``name``, ``documentation``,
-        ``policy`` and ``terms`` (URLs), each a ``str`` or a mapping of language tags. The rest of RFC 9728 §2:
-        ``jwks_uri``, ``signing_algorithms``, ``authorization_details_types``, ``signed_metadata``, ``extra``. What it
-        says of DPoP, of certificates and of how to send a token follows from the schemes. It is public, whatever hooks
-        the app has.
-
-        With ``origins``, guarded views answer 403, before anything else, to scripts of sites that are not among them
-        and not the resource's own (MCP asks for that).
-
-        ``aliases`` are further URLs of the same resource, each with a host of its own: a second host name, or localhost
-        beside 127.0.0.1. Each has its own document, and the host of a request chooses which one its challenges point
-        to (for a host that isn't declared: that of ``resource``).
-
-        Call it before the first request, once per resource. Returns the URL of the document. Raises
-        `ConfigurationError` or `TypeError` for what cannot work.
-        """
-
-        def declare(url: str, aliases: tuple[ProtectedResource, ...] = ()) -> ProtectedResource:
+        def make(url: str, aliases: tuple[ProtectedResource, ...] = ()) -> ProtectedResource:
             return ProtectedResource(
                 url,
-                members_of(authorization_servers, name, members, url),
-                supported_scopes(scopes),
-                _views(views),
-                None if origins is None else trusted(origins, "origins"),
+                build_members(authorization_servers, name, members, url),
+                checked_scopes(scopes),
+                _checked_views(views),
+                None if origins is None else validated_origins(origins, "origins"),
                 aliases,
             )
 
-        declared = declare(resource, tuple(declare(url) for url in listed("aliases", aliases)))
-        self._refuse_again(declared)
-        for one in declared.urls:
+        made = make(resource, tuple(make(url) for url in checked_strings("aliases", aliases)))
+        self._check_overlap(made)
+        for one in made.urls:
             if one.identifier.query is not None:
                 log.warning(
                     "the resource %s has a query, which many clients lose: prefer a path (RFC 9728 §1.2)", one.resource
                 )
-        for state in self.states:
+        for state in apps:
             if state.served:
                 raise ConfigurationError(
-                    f"the app {state.app.name!r} has served a request: call protected_resource() before"
+                    f"the app {state.app.name!r} has served a request: call protected_resource() before its first one"
                 )
-        self.resources = (*self.resources, declared)
-        for state in self.states:
+        self.declared = (*self.declared, made)
+        for state in apps:
             state.ready = False
-            publish(state)
-        return declared.metadata_url
+            serve_metadata(state)
+        return made
 
-    def _refuse_again(self, declared: ProtectedResource) -> None:
-        for known in self.resources:
-            taken = {one.identifier.place: one for one in known.urls}
-            for one in declared.urls:
-                if one.identifier.place in taken:
-                    raise ConfigurationError(
-                        f"the resource {taken[one.identifier.place].resource!r} is declared already, and "
-                        f"{one.resource!r} would have its document at the same place: declare one of them"
-                    )
-            shared = [view for view in declared.views if any(view is other for other in known.views)]
-            if shared:
-                raise ConfigurationError(f"{shared[0]!r} belongs to {known.resource!r} already: views= names it once")
+    def _check_overlap(self, made: ProtectedResource) -> None:
+        """Refuse a resource whose documents or views belong to a declared one."""
+        by_location = {one.identifier.location: one for known in self.declared for one in known.urls}
+        for one in made.urls:
+            same = by_location.get(one.identifier.location)
+            if same is not None:
+                raise ConfigurationError(
+                    f"the resource {same.resource!r} is declared already, and {one.resource!r} would have its document "
+                    "at the same place: declare one of them"
+                )
+        owners = {id(view): known for known in self.declared for view in known.views}
+        for view in made.views:
+            if id(view) in owners:
+                raise ConfigurationError(
+                    f"{view!r} belongs to the resource {owners[id(view)].resource!r} already: "
+                    "name it in views= of one resource"
+                )
 
 
-def _views(views: Views | None) -> tuple[Any, ...]:
+def _checked_views(views: Views | None) -> tuple[Flask | Blueprint, ...]:
     if views is None:
         return ()
     targets = (views,) if isinstance(views, (Flask, Blueprint)) else tuple(views)
@@ -111,5 +122,7 @@ def _views(views: Views | None) -> tuple[Any, ...]:
         if not isinstance(target, (Flask, Blueprint)):
             raise TypeError(f"views must be an app, a blueprint or a collection of them, not {target!r}")
     if not targets:
-        raise ConfigurationError("views is empty, so nothing would belong to the resource: leave it out or name some")
+        raise ConfigurationError(
+            "views is empty, so no view would belong to the resource: omit it, or name an app or blueprints"
+        )
     return targets

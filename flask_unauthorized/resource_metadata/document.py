@@ -1,4 +1,22 @@
-"""Protected-resource metadata (RFC 9728): what a resource says of itself, and where it says so. No Flask in here."""
+"""The metadata document of a protected resource (RFC 9728): its identifier, its members, its bytes.
+
+This module is pure: it knows no app and no request. It turns what a developer declares into a `ProtectedResource`, and
+refuses everything that RFC 9728 forbids at that moment, so that nothing can fail when a client asks.
+
+The order of steps: `parse_identifier` splits the URL, `build_members` checks the members that the developer decides,
+`checked_scopes` the additional scopes. Later, when all views are known, `ProtectedResource.render_document` adds what
+follows from the views and their schemes.
+
+Invariants:
+
+- The identifier is published byte for byte, because clients compare it with the URL that they used (RFC 9728 §3.3).
+  Nothing is normalized. Where a comparison needs a normal form, a property of `ResourceIdentifier` makes it:
+  ``browser_origin`` for the field ``Origin``, ``location`` for the place where a server finds the document.
+- A member without a value is left out, and so is an empty array (RFC 9728 §3.2). The exception is
+  ``bearer_methods_supported``, where an empty array means that no way to send a bearer token works (RFC 9728 §2).
+- A member that a keyword or the app decides can't be set by ``extra``, so a document never contradicts the app.
+- A resource under several URLs has one document per URL, each with that URL as its ``resource``.
+"""
 
 import json
 import re
@@ -14,27 +32,27 @@ from ..wire.rules import check_scope_token
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 """What stands between host and path of the identifier in the document's URL (RFC 9728 §3)."""
 
-Text = str | Mapping[str, str]
-"""One text, or one per language tag (BCP 47) with the one for everybody under ``""``."""
-Listed = AbstractSet[str] | list[str] | tuple[str, ...]
-"""Not ``Collection[str]``, which a bare string is as well."""
+LocalizedText = str | Mapping[str, str]
+"""One text, or one per language tag (BCP 47) with the default text under ``""``."""
+Strings = AbstractSet[str] | list[str] | tuple[str, ...]
+"""Several strings. ``Collection[str]`` would accept a bare string as well."""
 
 
 class Members(TypedDict, total=False):
-    """The optional keywords of `Auth.protected_resource` that go into the document as they are."""
+    """The optional keywords of `Auth.protected_resource` that become members of the document."""
 
-    documentation: Text | None
-    policy: Text | None
-    terms: Text | None
+    documentation: LocalizedText | None
+    policy: LocalizedText | None
+    terms: LocalizedText | None
     jwks_uri: str | None
-    signing_algorithms: Listed
-    authorization_details_types: Listed
+    signing_algorithms: Strings
+    authorization_details_types: Strings
     signed_metadata: str | None
     extra: Mapping[str, Any] | None
 
 
-class Identifier(NamedTuple):
-    """A resource identifier in its parts, each as it was written: nothing is normalised (RFC 9728 §3.3)."""
+class ResourceIdentifier(NamedTuple):
+    """A resource identifier in its parts, each as it was written."""
 
     origin: str
     path: str
@@ -42,27 +60,28 @@ class Identifier(NamedTuple):
 
     @property
     def metadata_url(self) -> str:
-        """The URL of the document: a slash right after the host goes (RFC 9728 §3.1)."""
-        return self.origin + WELL_KNOWN + ("" if self.path == "/" else self.path) + self._asked
+        """The URL of the document. A slash right after the host is removed (RFC 9728 §3.1)."""
+        query = "" if self.query is None else f"?{self.query}"
+        return self.origin + WELL_KNOWN + ("" if self.path == "/" else self.path) + query
 
     @property
     def metadata_path(self) -> str:
         """The path of `metadata_url` as WSGI gives it: decoded, one character per octet."""
-        return WELL_KNOWN + ("" if self.path == "/" else _decoded(self.path))
+        return WELL_KNOWN + ("" if self.path == "/" else unquote_to_bytes(self.path).decode("latin-1"))
 
     @property
-    def place(self) -> tuple[str, str, str | None]:
-        """Equal for two identifiers whose documents a server could not tell apart."""
+    def location(self) -> tuple[str, str, str | None]:
+        """Where a server finds the document. Equal for two identifiers that can't both have one."""
         return self.browser_origin, self.metadata_path, self.query
 
     @property
-    def base(self) -> str:
-        """The path below which the resource's views lie; ``""`` for all of a host."""
+    def base_path(self) -> str:
+        """The decoded path below which the resource's views lie; ``""`` for all of a host."""
         return unquote_to_bytes(self.path).decode(errors="replace").rstrip("/")
 
     @property
     def host(self) -> str:
-        """The host's name in lower case, without port."""
+        """The name of the host in lower case, without port."""
         return urlsplit(self.origin).hostname or ""
 
     @property
@@ -73,16 +92,23 @@ class Identifier(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """Host and port as `authority_of` tells them."""
+        """Host and port in the form of `requested_authority`."""
         return self.browser_origin.partition("://")[2]
-
-    @property
-    def _asked(self) -> str:
-        return "" if self.query is None else f"?{self.query}"
 
 
 class ProtectedResource:
-    """One resource as it was declared. Read-only."""
+    """One resource as it was declared. Read-only.
+
+    Attributes:
+        resource: The identifier as the developer wrote it.
+        identifier: The same in its parts.
+        metadata_url: The URL of the document.
+        members: The members that the developer decides.
+        scopes: The scopes that the developer lists in addition to those of the views.
+        views: The app and blueprints whose views belong to the resource; empty if the path decides.
+        urls: The resource under each of its URLs, this one first.
+        origins: The origins whose scripts may send requests; ``None`` if ``Origin`` isn't checked.
+    """
 
     __slots__ = (
         "_by_authority",
@@ -101,17 +127,17 @@ class ProtectedResource:
         resource: str,
         members: dict[str, Any],
         scopes: tuple[str, ...],
-        views: tuple[Any, ...],
+        views: tuple[object, ...],
         origins: frozenset[str] | None,
         aliases: tuple["ProtectedResource", ...] = (),
     ) -> None:
         self.resource = resource
-        self.identifier = identifier(resource)
+        self.identifier = parse_identifier(resource)
         self.metadata_url = self.identifier.metadata_url
         self.members = members
         self.scopes = scopes
         self.views = views
-        self.urls = (self, *aliases)  # under each URL there is a document of its own, with that as its resource
+        self.urls = (self, *aliases)
         self.origins = None if origins is None else origins | {one.identifier.browser_origin for one in self.urls}
         self._by_authority = {one.identifier.authority: one for one in self.urls}
         if len(self._by_authority) < len(self.urls):
@@ -124,76 +150,95 @@ class ProtectedResource:
         return f"<ProtectedResource {self.resource}>"
 
     def asked_by(self, environ: Mapping[str, Any]) -> "ProtectedResource":
-        """The alias whose host the client asked for; this one for a host that nobody declared."""
-        return self._by_authority.get(authority_of(environ), self)
+        """Return the alias whose host the client asked for; this resource for a host that isn't declared."""
+        return self._by_authority.get(requested_authority(environ), self)
 
-    def document(self, scopes: Iterable[str], found: Mapping[str, Any]) -> bytes:
-        """The JSON document; ``scopes`` and ``found`` are what the views demand and the schemes say."""
-        supported = sorted({*self.scopes, *scopes})
-        # An empty array is no value, but for the ways to send a token: there it means none (RFC 9728 §2, §3.2).
+    def render_document(self, demanded_scopes: Iterable[str], scheme_members: Mapping[str, Any]) -> bytes:
+        """Return the JSON document.
+
+        Args:
+            demanded_scopes: The scopes that the views of the resource demand.
+            scheme_members: The members that follow from the schemes in force.
+        """
+        supported = sorted({*self.scopes, *demanded_scopes})
         members = {
             "resource": self.resource,
             **self.members,
             **({"scopes_supported": supported} if supported else {}),
-            **{name: value for name, value in found.items() if value or name == "bearer_methods_supported"},
+            **{name: value for name, value in scheme_members.items() if value or name == "bearer_methods_supported"},
         }
         return json.dumps(members, ensure_ascii=False, indent=1).encode()
 
 
-def authority_of(environ: Mapping[str, Any]) -> str:
-    """The host and port that a client asked for, in lower case and without the default port."""
+def requested_authority(environ: Mapping[str, Any]) -> str:
+    """Return host and port that the client asked for, in lower case and without the default port."""
     host = str(environ.get("HTTP_HOST", "")).lower()
     return host.removesuffix(":443" if environ.get("wsgi.url_scheme") == "https" else ":80")
 
 
-def identifier(resource: str) -> Identifier:
-    """The parts of a resource identifier (RFC 9728 §1.2, RFC 8707 §2).
+def parse_identifier(resource: str) -> ResourceIdentifier:
+    """Split a resource identifier into its parts (RFC 9728 §1.2, RFC 8707 §2).
 
-    Raises `TypeError` for what is no string, `ConfigurationError` for what is no https URL (http is good for a
-    loopback host: demos and tests), has a fragment, a user, or dots that clients would resolve.
+    Raises:
+        TypeError: If it is not a ``str``.
+        ConfigurationError: If it isn't an https URL (http is accepted for a loopback host), or has a fragment, a user,
+            an empty query, or dot segments.
     """
     found = _URL.fullmatch(_checked_url("resource", resource))
     assert found is not None
     origin, path, query = found.groups()
     if query == "":
-        raise ConfigurationError(f"resource {resource!r} is the same to a server as without its last '?': remove that")
+        raise ConfigurationError(f"resource {resource!r} has an empty query, which servers ignore: remove the '?'")
     if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in path.split("/")):
         raise ConfigurationError(
-            f"resource {resource!r} has a segment of dots, which clients resolve and then miss: write it out"
+            f"resource {resource!r} has a dot segment, which clients resolve before they send a request: write the "
+            "path without it"
         )
-    return Identifier(origin, path, query)
+    return ResourceIdentifier(origin, path, query)
 
 
-def members_of(
-    authorization_servers: Listed, name: Text | None, given: Mapping[str, Any], resource: str
+def build_members(
+    authorization_servers: Strings, name: LocalizedText | None, given: Mapping[str, Any], resource: str
 ) -> dict[str, Any]:
-    """The members that the developer decides on, those without a value left out (RFC 9728 §2, §3.2).
+    """Return the members that the developer decides, without those that have no value (RFC 9728 §2, §3.2).
 
-    Raises `TypeError` for an unknown keyword or a wrong type, `ConfigurationError` for what RFC 9728 forbids.
+    Raises:
+        TypeError: For an unknown keyword or a wrong type.
+        ConfigurationError: For a value that RFC 9728 forbids.
     """
     for keyword in given:
         if keyword not in Members.__annotations__:
             raise TypeError(f"protected_resource() has no keyword {keyword}: it takes {', '.join(_KEYWORDS)}")
+    jwks_uri = given.get("jwks_uri")
+    algorithms = checked_strings("signing_algorithms", given.get("signing_algorithms", ()))
+    if "none" in algorithms:
+        raise ConfigurationError("signing_algorithms must not hold 'none' (RFC 9728 §2)")
+    details = checked_strings("authorization_details_types", given.get("authorization_details_types", ()))
     members = {
-        "authorization_servers": [_issuer(one) for one in listed("authorization_servers", authorization_servers)],
-        "jwks_uri": _url("jwks_uri", given.get("jwks_uri")),
-        "resource_signing_alg_values_supported": _algorithms(given.get("signing_algorithms", ())),
-        **_texts("name", "resource_name", name, url=False),
-        **_texts("documentation", "resource_documentation", given.get("documentation")),
-        **_texts("policy", "resource_policy_uri", given.get("policy")),
-        **_texts("terms", "resource_tos_uri", given.get("terms")),
-        "authorization_details_types_supported": list(
-            listed("authorization_details_types", given.get("authorization_details_types", ()))
-        ),
-        "signed_metadata": _signed(given.get("signed_metadata"), resource),
-        **_extra(given.get("extra")),
+        "authorization_servers": [
+            _checked_issuer(one) for one in checked_strings("authorization_servers", authorization_servers)
+        ],
+        "jwks_uri": None if jwks_uri is None else _checked_url("jwks_uri", jwks_uri),
+        "resource_signing_alg_values_supported": list(algorithms),
+        **_localized_members("name", "resource_name", name, url=False),
+        **_localized_members("documentation", "resource_documentation", given.get("documentation")),
+        **_localized_members("policy", "resource_policy_uri", given.get("policy")),
+        **_localized_members("terms", "resource_tos_uri", given.get("terms")),
+        "authorization_details_types_supported": list(details),
+        "signed_metadata": _checked_signed_metadata(given.get("signed_metadata"), resource),
+        **_checked_extra(given.get("extra")),
     }
     return {member: value for member, value in members.items() if value not in (None, [])}
 
 
-def supported_scopes(scopes: Listed | None) -> tuple[str, ...]:
-    """The scopes that the developer names besides those that the views demand; checked."""
-    found = () if scopes is None else listed("scopes", scopes)
+def checked_scopes(scopes: Strings | None) -> tuple[str, ...]:
+    """Return the scopes that the developer lists in addition to those that the views demand.
+
+    Raises:
+        TypeError: If they aren't a collection of strings.
+        ConfigurationError: If one isn't a scope token (RFC 6749 §3.3), or is ``offline_access``.
+    """
+    found = () if scopes is None else checked_strings("scopes", scopes)
     for scope in found:
         try:
             check_scope_token(scope)
@@ -204,7 +249,10 @@ def supported_scopes(scopes: Listed | None) -> tuple[str, ...]:
 
 
 def refuse_offline_access(scopes: Collection[str]) -> None:
-    """A refresh token is between client and authorization server, no matter of a resource (MCP authorization)."""
+    """Raise if ``scopes`` names ``offline_access``.
+
+    A refresh token is a matter between the client and its authorization server (MCP, authorization).
+    """
     if "offline_access" in scopes:
         raise ConfigurationError(
             "a protected resource must not ask for the scope 'offline_access': clients that want a refresh token ask "
@@ -212,11 +260,22 @@ def refuse_offline_access(scopes: Collection[str]) -> None:
         )
 
 
+def checked_strings(name: str, values: object) -> tuple[str, ...]:
+    """Return the strings of a collection, each once; those of a set in sorted order.
+
+    Raises:
+        TypeError: For a bare string, for other values that are not collections, and for items that are not strings.
+    """
+    if isinstance(values, str) or not isinstance(values, Collection) or not all(isinstance(v, str) for v in values):
+        raise TypeError(f"{name} must be a collection of str, not {values!r}: write [{values!r}]")
+    return tuple(dict.fromkeys(sorted(values) if isinstance(values, (set, frozenset)) else values))
+
+
 # --- members
 
 
 _KEYWORDS: Final = ("authorization_servers", "scopes", "name", "views", "origins", "aliases", *Members.__annotations__)
-_OURS: Final = frozenset(
+_RESERVED_MEMBERS: Final = frozenset(
     {
         "resource", "authorization_servers", "jwks_uri", "scopes_supported", "bearer_methods_supported",
         "resource_signing_alg_values_supported", "resource_name", "resource_documentation", "resource_policy_uri",
@@ -227,10 +286,11 @@ _OURS: Final = frozenset(
 _CHARACTERS: Final = re.compile(r"(?:[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")  # RFC 3986, no fragment
 _URL: Final = re.compile(r"([A-Za-z]+://[^/?]+)([^?]*)(?:\?(.*))?")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+_LOOPBACK: Final = re.compile(r"localhost|::1|127(?:\.\d{1,3}){3}")
 
 
 def _checked_url(name: str, value: object) -> str:
-    """``value`` if it is an https URL, or one of http on a loopback host, without user and fragment."""
+    """Return ``value`` if it is an https URL, or one of http on a loopback host, without user and fragment."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {value!r}")
     if "#" in value:
@@ -238,82 +298,68 @@ def _checked_url(name: str, value: object) -> str:
     try:
         parts = urlsplit(value)
         host = parts.hostname
-        _ = parts.port  # raises for one that is none
+        _ = parts.port  # This raises for a port that isn't a number.
     except ValueError:
         parts, host = urlsplit(""), None
     if not host or _CHARACTERS.fullmatch(value) is None or "@" in parts.netloc:
-        raise ConfigurationError(f"{name} {value!r} is not a URL: write https://host/path, in ASCII, without a user")
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+        raise ConfigurationError(
+            f"{name} {value!r} is not a URL: write https://host/path, in ASCII, without user and password"
+        )
+    if parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host)):
         return value
     raise ConfigurationError(f"{name} {value!r} must be https (http only on a loopback host, for a demo)")
 
 
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or re.fullmatch(r"127(?:\.\d{1,3}){3}", host) is not None
-
-
-def _issuer(value: object) -> str:
+def _checked_issuer(value: object) -> str:
     checked = _checked_url("authorization server", value)
     if "?" in checked:
         raise ConfigurationError(f"authorization server {value!r} must be an issuer, without a query (RFC 8414 §2)")
     return checked
 
 
-def _url(name: str, value: object) -> str | None:
-    return None if value is None else _checked_url(name, value)
-
-
-def listed(name: str, values: object) -> tuple[str, ...]:
-    """The texts of a collection, each once; `TypeError` for a bare string and for what is no text."""
-    if isinstance(values, str) or not isinstance(values, Collection) or not all(isinstance(v, str) for v in values):
-        raise TypeError(f"{name} must be a collection of str, not {values!r}: write [{values!r}]")
-    return tuple(dict.fromkeys(sorted(values) if isinstance(values, (set, frozenset)) else values))
-
-
-def _algorithms(values: object) -> list[str]:
-    names = listed("signing_algorithms", values)
-    if "none" in names:
-        raise ConfigurationError("signing_algorithms must not hold 'none' (RFC 9728 §2)")
-    return list(names)
-
-
-def _texts(keyword: str, member: str, given: Text | None, *, url: bool = True) -> dict[str, str]:
-    """A member for people, in several languages as ``member#tag`` (RFC 9728 §2.1)."""
+def _localized_members(keyword: str, member: str, given: LocalizedText | None, *, url: bool = True) -> dict[str, str]:
+    """Return a member for people, in several languages as ``member#tag`` (RFC 9728 §2.1)."""
     if given is None:
         return {}
-    texts = {"": given} if isinstance(given, str) else given
-    if not isinstance(texts, Mapping) or not all(isinstance(t, str) and t for pair in texts.items() for t in pair[1:]):
-        raise TypeError(f"{keyword} must be a non-empty str or a mapping of language tags to such, not {given!r}")
-    if "" not in texts:
-        raise ConfigurationError(f'{keyword} has languages only: give the one for everybody under "" (RFC 9728 §2.1)')
-    for tag in texts:
-        if tag and _LANGUAGE.fullmatch(tag) is None:
-            raise ConfigurationError(f"{keyword} has the language {tag!r}: write a tag such as 'it' or 'pt-BR'")
     return {
         f"{member}#{tag}" if tag else member: _checked_url(keyword, text) if url else text
-        for tag, text in texts.items()
+        for tag, text in _checked_texts(keyword, given).items()
     }
 
 
-def _extra(given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Other members, registered or private: JSON values with a name that no keyword makes."""
+def _checked_texts(keyword: str, given: LocalizedText) -> Mapping[str, str]:
+    """Return texts by language tag, the default text under ``""``."""
+    texts = {"": given} if isinstance(given, str) else given
+    if not isinstance(texts, Mapping) or not all(isinstance(text, str) and text for text in texts.values()):
+        raise TypeError(f"{keyword} must be a non-empty str or a mapping of language tags to such, not {given!r}")
+    if "" not in texts:
+        raise ConfigurationError(f'{keyword} has no default text: add it under the language tag "" (RFC 9728 §2.1)')
+    for tag in texts:
+        if tag and _LANGUAGE.fullmatch(tag) is None:
+            raise ConfigurationError(f"{keyword} has the language {tag!r}: write a tag such as 'it' or 'pt-BR'")
+    return texts
+
+
+def _checked_extra(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return other members, registered or private, whose names no keyword makes and whose values are JSON."""
     members = dict(given or {})
     for name, value in members.items():
-        if not isinstance(name, str) or name.partition("#")[0] in _OURS:
+        if not isinstance(name, str) or name.partition("#")[0] in _RESERVED_MEMBERS:
             raise ConfigurationError(f"extra has {name!r}, which a keyword of protected_resource() or the app decides")
         if value in (None, [], ""):
-            raise ConfigurationError(f"extra has {name!r} without a value: leave it out (RFC 9728 §3.2)")
+            raise ConfigurationError(f"extra has {name!r} without a value: omit it (RFC 9728 §3.2)")
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"extra has {name!r}, which is no JSON: {error}") from None
+            raise ConfigurationError(f"extra has {name!r}, whose value can't be written as JSON: {error}") from None
     return members
 
 
-def _signed(token: str | None, resource: str) -> str | None:
-    """A JWT that repeats members under a signature (RFC 9728 §2.2). Whoever made it vouches for it: it isn't verified.
+def _checked_signed_metadata(token: str | None, resource: str) -> str | None:
+    """Return a JWT that repeats members under a signature (RFC 9728 §2.2).
 
-    What can be read without a key is checked, for its claims go before the plain members.
+    The signature isn't verified, because its issuer is responsible for it. Everything that can be read without a key
+    is checked: clients give the claims precedence over the plain members.
     """
     if token is None:
         return None
@@ -321,7 +367,7 @@ def _signed(token: str | None, resource: str) -> str | None:
         raise TypeError(f"signed_metadata must be a str, not {type(token).__name__}")
     try:
         header, claims = (json.loads(decode_base64url(part)) for part in token.split(".")[:2])
-        problem = _problem_of(header, claims, resource, token)
+        problem = _problem_in_signed_metadata(header, claims, resource, token)
     except ValueError:
         problem = "is not a JWT in three parts"
     if problem:
@@ -329,7 +375,7 @@ def _signed(token: str | None, resource: str) -> str | None:
     return token
 
 
-def _problem_of(header: Any, claims: Any, resource: str, token: str) -> str | None:
+def _problem_in_signed_metadata(header: object, claims: object, resource: str, token: str) -> str | None:
     if not isinstance(header, dict) or not isinstance(claims, dict) or token.count(".") != 2:
         return "is not a JWT in three parts"
     if not token.rpartition(".")[2] or str(header.get("alg", "none")).lower() == "none":
@@ -341,7 +387,3 @@ def _problem_of(header: Any, claims: Any, resource: str, token: str) -> str | No
     if claims.get("resource", resource) != resource:
         return f"is for the resource {claims['resource']!r}"
     return None
-
-
-def _decoded(path: str) -> str:
-    return unquote_to_bytes(path).decode("latin-1")

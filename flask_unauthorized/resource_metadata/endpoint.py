@@ -1,230 +1,117 @@
-"""Which views belong to a protected resource (RFC 9728), what its document says of them, and where it is served."""
+"""Serve the metadata documents of protected resources at their well-known URLs (RFC 9728 §3).
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+The documents are served by a WSGI layer around the app's ``wsgi_app``, not by a route, for three reasons:
+
+- They are public (RFC 9728 §3.1), whatever hooks the app has. A ``before_request`` function that demands a login would
+  stop a route.
+- An app below a prefix is mounted at the well-known path a second time, because that path lies outside the prefix.
+  There the layer must respond alone: no view of the app lies there.
+- Other requests pay for one comparison of strings only.
+
+A request takes these steps:
+
+1. If neither the mount path nor the path begins with the well-known path, the app responds.
+2. The app's state is prepared, because documents depend on all views. If the configuration has a mistake, the app
+   responds: its first request reports the mistake as every other one.
+3. The document is looked up by path and query, each as WSGI gives them (`find_document`). ``Host`` chooses only among
+   declared resources that share a path. It never becomes part of a document.
+4. GET, HEAD and OPTIONS get responses that scripts of any site may read. Other methods get 405.
+
+Invariants: `ProxyFix` stays outside of this layer, because it restores the host that the client asked for. The layer is
+added once per app.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..errors import ConfigurationError
-from ..policy.plan import AnyScheme
-from .document import WELL_KNOWN, ProtectedResource, authority_of, refuse_offline_access
+from .document import WELL_KNOWN, ProtectedResource, requested_authority
 
 if TYPE_CHECKING:
-    from ..runtime.app_state import AppState
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MAX_AGE: Final = 3600
 """How long clients may keep a document, in seconds (RFC 9728 §7.10)."""
-Documents = Mapping[tuple[str, str | None], Mapping[str, bytes]]
-"""By path and query as WSGI gives them, then by authority, for two hosts may have a resource at one path."""
+DocumentIndex = Mapping[tuple[str, str | None], Mapping[str, bytes]]
+"""Documents by path and query as WSGI gives them, then by authority; under ``""`` one for unknown authorities."""
+_METHODS: Final = "GET, HEAD, OPTIONS"
 
 
-def belonging(app: Flask, resources: Iterable[ProtectedResource]) -> dict[str, ProtectedResource]:
-    """The resource of each endpoint that has one: by ``views=``, else that with the longest path above its rules.
+class AppWithMetadata(Protocol):
+    """The part of an app's state that serving its documents needs."""
 
-    Raises `ConfigurationError` where the rules of one endpoint lie in different resources.
+    @property
+    def app(self) -> Flask:
+        """The app."""
+        ...
+
+    documents: DocumentIndex
+    """The documents, once the state is ready."""
+    ready: bool
+    """Whether the configuration was checked and the documents were made."""
+    served: bool
+    """Whether the app has served a request, so that nothing can be declared any more."""
+    serves_metadata: bool
+    """Whether `serve_metadata` was called for the app."""
+
+    def prepare(self) -> None:
+        """Make the state ready. Raises `ConfigurationError` for a mistake."""
+
+
+def index_documents(documents: Mapping[ProtectedResource, bytes]) -> DocumentIndex:
+    """Return the documents by the place where each is found.
+
+    Each is found with and without a slash at the end, unless both are identifiers of resources.
     """
-    resources = tuple(resources)
-    if not resources:
-        return {}
-    found: dict[str, set[ProtectedResource | None]] = {}
-    for rule in app.url_map.iter_rules():
-        named = _named(app, rule.endpoint, resources)
-        found.setdefault(rule.endpoint, set()).update((named,) if named else _by_path(app, rule, resources))
-    for endpoint, candidates in found.items():
-        if len(candidates) > 1:
-            names = " and ".join(sorted(one.resource if one else "no resource" for one in candidates))
-            raise ConfigurationError(
-                f"endpoint {endpoint!r} belongs to {names}, so its challenges cannot name one: give each URL an "
-                "endpoint of its own, or name the blueprint with protected_resource(views=...); where they are URLs of "
-                "one resource, declare it once with protected_resource(..., aliases=[...])"
-            )
-    return {endpoint: one for endpoint, (one,) in found.items() if one is not None}
-
-
-def written(states: Iterable["AppState"], resources: tuple[ProtectedResource, ...]) -> dict[ProtectedResource, bytes]:
-    """All documents of an `Auth`. Raises `ConfigurationError` for a resource without a view in any of the apps."""
-    if not resources:
-        return {}
-    views = {resource: _Views() for resource in resources}
-    for state in states:
-        for endpoint, resource in belonging(state.app, resources).items():
-            views[resource].add(state, endpoint)
-    return {one: document for resource in resources for one, document in _write(resource, views[resource]).items()}
-
-
-def by_path(documents: Mapping[ProtectedResource, bytes]) -> Documents:
-    """Where each document is found."""
-    served: dict[tuple[str, str | None], dict[str, bytes]] = {}
-    # By its own spelling first: "/r" and "/r/" may be two resources; where there is one, both lead to it.
-    for respell in (str, _other_slash):
+    index: dict[tuple[str, str | None], dict[str, bytes]] = {}
+    # By their own spelling first, so that the other spelling of one never hides another one.
+    for respell in (str, _with_other_slash):
         for resource, document in documents.items():
             identifier = resource.identifier
-            found = served.setdefault((respell(identifier.metadata_path), identifier.query), {})
+            found = index.setdefault((respell(identifier.metadata_path), identifier.query), {})
             found.setdefault(identifier.authority, document)
-    for found in served.values():
-        for one in documents:
-            known = {url.identifier.authority for url in one.urls}
-            # A proxy may have lost the host: where all are of one resource, that is meant.
-            if len(known) > 1 and one.identifier.authority in found and found.keys() <= known:
-                found[""] = found[one.identifier.authority]
-    return served
+    # A proxy may have replaced the host. If all documents at a place are of one resource, that resource is meant.
+    for found in index.values():
+        for resource in documents:
+            authorities = {url.identifier.authority for url in resource.urls}
+            authority = resource.identifier.authority
+            if len(authorities) > 1 and authority in found and found.keys() <= authorities:
+                found[""] = found[authority]
+    return index
 
 
-def _other_slash(path: str) -> str:
-    return path[:-1] if path.endswith("/") else path + "/"
+def find_document(index: DocumentIndex, path: str, environ: Mapping[str, Any]) -> bytes | None:
+    """Return the document at a path of this request; ``None`` if there is none."""
+    query = environ.get("QUERY_STRING") or None
+    found = index.get((path, query)) or index.get((path, None)) or {}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return found.get(requested_authority(environ)) or found.get("")
 
 
-def publish(state: "AppState") -> None:
-    """Lets the app answer for the documents, before any hook of it: nobody has to log in to learn how (§3).
-
-    Done outside of Flask's request handling, so that no other request pays for it. `ProxyFix` stays the outermost
-    layer, because it restores the host that the client asked for, and that host chooses the document.
-    """
-    if state.publishes:
+def serve_metadata(state: AppWithMetadata) -> None:
+    """Let an app respond to requests for its documents. A second call for the same app does nothing."""
+    if state.serves_metadata:
         return
-    state.publishes = True
+    state.serves_metadata = True
     outer: Any = state.app.wsgi_app
     if not isinstance(outer, ProxyFix):
-        state.app.wsgi_app = _serving(state, outer)  # type: ignore[method-assign]  # Flask's own idiom
+        state.app.wsgi_app = _with_documents(state, outer)  # type: ignore[assignment, method-assign]  # Flask's own idiom
         return
     while isinstance(outer.app, ProxyFix):
         outer = outer.app
-    outer.app = _serving(state, outer.app)
+    outer.app = _with_documents(state, outer.app)
 
 
-# --- views
-
-
-class _Views:
-    """What the views of one resource demand and take."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.scopes: set[str] = set()
-        self.schemes: dict[AnyScheme, None] = {}
-        self.offered: dict[AnyScheme, None] = {}  # where no view is guarded by us: all of the Auth
-
-    def add(self, state: "AppState", endpoint: str) -> None:
-        self.count += 1
-        self.offered.update(dict.fromkeys(state.auth.schemes))
-        for demanded in state.requirements(endpoint):
-            self.scopes.update(name for group in demanded.scopes for name in group)
-            self.schemes.update(dict.fromkeys(demanded.via or state.auth.schemes))
-
-    def oauth_schemes(self) -> list[AnyScheme]:
-        return [scheme for scheme in self.schemes or self.offered if scheme.oauth]
-
-
-def _write(resource: ProtectedResource, views: _Views) -> dict[ProtectedResource, bytes]:
-    """The documents of a resource, one for each of its URLs."""
-    if not views.count:
-        raise ConfigurationError(
-            f"no view belongs to the resource {resource.resource!r}: views={resource.views!r} has none"
-            if resource.views
-            else f"no view lies below {resource.identifier.path or '/'!r}, so none belongs to the resource "
-            f"{resource.resource!r}: where the app is mounted below a prefix, set APPLICATION_ROOT to it, or name the "
-            "app or blueprint with protected_resource(views=...)"
-        )
-    schemes = views.oauth_schemes()
-    refuse_offline_access(views.scopes)
-    found = _together([scheme.resource_members() for scheme in schemes])
-    return {one: one.document(views.scopes, found) for one in resource.urls}
-
-
-def _together(told: Sequence[Mapping[str, Sequence[str] | bool]]) -> dict[str, Any]:
-    """What the schemes in force say of themselves, as one: see `Scheme.resource_members`."""
-    members: dict[str, Any] = {"bearer_methods_supported": []}
-    for name, values in (pair for one in told for pair in one.items()):
-        if isinstance(values, bool):
-            whole = all if name.endswith("_required") else any
-            members[name] = whole(one.get(name) is True for one in told)
-        else:
-            members[name] = list(dict.fromkeys((*members.get(name, ()), *values)))
-    return members
-
-
-def _named(app: Flask, endpoint: str, resources: Iterable[ProtectedResource]) -> ProtectedResource | None:
-    """The resource that names the endpoint's blueprint (the inner goes first) or the app in ``views=``."""
-    names = endpoint.split(".")[:-1]
-    owners = (*(app.blueprints.get(".".join(names[:length])) for length in range(len(names), 0, -1)), app)
-    return next((one for owner in owners for one in resources if any(owner is view for view in one.views)), None)
-
-
-def _by_path(app: Flask, rule: Any, resources: Iterable[ProtectedResource]) -> Iterator[ProtectedResource | None]:
-    root = str(app.config["APPLICATION_ROOT"] or "").rstrip("/")
-    path = root + rule.rule
-    host = _host(app, rule)
-    above = {
-        resource: max(lengths)
-        for resource in resources
-        if not resource.views and (lengths := [*_lengths_above(resource, path, host)])
-    }
-    if not above:
-        _refuse_reaching(app, rule, path, resources)
-        yield None
-    longest = max(above.values(), default=0)
-    yield from (resource for resource, length in above.items() if length == longest)
-
-
-def _lengths_above(resource: ProtectedResource, path: str, host: str | None) -> Iterator[int]:
-    """How long those paths of a resource are that lie above ``path``."""
-    for found in (one.identifier for one in resource.urls):
-        if host in (None, found.host) and (path == found.base or path.startswith(found.base + "/")):
-            yield len(found.base)
-
-
-def _refuse_reaching(app: Flask, rule: Any, path: str, resources: Iterable[ProtectedResource]) -> None:
-    """Refuses a guarded rule with variables that matches below a resource too: its challenges could not tell which."""
-    if "<" not in path or not app.extensions["unauthorized"].requirements(rule.endpoint):
-        return
-    for resource in resources:
-        if not resource.views and any(
-            _reaches(path.strip("/").split("/"), one.identifier.base) for one in resource.urls
-        ):
-            raise ConfigurationError(
-                f"the rule {path!r} of endpoint {rule.endpoint!r} matches below {resource.resource!r} as well as "
-                "elsewhere: write its first part out, or name what belongs with protected_resource(views=...)"
-            )
-
-
-def _reaches(segments: Sequence[str], base: str) -> bool:
-    """Whether a rule of these segments may match a path below ``base``."""
-    above = base.strip("/").split("/")
-    for segment, wanted in zip(segments, above, strict=False):
-        literal, variable, converter = segment.partition("<")
-        if variable and not (wanted.startswith(literal) and len(wanted) > len(literal)):
-            return False
-        if converter.startswith("path:"):
-            return True
-        if converter.startswith(_CLOSED) or (converter.startswith("any(") and wanted not in converter):
-            return False
-        if not variable and segment != wanted:
-            return False
-    return len(segments) > len(above)
-
-
-_CLOSED: Final = ("int", "float", "uuid")  # converters that no word of a path matches
-
-
-def _host(app: Flask, rule: Any) -> str | None:
-    """The host's name that a rule is for, ``None`` where it is for any."""
-    host = rule.host or ""
-    if not app.url_map.host_matching:
-        server = app.config["SERVER_NAME"]
-        host = ".".join(filter(None, (rule.subdomain, server))) if server and app.subdomain_matching else ""
-    return None if not host or "<" in host else host.lower().partition(":")[0]
-
-
-# --- serving
-
-
-def _serving(state: "AppState", inner: Callable[..., Any]) -> Callable[..., Any]:
-    def wsgi_app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+def _with_documents(state: AppWithMetadata, app: "WSGIApplication") -> "WSGIApplication":
+    def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         mounted = environ.get("SCRIPT_NAME", "").startswith(WELL_KNOWN)
         if not mounted and not path.startswith(WELL_KNOWN):
-            return inner(environ, start_response)
+            return app(environ, start_response)
         if mounted:
             path = environ["SCRIPT_NAME"] + path
         try:
@@ -232,46 +119,39 @@ def _serving(state: "AppState", inner: Callable[..., Any]) -> Callable[..., Any]
                 with state.app.app_context():
                     state.prepare()
         except ConfigurationError:
-            return inner(environ, start_response)  # which tells it in Flask's own way
-        document = _find(state.documents, path, environ)
+            return app(environ, start_response)
+        document = find_document(state.documents, path, environ)
         if document is not None:
-            return _answer(document, environ["REQUEST_METHOD"], start_response)
-        if mounted:  # the app's views don't lie here
+            return _respond_with(document, environ["REQUEST_METHOD"], start_response)
+        if mounted:
             return _respond(start_response, "404 Not Found", b"")
-        return inner(environ, start_response)
+        return app(environ, start_response)
 
-    return wsgi_app
-
-
-def _find(served: Documents, path: str, environ: Mapping[str, Any]) -> bytes | None:
-    """The document at a URL. ``Host`` chooses among declared resources at most, and only where two share a path."""
-    query = environ.get("QUERY_STRING") or None
-    found = served.get((path, query)) or served.get((path, None)) or {}
-    if len(found) == 1:
-        return next(iter(found.values()))
-    return found.get(authority_of(environ)) or found.get("")
+    return serve
 
 
-_METHODS: Final = "GET, HEAD, OPTIONS"
+def _with_other_slash(path: str) -> str:
+    return path[:-1] if path.endswith("/") else path + "/"
 
 
-def _answer(document: bytes, method: str, start_response: Callable[..., Any]) -> list[bytes]:
+def _respond_with(document: bytes, method: str, start_response: "StartResponse") -> list[bytes]:
     if method in ("GET", "HEAD"):
-        kind = ("Content-Type", "application/json"), ("Cache-Control", f"public, max-age={MAX_AGE}")
-        return _respond(start_response, "200 OK", document, *kind, bodiless=method == "HEAD")
-    if method == "OPTIONS":  # MCP clients in browsers send MCP-Protocol-Version along, so they ask before
-        allowed = (
+        headers = ("Content-Type", "application/json"), ("Cache-Control", f"public, max-age={MAX_AGE}")
+        body = _respond(start_response, "200 OK", document, *headers)
+        return [] if method == "HEAD" else body
+    if method == "OPTIONS":  # MCP clients in browsers send MCP-Protocol-Version, which needs a preflight.
+        return _respond(
+            start_response,
+            "200 OK",
+            b"",
+            ("Allow", _METHODS),
             ("Access-Control-Allow-Methods", _METHODS),
             ("Access-Control-Allow-Headers", "*"),
             ("Access-Control-Max-Age", str(MAX_AGE)),
         )
-        return _respond(start_response, "200 OK", b"", ("Allow", _METHODS), *allowed)
     return _respond(start_response, "405 Method Not Allowed", b"", ("Allow", _METHODS))
 
 
-def _respond(
-    start_response: Callable[..., Any], status: str, body: bytes, *headers: tuple[str, str], bodiless: bool = False
-) -> list[bytes]:
-    every = ("Access-Control-Allow-Origin", "*"), ("Content-Length", str(len(body)))
-    start_response(status, [*headers, *every])
-    return [] if bodiless else [body]
+def _respond(start_response: "StartResponse", status: str, body: bytes, *headers: tuple[str, str]) -> list[bytes]:
+    start_response(status, [*headers, ("Access-Control-Allow-Origin", "*"), ("Content-Length", str(len(body)))])
+    return [body]

@@ -1,4 +1,10 @@
-"""Why a request was refused, for the developer. Of the request only names are told, never a value."""
+"""Why a request was refused, for the developer: in debug mode, or with ``UNAUTHORIZED_EXPLAIN``.
+
+The explanation names what came, which level of the app demands what, what each scheme in force found, which
+specification decides, and a command that would send the right credentials. It names fields and schemes of the request,
+and never a value, because a client may put a secret anywhere. Even the name of a scheme is shown only if it is a
+well-known one: a client that forgets the scheme sends its secret where the name belongs.
+"""
 
 import shlex
 from collections.abc import Iterator
@@ -8,50 +14,49 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from .. import errors
-from ..authentication.authenticate import Refusal, State
-from ..errors import MAX_REASON, AuthError, AuthUnavailable, as_text
-from ..policy.plan import AnyScheme, Plan
-from ..rendering.problem import Explanation, SchemeSaid
-from ..runtime.context import plan_in_force, real_app
-from ..schemes.base import query_values
+from ..errors import MAX_REASON, AuthError, AuthUnavailable, ErrorSnapshot, as_text
+from ..policy.plan import Plan
+from ..rendering.problem import Explanation, SchemeDiagnosis
+from ..runtime.refuse import plan_in_force
+from ..runtime.request_state import RequestState, real_app
+from ..schemes.base import AnyScheme, query_values
 from ..schemes.session_cookie import SessionCookie
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
-_UNKNOWN: Final = ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2")
-_PARAGRAPHS: Final[dict[type[AuthError], tuple[str, str]]] = {
+_UNAUTHORIZED: Final = ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2")
+_SPECIFICATIONS: Final[dict[type[AuthError], tuple[str, str]]] = {
     errors.StepUpRequired: ("RFC 9470 §3, authentication requirements", f"{_RFC}9470#section-3"),
-    errors.Unauthorized: _UNKNOWN,
+    errors.Unauthorized: _UNAUTHORIZED,
     errors.MalformedCredentials: ("RFC 9110 §11.6.2, Authorization", f"{_RFC}9110#section-11.6.2"),
     errors.Forbidden: ("RFC 9110 §15.5.4, 403 Forbidden", f"{_RFC}9110#section-15.5.4"),
     errors.TooManyAttempts: ("RFC 6585 §4, 429 Too Many Requests", f"{_RFC}6585#section-4"),
     errors.AuthUnavailable: ("RFC 9110 §15.6.4, 503 Service Unavailable", f"{_RFC}9110#section-15.6.4"),
     AuthError: ("RFC 9110 §11, HTTP Authentication", f"{_RFC}9110#section-11"),
 }
-# A client that forgets the scheme sends its secret where the name belongs: only well-known names are told.
-_KNOWN: Final = frozenset(
+_KNOWN_SCHEMES: Final = frozenset(
     {"apikey", "basic", "bearer", "concealed", "digest", "dpop", "gnap", "hoba", "negotiate", "ntlm", "oauth", "token"}
 )
 
 
-def explain(error: AuthError, request: Request, state: State) -> Explanation:
-    """What came, what was demanded, what each scheme in force said, and what to send instead."""
+def explain(error: AuthError, request: Request, state: RequestState) -> Explanation:
+    """Return what came, what was demanded, what each scheme in force found, and what to send instead."""
     plan = plan_in_force(request, state)
-    of_scheme = {} if state.tried is None else state.tried.specification
-    paragraph, see = of_scheme.get(error.error or "") or next(
-        _PARAGRAPHS[kind] for kind in type(error).__mro__ if kind in _PARAGRAPHS
+    of_scheme = {} if state.attempted_scheme is None else state.attempted_scheme.specification
+    specification, url = of_scheme.get(error.error or "") or next(
+        _SPECIFICATIONS[kind] for kind in type(error).__mro__ if kind in _SPECIFICATIONS
     )
     return Explanation(
         reason=_reason(error),
         sent=tuple(_sent(request, plan)) or ("nothing that a scheme in force reads",),
-        demanded=state.app.told_demands(request.endpoint, plan, request.method),
+        required=state.app_state.effective.sources(request.endpoint, plan, request.method),
         schemes=tuple(
-            SchemeSaid(scheme.name, _said(scheme, error, state, request), _command(scheme, request))
+            SchemeDiagnosis(scheme.name, _finding(scheme, error, state, request), _command(scheme, request))
             for scheme in plan.schemes
         ),
         challenges=tuple(": ".join(line) for line in error.auth_headers() if line[0] == "WWW-Authenticate")
         or ("no challenge",),
-        paragraph=paragraph,
-        see=see,
+        specification=specification,
+        specification_url=url,
     )
 
 
@@ -66,17 +71,17 @@ def _sent(request: Request, plan: Plan) -> Iterator[str]:
     raw = request.environ.get("HTTP_AUTHORIZATION")
     if raw:
         name = raw.strip(" \t").partition(" ")[0]
-        known = name.lower() in _KNOWN or name.lower() in plan.by_name
+        known = name.lower() in _KNOWN_SCHEMES or name.lower() in plan.by_name
         yield f"Authorization: {name} …" if known else "Authorization, without a scheme that is known here"
     for scheme in plan.schemes:
-        yield from _carried(scheme, request)
+        yield from _in_other_fields(scheme, request)
     yield from dict.fromkeys(
         f"{name}: …" for scheme in plan.schemes for name in scheme.varies if _has_field(name, request)
     )
 
 
-def _carried(scheme: AnyScheme, request: Request) -> Iterator[str]:
-    """What came for a scheme elsewhere than in Authorization."""
+def _in_other_fields(scheme: AnyScheme, request: Request) -> Iterator[str]:
+    """Give what came for a scheme in other fields than ``Authorization``, without values."""
     for where, name in _reads(scheme):
         if where == "header" and _has_field(name, request):
             yield f"{_field(name)}: …"
@@ -87,7 +92,7 @@ def _carried(scheme: AnyScheme, request: Request) -> Iterator[str]:
 
 
 def _reads(scheme: AnyScheme) -> tuple[tuple[str, str], ...]:
-    """Where a scheme looks; the session's cookie by the name that it has in this app."""
+    """Return where a scheme looks; the session's cookie by the name that it has in this app."""
     if isinstance(scheme, SessionCookie):
         return (("cookie", real_app().config["SESSION_COOKIE_NAME"]),)
     return scheme.reads
@@ -104,21 +109,21 @@ def _in_query(name: str, request: Request) -> bool:
         return True
 
 
-def _said(scheme: AnyScheme, error: AuthError, state: State, request: Request) -> str:
-    result = (state.results or {}).get(scheme)
-    if isinstance(result, Refusal):
-        return _reason(result.again())
+def _finding(scheme: AnyScheme, error: AuthError, state: RequestState, request: Request) -> str:
+    result = (state.verification_results or {}).get(scheme)
+    if isinstance(result, ErrorSnapshot):
+        return _reason(result.restore())
     if result is not None:
-        return "The credentials are good."
-    if scheme is state.tried:
+        return "The credentials are valid."
+    if scheme is state.attempted_scheme:
         return _reason(error)
     named = (request.environ.get("HTTP_AUTHORIZATION") or "").strip(" \t").partition(" ")[0].lower()
-    sent = ("authorization", named) in scheme.reads or any(_carried(scheme, request))
-    return "It was not asked, for something else was decided before." if sent else "Nothing was sent for it."
+    sent = ("authorization", named) in scheme.reads or any(_in_other_fields(scheme, request))
+    return "It was not asked, because something else was decided before." if sent else "Nothing was sent for it."
 
 
 def _command(scheme: AnyScheme, request: Request) -> str:
-    """A command that sends credentials of a scheme, to be filled in; without the query, which may hold a token."""
+    """Return a command that sends credentials, to be filled in. It leaves out the query: a token may be there."""
     try:
         address = request.base_url
     except (HTTPException, ValueError):  # a host that the app doesn't trust
@@ -128,7 +133,7 @@ def _command(scheme: AnyScheme, request: Request) -> str:
 
 
 def _options(scheme: AnyScheme) -> tuple[str, ...]:
-    """What the scheme says, else the first place that it reads."""
+    """Return what the scheme declares, else options for the first place that it reads."""
     if scheme.curl_options is not None:
         return scheme.curl_options
     where, name = _reads(scheme)[0]

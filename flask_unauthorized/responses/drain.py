@@ -15,7 +15,6 @@ drops the one of an app (PEP 3333 forbids apps to set it), and says ``keep-alive
 
 import socket
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import get_input_stream
 
-from ..schemes.green import threads_are_greenlets
+from ..schemes.run_async import threads_are_greenlets
 
 MAX_SECONDS: Final = 2.0
 """Longest time that reading one body may take, in seconds."""
@@ -39,11 +38,6 @@ MAX_GREEN_DRAINS: Final = 100
 
 _SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket")
 _CHUNK: Final = 65536
-
-
-def has_body(environ: Mapping[str, Any]) -> bool:
-    """Return whether the request announces a body."""
-    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
 
 
 def drain(request: Request, response: Response) -> None:

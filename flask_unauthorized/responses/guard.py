@@ -1,79 +1,97 @@
-"""The guard, the third net: no 401 leaves the app without a challenge, and no refusal loses its headers."""
+"""The guard, the last ``after_request`` function: no 401 without a challenge, and no refusal without its headers.
 
-import re
+Every response passes it, and most leave at once. It acts on:
+
+1. a 2xx or 304 of a guarded endpoint whose view was swapped while the app serves, and that nobody judged: a refusal
+   takes its place (`_refuse_unjudged`);
+2. a refusal whose headers a handler or hook has changed: they are restored (`_restore`);
+3. a 401 that other code made: its sound challenges stay, and ours are added if none is left (`_repair`);
+4. the response to an identified caller: shared caches are kept out, and ``Vary`` names what it depended on.
+
+A refusal that nobody touched since it was rendered needs none of this, so its header lines are compared first.
+``UNAUTHORIZED_GUARD`` decides what happens to a 401 without a challenge: ``repair`` adds one, ``strict`` raises for
+test suites, ``off`` takes the guard out of the app.
+"""
+
+import logging
 from collections.abc import Iterable
 from typing import Final
 
 from flask import Request, Response
 
 from .. import signals
-from ..authentication.authenticate import State, log
 from ..errors import AuthError, ConfigurationError
 from ..policy.plan import Plan
-from ..runtime.app_state import EXTENSION, AppState
-from ..runtime.context import STATE, authenticate, plan_in_force, real_app, real_request, state_for
+from ..rendering.headers import (
+    CHALLENGE_FIELD,
+    add_vary,
+    expose_to_scripts,
+    keep_out_of_shared_caches,
+    no_store,
+    set_challenge_lines,
+)
+from ..runtime.app_state import app_state_of
 from ..runtime.flask_compat import handled_response
+from ..runtime.refuse import authenticate, plan_in_force
+from ..runtime.request_state import RequestState, real_app, real_request, state_for, state_if_any
 from ..wire import Challenge, parse_challenges
 from ..wire.fetch_metadata import is_script
 from ..wire.soundness import examine
-from .drain import drain, has_body
+from .drain import drain
 
-_CHALLENGES = "WWW-Authenticate"
+log: Final = logging.getLogger("flask_unauthorized")
 _VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")
 """Fields of hooks that say how a body can be asked for again, which no refusal can (RFC 9110 §13.2.1)."""
-_PROTECTING: Final = ("Content-Security-Policy", "X-Content-Type-Options")
-_USUAL: Final = frozenset({"Content-Type", "Content-Length", "Location", "Vary"})
+_PAGE_PROTECTION: Final = ("Content-Security-Policy", "X-Content-Type-Options")
+_USUAL_FIELDS: Final = frozenset({"Content-Type", "Content-Length", "Location", "Vary"})
 """Fields that most answers have: their names need no closer look."""
-_SHARING: Final = frozenset({"public", "s-maxage", "private"})
-"""Directives that are left out: those that admit shared caches, and ``private``, which may name single fields only."""
-_LIST: Final = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
-_EXPOSED = (_CHALLENGES, "DPoP-Nonce", "Retry-After")
 
 
 def guard(response: Response) -> Response:
-    """The last ``after_request`` function. Returns at once where there is nothing to do."""
+    """Return the response, completed where something is missing."""
     request = real_request()
-    state: State | None = getattr(request, STATE, None)
+    state = state_if_any(request)
     status = response.status_code
-    if (state is None or state.met is None) and (200 <= status < 300 or status == 304):
-        response = _backstop(response, request)
-        status, state = response.status_code, getattr(request, STATE, None)
+    if (state is None or state.satisfied_plan is None) and (200 <= status < 300 or status == 304):
+        response = _refuse_unjudged(response, request)
+        status, state = response.status_code, state_if_any(request)
     if status != 401:
         if state is None:
             return response
         plan = state.plan
-        if plan is None and state.refused is None and state.quiet is not None:
-            _name_what_was_asked(response, request, state)
-        if state.refused is None and (plan is None or state.scheme in plan.quiet):
-            if state.scheme is not None:
-                for name, _ in response.headers:
-                    if name not in _USUAL and name.lower() == "cache-control":
-                        _keep_private(response, state, False)
-                        break
-            return response
+        if state.recorded_refusal is None:
+            if plan is None and state.quiet_result is not None:
+                _note_quiet_question(response, request, state)
+            if plan is None or state.scheme in plan.schemes_without_response_headers:
+                if state.scheme is not None and not state.allows_shared_cache:
+                    for name, _ in response.headers:
+                        if name not in _USUAL_FIELDS and name.lower() == "cache-control":
+                            keep_out_of_shared_caches(response, always=False)
+                            break
+                return response
     elif state is None:
         state = state_for(request)
-    _finish(response, status, request, state)
+    _complete(response, status, request, state)
     return response
 
 
-def _backstop(response: Response, request: Request) -> Response:
-    """A refusal in place of what a guarded endpoint answered although nobody judged the request.
+def _refuse_unjudged(response: Response, request: Request) -> Response:
+    """Return a refusal in place of what a guarded endpoint answered although nobody judged the request.
 
-    That is an answer of a ``before_request`` function of the app, which passes, or of a view that was put into
-    ``app.view_functions`` while the app serves, in place of the guarded one.
+    That is the answer of a view that was put into ``app.view_functions`` while the app serves. The answer of a
+    ``before_request`` function of the app passes: the registered view is still ours then.
     """
     endpoint = request.endpoint
     if endpoint is None:
         return response
     app = real_app()
-    app_state: AppState = app.extensions[EXTENSION]
+    app_state = app_state_of(app)
     dispatched = app_state.dispatched.get(endpoint)
     if dispatched is None or app.view_functions.get(endpoint) is dispatched:
         return response
     state = state_for(request)
-    plan = app_state.plan(endpoint, None, request.method)
-    if state.has_met(plan) or app_state.effective(endpoint, request.method) is None:
+    plan = app_state.plans.of(endpoint, None, request.method)
+    if state.has_satisfied(plan) or app_state.effective.of(endpoint, request.method) is None:
         return response
     try:
         authenticate(plan, request, state)
@@ -83,116 +101,118 @@ def _backstop(response: Response, request: Request) -> Response:
     return response
 
 
-def _finish(response: Response, status: int, request: Request, state: State) -> None:
-    refused = state.refused is not None and state.refused[0] == status
-    intact = refused and list(iter(response.headers)) == state.sent  # nobody touched what we rendered
-    if not intact:
-        _mend(response, status, request, state, refused)
-    if (refused or status == 401) and has_body(request.environ):
+def _complete(response: Response, status: int, request: Request, state: RequestState) -> None:
+    refused = state.recorded_refusal is not None and state.recorded_refusal.status == status
+    is_untouched = refused and list(iter(response.headers)) == state.rendered_headers
+    if not is_untouched:
+        _restore_and_repair(response, status, request, state, refused)
+    if (refused or status == 401) and _has_body(request):
         drain(request, response)
-    tried = state.tried
-    if tried is not None and tried.responds():
-        tried.respond(response, state.scheme is tried and not refused)
-    if not intact:
-        _expose(response)
+    attempted = state.attempted_scheme
+    if attempted is not None and attempted.responds():
+        attempted.respond(response, state.scheme is attempted and not refused)
+    if not is_untouched:
+        expose_to_scripts(response)
 
 
-def _mend(response: Response, status: int, request: Request, state: State, refused: bool) -> None:
+def _has_body(request: Request) -> bool:
+    """Return whether the request announces a body."""
+    environ = request.environ
+    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+
+
+def _restore_and_repair(response: Response, status: int, request: Request, state: RequestState, refused: bool) -> None:
     plan = plan_in_force(request, state)
-    refusal = refused or status == 401
+    is_refusal = refused or status == 401
     if refused:
         _restore(response, state, plan)
-    if status == 401 and (not refused or state.foreign or not response.headers.getlist(_CHALLENGES)):
+    if status == 401 and (not refused or state.is_foreign_error or not response.headers.getlist(CHALLENGE_FIELD)):
         _repair(response, request, state, plan)
-    if refusal:
-        _join(response, request, state)
-        _restore_page(response, state)
-    if state.unshared:
+    if is_refusal:
+        _join_challenge_lines(response, request, state)
+        _restore_page_protection(response, state)
+    if state.no_store:
         no_store(response)
-    if refusal and response.headers.getlist("Cache-Control") != ["no-store"]:
-        response.headers["Cache-Control"] = "no-store"
-    if refusal or (state.unshared and state.refused is not None):  # the latter is the way to the login page
+    if is_refusal and response.headers.getlist("Cache-Control") != ["no-store"]:
+        no_store(response)
+    is_login_redirect = state.no_store and state.recorded_refusal is not None
+    if is_refusal or is_login_redirect:
         for name in _VALIDATORS:
             response.headers.remove(name)
-    _vary(response, state, plan, refusal)
+    _name_dependencies(response, state, plan, is_refusal)
 
 
-def no_store(response: Response) -> Response:
-    """Keeps an answer for its receiver alone, for ``Set-Cookie`` doesn't (RFC 9111 §7.3)."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
+def _restore(response: Response, state: RequestState, plan: Plan) -> None:
+    """Put the recorded headers back. Challenges that others added stay if their scheme is in force.
 
-
-def _restore(response: Response, state: State, plan: Plan) -> None:
-    """Puts the recorded headers back; challenges that others added stay if their scheme is in force.
-
-    Where the error isn't ours, what its maker or a handler says of challenges goes before what was recorded.
+    For errors raised by other code, challenges that are on the response take precedence over the recorded ones.
     """
-    assert state.refused is not None
-    status, recorded = state.refused
-    lines = [value for name, value in recorded if name == _CHALLENGES]
-    given = response.headers.getlist(_CHALLENGES)
-    if state.foreign:
-        _set_lines(response, _sound(given, status, state)[0] or lines)
+    assert state.recorded_refusal is not None
+    status, recorded = state.recorded_refusal
+    lines = [value for name, value in recorded if name == CHALLENGE_FIELD]
+    given = response.headers.getlist(CHALLENGE_FIELD)
+    if state.is_foreign_error:
+        set_challenge_lines(response, _sound_parts(given, status, state)[0] or lines)
     elif given != lines:
         own = [challenge for line in lines for challenge in parse_challenges(line)]
-        foreign = _sound(given, status, state)[1]
-        lines += (str(challenge) for challenge in foreign if challenge not in own and _fits(challenge, own, plan))
-        _set_lines(response, lines)
+        added = _sound_parts(given, status, state)[1]
+        lines += (str(challenge) for challenge in added if challenge not in own and _fits(challenge, own, plan))
+        set_challenge_lines(response, lines)
     for name, value in recorded:
-        if name != _CHALLENGES and name not in response.headers:
+        if name != CHALLENGE_FIELD and name not in response.headers:
             response.headers[name] = value
 
 
 def _fits(challenge: Challenge, own: Iterable[Challenge], plan: Plan) -> bool:
-    """Whether a foreign challenge names a scheme in force, and not with another realm than ours."""
+    """Return whether an added challenge names a scheme in force, and no other realm than ours."""
     name = challenge.scheme.lower()
     if name not in {scheme.name.lower() for scheme in plan.schemes}:
         return False
     return all(challenge.get("realm") == ours.get("realm") for ours in own if ours.scheme.lower() == name)
 
 
-def _repair(response: Response, request: Request, state: State, plan: Plan) -> None:
-    """Completes a 401 that we didn't make: its sound challenges stay.
+def _repair(response: Response, request: Request, state: RequestState, plan: Plan) -> None:
+    """Complete a 401 of other code. Its sound challenges stay.
 
-    Ours are added where none is left, or where the view is guarded and none names a scheme that it takes.
+    Ours are added if none is left, or if the view is guarded and none names a scheme that it takes.
     """
-    given = response.headers.getlist(_CHALLENGES)
-    sound, challenges = _sound(given, 401, state)
-    if sound and (not _is_guarded(request, state) or _names_one(challenges, plan)):
+    given = response.headers.getlist(CHALLENGE_FIELD)
+    sound, challenges = _sound_parts(given, 401, state)
+    if sound and (not _is_guarded(request, state) or _names_scheme_of(plan, challenges)):
         if sound != given:
-            _set_lines(response, sound)
+            set_challenge_lines(response, sound)
         return
-    if state.app.settings.guard == "strict":
+    if state.app_state.settings.guard == "strict":
         what = "only with challenges that it doesn't take" if sound else "without a challenge"
         raise ConfigurationError(
             f"endpoint {request.endpoint!r} answered 401 {what} (RFC 9110 §15.5.2): call "
             "abort_unauthorized() instead; UNAUTHORIZED_GUARD='repair' would add one"
         )
-    added = plan.in_force(None, None, request)
-    _set_lines(response, (*map(str, added), *sound))
-    first = request.endpoint not in state.app.repaired
-    state.app.repaired.add(request.endpoint)
-    tell = log.warning if first else log.debug  # anybody can make many, and one says what there is to do
-    tell("repaired a 401 without a challenge, endpoint %s", request.endpoint)
+    added = plan.challenges.in_force(None, None, request)
+    set_challenge_lines(response, (*map(str, added), *sound))
+    # Any client can cause many of these, and one line says what there is to do.
+    level = logging.WARNING if state.app_state.is_first("repaired", request.endpoint) else logging.DEBUG
+    log.log(level, "repaired a 401 without a challenge, endpoint %s", request.endpoint)
     if signals.repaired.receivers:
         signals.send(signals.repaired, real_app(), endpoint=request.endpoint, challenges=added)
 
 
-def _is_guarded(request: Request, state: State) -> bool:
-    """Whether the view demands a caller, or the caller of this request was asked for."""
+def _is_guarded(request: Request, state: RequestState) -> bool:
+    """Return whether the view demands a caller, or a caller was demanded in this request."""
     endpoint = request.endpoint
-    return state.met is not None or (endpoint is not None and state.app.effective(endpoint, request.method) is not None)
+    if state.satisfied_plan is not None:
+        return True
+    return endpoint is not None and state.app_state.effective.of(endpoint, request.method) is not None
 
 
-def _names_one(challenges: Iterable[Challenge], plan: Plan) -> bool:
+def _names_scheme_of(plan: Plan, challenges: Iterable[Challenge]) -> bool:
     names = {scheme.name.lower() for scheme in plan.schemes}.union(map(str.lower, plan.by_name))
     return any(challenge.scheme.lower() in names for challenge in challenges)
 
 
-def _sound(lines: Iterable[str], status: int, state: State) -> tuple[list[str], list[Challenge]]:
-    """The lines with what may be sent of them, and their challenges. A line without fault stays as it came."""
-    configured = {scheme.name.lower() for scheme in state.app.auth.schemes}
+def _sound_parts(lines: Iterable[str], status: int, state: RequestState) -> tuple[list[str], list[Challenge]]:
+    """Return the lines with the parts that may be sent, and their challenges. A sound line stays as it is."""
+    configured = {scheme.name.lower() for scheme in state.app_state.schemes}
     sound: list[str] = []
     challenges: list[Challenge] = []
     for line in lines:
@@ -203,100 +223,44 @@ def _sound(lines: Iterable[str], status: int, state: State) -> tuple[list[str], 
     return sound, challenges
 
 
-def _join(response: Response, request: Request, state: State) -> None:
-    """Puts all challenges on one line, where the client or what stands before it would see one of several only."""
-    lines = response.headers.getlist(_CHALLENGES)
-    if len(lines) > 1 and (state.app.settings.one_line or is_script(request.environ)):
-        _set_lines(response, (", ".join(lines),))
+def _join_challenge_lines(response: Response, request: Request, state: RequestState) -> None:
+    """Put all challenges on one line, if the client or an adapter before it would see only one of several."""
+    lines = response.headers.getlist(CHALLENGE_FIELD)
+    if len(lines) > 1 and (state.app_state.settings.one_line or is_script(request.environ)):
+        set_challenge_lines(response, (", ".join(lines),))
 
 
-def _restore_page(response: Response, state: State) -> None:
-    """Puts back what protects the refusal page where a hook wrote its own, as long as the body is ours.
+def _restore_page_protection(response: Response, state: RequestState) -> None:
+    """Put back the headers that protect the refusal page, if a hook wrote its own and the body is still ours.
 
-    Where a hook compressed it, it still is.
+    A body that a hook has compressed still is.
     """
-    ours = state.page
-    if ours is None or response is not ours[0] or state.sent is None:
+    if state.rendered_page is None or state.rendered_headers is None:
         return
-    if "Content-Encoding" not in response.headers and (not response.is_sequence or response.get_data() != ours[1]):
+    page, body = state.rendered_page
+    if response is not page:
         return
-    for name, value in state.sent:
-        if name in _PROTECTING:
+    if "Content-Encoding" not in response.headers and (not response.is_sequence or response.get_data() != body):
+        return
+    for name, value in state.rendered_headers:
+        if name in _PAGE_PROTECTION:
             response.headers[name] = value
 
 
-def _set_lines(response: Response, lines: Iterable[str]) -> None:
-    response.headers.remove(_CHALLENGES)
-    for line in lines:
-        response.headers.add(_CHALLENGES, line)
-
-
-def _vary(response: Response, state: State, plan: Plan, refusal: bool) -> None:
-    """Names what the answer depended on, and keeps shared caches out where Authorization doesn't (RFC 9110 §16.4.2)."""
+def _name_dependencies(response: Response, state: RequestState, plan: Plan, is_refusal: bool) -> None:
+    """Name in ``Vary`` what the response depended on, and keep shared caches out (RFC 9110 §16.4.2)."""
     scheme = state.scheme
-    carried_elsewhere = scheme is not None and any(where != "authorization" for where, _ in scheme.reads)
-    depends = carried_elsewhere or (scheme is not None and bool(scheme.varies))
-    if refusal or state.refused is not None:
-        _add_vary(response, plan.refused_vary)
-    elif plan.optional or depends:
-        _add_vary(response, plan.vary)
-    if scheme is not None and not refusal:
-        _keep_private(response, state, carried_elsewhere)
+    in_other_field = scheme is not None and any(where != "authorization" for where, _ in scheme.reads)
+    if is_refusal or state.recorded_refusal is not None:
+        add_vary(response, plan.challenges.vary_on_refusal)
+    elif plan.optional or in_other_field or (scheme is not None and scheme.varies):
+        add_vary(response, plan.vary)
+    if scheme is not None and not is_refusal and not state.allows_shared_cache:
+        keep_out_of_shared_caches(response, always=in_other_field)
 
 
-def _name_what_was_asked(response: Response, request: Request, state: State) -> None:
-    """Says what the answer of a hook depends on, if the hook asked who is calling."""
-    _add_vary(response, plan_in_force(request, state).vary)
-    if state.quiet is not None and state.quiet.identity is not None:
-        _keep_private(response, state, True)
-
-
-def _add_vary(response: Response, names: tuple[str, ...]) -> None:
-    given = ", ".join(response.headers.getlist("Vary"))
-    if not given and names:
-        response.headers["Vary"] = ", ".join(names)
-    elif given:
-        known = {name.strip().lower() for name in given.split(",")}
-        added = [name for name in names if name.lower() not in known]
-        if added and "*" not in known:
-            response.headers["Vary"] = ", ".join([given, *added])
-
-
-def _keep_private(response: Response, state: State, carried_elsewhere: bool) -> None:
-    """Keeps shared caches out of an answer to an identified caller, unless the view called `Auth.allow_shared_cache`.
-
-    Without ``Cache-Control`` they stay out by themselves where the request has ``Authorization`` (RFC 9111 §3.5).
-    """
-    given = response.headers.getlist("Cache-Control")
-    if state.shared:
-        return
-    if not given:
-        if carried_elsewhere:
-            response.headers["Cache-Control"] = "private"
-        return
-    directives = _directives(", ".join(given))
-    names = {name for name, _ in directives}
-    if "private" in {text.lower() for _, text in directives} and names.isdisjoint(("public", "s-maxage")):
-        return
-    kept = [text for name, text in directives if name not in _SHARING]
-    # A cache that knows must-understand ignores the no-store beside it (RFC 9111 §5.2.2.3).
-    if "no-store" not in names or "must-understand" in names:
-        kept.append("private")
-    response.headers["Cache-Control"] = ", ".join(kept)
-
-
-def _directives(value: str) -> list[tuple[str, str]]:
-    """The directives of a ``Cache-Control`` value, each as its name in lower case and as it was written."""
-    return [(text.partition("=")[0].strip().lower(), text) for text in map(str.strip, _LIST.findall(value)) if text]
-
-
-def _expose(response: Response) -> None:
-    """Lets a script of another origin read our fields, where the app allows it to read anything."""
-    headers = response.headers
-    if not headers.getlist("Access-Control-Allow-Origin"):
-        return
-    exposed = [name.strip() for name in headers.get("Access-Control-Expose-Headers", "").split(",") if name.strip()]
-    known = {name.lower() for name in exposed}
-    missing = [name for name in _EXPOSED if name in headers and name.lower() not in known]
-    if missing:
-        headers["Access-Control-Expose-Headers"] = ", ".join(exposed + missing)
+def _note_quiet_question(response: Response, request: Request, state: RequestState) -> None:
+    """Name in ``Vary`` what the response of a hook depends on, if the hook asked who is calling."""
+    add_vary(response, plan_in_force(request, state).vary)
+    if state.quiet_result is not None and state.quiet_result.identity is not None and not state.allows_shared_cache:
+        keep_out_of_shared_caches(response, always=True)

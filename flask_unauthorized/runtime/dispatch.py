@@ -16,28 +16,31 @@ Rules for WebSockets are judged wholly before the view runs, for their decorator
 refuse afterwards.
 """
 
-from typing import Any
+import logging
+from typing import Any, Final
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
-from ..authentication.authenticate import log
 from ..errors import ConfigurationError
 from ..policy.decorations import is_async, wrapping
 from ..policy.plan import Plan
 from .app_state import AppState
-from .context import authenticate, authenticate_late, real_app, real_request, state_for
-from .flask_compat import options_response
-from .preflight import is_preflight
+from .decorator import guard_view
+from .flask_compat import is_preflight, options_response
+from .refuse import authenticate, authenticate_late
+from .request_state import real_app, real_request, state_for
+
+log: Final = logging.getLogger("flask_unauthorized")
 
 
 def wrap_views(app_state: AppState) -> None:
     """Wraps the registered view of each guarded endpoint whose outermost decorator isn't ours."""
     app = app_state.app
-    decorations = app_state.auth.decorations
+    decorations = app_state.configuration.decorations
     if app_state.mistake is not None:
         for endpoint, view in list(app.view_functions.items()):
-            if app_state.may_be_guarded(endpoint):
+            if app_state.effective.may_be_guarded(endpoint):
                 app.view_functions[endpoint] = _misconfigured(view, app_state.mistake)
         return
     for endpoint, view in list(app.view_functions.items()):
@@ -45,8 +48,12 @@ def wrap_views(app_state: AppState) -> None:
         if not demanded:
             continue
         if not decorations.is_ours(view):
-            inside = decorations.around(view) or endpoint in app_state.method_guards
-            view = _judge_around(app_state, endpoint, view) if inside else app_state.auth.wrap(view, demanded[0])
+            inside = decorations.around(view) or endpoint in app_state.effective.method_guards
+            view = (
+                _judge_around(app_state, endpoint, view)
+                if inside
+                else guard_view(app_state.configuration, view, demanded[0])
+            )
             app.view_functions[endpoint] = view
         app_state.dispatched[endpoint] = view
 
@@ -101,11 +108,11 @@ def _judge_early(app_state: AppState, endpoint: str, request: Request) -> None:
         return
     method = request.method
     if getattr(request.url_rule, "websocket", False):
-        plan: Plan | None = app_state.plan(endpoint, None, method)
-        if app_state.effective(endpoint, method) is None:
+        plan: Plan | None = app_state.plans.of(endpoint, None, method)
+        if app_state.effective.of(endpoint, method) is None:
             return
     else:
-        plan = app_state.levels_plan(endpoint, method)
+        plan = app_state.plans.of_levels(endpoint, method)
     if plan is not None:
         authenticate(plan, request, state_for(request))
 
@@ -148,10 +155,10 @@ def _judge_raised(app_state: AppState, endpoint: str, request: Request, error: H
 def _unmet_plan(app_state: AppState, endpoint: str, request: Request) -> Plan | None:
     """The endpoint's plan, where this request hasn't met it; ``None`` where nothing is demanded either."""
     method = request.method
-    if app_state.effective(endpoint, method) is None:
+    if app_state.effective.of(endpoint, method) is None:
         return None
-    plan = app_state.plan(endpoint, None, method)
-    return None if state_for(request).has_met(plan) else plan
+    plan = app_state.plans.of(endpoint, None, method)
+    return None if state_for(request).has_satisfied(plan) else plan
 
 
 def _gives_away(status: int) -> bool:
@@ -161,11 +168,9 @@ def _gives_away(status: int) -> bool:
 
 def _warn_late(app_state: AppState, endpoint: str) -> None:
     """Names an endpoint once, whose answers come from above its guard."""
-    if endpoint in app_state.warned_late:
-        return
-    app_state.warned_late.add(endpoint)
-    log.warning(
-        "endpoint %r: a decorator above the guard answered without calling the view, so the answer was judged "
-        "afterwards: put the decorator below @auth.login_required; a cache also needs the caller in its key",
-        endpoint,
-    )
+    if app_state.is_first("late judgment", endpoint):
+        log.warning(
+            "endpoint %r: a decorator above the guard answered without calling the view, so the answer was judged "
+            "afterwards: put the decorator below @auth.login_required; a cache also needs the caller in its key",
+            endpoint,
+        )

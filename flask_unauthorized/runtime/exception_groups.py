@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from flask import Flask, Request
 
-from ..authentication.authenticate import Refusal, State
-from ..errors import AuthError
-from .context import complete_again
+from ..errors import AuthError, ErrorSnapshot
+from .refuse import choose_refusal
+from .request_state import RequestState
 
 # Python 3.10 has none, and ``except ():`` catches nothing.
 GROUPS: Final[tuple[type[Exception], ...]] = tuple(filter(None, (getattr(builtins, "ExceptionGroup", None),)))
@@ -30,14 +30,14 @@ def first_refusal(group: Any) -> AuthError | None:
     return first
 
 
-def raise_refusal_of(group: BaseException, request: Request, state: State) -> None:
+def raise_refusal_of(group: BaseException, request: Request, state: RequestState) -> None:
     """Raise the refusal that decides a group; return where the group holds anything else."""
     refusal = refusal_of_group(group, request, state)
     if refusal is not None:
         raise refusal from group
 
 
-def refusal_of_group(group: Any, request: Request, state: State) -> AuthError | None:
+def refusal_of_group(group: Any, request: Request, state: RequestState) -> AuthError | None:
     """Return a copy of `first_refusal`, completed: another refusal of the group may have been recorded after it.
 
     A copy, because an error that is raised for the group that holds it would be a reference cycle.
@@ -45,8 +45,8 @@ def refusal_of_group(group: Any, request: Request, state: State) -> AuthError | 
     first = first_refusal(group)
     if first is None:
         return None
-    refusal = Refusal(first).again()
-    complete_again(refusal, request, state)
+    refusal = ErrorSnapshot(first).restore()
+    choose_refusal(refusal, request, state)
     return refusal
 
 

@@ -1,14 +1,15 @@
-"""Methods of `Flask` that take the app context since Flask 3.2, and took no context before.
+"""What is asked of Flask itself, for any version of it: the default OPTIONS answer, and its error handling.
 
-Subclasses may override these methods, so they are called, not imitated. Flask 3.2 adapts an override with the old
-signature by itself. So the class of Flask alone decides what has to be passed.
+The methods behind these functions take the app context since Flask 3.2, and took no context before. Subclasses may
+override them, so they are called, not imitated. Flask 3.2 adapts an override with the old signature by itself. So the
+class of Flask alone decides what has to be passed.
 """
 
 import inspect
 from functools import cache
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Request, Response
 from flask.globals import app_ctx
 
 
@@ -27,6 +28,11 @@ def _call(app: Flask, name: str, *arguments: Any) -> Any:
     if _takes_context(name, len(arguments)):
         arguments = app_ctx._get_current_object(), *arguments  # type: ignore[attr-defined]  # a LocalProxy has it
     return getattr(app, name)(*arguments)
+
+
+def is_preflight(request: Request) -> bool:
+    """Return whether an OPTIONS request is a CORS preflight, which carries no credentials (Fetch §4.8)."""
+    return "HTTP_ORIGIN" in request.environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The schemes: how credentials are carried, and how their absence or failure is said."""
+"""The schemes: how credentials are sent, and what a refusal asks for."""
 
 from .api_key import APIKey
 from .base import Scheme

@@ -1,4 +1,15 @@
-"""API keys: in a header, or, where switched on, in the query or a cookie."""
+"""API keys in a header, in the query, or in a cookie.
+
+No scheme is registered for API keys, and each service has its own name for the field. `APIKey` reads one place, which
+the app names. Its rules come from what happens to that place on the way:
+
+- A header: servers join repeated lines with a comma (RFC 9110 §5.2), so a key with a comma may be two keys, and is
+  malformed. Servers drop names with an underscore, and two fields belong to other schemes; such names are refused.
+- The query ends up in logs and histories. It is read only if the app says so.
+- A cookie is sent by browsers by themselves, so it is ``ambient``: unsafe requests from other sites are refused.
+
+An empty key counts as nothing sent, because clients send empty variables.
+"""
 
 import functools
 from collections.abc import Iterable
@@ -10,33 +21,50 @@ from ..errors import AuthError, ConfigurationError, InvalidCredentials, Malforme
 from ..wire import Challenge
 from ..wire.grammar import is_token
 from .base import (
-    SMALLEST_LIMIT,
+    MIN_CREDENTIAL_LIMIT,
     Loader,
     Scheme,
     Secret,
-    ask_loader,
+    call_loader,
     check_size,
     error_params,
     query_values,
     single_value,
 )
-from .origins import trusted
+from .origins import validated_origins
+from .serving import max_credentials
+
+_CURL_OPTIONS = {"header": ("-H", "{}: KEY"), "cookie": ("-b", "{}=KEY"), "query": ("--url-query", "{}=KEY")}
 
 
 class APIKey(Scheme[Secret]):
-    """A key under a name of your choice. The loader gets the key, a ``str`` of printable ASCII without a comma.
+    """Authenticate by an API key under a name of your choice.
 
-    One place per object: ``header`` (default ``X-API-Key``), ``query`` or ``cookie``. A query ends up in logs and
-    histories, a cookie is sent by browsers on their own: with ``cookie``, unsafe cross-site requests are refused with
-    403 unless their origin is in ``trusted_origins``. The challenge is the private scheme
-    ``ApiKey realm="…", in="header", name="X-API-Key"``: none is registered for keys, and a 401 needs one.
+    The loader gets the key: a ``str`` of printable ASCII without a comma. Make one object for each place where clients
+    may send a key.
+
+    The challenge is the private scheme ``ApiKey realm="…", in="header", name="X-API-Key"``. No scheme is registered for
+    keys, and a 401 needs a challenge (RFC 9110 §11.6.1).
+
+    Args:
+        loader: Gets the key, returns the caller.
+        header: The header that holds the key. Default: ``X-API-Key``, if there is no ``query`` and no ``cookie``.
+        query: The parameter of the query that holds the key. Queries end up in logs and histories.
+        cookie: The cookie that holds the key. Browsers send it by themselves, so unsafe requests from other sites are
+            refused with 403.
+        realm: The scheme's own realm. Default: that of the app.
+        trusted_origins: Origins of other sites that may send unsafe requests with the cookie.
+
+    Raises:
+        ConfigurationError: If several places are named, or a name can't be used.
+        TypeError: If a value has the wrong type.
     """
 
     name = "ApiKey"
     needs_loader = True
     cacheable_challenges = True
     _credential = "the key"
-    reads: tuple[tuple[str, str], ...] = ()  # the place that the object was told
+    reads: tuple[tuple[str, str], ...] = ()  # each object sets it
 
     @explains_arguments()
     def __init__(
@@ -51,17 +79,18 @@ class APIKey(Scheme[Secret]):
     ) -> None:
         super().__init__(loader, realm=realm)
         places = {"header": header, "query": query, "cookie": cookie}
-        named = {place: name for place, name in places.items() if name is not None} or {"header": "X-API-Key"}
-        if len(named) > 1:
-            raise ConfigurationError(f"one place per APIKey, not {' and '.join(named)}: make one object for each")
-        ((self.place, self.key_name),) = named.items()
+        given = {place: name for place, name in places.items() if name is not None} or {"header": "X-API-Key"}
+        if len(given) > 1:
+            raise ConfigurationError(f"one place per APIKey, not {' and '.join(given)}: make one object for each")
+        ((self.place, self.key_name),) = given.items()
         _check_name(self.place, self.key_name)
         self.reads = ((self.place, self.key_name.lower() if self.place == "header" else self.key_name),)
         self.ambient = self.place == "cookie"
         if self.curl_options is None:
-            option, text = _OPTIONS[self.place]
-            self.curl_options = option, text.format(self.key_name.title() if self.place == "header" else self.key_name)
-        self.trusted_origins = trusted(trusted_origins)
+            option, template = _CURL_OPTIONS[self.place]
+            shown_name = self.key_name.title() if self.place == "header" else self.key_name
+            self.curl_options = option, template.format(shown_name)
+        self.trusted_origins = validated_origins(trusted_origins)
         self._environ_key = "HTTP_" + self.key_name.upper().replace("-", "_")
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
@@ -69,20 +98,20 @@ class APIKey(Scheme[Secret]):
         if not key:
             return None
         if "," in key:
-            # Servers join repeated header lines with a comma (RFC 9110 §5.2), so no key may hold one.
+            # It may be two keys: servers join repeated header lines with a comma (RFC 9110 §5.2).
             raise MalformedCredentials(
                 reason=f"APIKey: the {self.place} {self.key_name} holds a comma, expected one key without commas: "
                 "a client or a server joined two"
             )
-        if len(key) > SMALLEST_LIMIT:
-            check_size("APIKey: the key", key, self.max_size_in(request))
+        if len(key) > MIN_CREDENTIAL_LIMIT:
+            check_size("APIKey: the key", key, max_credentials(request))
         if not (key.isascii() and key.isprintable()):
             raise InvalidCredentials(
                 reason=f"APIKey: the {self.place} {self.key_name} holds a character outside printable ASCII, expected "
                 "printable ASCII only"
             )
         secret = Secret()
-        secret.parts = (key,)
+        secret.loader_args = (key,)
         return secret
 
     def _find(self, request: Request) -> str | None:
@@ -93,13 +122,10 @@ class APIKey(Scheme[Secret]):
             return single_value(self.name, query_values(request, self.key_name))
         return single_value(self.name, request.cookies.getlist(self.key_name))
 
-    verify = ask_loader
+    verify = call_loader
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         return _challenges(self.name, realm, self.place, self.key_name, error_params(error))
-
-
-_OPTIONS = {"header": ("-H", "{}: KEY"), "cookie": ("-b", "{}=KEY"), "query": ("--url-query", "{}=KEY")}
 
 
 @functools.lru_cache(maxsize=512)

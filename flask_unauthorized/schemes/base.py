@@ -1,15 +1,35 @@
-"""`Scheme`: how credentials are carried, and how their absence or failure is said."""
+"""`Scheme`: how credentials are sent, and what a refusal asks for.
+
+This module is for people who write a scheme. It holds the base class, and the helpers that its subclasses share:
+
+- `Secret` and `call_loader` take a credential to the loader. `call_loader` can be the whole ``verify`` of a scheme.
+- `single_value`, `query_values` and `check_size` read a credential from a request.
+- `error_params` and `error_description` put an error into a challenge.
+
+The class attributes of a scheme declare all that other parts of the package need to know. Nothing is inferred from a
+scheme's class, so a scheme of an app has the same possibilities as one of this package. `scheme_checks` checks what
+subclasses declare, before the first request.
+
+A loader is code of the app. Its exceptions are bugs of the app, so they pass and the response is a 500. Three kinds are
+no bugs:
+
+1. An `AuthError` is the loader's own refusal. It passes as it is.
+2. Werkzeug's 401 (``abort(401)`` in the loader) becomes `InvalidCredentials`.
+3. A type in ``Auth(unavailable=…)`` becomes `AuthUnavailable`, because a server-side failure must not look like a wrong
+   password.
+
+`Secret` has no ``__init__``, and ``verify`` may be `call_loader` itself, because each call counts on the path of an
+accepted request.
+"""
 
 import functools
 import inspect
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from importlib.util import find_spec
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from flask import Flask, Request, Response, current_app, has_app_context
+from flask import Flask, Request, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from ..errors import (
@@ -23,28 +43,26 @@ from ..errors import (
 )
 from ..identity import Identity
 from ..wire import Challenge
-from ..wire.grammar import MAX_AUTHORIZATION, is_token
 from ..wire.rules import check_realm
-from .run_async import settle
+from .run_async import resolve_awaitable
 
-log: Final = logging.getLogger("flask_unauthorized")
 C = TypeVar("C")
 Loader = Callable[..., Any]
 L = TypeVar("L", bound=Loader)
 
-SMALLEST_LIMIT: Final = 256
-"""What ``UNAUTHORIZED_MAX_CREDENTIALS`` says at least, in bytes: for shorter credentials nobody has to look it up."""
-_LOCATIONS = ("authorization", "header", "cookie", "query", "form")
+MIN_CREDENTIAL_LIMIT: Final = 256
+"""The least value of ``UNAUTHORIZED_MAX_CREDENTIALS``, in bytes. Shorter credentials need no look-up of the limit."""
 
 
 class Secret:
-    """A credential on its way to the loader; its ``repr`` shows nothing and it cannot be pickled.
+    """A credential on its way to the loader.
 
-    ``parts`` are what the loader gets. Set after making, for an ``__init__`` would cost each request a call more.
+    Its ``repr`` shows nothing, and it can't be pickled, so that no log and no cache gets the credential by accident.
     """
 
-    __slots__ = ("parts",)
-    parts: tuple[str, ...]
+    __slots__ = ("loader_args",)
+    loader_args: tuple[str, ...]
+    """The arguments of the loader. They are set after the object was made: an ``__init__`` would cost a call more."""
 
     def __repr__(self) -> str:
         return "<Secret>"
@@ -53,8 +71,8 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
-class _FollowsName:
-    """The default of ``reads``: ``Authorization`` under the scheme's name, whether a class or an object has set it."""
+class _DefaultReads:
+    """The default of `Scheme.reads`: ``Authorization`` under the scheme's name, set on the class or on the object."""
 
     def __get__(self, scheme: "Scheme[Any] | None", owner: "type[Scheme[Any]]") -> tuple[tuple[str, str], ...]:
         name: object = getattr(owner if scheme is None else scheme, "name", None)
@@ -62,37 +80,56 @@ class _FollowsName:
 
 
 class Scheme(ABC, Generic[C]):
-    """Base of all schemes; subclass it for your own. ``C`` is the type of the credentials that `read` returns.
+    """Base class of all schemes. Subclass it for a scheme of your own.
 
-    A scheme object is shared by apps and requests: read-only once an app serves. Class attributes say what it is:
+    ``C`` is the type of the credentials that `read` returns. The extension calls the methods in this order:
 
-    - ``name``: as registered and printed, ``"Bearer"``;
-    - ``reads``: where it looks, as pairs of ``"authorization" | "header" | "cookie" | "query" | "form"`` and a name
-      (lower case for the first two); by default ``Authorization`` under ``name``. ``Vary`` and the check for two
-      schemes that read the same follow from it;
-    - ``realm``: its own realm, ``None`` for the app's;
-    - ``ambient``: sent by the browser by itself, so cross-site requests are checked and explicit credentials go first;
-    - ``prompts``: browsers open a password box for it;
-    - ``static``: the challenge without an error depends on nothing in the request, and is printed once;
-    - ``cacheable_challenges``: the challenge with an error depends on nothing in the request either, so that whole
-      refusals are kept. Only together with ``static``. A class that overrides `challenges` has to say it again;
-    - ``depends_on_script``: its answers to a browser's scripts and pages differ, so that ``Vary`` names what tells them
-      apart, and scripts are offered it although it ``prompts``;
-    - ``needs_loader``: `check` refuses it without a loader. Say so where you call `load`;
-    - ``loader_args``: how many values `load` gives the loader (its signature is checked against it);
-    - ``names_subject``: the credentials name the caller (see `subject`), so a loader may answer ``True`` or ``False``;
-    - ``knows_login``: it knows when and how the caller logged in (see `login_of`);
-    - ``proves_key``: every identity must be bound to a key, which it proves (see `prove`);
-    - ``oauth``: it takes access tokens, so its challenges tell ``resource_metadata`` and ``scope`` where the view
-      belongs to a protected resource (RFC 9728 §5.1; see `resource_members`);
-    - ``varies``: further request fields that its answers depend on, as they are printed in ``Vary``;
-    - ``specification``: for the explanation of a refusal, title and address of the paragraph behind each error code;
-    - ``curl_options``: for the explanation, what makes curl send credentials: ``("-u", "NAME:PASSWORD")``. By default
-      they follow from ``reads``.
+    1. `check` before the first request.
+    2. `read` for each request, to find the credentials.
+    3. `verify` if there are any. Then `prove` and `login_of`, if the scheme declares them.
+    4. `challenges` if the request is refused with 400, 401 or 403.
+    5. `respond`, to add header fields to the response.
+
+    You must write `read`, `verify` and `challenges`; the others have defaults.
+
+    One scheme object serves many requests at the same time. Set its attributes in ``__init__``, never later.
+
+    Attributes:
+        name: The scheme's name as it is registered and sent, such as ``"Bearer"`` (RFC 9110 §11.1).
+        reads: The places where the scheme looks for credentials: pairs of a location (``"authorization"``,
+            ``"header"``, ``"cookie"``, ``"query"`` or ``"form"``) and a name, in lower case for the first two
+            locations. Default: ``Authorization`` under ``name``. ``Vary`` follows from it. Two schemes of one view must
+            not read the same place.
+        realm: The scheme's own realm. ``None`` means the realm of the app.
+        ambient: Browsers send the credentials by themselves, as they do cookies. Unsafe requests from other sites are
+            then refused with 403, and credentials of other schemes take precedence.
+        prompts: Browsers open a password box for the challenge. They also repeat the password by themselves, so unsafe
+            requests from other sites are refused with 403.
+        trusted_origins: Origins of other sites whose requests aren't refused for that reason, such as
+            ``"https://app.example.com"``. `flask_unauthorized.schemes.origins.validated_origins` makes the set.
+        static: The challenge without an error is the same for all requests, so it is made once. Set it to ``False`` if
+            `challenges` looks at the request.
+        cacheable_challenges: The challenge with an error is the same for all requests too, so whole refusals are
+            cached. It needs ``static``. A class that overrides `challenges` must set it again.
+        depends_on_script: Scripts and pages of a browser get different responses. ``Vary`` then names the fields by
+            which the extension tells them apart, and scripts are offered the scheme even if it ``prompts``.
+        needs_loader: `check` refuses the scheme if it has no loader. Set it to ``True`` if `verify` calls `load`.
+        loader_args: The number of arguments that the loader gets. The signature of a loader is checked against it.
+        names_subject: The credentials name the caller (see `subject`), so a loader may return ``True`` or ``False``.
+        knows_login: The scheme knows when and how the caller logged in (see `login_of`).
+        proves_key: Each identity must be bound to a key, which the caller proves to have (see `prove`).
+        oauth: The scheme takes OAuth access tokens. The challenge then gets ``resource_metadata`` and ``scope``, if the
+            view belongs to a protected resource (RFC 9728 §5.1; see `resource_members`).
+        varies: Further request fields on which responses depend, as they are sent in ``Vary``.
+        login_view: The endpoint or the URL of the page to which browsers are redirected. ``Vary`` then names the fields
+            by which the extension tells pages from scripts.
+        specification: For diagnostics: by error code, the title and the URL of the paragraph that explains it.
+        curl_options: For diagnostics: the options that make curl send credentials, such as ``("-u", "NAME:PASSWORD")``.
+            Default: they follow from ``reads``.
     """
 
     name: str
-    reads: tuple[tuple[str, str], ...] = _FollowsName()  # type: ignore[assignment]  # gives what is declared
+    reads: tuple[tuple[str, str], ...] = _DefaultReads()  # type: ignore[assignment]  # it returns the declared type
     realm: str | None = None
     ambient: bool = False
     prompts: bool = False
@@ -109,57 +146,121 @@ class Scheme(ABC, Generic[C]):
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {}
     curl_options: tuple[str, ...] | None = None
     trusted_origins: frozenset[str] = frozenset()
+    login_view: str | None = None
 
     _credential: ClassVar[str] = "the credentials"  # what the loader gets, as reasons name it
     _loader: Loader | None = None
+    # `Auth` sets these two: its ``unavailable=``, and that it was set. A scheme of two `Auth` must get the same value.
     _unavailable: tuple[type[Exception], ...] = ()
     _served = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # New challenges may look at the request: whether they can be kept is said by whoever wrote them.
-        if _place_of("challenges", cls) < _place_of("cacheable_challenges", cls):
+        # New challenges may look at the request. Only the class that defines them can say whether they are cacheable.
+        if _mro_index(cls, "challenges") < _mro_index(cls, "cacheable_challenges"):
             cls.cacheable_challenges = False
 
     def __init__(self, loader: Loader | None = None, *, realm: str | None = None) -> None:
+        """Make a scheme.
+
+        Args:
+            loader: The loader. It can also be registered later, with ``@scheme.loader``.
+            realm: The scheme's own realm. ``None`` means the realm of the app.
+
+        Raises:
+            ConfigurationError: If the realm can't be sent, or the loader can't be called with ``loader_args``
+                arguments.
+            TypeError: If the realm isn't a string.
+        """
         if realm is not None:
-            self.realm = checked_realm(realm)
+            self.realm = validated_realm(realm)
         if loader is not None:
             self.loader(loader)
 
     @abstractmethod
     def read(self, request: Request, rest: str | None) -> C | None:
-        """The credentials in this request, or ``None`` where none were sent for this scheme.
+        """Return the credentials in a request, or ``None`` if it has none for this scheme.
 
-        ``rest`` is what follows the scheme's name in ``Authorization``, without blanks around it; ``None`` where
-        another scheme or none stands there. Pure: no loader, no store, no network. Raises `MalformedCredentials`.
+        Only parse here. Don't call the loader, a store or the network: `read` is also called for requests that are not
+        authenticated in the end.
+
+        Args:
+            request: The request.
+            rest: What follows the scheme's name in ``Authorization``, without spaces around it. ``None`` if the field
+                is missing or names another scheme.
+
+        Raises:
+            MalformedCredentials: If the syntax is broken (400).
+            InvalidCredentials: If the syntax is valid and the content can't be (401).
         """
 
     @abstractmethod
     def verify(self, credentials: C, request: Request) -> object:
-        """Who these credentials are: an `Identity`, a user object, a subject, or ``None`` for no. Raises `AuthError`.
+        """Return the caller whom the credentials belong to.
 
-        Loaders are called through `load` only.
+        Call the loader through `load`, which waits for async loaders and translates their exceptions.
+
+        Args:
+            credentials: What `read` returned.
+            request: The request.
+
+        Returns:
+            What a loader may return: an `Identity`, a user object, or a subject. ``None`` rejects the credentials.
+
+        Raises:
+            AuthError: To refuse the request for a certain reason.
         """
 
     @abstractmethod
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
-        """At least one challenge; ``error`` is ``None`` unless *this* scheme was tried."""
+        """Return the challenges for ``WWW-Authenticate``, at least one (RFC 9110 §11.6.1).
+
+        Args:
+            realm: The realm in force: the scheme's own, else that of the app.
+            error: Why the credentials of *this* scheme were refused. ``None`` if the request had none for it.
+            request: The refused request. A scheme that is ``static`` must not look at it, because its challenges are
+                made before the first request. For other schemes, ``auth.check()`` tries an empty request.
+        """
 
     def subject(self, credentials: C) -> str | None:
-        """The caller that the credentials name, for a scheme that says ``names_subject``."""
+        """Return the name that the credentials give for the caller.
+
+        Override it in a scheme with ``names_subject``.
+
+        Args:
+            credentials: What `read` returned.
+
+        Returns:
+            The name. ``None`` if the credentials name nobody, which refuses the request.
+        """
         return None
 
     def login_of(self, credentials: C) -> tuple[float, str | None]:
-        """Time (seconds since 1970) and class of the login, for a scheme that says ``knows_login``."""
+        """Return when and how the caller logged in.
+
+        Override it in a scheme with ``knows_login``. Views with ``max_age=`` or ``acr=`` ask for it.
+
+        Args:
+            credentials: What `read` returned.
+
+        Returns:
+            The time of the login in seconds since 1970, and its class (``acr``) or ``None``.
+        """
         raise NotImplementedError(f"{type(self).__name__} says knows_login, and has no login_of()")
 
     def prove(self, identity: Identity, credentials: C, request: Request) -> None:
-        """Checks that the caller holds the key to which ``identity.confirmation`` binds the credentials (RFC 7800).
+        """Check that the caller has the key to which the credentials are bound (RFC 7800).
 
-        Called once per request, when the credentials are good, and only where there is a confirmation or the scheme
-        says ``proves_key``. Raises `InvalidCredentials`: here always, for a bound credential is never good without a
-        proof.
+        It is called once per request, after `verify`, if the identity has a ``confirmation`` or the scheme declares
+        ``proves_key``. The default refuses: a bound credential is never valid without a proof.
+
+        Args:
+            identity: The caller. ``identity.confirmation`` names the key.
+            credentials: What `read` returned.
+            request: The request.
+
+        Raises:
+            InvalidCredentials: If the proof is missing or wrong.
         """
         raise InvalidCredentials(
             reason=f"{self.name}: the credentials are bound (cnf has {shown(set(identity.confirmation or ()))}), "
@@ -167,33 +268,27 @@ class Scheme(ABC, Generic[C]):
         )
 
     def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
-        """What it adds to a resource's metadata (RFC 9728 §2), for a scheme that says ``oauth``: lists and flags.
+        """Return what the scheme adds to the metadata of a protected resource (RFC 9728 §2).
 
-        A flag that ends in ``_required`` holds where all schemes have it, another one where any has.
+        Override it in a scheme with ``oauth``. The members of all schemes of a resource are combined: lists are joined,
+        flags ending in ``_required`` are combined with ``all()``, and other flags with ``any()``.
+
+        Returns:
+            Lists and flags by member name, such as ``{"bearer_methods_supported": ["header"]}``.
         """
         return {}
 
-    def realm_in(self, request: Request) -> str:
-        """The realm in force while ``request`` is judged: the scheme's own, else the app's."""
-        state: Any = getattr(request, "_unauthorized", None)
-        if self.realm is not None or state is None:
-            return self.realm or ""
-        realm: str = state.plan.realm
-        return realm
-
-    def max_size_in(self, request: Request) -> int:
-        """The longest credential that is read, in bytes: ``UNAUTHORIZED_MAX_CREDENTIALS`` of the app that serves.
-
-        Of what comes in ``Authorization`` the length was checked before `read`.
-        """
-        state: Any = getattr(request, "_unauthorized", None)
-        size: int = MAX_AUTHORIZATION if state is None else state.app.settings.max_credentials
-        return size
-
     def check(self, app: Flask) -> None:
-        """Called before an app's first request, and calls the loader's own ``check_app(app)``, where it has one.
+        """Check the set-up before an app's first request.
 
-        Raises `ConfigurationError`.
+        It also calls ``check_app(app)`` of the loader, if the loader has such a method. Call ``super().check(app)``
+        first if you override it. It may be called more than once.
+
+        Args:
+            app: The app that the scheme will serve.
+
+        Raises:
+            ConfigurationError: If the scheme can't work in this app.
         """
         if self._loader is None and self.needs_loader:
             raise ConfigurationError(
@@ -207,7 +302,12 @@ class Scheme(ABC, Generic[C]):
             loader_check(app)
 
     def respond(self, response: Response, accepted: bool) -> None:
-        """May add to the response of a request for which this scheme was tried."""
+        """Add header fields to the response to a request that had credentials of this scheme.
+
+        Args:
+            response: The response. Change it in place.
+            accepted: Whether the credentials were accepted and the request wasn't refused.
+        """
 
     @functools.cached_property
     def rejections(self) -> Mapping[object, str]:
@@ -216,13 +316,24 @@ class Scheme(ABC, Generic[C]):
         return {result: f"{asked} of {self.name} returned {result} for {self._credential}" for result in (None, False)}
 
     def responds(self) -> bool:
-        """Whether `respond` may add anything; where not, nobody looks at the answer to who is let in."""
+        """Return whether `respond` may add anything.
+
+        If it returns ``False``, the extension doesn't look at responses to accepted requests, which saves time.
+        """
         return type(self).respond is not Scheme.respond
 
-    def loader(self, load: L = None) -> L:  # type: ignore[assignment]  # None: parentheses too many
-        """Registers the loader, like a route: ``@bearer.loader``. Returns it unchanged.
+    def loader(self, load: L = None) -> L:  # type: ignore[assignment]  # the default catches "@scheme.loader()"
+        """Register the loader, as a decorator without parentheses: ``@bearer.loader``.
 
-        Raises `ConfigurationError` for a second one, for what cannot be called, and for a wrong number of parameters.
+        Args:
+            load: A function that gets the credentials and returns the caller. It may be async.
+
+        Returns:
+            The function, unchanged.
+
+        Raises:
+            ConfigurationError: If there is a loader already, or if this one can't be called with ``loader_args``
+                arguments.
         """
         if load is None:
             raise TypeError("loader takes the function: write @scheme.loader without parentheses")
@@ -233,22 +344,34 @@ class Scheme(ABC, Generic[C]):
         return load
 
     def load(self, *args: Any) -> Any:
-        """What the loader says to ``args``, or to the parts of a `Secret` given alone. Awaits coroutines.
+        """Call the loader and return its result. The result of an async loader is awaited.
 
-        An exception of a type listed in ``Auth(unavailable=...)`` becomes `AuthUnavailable`, a Werkzeug 401 becomes
-        `InvalidCredentials`; any other passes.
+        Args:
+            args: The arguments for the loader, or one `Secret` that holds them.
+
+        Raises:
+            AuthUnavailable: If the loader raised an exception of a type in ``Auth(unavailable=…)``.
+            InvalidCredentials: If the loader raised a 401 of Werkzeug.
+            Exception: Any other exception of the loader passes.
         """
         if args and type(args[0]) is Secret:
             secret = args[0]
         else:
             secret = Secret()
-            secret.parts = args
-        return ask_loader(self, secret)
+            secret.loader_args = args
+        return call_loader(self, secret)
 
-    def ask(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
-        """What another callable of the app than the loader says to ``args``; ``option`` names it for the log.
+    def call_option(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that the app passed as an option, other than the loader, and return its result.
 
-        An exception of a type listed in ``Auth(unavailable=...)`` becomes `AuthUnavailable`; any other passes.
+        Args:
+            option: The name of the option for the log, such as ``"subject="``.
+            function: The function.
+            args: Its arguments.
+
+        Raises:
+            AuthUnavailable: If the function raised an exception of a type in ``Auth(unavailable=…)``.
+            Exception: Any other exception of the function passes.
         """
         try:
             return function(*args)
@@ -263,8 +386,18 @@ class Scheme(ABC, Generic[C]):
         return f"<{type(self).__name__} {self.name}>"
 
 
-def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None = None) -> Any:
-    """`Scheme.load`; as the whole ``verify`` of a scheme it saves each request a call."""
+AnyScheme = Scheme[Any]
+"""A scheme, whatever its credentials are."""
+
+
+def call_loader(self: Scheme[Any], credentials: Secret, request: Request | None = None) -> Any:
+    """Call the loader of a scheme, as `Scheme.load` does. It can be a scheme's ``verify``, which saves a call.
+
+    Args:
+        self: The scheme.
+        credentials: The arguments for the loader.
+        request: Ignored. It is there so that the signature is that of `Scheme.verify`.
+    """
     load = self._loader
     if load is None:
         raise ConfigurationError(
@@ -272,10 +405,10 @@ def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None =
             "the class, so that auth.check() finds out"
         )
     try:
-        result = load(*credentials.parts)
+        result = load(*credentials.loader_args)
         if type(result) is Identity or not hasattr(type(result), "__await__"):
             return result
-        return settle(result)
+        return resolve_awaitable(result)
     except AuthError:
         raise
     except HTTPUnauthorized as refused:
@@ -289,92 +422,33 @@ def ask_loader(self: Scheme[Any], credentials: Secret, request: Request | None =
         ) from None
 
 
-def checked_realm(realm: str) -> str:
-    """``realm`` if it can be sent; else `ConfigurationError` (`TypeError` for what is no string)."""
+def validated_realm(realm: str) -> str:
+    """Return ``realm`` if it can be sent in a challenge.
+
+    Raises:
+        ConfigurationError: If it holds characters that a quoted string must not hold.
+        TypeError: If it isn't a string.
+    """
     if not isinstance(realm, str):
         raise TypeError(f"realm must be a str, not {realm!r}")
     try:
         check_realm(realm)
     except ValueError as error:
-        raise ConfigurationError(f"{error}; for example {_ascii(realm)!r}") from None
+        example = "".join(character for character in realm if " " <= character <= "~")[:64] or "my app"
+        raise ConfigurationError(f"{error}; for example {example!r}") from None
     return realm
 
 
-def check_shape(scheme: Scheme[Any]) -> None:
-    """Refuses a scheme object whose attributes are not what `Scheme` says; for subclasses that users write."""
-    kind = type(scheme).__name__
-    name = getattr(scheme, "name", None)
-    if not isinstance(name, str) or not is_token(name):
-        raise ConfigurationError(f"{kind}.name must be a token such as 'Bearer', not {name!a} (RFC 9110 §11.1)")
-    reads = getattr(scheme, "reads", None)
-    if not isinstance(reads, tuple) or not reads:
-        raise ConfigurationError(f"{kind}.reads must be a tuple of (location, name), such as (('header', 'x-key'),)")
-    for read in reads:
-        well_formed = (
-            isinstance(read, tuple) and len(read) == 2 and all(isinstance(part, str) and part for part in read)
-        )
-        if not well_formed or read[0] not in _LOCATIONS:
-            raise ConfigurationError(f"{kind}.reads has {read!a}: the location must be one of {', '.join(_LOCATIONS)}")
-        if read[0] in ("authorization", "header") and read[1] != read[1].lower():
-            raise ConfigurationError(f"{kind}.reads has {read!a}: write the name in lower case")
-        if read[0] in ("authorization", "header") and not is_token(read[1]):
-            raise ConfigurationError(f"{kind}.reads has {read!a}: the name is not a token (RFC 9110 §5.1)")
-    varies = getattr(scheme, "varies", None)
-    if not isinstance(varies, tuple) or not all(isinstance(field, str) and is_token(field) for field in varies):
-        raise ConfigurationError(f"{kind}.varies must be a tuple of field names such as ('DPoP',), not {varies!a}")
-    if scheme.realm is not None:
-        checked_realm(scheme.realm)
-
-
-def check_challenges(scheme: Scheme[Any], app: Flask, realm: str) -> None:
-    """Refuses a scheme that reads ``Authorization``, and challenges for a scheme that it doesn't read there.
-
-    Clients would send what they were asked for, and be refused.
-    """
-    taken = sorted(name for where, name in scheme.reads if where == "authorization")
-    if not taken:
-        return
-    for challenge in _sample(scheme, app, realm if scheme.realm is None else scheme.realm):
-        if challenge.scheme.lower() not in taken:
-            raise ConfigurationError(
-                f"{type(scheme).__name__} challenges for {challenge.scheme!r}, but reads {', '.join(map(repr, taken))} "
-                f"from Authorization: set its name to {challenge.scheme!r} and leave reads out, or make challenges() "
-                "name what it reads"
-            )
-
-
-def _sample(scheme: Scheme[Any], app: Flask, realm: str) -> tuple[Challenge, ...]:
-    """The challenges without an error; none where they can't be made before a request comes."""
-    from werkzeug.test import create_environ  # not above: it costs more than all of ours, and is needed once
-
-    served: Any = current_app
-    at_hand = has_app_context() and served._get_current_object() is app
-    with nullcontext() if at_hand else app.app_context():
-        try:
-            return tuple(scheme.challenges(realm, None, app.request_class(create_environ())))
-        except Exception:
-            if scheme.static:
-                raise
-            return ()  # it wants more of a request than there is now
-
-
-def warn_of_default_realm(scheme: Scheme[Any], app: Flask, hangs_on_it: str) -> None:
-    """Warn where ``scheme`` has no fixed realm, and renaming the app would end ``hangs_on_it``."""
-    state = app.extensions["unauthorized"]
-    if scheme.realm is None and state.realm_is_default:
-        warn_once(
-            app,
-            f"{type(scheme).__name__} uses the default realm {state.realm!r}, which follows from the name of the app "
-            f"{app.name!r}. {hangs_on_it} depend on it: set realm={state.realm!r}, so that they survive if the app is "
-            "renamed",
-        )
-
-
 @functools.lru_cache(maxsize=512)
-def described(message: str) -> str:
-    """``message`` as an ``error_description``: the alphabet of RFC 6750 §3 and at most 200 bytes.
+def error_description(message: str) -> str:
+    """Return ``message`` as the value of ``error_description``.
 
-    Quotes, backslashes and ``=`` become harmless neighbours: naive clients search the header for patterns.
+    Args:
+        message: Any text.
+
+    Returns:
+        At most 200 bytes of the alphabet that RFC 6750 §3 allows. Quotes, backslashes and ``=`` are replaced by similar
+        characters, because simple clients search the header for patterns such as ``error="``.
     """
     folded = message.translate(_SAFE).encode("ascii", "replace").decode("ascii")
     clean = "".join(character if " " <= character <= "~" else " " for character in folded)
@@ -386,23 +460,33 @@ _SAFE = str.maketrans({'"': "'", "\\": "/", "=": ":", "\u2018": "'", "\u2019": "
 
 
 def error_params(error: AuthError | None) -> tuple[tuple[str, str], ...]:
-    """``error`` and ``error_description`` for a challenge (RFC 6750 §3); empty where there is nothing to say."""
+    """Return the parameters ``error`` and ``error_description`` of a challenge (RFC 6750 §3).
+
+    Args:
+        error: What `Scheme.challenges` got.
+
+    Returns:
+        Pairs of name and value. Empty if there is no error, or if the error has no code.
+    """
     if error is None or error.error is None:
         return ()
-    text = described(getattr(error, "message", "") or "")
+    text = error_description(getattr(error, "message", "") or "")
     return (("error", error.error), ("error_description", text)) if text else (("error", error.error),)
 
 
-def warn_once(app: Flask, text: str) -> None:
-    """Logs a warning of `Scheme.check` once for each app: it is called for every scheme object, and more than once."""
-    state: Any = app.extensions["unauthorized"]
-    if text not in state.warned:
-        state.warned.add(text)
-        log.warning("%s", text)
-
-
 def single_value(scheme: str, values: list[str]) -> str | None:
-    """The one value among those sent under one name; ``None`` for none. Two are `MalformedCredentials`."""
+    """Return the only value among those that were sent under one name.
+
+    Args:
+        scheme: The name of the scheme, for the log.
+        values: All values that were sent.
+
+    Returns:
+        The value, or ``None`` if there is none.
+
+    Raises:
+        MalformedCredentials: If there are several: the extension can't know which one was meant.
+    """
     if len(values) > 1:
         raise MalformedCredentials(
             reason=f"{scheme}: credentials came {len(values)} times in one request, expected once"
@@ -411,7 +495,16 @@ def single_value(scheme: str, values: list[str]) -> str | None:
 
 
 def check_size(what: str, value: str, limit: int) -> None:
-    """Raises `MalformedCredentials` for a credential of more than ``limit`` bytes."""
+    """Refuse a credential that is too long.
+
+    Args:
+        what: What the value is, for the log.
+        value: The credential, in which each character is one byte.
+        limit: The greatest length in bytes, from `max_credentials`.
+
+    Raises:
+        MalformedCredentials: If it is longer.
+    """
     if len(value) > limit:
         raise MalformedCredentials(
             reason=f"{what} is {len(value)} bytes long, more than {limit}: UNAUTHORIZED_MAX_CREDENTIALS allows more"
@@ -419,7 +512,11 @@ def check_size(what: str, value: str, limit: int) -> None:
 
 
 def query_values(request: Request, name: str) -> list[str]:
-    """All values under one name in the query. One that is not UTF-8 is malformed (servers pass such octets on)."""
+    """Return all values that the query has under one name.
+
+    Raises:
+        MalformedCredentials: If the query isn't UTF-8. Servers pass such octets on.
+    """
     try:
         return request.args.getlist(name)
     except UnicodeDecodeError:
@@ -428,22 +525,22 @@ def query_values(request: Request, name: str) -> list[str]:
         ) from None
 
 
-def _place_of(attribute: str, kind: type) -> int:
-    """How far up the classes of ``kind`` one defines ``attribute`` (0: itself)."""
-    return next(place for place, one in enumerate(kind.__mro__) if attribute in vars(one))
+def _mro_index(kind: type, attribute: str) -> int:
+    """Return how far up the base classes of ``kind`` an attribute is defined; 0 means in ``kind`` itself."""
+    return next(index for index, base in enumerate(kind.__mro__) if attribute in vars(base))
 
 
 def _check_loader(scheme: Scheme[Any], load: Any) -> None:
     count, kind = scheme.loader_args, type(scheme).__name__
     if not callable(load):
-        # Not the value, for it may be a secret.
+        # The message shows the type only, because the value may be a secret.
         ready = {1: "StaticTokens", 2: "Passwords"}.get(count) if isinstance(load, Mapping) else None
         fix = f"wrap it, {kind}({ready}({{...}}))" if ready else f"pass a function, {kind}(load)"
         raise ConfigurationError(f"the loader of {kind} must be callable, not {type(load).__name__}: {fix}")
     try:
         signature = inspect.signature(load)
     except (TypeError, ValueError):
-        return  # some callables in C tell nothing
+        return  # Some callables written in C have no signature.
     try:
         signature.bind(*("",) * count)
     except TypeError:
@@ -452,7 +549,3 @@ def _check_loader(scheme: Scheme[Any], load: Any) -> None:
             f"but {getattr(load, '__name__', type(load).__name__)}{signature} doesn't take that: "
             f"give it {count} positional parameter{'s' if count > 1 else ''}"
         ) from None
-
-
-def _ascii(text: str) -> str:
-    return "".join(character for character in text if " " <= character <= "~")[:64] or "my app"

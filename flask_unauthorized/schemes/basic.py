@@ -1,4 +1,18 @@
-"""Basic (RFC 7617)."""
+"""Basic: user name and password (RFC 7617).
+
+The credentials are Base64 of ``name:password``. If one credential had two spellings, a client could avoid what other
+programs key by the field, such as a rate limit. So `Basic.read` accepts one spelling only:
+
+1. Canonical Base64 (RFC 4648 §3.5), with padding and without other characters.
+2. UTF-8. With ``latin1=True``, octets that aren't UTF-8 are read as Latin-1 (RFC 7617 appendix B.2).
+3. A colon between name and password, and no control characters (RFC 7617 §2).
+4. Unicode in the form NFC (RFC 7617 §2.1 with RFC 8265), so that two keyboards give the same password.
+
+A comma is malformed: a server has joined two ``Authorization`` lines, and the extension can't know which one counts.
+Everything else that breaks these rules is an invalid credential (401), so that the client asks its user again.
+
+Name and password have limits of their own, because the loader hashes each password.
+"""
 
 import base64
 import binascii
@@ -9,33 +23,45 @@ from typing import ClassVar
 
 from flask import Request
 
-from ..arguments import checked_flag, explains_arguments
+from ..arguments import explains_arguments, validated_flag
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
 from ..wire import Challenge
 from ..wire.fetch_metadata import is_script
 from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS
-from .base import Loader, Scheme, Secret, ask_loader
-from .origins import trusted
+from .base import Loader, Scheme, Secret, call_loader
+from .origins import validated_origins
 
 MAX_USER = 1024
 """Longest user name, in bytes."""
 MAX_PASSWORD = 4096
 """Longest password, in bytes."""
+_CONTROLS = bytes((*range(0x20), 0x7F))
 
 
 class Basic(Scheme[Secret]):
-    """User name and password (RFC 7617). The loader gets both as ``str``, in NFC.
+    """Authenticate by user name and password (RFC 7617).
 
-    It may answer with ``True`` for the named user, or with what every loader may return. ``latin1=True`` tries the
-    Latin-1 reading of octets that are not UTF-8 (RFC 7617 appendix B.2); ``empty_password=True`` lets the loader see
-    empty passwords. ``script_alias="XBasic"`` is for apps whose pages ask for a password and nothing else: a browser's
-    scripts are then offered a scheme of that name, for which no password box opens, and it is taken like Basic;
-    without an alias scripts are offered Basic only where no other scheme is in force. Browsers repeat a password by
-    themselves: unsafe requests from another site are refused with 403, unless their origin is in ``trusted_origins``.
-    A script of another origin that sends ``Authorization: Basic`` on purpose looks the same, so name its origin there,
-    too, beside the settings of your CORS extension. Names up to 1 024 bytes and passwords up to 4 096 are looked at,
-    whatever ``UNAUTHORIZED_MAX_CREDENTIALS`` says.
+    The loader gets both as ``str``, in the form NFC. It may return ``True`` for the named user, or what any loader may
+    return. Names may have up to 1 024 bytes and passwords up to 4 096, whatever ``UNAUTHORIZED_MAX_CREDENTIALS`` is.
+
+    Browsers repeat a password by themselves. So unsafe requests from another site are refused with 403, unless their
+    origin is in ``trusted_origins``. A script of another origin that sends ``Authorization: Basic`` on purpose looks
+    the same: name its origin there too, beside the settings of your CORS extension.
+
+    Args:
+        loader: Gets name and password, returns the caller.
+        realm: The scheme's own realm. Default: that of the app.
+        latin1: Read octets that aren't UTF-8 as Latin-1 (RFC 7617 appendix B.2).
+        empty_password: Let the loader see empty passwords. Otherwise they are refused.
+        script_alias: Another name for the scheme, such as ``"XBasic"``, which is offered to scripts of a browser. No
+            password box opens for it, and credentials under it are accepted like Basic. It is for apps that have no
+            other scheme; beside another scheme, scripts aren't offered Basic.
+        trusted_origins: Origins of other sites that may send unsafe requests.
+
+    Raises:
+        ConfigurationError: If ``script_alias`` is the name of another scheme, or a value isn't an origin.
+        TypeError: If a value has the wrong type.
     """
 
     name = "Basic"
@@ -62,27 +88,30 @@ class Basic(Scheme[Secret]):
         trusted_origins: Iterable[str] = (),
     ) -> None:
         super().__init__(loader, realm=realm)
-        self.trusted_origins = trusted(trusted_origins)
+        self.trusted_origins = validated_origins(trusted_origins)
         self.script_alias = script_alias
         if script_alias is not None:
-            _check_alias(script_alias)
+            if not isinstance(script_alias, str) or not is_token(script_alias) or script_alias.lower() in SPELLINGS:
+                raise ConfigurationError(
+                    f"script_alias={script_alias!a} must be a name that no other scheme has, such as 'XBasic'"
+                )
             self.reads = (*self.reads, ("authorization", script_alias.lower()))
             self.static = False
             self.depends_on_script = True
-        self.latin1 = checked_flag("latin1", latin1)
-        self.empty_password = checked_flag("empty_password", empty_password)
+        self.latin1 = validated_flag("latin1", latin1)
+        self.empty_password = validated_flag("empty_password", empty_password)
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
         if rest is None:
             return None
         if "," in rest:
-            # A server joined two Authorization lines (RFC 9110 §5.3): nobody can say which one counts.
+            # A server joined two Authorization lines (RFC 9110 §5.3).
             raise MalformedCredentials(
                 reason="Basic: the credentials hold a comma, expected Base64 alone: a client or a server joined two "
                 "fields"
             )
         secret = Secret()
-        secret.parts = self._split(_decode(rest))
+        secret.loader_args = self._split(_decode(rest))
         return secret
 
     def _split(self, octets: bytes) -> tuple[str, str]:
@@ -99,7 +128,7 @@ class Basic(Scheme[Secret]):
             raise InvalidCredentials(
                 reason="Basic: no colon is in the decoded credentials, expected name:password (RFC 7617 section 2)"
             )
-        if _has_controls(octets):
+        if octets.translate(None, _CONTROLS) != octets:
             raise InvalidCredentials(
                 reason="Basic: the name or the password holds a control character, expected none (RFC 7617 section 2)"
             )
@@ -114,10 +143,10 @@ class Basic(Scheme[Secret]):
             )
         return unicodedata.normalize("NFC", name), unicodedata.normalize("NFC", password)
 
-    verify = ask_loader
+    verify = call_loader
 
     def subject(self, credentials: Secret) -> str | None:
-        return credentials.parts[0] or None
+        return credentials.loader_args[0] or None
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         alias = self.script_alias
@@ -129,13 +158,8 @@ def _challenges(name: str, realm: str) -> tuple[Challenge, ...]:
     return (Challenge(name, (("realm", realm), ("charset", "UTF-8"))),)
 
 
-def _check_alias(name: str) -> None:
-    if not isinstance(name, str) or not is_token(name) or name.lower() in SPELLINGS:
-        raise ConfigurationError(f"script_alias={name!a} must be a name that no other scheme has, such as 'XBasic'")
-
-
 def _decode(value: str) -> bytes:
-    """The octets of canonical Base64 (RFC 4648 §3.3, §3.5): one spelling per credential."""
+    """Return the octets of canonical Base64 (RFC 4648 §3.3, §3.5)."""
     try:
         octets = base64.b64decode(value.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error, ValueError):
@@ -147,10 +171,3 @@ def _decode(value: str) -> bytes:
             reason="Basic: the credentials are not canonical Base64, expected unused bits to be zero (RFC 4648)"
         )
     return octets
-
-
-def _has_controls(octets: bytes) -> bool:
-    return octets.translate(None, _CONTROLS) != octets
-
-
-_CONTROLS = bytes((*range(0x20), 0x7F))

@@ -1,4 +1,20 @@
-"""Bearer tokens (RFC 6750)."""
+"""Bearer tokens (RFC 6750), and the challenges of all schemes that take OAuth access tokens.
+
+`Bearer.read` finds the token. It reads ``Authorization``, and if the app says so, a form or the query as well:
+
+1. All places are read before one is used. More than one token is malformed (RFC 6750 §2), because the extension can't
+   know which one was meant.
+2. A form counts under the conditions of RFC 6750 §2.2 only: URL-encoded, ASCII, in a method with a body. Its length is
+   limited before it is parsed.
+3. The token must have the b64token alphabet (RFC 6750 §2.1). So a loader never gets spaces, quotes or control
+   characters, which could end up in a log or in a query of a database.
+
+The check of the alphabet stands twice: in `check_token`, which `DPoP` uses too, and in line in `Bearer.read`, which is
+on the path of every accepted request. A table of octets costs a third of a regular expression.
+
+A bearer token proves nothing about its sender. So `Bearer.prove` refuses a token that is bound to a key. It accepts one
+that is bound to a certificate only if the app says how to find the client's certificate (RFC 8705).
+"""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -6,7 +22,7 @@ from typing import Final
 
 from flask import Request
 
-from ..arguments import checked_flag, explains_arguments
+from ..arguments import explains_arguments, validated_flag
 from ..errors import (
     AuthError,
     ConfigurationError,
@@ -20,52 +36,62 @@ from ..wire import Challenge
 from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS
 from .base import (
-    SMALLEST_LIMIT,
+    MIN_CREDENTIAL_LIMIT,
     Loader,
     Scheme,
     Secret,
-    ask_loader,
+    call_loader,
     check_size,
     error_params,
     query_values,
     single_value,
 )
-from .confirmation import KEY, CertificateSource, fields_of, known_methods, prove_certificate
+from .confirmation import KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
+from .serving import max_credentials
 
 MAX_FORM = 64 * 1024
-"""Longest form that is searched for a token, in bytes; twice the size of the longest credential, where that is more."""
+"""Longest form that is searched for a token, in bytes. If a credential may be longer than half of it, twice as much."""
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
-_ALLOWED = bytes(octet in _ALPHABET for octet in range(256))
+_IS_IN_ALPHABET = bytes(octet in _ALPHABET for octet in range(256))
+"""A table for ``bytes.translate``: 1 for octets of the alphabet, 0 for all others."""
 _PARAM = "access_token"
 _RFC = "https://www.rfc-editor.org/rfc/rfc6750#section-3.1"
 SPECIFICATION: Final = {
     error: (f"RFC 6750 §3.1, {error}", _RFC) for error in ("invalid_request", "invalid_token", "insufficient_scope")
 }
-# What the challenge says by itself (RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1).
-_OWN_PARAMS = frozenset(
+# Parameters that the extension sends itself (RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1).
+_RESERVED_PARAMS = frozenset(
     {"realm", "scope", "error", "error_description", "error_uri", "acr_values", "max_age", "resource_metadata"}
 )
-# Of these a client knows what to send, and it is no bearer token.
+# Names of schemes with other credentials. Clients would not send a bearer token under them.
 _OTHER_SCHEMES = (SPELLINGS.keys() | {"ntlm"}) - {"bearer"}
 
 
 class Bearer(Scheme[Secret]):
-    """``Authorization: Bearer <token>`` (RFC 6750 §2.1). The loader gets the token, a ``str`` of the b64token alphabet.
+    """Authenticate by a bearer token: ``Authorization: Bearer <token>`` (RFC 6750 §2.1).
 
-    ``form=True`` and ``query=True`` also take ``access_token`` from a form body (RFC 6750 §2.2) or from the URL (§2.3,
-    which the RFC advises against: URLs end up in logs). More than one way in a request is 400.
+    The loader gets the token, a ``str`` of the b64token alphabet. A token that is bound to a key
+    (`Identity.confirmation`) is refused. More than one token in a request is malformed (400).
 
-    A token that is bound to a key (`Identity.confirmation`) is refused. With ``certificate``, a function that finds the
-    client's certificate in the request (see `flask_unauthorized.certificates`), one that is bound to that certificate
-    is good (RFC 8705 §3), and with ``bound_only=True`` no other one is.
+    Args:
+        loader: Gets the token, returns the caller.
+        realm: The scheme's own realm. Default: that of the app.
+        form: Also read ``access_token`` from a form (RFC 6750 §2.2).
+        query: Also read ``access_token`` from the URL (RFC 6750 §2.3). The RFC advises against it, because URLs end up
+            in logs.
+        certificate: A function that finds the client's certificate in the request, see
+            `flask_unauthorized.certificates`. A token that is bound to this certificate is valid (RFC 8705 §3).
+        bound_only: Refuse tokens that aren't bound to the client's certificate.
+        name: Another name for the scheme, if your clients send one. ``Bearer(load, name="Token")`` reads
+            ``Authorization: Token <token>``, and challenges for ``Token``.
+        params: More parameters of the challenge, such as
+            ``{"authorization_uri": "https://login.example.com/authorize"}`` for clients of Microsoft.
 
-    ``name`` is another name for the scheme, where clients send one: ``Bearer(load, name="Token")`` takes
-    ``Authorization: Token <token>``, and challenges for ``Token``. ``params`` are added to the challenge, such as
-    ``{"authorization_uri": "https://login.example.com/authorize"}`` for clients of Microsoft.
-
-    Raises `ConfigurationError` or `TypeError` for a name that isn't a token or belongs to another scheme, and for
-    parameters that can't be sent or that the challenge has by itself.
+    Raises:
+        ConfigurationError: If the name isn't a token or belongs to another scheme, if a parameter can't be sent or is
+            one that the extension sends itself, or if ``bound_only`` has no ``certificate``.
+        TypeError: If a value has the wrong type.
     """
 
     name = "Bearer"
@@ -92,83 +118,96 @@ class Bearer(Scheme[Secret]):
         if name is not None:
             self.name = name
         _check_name(self.name)
-        self._params = _checked_params(self.name, {} if params is None else params)
+        self._params = _validated_params(self.name, {} if params is None else params)
         self.certificate = certificate
-        self.varies = fields_of(certificate)
-        if checked_flag("bound_only", bound_only) and certificate is None:
+        self.varies = vary_fields(certificate)
+        if validated_flag("bound_only", bound_only) and certificate is None:
             raise ConfigurationError("bound_only=True needs certificate=...: without it Bearer proves nothing")
         self.proves_key = bound_only
-        self.form = checked_flag("form", form)
-        self.query = checked_flag("query", query)
-        self._elsewhere = form or query
-        if self._elsewhere:
-            ways = (("form", form), ("query", query))
-            self.reads = (*self.reads, *((way, _PARAM) for way, on in ways if on))
+        self.form = validated_flag("form", form)
+        self.query = validated_flag("query", query)
+        self._reads_other_fields = form or query
+        if self._reads_other_fields:
+            locations = (("form", form), ("query", query))
+            self.reads = (*self.reads, *((location, _PARAM) for location, is_on in locations if is_on))
         if self.curl_options is None:
             self.curl_options = ("-H", f"Authorization: {self.name} TOKEN")
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
-        if self._elsewhere:
-            rest = self._only_one(request, rest)
+        if self._reads_other_fields:
+            rest = self._single_token(request, rest)
         if rest is None:
             return None
-        # check_token, in line: a table of octets costs a third of a regex.
-        if not rest or not rest.isascii() or 0 in rest.encode().translate(_ALLOWED):
+        # This is check_token, in line.
+        if not rest or not rest.isascii() or 0 in rest.encode().translate(_IS_IN_ALPHABET):
             _check_padded(self.name, rest)
         secret = Secret()
-        secret.parts = (rest,)
+        secret.loader_args = (rest,)
         return secret
 
-    def _only_one(self, request: Request, rest: str | None) -> str | None:
+    def _single_token(self, request: Request, rest: str | None) -> str | None:
+        """Return the only token in all places that are read; `MalformedCredentials` if there are several."""
         sent = [] if rest is None else [rest]
         if self.query:
             sent += _unless_empty(query_values(request, _PARAM))
-        if self.form and _has_form(request, max(MAX_FORM, 2 * self.max_size_in(request))):
+        if self.form and _has_form(request, max(MAX_FORM, 2 * max_credentials(request))):
             sent += _unless_empty(request.form.getlist(_PARAM))
         token = single_value(self.name, sent)
-        if token is not None and len(token) > SMALLEST_LIMIT:
-            check_size(f"{self.name}: the token", token, self.max_size_in(request))
+        if token is not None and len(token) > MIN_CREDENTIAL_LIMIT:
+            check_size(f"{self.name}: the token", token, max_credentials(request))
         return token
 
-    verify = ask_loader
+    verify = call_loader
 
     def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
-        # "header" means Authorization: Bearer (RFC 6750 §2.1): clients would send that, whatever the name here is.
-        ways = (("header", self.name.lower() == "bearer"), ("body", self.form), ("query", self.query))
+        # "header" means "Authorization: Bearer" (RFC 6750 §2.1). Clients would send that, even if the name is another.
+        methods = (("header", self.name.lower() == "bearer"), ("body", self.form), ("query", self.query))
         return {
-            "bearer_methods_supported": [way for way, on in ways if on],
+            "bearer_methods_supported": [method for method, is_on in methods if is_on],
             "tls_client_certificate_bound_access_tokens": self.certificate is not None,
         }
 
     def prove(self, identity: Identity, credentials: Secret, request: Request) -> None:
         if self.certificate is None:
             super().prove(identity, credentials, request)
-        confirmation = known_methods(self.name, identity.confirmation)
+        confirmation = checked_confirmation(self.name, identity.confirmation)
         if KEY in confirmation:
             raise InvalidCredentials(
                 reason=f"{self.name}: the token is bound to a key (cnf has jkt), which {self.name} doesn't prove: send "
                 "it under DPoP"
             )
-        prove_certificate(self, confirmation, self.certificate, request)
+        check_certificate(self, confirmation, self.certificate, request)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         return oauth_challenges(self.name, realm, error, self._params)
 
 
 def oauth_challenges(
-    name: str, realm: str, error: AuthError | None, last: tuple[tuple[str, str], ...] = ()
+    name: str, realm: str, error: AuthError | None, params: tuple[tuple[str, str], ...] = ()
 ) -> tuple[Challenge, ...]:
-    """The challenge of a scheme that carries OAuth access tokens; ``last`` are parameters of its own."""
-    return _challenges(name, realm, _scope(error), error_params(error), (*_step_up(error), *last))
+    """Return the challenge of a scheme that takes OAuth access tokens (RFC 6750 §3, RFC 9470 §3).
+
+    Args:
+        name: The name of the scheme.
+        realm: The realm in force.
+        error: What `Scheme.challenges` got.
+        params: Further parameters. They come last.
+    """
+    scope = " ".join(error.scopes) if isinstance(error, InsufficientScope) else ""
+    if isinstance(error, StepUpRequired):
+        acr = (("acr_values", " ".join(error.acr_values)),) if error.acr_values else ()
+        max_age = () if error.max_age is None else (("max_age", str(error.max_age)),)
+        params = (*acr, *max_age, *params)
+    return _challenges(name, realm, scope, error_params(error), params)
 
 
 @functools.lru_cache(maxsize=512)
 def _challenges(
-    name: str, realm: str, scope: str, error: tuple[tuple[str, str], ...], more: tuple[tuple[str, str], ...]
+    name: str, realm: str, scope: str, error: tuple[tuple[str, str], ...], params: tuple[tuple[str, str], ...]
 ) -> tuple[Challenge, ...]:
-    """In the order that clients.md measured: scope before error_description, which may resemble it."""
+    # MCP clients use the first "scope=" in the field, even inside error_description. So scope stands before it.
     scopes = (("scope", scope),) if scope else ()
-    return (Challenge(name, (("realm", realm), *scopes, *error, *more)),)
+    return (Challenge(name, (("realm", realm), *scopes, *error, *params)),)
 
 
 def _check_name(name: str) -> None:
@@ -183,12 +222,12 @@ def _check_name(name: str) -> None:
         )
 
 
-def _checked_params(name: str, params: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """The parameters that a developer adds to the challenge."""
+def _validated_params(name: str, params: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the parameters that a developer adds to the challenge, as pairs."""
     if not isinstance(params, Mapping):
         raise TypeError(f"params must be a mapping of parameter names to str, not {params!r}")
     for key in params:
-        if isinstance(key, str) and key.lower() in _OWN_PARAMS:
+        if isinstance(key, str) and key.lower() in _RESERVED_PARAMS:
             raise ConfigurationError(f"params has {key!r}, which the challenge says by itself: leave it out")
     try:
         Challenge(name, (("realm", ""), *params.items()))
@@ -198,39 +237,36 @@ def _checked_params(name: str, params: Mapping[str, str]) -> tuple[tuple[str, st
 
 
 def check_token(name: str, token: str) -> None:
-    """Raises `MalformedCredentials` for what is no b64token (RFC 6750 §2.1), which a token of DPoP is too."""
-    if not token or not token.isascii() or 0 in token.encode().translate(_ALLOWED):
+    """Refuse a token that isn't a b64token (RFC 6750 §2.1; RFC 9449 §7.1 for DPoP).
+
+    Args:
+        name: The name of the scheme, for the log.
+        token: What the client sent.
+
+    Raises:
+        MalformedCredentials: If it is empty, or has characters outside the alphabet.
+    """
+    if not token or not token.isascii() or 0 in token.encode().translate(_IS_IN_ALPHABET):
         _check_padded(name, token)
 
 
 def _unless_empty(values: list[str]) -> list[str]:
-    """The values of one parameter; a parameter without a value counts as omitted (RFC 6749 §3.1)."""
+    """Return the values of one parameter. A parameter without a value counts as omitted (RFC 6749 §3.1)."""
     return [] if values == [""] else values
 
 
 def _check_padded(name: str, token: str) -> None:
-    """Refuses what isn't the alphabet with ``=`` at the end only, and behind something (b64token of RFC 6750 §2.1)."""
+    """Refuse a token unless it is at least one character of the alphabet, followed by any number of ``=``."""
     body = token.rstrip("=")
-    if not body or not body.isascii() or 0 in body.encode().translate(_ALLOWED):
+    if not body or not body.isascii() or 0 in body.encode().translate(_IS_IN_ALPHABET):
         raise MalformedCredentials(
             reason=f"{name}: the token ({len(token)} characters) is not a b64token, expected characters of A-Z a-z 0-9 "
-            "- . _ ~ + / and = at the end only (RFC 6750 section 2.1)"
+            "- . _ ~ + / and = at the end only (RFC 6750 §2.1)"
         )
 
 
-def _scope(error: AuthError | None) -> str:
-    return " ".join(error.scopes) if isinstance(error, InsufficientScope) else ""
-
-
-def _step_up(error: AuthError | None) -> tuple[tuple[str, str], ...]:
-    if not isinstance(error, StepUpRequired):
-        return ()
-    acr = (("acr_values", " ".join(error.acr_values)),) if error.acr_values else ()
-    return acr if error.max_age is None else (*acr, ("max_age", str(error.max_age)))
-
-
 def _has_form(request: Request, longest: int) -> bool:
-    """Whether the body is a form that may hold a token (RFC 6750 §2.2): urlencoded, ASCII, a method with a body."""
+    """Return whether the body is a form of at most ``longest`` bytes that may hold a token (RFC 6750 §2.2)."""
     if request.method in ("GET", "HEAD", "OPTIONS", "TRACE", "DELETE"):
         return False
     if request.mimetype != "application/x-www-form-urlencoded":

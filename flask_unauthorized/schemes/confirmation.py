@@ -1,28 +1,38 @@
-"""What binds a token to its holder (RFC 7800 ``cnf``): a key (RFC 9449) or a certificate (RFC 8705)."""
+"""Check what an access token is bound to (``cnf``, RFC 7800): a key or a certificate.
+
+`Bearer` and `DPoP` call `checked_confirmation` first. It refuses a token whose ``cnf`` names a method that isn't
+known, because an unknown binding can't be checked, and an unchecked one is none. The scheme then checks the key
+itself, and `check_certificate` the certificate.
+"""
 
 import base64
 import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from flask import Request
 
 from ..errors import ConfigurationError, InvalidCredentials, shown
+from .base import Scheme
 
 KEY: Final = "jkt"
-"""The member that holds the thumbprint of a key (RFC 9449 §6.1)."""
+"""The member of ``cnf`` with the thumbprint of a key (RFC 9449 §6.1)."""
 CERTIFICATE: Final = "x5t#S256"
-"""The member that holds the SHA-256 of a certificate (RFC 8705 §3.1)."""
+"""The member of ``cnf`` with the SHA-256 of a certificate (RFC 8705 §3.1)."""
 CertificateSource = Callable[[Request], bytes | None]
-"""Finds the client's certificate, DER-encoded; ``None`` where it showed none. See `flask_unauthorized.certificates`."""
+"""Returns the client's certificate, DER-encoded, ``None`` if there is none. See `flask_unauthorized.certificates`."""
 
-_HASH: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_SHA_256: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def known_methods(scheme: str, confirmation: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The confirmation, where there is one and all its methods can be checked; else `InvalidCredentials`."""
+def checked_confirmation(scheme: str, confirmation: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return ``confirmation`` if all its methods can be checked.
+
+    Raises:
+        InvalidCredentials: If there is no confirmation, or one with an unknown method.
+    """
     if not confirmation:
         raise InvalidCredentials(
             reason=f"{scheme}: the token is bound to nothing, expected jkt or x5t#S256 in cnf: the issuer must bind "
@@ -36,36 +46,34 @@ def known_methods(scheme: str, confirmation: Mapping[str, Any] | None) -> Mappin
     return confirmation
 
 
-class Asking(Protocol):
-    """The part of a scheme that `prove_certificate` needs."""
-
-    name: str
-
-    def ask(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
-        """See `Scheme.ask`."""
-
-
-def prove_certificate(
-    by: Asking, confirmation: Mapping[str, Any], source: CertificateSource | None, request: Request
+def check_certificate(
+    for_scheme: Scheme[Any], confirmation: Mapping[str, Any], source: CertificateSource | None, request: Request
 ) -> None:
-    """Compares the client's certificate with that of the token (RFC 8705 §3); `InvalidCredentials` for another one."""
-    scheme = by.name
+    """Compare the client's certificate with that of the token (RFC 8705 §3).
+
+    Args:
+        for_scheme: The scheme that calls.
+        confirmation: The token's ``cnf``, with the member `CERTIFICATE`.
+        source: Finds the client's certificate; ``certificate=`` of the scheme.
+        request: The request with the token.
+
+    Raises:
+        InvalidCredentials: If the client has another certificate or none.
+        TypeError: If ``source`` returned something else than octets.
+    """
+    scheme = for_scheme.name
     if source is None:
         raise InvalidCredentials(
             reason=f"{scheme}: the token is bound to a certificate (cnf has x5t#S256), and {scheme} has no "
             "certificate=: give it one"
         )
     expected = confirmation.get(CERTIFICATE)
-    if not isinstance(expected, str) or _HASH.fullmatch(expected) is None:
-        came = (
-            f"a text of {len(expected)} characters"
-            if isinstance(expected, str)
-            else f"of type {type(expected).__name__}"
-        )
+    if not isinstance(expected, str) or _SHA_256.fullmatch(expected) is None:
+        came = f"text of {len(expected)} characters" if isinstance(expected, str) else type(expected).__name__
         raise InvalidCredentials(
             reason=f"{scheme}: x5t#S256 of the token is {came}, expected 43 characters of base64url"
         )
-    certificate = by.ask("certificate=", source, request)
+    certificate = for_scheme.call_option("certificate=", source, request)
     if certificate is None:
         raise InvalidCredentials(
             reason=f"{scheme}: the token is bound to a certificate, and certificate= returned None, so the client "
@@ -73,7 +81,7 @@ def prove_certificate(
         )
     if not isinstance(certificate, bytes):
         raise TypeError(f"certificate= returned a {type(certificate).__name__}: return the DER octets, or None")
-    # Octets, not texts: the figures of RFC 8705 themselves have a value whose spare bits are set.
+    # Octets are compared, not text. The examples of RFC 8705 have a value whose unused bits are set.
     found = hashlib.sha256(certificate).digest()
     if not hmac.compare_digest(base64.urlsafe_b64decode(expected + "="), found):
         raise InvalidCredentials(
@@ -82,8 +90,8 @@ def prove_certificate(
         )
 
 
-def fields_of(source: CertificateSource | None) -> tuple[str, ...]:
-    """The request fields that a source reads, for ``Vary``: its attribute ``varies``."""
+def vary_fields(source: CertificateSource | None) -> tuple[str, ...]:
+    """Return the request fields that ``source`` reads: its attribute ``varies``."""
     if source is not None and not callable(source):
         raise ConfigurationError(f"certificate must be a function of the request, not {source!r}")
     fields: tuple[str, ...] = getattr(source, "varies", ())

@@ -1,21 +1,47 @@
-"""Digest (RFC 7616)."""
+"""Digest (RFC 7616): clients prove that they know a password, without sending it.
+
+One request passes these steps. The first one that fails ends it.
+
+1. `Digest.read` reads the parameters (§3.4). They must be complete, name an algorithm and a ``qop`` that are offered,
+   and a ``uri`` that is the target of the request (§3.4.6). See `digest_credentials` and `digest_uri`.
+2. `Digest.verify` compares the realm, and checks that this app made the nonce for this realm (§3.3). See `nonces`.
+3. For ``qop=auth-int`` it reads and hashes the body (§3.4.3). See `bodies`.
+4. The loader gets the name and returns the secret, from which H(A1) follows (§3.4.2). See `digest_secrets`.
+5. The response is computed from H(A1) and compared in constant time (§3.4.1, §3.6).
+6. The age of the nonce is checked, and its count is used up (§3.4, §5.5). See `digest_replay`.
+7. `Digest.respond` adds ``Authentication-Info`` (§3.5). See `digest_authentication_info`.
+
+A failure in steps 1 to 5 gets a challenge with a new nonce, or 400 if no correct client sends such a request. A
+failure in step 6 adds ``stale=true``, with which a client repeats the request without asking its user (§3.3).
+
+Invariants:
+
+- Nothing about the nonce is used up or said to be stale before the response was found to be right. Otherwise an
+  attacker could use up the counts of others, and a client with a wrong password would repeat its request for ever.
+- An unknown name gets the same response as a wrong password, after the same work.
+- The challenges of one response have the same nonce and differ in the algorithm only, because clients mix them up.
+- A challenge stores nothing. The first write to the store follows a right response.
+
+Why it isn't simpler: clients deviate from the RFC, and each deviation that is accepted has its own place. They send
+names with unescaped backslashes (`Digest.verify` tries two names), percent-encode names (`digest_secrets`), count from
+0 and omit ``qop`` (`digest_replay`), and take the wrong ``cnonce`` for ``-sess`` (`Digest.verify`).
+"""
 
 import hmac
 import logging
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import checked_flag, explains_arguments
+from ..arguments import explains_arguments, validated_choice, validated_flag, whole_seconds
 from ..errors import (
     AuthError,
     ConfigurationError,
     InvalidCredentials,
     StaleNonce,
-    configured_seconds,
     shown,
 )
 from ..stores.base import Store, checked_store
@@ -30,28 +56,34 @@ from ..wire.digest import (
     secret_hash,
     session_hash,
 )
-from ..wire.grammar import quote
-from .base import Loader, Scheme, warn_of_default_realm, warn_once
-from .bodies import body_is_gone, raw_body
-from .digest_credentials import (
-    WITHOUT_QOP,
-    DigestCredentials,
-    percent_decoded,
-    read_credentials,
+from .base import Loader, Scheme
+from .bodies import is_body_consumed, read_body
+from .digest_authentication_info import VerifiedCredentials, authentication_info
+from .digest_credentials import WITHOUT_QOP, DigestCredentials, read_credentials
+from .digest_replay import NonceUses
+from .digest_secrets import NameOfHash, look_up
+from .nonces import Nonces
+from .origins import validated_origins
+from .serving import (
+    realm_in_force,
+    remember_for_response,
+    remembered_for_response,
+    serving_app,
+    warn_of_default_realm,
+    warn_once,
 )
-from .nonces import MAX_SKEW, Nonces
-from .options import chosen
-from .origins import trusted
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 1024 * 1024
-"""Longest body that is hashed for ``auth-int`` unless told otherwise, in bytes."""
-LEAST_LIFETIME: Final = 5
-"""Shortest ``nonce_lifetime``, in seconds: the answer to a challenge takes a round trip, and clocks differ."""
-_PROVED: Final = "_unauthorized_digest"
-"""The private attribute of the request object that holds what ``Authentication-Info`` needs."""
+"""Default of ``max_body``, in bytes."""
+MIN_NONCE_LIFETIME: Final = 5
+"""Shortest ``nonce_lifetime``, in seconds: a client needs a round trip to use a nonce, and clocks differ."""
+_FIRST_CNONCES: Final = "digest-session"
+"""The purpose under which the store holds the first ``cnonce`` of each ``-sess`` nonce."""
 _QOPS: Final = ("auth", "auth-int")
-_NOBODY: Final = "the password of nobody"
+_current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
+
+
 _NO_USER: Final = "Digest: no user has the name: the loader, or name_of_hash=, returned None"
 _WRONG_PASSWORD: Final = (
     "Digest: the response was not made with what the loader returned for the name: the password is wrong, or a stored "
@@ -60,36 +92,52 @@ _WRONG_PASSWORD: Final = (
 
 
 class Digest(Scheme[DigestCredentials]):
-    """A proof of knowing a password, which itself isn't sent (RFC 7616). Every answer counts once.
+    """Let clients prove that they know a password, without sending it (RFC 7616).
 
-    The loader gets a user's name, a ``str`` in NFC, and returns the secret: the password, or the stored hashes by
-    algorithm, ``{"SHA-256": "7987c6…"}`` (see `hashes`); or a pair of that and what any loader may return, so that one
-    look-up does; ``None`` for an unknown name. Without a pair the caller is an `Identity` with the name as its subject.
+    Each response is accepted once. The loader gets a user's name, a ``str`` in NFC. It returns one of:
 
-    - ``algorithms``: of ``SHA-256``, ``SHA-512-256`` (few clients know it), ``MD5`` (broken, for old clients) and their
-      ``-sess`` variants. One challenge for each goes out, in the order given. Put the one that you prefer first
-      (RFC 7616 §3.7). Some old clients look at the first challenge only, so they need ``("MD5", "SHA-256")``.
-    - ``qop``: ``("auth", "auth-int")`` also takes answers that cover the body, ``("auth-int",)`` only those. Such
-      bodies are read before the view runs, up to ``max_body`` bytes (413 beyond), and the view can still read them.
-      A ``before_request`` function that reads the body must use ``request.get_data()``, which keeps a copy. Otherwise
-      ``auth-int`` can't be verified for this request: it isn't offered, and answers with it are refused (401).
-    - ``name_of_hash``: given the hash of a name and the algorithm (``"SHA-256"``), the name or ``None``; switches
-      ``userhash`` on (§3.4.4), and `flask_unauthorized.wire.digest.name_hash` makes the hashes.
-    - ``domain``: URIs of the protection space, when it isn't the whole host. ``opaque``: goes out, and may come back.
-    - ``nonce_lifetime``: seconds, at least 5. A client whose nonce has expired gets a new one and goes on without
-      asking its user.
-    - ``nonce_uses``: how many requests one nonce serves, ``None`` for any number. ``nonce_uses=1`` makes one-time
-      nonces; each request then takes two round trips, unless the client follows ``nextnonce``.
-    - ``legacy``: also accepts answers without ``qop`` (RFC 2069), which old devices send. Such an answer counts once
-      for its nonce, so a client that repeats a request needs a new nonce (``stale=true``). It holds nothing that the
-      client chose, so an attacker who poses as the server can look passwords up in tables made beforehand.
-    - ``store``: where used counts are kept; default a `MemoryStore`, which several processes don't share.
-    - ``rspauth``, ``nextnonce``: send ``Authentication-Info`` (§3.5) with a proof of ours, and with the next nonce when
-      the one in use is half over or has no use left.
-    - ``trusted_origins``: other sites whose pages may send unsafe requests, which get 403 otherwise: browsers repeat a
-      login by themselves, and a script of another origin that logs in on purpose looks the same.
+    - the password, a ``str``;
+    - the stored hashes by algorithm, ``{"SHA-256": "7987c6…"}``, as `hashes` makes them;
+    - a pair of one of these and anything that loaders may return (an `Identity`, a user object, a subject);
+    - ``None`` for an unknown name.
 
-    The realm goes into every hash: give ``realm``, or never rename the app. Raises `ConfigurationError`, `TypeError`.
+    Without a pair, the caller is an `Identity` with the name as its subject.
+
+    The realm is part of every hash. Give ``realm``, or never rename the app.
+
+    Args:
+        loader: Returns the secret for a name. May be registered with ``@digest.loader`` instead.
+        realm: The realm of this scheme, default the app's.
+        algorithms: ``SHA-256``, ``SHA-512-256`` (few clients know it), ``MD5`` (broken, for old clients), and their
+            ``-sess`` variants. Each gets a challenge, in the order given. Put the one that you prefer first
+            (RFC 7616 §3.7). Some old clients look at the first challenge only, so they need ``("MD5", "SHA-256")``.
+        qop: What a response covers. ``("auth", "auth-int")`` also accepts responses that cover the body,
+            ``("auth-int",)`` only those. A body that is covered is read before the view runs, and the view can still
+            read it. A ``before_request`` function that reads the body must call ``request.get_data()``, which keeps a
+            copy. Otherwise ``auth-int`` isn't offered for this request, and credentials with it get 401.
+        name_of_hash: Gets the hash of a name and the algorithm (``"SHA-256"``), and returns the name or ``None``. It
+            turns on ``userhash`` (RFC 7616 §3.4.4). `flask_unauthorized.wire.digest.name_hash` makes the hashes.
+        domain: URIs of the protection space, if it isn't the whole host.
+        opaque: A value for the challenge, which clients send back. It isn't checked.
+        nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`, at least 5 seconds. A client with an
+            expired nonce gets a new one, and goes on without asking its user.
+        nonce_uses: How many requests one nonce serves, ``None`` for any number. With ``1`` each request takes two round
+            trips, unless the client follows ``nextnonce``.
+        legacy: Whether to accept credentials without ``qop`` (RFC 2069), which old devices send. Each such response is
+            accepted once for its nonce, so a client that repeats a request needs a new nonce (``stale=true``). It
+            covers nothing that the client chose, so an attacker who poses as the server can look up passwords in tables
+            made beforehand.
+        store: Holds the used counts. The default `MemoryStore` isn't shared between processes.
+        rspauth: Whether to send ``Authentication-Info`` (RFC 7616 §3.5) with a proof that the server knows the secret.
+        nextnonce: Whether to send ``Authentication-Info`` with a new nonce, if the one in use has passed half of its
+            lifetime or has no use left.
+        max_body: Longest body that is read for ``auth-int``, in bytes. A longer one gets 413.
+        trusted_origins: Other sites whose pages may send unsafe requests. All others get 403 for them, because browsers
+            repeat a login on their own, and a script of another origin that logs in on purpose looks the same.
+
+    Raises:
+        ConfigurationError: If a value can't work.
+        TypeError: If a value has the wrong type.
     """
 
     name = "Digest"
@@ -111,10 +159,10 @@ class Digest(Scheme[DigestCredentials]):
         realm: str | None = None,
         algorithms: Sequence[str] = ("SHA-256",),
         qop: Sequence[str] = ("auth",),
-        name_of_hash: Callable[[str, str], Any] | None = None,
+        name_of_hash: NameOfHash | None = None,
         domain: Iterable[str] = (),
         opaque: str | None = None,
-        nonce_lifetime: int = 300,
+        nonce_lifetime: int | timedelta = 300,
         nonce_uses: int | None = None,
         legacy: bool = False,
         store: Store | None = None,
@@ -124,38 +172,47 @@ class Digest(Scheme[DigestCredentials]):
         trusted_origins: Iterable[str] = (),
     ) -> None:
         super().__init__(loader, realm=realm)
-        self.trusted_origins = trusted(trusted_origins)
-        self.algorithms = chosen("algorithms", algorithms, ALGORITHMS)
-        # Clients prefer what stands first, and many of them hash bodies wrongly.
-        self.qop = tuple(sorted(chosen("qop", qop, _QOPS)))
+        self.trusted_origins = validated_origins(trusted_origins)
+        self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
+        # Clients prefer the first value, and many of them hash bodies wrongly, so auth goes first.
+        self.qop = tuple(sorted(validated_choice("qop", qop, _QOPS)))
         self.legacy = _checked_legacy(legacy, self.qop)
         self._accepted_qops = (*self.qop, WITHOUT_QOP) if self.legacy else self.qop
         self.name_of_hash = name_of_hash
-        self.domain = _domain(domain)
+        self.domain = _joined_domain(domain)
         self.opaque = opaque
-        self.nonce_lifetime = configured_seconds("nonce_lifetime", nonce_lifetime, least=LEAST_LIFETIME)
-        # How long uses are remembered, in seconds: longer than any worker takes the nonce, whatever its clock says.
-        self._kept = self.nonce_lifetime + 2 * MAX_SKEW
+        self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=MIN_NONCE_LIFETIME)
         self.nonce_uses = _checked_uses(nonce_uses)
         self.store = MemoryStore() if store is None else checked_store(store)
-        self.rspauth = checked_flag("rspauth", rspauth)
-        self.nextnonce = checked_flag("nextnonce", nextnonce)
+        self.rspauth = validated_flag("rspauth", rspauth)
+        self.nextnonce = validated_flag("nextnonce", nextnonce)
         self.max_body = max_body
         self._nonces = Nonces("digest")
-        self._told_of: set[str | None] = set()  # endpoints that the log has named
-        self._offered = {algorithm.lower(): algorithm for algorithm in self.algorithms}
+        self._uses = NonceUses(self.nonce_lifetime, self.nonce_uses)
+        self._logged_endpoints: set[str | None] = set()  # Those whose body was lost: each is logged once.
+        self._algorithm_by_name = {algorithm.lower(): algorithm for algorithm in self.algorithms}
         try:
-            self._challenges("realm", "nonce", self.qop, stale=False)  # a wrong opaque or domain is found now
+            self._challenges("realm", "nonce", self.qop, stale=False)  # Raises for a wrong opaque or domain.
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         for algorithm in self.algorithms:
             _check_hash(algorithm)
 
     def hashes(self, name: str, password: str, *, realm: str | None = None) -> dict[str, str]:
-        """What to store for a user in place of the password: a hash for each algorithm, for the loader to return.
+        """Return what to store for a user in place of the password.
 
-        ``realm`` may be left out where the scheme has one. For this realm a hash is worth as much as the password
-        (RFC 7616 §5.2), so keep them as safe.
+        Within its realm a hash is worth as much as the password (RFC 7616 §5.2), so keep it as safe.
+
+        Args:
+            name: The user's name.
+            password: The user's password.
+            realm: The realm, if the scheme has none of its own.
+
+        Returns:
+            A hash for each of ``algorithms``, in the form that the loader returns.
+
+        Raises:
+            ConfigurationError: If there is no realm.
         """
         realm = realm or self.realm
         if realm is None:
@@ -165,77 +222,88 @@ class Digest(Scheme[DigestCredentials]):
     # --- what a scheme does
 
     def check(self, app: Flask) -> None:
+        """Check what the scheme needs of the app: a secret key, a shared store, a realm that clients hash alike."""
         super().check(app)
         self._nonces.check(app)
         self.store.check()
         self.store.check_processes(app, "Digest: used counts")
         warn_of_default_realm(self, app, "Stored hashes")
         # Clients don't unescape it alike, so that they hash different realms.
-        realm = self.realm if self.realm is not None else app.extensions["unauthorized"].realm
+        realm = self.realm if self.realm is not None else serving_app(app).realm
         if '"' in realm or "\\" in realm:
             raise ConfigurationError(f"realm={realm!a}: for Digest it must not hold a quote or a backslash")
-        if any(scheme.name == "Basic" for scheme in app.extensions["unauthorized"].auth.schemes):
+        if any(scheme.name == "Basic" for scheme in serving_app(app).schemes):
             warn_once(app, "Basic beside Digest: where a view takes both, passwords are as safe as with Basic alone")
 
     def read(self, request: Request, rest: str | None) -> DigestCredentials | None:
-        return (
-            None
-            if rest is None
-            else read_credentials(rest, request, self._offered, self._accepted_qops, self._is_fresh)
-        )
+        """Read the parameters: step 1 of the module's description."""
+        if rest is None:
+            return None
+        return read_credentials(rest, request, self._algorithm_by_name, self._accepted_qops, self._is_valid_nonce)
 
     def verify(self, credentials: DigestCredentials, request: Request) -> object | None:
-        realm = self.realm_in(request)
+        """Verify the response and use up the nonce count: steps 2 to 6 of the module's description."""
+        realm = realm_in_force(self, request)
         if credentials.realm != realm:
             raise InvalidCredentials(
                 reason=f"Digest: realm is {shown(credentials.realm)}, and the realm in force is {shown(realm)} "
                 "(realm= of the scheme, of Auth, or UNAUTHORIZED_REALM)"
             )
-        age = self._nonces.age(_real_app(), realm, credentials.nonce)
+        age = self._nonces.age(_current_app_object(), realm, credentials.nonce)
         if age is None:
             raise InvalidCredentials(
                 reason=f"Digest: the nonce was not signed by this app for the realm {shown(realm)}, or SECRET_KEY "
                 "changed: keep the old key in SECRET_KEY_FALLBACKS"
             )
         self.store.check_workers(request.environ)
-        who: object
-        body = self._body_hash(credentials, request) if credentials.qop == "auth-int" else ""
-        if credentials.as_sent is None:
-            secret, who = self._look_up(credentials, realm)
-            a1 = self._matching(credentials, self._a1(secret, credentials, realm), body, request.method)
+        body_hash = self._body_hash(credentials, request) if credentials.qop == "auth-int" else ""
+        if credentials.literal_name is None:
+            h_a1, caller = look_up(self, credentials, realm, self.name_of_hash)
+            verified_a1 = self._verified_a1(credentials, h_a1, body_hash, request.method)
         else:
-            a1, who = self._matching_either_name(credentials, realm, body, request.method)
-        if a1 is None or who is None:
-            raise InvalidCredentials(reason=_NO_USER if who is None else _WRONG_PASSWORD)
-        last = self._use_up(credentials, age)
+            verified_a1, caller = self._verify_either_name(credentials, realm, body_hash, request.method)
+        if verified_a1 is None or caller is None:
+            raise InvalidCredentials(reason=_NO_USER if caller is None else _WRONG_PASSWORD)
+        is_last_use = self._uses.use(credentials, age, self.store)
         if self.rspauth or self.nextnonce:
-            setattr(request, _PROVED, (credentials, a1, realm, last or age > self.nonce_lifetime / 2))
-        return who
+            needs_nonce = is_last_use or age > self.nonce_lifetime / 2
+            remember_for_response(self, request, VerifiedCredentials(credentials, verified_a1, realm, needs_nonce))
+        return caller
 
     def subject(self, credentials: DigestCredentials) -> str | None:
+        """Return the name under which the loader knows the caller."""
         return credentials.name
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
-        nonce = self._nonces.mint(_real_app(), realm)
+        """Return a challenge for each algorithm, with one new nonce (RFC 7616 §3.3)."""
+        nonce = self._nonces.mint(_current_app_object(), realm)
         qops = self.qop
-        if len(qops) > 1 and body_is_gone(request):
+        if len(qops) > 1 and is_body_consumed(request):
             qops = ("auth",)
         return self._challenges(realm, nonce, qops, stale=isinstance(error, StaleNonce))
 
     def responds(self) -> bool:
+        """Return whether the options ask for ``Authentication-Info``."""
         return self.rspauth or self.nextnonce
 
     def respond(self, response: Response, accepted: bool) -> None:
-        proved = getattr(current_request, _PROVED, None)
-        if accepted and proved is not None:
-            value = self._authentication_info(response, *proved)
-            if value:
-                response.headers["Authentication-Info"] = value
+        """Add ``Authentication-Info`` for an accepted caller: step 7 of the module's description."""
+        verified = remembered_for_response(self, current_request, VerifiedCredentials) if accepted else None
+        if verified is None:
+            return
+        next_nonce = None
+        if self.nextnonce and verified.needs_nonce:
+            next_nonce = self._nonces.mint(_current_app_object(), verified.realm)
+        value = authentication_info(
+            verified, response, method=current_request.method, next_nonce=next_nonce, rspauth=self.rspauth
+        )
+        if value:
+            response.headers["Authentication-Info"] = value
 
     # --- inside
 
     def _challenges(self, realm: str, nonce: str, qops: tuple[str, ...], *, stale: bool) -> tuple[Challenge, ...]:
-        """One for each algorithm; they differ in it alone, for clients mix them."""
+        """Return one challenge for each algorithm; they differ in it alone."""
         before = (
             ("realm", realm),
             *((("domain", self.domain),) if self.domain else ()),
@@ -250,181 +318,76 @@ class Digest(Scheme[DigestCredentials]):
         )
         return tuple(Challenge(self.name, (*before, ("algorithm", name), *after)) for name in self.algorithms)
 
-    def _is_fresh(self, nonce: str, request: Request) -> bool:
-        """Whether the nonce is one of ours that may still be used."""
-        age = self._nonces.age(_real_app(), self.realm_in(request), nonce)
-        return age is not None and -MAX_SKEW <= age <= self.nonce_lifetime
+    def _is_valid_nonce(self, nonce: str, request: Request) -> bool:
+        """Return whether this app made the nonce for this realm, and it hasn't expired."""
+        age = self._nonces.age(_current_app_object(), realm_in_force(self, request), nonce)
+        return age is not None and self._uses.is_current(age)
 
-    def _matching_either_name(
-        self, credentials: DigestCredentials, realm: str, body: str, method: str
-    ) -> tuple[str | None, Any]:
-        """H(A1) and the caller, of the one of two names that the response was made with; ``credentials.name`` gets it.
-
-        Both are always looked up, so that the time doesn't tell which of them exists.
-        """
-        found: tuple[str | None, Any] = (None, None)
-        right, refusal = credentials.name, None
-        for name in (credentials.name, credentials.as_sent or ""):
-            credentials.name = name
-            try:
-                secret, who = self._look_up(credentials, realm)
-                a1 = self._matching(credentials, self._a1(secret, credentials, realm), body, method)
-            except InvalidCredentials as error:  # of this name's user, who may be another one
-                refusal = refusal or error
-                continue
-            if a1 is not None and who is not None:
-                found, right = (a1, who), name
-            elif found[1] is None:  # there is such a user, with another password
-                found = (None, who)
-        credentials.name = right
-        if found[0] is None and refusal is not None:
-            raise refusal
-        return found
-
-    def _look_up(self, credentials: DigestCredentials, realm: str) -> tuple[Any, Any]:
-        """The secret, and who has it; for nobody a secret that nothing matches, so that it takes as long."""
-        if credentials.hashed:
-            name = self._name_behind(credentials)
-            if name is None:
-                return _NOBODY, None
-            credentials.name = name
-        found = self.load(credentials.name)
-        if found is None and not credentials.hashed and credentials.as_sent is None:  # one more look-up at most
-            decoded = percent_decoded(credentials.name)
-            if decoded is not None:  # libcurl 8.23 sends names like that
-                found = self.load(decoded)
-                credentials.name = credentials.name if found is None else decoded
-        if found is None:
-            return _NOBODY, None
-        secret, who = found if isinstance(found, tuple) and len(found) == 2 else (found, True)
-        return secret, who
-
-    def _name_behind(self, credentials: DigestCredentials) -> str | None:
-        if self.name_of_hash is None:
-            return None
-        algorithm = base_algorithm(credentials.algorithm)
-        name = self.ask("name_of_hash=", self.name_of_hash, credentials.name, algorithm)
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"name_of_hash returned a {type(name).__name__}: return the name, or None")
-        return name
-
-    def _a1(self, secret: Any, credentials: DigestCredentials, realm: str) -> str:
-        base = base_algorithm(credentials.algorithm)
-        if isinstance(secret, str):
-            if not secret:
-                raise InvalidCredentials(
-                    reason="Digest: the loader returned an empty password for the name, expected one that isn't empty"
-                )
-            return secret_hash(base, credentials.name, realm, secret)
-        if not isinstance(secret, Mapping):
-            raise TypeError(
-                f"the loader of Digest returned a {type(secret).__name__} as the secret: return the password, the "
-                "stored hashes by algorithm ({'SHA-256': …}), a pair of one of these and the user, or None"
-            )
-        stored = secret.get(base)
-        if stored is None:
-            raise InvalidCredentials(
-                reason=f"Digest: the loader returned {len(secret)} hashes and none for {base}, which algorithms= "
-                "offers: store one (see hashes())"
-            )
-        if not isinstance(stored, str) or _HEX.fullmatch(stored) is None or len(stored) != _LENGTHS[base]:
-            raise TypeError(f"the hash for {base} that the loader of Digest returned is not one: see Digest.hashes()")
-        return stored.lower()
-
-    def _matching(self, sent: DigestCredentials, a1: str, body: str, method: str) -> str | None:
-        """H(A1) if the response was made with it."""
-        if not sent.algorithm.endswith("-sess"):
-            return a1 if _is_made_with(sent, a1, body, method) else None
-        # The session's own first nonces count (RFC 7616 §3.4.2), but many clients take those of the request.
-        first = self.store.get("digest-session", sent.nonce)
-        for cnonce in (sent.cnonce,) if first is None else (sent.cnonce, first):
-            session = session_hash(sent.algorithm, a1, sent.nonce, cnonce)
-            if _is_made_with(sent, session, body, method):
-                if first is None:
-                    self.store.put("digest-session", sent.nonce, cnonce, self._kept)
-                return session
-        return None
-
-    def _use_up(self, sent: DigestCredentials, age: float) -> bool:
-        """Counts this use of the nonce, and says whether it was the last one.
-
-        Raises `StaleNonce`: the password was right, so the client may go on with a new nonce.
-        """
-        if not -MAX_SKEW <= age <= self.nonce_lifetime:
-            limit = (
-                f"nonce_lifetime={self.nonce_lifetime}" if age > 0 else f"workers' clocks may differ by {MAX_SKEW} s"
-            )
-            raise StaleNonce(reason=f"Digest: the nonce has expired: it is {age:.0f} s old, and {limit}")
-        number = int(sent.nc, 16) if sent.qop else 0
-        if number:
-            unused = self.store.spend("digest", sent.nonce, number, self._kept)
-        elif sent.qop:  # stores count from 1, and some clients from 0
-            unused = self.store.claim("digest-zero", sent.nonce, self._kept)
-        else:  # without a count, the response itself is what may not come twice
-            unused = self.store.claim("digest-legacy", f"{sent.nonce} {sent.response}", self._kept)
-        if not unused:
-            what = f"nc {number}" if sent.qop else "the response, which has no qop,"
-            raise StaleNonce(
-                reason=f"Digest: {what} was used before with this nonce, or lies too far behind: each answer counts "
-                "once"
-            )
-        if self.nonce_uses is None:
-            return not sent.qop
-        used = self.store.increment("digest-uses", sent.nonce, self._kept)
-        if used > self.nonce_uses:
-            raise StaleNonce(reason=f"Digest: this is use {used} of the nonce, and nonce_uses={self.nonce_uses}")
-        return used >= self.nonce_uses or not sent.qop
-
-    def _body_hash(self, sent: DigestCredentials, request: Request) -> str:
-        body = raw_body(request, self.max_body)
-        if body is None:
-            self._tell_of_lost_body(request.endpoint)
-            raise InvalidCredentials(
-                reason="Digest: the body was read before qop=auth-int could be verified: a before_request function "
-                "must call request.get_data()"
-            )
-        return digest_hash(sent.algorithm, body)
-
-    def _tell_of_lost_body(self, endpoint: str | None) -> None:
-        if endpoint not in self._told_of:
-            self._told_of.add(endpoint)
+    def _body_hash(self, credentials: DigestCredentials, request: Request) -> str:
+        body = read_body(request, self.max_body)
+        if body is not None:
+            return digest_hash(credentials.algorithm, body)
+        endpoint = request.endpoint
+        if endpoint not in self._logged_endpoints:
+            self._logged_endpoints.add(endpoint)
             log.error(
                 "%s: a request with qop=auth-int was refused, because a before_request function has read its body. Let "
                 "it call request.get_data() first, which keeps a copy, or leave auth-int out of Digest(qop=...)",
                 endpoint,
             )
+        raise InvalidCredentials(
+            reason="Digest: the body was read before qop=auth-int could be verified: a before_request function must "
+            "call request.get_data()"
+        )
 
-    def _authentication_info(
-        self, response: Response, sent: DigestCredentials, a1: str, realm: str, over: bool
-    ) -> str | None:
-        """``over``: whether the client needs another nonce soon."""
-        parts = []
-        if self.nextnonce and over:
-            parts.append(f"nextnonce={quote(self._nonces.mint(_real_app(), realm))}")
-        whole = sent.qop == "auth" or not (response.is_streamed or response.direct_passthrough)
-        if self.rspauth and whole and sent.qop:
-            body = b"" if current_request.method == "HEAD" or sent.qop == "auth" else response.get_data()
-            proof = response_hash(
-                sent.algorithm, a1, method="", uri=sent.uri, nonce=sent.nonce, nc=sent.nc, cnonce=sent.cnonce,
-                qop=sent.qop, body=digest_hash(sent.algorithm, body),
-            )  # fmt: skip
-            parts += [f"qop={sent.qop}", f"rspauth={quote(proof)}", f"cnonce={quote(sent.cnonce)}", f"nc={sent.nc}"]
-        return ", ".join(parts) or None
+    def _verify_either_name(
+        self, credentials: DigestCredentials, realm: str, body_hash: str, method: str
+    ) -> tuple[str | None, object | None]:
+        """Return H(A1) and the caller of the name that the client hashed, out of two.
+
+        ``credentials.name`` becomes that name. Both names are always looked up, so that the time doesn't tell which of
+        them exists.
+        """
+        verified: tuple[str | None, object | None] = (None, None)
+        verified_name, refusal = credentials.name, None
+        for name in (credentials.name, credentials.literal_name or ""):
+            credentials.name = name
+            try:
+                h_a1, caller = look_up(self, credentials, realm, self.name_of_hash)
+                verified_a1 = self._verified_a1(credentials, h_a1, body_hash, method)
+            except InvalidCredentials as error:  # The loader refused this user, who may not be the caller.
+                refusal = refusal or error
+                continue
+            if verified_a1 is not None and caller is not None:
+                verified, verified_name = (verified_a1, caller), name
+        credentials.name = verified_name
+        if verified[0] is None and refusal is not None:
+            raise refusal
+        return verified
+
+    def _verified_a1(self, sent: DigestCredentials, h_a1: str, body_hash: str, method: str) -> str | None:
+        """Return the H(A1) that the response was made with, ``None`` for another secret."""
+        if not sent.algorithm.endswith("-sess"):
+            return h_a1 if _is_made_with(sent, h_a1, body_hash, method) else None
+        # RFC 7616 §3.4.2 takes the first cnonce of the session. Many clients take the cnonce of each request.
+        first = self.store.get(_FIRST_CNONCES, sent.nonce)
+        for cnonce in (sent.cnonce,) if first is None else (sent.cnonce, first):
+            session_a1 = session_hash(sent.algorithm, h_a1, sent.nonce, cnonce)
+            if _is_made_with(sent, session_a1, body_hash, method):
+                if first is None:
+                    self.store.put(_FIRST_CNONCES, sent.nonce, cnonce, self._uses.remember_for)
+                return session_a1
+        return None
 
 
-_HEX: Final = re.compile(r"[0-9A-Fa-f]+")
-_LENGTHS: Final = {"SHA-512-256": 64, "SHA-256": 64, "MD5": 32}  # of stored hashes
-_real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
-
-
-def _is_made_with(sent: DigestCredentials, a1: str, body: str, method: str) -> bool:
+def _is_made_with(sent: DigestCredentials, h_a1: str, body_hash: str, method: str) -> bool:
     if sent.qop:
         expected = response_hash(
-            sent.algorithm, a1, method=method, uri=sent.uri, nonce=sent.nonce, nc=sent.nc,
-            cnonce=sent.cnonce, qop=sent.qop, body=body,
+            sent.algorithm, h_a1, method=method, uri=sent.uri, nonce=sent.nonce, nc=sent.nc,
+            cnonce=sent.cnonce, qop=sent.qop, body=body_hash,
         )  # fmt: skip
     else:
-        expected = legacy_response_hash(sent.algorithm, a1, method=method, uri=sent.uri, nonce=sent.nonce)
+        expected = legacy_response_hash(sent.algorithm, h_a1, method=method, uri=sent.uri, nonce=sent.nonce)
     return hmac.compare_digest(expected.encode("latin-1"), sent.response.encode("latin-1"))
 
 
@@ -433,7 +396,7 @@ def _checked_legacy(legacy: bool, qop: tuple[str, ...]) -> bool:
         raise TypeError(f"legacy must be True or False, not {legacy!r}")
     if legacy and "auth" not in qop:
         raise ConfigurationError(
-            f"legacy=True with qop={qop!r}: answers without qop don't cover the body. Give qop=('auth', 'auth-int')"
+            f"legacy=True with qop={qop!r}: credentials without qop don't cover the body. Give qop=('auth', 'auth-int')"
         )
     return legacy
 
@@ -446,7 +409,7 @@ def _checked_uses(uses: int | None) -> int | None:
     return uses
 
 
-def _domain(uris: Iterable[str]) -> str:
+def _joined_domain(uris: Iterable[str]) -> str:
     if isinstance(uris, str):
         raise TypeError(f'domain={uris!r} is a bare string: write ("{uris}",)')
     given = tuple(uris)

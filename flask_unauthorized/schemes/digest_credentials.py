@@ -1,10 +1,22 @@
-"""What a client sends for Digest (RFC 7616 §3.4), read strictly where it matters and kindly where clients differ."""
+"""Read what a client sends after ``Authorization: Digest`` (RFC 7616 §3.4).
+
+1. The field is split into parameters. A regular expression reads the form that all known clients send. Everything else
+   goes through the strict parser of `flask_unauthorized.wire`, which takes five times as long and gives the same
+   values.
+2. Each parameter is checked: it is present, has its form, and names a ``qop`` and an algorithm that the scheme offers.
+3. The name is read: ``username``, ``username*`` (RFC 8187) or a hash (§3.4.4).
+4. ``uri`` must be the target of the request (§3.4.6).
+
+Which status an error gets: a parameter that no correct client sends is `MalformedCredentials` (400). If such
+credentials carry a valid nonce, they are `InvalidCredentials` (401) instead. The new challenge then lets the client
+fall back to another scheme, and a 400 would end its attempts.
+
+Nothing here knows a secret, asks a loader or writes to a store.
+"""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Any, Final
-from urllib.parse import parse_qs, quote, unquote, unquote_to_bytes
+from typing import Final
 
 from flask import Request
 
@@ -12,17 +24,18 @@ from ..errors import InvalidCredentials, MalformedCredentials, shown
 from ..wire import parse_authorization
 from ..wire.digest import read_extended, read_name
 from ..wire.grammar import BWS, MAX_PARAMS, QUOTED, TOKEN, GrammarError
+from .digest_uri import describe_mismatch, is_request_target
 
 MAX_DIGEST: Final = 4096
 """Longest Digest credentials that are read, in bytes."""
 MAX_USER: Final = 1024
 """Longest user name, in bytes."""
 WITHOUT_QOP: Final = ""
-"""The ``qop`` of an answer that names none (RFC 2069)."""
+"""Stands for the ``qop`` of credentials without that parameter (RFC 2069)."""
 
-_COUNT: Final = re.compile(r"[0-9A-Fa-f]{8}")
-# What all clients send: parameters with nothing escaped and no empty elements, each piece told apart by its first
-# character, so that nothing is tried twice. For these `parse_authorization` says the same, at five times the price.
+_NONCE_COUNT: Final = re.compile(r"[0-9A-Fa-f]{8}")
+# The form that all known clients send: no escapes and no empty list elements. The first character of each piece decides
+# which alternative matches, so that the expression never backtracks.
 _TEXT: Final = r"[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]*"
 _PLAIN: Final = rf'{TOKEN}{BWS}={BWS}(?:"{_TEXT}"|{TOKEN})'
 _PLAIN_PARAMS: Final = re.compile(rf"{_PLAIN}(?:{BWS},{BWS}{_PLAIN}){{0,{MAX_PARAMS - 1}}}")
@@ -32,20 +45,38 @@ _LONE_BACKSLASH: Final = re.compile(r'(?:[^\\]|\\["\\])*\\[^"\\]')
 
 
 class DigestCredentials:
-    """One Digest answer. Its ``repr`` shows nothing and it cannot be pickled."""
+    """The parameters of one ``Authorization: Digest`` field (RFC 7616 §3.4).
 
-    __slots__ = ("algorithm", "as_sent", "cnonce", "hashed", "name", "nc", "nonce", "qop", "realm", "response", "uri")
+    The ``repr`` shows no value, and the object can't be pickled.
+
+    Attributes:
+        algorithm: One of the offered algorithms, spelled as in the challenge.
+        cnonce: The client's nonce.
+        literal_name: The name with its backslashes, if the client may have hashed that one: see `_literal_name`.
+        name: The user's name in NFC, or its hash if ``userhash`` is set.
+        nc: The nonce count, eight hex digits.
+        nonce: The nonce of the challenge.
+        qop: One of the accepted values. With `WITHOUT_QOP`, ``cnonce`` and ``nc`` are empty.
+        realm: The realm that the client hashed.
+        response: The proof, in hex.
+        uri: The request target that the client hashed.
+        userhash: Whether ``name`` is a hash of the user's name (RFC 7616 §3.4.4).
+    """
+
+    __slots__ = (
+        "algorithm", "cnonce", "literal_name", "name", "nc", "nonce", "qop", "realm", "response", "uri", "userhash",
+    )  # fmt: skip
     algorithm: str
-    as_sent: str | None  # the other name that the client may mean: see `_name_as_sent`
     cnonce: str
-    hashed: bool  # whether `name` is a hash of the name
+    literal_name: str | None
     name: str
     nc: str
     nonce: str
-    qop: str  # `WITHOUT_QOP` where the client sent none; then cnonce and nc are empty
+    qop: str
     realm: str
     response: str
     uri: str
+    userhash: bool
 
     def __repr__(self) -> str:
         return "<DigestCredentials>"
@@ -59,60 +90,50 @@ def read_credentials(
     request: Request,
     algorithms: Mapping[str, str],
     qops: tuple[str, ...],
-    is_fresh: Callable[[str, Request], bool],
+    is_valid_nonce: Callable[[str, Request], bool],
 ) -> DigestCredentials:
-    """The answer behind ``Digest``.
+    """Read the credentials after the scheme's name.
 
-    ``algorithms`` are those offered, by their lower-case names. ``qops`` are those accepted; if `WITHOUT_QOP` is among
-    them, an answer may have no ``qop``. Raises `InvalidCredentials` for an algorithm that isn't offered, and
-    `MalformedCredentials` for what no client may send. An improper answer to a challenge that ``is_fresh`` knows by
-    its nonce is `InvalidCredentials` too: the new challenge lets the client go on to another scheme, as a 400 doesn't.
+    Args:
+        rest: What follows ``Digest`` in the field, octets as Latin-1.
+        request: The request that carries them.
+        algorithms: The offered algorithms by their lower-case names.
+        qops: The accepted values of ``qop``. With `WITHOUT_QOP` among them, the parameter may be absent.
+        is_valid_nonce: Tells whether a nonce was made by this app and hasn't expired.
+
+    Raises:
+        MalformedCredentials: If a parameter is missing or wrong, or ``uri`` isn't the target of the request.
+        InvalidCredentials: If the algorithm isn't offered, or a parameter is missing or wrong beside a valid nonce.
     """
-    values = _parameters(rest)
+    parameters = _parameters(rest)
     try:
-        found = _answer(values, rest, algorithms, qops)
+        credentials = _checked_credentials(parameters, rest, algorithms, qops)
     except MalformedCredentials as error:
-        if is_fresh(values.get("nonce", ""), request):
+        if is_valid_nonce(parameters.get("nonce", ""), request):
             raise InvalidCredentials(reason=error.reason) from None
         raise
-    if not _designates(found.uri, request):
-        raise _malformed(_other_target(found.uri, request))
-    return found
+    if not is_request_target(credentials.uri, request):
+        raise _malformed(describe_mismatch(credentials.uri, request))
+    return credentials
 
 
-def _answer(
-    values: Mapping[str, str], rest: str, algorithms: Mapping[str, str], qops: tuple[str, ...]
+def _checked_credentials(
+    parameters: Mapping[str, str], rest: str, algorithms: Mapping[str, str], qops: tuple[str, ...]
 ) -> DigestCredentials:
-    if WITHOUT_QOP in qops and "qop" not in values:
-        values = {**values, "qop": WITHOUT_QOP, "cnonce": "", "nc": ""}
-    found = DigestCredentials()
-    try:
-        found.realm = values["realm"]
-        found.nonce = values["nonce"]
-        found.uri = values["uri"]
-        found.response = values["response"]
-        found.cnonce = cnonce = values["cnonce"]
-        found.nc = nc = values["nc"]
-        found.qop = qop = values["qop"]
-    except KeyError as missing:
-        raise _malformed(
-            f"{missing.args[0]} is absent, expected realm, nonce, uri, response, cnonce, nc and qop: legacy=True does "
-            "without the last three"
-        ) from None
-    if not (found.realm and found.nonce and found.uri and found.response and (cnonce or not qop)):
-        empty = next(name for name in ("realm", "nonce", "uri", "response", "cnonce") if not values[name])
-        raise _malformed(f"{empty} is empty, expected a value")
+    found = _read_required(parameters, qops)
+    qop = found.qop
     if qop not in qops:
         raise _malformed(f"qop is {shown(qop, 20)}, expected one of {shown([name for name in qops if name])}: see qop=")
-    if qop and _COUNT.fullmatch(nc) is None:
-        raise _malformed(f"nc has {len(nc)} characters, expected eight hex digits (RFC 7616 section 3.4)")
-    if not (cnonce.isascii() and cnonce.isprintable()):
+    if qop and _NONCE_COUNT.fullmatch(found.nc) is None:
+        raise _malformed(f"nc has {len(found.nc)} characters, expected eight hex digits (RFC 7616 section 3.4)")
+    if not (found.cnonce.isascii() and found.cnonce.isprintable()):
         raise _malformed("cnonce holds a character outside printable ASCII, expected printable ASCII only")
-    found.name, found.hashed = _name(values)
-    found.as_sent = _name_as_sent(rest) if "\\" in rest and not found.hashed else None
-    algorithm = algorithms.get(values.get("algorithm", "MD5").lower())
+    found.name, found.userhash = _name(parameters)
+    found.literal_name = _literal_name(rest) if "\\" in rest and not found.userhash else None
+    # Without the parameter, the algorithm is MD5 (RFC 7616 §3.3).
+    algorithm = algorithms.get(parameters.get("algorithm", "MD5").lower())
     if algorithm is None:
-        came = shown(values["algorithm"], 24) if "algorithm" in values else "absent, which means 'MD5'"
+        came = shown(parameters["algorithm"], 24) if "algorithm" in parameters else "absent, which means 'MD5'"
         raise InvalidCredentials(
             reason=f"Digest: algorithm is {came}, expected one of {shown(list(algorithms.values()), 100)}: see "
             "algorithms="
@@ -123,13 +144,38 @@ def _answer(
     return found
 
 
+def _read_required(parameters: Mapping[str, str], qops: tuple[str, ...]) -> DigestCredentials:
+    """Return credentials with the parameters that each client sends (RFC 7616 §3.4), and no others."""
+    if WITHOUT_QOP in qops and "qop" not in parameters:
+        parameters = {**parameters, "qop": WITHOUT_QOP, "cnonce": "", "nc": ""}
+    found = DigestCredentials()
+    try:
+        found.realm = parameters["realm"]
+        found.nonce = parameters["nonce"]
+        found.uri = parameters["uri"]
+        found.response = parameters["response"]
+        found.cnonce = parameters["cnonce"]
+        found.nc = parameters["nc"]
+        found.qop = parameters["qop"]
+    except KeyError as missing:
+        raise _malformed(
+            f"{missing.args[0]} is absent, expected realm, nonce, uri, response, cnonce, nc and qop: legacy=True does "
+            "without the last three"
+        ) from None
+    if not (found.realm and found.nonce and found.uri and found.response and (found.cnonce or not found.qop)):
+        empty = next(name for name in ("realm", "nonce", "uri", "response", "cnonce") if not parameters[name])
+        raise _malformed(f"{empty} is empty, expected a value")
+    return found
+
+
 def _parameters(rest: str) -> dict[str, str]:
+    """Return the parameters by their lower-case names."""
     if len(rest) > MAX_DIGEST:
         raise _malformed(f"the credentials have {len(rest)} bytes, expected at most {MAX_DIGEST}")
     if _PLAIN_PARAMS.fullmatch(rest) is not None:
         found = _PLAIN_PARAM.findall(rest)
         values = {name.lower(): quoted or token for name, quoted, token in found}
-        if len(values) == len(found):  # else one occurs twice
+        if len(values) == len(found):  # Otherwise a name occurs twice, which the strict parser rejects.
             return values
     try:
         parsed = parse_authorization(f"Digest {rest}")
@@ -138,121 +184,46 @@ def _parameters(rest: str) -> dict[str, str]:
     return {name.lower(): value for name, value in parsed.params} if parsed is not None else {}
 
 
-def _name_as_sent(rest: str) -> str | None:
-    r"""The name with its backslashes, where one of them escapes neither a quote nor a backslash: ``DOMAIN\user``.
+def _literal_name(rest: str) -> str | None:
+    r"""Return the name with its backslashes (``DOMAIN\user``), if one of them isn't a proper escape.
 
-    Some clients (requests, httpx) hash a name with a backslash, and send it without escaping the backslash. By
-    RFC 9110 §5.6.4 the field then says ``DOMAINuser``. The hash tells which of the two names the client means.
+    A proper one stands before a quote or another backslash. Some clients (requests, httpx) hash a name with a
+    backslash, and send it without escaping the backslash. By RFC 9110 §5.6.4 the field then says ``DOMAINuser``. The
+    hash tells which of the two names the client means.
     """
-    for name, value in _ANY_PARAM.findall(rest):
-        if name.lower() == "username" and _LONE_BACKSLASH.match(value[1:-1]) is not None:
-            sent = read_name(value[1:-1])
-            return sent if sent.isprintable() and len(sent.encode()) <= MAX_USER else None
+    for parameter, value in _ANY_PARAM.findall(rest):
+        if parameter.lower() == "username" and _LONE_BACKSLASH.match(value[1:-1]) is not None:
+            name = read_name(value[1:-1])
+            return name if name.isprintable() and len(name.encode()) <= MAX_USER else None
     return None
 
 
-def _name(values: Mapping[str, str]) -> tuple[str, bool]:
-    """The name, and whether it is a hash (RFC 7616 §3.4)."""
-    plain, extended = values.get("username"), values.get("username*")
-    hashed = values.get("userhash", "false").lower()
-    if hashed not in ("true", "false"):
-        raise _malformed(f"userhash has {len(hashed)} characters, expected true or false")
+def _name(parameters: Mapping[str, str]) -> tuple[str, bool]:
+    """Return the name, and whether it is a hash (RFC 7616 §3.4, §3.4.4)."""
+    plain, extended = parameters.get("username"), parameters.get("username*")
+    userhash = parameters.get("userhash", "false").lower()
+    if userhash not in ("true", "false"):
+        raise _malformed("userhash is neither true nor false, expected one of them")
     if (plain is None) == (extended is None):
         both = "neither username nor username*" if plain is None else "both username and username*"
         raise _malformed(f"{both} came, expected one of them")
     if plain is not None:
-        name = plain if hashed == "true" or plain.isascii() else read_name(plain)
-    elif hashed == "true":
+        name = plain if userhash == "true" or plain.isascii() else read_name(plain)
+    elif userhash == "true":
         raise _malformed("username* came with userhash=true, expected username for a hash (RFC 7616 section 3.4.4)")
     else:
-        name = _extended(extended or "")
+        try:
+            name = read_name(read_extended(extended or "").encode().decode("latin-1"))
+        except ValueError:
+            raise _malformed(
+                "username* is not UTF-8''NAME, expected a percent-encoded name (RFC 8187 section 3.2)"
+            ) from None
     size = len(name.encode())
     if not 0 < size <= MAX_USER or not name.isprintable():
         came = "holds a control character" if 0 < size <= MAX_USER else f"has {size} bytes"
         raise InvalidCredentials(reason=f"Digest: the name {came}, expected 1 to {MAX_USER} bytes of printable text")
-    return name, hashed == "true"
-
-
-def _extended(value: str) -> str:
-    try:
-        return read_name(read_extended(value).encode().decode("latin-1"))
-    except ValueError:
-        raise _malformed(
-            "username* is not UTF-8''NAME, expected a percent-encoded name (RFC 8187 section 3.2)"
-        ) from None
-
-
-def percent_decoded(name: str) -> str | None:
-    """The name behind percent-encoding, ``None`` where there is none."""
-    if "%" not in name:
-        return None
-    decoded = unicodedata.normalize("NFC", unquote(name, errors="replace"))
-    return decoded if decoded != name and decoded.isprintable() else None
+    return name, userhash == "true"
 
 
 def _malformed(reason: str) -> MalformedCredentials:
     return MalformedCredentials(reason=f"Digest: {reason}")
-
-
-# --- which resource the answer is for (RFC 7616 §3.4.6)
-
-
-def _designates(uri: str, request: Request) -> bool:
-    """Whether ``uri`` is the target of this request, octet for octet where the server tells what came."""
-    environ = request.environ
-    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-    wanted = _origin_form(uri, request)
-    if wanted is None:
-        return False
-    if not raw:
-        return _same_decoded(wanted, environ)
-    target = _origin_form(raw, request) or raw
-    return wanted == target or wanted == _behind_prefix(target, environ)
-
-
-def _other_target(uri: str, request: Request) -> str:
-    """Why ``uri`` doesn't match. Only paths are named, because a query may hold a secret."""
-    absolute = _ABSOLUTE.match(uri)
-    sent = (uri if absolute is None else uri[absolute.end() :]).partition("?")[0]
-    served = request.script_root + request.path
-    why = "host or query differs" if sent == served else f"path is {shown(sent, 80)}"
-    return f"uri is not the target of this request: its {why}, expected the target {shown(served, 80)} as it came"
-
-
-_ABSOLUTE: Final = re.compile(r"http(s?)://([^/?#]*)", re.IGNORECASE)
-
-
-def _origin_form(target: str, request: Request) -> str | None:
-    """Path and query of a target; ``None`` for an absolute one of another host."""
-    absolute = _ABSOLUTE.match(target)
-    if absolute is None:
-        return target
-    port = ":443" if absolute[1] else ":80"
-    if absolute[2].lower().removesuffix(port) != request.host.lower().removesuffix(port):
-        return None
-    rest = target[absolute.end() :]
-    return rest if rest.startswith("/") else "/" + rest
-
-
-def _behind_prefix(target: str, environ: Mapping[str, Any]) -> str:
-    """The target as the client knows it, where a proxy cut a prefix off and told of it (``X-Forwarded-Prefix``)."""
-    prefix = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), safe="/:@!$&'()*+,;=~")
-    return target if target.startswith(prefix + "/") else prefix + target
-
-
-def _same_decoded(uri: str, environ: Mapping[str, Any]) -> bool:
-    """For servers that don't tell the target as it came: path and query compare as the app reads them.
-
-    Adapters for serverless platforms get a parsed query and print it anew, so that its escapes differ from those that
-    the client sent. Octets are compared, not text, because replacement characters would make different values equal.
-    """
-    path, _, query = uri.partition("?")
-    served = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-    return unquote_to_bytes(path.encode("latin-1")) == served.encode("latin-1") and (
-        query == environ.get("QUERY_STRING", "") or _parsed(query) == _parsed(environ.get("QUERY_STRING", ""))
-    )
-
-
-def _parsed(query: str) -> dict[str, list[str]]:
-    """The values of each name in their order. The order of different names doesn't count."""
-    return parse_qs(query, keep_blank_values=True, encoding="latin-1")

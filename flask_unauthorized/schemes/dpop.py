@@ -1,13 +1,44 @@
-"""DPoP: access tokens that are good only with a proof by the key that they are bound to (RFC 9449)."""
+"""DPoP (RFC 9449): access tokens are accepted only with a proof by their key.
+
+One request passes these steps. The first one that fails ends it.
+
+1. `DPoP.read` takes the token from ``Authorization`` and the proof from the field ``DPoP`` (§7.1). Without a token
+   there are no credentials, whatever the field ``DPoP`` says.
+2. `DPoP.verify` checks the form and the claims of the proof (§4.3), except for its signature and its nonce. See
+   `dpop_proof`. Then the loader gets the token and returns the caller.
+3. `DPoP.prove` compares the key in the proof with the key that the token is bound to (§6.1), and verifies the
+   signature.
+4. It checks the nonce, if the app asks for one (§9). See `nonces`.
+5. It compares the client certificate, if the token is bound to one as well (RFC 8705 §3). See `confirmation`.
+6. It marks the proof as used in the store (§11.1).
+7. `DPoP.respond` sends the next nonce in ``DPoP-Nonce`` (§8.2, §9), if step 4 found that the client needs one.
+
+A failure that the token causes is ``invalid_token``. One that the proof causes is ``invalid_dpop_proof``. A missing or
+expired nonce is ``use_dpop_nonce``, and comes with a new nonce.
+
+Invariants:
+
+- A token that the loader accepts is never enough: `proves_key` makes `prove` run for every identity, and it refuses
+  one without a ``confirmation``.
+- A signature is verified only for a key that a valid token is bound to. Clients without a token can't make the app
+  verify signatures, nor fill the cache of keys.
+- A proof is used up last, so that a proof that fails another check takes no space in the store.
+- The store forgets a proof later than any worker would accept it, even if the workers' clocks differ by `MAX_SKEW`.
+- A nonce is never stored.
+
+Why the check is in two parts: form and claims cost little, and refuse most mistakes before the loader is asked. The
+rest needs what the loader returned.
+"""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import explains_arguments
+from ..arguments import explains_arguments, validated_flag, whole_seconds
 from ..errors import (
     AuthError,
     InvalidCredentials,
@@ -20,30 +51,37 @@ from ..identity import BareIdentity, Identity
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
-from .base import Loader, Scheme, Secret, ask_loader
+from .base import Loader, Scheme, Secret, call_loader
 from .bearer import SPECIFICATION, check_token, oauth_challenges
-from .confirmation import CERTIFICATE, KEY, CertificateSource, fields_of, known_methods, prove_certificate
+from .confirmation import CERTIFICATE, KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
 from .nonces import MAX_SKEW, Nonces
+from .serving import realm_in_force, remember_for_response, remembered_for_response
 
 if TYPE_CHECKING:
     from .dpop_proof import Proof
 
 MAX_WINDOW: Final = 3600
-"""Longest time that a proof may be good for, in seconds."""
+"""Highest value of ``window`` and of ``ahead``, in seconds."""
 DEFAULT_ALGORITHMS: Final = ("ES256", "Ed25519", "EdDSA", "PS256")
-"""Those taken unless told otherwise; ``Ed25519`` and ``EdDSA`` with a key of Ed25519 are one algorithm."""
+"""Default of ``algorithms``. ``Ed25519``, and ``EdDSA`` with a key of Ed25519, are one algorithm."""
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc9449"
-_FIELD: Final = "DPoP-Nonce"
-_FRESH: Final = "_unauthorized_dpop"
-"""The private attribute of the request object that holds the nonce which its answer brings."""
+_NONCE_FIELD: Final = "DPoP-Nonce"
 
 
 class DPoPCredentials:
-    """A token and what came in the field ``DPoP``. Its ``repr`` shows nothing and it cannot be pickled."""
+    """An access token, and the field ``DPoP``.
 
-    __slots__ = ("proof", "sent", "token")
+    The ``repr`` shows no value, and the object can't be pickled.
+
+    Attributes:
+        proof: The proof as `DPoP.verify` read it from ``proof_field``.
+        proof_field: The field ``DPoP``, ``None`` if it is absent.
+        token: The access token.
+    """
+
+    __slots__ = ("proof", "proof_field", "token")
     proof: "Proof"
-    sent: str | None
+    proof_field: str | None
     token: str
 
     def __repr__(self) -> str:
@@ -54,23 +92,37 @@ class DPoPCredentials:
 
 
 class DPoP(Scheme[DPoPCredentials]):
-    """``Authorization: DPoP <token>`` with a proof in the field ``DPoP`` (RFC 9449 §7.1). A stolen token is worthless.
+    """Accept access tokens only with a proof by the client's key (RFC 9449).
 
-    The loader gets the access token, a ``str``, and returns an `Identity` whose ``confirmation`` holds the thumbprint
-    of the client's key: ``{"jkt": "0ZcOCORZ…"}``, the token's ``cnf`` (§6). An identity without one is refused, and so
-    is a bound token under `Bearer`. Every proof counts once.
+    A stolen token alone is worthless. Clients send ``Authorization: DPoP <token>``, and the proof in the field ``DPoP``
+    (§7.1). Each proof is accepted once.
 
-    - ``origin``: where clients reach the app, ``"https://api.example.com"``, with a path in front of the app's own
-      where a proxy cuts one off; or several. The URI in a proof is compared with that, never with ``Host``. Plain
-      http on localhost only.
-    - ``algorithms``: of those of JWS (RFC 7518, RFC 8037, RFC 9864), asymmetric ones only; ``RS256`` if you name it.
-    - ``nonce``: clients must put a nonce of ours into their proofs (§9), which limits what can be made in advance.
-      Each lives for ``nonce_lifetime`` seconds; a new one comes with an answer when half of that is over.
-    - ``window``, ``ahead``: how long before and after our time a proof may have been made, in seconds.
-    - ``store``: where used proofs are kept; default a `MemoryStore`, which several processes don't share.
-    - ``certificate``: as for `Bearer`, for tokens that are bound to a certificate as well.
+    The loader gets the token, a ``str``. It returns an `Identity` whose ``confirmation`` is the token's ``cnf`` (§6),
+    with the thumbprint of the client's key: ``{"jkt": "0ZcOCORZ…"}``. An identity without one is refused. `Bearer` in
+    turn refuses a token that is bound to a key.
 
-    Needs the extra ``jwt``. Raises `ConfigurationError` or `TypeError` for what cannot be.
+    Needs the extra ``jwt``.
+
+    Args:
+        loader: Returns the identity for a token. May be registered with ``@dpop.loader`` instead.
+        origin: Where clients reach the app, ``"https://api.example.com"``, or several. If a proxy removes a path
+            prefix, add it here. The URI in a proof is compared with this, never with ``Host``. Plain http is accepted
+            for localhost only.
+        algorithms: How a proof may be signed: asymmetric algorithms of JWS (RFC 7518, RFC 8037, RFC 9864). ``RS256`` is
+            accepted only if you name it.
+        nonce: Whether clients must put a nonce of the app into their proofs (§9), which limits the proofs that can be
+            made in advance.
+        nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`. A response brings a new one after half
+            of that.
+        window: How long ago a proof may have been made, in seconds.
+        ahead: How far in the future a proof may have been made, in seconds, because clocks differ.
+        store: Holds the used proofs. The default `MemoryStore` isn't shared between processes.
+        realm: The realm of this scheme, default the app's.
+        certificate: Finds the client's certificate, for tokens that are bound to one as well: see `Bearer`.
+
+    Raises:
+        ConfigurationError: If a value can't work.
+        TypeError: If a value has the wrong type.
     """
 
     name = "DPoP"
@@ -94,7 +146,7 @@ class DPoP(Scheme[DPoPCredentials]):
         origin: str | Iterable[str],
         algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
         nonce: bool = False,
-        nonce_lifetime: int = 300,
+        nonce_lifetime: int | timedelta = 300,
         window: int = 60,
         ahead: int = 10,
         store: Store | None = None,
@@ -102,28 +154,27 @@ class DPoP(Scheme[DPoPCredentials]):
         certificate: CertificateSource | None = None,
     ) -> None:
         super().__init__(loader, realm=realm)
-        # Here and not above: without a DPoP object nobody needs the extra, nor pays for loading it.
+        # Imported here, so that apps without DPoP need not install the extra, nor load it.
         from .dpop_proof import ProofRules
 
         self.window = configured_seconds("window", window, most=MAX_WINDOW)
         self.ahead = configured_seconds("ahead", ahead, most=MAX_WINDOW)
         self._rules = ProofRules(origin, algorithms, self.window, self.ahead)
         self.origins, self.algorithms = self._rules.origins, self._rules.algorithms
-        if not isinstance(nonce, bool):
-            raise TypeError(f"nonce must be True or False, not {nonce!r}")
-        self.nonce = nonce
-        self.nonce_lifetime = configured_seconds("nonce_lifetime", nonce_lifetime, least=1)
+        self.nonce = validated_flag("nonce", nonce)
+        self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=1)
         self.store = MemoryStore() if store is None else checked_store(store)
         self.certificate = certificate
-        self.varies = ("DPoP", *fields_of(certificate))
+        self.varies = ("DPoP", *vary_fields(certificate))
         if self.curl_options is None:
             self.curl_options = ("-H", f"Authorization: {self.name} TOKEN", "-H", "DPoP: PROOF")
         self._nonces = Nonces("dpop")
-        self._told = (("algs", " ".join(self.algorithms)),)
+        self._challenge_params = (("algs", " ".join(self.algorithms)),)
 
     # --- what a scheme does
 
     def check(self, app: Flask) -> None:
+        """Check what the scheme needs of the app: a secret key for nonces, and a shared store."""
         super().check(app)
         if self.nonce:
             self._nonces.check(app)
@@ -131,55 +182,59 @@ class DPoP(Scheme[DPoPCredentials]):
         self.store.check_processes(app, "DPoP: used proofs")
 
     def read(self, request: Request, rest: str | None) -> DPoPCredentials | None:
+        """Take the token and the field ``DPoP``: step 1 of the module's description."""
         if rest is None:
-            return None  # a proof alone is no credential
+            return None
         check_token(self.name, rest)
         credentials = DPoPCredentials()
         credentials.token = rest
-        credentials.sent = request.environ.get("HTTP_DPOP")
+        credentials.proof_field = request.environ.get("HTTP_DPOP")
         return credentials
 
     def verify(self, credentials: DPoPCredentials, request: Request) -> object | None:
-        credentials.proof = self._rules.read(credentials.sent, credentials.token, request)
+        """Read the proof and ask the loader: step 2 of the module's description."""
+        credentials.proof = self._rules.read(credentials.proof_field, credentials.token, request)
         self.store.check_workers(request.environ)
         secret = Secret()
-        secret.parts = (credentials.token,)
-        found: object = ask_loader(self, secret)
+        secret.loader_args = (credentials.token,)
+        found: object = call_loader(self, secret)
         return found
 
     def prove(self, identity: Identity, credentials: DPoPCredentials, request: Request) -> None:
-        """The token's key, then the signature by it, the nonce, the certificate; what is used up comes last."""
+        """Compare the proof with the token's binding and use it up: steps 3 to 6 of the module's description."""
         proof = credentials.proof
         if isinstance(identity, BareIdentity):
             raise TypeError(
                 "the loader of DPoP returned a bare user or subject, which is bound to no key: return "
                 'Identity(subject, user=…, confirmation={"jkt": …}), the cnf of the token'
             )
-        confirmation = known_methods(self.name, identity.confirmation)
+        confirmation = checked_confirmation(self.name, identity.confirmation)
         if confirmation.get(KEY) != proof.thumbprint:
             what = "is that of another key" if KEY in confirmation else "is absent"
             raise InvalidCredentials(
                 reason=f"DPoP: jkt in cnf of the token {what}, expected the thumbprint of the key in the proof (RFC "
                 "9449 section 7.1)"
             )
-        if not self._rules.is_signed(proof):
+        if not self._rules.has_valid_signature(proof):
             raise InvalidProof(
                 reason=f"DPoP: the proof is not signed by the key in its jwk, expected its {proof.algorithm} signature"
             )
         if self.nonce:
             self._check_nonce(proof.nonce, request)
         if CERTIFICATE in confirmation:
-            prove_certificate(self, confirmation, self.certificate, request)
-        self._use_up(proof)
+            check_certificate(self, confirmation, self.certificate, request)
+        self._use_once(proof)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        """Return the challenge with ``algs`` (RFC 9449 §7.1), and give `NonceRequired` its nonce."""
         if self.nonce and isinstance(error, NonceRequired):
             if error.nonce is None:
                 error.nonce = self._nonces.mint(current_app, realm)
-            setattr(request, _FRESH, error.nonce)
-        return oauth_challenges(self.name, realm, error, self._told)
+            remember_for_response(self, request, error.nonce)
+        return oauth_challenges(self.name, realm, error, self._challenge_params)
 
     def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
+        """Return the members of a resource's metadata that follow from this scheme (RFC 9728 §2)."""
         return {
             "bearer_methods_supported": ("header",),
             "dpop_signing_alg_values_supported": self.algorithms,
@@ -188,18 +243,20 @@ class DPoP(Scheme[DPoPCredentials]):
         }
 
     def responds(self) -> bool:
+        """Return whether the app asks for nonces."""
         return self.nonce
 
     def respond(self, response: Response, accepted: bool) -> None:
-        nonce = getattr(current_request, _FRESH, None)
+        """Send a new nonce, also with a refusal: step 7 of the module's description."""
+        nonce = remembered_for_response(self, current_request, str)
         if nonce is not None:
-            response.headers[_FIELD] = nonce  # in place of any other: one only (RFC 9449 §8)
+            response.headers[_NONCE_FIELD] = nonce  # Replaces any other, because one is allowed (RFC 9449 §8).
             response.headers["Cache-Control"] = "no-store"
 
     # --- inside
 
-    def _check_nonce(self, nonce: Any, request: Request) -> None:
-        realm = self.realm_in(request)
+    def _check_nonce(self, nonce: object, request: Request) -> None:
+        realm = realm_in_force(self, request)
         age = self._nonces.age(current_app, realm, nonce) if isinstance(nonce, str) else None
         if age is None:
             what = "has no nonce" if nonce is None else "has a nonce that this app did not sign for the realm in force"
@@ -209,12 +266,12 @@ class DPoP(Scheme[DPoPCredentials]):
                 reason=f"DPoP: the nonce has expired: it is {age:.0f} s old, and nonce_lifetime={self.nonce_lifetime}"
             )
         if age > self.nonce_lifetime / 2:
-            setattr(request, _FRESH, self._nonces.mint(current_app, realm))
+            remember_for_response(self, request, self._nonces.mint(current_app, realm))
 
-    def _use_up(self, proof: "Proof") -> None:
-        """Each proof once, for as long as it would be taken, also by a worker whose clock is behind."""
+    def _use_once(self, proof: "Proof") -> None:
+        """Mark a proof as used. Raises `InvalidProof` if it was used before."""
         left = proof.iat + self.window + self.ahead - time.time()
-        if left < 0:  # the loader took so long; who comes later still could find nothing kept
+        if left < 0:  # The loader took long. The store could have forgotten the proof before a second use of it.
             raise InvalidProof(
                 reason=f"DPoP: the proof expired while the loader ran: iat is {shown(proof.iat)}, window={self.window} "
                 f"and ahead={self.ahead}"

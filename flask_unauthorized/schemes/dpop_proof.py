@@ -1,4 +1,22 @@
-"""One DPoP proof, read and compared with the request that it came with (RFC 9449 §4.3)."""
+"""Read one DPoP proof, and compare it with its request (RFC 9449 §4.3).
+
+`ProofRules.read` checks, in this order:
+
+1. The field has one proof (check 1 of §4.3), in the compact form of a JWT (2).
+2. The header: ``typ`` (4), an accepted ``alg`` (5), and a public key in ``jwk`` (7) that serves this algorithm.
+3. The claims: ``htm`` (8), ``ath`` (the hash of the token, 12), ``htu`` (9), the times ``iat``, ``exp`` and ``nbf``
+   (11), and ``jti`` (3).
+
+`ProofRules.has_valid_signature` is check 6. It is separate, because it costs most: the scheme calls it only after it
+found that a valid token is bound to the key. The nonce (10) and the comparison with ``cnf`` (12) are the scheme's,
+too.
+
+``htu`` is compared with the origins that the developer configured, never with ``Host`` or a proxy's field, which
+clients can choose. Both sides are compared as they are first, and in normal form (RFC 3986 §6.2.2) only if they
+differ.
+
+A key that signed a valid proof is remembered, because making a key object costs as much as verifying a signature.
+"""
 
 import hmac
 import re
@@ -8,34 +26,43 @@ from typing import Any, Final
 
 from flask import Request
 
+from ..arguments import validated_choice
 from ..errors import ConfigurationError, InvalidProof, shown
 from ..jose import Key, PyJWTEngine, public_key_jwk
 from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
-from .options import chosen
-from .request_target import path_of
+from .request_target import raw_path
 
 ALGORITHMS: Final = (
     "ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
 )  # fmt: skip
-"""All that a proof may be signed with: asymmetric ones of JWS (RFC 7518 §3.1, RFC 9864 §2.2, RFC 8037 §3.1)."""
+"""All that a proof may be signed with: asymmetric algorithms of JWS (RFC 7518 §3.1, RFC 9864 §2.2, RFC 8037 §3.1)."""
 MAX_PROOF: Final = 4096
 """Longest proof that is read, in bytes."""
 MAX_JTI: Final = 256
 """Longest ``jti``, in bytes of UTF-8."""
-MAX_KNOWN: Final = 1024
-"""Most keys that are remembered by one scheme."""
+MAX_VERIFIED_KEYS: Final = 1024
+"""Most keys that one scheme remembers."""
 
-_LOCAL: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?(?:/.*)?")
-_DOTS: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
-_PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_LOCALHOST: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?(?:/.*)?")
+_DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 class Proof:
-    """A proof whose form and claims are right for its request; nobody has checked its signature yet.
+    """A proof whose form and claims fit its request.
 
-    ``key`` is the one in it, ``algorithm`` one that it serves, ``iat`` in seconds since 1970, ``nonce`` whatever came.
-    Its ``repr`` shows nothing and it cannot be pickled.
+    Its signature hasn't been verified. The ``repr`` shows no value, and the object can't be pickled.
+
+    Attributes:
+        algorithm: ``alg``, which ``key`` can be used with.
+        iat: When the proof was made, in seconds since 1970.
+        jti: The identifier of the proof.
+        key: The public key in the proof.
+        nonce: The claim ``nonce`` as it is, ``None`` if it is absent.
+        signature: The octets of the signature.
+        signing_input: What the signature covers.
+        thumbprint: The thumbprint of ``key`` (RFC 7638).
     """
 
     __slots__ = ("algorithm", "iat", "jti", "key", "nonce", "signature", "signing_input", "thumbprint")
@@ -43,7 +70,7 @@ class Proof:
     iat: float
     jti: str
     key: Key
-    nonce: Any
+    nonce: object
     signature: bytes
     signing_input: bytes
     thumbprint: str
@@ -56,23 +83,43 @@ class Proof:
 
 
 class ProofRules:
-    """What a scheme asks of its proofs.
+    """What one `DPoP` scheme accepts as a proof.
 
-    ``origins`` are in normal form and without a slash at the end, ``algorithms`` those taken, ``window`` and ``ahead``
-    in seconds. Raises as `DPoP` says.
+    See `DPoP` for the arguments, and for what they raise.
+
+    Attributes:
+        origins: In normal form, without a slash at the end.
     """
 
     def __init__(self, origin: str | Iterable[str], algorithms: Sequence[str], window: int, ahead: int) -> None:
-        self.origins = _origins(origin)
-        self.algorithms = chosen("algorithms", algorithms, ALGORITHMS)
+        origins = (origin,) if isinstance(origin, str) else tuple(origin)
+        if not origins:
+            raise ConfigurationError('origin is empty: write origin="https://api.example.com"')
+        self.origins = tuple(_normal_origin(one) for one in origins)
+        self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
         self.window = window
         self.ahead = ahead
         self._engine = PyJWTEngine()
-        self._known: dict[str, Key] = {}  # keys that signed something good: making one costs as much as a check
+        self._verified_keys: dict[str, Key] = {}  # Those that signed a valid proof, by their thumbprint.
 
-    def read(self, sent: str | None, token: str, request: Request) -> Proof:
-        """The proof in the field ``DPoP``; `InvalidProof` for one that isn't good for this request and this token."""
-        proof, payload = self._read_jws(_only_one(sent))
+    def read(self, field: str | None, token: str, request: Request) -> Proof:
+        """Read a proof and check all of it but the signature and the nonce.
+
+        Args:
+            field: The field ``DPoP``, ``None`` if it is absent.
+            token: The access token that was sent with it.
+            request: The request that carries both.
+
+        Raises:
+            InvalidProof: If there is no proof, or not one for this request and token.
+        """
+        if not field:
+            raise _invalid("no proof came, expected one in the field DPoP")
+        if len(field) > MAX_PROOF:
+            raise _invalid(f"the proof has {len(field)} bytes, expected at most {MAX_PROOF}")
+        if "," in field:  # Servers join two fields of one name.
+            raise _invalid("the field DPoP holds a comma, expected one proof: a client or a server joined two")
+        proof, payload = self._read_jws(field)
         try:
             claims = read_json_object(payload)
         except JOSEError as error:
@@ -88,18 +135,25 @@ class ProofRules:
             )
         self._check_uri(claims.get("htu"), request)
         proof.iat = self._check_times(claims)
-        proof.jti = _jti(claims.get("jti"))
+        jti = claims.get("jti")
+        if not isinstance(jti, str) or not 0 < len(jti.encode(errors="replace")) <= MAX_JTI:
+            came = f"a text of {len(jti.encode(errors='replace'))} bytes" if isinstance(jti, str) else _shown(jti)
+            raise _invalid(f"jti is {came}, expected a text of 1 to {MAX_JTI} bytes")
+        proof.jti = jti
         proof.nonce = claims.get("nonce")
         return proof
 
-    def is_signed(self, proof: Proof) -> bool:
-        """Whether the signature is that of the key in the proof; to be asked for keys that some token is bound to."""
-        signed = self._engine.verify(proof.algorithm, proof.key, proof.signing_input, proof.signature)
-        if signed:
-            if len(self._known) >= MAX_KNOWN:
-                self._known.clear()
-            self._known[proof.thumbprint] = proof.key
-        return signed
+    def has_valid_signature(self, proof: Proof) -> bool:
+        """Return whether the key in the proof made its signature.
+
+        Call it only for a key that a valid token is bound to, because the key is remembered.
+        """
+        is_valid = self._engine.verify(proof.algorithm, proof.key, proof.signing_input, proof.signature)
+        if is_valid:
+            if len(self._verified_keys) >= MAX_VERIFIED_KEYS:
+                self._verified_keys.clear()
+            self._verified_keys[proof.thumbprint] = proof.key
+        return is_valid
 
     def _read_jws(self, text: str) -> tuple[Proof, bytes]:
         try:
@@ -126,23 +180,24 @@ class ProofRules:
     def _read_key(self, proof: Proof, jwk: object) -> None:
         if not isinstance(jwk, dict):
             raise _invalid(f"jwk is of type {type(jwk).__name__}, expected an object that is a public key")
-        if not _PRIVATE.isdisjoint(jwk):
+        if not _PRIVATE_MEMBERS.isdisjoint(jwk):
             raise _invalid(
-                f"jwk has {shown(_PRIVATE & jwk.keys())} of a private or symmetric key, expected a public key"
+                f"jwk has {shown(_PRIVATE_MEMBERS & jwk.keys())} of a private or symmetric key, expected a public key"
             )
         try:
             proof.thumbprint = thumbprint(jwk)
-            # Of the other members none counts: with them one key would be good or not as the client likes.
-            proof.key = self._known.get(proof.thumbprint) or public_key_jwk(key_members(jwk))
+            # Other members of the JWK are ignored. With them, the client could choose which algorithms a key serves.
+            proof.key = self._verified_keys.get(proof.thumbprint) or public_key_jwk(key_members(jwk))
         except ValueError as error:
             raise _invalid("jwk is no public key: " + str(error).replace("§", "section ")) from None
 
     def _check_uri(self, htu: object, request: Request) -> None:
-        """Compares with what the developer configured, never with Host or a forwarded field."""
-        path = path_of(request)
+        """Compare ``htu`` with the address of the request under the configured origins."""
+        path = raw_path(request)
         if not isinstance(htu, str):
             raise _invalid(f"htu is {_shown(htu)}, expected the address of this request")
-        if _DOTS.search(path) is not None:  # clients resolve them, and the app may not: two views, one URI
+        # Clients resolve segments of dots and the app may not, so one URI could mean two views.
+        if _DOT_SEGMENT.search(path) is not None:
             raise _invalid("the target of the request has a segment '.' or '..', expected one without them")
         if any(htu == origin + path for origin in self.origins):
             return
@@ -178,29 +233,19 @@ class ProofRules:
         return iat
 
 
-def _only_one(sent: str | None) -> str:
-    if not sent:
-        raise _invalid("no proof came, expected one in the field DPoP")
-    if len(sent) > MAX_PROOF:
-        raise _invalid(f"the proof has {len(sent)} bytes, expected at most {MAX_PROOF}")
-    if "," in sent:  # servers join two fields
-        raise _invalid("the field DPoP holds a comma, expected one proof: a client or a server joined two")
-    return sent
-
-
 def _is_text(given: object, expected: str) -> bool:
     return isinstance(given, str) and hmac.compare_digest(given.encode(errors="replace"), expected.encode())
 
 
 def _shown(value: object, longest: int = 48) -> str:
-    """A member of a proof that is a name: a text itself, of anything else its type."""
+    """Return a member of a proof that is a name: a text itself, of anything else its type."""
     if isinstance(value, str):
         return shown(value, longest)
     return "absent" if value is None else f"of type {type(value).__name__}"
 
 
 def _number(name: str, value: object) -> float:
-    # Not turned into a float: 10^400 has none.
+    # The value stays an int if it is one, because a float can't hold 10^400.
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _invalid(
             f"{name} is {'absent' if value is None else f'of type {type(value).__name__}'}, expected a number"
@@ -208,25 +253,8 @@ def _number(name: str, value: object) -> float:
     return value
 
 
-def _jti(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value.encode(errors="replace")) <= MAX_JTI:
-        came = f"a text of {len(value.encode(errors='replace'))} bytes" if isinstance(value, str) else _shown(value)
-        raise _invalid(f"jti is {came}, expected a text of 1 to {MAX_JTI} bytes")
-    return value
-
-
 def _invalid(reason: str) -> InvalidProof:
     return InvalidProof(reason=f"DPoP: {reason}")
-
-
-# --- what a developer gives
-
-
-def _origins(given: str | Iterable[str]) -> tuple[str, ...]:
-    origins = (given,) if isinstance(given, str) else tuple(given)
-    if not origins:
-        raise ConfigurationError('origin is empty: write origin="https://api.example.com"')
-    return tuple(_normal_origin(origin) for origin in origins)
 
 
 def _normal_origin(origin: str) -> str:
@@ -238,9 +266,11 @@ def _normal_origin(origin: str) -> str:
         normal = ""
     if not normal or "?" in origin or "#" in origin:
         raise ConfigurationError(
-            f"origin {origin!a} is none: write https://api.example.com, with a path where clients see one in front of "
-            "the app's own, and without a query"
+            f"origin={origin!a} is not an origin: write https://api.example.com, add the path if clients see one in "
+            "front of the app's own, and leave out the query"
         )
-    if not normal.startswith("https://") and _LOCAL.fullmatch(normal.partition("://")[2]) is None:
-        raise ConfigurationError(f"origin {origin!a} is plain http: DPoP is used together with HTTPS (RFC 9449 §2)")
+    if not normal.startswith("https://") and _LOCALHOST.fullmatch(normal.partition("://")[2]) is None:
+        raise ConfigurationError(
+            f"origin={origin!a} is plain http: write https, because DPoP is used together with HTTPS (RFC 9449 §2)"
+        )
     return normal

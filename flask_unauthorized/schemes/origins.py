@@ -1,4 +1,16 @@
-"""Origins of other sites that an app trusts, as browsers send them in ``Origin``."""
+"""Origins of other sites that an app trusts, spelled as browsers send them in ``Origin``.
+
+The check of a request compares its ``Origin`` with these values as plain texts. A value in another spelling would
+never match, and the developer would only see that a trusted site is refused. So each value is checked when the scheme
+is made, and brought into the one spelling that browsers send (the URL standard's host serializer, the HTML standard's
+"serialization of an origin"):
+
+1. Scheme and host become lower case, and the scheme's default port is left out.
+2. An IPv6 address gets its shortest form. A host that ends in a number must be an IPv4 address in dotted decimal.
+3. What no browser sends as an origin is refused: ``null``, a pattern with ``*``, a path, a scheme without pages.
+
+``urllib.parse`` isn't used because it accepts too much: it takes spaces, user names and wrong ports.
+"""
 
 import ipaddress
 import re
@@ -8,8 +20,8 @@ from typing import Final
 from ..errors import ConfigurationError
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-# Pages of these schemes have no origin that a browser would send, so that trusting one could never match.
-_NO_PAGES: Final = frozenset({"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"})
+# Browsers send no origin for pages of these schemes, so an entry for one could never match.
+_SCHEMES_WITHOUT_ORIGIN: Final = frozenset({"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"})
 _ORIGIN: Final = re.compile(
     r"""(?P<scheme>[a-z][a-z0-9+.-]*)://
     (?P<host>\[[0-9a-f:.]+\]|[a-z0-9_.!"$&'()+,;=`{}~-]+)  # no forbidden host code point (URL standard), and no *
@@ -19,75 +31,82 @@ _ORIGIN: Final = re.compile(
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
-def trusted(origins: Iterable[str], name: str = "trusted_origins") -> frozenset[str]:
-    """``origins`` as browsers serialize them (Fetch, HTML §7.1.1), in lower case.
+def validated_origins(origins: Iterable[str], option: str = "trusted_origins") -> frozenset[str]:
+    """Return origins in the spelling that browsers send, in lower case.
 
-    An origin is ``scheme://host`` or ``scheme://host:port``. The scheme may be that of an app or an extension, such as
-    ``capacitor://localhost`` or ``chrome-extension://…``. Raises `TypeError` and `ConfigurationError` for other values.
+    Args:
+        origins: Values such as ``https://host`` or ``https://host:8443``. The scheme may be that of an app or of a
+            browser extension, such as ``capacitor://localhost`` or ``chrome-extension://…``.
+        option: The name of the argument, for the message.
+
+    Raises:
+        ConfigurationError: If a value isn't an origin that browsers send.
+        TypeError: If ``origins`` is a string, or a value isn't one.
     """
     if isinstance(origins, str):
-        raise TypeError(f'{name}={origins!r} is a bare string: write {{"{origins}"}}')
-    return frozenset(_origin(name, origin) for origin in origins)
+        raise TypeError(f'{option}={origins!r} is a bare string: write {{"{origins}"}}')
+    return frozenset(_validated_origin(option, origin) for origin in origins)
 
 
-def _origin(name: str, origin: str) -> str:
+def _validated_origin(option: str, origin: str) -> str:
     if not isinstance(origin, str):
-        raise TypeError(f"{name} must hold str, not {type(origin).__name__}")
+        raise TypeError(f"{option} must hold str, not {type(origin).__name__}")
     if origin.lower() == "null":
         raise ConfigurationError(
-            f"{name} has {origin!a}, which is not an origin: sandboxed frames and local files of any site send it. "
+            f"{option} has {origin!a}, which is not an origin: sandboxed frames and local files of any site send it. "
             "Serve the page from an origin of its own, and name that"
         )
     if "*" in origin:
         raise ConfigurationError(
-            f"{name} has {origin!a}, which is not an origin: patterns are not supported. List each origin"
+            f"{option} has {origin!a}, which is not an origin: patterns are not supported. List each origin"
         )
-    # isascii() goes first, for lower() makes ASCII letters of some others.
-    found = _ORIGIN.fullmatch(origin.lower()) if origin.isascii() else None
-    serialized = None if found is None else _serialized(found["scheme"], found["host"], found["port"])
+    # isascii() is checked before lower(), which turns some other letters into ASCII letters.
+    match = _ORIGIN.fullmatch(origin.lower()) if origin.isascii() else None
+    serialized = None if match is None else _serialize(match["scheme"], match["host"], match["port"])
     if serialized is None:
         raise ConfigurationError(
-            f"{name} has {origin!a}, which is not an origin: write https://host or https://host:port, the host in ASCII"
+            f"{option} has {origin!a}, which is not an origin: write https://host or https://host:port, the host in "
+            "ASCII"
         )
     return serialized
 
 
-def _serialized(scheme: str, host: str, port: str | None) -> str | None:
-    """The one spelling of an origin that browsers send; ``None`` if no browser sends it."""
+def _serialize(scheme: str, host: str, port: str | None) -> str | None:
+    """Return the spelling of an origin that browsers send; ``None`` if no browser sends it."""
     number = int(port) if port and len(port) <= 16 else None
-    if scheme in _NO_PAGES or (port and (number is None or number > 65535)):
+    if scheme in _SCHEMES_WITHOUT_ORIGIN or (port and (number is None or number > 65535)):
         return None
     if host.startswith("["):
-        shortest = _shortest(host[1:-1])
-        if shortest is None:
+        address = _serialize_ipv6(host[1:-1])
+        if address is None:
             return None
-        host = f"[{shortest}]"
+        host = f"[{address}]"
     elif scheme in _DEFAULT_PORTS and not _is_host(host):
         return None
     return f"{scheme}://{host}" + ("" if number in (None, _DEFAULT_PORTS.get(scheme)) else f":{number}")
 
 
 def _is_host(host: str) -> bool:
-    """Whether a host of http or https is a name, or an IPv4 address in the spelling that browsers send.
+    """Return whether a host of http or https is a name, or an IPv4 address in the spelling that browsers send.
 
-    A trailing dot stays: browsers treat ``example.com.`` as a host of its own.
+    A trailing dot stays, because for browsers ``example.com.`` and ``example.com`` are two hosts.
     """
     labels = host.removesuffix(".").split(".")
     if not _NUMBER.fullmatch(labels[-1]):
         return "" not in labels
-    try:  # the URL standard reads every host that ends in a number as an IPv4 address
+    try:  # The URL standard reads every host that ends in a number as an IPv4 address.
         return str(ipaddress.IPv4Address(host)) == host
     except ValueError:
         return False
 
 
-def _shortest(address: str) -> str | None:
-    """An IPv6 address as the URL standard writes it, which has no dotted form for embedded IPv4 addresses."""
+def _serialize_ipv6(address: str) -> str | None:
+    """Return an IPv6 address as the URL standard writes it: without a dotted form for embedded IPv4 addresses."""
     try:
-        found = ipaddress.IPv6Address(address)
+        parsed = ipaddress.IPv6Address(address)
     except ValueError:
         return None
-    if found.ipv4_mapped is None:
-        return found.compressed
-    octets = found.packed
+    if parsed.ipv4_mapped is None:
+        return parsed.compressed
+    octets = parsed.packed
     return f"::ffff:{int.from_bytes(octets[12:14], 'big'):x}:{int.from_bytes(octets[14:], 'big'):x}"

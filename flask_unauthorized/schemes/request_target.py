@@ -1,4 +1,4 @@
-"""The target of a request as the client sent it (RFC 9112 §3.2), escapes and all."""
+"""The target of a request as the client sent it, with its percent-encoding (RFC 9112 §3.2)."""
 
 import re
 from urllib.parse import quote
@@ -9,10 +9,14 @@ _ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.IGNORECASE)
 _SAFE = "/:@!$&'()*+,;=~"
 
 
-def path_of(request: Request) -> str:
-    """The path without the query; what is not printable ASCII is escaped.
+def raw_path(request: Request) -> str:
+    """Return the path as it was sent, without the query.
 
-    Where a server doesn't tell what came, it is made from the decoded path, in which ``%2F`` looks like a slash.
+    Most servers pass the target on (``RAW_URI`` or ``REQUEST_URI``). On other servers the path is encoded anew from the
+    decoded one, in which ``%2F`` looks like a slash.
+
+    Returns:
+        A path that begins with ``/``. Characters that aren't printable ASCII are percent-encoded.
     """
     environ = request.environ
     raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
@@ -21,5 +25,5 @@ def path_of(request: Request) -> str:
         return quote(decoded.encode("latin-1"), safe=_SAFE)
     path = str(_ABSOLUTE.sub("", raw, count=1)).partition("?")[0].partition("#")[0]
     if not path.startswith("/"):
-        path = "/" + path  # else it would run on from the host that it is put behind
+        path = "/" + path  # Without the slash it would extend the host, when an origin is put before it.
     return path if path.isascii() and path.isprintable() else quote(path.encode("latin-1"), safe=_SAFE + "%")

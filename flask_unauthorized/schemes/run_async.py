@@ -1,33 +1,57 @@
-"""Waiting for loaders that are async, from code that is not."""
+"""Results of async loaders, for code that is not async.
+
+A loader may be an ``async def`` function, while schemes and views are mostly sync. `resolve_awaitable` waits for its
+result. Where the coroutine runs depends on what surrounds the call:
+
+1. **gevent has replaced threads.** All requests share one thread, and only one event loop may run in it. The coroutine
+   runs in a real thread of gevent's pool, so that other requests go on in the meantime.
+2. **An event loop runs in this thread**, because the view is async. A loop can't be entered twice. The coroutine runs
+   in a helper thread that has its own loop.
+3. **Otherwise** Flask's own ``async_to_sync`` runs it (the extra ``flask[async]``).
+
+In the first two cases a copy of the context goes along, so the loader finds ``request`` and ``current_app`` as usual.
+Neither asyncio nor gevent is imported unless the app has done so, because an app without async loaders shouldn't pay
+for them.
+"""
 
 import contextvars
 import sys
 import threading
+from importlib import import_module
 from typing import Any
 
 from flask import current_app
 
-from .green import in_real_thread, threads_are_greenlets
 
+def resolve_awaitable(value: Any) -> Any:
+    """Return ``value``, or its result if it can be awaited.
 
-def settle(value: Any) -> Any:
-    """``value``, or what it gives when awaited; coroutines are recognised however they were wrapped.
+    The test is for ``__await__``, because a wrapped loader may return another awaitable than a coroutine.
 
-    Without a running loop the app's own ``async_to_sync`` does it (Flask's extra ``async``). Inside one (an async view)
-    a helper thread with its own loop and a copy of the context does, so that the view's loop isn't entered twice.
-    Under gevent all requests share one thread, in which only one loop may run: a thread of gevent's pool does it.
+    Args:
+        value: What a loader returned.
+
+    Returns:
+        ``value`` itself if it isn't awaitable, else its result. An exception of the coroutine is raised here.
     """
     if not hasattr(type(value), "__await__"):
         return value
     if threads_are_greenlets():
         import asyncio
 
-        return in_real_thread(contextvars.copy_context().run, asyncio.run, _wait(value))
-    return _in_thread(value) if _loop_runs() else current_app.async_to_sync(_wait)(value)
+        context = contextvars.copy_context()
+        return import_module("gevent").get_hub().threadpool.apply(context.run, (asyncio.run, _await(value)))
+    return _run_in_thread(value) if _is_loop_running() else current_app.async_to_sync(_await)(value)
 
 
-def _loop_runs() -> bool:
-    # Importing asyncio takes ten times as long as importing this package; where nobody has, no loop runs.
+def threads_are_greenlets() -> bool:
+    """Return whether gevent's monkey patching has replaced the threads of the `threading` module."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def _is_loop_running() -> bool:
+    # Importing asyncio takes ten times as long as importing this package. If nothing has imported it, no loop runs.
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
         return False
@@ -38,11 +62,12 @@ def _loop_runs() -> bool:
     return True
 
 
-async def _wait(value: Any) -> Any:
+async def _await(value: Any) -> Any:
     return await value
 
 
-def _in_thread(value: Any) -> Any:
+def _run_in_thread(value: Any) -> Any:
+    """Await ``value`` in a helper thread with its own event loop."""
     import asyncio
 
     context = contextvars.copy_context()
@@ -51,7 +76,7 @@ def _in_thread(value: Any) -> Any:
 
     def run() -> None:
         try:
-            result.append(context.run(asyncio.run, _wait(value)))
+            result.append(context.run(asyncio.run, _await(value)))
         except BaseException as error:
             failure.append(error)
 
@@ -59,6 +84,6 @@ def _in_thread(value: Any) -> Any:
     thread.start()
     thread.join()
     if failure:
-        # Popped, so that this frame, which the traceback holds, doesn't hold the error in turn.
+        # The list must not keep the error: its traceback holds this frame, which holds the list.
         raise failure.pop()
     return result[0]

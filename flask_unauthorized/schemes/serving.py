@@ -1,11 +1,24 @@
-"""What a scheme may know of the app and the request that it serves.
+"""What a scheme may know of the app and of the request that it serves.
 
-A scheme object is shared by apps and requests, so it keeps nothing of them in itself. The app's state and the state of
-the request are made by layers above. Here stand the parts of both that schemes read, as types, and the two keys under
-which they are found. No other module spells these keys.
+A scheme object is shared by apps and requests, so it stores nothing about them in itself. What it needs to know is held
+by two objects that layers above create: the app's state in ``app.extensions``, and the request's state in an attribute
+of the request object. A scheme can't import their classes, because imports point down only.
+
+This module is the one place where both sides meet:
+
+1. It spells the two keys under which the objects are found. No other module does, and a test holds that.
+2. It declares the parts that schemes use as types: `ServingApp` and `SchemeState`. The classes of the layers above
+   derive from them, so that the type checker compares both sides.
+3. Its functions look things up. Schemes call these functions instead of ``getattr(request, "…")``, which neither the
+   type checker nor the layer test can follow.
+
+A request has a state as soon as the extension is asked who is calling. Challenges are also made without a request, in
+``auth.check()``; then there is no state, and the defaults apply.
 """
 
+import logging
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from flask import Flask, Request
@@ -14,6 +27,7 @@ from ..errors import ConfigurationError
 from ..wire.grammar import MAX_AUTHORIZATION
 from .base import Scheme
 
+log: Final = logging.getLogger("flask_unauthorized")
 EXTENSION: Final = "unauthorized"
 """The key of ``app.extensions`` under which an app's state is found."""
 REQUEST_STATE: Final = "_unauthorized"
@@ -26,16 +40,18 @@ class ServingApp(Protocol):
     @property
     def schemes(self) -> Sequence[Scheme[Any]]:
         """All schemes of the app's `Auth`."""
+        ...
 
     realm: str
     """The realm of schemes without their own."""
     realm_is_default: bool
-    """Whether the realm follows from the app's name."""
+    """Whether that realm follows from the app's name, because no realm was set."""
     logged_once: set[object]
-    """What was logged and isn't logged again."""
+    """Keys of the messages that were logged, and aren't logged again."""
 
     def is_guarded(self, endpoint: str) -> bool:
-        """Return whether an endpoint demands a caller."""
+        """Return whether callers of an endpoint must authenticate."""
+        ...
 
 
 class PlanInForce(Protocol):
@@ -46,22 +62,26 @@ class PlanInForce(Protocol):
 
 
 P = TypeVar("P", bound=PlanInForce)
+V = TypeVar("V")
 
 
 class SchemeState(Generic[P]):
     """The part of a request's state that schemes read and write.
 
-    The defaults belong to the class, because setting them on each request would cost more than reading credentials.
+    The defaults are attributes of the class. Setting them on each request would cost more than reading credentials.
     """
 
     plan: P | None = None
-    """The plan by which the request is judged, or was judged last."""
+    """The plan by which the request is authenticated, or was authenticated last."""
     kept_by_scheme: dict[Scheme[Any], Any] | None = None
-    """What a scheme keeps from `Scheme.verify` or `Scheme.challenges` for `Scheme.respond`."""
+    """By scheme, what `Scheme.verify` or `Scheme.challenges` remember for `Scheme.respond`."""
 
 
 def serving_app(app: Flask) -> ServingApp:
     """Return the state of an app that an `Auth` serves.
+
+    Args:
+        app: The app, or Flask's proxy ``current_app``.
 
     Raises:
         ConfigurationError: If no `Auth` serves the app.
@@ -73,25 +93,99 @@ def serving_app(app: Flask) -> ServingApp:
 
 
 def scheme_state(request: Request) -> SchemeState[Any] | None:
-    """Return the state of a request, ``None`` where nobody has asked who is calling yet."""
+    """Return the state of a request, or ``None`` if the extension hasn't been asked who is calling."""
     state: SchemeState[Any] | None = getattr(request, REQUEST_STATE, None)
     return state
 
 
-def realm_in_force(scheme: Scheme[Any], request: Request) -> str:
-    """Return the realm of ``scheme`` while ``request`` is judged: its own, else the app's."""
+def remember_for_response(scheme: Scheme[Any], request: Request, value: object) -> None:
+    """Remember ``value`` until `Scheme.respond` of the same request.
+
+    It replaces an earlier value of the same scheme. Challenges are also made where no request has a state, such as in
+    ``auth.check()``. Nothing is remembered then, because no `Scheme.respond` follows.
+    """
     state = scheme_state(request)
+    if state is None:
+        return
+    if state.kept_by_scheme is None:
+        state.kept_by_scheme = {scheme: value}
+    else:
+        state.kept_by_scheme[scheme] = value
+
+
+def remembered_for_response(scheme: Scheme[Any], request: Request, kind: type[V]) -> V | None:
+    """Return what `remember_for_response` got, ``None`` if nothing of type ``kind``."""
+    state = scheme_state(request)
+    if state is None or state.kept_by_scheme is None:
+        return None
+    value = state.kept_by_scheme.get(scheme)
+    return value if isinstance(value, kind) else None
+
+
+def realm_in_force(scheme: Scheme[Any], request: Request) -> str:
+    """Return the realm of ``scheme`` for ``request``: the scheme's own realm, else that of the app that serves."""
+    state: SchemeState[PlanInForce] | None = getattr(request, REQUEST_STATE, None)  # scheme_state, without its call
     if scheme.realm is not None or state is None or state.plan is None:
         return scheme.realm or ""
-    realm: str = state.plan.realm
-    return realm
+    return state.plan.realm
 
 
 def max_credentials(request: Request) -> int:
     """Return how many bytes a credential may have: ``UNAUTHORIZED_MAX_CREDENTIALS`` of the app that serves.
 
-    Of what comes in ``Authorization`` the length was checked before `Scheme.read`.
+    Schemes check this for other carriers only. The length of ``Authorization`` is checked before `Scheme.read`.
     """
-    state = scheme_state(request)
-    size: int = MAX_AUTHORIZATION if state is None or state.plan is None else state.plan.max_credentials
-    return size
+    state: SchemeState[PlanInForce] | None = getattr(request, REQUEST_STATE, None)  # scheme_state, without its call
+    return MAX_AUTHORIZATION if state is None or state.plan is None else state.plan.max_credentials
+
+
+def warn_once(app: Flask, text: str) -> None:
+    """Log a warning of `Scheme.check` once for each app.
+
+    ``check`` runs for every scheme object, and again when the first request comes.
+    """
+    logged = serving_app(app).logged_once
+    if text not in logged:
+        logged.add(text)
+        log.warning("%s", text)
+
+
+def warn_of_default_realm(scheme: Scheme[Any], app: Flask, dependents: str) -> None:
+    """Warn if ``scheme`` has the default realm, because renaming the app would end ``dependents``.
+
+    Args:
+        scheme: The scheme whose data depend on the realm.
+        app: The app that the scheme serves.
+        dependents: What depends on the realm, as the beginning of a sentence: ``"Stored hashes"``.
+    """
+    serving = serving_app(app)
+    if scheme.realm is None and serving.realm_is_default:
+        warn_once(
+            app,
+            f"{type(scheme).__name__} uses the default realm {serving.realm!r}, which follows from the name of the app "
+            f"{app.name!r}. {dependents} depend on it: set realm={serving.realm!r}, so that they survive if the app is "
+            "renamed",
+        )
+
+
+def suggest_endpoint(app: Flask, name: str, prefix: str = "") -> str | None:
+    """Return the endpoint that the developer may have meant by ``name``.
+
+    That is the endpoint of a route with this path, or a view of a blueprint that was named without its blueprint, or
+    the endpoint with the most similar name.
+
+    Args:
+        app: The app whose endpoints are compared.
+        name: What the developer wrote.
+        prefix: Consider only endpoints that begin with it, such as ``"blueprint."``.
+
+    Returns:
+        The endpoint without ``prefix``; ``None`` if none is similar.
+    """
+    known = [endpoint.removeprefix(prefix) for endpoint in app.view_functions if endpoint.startswith(prefix)]
+    for rule in app.url_map.iter_rules():
+        if rule.rule == name and rule.endpoint.startswith(prefix):
+            return str(rule.endpoint).removeprefix(prefix)
+    in_blueprints = [endpoint for endpoint in known if endpoint.rpartition(".")[2] == name]
+    near = in_blueprints if len(in_blueprints) == 1 else get_close_matches(name, known, n=1)
+    return near[0] if near else None

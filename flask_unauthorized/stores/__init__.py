@@ -1,1 +1,1 @@
-"""Stores: what requests share, across threads, processes and hosts. Import the one you want by its path."""
+"""Stores hold what requests share across threads, processes and hosts. Import the one you want by its path."""

@@ -1,4 +1,34 @@
-"""`Store`: the few atomic operations that replay protection and revocation need."""
+"""`Store`, the base of all stores: a few atomic operations on entries that expire.
+
+Replay protection, revocation and throttling need facts that all workers agree on. A store offers five operations:
+
+- `Store.claim` returns ``True`` to exactly one caller per key: the first.
+- `Store.spend` returns ``True`` to exactly one caller per number of a series.
+- `Store.increment` counts calls.
+- `Store.put` and `Store.get` write and read a short text.
+
+The public methods check their arguments, hash the key, and translate failures. A subclass implements the same five
+operations with an underscore, and nothing else is required of it. It may rely on this:
+
+1. Keys are ``prefix:purpose:`` and a SHA-256, so they are short ASCII and hold no secret.
+2. Lifetimes are finite, and at least `MIN_LIFETIME`. Numbers and values are within their bounds.
+3. Exceptions in `Store.unavailable_errors` become `AuthUnavailable` (503), without their text, which may hold the
+   password of a connection. All other exceptions are bugs and become a 500.
+
+It must hold these invariants, for all threads and processes that share the store:
+
+- Each operation is atomic. Two callers never both get ``True`` for the same claim or the same number.
+- A live entry is never dropped, even if the store is full: forgetting a used nonce would accept it again. A full store
+  raises `AuthUnavailable` for new entries.
+- An entry lives at least as long as ``lifetime`` says, by a clock that all sharing processes have in common. An expired
+  entry counts as absent, and the next write replaces it.
+- `_spend` and `_increment` don't prolong an entry that exists. `_put` does.
+- An operation ends within a fraction of a second, because a request waits for it.
+
+Why `spend` isn't a `claim` per number: a client may send thousands of numbers for one nonce. A window over the last
+`WINDOW` numbers costs the same however long the series is, and accepts numbers that overtake each other. This is the
+anti-replay window of RFC 4303 §3.4.3.
+"""
 
 import functools
 import hashlib
@@ -12,16 +42,20 @@ from flask import Flask
 
 from ..errors import AuthUnavailable, ConfigurationError
 from ..wire.grammar import is_token
-from .window import WINDOW as WINDOW  # named in the docs of `Store.spend`
 
 MIN_LIFETIME: Final = 1.0
-"""Shortest life of an entry, in seconds; a shorter one counts as this."""
+"""Shortest life of an entry, in seconds. A shorter one counts as this."""
 MAX_LIFETIME: Final = 10 * 366 * 86400.0
 """Longest life of an entry, in seconds."""
 MAX_NUMBER: Final = 2**32 - 1
 """Highest number of a series: eight hex digits, as the nonce count of Digest (RFC 7616 §3.4)."""
 MAX_VALUE: Final = 4096
 """Longest value, in bytes of UTF-8."""
+WINDOW: Final = 64
+"""How many of the highest numbers of a series can still be spent, if they haven't been."""
+EMPTY_WINDOW: Final = (0, 0)
+"""The window of a series of which no number was spent."""
+_WINDOW_MASK: Final = (1 << WINDOW) - 1
 
 log: Final = logging.getLogger("flask_unauthorized")
 P = ParamSpec("P")
@@ -29,79 +63,144 @@ T = TypeVar("T")
 
 
 class Store(ABC):
-    """Base of all stores; subclass it for your own.
+    """Base of all stores. Subclass it for a store of your own.
 
-    Every operation is atomic across all threads and processes that share the store. ``purpose`` is a token such as
-    ``"digest"`` and ``key`` is any text; the pair names an entry. ``prefix`` separates apps that share a store.
-    ``strict`` raises an error instead of a warning in the log. The store gets ``prefix:purpose:`` and the SHA-256 of
-    the key, never the key. ``lifetime`` is in seconds. An entry lives at least that long; an expired entry counts as
-    absent.
+    A subclass implements `_claim`, `_spend`, `_increment`, `_put` and `_get`, and lists in `unavailable_errors` what
+    they raise if the back end can't be reached. The module's docstring says what each must hold;
+    ``tests/stores/test_conformance.py`` checks it.
 
-    Raises `AuthUnavailable` (503) if the store can't be reached, is full, or holds a value that this library did not
-    write.
+    Every public operation takes a ``purpose``, a token such as ``"digest"``, and a ``key``, any text. The pair names an
+    entry. Every operation raises `AuthUnavailable` (503) if the store can't be reached, is full, or holds a value that
+    this library did not write.
+
+    Args:
+        prefix: Separates apps that share a store: a token such as ``"my_app"``.
+        strict: Raises `ConfigurationError` where the checks of the set-up otherwise log a warning.
+
+    Raises:
+        ConfigurationError: ``prefix`` isn't a token.
     """
 
     shared: ClassVar[bool] = True
-    """Whether processes share it. Where not, several workers each have their own."""
+    """Whether all processes share the entries. ``False`` if each process has its own."""
     single_process: bool = False
-    """Whether the developer says that exactly one process serves, so that the store need not be shared."""
-    trouble: ClassVar[tuple[type[Exception], ...]] = (OSError,)
-    """The exceptions of the operations below that mean "it can't be asked"."""
+    """Whether the app says that exactly one process serves it, so that sharing isn't needed."""
+    unavailable_errors: ClassVar[tuple[type[Exception], ...]] = (OSError,)
+    """The exceptions with which the operations of a subclass say that the back end can't be reached."""
 
     def __init__(self, *, prefix: str = "flask_unauthorized", strict: bool = False) -> None:
         if not isinstance(prefix, str) or not is_token(prefix):
             raise ConfigurationError(f"prefix must be a token such as 'my_app', not {prefix!a}")
         self.prefix = prefix
         self.strict = strict
-        self._warned = False
-        self._named: set[str] = set()
+        self._workers_warned = False
+        self._uses_warned: set[str] = set()
 
-    # --- what callers use
+    # --- what schemes and loaders call
 
     def claim(self, purpose: str, key: str, lifetime: float) -> bool:
-        """``True`` for exactly one caller until ``lifetime`` is over: the first."""
-        return self._asked(self._claim, self._stored(purpose, key), _checked(lifetime))
+        """Return ``True`` to exactly one caller: the first until ``lifetime`` has passed.
+
+        Args:
+            purpose: A token that names the kind of entry.
+            key: Any text.
+            lifetime: How long the claim lasts, in seconds.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+            ValueError: An argument is outside of its bounds.
+        """
+        return self._call(self._claim, self._entry_key(purpose, key), _checked_lifetime(lifetime))
 
     def spend(self, purpose: str, key: str, number: int, lifetime: float) -> bool:
-        """``True`` for exactly one caller with this ``number`` of the series ``key``.
+        """Return ``True`` to exactly one caller with this ``number`` of a series.
 
-        Numbers may come in any order and begin anywhere from 1 to 2**32 - 1; one that lies `WINDOW` or more behind the
-        highest is refused, so that a series costs the same however long it is. The life is that of the whole series and
-        begins with its first number.
+        Numbers may come in any order. One that lies `WINDOW` or more behind the highest is refused, so the cost doesn't
+        grow with the length of the series.
+
+        Args:
+            purpose: A token that names the kind of series.
+            key: The series: any text.
+            number: From 1 to `MAX_NUMBER`.
+            lifetime: How long the whole series lasts, in seconds. It begins with the first number.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+            ValueError: An argument is outside of its bounds.
         """
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_NUMBER:
             raise ValueError(f"number must be an int from 1 to {MAX_NUMBER}, not {number!r}")
-        stored, lifetime = self._stored(purpose, key), _checked(lifetime)
-        try:  # as `_asked`, which costs each request a call more
-            return self._spend(stored, number, lifetime)
-        except self.trouble as trouble:
-            raise self._failed(trouble) from None
+        entry_key, lifetime = self._entry_key(purpose, key), _checked_lifetime(lifetime)
+        try:  # as in `_call`, which would cost each request another call
+            return self._spend(entry_key, number, lifetime)
+        except self.unavailable_errors as error:
+            raise self._failed(error) from None
 
     def increment(self, purpose: str, key: str, lifetime: float) -> int:
-        """How often this was called for ``key``, this time included; the life begins with the first time."""
-        return self._asked(self._increment, self._stored(purpose, key), _checked(lifetime))
+        """Return how often this was called for ``key``, this call included.
+
+        Args:
+            purpose: A token that names the kind of counter.
+            key: Any text.
+            lifetime: How long the counter lasts, in seconds. It begins with the first call.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+            ValueError: An argument is outside of its bounds.
+        """
+        return self._call(self._increment, self._entry_key(purpose, key), _checked_lifetime(lifetime))
 
     def put(self, purpose: str, key: str, value: str, lifetime: float) -> None:
-        """Keeps ``value`` (at most 4 096 bytes of UTF-8) for ``lifetime``, in place of what was there."""
+        """Store ``value``, in place of an earlier one.
+
+        Args:
+            purpose: A token that names the kind of value.
+            key: Any text.
+            value: At most 4 096 bytes of UTF-8.
+            lifetime: How long the value lasts, in seconds.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+            ValueError: An argument is outside of its bounds.
+        """
         if not isinstance(value, str):
             raise TypeError(f"value must be a str, not {type(value).__name__}")
         if len(value.encode()) > MAX_VALUE:
             raise ValueError(f"value is longer than {MAX_VALUE} bytes")
-        self._asked(self._put, self._stored(purpose, key), value, _checked(lifetime))
+        self._call(self._put, self._entry_key(purpose, key), value, _checked_lifetime(lifetime))
 
     def get(self, purpose: str, key: str) -> str | None:
-        """What was `put`, or ``None``."""
-        return self._asked(self._get, self._stored(purpose, key))
+        """Return the value that was `put`, or ``None`` if there is none or it has expired.
 
-    def check(self) -> None:  # noqa: B027  # most have nothing to check
-        """Called before an app's first request; raises `ConfigurationError`, or warns in the log."""
+        Args:
+            purpose: The token that was given to `put`.
+            key: The key that was given to `put`.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+        """
+        return self._call(self._get, self._entry_key(purpose, key))
+
+    def check(self) -> None:  # noqa: B027  # optional: most stores have nothing to check
+        """Check the back end before an app's first request. Override it if there is something to check.
+
+        Raises:
+            ConfigurationError: The back end can't work. Log a warning instead if it only may not work.
+        """
 
     def check_processes(self, app: Flask, use: str) -> None:
-        """Called before an app's first request by the scheme or loader that uses the store for ``use``.
+        """Warn before an app's first request if the processes that serve it may not share this store.
 
-        Logs a WARNING outside of debug and testing where processes don't share the store, because no server says
+        Each scheme or loader that relies on the store calls it. It doesn't count processes, because no server reports
         reliably how many there are: serverless adapters, Granian and a second container claim to be the only one.
-        With ``strict``, or ``UNAUTHORIZED_GUARD="strict"``, raises `ConfigurationError`.
+        Nothing is logged in debug and testing, nor with ``single_process``.
+
+        Args:
+            app: The app.
+            use: What the store is used for, such as ``"DPoP: used proofs"``.
+
+        Raises:
+            ConfigurationError: In place of the warning, with ``strict`` or ``UNAUTHORIZED_GUARD="strict"``.
         """
         if self.shared or self.single_process or app.debug or app.testing:
             return
@@ -112,80 +211,116 @@ class Store(ABC):
         )
         if self.strict or app.config.get("UNAUTHORIZED_GUARD") == "strict":
             raise ConfigurationError(text)
-        if use not in self._named:
-            self._named.add(use)
+        if use not in self._uses_warned:
+            self._uses_warned.add(use)
             log.warning("%s", text)
 
     def check_workers(self, environ: Mapping[str, Any]) -> None:
-        """Called with each request by who relies on the store: several workers need one that they share.
+        """Warn once if the server says that several workers serve, and they don't share this store.
 
-        Where it isn't, tells so in the log once; with ``strict`` raises `ConfigurationError`. ``wsgi.multiprocess`` may
-        be wrong either way: see `check_processes`. ``single_process`` overrules it.
+        Called with each request that relies on the store. ``wsgi.multiprocess`` may be wrong either way, see
+        `check_processes`; ``single_process`` overrules it.
+
+        Args:
+            environ: The WSGI environment of a request.
+
+        Raises:
+            ConfigurationError: In place of the warning, with ``strict``.
         """
-        if self.shared or not environ.get("wsgi.multiprocess") or self._warned or self.single_process:
+        if self.shared or not environ.get("wsgi.multiprocess") or self._workers_warned or self.single_process:
             return
         text = f"several workers serve, and each has its own {type(self).__name__}: use SQLiteStore or RedisStore"
         if self.strict:
             raise ConfigurationError(text)
-        self._warned = True
+        self._workers_warned = True
         log.warning("%s", text)
 
-    # --- what a store does; keys are short and safe here, lifetimes finite and at least `MIN_LIFETIME`
+    # --- what a subclass implements; see the module's docstring for what it may rely on and must hold
 
     @abstractmethod
-    def _claim(self, key: str, lifetime: float) -> bool: ...
+    def _claim(self, key: str, lifetime: float) -> bool:
+        """Add an entry and return ``True``, or return ``False`` if a live one exists."""
 
     @abstractmethod
-    def _spend(self, key: str, number: int, lifetime: float) -> bool: ...
+    def _spend(self, key: str, number: int, lifetime: float) -> bool:
+        """Return whether ``number`` could be spent. `advance_window` says whether it can."""
 
     @abstractmethod
-    def _increment(self, key: str, lifetime: float) -> int: ...
+    def _increment(self, key: str, lifetime: float) -> int:
+        """Add 1 to a counter that starts at 0, and return the sum."""
 
     @abstractmethod
-    def _put(self, key: str, value: str, lifetime: float) -> None: ...
+    def _put(self, key: str, value: str, lifetime: float) -> None:
+        """Add an entry, or replace it together with its lifetime."""
 
     @abstractmethod
-    def _get(self, key: str) -> str | None: ...
+    def _get(self, key: str) -> str | None:
+        """Return the value of a live entry, else ``None``."""
 
     # --- inside
 
-    def _asked(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _call(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return operation(*args, **kwargs)
-        except self.trouble as trouble:
-            raise self._failed(trouble) from None
+        except self.unavailable_errors as error:
+            # Only the type: the text may hold the password of a connection.
+            raise self._failed(error) from None
 
-    def _failed(self, trouble: Exception) -> AuthUnavailable:
+    def _entry_key(self, purpose: str, key: str) -> str:
+        return _key_prefix(self.prefix, purpose) + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+    def _failed(self, error: Exception) -> AuthUnavailable:
         # Only the type of the exception: the text of a connection's may hold its password.
         return AuthUnavailable(
-            reason=f"{type(self).__name__}: its back end raised {type(trouble).__name__}: look whether the store is "
+            reason=f"{type(self).__name__}: its back end raised {type(error).__name__}: look whether the store is "
             "reachable, writable and not full"
         )
-
-    def _stored(self, purpose: str, key: str) -> str:
-        return _space(self.prefix, purpose) + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.prefix}>"
 
 
+def advance_window(number: int, highest: int, seen: int) -> tuple[int, int] | None:
+    """Return the window of a series after ``number`` was spent, or ``None`` if it can't be spent.
+
+    For stores that keep a window as two integers. A series begins with `EMPTY_WINDOW`.
+
+    Args:
+        number: The number to spend, from 1 on.
+        highest: The highest number that was spent.
+        seen: The numbers up to ``highest`` that were spent: bit n stands for ``highest - n``.
+
+    Returns:
+        The new ``highest`` and ``seen``. ``None`` if ``number`` was spent before, or lies `WINDOW` or more behind.
+    """
+    ahead = number - highest
+    if ahead > 0:
+        return number, ((seen << ahead if ahead < WINDOW else 0) & _WINDOW_MASK) | 1
+    if -ahead >= WINDOW:  # before the shift, whose result would have as many bits as the client wants
+        return None
+    bit = 1 << -ahead
+    return None if seen & bit else (highest, seen | bit)
+
+
 def checked_store(store: Store) -> Store:
-    """``store`` if it is one; else `TypeError`."""
+    """Return ``store``.
+
+    Raises:
+        TypeError: It isn't a `Store`.
+    """
     if not isinstance(store, Store):
         raise TypeError(f"store must be a Store, not {store!r}: see flask_unauthorized.stores")
     return store
 
 
 @functools.lru_cache(maxsize=64)
-def _space(prefix: str, purpose: str) -> str:
-    """What the keys of one purpose begin with."""
+def _key_prefix(prefix: str, purpose: str) -> str:
     if not is_token(purpose):
         raise ValueError(f"purpose must be a token such as 'digest', not {purpose!a}")
     return f"{prefix}:{purpose}:"
 
 
-def _checked(lifetime: float) -> float:
-    """A lifetime between the bounds, in seconds; `TypeError` or `ValueError` for what is none."""
+def _checked_lifetime(lifetime: float) -> float:
     if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)):
         raise TypeError(f"lifetime must be a number of seconds, not {lifetime!r}")
     if math.isnan(lifetime) or lifetime <= 0 or lifetime > MAX_LIFETIME:

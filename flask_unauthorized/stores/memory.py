@@ -1,4 +1,15 @@
-"""`MemoryStore`: in the memory of one process."""
+"""`MemoryStore` keeps its entries in the memory of one process.
+
+One lock guards a dictionary. Two steps bound its size without a pass over all entries per request:
+
+1. Each write of a new key looks at the next `_SWEEP_SIZE` keys in turn and drops those that have expired. That is more
+   than one write adds, so expired entries disappear although nothing is sorted by time.
+2. If the store is full nevertheless, one pass over all entries looks for expired ones, at most once per second. If
+   there are none, the write fails: a live entry is never dropped.
+
+An entry expires when its lifetime has passed by both the monotonic clock and the wall clock. What callers present is
+dated by the wall clock. If that is set back, a used proof becomes acceptable again, so its entry must still exist.
+"""
 
 import threading
 import time
@@ -6,24 +17,28 @@ from collections import deque
 from typing import Any, ClassVar, Final
 
 from ..errors import AuthUnavailable, ConfigurationError
-from .base import Store
+from .base import EMPTY_WINDOW, Store, advance_window
 from .locks import renew_after_fork
-from .window import FIRST, spent
 
-_SWEEP: Final = 4
-"""Entries whose end is looked at in one operation: more than one adds, so that what is over goes in time."""
+_SWEEP_SIZE: Final = 4
+"""How many entries are examined when one is added."""
 
 
 class MemoryStore(Store):
-    """Keeps everything in this process: for one process with any number of threads, and for tests.
+    """A store in the memory of this process: for one process with any number of threads, and for tests.
 
-    Several processes don't share it, so one answer counts once in each of them, and again after a restart. Outside of
-    debug and testing the log therefore names it before the first request; with ``strict`` that is a
-    `ConfigurationError`. ``single_process=True`` says that exactly one process serves, and nothing is logged. At most
-    ``capacity`` entries live at a time; where it is full, new ones are refused (503) rather than a live one given up.
+    Other processes don't see its entries, so each of them accepts the same nonce or proof once, and so does this one
+    after a restart. Outside of debug and testing, the log warns of that before the first request.
 
-    An entry lives until its time is over by the monotonic clock and by the wall clock. What callers present is dated by
-    the wall clock, so after that was set back, what was used must still be known when it is acceptable again.
+    Args:
+        capacity: How many entries may be alive at a time. If it is full, new entries are refused with 503.
+        prefix: As with `Store`.
+        strict: Raises `ConfigurationError` before the first request, in place of the warning.
+        single_process: Says that exactly one process serves the app, so nothing is logged.
+
+    Raises:
+        ConfigurationError: An argument has a value that can't be used.
+        TypeError: ``single_process`` isn't a ``bool``.
     """
 
     shared: ClassVar[bool] = False
@@ -44,92 +59,92 @@ class MemoryStore(Store):
         self.single_process = single_process
         self.capacity = capacity
         self._lock = threading.Lock()
-        self._entries: dict[str, tuple[_Times, Any]] = {}  # until when, and what
-        self._order: deque[str] = deque()  # every key once, in no order of time: swept a few at a time
-        self._swept = float("-inf")  # when all were swept last, by the monotonic clock
+        self._entries: dict[str, tuple[_Moment, Any]] = {}  # expiry and value
+        self._sweep_queue: deque[str] = deque()  # each key once, in any order
+        self._last_full_sweep = float("-inf")  # by the monotonic clock
         renew_after_fork(self)
 
     def _claim(self, key: str, lifetime: float) -> bool:
         with self._lock:
             now = _now()
-            if self._live(key, now) is not None:
+            if self._find(key, now) is not None:
                 return False
-            self._keep(key, True, _later(now, lifetime), now)
+            self._write(key, True, _expiry(now, lifetime), now)
             return True
 
     def _spend(self, key: str, number: int, lifetime: float) -> bool:
         with self._lock:
             now = _now()
-            until, window = self._live(key, now) or (_later(now, lifetime), FIRST)
-            after = spent(number, *window)
-            if after is not None:
-                self._keep(key, after, until, now)
-            return after is not None
+            expiry, window = self._find(key, now) or (_expiry(now, lifetime), EMPTY_WINDOW)
+            advanced = advance_window(number, *window)
+            if advanced is not None:
+                self._write(key, advanced, expiry, now)
+            return advanced is not None
 
     def _increment(self, key: str, lifetime: float) -> int:
         with self._lock:
             now = _now()
-            entry = self._live(key, now)
-            until, count = (_later(now, lifetime), 1) if entry is None else (entry[0], entry[1] + 1)
-            self._keep(key, count, until, now)
+            entry = self._find(key, now)
+            expiry, count = (_expiry(now, lifetime), 1) if entry is None else (entry[0], entry[1] + 1)
+            self._write(key, count, expiry, now)
             return int(count)
 
     def _put(self, key: str, value: str, lifetime: float) -> None:
         with self._lock:
             now = _now()
-            self._keep(key, value, _later(now, lifetime), now)
+            self._write(key, value, _expiry(now, lifetime), now)
 
     def _get(self, key: str) -> str | None:
         with self._lock:
-            entry = self._live(key, _now())
+            entry = self._find(key, _now())
             return None if entry is None else str(entry[1])
 
-    # --- under the lock
+    # --- called with the lock held
 
-    def _live(self, key: str, now: "_Times") -> tuple["_Times", Any] | None:
+    def _find(self, key: str, now: "_Moment") -> tuple["_Moment", Any] | None:
         entry = self._entries.get(key)
-        return None if entry is None or _is_over(entry[0], now) else entry
+        return None if entry is None or _has_expired(entry[0], now) else entry
 
-    def _keep(self, key: str, value: Any, until: "_Times", now: "_Times") -> None:
+    def _write(self, key: str, value: Any, expiry: "_Moment", now: "_Moment") -> None:
         if key not in self._entries:
             self._sweep(now)
-            if len(self._entries) >= self.capacity and not self._sweep_all(now):
+            if len(self._entries) >= self.capacity and not self._make_room(now):
                 raise AuthUnavailable(
                     reason=f"MemoryStore: {len(self._entries)} entries are alive, and capacity={self.capacity}: allow "
                     "more, or use another store"
                 )
-            self._order.append(key)
-        self._entries[key] = (until, value)
+            self._sweep_queue.append(key)
+        self._entries[key] = (expiry, value)
 
-    def _sweep(self, now: "_Times", most: int = _SWEEP) -> None:
-        """Looks at the next few entries, and drops those that are over."""
-        for _ in range(min(most, len(self._order))):
-            key = self._order.popleft()
-            if _is_over(self._entries[key][0], now):
+    def _sweep(self, now: "_Moment", count: int = _SWEEP_SIZE) -> None:
+        """Examine the next few entries, and drop those that have expired."""
+        for _ in range(min(count, len(self._sweep_queue))):
+            key = self._sweep_queue.popleft()
+            if _has_expired(self._entries[key][0], now):
                 del self._entries[key]
             else:
-                self._order.append(key)
+                self._sweep_queue.append(key)
 
-    def _sweep_all(self, now: "_Times") -> bool:
-        """A pass over all entries, at most once a second: whether there is room now."""
-        if now[0] < self._swept + 1:
+    def _make_room(self, now: "_Moment") -> bool:
+        """Examine all entries, at most once per second. Return whether there is room for one more."""
+        if now[0] < self._last_full_sweep + 1:
             return False
-        self._swept = now[0]
-        self._sweep(now, len(self._order))
+        self._last_full_sweep = now[0]
+        self._sweep(now, len(self._sweep_queue))
         return len(self._entries) < self.capacity
 
 
-_Times = tuple[float, float]
-"""One moment by the monotonic clock and by the wall clock, in seconds."""
+_Moment = tuple[float, float]
+"""A moment by the monotonic clock and by the wall clock, in seconds."""
 
 
-def _now() -> _Times:
+def _now() -> _Moment:
     return time.monotonic(), time.time()
 
 
-def _later(now: _Times, seconds: float) -> _Times:
+def _expiry(now: _Moment, seconds: float) -> _Moment:
     return now[0] + seconds, now[1] + seconds
 
 
-def _is_over(until: _Times, now: _Times) -> bool:
-    return until[0] <= now[0] and until[1] <= now[1]
+def _has_expired(expiry: _Moment, now: _Moment) -> bool:
+    return expiry[0] <= now[0] and expiry[1] <= now[1]

@@ -1,10 +1,19 @@
-"""`RedisStore`: in Redis, for workers on any number of hosts. Needs the extra ``redis``."""
+"""`RedisStore` keeps its entries in Redis, for workers on any number of hosts. Needs the extra ``redis``.
 
+- Each operation is one command, or one script that Redis runs as a whole. So it is atomic, and a crash of the app can't
+  leave an entry without expiry.
+- The server's clock decides about expiry.
+- A window is a hash with one slot per place, because a number in Lua 5.1 holds only 53 bits.
+- The client waits 250 ms at most. It retries once if a connection was closed while idle, and never after a timeout,
+  because a second one would double the wait.
+- Types and values that the library didn't write are `AuthUnavailable`, because no answer can be derived from them.
+"""
+
+import logging
 from typing import Any, ClassVar, Final
 
 from ..errors import AuthUnavailable, ConfigurationError
-from .base import Store, log
-from .window import WINDOW
+from .base import WINDOW, Store
 
 try:
     import redis
@@ -14,16 +23,17 @@ except ImportError as missing:
     raise ImportError("RedisStore needs redis-py: pip install 'flask-unauthorized[redis]'") from missing
 
 TIMEOUT: Final = 0.25
-"""Longest wait for the server, to connect and to answer, in seconds; then the store counts as down."""
+"""Longest wait for a connection, and for a response, in seconds. Then the store counts as unavailable."""
 
-# Each is one command to the server: nothing can happen in between, not even a crash.
+log: Final = logging.getLogger("flask_unauthorized")
+
 _INCREMENT: Final = """
 local count = redis.call('INCR', KEYS[1])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count
 """
-# A hash with a slot for each place in the window, which holds the number that was spent there last. A number that is
-# not above it was spent, or lies a whole window behind.
+# The slot ``number % WINDOW`` of the hash holds the number that was last spent in it. If that is not below ``number``,
+# then ``number`` was spent before, or lies at least a whole window behind.
 _SPEND: Final = f"""
 local number = tonumber(ARGV[1])
 local slot = tostring(number % {WINDOW})
@@ -38,15 +48,23 @@ return 1
 
 
 class RedisStore(Store):
-    """Keeps everything in Redis 6.2 or newer, or what speaks its protocol and runs its scripts.
+    """A store in Redis 6.2 or newer, or in a server that speaks its protocol and runs its scripts.
 
-    ``server`` is a URL (``"redis://localhost:6379/0"``, ``rediss://`` for TLS), for which a client is made that gives
-    up after 250 ms, or your own `redis.Redis`. The server must not evict keys (``maxmemory-policy noeviction``): an
-    evicted count can be used again. That is looked at before the first request and told in the log, or with
-    ``strict`` is a `ConfigurationError`.
+    The server must not evict keys (``maxmemory-policy noeviction``), because an evicted nonce could be used again. The
+    policy is read before the first request. Another one is logged as a warning.
+
+    Args:
+        server: A URL (``"redis://localhost:6379/0"``, ``"rediss://…"`` for TLS), or your own `redis.Redis`. The client
+            for a URL waits 250 ms at most.
+        prefix: As with `Store`.
+        strict: Raises `ConfigurationError` if the server evicts keys.
+
+    Raises:
+        ConfigurationError: ``prefix`` isn't a token.
+        TypeError: ``server`` is neither a URL nor a client.
     """
 
-    trouble: ClassVar[tuple[type[Exception], ...]] = (OSError, redis.RedisError)
+    unavailable_errors: ClassVar[tuple[type[Exception], ...]] = (OSError, redis.RedisError)
 
     def __init__(
         self, server: "str | redis.Redis", *, prefix: str = "flask_unauthorized", strict: bool = False
@@ -59,13 +77,14 @@ class RedisStore(Store):
         self._spends = self._client.register_script(_SPEND)
 
     def check(self) -> None:
+        """Warn, or with ``strict`` raise `ConfigurationError`, if the server may evict keys."""
         try:
             policy = self._client.config_get("maxmemory-policy").get("maxmemory-policy")
-        except self.trouble as trouble:  # a server that is down now may be there later; some don't tell
-            log.warning("RedisStore: the eviction policy could not be asked (%s)", type(trouble).__name__)
+        except self.unavailable_errors as error:  # it may be up later, and some servers don't allow CONFIG
+            log.warning("RedisStore: the eviction policy could not be read (%s)", type(error).__name__)
             return
         if policy not in (None, "noeviction"):
-            text = f"RedisStore: maxmemory-policy is {policy!a}, so that used nonces may be forgotten: set noeviction"
+            text = f"RedisStore: maxmemory-policy is {policy!a}, so used nonces may be accepted again: set noeviction"
             if self.strict:
                 raise ConfigurationError(text)
             log.warning("%s", text)
@@ -74,10 +93,10 @@ class RedisStore(Store):
         return self._client.set(key, "1", nx=True, px=_milliseconds(lifetime)) is True
 
     def _spend(self, key: str, number: int, lifetime: float) -> bool:
-        return _whole(self._spends(keys=[key], args=[number, _milliseconds(lifetime)])) == 1
+        return _checked_int(self._spends(keys=[key], args=[number, _milliseconds(lifetime)])) == 1
 
     def _increment(self, key: str, lifetime: float) -> int:
-        return _whole(self._increments(keys=[key], args=[_milliseconds(lifetime)]))
+        return _checked_int(self._increments(keys=[key], args=[_milliseconds(lifetime)]))
 
     def _put(self, key: str, value: str, lifetime: float) -> None:
         answer = self._client.set(key, value, px=_milliseconds(lifetime))
@@ -102,16 +121,15 @@ class RedisStore(Store):
 
 
 def _client(url: str) -> Any:
-    # One more try where the connection was dropped while idle; none after a time-out, for it would take as long again.
-    again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    return redis.Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=again)
+    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    return redis.Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=retry)
 
 
 def _milliseconds(lifetime: float) -> int:
     return int(lifetime * 1000) + 1
 
 
-def _whole(answer: Any) -> int:
-    if isinstance(answer, bool) or not isinstance(answer, int):
-        raise AuthUnavailable(reason=f"RedisStore: a script returned type {type(answer).__name__}, expected an int")
-    return answer
+def _checked_int(response: Any) -> int:
+    if isinstance(response, bool) or not isinstance(response, int):
+        raise AuthUnavailable(reason=f"RedisStore: a script returned type {type(response).__name__}, expected an int")
+    return response

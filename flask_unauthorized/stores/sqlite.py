@@ -1,4 +1,15 @@
-"""`SQLiteStore`: in a file, for all workers on one machine."""
+"""`SQLiteStore` keeps its entries in a file, for all workers on one machine.
+
+- Each writing operation is one ``BEGIN IMMEDIATE`` transaction, so writers of all processes take turns.
+- Each process has one connection. Its threads queue for a lock, and not for the file, because SQLite polls.
+- Every wait is bounded by `BUSY_TIMEOUT`. After that the store counts as unavailable.
+- Expiry uses the wall clock, which all processes share.
+- Every `_PRUNE_EVERY` writes, up to `_PRUNE_COUNT` expired entries are deleted: more than were added in between.
+- The file has a maximum size. Beyond it SQLite reports that it is full, which becomes a 503.
+
+After a fork, a child opens a connection of its own. SQLite doesn't allow the child to use or close the inherited one,
+which could corrupt the file. Therefore the child keeps a reference to it, so that it is never closed there.
+"""
 
 import os
 import sqlite3
@@ -11,19 +22,18 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from ..errors import ConfigurationError
-from .base import Store
+from .base import EMPTY_WINDOW, Store, advance_window
 from .locks import renew_after_fork
-from .window import FIRST, spent
 
 BUSY_TIMEOUT: Final = 0.25
-"""Longest wait for another thread or process that writes, in seconds; then the store counts as down."""
+"""Longest wait for another thread or process that writes, in seconds. Then the store counts as unavailable."""
 MAX_SIZE: Final = 256 * 1024 * 1024
-"""Largest file unless told otherwise, in bytes: about a million entries."""
-_OPEN_TIMEOUT: Final = 5.0  # when all workers start at once, one makes the table and the others wait
+"""Default of ``max_size``, in bytes: about a million entries."""
+_OPEN_TIMEOUT: Final = 5.0  # if all workers start at once, one creates the table and the others wait
 _PRUNE_EVERY: Final = 64
-"""Writes between two looks for entries that are over."""
-_PRUNED: Final = 256
-"""Most entries that go in one look: more than are added in between, so that what is over goes in time."""
+"""After how many writes expired entries are deleted."""
+_PRUNE_COUNT: Final = 256
+"""Most entries that are deleted at once."""
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -39,7 +49,7 @@ _CLAIM: Final = """
 INSERT INTO entries (key, until) VALUES (:key, :until)
 ON CONFLICT (key) DO UPDATE SET until = :until, value = NULL, number = 0, seen = '' WHERE until <= :now
 """
-_KEEP: Final = """
+_WRITE: Final = """
 INSERT OR REPLACE INTO entries (key, until, value, number, seen) VALUES (:key, :until, :value, :number, :seen)
 """
 _PRUNE: Final = "DELETE FROM entries WHERE key IN (SELECT key FROM entries WHERE until <= :now LIMIT :most)"
@@ -47,14 +57,20 @@ _FIND: Final = "SELECT until, value, number, seen FROM entries WHERE key = :key 
 
 
 class SQLiteStore(Store):
-    """Keeps everything in a SQLite file, shared by all processes and threads of one machine.
+    """A store in a SQLite file, shared by all processes and threads of one machine.
 
-    ``path`` must be on a local disk, in a folder that the app may write to; the file is made where there is none,
-    readable by the app's user alone, and grows to ``max_size`` bytes. Where it is full, new entries are refused (503)
-    rather than a live one given up.
+    Args:
+        path: The file. It must be on a local disk, in a folder that the app may write to. If it doesn't exist, it is
+            created with mode 0600.
+        max_size: How large the file may grow, in bytes. If it is full, new entries are refused with 503.
+        prefix: As with `Store`.
+        strict: As with `Store`.
+
+    Raises:
+        ConfigurationError: ``path`` isn't the path of a file, or ``max_size`` is too small.
     """
 
-    trouble: ClassVar[tuple[type[Exception], ...]] = (OSError, sqlite3.Error)
+    unavailable_errors: ClassVar[tuple[type[Exception], ...]] = (OSError, sqlite3.Error)
 
     def __init__(
         self,
@@ -79,57 +95,58 @@ class SQLiteStore(Store):
         renew_after_fork(self)
 
     def check(self) -> None:
+        """Raise `ConfigurationError` if the folder of the file doesn't exist."""
         if not self.path.parent.is_dir():
             raise ConfigurationError(f"SQLiteStore: there is no folder {str(self.path.parent)!r}: make it first")
 
     def close(self) -> None:
-        """Closes this process's connection; the next use opens a new one."""
+        """Close the connection of this process. The next operation opens a new one."""
         with self._lock:
             if self._opened is not None and self._opened[0] == os.getpid():
                 self._close_at_end()
                 self._opened = None
 
     def _claim(self, key: str, lifetime: float) -> bool:
-        with self._writing() as (database, now):
+        with self._transaction() as (database, now):
             return database.execute(_CLAIM, {"key": key, "until": now + lifetime, "now": now}).rowcount == 1
 
     def _spend(self, key: str, number: int, lifetime: float) -> bool:
-        with self._writing() as (database, now):
+        with self._transaction() as (database, now):
             found = _find(database, key, now)
             until, highest, seen = (
-                (now + lifetime, *FIRST) if found is None else (found[0], found[2], int(found[3], 16))
+                (now + lifetime, *EMPTY_WINDOW) if found is None else (found[0], found[2], int(found[3], 16))
             )
-            window = spent(number, highest, seen)
+            window = advance_window(number, highest, seen)
             if window is None:
                 return False
-            _keep(database, key, until, number=window[0], seen=f"{window[1]:x}")
+            _write(database, key, until, number=window[0], seen=f"{window[1]:x}")
             return True
 
     def _increment(self, key: str, lifetime: float) -> int:
-        with self._writing() as (database, now):
+        with self._transaction() as (database, now):
             found = _find(database, key, now)
             until, count = (now + lifetime, 1) if found is None else (found[0], found[2] + 1)
-            _keep(database, key, until, number=count)
+            _write(database, key, until, number=count)
             return int(count)
 
     def _put(self, key: str, value: str, lifetime: float) -> None:
-        with self._writing() as (database, now):
-            _keep(database, key, now + lifetime, value=value)
+        with self._transaction() as (database, now):
+            _write(database, key, now + lifetime, value=value)
 
     def _get(self, key: str) -> str | None:
-        with self._locked() as database:
+        with self._connection() as database:
             found = _find(database, key, time.time())
         return None if found is None else str(found[1])
 
     # --- inside
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[sqlite3.Connection, float]]:
-        """A transaction that no other one overlaps, and the time in it: the wall clock, which processes share."""
-        with self._locked() as database:
+    def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:
+        """Yield the connection in a transaction that no other one overlaps, and the time (wall clock)."""
+        with self._connection() as database:
             self._writes += 1
-            if self._writes % _PRUNE_EVERY == 0:  # in a transaction of its own: what follows may find the file full
-                database.execute(_PRUNE, {"now": time.time(), "most": _PRUNED})
+            if self._writes % _PRUNE_EVERY == 0:  # in a transaction of its own: the next one fails if the file is full
+                database.execute(_PRUNE, {"now": time.time(), "most": _PRUNE_COUNT})
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database, time.time()
@@ -137,18 +154,18 @@ class SQLiteStore(Store):
             except BaseException:
                 if database.in_transaction:
                     database.execute("ROLLBACK")
-                self._writes = -1  # it may be full
+                self._writes = -1  # the file may be full, so the next write deletes expired entries first
                 raise
 
     @contextmanager
-    def _locked(self) -> Iterator[sqlite3.Connection]:
-        """This process's connection, for one thread at a time: they wait here in turn, and not on the file."""
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """Yield the connection of this process to one thread at a time."""
         if not self._lock.acquire(timeout=BUSY_TIMEOUT):
-            raise TimeoutError("another thread has had the connection for too long")
+            raise TimeoutError("another thread held the connection for too long")
         try:
             if self._opened is None or self._opened[0] != os.getpid():
                 if self._opened is not None:
-                    self._inherited.append(self._opened[1])  # the parent's: not to be used here, nor to be closed
+                    self._inherited.append(self._opened[1])  # belongs to the parent
                 self._opened = (os.getpid(), self._open())
                 self._close_at_end = weakref.finalize(self, _close, *self._opened)
             yield self._opened[1]
@@ -156,7 +173,7 @@ class SQLiteStore(Store):
             self._lock.release()
 
     def _open(self) -> sqlite3.Connection:
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would let others read it
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would use the umask
         database = sqlite3.connect(self.path, timeout=_OPEN_TIMEOUT, isolation_level=None, check_same_thread=False)
         try:
             if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
@@ -173,7 +190,7 @@ class SQLiteStore(Store):
 
 
 def _close(process: int, database: sqlite3.Connection) -> None:
-    """Closes the connection in the process that opened it: in a child it is the parent's."""
+    """Close the connection, but only in the process that opened it."""
     if os.getpid() == process:
         database.close()
 
@@ -183,7 +200,7 @@ def _find(database: sqlite3.Connection, key: str, now: float) -> tuple[Any, ...]
     return found
 
 
-def _keep(
+def _write(
     database: sqlite3.Connection, key: str, until: float, *, value: str | None = None, number: int = 0, seen: str = ""
 ) -> None:
-    database.execute(_KEEP, {"key": key, "until": until, "value": value, "number": number, "seen": seen})
+    database.execute(_WRITE, {"key": key, "until": until, "value": value, "number": number, "seen": seen})

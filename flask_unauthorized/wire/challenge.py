@@ -1,23 +1,42 @@
-"""`Challenge`: one challenge, valid by construction. It alone writes ``WWW-Authenticate`` (RFC 9110 §11.6.1)."""
+"""`Challenge`: one challenge of ``WWW-Authenticate`` (RFC 9110 §11.6.1), valid by construction.
+
+Only this module prints challenges, so every challenge that this package makes is correct, whoever asked for it. There
+are two ways to make one:
+
+- ``Challenge(scheme, params)`` is for senders. It checks the grammar, the characters, and the rules of the scheme's own
+  RFC (`rules`), and it raises on the first mistake. A mistake is a bug of the app or of a scheme.
+- `parse_challenges` is for receivers: tests, and the guard, which reads the challenges of other code. It requires the
+  grammar only. Old clients and servers break rules for senders, and their challenges must be readable all the same;
+  `soundness` decides whether such a challenge may be sent on.
+
+Both are printed in the same way: the scheme as registered, ``realm`` first, values quoted unless the scheme's RFC wants
+a token. Clients that compare scheme names with case, or expect a quoted realm, exist. The text is made once, because
+the same challenge goes out with many responses.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from .grammar import MAX_CHALLENGES, Element, GrammarError, is_token, is_token68, quote, read_elements
-from .rules import BARE, RULED, SPELLINGS, check_param, check_required
+from .rules import SCHEMES_WITH_RULES, SPELLINGS, UNQUOTED_PARAMS, check_param, check_required
 
 
 class Challenge:
-    """An immutable challenge; ``str()`` gives its exact text.
+    """One immutable challenge; ``str()`` gives its exact text.
 
     >>> str(Challenge("Bearer", {"realm": "notes", "error": "invalid_token"}))
     'Bearer realm="notes", error="invalid_token"'
 
-    ``params`` is a mapping or pairs; ``realm`` goes first and is always quoted (RFC 9110 §11.5). ``token68`` stands
-    instead of parameters (RFC 9110 §11.3). Equality ignores the case of scheme and parameter names and the order of
-    parameters.
+    Equality ignores the case of scheme and parameter names, and the order of parameters.
 
-    Raises `ValueError` for what must not be sent: a name twice, a value that is not printable ASCII, a realm over
-    256 bytes, or what the scheme's own RFC forbids; `TypeError` where something is not a string.
+    Args:
+        scheme: The scheme's name, a token. It is spelled as registered, whatever its case (RFC 9110 §11.1).
+        params: A mapping or pairs of names and unescaped values. ``realm`` goes first and is quoted (RFC 9110 §11.5).
+        token68: The value that some schemes have in place of parameters (RFC 9110 §11.3).
+
+    Raises:
+        TypeError: If a part is not a string.
+        ValueError: If the challenge must not be sent: a parameter occurs twice, a value is not printable ASCII, the
+            realm is longer than 256 bytes, or the scheme's own RFC forbids it.
     """
 
     __slots__ = ("_key", "_params", "_scheme", "_text", "_token68")
@@ -43,8 +62,8 @@ class Challenge:
         self._set(scheme, realm + others, token68)
 
     @classmethod
-    def _of(cls, element: Element) -> "Challenge":
-        """A challenge as it was received: the grammar holds, the rules for senders need not."""
+    def _received(cls, element: Element) -> "Challenge":
+        """Make a challenge as it was received: it follows the grammar, but maybe not the rules for senders."""
         self = object.__new__(cls)
         self._set(element.scheme, element.params, element.token68)
         return self
@@ -55,7 +74,7 @@ class Challenge:
         put(self, "_scheme", SPELLINGS.get(lower, scheme))
         put(self, "_params", params)
         put(self, "_token68", token68)
-        put(self, "_text", _print(self._scheme, params, token68))
+        put(self, "_text", _format(self._scheme, params, token68))
         put(self, "_key", (lower, frozenset((name.lower(), value) for name, value in params), token68))
 
     @property
@@ -70,11 +89,11 @@ class Challenge:
 
     @property
     def token68(self) -> str | None:
-        """What stands in the place of parameters, or ``None``."""
+        """The value in place of parameters, or ``None``."""
         return self._token68
 
     def get(self, name: str) -> str | None:
-        """The value of a parameter (its name compares without case, RFC 9110 §11.2), or ``None``."""
+        """Return the value of a parameter, or ``None``; names compare without case (RFC 9110 §11.2)."""
         wanted = name.lower()
         return next((value for key, value in self._params if key.lower() == wanted), None)
 
@@ -104,17 +123,23 @@ class Challenge:
 
 
 def parse_challenges(value: str | Iterable[str]) -> tuple[Challenge, ...]:
-    """All challenges in the value of ``WWW-Authenticate``, in their order; several lines are given as an iterable.
+    """Parse all challenges of ``WWW-Authenticate``, in their order.
 
-    Raises `GrammarError` where the value (all lines together, joined by commas: RFC 9110 §5.3) is malformed or longer
-    than 16 KiB. No challenge at all is an empty tuple.
+    Args:
+        value: The field value. Several field lines are given as an iterable, and joined by commas (RFC 9110 §5.3).
+
+    Returns:
+        The challenges; an empty tuple if there is none.
+
+    Raises:
+        GrammarError: If the value is malformed, or longer than 16 KiB.
     """
     text = value if isinstance(value, str) else ", ".join(value)
-    return tuple(Challenge._of(element) for element in read_elements(text, MAX_CHALLENGES))
+    return tuple(Challenge._received(element) for element in read_elements(text, MAX_CHALLENGES))
 
 
 def _rebuild(scheme: str, params: tuple[tuple[str, str], ...], token68: str | None) -> Challenge:
-    return Challenge._of(Element(scheme, params, token68))
+    return Challenge._received(Element(scheme, params, token68))
 
 
 def _check(scheme: str, pairs: tuple[tuple[str, str], ...], token68: str | None) -> None:
@@ -134,7 +159,7 @@ def _check_token68(scheme: str, pairs: tuple[tuple[str, str], ...], token68: str
         raise GrammarError("a challenge has a token68 or parameters, not both (RFC 9110 §11.3)")
     if not is_token68(token68):
         raise GrammarError("token68 holds a character outside A-Z a-z 0-9 - . _ ~ + / (RFC 9110 §11.2)")
-    if scheme.lower() in RULED:
+    if scheme.lower() in SCHEMES_WITH_RULES:
         raise GrammarError(f"a {scheme} challenge has parameters, no token68")
 
 
@@ -151,23 +176,23 @@ def _check_params(scheme: str, pairs: tuple[tuple[str, str], ...]) -> None:
 
 
 def check_sendable(scheme: str, name: str, value: str) -> None:
-    """Refuses a parameter that must not be sent: by the scheme's own rule, or because it is no token and must be."""
+    """Raise `ValueError` if a parameter must not be sent; ``scheme`` in lower case."""
     check_param(scheme, name.lower(), value)
-    if _is_bare(scheme, name) and not is_token(value):
+    if _is_unquoted(scheme, name) and not is_token(value):
         raise GrammarError(f"{name}={value!a} is not a token")
 
 
-def _is_bare(scheme: str, name: str) -> bool:
+def _is_unquoted(scheme: str, name: str) -> bool:
     # An extended parameter (RFC 8187) is never quoted.
-    return name.lower() in BARE.get(scheme, ()) or name.endswith("*")
+    return name.lower() in UNQUOTED_PARAMS.get(scheme, ()) or name.endswith("*")
 
 
-def _print(scheme: str, params: tuple[tuple[str, str], ...], token68: str | None) -> str:
+def _format(scheme: str, params: tuple[tuple[str, str], ...], token68: str | None) -> str:
     if token68 is not None:
         return f"{scheme} {token68}"
     lower = scheme.lower()
-    # A bare value that was received quoted stays quoted where it is no token.
+    # Other code may have quoted a value that must be a token. If it is none, it can only be printed quoted.
     printed = (
-        f"{name}={value if _is_bare(lower, name) and is_token(value) else quote(value)}" for name, value in params
+        f"{name}={value if _is_unquoted(lower, name) and is_token(value) else quote(value)}" for name, value in params
     )
     return f"{scheme} {', '.join(printed)}" if params else scheme

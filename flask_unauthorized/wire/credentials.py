@@ -1,4 +1,4 @@
-"""Reading ``Authorization`` (RFC 9110 §11.6.2)."""
+"""Reading ``Authorization`` (RFC 9110 §11.6.2): one set of credentials, by the grammar that challenges follow too."""
 
 from dataclasses import dataclass, field
 
@@ -7,9 +7,12 @@ from .grammar import MAX_AUTHORIZATION, GrammarError, read_elements
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What an ``Authorization`` field holds: a scheme, then a token68 or parameters (RFC 9110 §11.4).
+    """One set of credentials (RFC 9110 §11.4). Its ``repr`` shows the scheme only, because the rest is secret.
 
-    ``params`` is in the order of the field; use `get` to look one up. The ``repr`` shows the scheme only.
+    Attributes:
+        scheme: The scheme's name, as it was sent.
+        params: The parameters as (name, unescaped value), in the order of the field; `get` looks one up.
+        token68: The value in place of parameters, or ``None``.
     """
 
     scheme: str
@@ -17,16 +20,24 @@ class Credentials:
     token68: str | None = field(default=None, repr=False)
 
     def get(self, name: str) -> str | None:
-        """The value of a parameter (its name compares without case, RFC 9110 §11.2), or ``None``."""
+        """Return the value of a parameter, or ``None``; names compare without case (RFC 9110 §11.2)."""
         wanted = name.lower()
         return next((value for key, value in self.params if key.lower() == wanted), None)
 
 
 def parse_authorization(value: str, *, max_size: int = MAX_AUTHORIZATION) -> Credentials | None:
-    """The credentials in an ``Authorization`` field value, or ``None`` where it is empty.
+    """Parse an ``Authorization`` field value.
 
-    ``max_size`` is in bytes (16 KiB). Raises `GrammarError` where the value is malformed, longer than that, has more
-    than 32 parameters, a parameter twice, or more than one set of credentials (RFC 9110 §5.3: the field is not a list).
+    Args:
+        value: The field value.
+        max_size: The longest value that is read, in bytes. Default: 16 KiB.
+
+    Returns:
+        The credentials, or ``None`` if the value is empty.
+
+    Raises:
+        GrammarError: If the value is malformed or too long, has more than 32 parameters, a parameter twice, or more
+            than one set of credentials. The field is not a list (RFC 9110 §5.3).
     """
     elements = read_elements(value, max_size)
     if not elements:
@@ -37,7 +48,7 @@ def parse_authorization(value: str, *, max_size: int = MAX_AUTHORIZATION) -> Cre
         raise GrammarError("more than one set of credentials in one field (RFC 9110 §5.3)")
     (element,) = elements
     stripped = value.strip(" \t")
-    # The list reader is kinder than one set of credentials allows: a comma may not stand first, nor after a token68.
+    # A list of challenges may have empty elements; one set of credentials has no comma first, and none after a token68.
     if stripped.startswith(",") or (not element.params and stripped.endswith(",")):
         raise GrammarError("a comma that separates nothing")
     return Credentials(element.scheme, element.params, element.token68)

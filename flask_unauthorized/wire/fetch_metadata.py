@@ -1,20 +1,36 @@
-"""Telling a browser's scripts from its pages."""
+"""Was a request sent by a script in a browser, or by a browser that opens a page?
+
+The answer matters twice. A script must not be offered a scheme that makes the browser open its password box over the
+page, and it needs all challenges on one line. A page gets the way to the login page.
+
+The order of evidence, the most reliable first:
+
+1. Fetch Metadata (``Sec-Fetch-*``, W3C). Browsers set these fields and scripts cannot, so they decide if present.
+2. ``HX-Request``, which only htmx sets.
+3. ``X-Requested-With: XMLHttpRequest``, which jQuery and other libraries set.
+
+Anything else counts as a program or a page: a password prompt that nobody needed is a nuisance, but a program that
+isn't offered Basic cannot log in. The result decides what is offered, never whether a request is accepted. So a client
+that lies in these fields gains nothing.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 SCRIPT_FIELDS: Final = ("Sec-Fetch-Mode", "Sec-Fetch-Site", "X-Requested-With", "HX-Request")
-"""The request fields that `is_script` looks at."""
+"""The request fields that `is_script` reads."""
 PAGE_FIELDS: Final = ("Sec-Fetch-Dest", "Accept")
-"""What else decides whether a browser opens a page, and is led to the login page."""
+"""Further request fields that decide whether a browser opens a page, and is redirected to the login page."""
 
 
 def is_script(environ: Mapping[str, Any]) -> bool:
-    """Whether a browser's script sent the request: by Fetch Metadata, else by the marks that libraries set.
+    """Return whether a script in a browser sent the request.
 
-    Scripts cannot set the fields of Fetch Metadata, so these decide where a browser sends them. Node's fetch sends a
-    mode without a site: it is a program, which may well answer a prompt. Android's WebView puts the name of its app
-    into ``X-Requested-With``, also when it opens a page, so only the value of the libraries counts.
+    Node's ``fetch()`` sends a mode without a site. It is no browser, so it counts as a program. Android's WebView puts
+    the name of its app into ``X-Requested-With``, also for pages, so only the value of the libraries counts.
+
+    Args:
+        environ: The WSGI environ.
     """
     mode = environ.get("HTTP_SEC_FETCH_MODE")
     if mode == "navigate":

@@ -1,25 +1,44 @@
-"""The grammar of authentication fields, as commented fragments (RFC 9110 §5.6 and §11).
+"""The grammar of authentication fields (RFC 9110 §5.6 and §11): a field value in, its elements out.
 
-One strict reader serves both directions: a list of challenges (``WWW-Authenticate``) and one set of credentials
-(``Authorization``) are made of the same elements. It is linear in its input and raises nothing but `GrammarError`.
+One reader serves both directions, because a list of challenges (``WWW-Authenticate``) and one set of credentials
+(``Authorization``) are made of the same elements: a scheme, then nothing, a token68, or parameters.
+
+The order of steps in `read_elements`:
+
+1. Refuse a value that is too long, or that no field value can be. Nothing else looks at the whole value first.
+2. Skip separators. Empty list elements are allowed, up to a limit (RFC 9110 §5.6.1.2).
+3. Read a parameter of the current scheme, or a new scheme with what follows it. Both begin with a token, and a comma
+   separates both kinds of lists (RFC 9110 §11.6.1), so the text behind the token decides: ``=`` makes it a parameter.
+4. Require a comma or the end. Nothing is skipped to find a place where the text makes sense again.
+
+Invariants:
+
+- Strict: an input that the grammar doesn't allow raises `GrammarError`, and is never repaired. Two readers of one field
+  that guess differently (a proxy and this app) are how credentials are smuggled.
+- Linear: each pattern is anchored at a position that only grows, and has one way to match. No input makes it slow.
+- Bounded: length, parameters and empty elements have limits, so that one request costs little memory.
+- Discreet: an error names the position, never the text, which may be a secret.
+
+Werkzeug's ``Authorization`` and ``WWWAuthenticate`` are not used. They accept what the grammar forbids, read one scheme
+only, have no limits, and write realms without quotes, which some clients don't understand.
 """
 
 import re
 from typing import Final, NamedTuple
 
 MAX_AUTHORIZATION: Final = 16 * 1024
-"""Longest ``Authorization`` field value that is read, in bytes, unless ``UNAUTHORIZED_MAX_CREDENTIALS`` says more."""
+"""The longest ``Authorization`` value that is read, in bytes. ``UNAUTHORIZED_MAX_CREDENTIALS`` can raise it."""
 LARGEST_AUTHORIZATION: Final = 64 * 1024
-"""What ``UNAUTHORIZED_MAX_CREDENTIALS`` may say at most: no server lets a longer line through."""
+"""The largest ``UNAUTHORIZED_MAX_CREDENTIALS``, in bytes: no server accepts a longer field line."""
 MAX_CHALLENGES: Final = 16 * 1024
-"""Longest ``WWW-Authenticate`` value (all lines together) that is read, in bytes."""
+"""The longest ``WWW-Authenticate`` value that is read, all lines together, in bytes."""
 MAX_PARAMS: Final = 32
-"""Most parameters that one challenge or one set of credentials may have."""
+"""How many parameters one challenge or one set of credentials may have."""
 MAX_EMPTY_ELEMENTS: Final = 64
-"""Most empty list elements that are ignored (RFC 9110 §5.6.1.2: "a reasonable number")."""
+"""How many empty list elements are ignored (RFC 9110 §5.6.1.2: "a reasonable number")."""
 
-# token (§5.6.2), token68 (§11.2), quoted-string (§5.6.4; unrolled, so that nothing is tried twice) and BWS (§5.6.3).
-# \x80-\xff is obs-text: field values are bytes, which WSGI hands over as Latin-1.
+# token (§5.6.2), token68 (§11.2), quoted-string (§5.6.4) and BWS (§5.6.3). The quoted-string is unrolled, so that no
+# character is tried twice. \x80-\xff is obs-text: field values are bytes, which WSGI decodes as Latin-1.
 TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 TOKEN68: Final = r"[A-Za-z0-9\-._~+/]+=*"
 QUOTED: Final = (
@@ -32,7 +51,7 @@ _END_OF_ELEMENT = re.compile(r"[ \t]*(?:,|\Z)")
 _SCHEME = re.compile(TOKEN)
 _PARAM_START = re.compile(rf"({TOKEN}){BWS}={BWS}")
 _VALUE = re.compile(rf"{QUOTED}|{TOKEN}")
-# A token68 is recognised by what follows it: "Foo a=" is one, "Foo a=b" is a parameter.
+# What follows decides whether it is a token68: "Foo a=" is one, "Foo a=b" is a parameter.
 _TOKEN68 = re.compile(rf"({TOKEN68})(?=[ \t]*(?:,|\Z))")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _IS_TOKEN = re.compile(TOKEN)
@@ -40,11 +59,14 @@ _IS_TOKEN68 = re.compile(TOKEN68)
 
 
 class GrammarError(ValueError):
-    """A field value does not follow RFC 9110 §11. The text names the place, never the value: it may hold a secret."""
+    """A field value that RFC 9110 §11 doesn't allow.
+
+    The message of a value that was received names the position, never the text, which may be a secret.
+    """
 
 
 class Element(NamedTuple):
-    """A scheme with what came after it: nothing, a token68, or parameters in the order in which they came."""
+    """A scheme with what follows it: nothing, a token68, or parameters in the order of the field."""
 
     scheme: str
     params: tuple[tuple[str, str], ...]
@@ -52,31 +74,37 @@ class Element(NamedTuple):
 
 
 def is_token(text: str) -> bool:
-    """Whether ``text`` is a ``token`` (RFC 9110 §5.6.2)."""
+    """Return whether a text is a ``token`` (RFC 9110 §5.6.2)."""
     return _IS_TOKEN.fullmatch(text) is not None
 
 
 def is_token68(text: str) -> bool:
-    """Whether ``text`` is a ``token68`` (RFC 9110 §11.2)."""
+    """Return whether a text is a ``token68`` (RFC 9110 §11.2)."""
     return _IS_TOKEN68.fullmatch(text) is not None
 
 
 def quote(text: str) -> str:
-    """``text`` as a quoted-string; only ``"`` and ``\\`` are escaped (RFC 9110 §5.6.4)."""
+    """Return a text as a quoted-string; quotes and backslashes are escaped (RFC 9110 §5.6.4)."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def read_elements(text: str, limit: int) -> list[Element]:
-    """All elements of a comma-separated list of at most ``limit`` bytes.
+    """Return all elements of a comma-separated list.
 
-    Raises `GrammarError` for anything that the grammar does not allow.
+    Args:
+        text: The field value, decoded as Latin-1.
+        limit: The longest value that is read, in bytes.
+
+    Raises:
+        GrammarError: If the value is too long, or the grammar doesn't allow it.
     """
     _check_characters(text, limit)
     found: list[Element] = []
     params: dict[str, tuple[str, str]] = {}
     position = empty = 0
     while True:
-        separators = _match(_SEPARATORS, text, position)
+        separators = _SEPARATORS.match(text, position)
+        assert separators is not None, "the pattern matches the empty string"
         empty += max(0, text.count(",", position, separators.end()) - (1 if found else 0))
         if empty > MAX_EMPTY_ELEMENTS:
             raise GrammarError(f"more than {MAX_EMPTY_ELEMENTS} empty list elements")
@@ -98,12 +126,12 @@ def read_elements(text: str, limit: int) -> list[Element]:
 
 
 def _read_scheme(text: str, start: int, params: dict[str, tuple[str, str]]) -> tuple[Element, int]:
-    """The scheme at ``start`` with the token68 or the first parameter behind it, and where they end."""
+    """Read the scheme at ``start`` with its token68 or first parameter; return both and where they end."""
     name = _SCHEME.match(text, start)
     if name is None:
         raise GrammarError(f"expected a scheme at byte {start}")
     end = name.end()
-    # 1*SP stands between the scheme and the rest (§11.3): no tab, and nothing else.
+    # One or more spaces separate the scheme from the rest (§11.3). Tabs are not allowed here.
     rest = end
     while text.startswith(" ", rest):
         rest += 1
@@ -117,7 +145,7 @@ def _read_scheme(text: str, start: int, params: dict[str, tuple[str, str]]) -> t
 
 
 def _read_param(text: str, start: int, params: dict[str, tuple[str, str]]) -> int:
-    """Adds the parameter at ``start`` to ``params`` (keyed by its lower-case name); returns where it ends."""
+    """Add the parameter at ``start`` to ``params``, keyed by its lower-case name; return where it ends."""
     name = _PARAM_START.match(text, start)
     if name is None:
         raise GrammarError(f"expected a parameter at byte {start}")
@@ -129,15 +157,11 @@ def _read_param(text: str, start: int, params: dict[str, tuple[str, str]]) -> in
     value = _VALUE.match(text, name.end())
     if value is None:
         raise GrammarError(f"expected a token or a quoted-string at byte {name.end()}")
-    params[key] = (name[1], _unquote(value[0]))
+    content = value[0]
+    if content.startswith('"'):
+        content = _QUOTED_PAIR.sub(r"\1", content[1:-1]) if "\\" in content else content[1:-1]
+    params[key] = (name[1], content)
     return value.end()
-
-
-def _unquote(value: str) -> str:
-    if not value.startswith('"'):
-        return value
-    value = value[1:-1]
-    return _QUOTED_PAIR.sub(r"\1", value) if "\\" in value else value
 
 
 def _check_characters(text: str, limit: int) -> None:
@@ -145,9 +169,3 @@ def _check_characters(text: str, limit: int) -> None:
         raise GrammarError(f"longer than {limit} bytes")
     if not text.isascii() and any(character > "\xff" for character in text):
         raise GrammarError("a character beyond Latin-1, which no field value can hold")
-
-
-def _match(pattern: "re.Pattern[str]", text: str, position: int) -> "re.Match[str]":
-    match = pattern.match(text, position)
-    assert match is not None, "the pattern matches the empty string"
-    return match

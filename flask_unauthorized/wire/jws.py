@@ -1,4 +1,20 @@
-"""Reading JSON Web Signatures in the compact form (RFC 7515), before any key is looked for: strict, bounded, linear."""
+"""Reading JSON Web Signatures in the compact form (RFC 7515), before any key is looked for.
+
+Theory of operation
+-------------------
+
+Everything here runs on bytes that an attacker chose, and before any signature is checked. So the rules are:
+
+1. **One spelling.** A token that can be written in two ways passes lists of revoked tokens and caches in its second
+   spelling. Base64url must be canonical, JSON must not have a member twice, numbers must be finite.
+2. **Bounded and linear.** Each part has a limit, the depth of JSON is counted before the parser recurses, and nothing
+   is searched twice.
+3. **The header can't change the rules.** What asks for another way of reading (``crit``, ``b64``, ``zip``, ``enc``) is
+   rejected, and so is a key in the header, except in a DPoP proof.
+4. **One error.** `JOSEError` names the rule and never a value, so that no part of a token gets into a log.
+
+An issuer's tokens share a handful of headers, so parsed headers are cached by their text. Rejected ones never are.
+"""
 
 import binascii
 import json
@@ -45,42 +61,42 @@ class JOSEError(ValueError):
 
 
 class CompactJWS(NamedTuple):
-    """A signed token whose signature nobody has checked yet.
+    """A signed token that was decoded and not verified. Nothing of it is in the ``repr``.
 
-    ``header`` is read-only and follows the rules of `read_jws`; ``payload`` and ``signature`` are octets,
-    ``signing_input`` is what was signed (RFC 7515 §5.1). Nothing of it is in the ``repr``.
+    Attributes:
+        header: The header, read-only; see `read_jws` for its rules.
+        payload: The payload, in bytes.
+        signing_input: What was signed (RFC 7515 §5.1).
+        signature: The signature, in bytes.
+        algorithm: ``alg``, as the token claims it. The key decides what is accepted.
+        kid: The key id, or ``None``.
     """
 
     header: Mapping[str, Any]
     payload: bytes
     signing_input: bytes
     signature: bytes
-
-    @property
-    def algorithm(self) -> str:
-        """``alg``, as the token claims it: the key decides, not this."""
-        name: str = self.header["alg"]
-        return name
-
-    @property
-    def kid(self) -> str | None:
-        """``kid``: the name of the key, or ``None``."""
-        return self.header.get("kid")
+    algorithm: str
+    kid: str | None
 
     def __repr__(self) -> str:
         return "<CompactJWS>"
 
 
 def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) -> CompactJWS:
-    """The three parts of a token in the compact form (RFC 7515 §7.1), decoded but not verified.
+    """Decode a token in the compact form (RFC 7515 §7.1), without verifying it.
 
-    Each part must be there, canonical base64url and within its limit; the header a JSON object with a string as
+    Each part must be there, canonical base64url and within its limit. The header must be a JSON object with a string as
     ``alg``, ``kid`` and ``typ`` strings where given, and without ``crit``, ``b64``, ``zip``, ``enc`` or a nested token
-    (``cty``). A key in the header (``jwk``) is refused unless ``embedded_key``, as in a DPoP proof (RFC 9449 §4.2), and
-    demanded there; addresses and certificates of keys (``jku``, ``x5u``, ``x5c``) are never used.
+    (``cty``). Addresses and certificates of keys (``jku``, ``x5u``, ``x5c``) are never used.
 
-    ``max_size`` is in characters; beyond `MAX_JWS` it is the limit of the payload as well. Raises `JOSEError`, and
-    nothing else, whatever comes in.
+    Args:
+        text: The token.
+        max_size: Longest token, in characters. Beyond `MAX_JWS` it is the limit of the payload as well.
+        embedded_key: Whether the header must hold the key (``jwk``), as in a DPoP proof (RFC 9449 §4.2), or must not.
+
+    Raises:
+        JOSEError: And nothing else, whatever ``text`` is.
     """
     if not isinstance(text, str):
         raise JOSEError("a token must be text")
@@ -98,14 +114,22 @@ def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) 
         payload, signature = decode_base64url(content), decode_base64url(proof)
     except JOSEError as error:
         raise JOSEError(f"payload or signature: {error}") from None
-    return CompactJWS(header, payload, f"{protected}.{content}".encode("ascii"), signature)
+    signing_input = f"{protected}.{content}".encode("ascii")
+    return CompactJWS(header, payload, signing_input, signature, header["alg"], header.get("kid"))
 
 
 def read_json_object(octets: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
-    """The object in a JSON text (RFC 8259), which must be read alike by everybody (RFC 7493).
+    """Parse a JSON object that all parsers read alike (RFC 8259, RFC 7493).
 
-    UTF-8 without a byte order mark; no member twice; numbers finite, no negative zero, at most 64 characters long;
-    strings of Unicode characters only; nested at most ``max_depth`` deep. Raises `JOSEError`, and nothing else.
+    It must be UTF-8 without a byte order mark, without a member twice and without lone surrogates. Numbers must be
+    finite, not a negative zero, and at most 64 characters long.
+
+    Args:
+        octets: The JSON text.
+        max_depth: Deepest nesting of objects and arrays.
+
+    Raises:
+        JOSEError: And nothing else.
     """
     _check_depth(octets, max_depth)
     try:
@@ -125,9 +149,10 @@ def read_json_object(octets: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, 
 
 
 def decode_base64url(text: str) -> bytes:
-    """The octets that ``text`` stands for (RFC 7515 §2), in its only spelling.
+    """Decode base64url in its only spelling (RFC 7515 §2): no padding, no other alphabet, no bits left over.
 
-    No padding, no character of another alphabet, no bits left over. Raises `JOSEError`, and nothing else.
+    Raises:
+        JOSEError: And nothing else.
     """
     try:
         given = text.encode("ascii")
@@ -141,7 +166,7 @@ def decode_base64url(text: str) -> bytes:
 
 
 def encode_base64url(octets: bytes) -> str:
-    """``octets`` in base64url without padding (RFC 7515 §2)."""
+    """Encode bytes in base64url without padding (RFC 7515 §2)."""
     return binascii.b2a_base64(octets, newline=False).translate(_STANDARD_TO_URL).rstrip(b"=").decode("ascii")
 
 

@@ -1,11 +1,15 @@
-"""What single schemes ask of their challenges beyond the grammar. Each rule raises `ValueError` or returns nothing."""
+"""What the RFCs of single schemes require of a challenge, beyond the grammar.
+
+Each check raises `ValueError` with the rule's source, or returns nothing. `Challenge` applies all of them to what this
+package sends, and `soundness` applies the same ones to what other code sends.
+"""
 
 import re
 from collections.abc import Callable, Collection
 from typing import Final
 
-# As registered with IANA, and the two private schemes of this project. Clients compare without case (RFC 9110 §11.1),
-# but some do not, so the registered spelling goes out.
+# As registered with IANA, and the two schemes of this project, ApiKey and Cookie. Clients should compare without case
+# (RFC 9110 §11.1), but some don't, so the registered spelling is sent.
 SPELLINGS: Final = {
     name.lower(): name
     for name in (
@@ -15,7 +19,7 @@ SPELLINGS: Final = {
 }  # fmt: skip
 
 MAX_REALM: Final = 256
-"""Longest realm that may be sent, in bytes."""
+"""The longest realm that may be sent, in bytes."""
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _OAUTH_TEXT = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6750 §3: error and error_description
@@ -26,7 +30,7 @@ _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*@")
 
 
 def check_printable(name: str, value: str) -> None:
-    """Refuses what a field value must not hold (RFC 9110 §5.5): line ends, controls, anything beyond ASCII."""
+    """Refuse control characters, line ends, and characters beyond ASCII (RFC 9110 §5.5)."""
     if _PRINTABLE.fullmatch(value) is None:
         raise ValueError(
             f"{name}={value!a} holds a character that cannot be sent safely: use printable ASCII only (RFC 9110 §5.5)"
@@ -34,14 +38,14 @@ def check_printable(name: str, value: str) -> None:
 
 
 def check_realm(realm: str) -> None:
-    """Refuses a realm that is not printable ASCII or longer than 256 bytes."""
+    """Refuse a realm that is not printable ASCII, or longer than 256 bytes."""
     check_printable("realm", realm)
     if len(realm) > MAX_REALM:
         raise ValueError(f"realm is {len(realm)} bytes long: use at most {MAX_REALM}")
 
 
 def check_scope_token(scope: str) -> None:
-    """Refuses what RFC 6749 §3.3 does not allow as one scope: blanks, quotes, backslashes, beyond ASCII, nothing."""
+    """Refuse an empty scope, and one with a blank, quote, backslash or character beyond ASCII (RFC 6749 §3.3)."""
     if _SCOPE_TOKEN.fullmatch(scope) is None:
         raise ValueError(
             f"scope {scope!a} is not a scope token: use one or more printable ASCII characters "
@@ -50,7 +54,7 @@ def check_scope_token(scope: str) -> None:
 
 
 def check_uri(name: str, value: str) -> None:
-    """Refuses what is not an absolute URI, or names a user and password (RFC 9110 §4.2.4)."""
+    """Refuse a URI that is not absolute, or contains a user or password (RFC 9110 §4.2.4)."""
     if _ABSOLUTE_URI.fullmatch(value) is None:
         raise ValueError(f"{name}={value!a} is not an absolute URI without blank, quote and backslash (RFC 6750 §3)")
     if _USERINFO.match(value):
@@ -83,7 +87,7 @@ def _digest_param(name: str, value: str) -> None:
 
 
 def check_param(scheme: str, name: str, value: str) -> None:
-    """Refuses one parameter that must not be sent; ``scheme`` and ``name`` in lower case."""
+    """Refuse a parameter that must not be sent; ``scheme`` and ``name`` in lower case."""
     check_printable(name, value)
     if name == "realm":
         check_realm(value)
@@ -93,16 +97,16 @@ def check_param(scheme: str, name: str, value: str) -> None:
 
 
 def check_required(scheme: str, names: Collection[str]) -> None:
-    """Refuses a challenge without the parameters that its scheme needs; all names in lower case."""
+    """Refuse a challenge that lacks a parameter which its scheme requires; all names in lower case."""
     if scheme in ("bearer", "dpop") and not names:
         raise ValueError("a Bearer or DPoP challenge needs a parameter, realm for one (RFC 6750 §3)")
     for name in _REQUIRED.get(scheme, ()):
         if name not in names:
-            raise ValueError(_NEEDS[scheme].format(name))
+            raise ValueError(_MISSING_PARAM_MESSAGES[scheme].format(name))
 
 
-RULED: Final = frozenset({"basic", "bearer", "digest", "dpop"})
-"""Schemes whose own RFC says what their challenges hold. They have parameters, and no token68."""
+SCHEMES_WITH_RULES: Final = frozenset({"basic", "bearer", "digest", "dpop"})
+"""Schemes whose own RFC defines their challenges. They have parameters, and no token68."""
 _PARAM_RULES: Final[dict[str, Callable[[str, str], None]]] = {
     "basic": _basic_param,
     "bearer": _oauth_param,
@@ -110,9 +114,9 @@ _PARAM_RULES: Final[dict[str, Callable[[str, str], None]]] = {
     "digest": _digest_param,
 }
 _REQUIRED: Final = {"basic": ("realm",), "digest": ("realm", "nonce", "qop")}
-_NEEDS: Final = {
+_MISSING_PARAM_MESSAGES: Final = {
     "basic": "a Basic challenge needs a {} (RFC 7617 §2)",
     "digest": "a Digest challenge needs {} (RFC 7616 §3.3)",
 }
-BARE: Final = {"digest": frozenset({"algorithm", "stale", "charset", "userhash"})}
-"""Parameters that are sent as tokens (RFC 7616 §3.3); all others are quoted."""
+UNQUOTED_PARAMS: Final = {"digest": frozenset({"algorithm", "stale", "charset", "userhash"})}
+"""Parameters that are sent as tokens (RFC 7616 §3.3). All others are quoted."""

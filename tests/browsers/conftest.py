@@ -1,6 +1,7 @@
 """An app with a login page."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,15 @@ from flask_unauthorized import Auth, Bearer, Identity, SessionCookie
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 KEY = "a secret of thirty-two characters"
 USERS = {"ada": Identity("ada", scopes={"read"}), "bob": Identity("bob")}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time, to be moved."""
+    now = [time.time()]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: now[0])
+    return now
 
 
 @pytest.fixture
@@ -65,12 +75,12 @@ def build(make_app):
     return make
 
 
-def cookie_of(client):
+def session_cookie_of(client):
     found = client.get_cookie("session")
     return None if found is None else found.value
 
 
-def content(app, value):
+def session_content(app, value):
     """What a session cookie holds, read by itsdangerous alone."""
     serializer = URLSafeTimedSerializer(
         app.secret_key, salt="cookie-session", serializer=json, signer_kwargs={"key_derivation": "hmac"}

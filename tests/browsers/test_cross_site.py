@@ -21,7 +21,7 @@ from flask_unauthorized.testing import assert_unauthorized
 
 from ..digest_client import challenge
 from ..digest_client import sent as digest_of
-from .conftest import KEY, USERS, cookie_of
+from .conftest import KEY, USERS, session_cookie_of
 
 OWN = "http://localhost"
 FOREIGN = [
@@ -392,7 +392,7 @@ def test_csr_08_another_site_can_log_nobody_in(build, headers):
     shop = build()
     refused = shop.client.post("/login", headers=headers)
     assert refused.status_code == 403
-    assert cookie_of(shop.client) is None
+    assert session_cookie_of(shop.client) is None
     shop.client.post("/login", data={"name": "bob"})
     assert shop.client.post("/login", headers=headers, data={"name": "ada"}).status_code == 403
     assert shop.client.get("/page").text == "page of bob"
@@ -523,7 +523,7 @@ def test_csr_08_a_provider_that_is_named_logs_its_users_in(posted, origins):  # 
 def test_csr_08_and_nobody_else_does(posted, headers):  # F-43
     answered, shop = posted({"https://idp.example"}, headers)
     assert answered.status_code == 403
-    assert cookie_of(shop.client) is None
+    assert session_cookie_of(shop.client) is None
 
 
 def test_the_origins_of_one_login_open_no_other_view(posted):  # F-43

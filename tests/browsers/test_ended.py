@@ -13,7 +13,7 @@ from flask import request, session
 
 from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Identity, RevokedCredentials
 from flask_unauthorized.errors import Forbidden
-from flask_unauthorized.schemes import session_cookie
+from flask_unauthorized.schemes import ended_sessions
 from flask_unauthorized.schemes.session_cookie import SessionCookie
 from flask_unauthorized.stores import memory
 from flask_unauthorized.stores.base import MAX_LIFETIME
@@ -22,9 +22,9 @@ from flask_unauthorized.stores.redis import RedisStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
 
 from ..stores.servers import redis_server
-from .conftest import KEY, USERS, content, cookie_of, forge
+from .conftest import KEY, USERS, forge, session_content, session_cookie_of
 
-FEW = 3
+LIMIT = 3
 """``MAX_ENDED`` in these tests."""
 _fresh = itertools.count()
 
@@ -39,8 +39,8 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def few(monkeypatch):
-    monkeypatch.setattr(session_cookie, "MAX_ENDED", FEW)
+def low_limit(monkeypatch):
+    monkeypatch.setattr(ended_sessions, "MAX_ENDED", LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -58,29 +58,29 @@ def store(request, tmp_path):
     return RedisStore(request.getfixturevalue("redis_url"), prefix=f"test{next(_fresh)}")
 
 
-class Watched(MemoryStore):
-    """Tells what was written; can't be asked while an operation is in ``down``."""
+class RecordingStore(MemoryStore):
+    """Records the operations that write. Those in ``down`` fail."""
 
     def __init__(self):
         super().__init__()
-        self.written = []
+        self.operations = []
         self.down = frozenset()
 
-    def _wrote(self, operation):
+    def _record(self, operation):
         if operation in self.down:
             raise ConnectionRefusedError
-        self.written.append(operation)
+        self.operations.append(operation)
 
     def _claim(self, *args):
-        self._wrote("claim")
+        self._record("claim")
         return super()._claim(*args)
 
     def _increment(self, *args):
-        self._wrote("increment")
+        self._record("increment")
         return super()._increment(*args)
 
     def _put(self, *args):
-        self._wrote("put")
+        self._record("put")
         super()._put(*args)
 
     def _get(self, key):
@@ -96,7 +96,7 @@ def log_in(shop, name="ada"):
     return device
 
 
-def copy_of(shop, cookie):
+def client_with_cookie(shop, cookie):
     """A client that sends this cookie and keeps none."""
     client = shop.app.test_client(use_cookies=False)
     sent = {"Cookie": f"session={cookie}"}
@@ -111,44 +111,44 @@ def copy_of(shop, cookie):
 
 def logged_out(shop, clock):
     device = log_in(shop)
-    cookie = cookie_of(device)
+    cookie = session_cookie_of(device)
     device.post("/logout")
     return cookie
 
 
 def replaced(shop, clock):
     device = log_in(shop)
-    cookie = cookie_of(device)
+    cookie = session_cookie_of(device)
     device.post("/login", data={"name": "ada"})
     return cookie
 
 
 def all_ended(shop, clock):
-    cookie = cookie_of(log_in(shop))
+    cookie = session_cookie_of(log_in(shop))
     with shop.app.app_context():
         shop.auth.end_sessions("ada")
     return cookie
 
 
 def expired(shop, clock):
-    cookie = cookie_of(log_in(shop))
+    cookie = session_cookie_of(log_in(shop))
     clock[0] += shop.cookie.lifetime + 1
     return cookie
 
 
 def idle(shop, clock):
-    cookie = cookie_of(log_in(shop))
+    cookie = session_cookie_of(log_in(shop))
     clock[0] += shop.cookie.idle + 1
     return cookie
 
 
 def of_another_realm(shop, clock):
-    login = content(shop.app, cookie_of(log_in(shop)))["_unauthorized"]
+    login = session_content(shop.app, session_cookie_of(log_in(shop)))["_unauthorized"]
     return forge(shop.app, {"_unauthorized": {**login, "realm": "forum"}})
 
 
 def damaged(shop, clock):
-    login = content(shop.app, cookie_of(log_in(shop)))["_unauthorized"]
+    login = session_content(shop.app, session_cookie_of(log_in(shop)))["_unauthorized"]
     return forge(shop.app, {"_unauthorized": {**login, "seen": "now"}})
 
 
@@ -158,13 +158,13 @@ POSTS = [("/logout", {}), ("/login", {"name": "bob"}), ("/login", {"name": "ada"
 
 @pytest.mark.parametrize(("path", "data"), POSTS)
 @pytest.mark.parametrize("make_dead", DEAD)
-def test_a_dead_cookie_ends_nothing_however_often_it_is_posted(build, clock, few, make_dead, path, data):  # F-34
-    store = Watched()
+def test_a_dead_cookie_ends_nothing_however_often_it_is_posted(build, clock, low_limit, make_dead, path, data):  # F-34
+    store = RecordingStore()
     shop = build(store=store)
-    copy = copy_of(shop, make_dead(shop, clock))
+    copy = client_with_cookie(shop, make_dead(shop, clock))
     device = log_in(shop)
-    del store.written[:]
-    for _ in range(FEW + 2):
+    del store.operations[:]
+    for _ in range(LIMIT + 2):
         answered = copy.post(path, **data)
         assert answered.status_code in (302, 401)
         if answered.status_code == 401 or path == "/logout":
@@ -173,24 +173,24 @@ def test_a_dead_cookie_ends_nothing_however_often_it_is_posted(build, clock, few
     assert device.get("/page").text == "page of ada"
     assert log_in(shop).get("/page").status_code == 200
     assert copy.get("/page").status_code == 401
-    assert store.written == []
+    assert store.operations == []
 
 
 @pytest.mark.parametrize("refusal", [None, False, RevokedCredentials("locked")])
 @pytest.mark.parametrize(("path", "data"), [("/logout", {}), ("/login", {"name": "bob"})])
-def test_nor_does_the_cookie_of_a_user_whom_the_loader_refuses(build, few, refusal, path, data):  # F-34
+def test_nor_does_the_cookie_of_a_user_whom_the_loader_refuses(build, low_limit, refusal, path, data):  # F-34
     def load(name):
         if name == "ada" and isinstance(refusal, Exception):
             raise refusal
         return refusal if name == "ada" else USERS[name]
 
-    store = Watched()
+    store = RecordingStore()
     shop = build(store=store)
-    device, copy = log_in(shop), copy_of(shop, cookie_of(log_in(shop)))
+    device, copy = log_in(shop), client_with_cookie(shop, session_cookie_of(log_in(shop)))
     known, shop.cookie._loader = shop.cookie._loader, load
-    for _ in range(FEW + 2):
+    for _ in range(LIMIT + 2):
         copy.post(path, **data)
-    assert store.written == []
+    assert store.operations == []
     shop.cookie._loader = known
     assert device.get("/page").status_code == 200
 
@@ -198,8 +198,8 @@ def test_nor_does_the_cookie_of_a_user_whom_the_loader_refuses(build, few, refus
 def test_a_hundred_posts_of_a_dead_cookie(build):  # F-34, at the real limit
     shop = build(store=MemoryStore())
     cookie = logged_out(shop, None)
-    device, copy = log_in(shop), copy_of(shop, cookie)
-    for _ in range(session_cookie.MAX_ENDED + 2):
+    device, copy = log_in(shop), client_with_cookie(shop, cookie)
+    for _ in range(ended_sessions.MAX_ENDED + 2):
         copy.post("/logout")
     assert device.get("/page").status_code == 200
 
@@ -207,11 +207,11 @@ def test_a_hundred_posts_of_a_dead_cookie(build):  # F-34, at the real limit
 # --- several logouts of one session
 
 
-def test_copies_of_one_live_cookie_that_log_out_at_once_count_once(build, few, store):  # F-34
+def test_copies_of_one_live_cookie_that_log_out_at_once_count_once(build, low_limit, store):  # F-34
     shop = build(store=store)
     device = log_in(shop)
-    copied = cookie_of(log_in(shop))
-    together = threading.Barrier(2 * FEW)
+    copied = session_cookie_of(log_in(shop))
+    together = threading.Barrier(2 * LIMIT)
     check = shop.cookie._was_ended
 
     def check_together(login, request):
@@ -220,15 +220,17 @@ def test_copies_of_one_live_cookie_that_log_out_at_once_count_once(build, few, s
         return ended
 
     shop.cookie._was_ended = check_together
-    with ThreadPoolExecutor(2 * FEW) as pool:
-        answers = list(pool.map(lambda _: copy_of(shop, copied).post("/logout").status_code, range(2 * FEW)))
+    with ThreadPoolExecutor(2 * LIMIT) as pool:
+        answers = list(
+            pool.map(lambda _: client_with_cookie(shop, copied).post("/logout").status_code, range(2 * LIMIT))
+        )
     shop.cookie._was_ended = check
-    assert answers == [302] * (2 * FEW)
-    assert copy_of(shop, copied).get("/page").status_code == 401
+    assert answers == [302] * (2 * LIMIT)
+    assert client_with_cookie(shop, copied).get("/page").status_code == 401
     assert device.get("/page").status_code == 200
 
 
-def test_a_logout_while_all_sessions_are_ended(build, few, store):  # F-34
+def test_a_logout_while_all_sessions_are_ended(build, low_limit, store):  # F-34
     """Whichever comes first: both sessions are dead, and a login after both is alive."""
     shop = build(store=store)
     device, other = log_in(shop), log_in(shop)
@@ -239,30 +241,30 @@ def test_a_logout_while_all_sessions_are_ended(build, few, store):  # F-34
         shop.auth.end_sessions("ada")
         return ended
 
-    copied = cookie_of(device)
+    copied = session_cookie_of(device)
     shop.cookie._was_ended = end_in_between
     assert device.post("/logout").status_code == 302
     shop.cookie._was_ended = check
-    assert [copy_of(shop, copied).get("/page").status_code, other.get("/page").status_code] == [401, 401]
+    assert [client_with_cookie(shop, copied).get("/page").status_code, other.get("/page").status_code] == [401, 401]
     assert log_in(shop).get("/page").status_code == 200
 
 
-def test_a_user_fills_no_store_by_logging_in_and_out(build, few, store):
+def test_a_user_fills_no_store_by_logging_in_and_out(build, low_limit, store):
     """More logouts than the store remembers one by one end all sessions of this user, and of no other."""
     shop = build(store=store)
     device, bob = log_in(shop), log_in(shop, "bob")
-    copies = [logged_out(shop, None) for _ in range(FEW)]
+    copies = [logged_out(shop, None) for _ in range(LIMIT)]
     assert device.get("/page").status_code == 200
     copies.append(logged_out(shop, None))
     assert device.get("/page").status_code == 401
-    assert {copy_of(shop, copied).get("/page").status_code for copied in copies} == {401}
+    assert {client_with_cookie(shop, copied).get("/page").status_code for copied in copies} == {401}
     assert bob.get("/page").status_code == 200
 
 
-def test_the_entries_of_a_user_are_bounded(build, clock, few):
+def test_the_entries_of_a_user_are_bounded(build, clock, low_limit):
     store = MemoryStore()
     shop = build(store=store)
-    for _ in range(FEW):
+    for _ in range(LIMIT):
         logged_out(shop, clock)
     full = len(store._entries)
     for _ in range(20):
@@ -271,11 +273,11 @@ def test_the_entries_of_a_user_are_bounded(build, clock, few):
 
 
 @pytest.mark.parametrize("name", ["ada", "bob"])
-def test_the_login_that_ends_one_session_too_many_is_alive_itself(build, few, name):
+def test_the_login_that_ends_one_session_too_many_is_alive_itself(build, low_limit, name):
     """An app that calls ``login()`` whenever rights change must not throw out its user."""
     shop = build(store=MemoryStore())
     device = shop.client
-    for _ in range(FEW + 3):
+    for _ in range(LIMIT + 3):
         device.post("/login", data={"name": "ada"})
         assert device.get("/page").text == "page of ada"
     device.post("/login", data={"name": name})
@@ -287,15 +289,15 @@ def test_the_login_that_ends_one_session_too_many_is_alive_itself(build, few, na
 
 @pytest.mark.parametrize("down", ["get", "claim", "increment", "put"])
 def test_a_store_that_is_down_at_the_logout_is_503_and_the_browser_is_out(build, down):  # F-34
-    store = Watched()
+    store = RecordingStore()
     shop = build(store=store)
     device = log_in(shop)
-    copied = cookie_of(device)
+    copied = session_cookie_of(device)
     store.down = {down}
     assert device.post("/logout").status_code == 503
-    assert cookie_of(device) is None
+    assert session_cookie_of(device) is None
     store.down = frozenset()
-    copy = copy_of(shop, copied)
+    copy = client_with_cookie(shop, copied)
     assert copy.post("/logout").status_code == 302  # once more, by a client that kept it
     assert copy.get("/page").status_code == 401
 
@@ -307,12 +309,12 @@ def test_a_logout_needs_no_loader(build, error):  # F-34
 
     shop = build(store=MemoryStore())
     device = log_in(shop)
-    copied = cookie_of(device)
+    copied = session_cookie_of(device)
     known, shop.cookie._loader = shop.cookie._loader, load
     assert device.post("/logout").status_code == 302
-    assert cookie_of(device) is None
+    assert session_cookie_of(device) is None
     shop.cookie._loader = known
-    assert copy_of(shop, copied).get("/page").status_code == 401
+    assert client_with_cookie(shop, copied).get("/page").status_code == 401
 
 
 def test_a_broken_loader_leaves_nobody_logged_in(build):
@@ -321,12 +323,12 @@ def test_a_broken_loader_leaves_nobody_logged_in(build):
 
     shop = build(store=MemoryStore(), config={"PROPAGATE_EXCEPTIONS": False})
     device = log_in(shop)
-    copied = cookie_of(device)
+    copied = session_cookie_of(device)
     known, shop.cookie._loader = shop.cookie._loader, load
     assert device.post("/logout").status_code == 500
-    assert cookie_of(device) is None
+    assert session_cookie_of(device) is None
     shop.cookie._loader = known
-    assert copy_of(shop, copied).get("/page").status_code == 401
+    assert client_with_cookie(shop, copied).get("/page").status_code == 401
 
 
 def test_who_deletes_the_account_and_logs_out_ends_the_session(build):
@@ -341,10 +343,10 @@ def test_who_deletes_the_account_and_logs_out_ends_the_session(build):
         return "deleted"
 
     device = log_in(shop)
-    copied = cookie_of(device)
+    copied = session_cookie_of(device)
     assert device.post("/delete").text == "deleted"
     shop.users["ada"] = Identity("ada")  # somebody else takes the name
-    assert copy_of(shop, copied).get("/page").status_code == 401
+    assert client_with_cookie(shop, copied).get("/page").status_code == 401
 
 
 def test_without_a_store_a_logout_asks_nobody(build):
@@ -417,22 +419,22 @@ def tenants(make_app, store):
     return make
 
 
-def test_a_tenant_ends_no_session_of_another(tenants, few):  # F-35
+def test_a_tenant_ends_no_session_of_another(tenants, low_limit):  # F-35
     a, b = tenants("tenant-a"), tenants("tenant-b")
     ada_of_a, ada_of_b = a.enter("ada"), b.enter("ada")
     with b.app.app_context():
         b.auth.end_sessions("ada")
     assert (ada_of_a.get("/page").status_code, ada_of_b.get("/page").status_code) == (200, 401)
-    for _ in range(FEW + 2):
+    for _ in range(LIMIT + 2):
         b.enter("ada").post("/logout")
     assert ada_of_a.get("/page").status_code == 200
 
 
-def test_a_cookie_of_another_tenant_does_nothing(tenants, few):  # F-35
+def test_a_cookie_of_another_tenant_does_nothing(tenants, low_limit):  # F-35
     a, b = tenants("tenant-a"), tenants("tenant-b")
     ada_of_a, other_of_a, ada_of_b = a.enter("ada"), a.enter("ada"), b.enter("ada")
-    of_a = copy_of(b, cookie_of(ada_of_a))
-    for path, data in (("/logout", {}), ("/login", {"name": "bob"}), ("/login", {"name": "ada"})) * (FEW + 1):
+    of_a = client_with_cookie(b, session_cookie_of(ada_of_a))
+    for path, data in (("/logout", {}), ("/login", {"name": "bob"}), ("/login", {"name": "ada"})) * (LIMIT + 1):
         assert of_a.post(path, **data).status_code == 200
     assert of_a.get("/page").status_code == 401
     assert [client.get("/page").status_code for client in (ada_of_a, other_of_a, ada_of_b)] == [200, 200, 200]
@@ -493,7 +495,7 @@ def test_an_ended_session_never_comes_back(build, clock, tmp_path, idle_time, ki
 
     device = shop.app.test_client()
     device.post("/change")
-    copy = copy_of(shop, cookie_of(device))
+    copy = client_with_cookie(shop, session_cookie_of(device))
     assert copy.get("/page").status_code == 200
     if end == "end_sessions":
         with shop.app.app_context():
@@ -516,7 +518,7 @@ def test_the_mark_outlives_the_sessions_that_it_ends(build, clock, monkeypatch):
     shop = build(store=MemoryStore(), lifetime=600, idle=None)
     began = clock[0]
     clock[0] = began + 59
-    login = content(shop.app, cookie_of(log_in(shop)))["_unauthorized"]
+    login = session_content(shop.app, session_cookie_of(log_in(shop)))["_unauthorized"]
     clock[0] = began
     with shop.app.app_context():
         shop.auth.end_sessions("ada")
@@ -563,9 +565,9 @@ def test_ending_all_sessions_twice_at_one_moment(build, clock, store):  # F-36
 def test_a_lifetime_that_no_store_keeps(build):
     shop = build(store=MemoryStore(), lifetime=int(MAX_LIFETIME) + 86400, idle=None)
     device = log_in(shop)
-    copied = cookie_of(device)
+    copied = session_cookie_of(device)
     assert device.post("/logout").status_code == 302
-    assert copy_of(shop, copied).get("/page").status_code == 401
+    assert client_with_cookie(shop, copied).get("/page").status_code == 401
     device = log_in(shop)
     with shop.app.app_context():
         shop.auth.end_sessions("ada")

@@ -168,12 +168,12 @@ def test_the_old_login_of_an_account_is_asked_for_once_more(register, app, monke
     client = register("old")
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 301)
-    monkeypatch.setattr("flask_unauthorized.authentication.authenticate.time", time.time)
+    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", time.time)
     assert client.get("/").status_code == 200
     assert client.get("/account", headers=LINES).location == "/login?next=/account"
     refused = client.post("/account/password", data={"password": "another battery"}, headers=LINES)
     assert refused.status_code == 401
-    assert "What you sent was not kept." in refused.text
+    assert "What you sent was not saved." in refused.text
     page = client.get("/login?next=/account").text
     assert 'value="old"' in page
     assert "Please give your password once more" in page

@@ -7,7 +7,7 @@ import pytest
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
 
-from .conftest import USERS, cookie_of
+from .conftest import USERS, session_cookie_of
 
 
 def thief_with(shop, copied):
@@ -21,7 +21,7 @@ def thief_with(shop, copied):
 def test_ses_01_a_login_ends_the_session_that_it_takes_the_place_of(build, name):
     shop = build(store=MemoryStore())
     shop.client.post("/login")
-    copied = cookie_of(shop.client)
+    copied = session_cookie_of(shop.client)
     shop.client.post("/login", data={"name": name})
     assert_unauthorized(thief_with(shop, copied).get("/page"))
     assert shop.client.get("/page").text == f"page of {name}"
@@ -60,7 +60,7 @@ def test_ses_04_who_changes_the_password_stays_logged_in(build, monkeypatch, ahe
         return "changed"
 
     shop.client.post("/login")
-    copied = cookie_of(shop.client)
+    copied = session_cookie_of(shop.client)
     assert shop.client.post("/password").text == "changed"
     assert shop.client.get("/page").status_code == 200
     assert_unauthorized(thief_with(shop, copied).get("/page"))

@@ -16,24 +16,14 @@ from flask_unauthorized import (
     ConfigurationError,
     Identity,
     SessionCookie,
-    judge,
 )
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
 
-from .conftest import KEY, USERS, content, cookie_of, forge
+from .conftest import KEY, USERS, forge, session_content, session_cookie_of
 
 LOGIN = {"sub": "ada", "at": 2e9, "acr": None, "sid": "x", "begun": 2e9, "seen": 2e9, "again": False, "realm": "shop"}
 CHALLENGE = 'Cookie realm="shop", form-action="/login", cookie-name="session"'
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """The time, to be moved."""
-    now = [time.time()]
-    monkeypatch.setattr(time, "time", lambda: now[0])
-    monkeypatch.setattr(judge, "time", lambda: now[0])
-    return now
 
 
 def test_nothing_sent_gets_a_challenge_of_the_private_scheme(build):
@@ -54,7 +44,7 @@ def test_login_and_logout(build):
     left = shop.client.post("/logout")
     assert left.headers["Cache-Control"] == "no-store"
     assert_unauthorized(shop.client.get("/page"), error=None)
-    assert cookie_of(shop.client) is None
+    assert session_cookie_of(shop.client) is None
 
 
 def test_the_caller_is_another_one_in_the_request_of_the_login_itself(build):
@@ -80,13 +70,13 @@ def test_the_caller_is_another_one_in_the_request_of_the_login_itself(build):
 def test_ses_01_nothing_that_somebody_prepared_survives_the_login(build):
     shop = build()
     shop.client.get("/set")
-    before = cookie_of(shop.client)
+    before = session_cookie_of(shop.client)
     shop.client.post("/login")
-    assert content(shop.app, cookie_of(shop.client)).keys() == {"_unauthorized"}
-    assert cookie_of(shop.client) != before
-    first = content(shop.app, cookie_of(shop.client))["_unauthorized"]["sid"]
+    assert session_content(shop.app, session_cookie_of(shop.client)).keys() == {"_unauthorized"}
+    assert session_cookie_of(shop.client) != before
+    first = session_content(shop.app, session_cookie_of(shop.client))["_unauthorized"]["sid"]
     shop.client.post("/login")
-    assert content(shop.app, cookie_of(shop.client))["_unauthorized"]["sid"] != first
+    assert session_content(shop.app, session_cookie_of(shop.client))["_unauthorized"]["sid"] != first
 
 
 def test_what_the_app_wants_to_keep_is_kept(build):
@@ -137,13 +127,13 @@ def test_ses_01_sessions_on_the_server_get_a_new_id_and_the_old_one_is_dead(buil
     shop.app.session_interface = ServerSide()
     attacker, victim = shop.app.test_client(), shop.app.test_client()
     attacker.get("/set")
-    planted = cookie_of(attacker)
+    planted = session_cookie_of(attacker)
     victim.set_cookie("session", planted)
     for name in ("ada", "bob"):
         victim.post("/login", data={"name": name})
         assert victim.get("/page").text == f"page of {name}"
         assert attacker.get("/page").status_code == 401
-    logged_in = cookie_of(victim)
+    logged_in = session_cookie_of(victim)
     victim.post("/logout")
     assert planted not in shop.app.session_interface.stored
     assert logged_in not in shop.app.session_interface.stored
@@ -163,9 +153,9 @@ def test_ses_01_what_the_app_says_after_the_logout_stands_under_a_new_id(build):
         return "out"
 
     shop.client.post("/login")
-    known = cookie_of(shop.client)
+    known = session_cookie_of(shop.client)
     shop.client.post("/goodbye")
-    assert cookie_of(shop.client) != known
+    assert session_cookie_of(shop.client) != known
     assert known not in shop.app.session_interface.stored
 
 
@@ -183,7 +173,7 @@ def test_ses_01_ids_that_cannot_be_renewed_are_told(build, caplog):
 def test_ses_02_a_cookie_from_before_the_login_is_worthless(build):
     shop = build()
     shop.client.get("/set")
-    before = cookie_of(shop.client)
+    before = session_cookie_of(shop.client)
     shop.client.post("/login")
     thief = shop.app.test_client()
     thief.set_cookie("session", before)
@@ -194,7 +184,7 @@ def test_ses_02_a_cookie_from_before_the_login_is_worthless(build):
 def test_ses_03_a_copied_cookie_after_the_logout(build, store):
     shop = build(store=MemoryStore() if store else None)
     shop.client.post("/login")
-    copied = cookie_of(shop.client)
+    copied = session_cookie_of(shop.client)
     shop.client.post("/logout")
     thief = shop.app.test_client()
     thief.set_cookie("session", copied)
@@ -258,7 +248,7 @@ def test_several_workers_need_a_store_that_they_share(build, caplog):
 def test_ses_06_a_damaged_cookie_is_no_login(build, damage):
     shop = build()
     shop.client.post("/login")
-    value = cookie_of(shop.client)
+    value = session_cookie_of(shop.client)
     visitor = shop.app.test_client(use_cookies=False)
     sent = {"Cookie": f"session={damage(value).encode().decode('latin-1')}"}
     assert_unauthorized(visitor.get("/page", headers=sent), error=None)
@@ -301,14 +291,14 @@ def test_a_session_that_login_did_not_write_is_no_login_and_goes(build, planted)
     shop = build()
     shop.client.set_cookie("session", forge(shop.app, {"_unauthorized": planted, "cart": "three"}))
     assert_unauthorized(shop.client.get("/page"), error=None)
-    assert content(shop.app, cookie_of(shop.client)) == {"cart": "three"}
+    assert session_content(shop.app, session_cookie_of(shop.client)) == {"cart": "three"}
 
 
 @pytest.mark.rfc("CK-07")
 def test_ses_07_two_cookies_of_one_name_are_decided_the_same_way_each_time(build):
     shop = build()
     shop.client.post("/login")
-    good = cookie_of(shop.client)
+    good = session_cookie_of(shop.client)
     visitor = shop.app.test_client(use_cookies=False)
     # The first one counts: user agents send the cookie with the longest path first (RFC 6265bis §5.8.3).
     for sent, status in ((f"session={good}; session=x", 200), (f"session=x; session={good}", 401)):
@@ -322,7 +312,7 @@ def test_several_cookie_fields_as_servers_join_them(build, comma):
     """F-26: HTTP/2 servers join them with a semicolon (RFC 9113 §8.2.3); WSGI servers join every field with a comma."""
     shop = build()
     shop.client.post("/login")
-    login = f"session={cookie_of(shop.client)}"
+    login = f"session={session_cookie_of(shop.client)}"
     visitor = shop.app.test_client(use_cookies=False)
     for fields in ((login, "a=b"), ("a=b", login), (login, login), ("a=b", "c=d"), (login, "")):
         refused = visitor.get("/page", environ_overrides={"HTTP_COOKIE": comma.join(fields)})
@@ -357,7 +347,7 @@ def test_ses_10_an_idle_session_ends_on_our_clock(build, clock, after, status):
     answered = shop.client.get("/page")
     assert answered.status_code == status
     if status == 401:
-        assert cookie_of(shop.client) is None
+        assert session_cookie_of(shop.client) is None
         return
     clock[0] += 899
     assert shop.client.get("/page").status_code == 200  # it was used in between
@@ -443,13 +433,13 @@ def test_ses_13_keys_can_be_changed(build):
     known = "SECRET_KEY_FALLBACKS" in Flask.default_config  # Flask 3.1 looks at them, 3.0 doesn't
     assert shop.client.get("/page").status_code == (200 if known else 401)
     shop.client.post("/login")
-    assert content(shop.app, cookie_of(shop.client))["_unauthorized"]["sub"] == "ada"
+    assert session_content(shop.app, session_cookie_of(shop.client))["_unauthorized"]["sub"] == "ada"
 
 
 def test_ses_14_the_session_holds_no_rights(build):
     shop = build()
     shop.client.post("/login")
-    assert content(shop.app, cookie_of(shop.client))["_unauthorized"].keys() == LOGIN.keys()
+    assert session_content(shop.app, session_cookie_of(shop.client))["_unauthorized"].keys() == LOGIN.keys()
     shop.users["ada"] = Identity("ada", scopes={"more"})
     shop.client.get("/page")
     assert shop.ran[-1].scopes == {"more"}
@@ -461,7 +451,7 @@ def test_ses_15_logging_in_as_another(build):
     shop.client.get("/set")
     shop.client.post("/login", data={"name": "bob"})
     assert shop.client.get("/page").text == "page of bob"
-    assert "cart" not in content(shop.app, cookie_of(shop.client))
+    assert "cart" not in session_content(shop.app, session_cookie_of(shop.client))
 
 
 # --- who may be logged in
@@ -542,8 +532,8 @@ def test_an_auth_without_sessions_or_with_two(make_app):
 def test_a_login_shows_nothing(build):
     shop = build()
     shop.client.post("/login")
-    with shop.app.test_request_context(headers={"Cookie": f"session={cookie_of(shop.client)}"}) as context:
-        assert repr(shop.cookie.read(context.request, None)) == "<Login>"
+    with shop.app.test_request_context(headers={"Cookie": f"session={session_cookie_of(shop.client)}"}) as context:
+        assert repr(shop.cookie.read(context.request, None)) == "<LoginRecord>"
 
 
 # --- set-up
@@ -628,4 +618,4 @@ def test_unavailable_users_are_503(build):
 
     shop.cookie._loader = Gone().get
     assert shop.client.get("/page").status_code == 503
-    assert cookie_of(shop.client) is not None
+    assert session_cookie_of(shop.client) is not None

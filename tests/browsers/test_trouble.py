@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 
 import pytest
 from flask import request, session
@@ -16,24 +15,15 @@ from flask_unauthorized import (
     RevokedCredentials,
     SessionCookie,
     current_user,
-    judge,
 )
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
 
-from .conftest import KEY, PAGE, USERS, content, cookie_of
+from .conftest import KEY, PAGE, USERS, session_content, session_cookie_of
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    now = [time.time()]
-    monkeypatch.setattr(time, "time", lambda: now[0])
-    monkeypatch.setattr(judge, "time", lambda: now[0])
-    return now
-
-
-class Flaky(MemoryStore):
-    """A store that can't be asked while ``down`` names the operation."""
+class FailingStore(MemoryStore):
+    """A store whose operations fail while ``down`` names them."""
 
     down = frozenset()
 
@@ -48,8 +38,8 @@ class Flaky(MemoryStore):
         super()._put(key, value, lifetime)
 
 
-def in_page(shop, name, function):
-    """Runs ``function`` in an open view for POST."""
+def add_post_view(shop, name, function):
+    """Add an open view for POST that runs ``function``."""
     shop.app.add_url_rule(f"/{name}", name, function, methods=["POST"])
 
 
@@ -63,14 +53,14 @@ def test_ses_06_a_session_of_another_app_with_the_same_key_is_none(make_app, bui
     other = make_app(other_auth, SECRET_KEY=KEY)
     other.add_url_rule("/page", "page", other_auth.login_required(lambda: "in"))
     thief = other.test_client()
-    thief.set_cookie("session", cookie_of(shop.client))
+    thief.set_cookie("session", session_cookie_of(shop.client))
     assert_unauthorized(thief.get("/page"), error=None)
 
 
 def test_a_realm_of_the_scheme_is_where_its_sessions_are_good(build):
     shop = build(realm="console")
     shop.client.post("/login")
-    assert content(shop.app, cookie_of(shop.client))["_unauthorized"]["realm"] == "console"
+    assert session_content(shop.app, session_cookie_of(shop.client))["_unauthorized"]["realm"] == "console"
     assert shop.client.get("/page").status_code == 200
 
 
@@ -78,7 +68,7 @@ def test_ses_01_with_a_store_the_login_before_is_dead_too(build):
     shop = build(store=MemoryStore())
     shop.client.post("/login")
     thief = shop.app.test_client()
-    thief.set_cookie("session", cookie_of(shop.client))
+    thief.set_cookie("session", session_cookie_of(shop.client))
     assert thief.get("/page").status_code == 200
     shop.client.post("/login", data={"acr": "mfa"})
     assert thief.get("/page").status_code == 401
@@ -87,7 +77,7 @@ def test_ses_01_with_a_store_the_login_before_is_dead_too(build):
 
 def test_keep_never_keeps_a_login(build):
     shop = build()
-    in_page(shop, "keep", lambda: shop.auth.login("bob", keep=["_unauthorized"]).subject)
+    add_post_view(shop, "keep", lambda: shop.auth.login("bob", keep=["_unauthorized"]).subject)
     shop.client.post("/login", data={"name": "ada"})
     assert shop.client.post("/keep").text == "bob"
     assert shop.client.get("/page").text == "page of bob"
@@ -113,13 +103,13 @@ def test_ctx_15_a_login_in_a_guarded_view_replaces_the_caller_who_was_judged(bui
     refused = shop.client.post("/become")
     assert_unauthorized(refused, error=None)
     assert seen == ["ada", "bob", "bob", False, None]
-    assert cookie_of(shop.client) is None
+    assert session_cookie_of(shop.client) is None
 
 
 def test_ctx_15_a_login_beside_a_token_does_not_outlive_the_request_for_the_token(build):
     bearer = Bearer({"t": USERS["ada"]}.get)
     shop = build(bearer)
-    in_page(shop, "become", lambda: shop.auth.login("bob").subject)
+    add_post_view(shop, "become", lambda: shop.auth.login("bob").subject)
     assert shop.client.post("/become", headers={"Authorization": "Bearer t"}).text == "bob"
     assert shop.client.get("/page", headers={"Authorization": "Bearer t"}).text == "page of ada"
     assert shop.client.get("/page").text == "page of bob"
@@ -138,7 +128,7 @@ def test_ctx_one_callers_identity_is_never_the_nexts(build):
 def test_a_hook_that_judged_before_does_not_decide_after_the_login(build):
     shop = build()
     shop.app.before_request(lambda: request.path == "/hooked" and shop.auth.get_identity() and None)
-    in_page(shop, "hooked", lambda: shop.auth.login("ada") and shop.auth.identity.subject)
+    add_post_view(shop, "hooked", lambda: shop.auth.login("ada") and shop.auth.identity.subject)
     assert shop.client.post("/hooked").text == "ada"
 
 
@@ -148,7 +138,7 @@ def test_a_login_in_an_async_view(build):
     async def enter():
         return shop.auth.login("ada").subject
 
-    in_page(shop, "async", enter)
+    add_post_view(shop, "async", enter)
     entered = shop.client.post("/async")
     assert (entered.text, entered.headers["Cache-Control"]) == ("ada", "no-store")
     assert shop.client.get("/page").text == "page of ada"
@@ -185,7 +175,7 @@ def test_a_loader_that_refuses_ends_the_session_however_it_says_so(build, answer
     shop.client.post("/login")
     shop.cookie._loader = load
     assert_unauthorized(shop.client.get("/page"), scheme="Cookie", error="invalid_token")
-    assert cookie_of(shop.client) is None
+    assert session_cookie_of(shop.client) is None
     assert shop.client.get("/optional").text == "None"
 
 
@@ -195,10 +185,10 @@ def test_a_login_is_written_only_once_the_loader_has_said_yes(build):
 
     shop = build(config={"PROPAGATE_EXCEPTIONS": False})
     shop.client.post("/login", data={"name": "bob"})
-    before = cookie_of(shop.client)
+    before = session_cookie_of(shop.client)
     shop.cookie._loader = load
     assert shop.client.post("/login").status_code == 500
-    assert cookie_of(shop.client) == before
+    assert session_cookie_of(shop.client) == before
 
 
 def test_a_login_that_is_refused_shows_nobody_in_its_own_request(build):
@@ -213,11 +203,11 @@ def test_a_login_that_is_refused_shows_nobody_in_its_own_request(build):
             raise
         return "in"
 
-    in_page(shop, "enter", enter)
+    add_post_view(shop, "enter", enter)
     shop.client.post("/login")
     assert_unauthorized(shop.client.post("/enter"), scheme="Cookie", error="invalid_token")
     assert seen == [None]
-    assert cookie_of(shop.client) is None
+    assert session_cookie_of(shop.client) is None
 
 
 # --- outages
@@ -225,12 +215,12 @@ def test_a_login_that_is_refused_shows_nobody_in_its_own_request(build):
 
 @pytest.mark.parametrize("down", ["get", "put"])
 def test_an_outage_while_logging_in_is_503_and_changes_nothing(build, down):
-    shop = build(store=Flaky())
+    shop = build(store=FailingStore())
     shop.client.post("/login", data={"name": "bob"})
-    before = cookie_of(shop.client)
+    before = session_cookie_of(shop.client)
     shop.cookie.store.down = {down}
     assert shop.client.post("/login").status_code == 503
-    assert cookie_of(shop.client) == before
+    assert session_cookie_of(shop.client) == before
     shop.cookie.store.down = frozenset()
     assert shop.client.get("/page").text == "page of bob"
 
@@ -248,11 +238,11 @@ def test_users_that_cannot_be_asked_while_logging_in_log_nobody_out(build):
 
 
 def test_an_outage_while_logging_out_is_told_and_this_browser_is_out(build):
-    shop = build(store=Flaky())
+    shop = build(store=FailingStore())
     shop.client.post("/login")
     shop.cookie.store.down = {"put"}
     assert shop.client.post("/logout").status_code == 503
-    assert cookie_of(shop.client) is None
+    assert session_cookie_of(shop.client) is None
 
 
 # --- the clock
@@ -268,12 +258,12 @@ def test_end_sessions_and_login_in_one_breath(build, clock):
         shop.auth.login("ada")
         return "changed"
 
-    in_page(shop, "change", change)
+    add_post_view(shop, "change", change)
     old.post("/login")
     assert shop.client.post("/change").text == "changed"
     assert shop.client.get("/page").text == "page of ada"
     assert old.get("/page").status_code == 401
-    begun = content(shop.app, cookie_of(shop.client))["_unauthorized"]["begun"]
+    begun = session_content(shop.app, session_cookie_of(shop.client))["_unauthorized"]["begun"]
     assert begun == math.nextafter(clock[0] + 60, math.inf)  # a worker's clock may be that much ahead
 
 
@@ -292,7 +282,7 @@ def test_a_session_from_the_future_does_not_survive_the_end_of_all(build, clock)
     shop = build(store=MemoryStore())
     clock[0] += 3000  # and back: Flask refuses such a cookie by itself, a session on the server has no such check
     shop.client.post("/login")
-    login = content(shop.app, cookie_of(shop.client))["_unauthorized"]
+    login = session_content(shop.app, session_cookie_of(shop.client))["_unauthorized"]
     clock[0] -= 3000
     with shop.app.test_request_context():
         shop.auth.end_sessions("ada")
@@ -304,14 +294,14 @@ def test_a_session_from_the_future_does_not_survive_the_end_of_all(build, clock)
 @pytest.mark.parametrize("value", [True, "now", math.nan, math.inf, b"1"])
 def test_a_login_time_that_is_none(build, value):
     shop = build()
-    in_page(shop, "in", lambda: shop.auth.login("ada", auth_time=value).subject)
+    add_post_view(shop, "in", lambda: shop.auth.login("ada", auth_time=value).subject)
     with pytest.raises(TypeError, match="auth_time must be a number of seconds"):
         shop.client.post("/in")
 
 
 def test_a_login_class_that_is_none(build):
     shop = build()
-    in_page(shop, "in", lambda: shop.auth.login("ada", acr=5).subject)
+    add_post_view(shop, "in", lambda: shop.auth.login("ada", acr=5).subject)
     with pytest.raises(TypeError, match="acr must be a str"):
         shop.client.post("/in")
 
@@ -323,7 +313,7 @@ def test_a_login_class_that_is_none(build):
 def test_what_an_identity_says_of_its_login_counts(build, options, found):
     """An identity provider tells when the user authenticated there: to take "now" would make an old login fresh."""
     shop = build()
-    in_page(shop, "in", lambda: shop.auth.login(Identity("ada", auth_time=1000.0, acr="mfa"), **options).subject)
+    add_post_view(shop, "in", lambda: shop.auth.login(Identity("ada", auth_time=1000.0, acr="mfa"), **options).subject)
     shop.client.post("/in")
     shop.client.get("/page")
     assert (shop.ran[0].auth_time, shop.ran[0].acr) == found
@@ -360,7 +350,7 @@ def test_the_explanation_tells_the_cookies_name_and_nothing_in_it(build):
         told = visitor.get("/page", headers=sent).text
         assert "Cookie: sid=" in told
         assert "-b sid=KEY" in told
-        secret = content(shop.app, value)["_unauthorized"]
+        secret = session_content(shop.app, value)["_unauthorized"]
         assert not [word for word in (value, secret["sid"], str(secret["begun"]), KEY) if word in told]
 
 
@@ -408,7 +398,7 @@ def test_a_bad_key_beside_a_good_session_is_not_rescued(build):
 def test_the_session_is_json_that_any_interface_can_keep(build):
     shop = build()
     shop.client.post("/login", data={"acr": "mfa"})
-    kept = content(shop.app, cookie_of(shop.client))
+    kept = session_content(shop.app, session_cookie_of(shop.client))
     assert json.loads(json.dumps(kept)) == kept
 
 
@@ -432,7 +422,7 @@ def test_naming_a_user_that_cannot_be_known_is_503_where_the_app_says_so(make_ap
 
 def test_a_login_that_fails_leaves_the_caller_who_was_there(build):
     """The session in the browser is still Ada's, so nothing in this request may take the caller for Bob."""
-    store = Flaky()
+    store = FailingStore()
     shop = build(store=store)
 
     def switch():
@@ -441,7 +431,7 @@ def test_a_login_that_fails_leaves_the_caller_who_was_there(build):
         store.down = frozenset()
         return shop.auth.require().subject
 
-    in_page(shop, "switch", shop.auth.public(switch))
+    add_post_view(shop, "switch", shop.auth.public(switch))
     shop.client.post("/login", data={"name": "ada"})
     store.down = frozenset({"put"})
     assert shop.client.post("/switch").text == "ada"

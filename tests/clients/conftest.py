@@ -41,7 +41,7 @@ def _succeeds(*command: str) -> bool:
 def _missing(what: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing")
-    pytest.skip(f"{what} is not installed")
+    pytest.skip(f"{what} is not installed. CONTRIBUTING.md says how to get all programs")
 
 
 @pytest.fixture(scope="session")

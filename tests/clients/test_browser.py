@@ -139,7 +139,7 @@ def test_a_cancelled_question_shows_the_page_of_the_refusal(browser, url):
 
 
 def test_a_navigation_to_a_view_without_passwords_asks_nothing(browser, url):
-    assert "Please log in" in browser.open(url + "/bearer")
+    assert "This address is for programs" in browser.open(url + "/bearer")
     assert browser.asked == []
 
 

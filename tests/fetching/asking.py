@@ -1,4 +1,4 @@
-"""An introspecting loader as the tests make it, and what its server answers."""
+"""Loaders that introspect, and what the introspection endpoint responds with."""
 
 from types import SimpleNamespace
 
@@ -13,14 +13,16 @@ ACTIVE = {"active": True, "aud": AUDIENCE, "sub": "ada", "client_id": "l238j323d
 BOUND = {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
 
 
-def made(server, **options):
+def make_introspection(server, **options):
+    """Return a loader for the introspection endpoint of ``server``."""
     given = {"client_id": "s6BhdRkqt3", "client_secret": SECRET, "audience": AUDIENCE, **options}
     register(TOKEN, *(given[name] for name in ("client_secret", "access_token") if isinstance(given.get(name), str)))
     return Introspection(server.url + "/introspect", allow_http_loopback=True, **given)
 
 
-def clocked(loader, clock, monkeypatch):
-    """The loader by a clock of the test's; its wall clock stands at the same."""
+def with_clock(loader, clock, monkeypatch):
+    """Set the monotonic clock and the wall clock of a loader, and return it."""
     loader._cache.clock = loader._endpoint.clock = clock
-    monkeypatch.setattr("flask_unauthorized.loaders.introspection.time", SimpleNamespace(time=clock, monotonic=clock))
+    for module in ("introspection", "introspection_cache"):
+        monkeypatch.setattr(f"flask_unauthorized.loaders.{module}.time", SimpleNamespace(time=clock, monotonic=clock))
     return loader

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from .asking import TOKEN, made
+from .asking import TOKEN, make_introspection
 from .keys import Clock, jwk
 from .server import answer, running
 
@@ -60,6 +60,6 @@ def ask(plain):
 
     def introspect(content, token=TOKEN, **options):
         plain.answers["/introspect"] = answer(content) if isinstance(content, dict) else content
-        return made(plain, **options)(token)
+        return make_introspection(plain, **options)(token)
 
     return introspect

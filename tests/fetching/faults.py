@@ -1,4 +1,4 @@
-"""Servers in every kind of trouble, and what an app's callers see of it: measured, for the page and its test."""
+"""Servers that misbehave, and what the callers of an app then get: measured for docs/faults.md and its test."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwks import JWKS
 from flask_unauthorized.loaders.jwt import JWT
 
-from .keys import Clock, jwk_of, key_set
+from .keys import Clock, jwk_of, key_set, wait_for_fetch
 from .server import (
     Server,
     answer,
@@ -72,8 +72,8 @@ INTROSPECTION_ONLY: dict[str, Any] = {
 }
 
 
-class Seen(NamedTuple):
-    """What callers see: status (with the challenge's error) and ``Retry-After`` by kind of token."""
+class Outcome(NamedTuple):
+    """What callers get (status, error and ``Retry-After`` by kind of token), the number of fetches, and the log."""
 
     answers: tuple[str, ...]
     calls: int
@@ -108,8 +108,8 @@ class App:
         app.add_url_rule("/", view_func=auth.login_required(lambda: "in"))
         self._client = app.test_client()
 
-    def ask(self, token: str) -> str:
-        """Status, with what the answer says of why and when."""
+    def request(self, token: str) -> str:
+        """Return the status of a request with the token, with the error and Retry-After of the response."""
         response = self._client.get("/", headers={"Authorization": f"Bearer {token}"})
         error = re.search(r'error="(\w+)"', response.headers.get("WWW-Authenticate", ""))
         retry = response.headers.get("Retry-After")
@@ -120,7 +120,7 @@ class App:
 
 @contextmanager
 def logged(server: Server) -> Iterator[list[str]]:
-    """The lines of our log, with the names of the example in place of the server's."""
+    """Yield the lines of the log, with the names of the example in place of the server's."""
     lines: list[str] = []
 
     class Handler(logging.Handler):
@@ -140,51 +140,45 @@ def logged(server: Server) -> Iterator[list[str]]:
         log.propagate = propagate
 
 
-def settle(keys: JWKS) -> None:
-    """Waits for a fetch in the background."""
-    under_way = keys._under_way
-    assert under_way is None or under_way.done.wait(20)
-
-
 def _timeout(fault: Any) -> float:
-    """Short where it is sure to be used up, else too long to be, on a busy machine too."""
+    """Return a short timeout for faults that use it up, else one that no busy machine uses up."""
     return 0.5 if fault in SLOW else 30
 
 
 @contextmanager
 def guarded(server: Server, issuer: Issuer) -> Iterator[tuple[App, JWKS, Clock]]:
-    """An app that takes the tokens of ``issuer``, whose keys the server publishes."""
+    """Yield an app that accepts the tokens of ``issuer``, whose keys the server publishes."""
     keys = JWKS(server.url + "/keys", allow_http_loopback=True, timeout=_timeout(None))
     keys._clock = clock = Clock()
     yield App(JWT(ISSUER, audience=AUDIENCE, keys=keys)), keys, clock
-    settle(keys)
+    wait_for_fetch(keys)
 
 
-def key_server(fault: Any, issuer: Issuer) -> tuple[Seen, Seen]:
-    """With the fault at start, and ten minutes after the keys were fetched."""
+def key_server(fault: Any, issuer: Issuer) -> tuple[Outcome, Outcome]:
+    """Measure the fault before any key was fetched, and ten minutes after the keys were."""
     good, junk = issuer.token("one"), issuer.token("two", "junk")
     with running() as server, guarded(server, issuer) as (app, keys, _), logged(server) as lines:
         keys._fetcher.timeout = _timeout(fault)
         server.answers["/keys"] = fault
-        answers = {app.ask(good) for _ in range(REQUESTS)}
+        answers = {app.request(good) for _ in range(REQUESTS)}
         assert len(answers) == 1
-        first = Seen((*answers,), server.calls(), _told(lines))
+        first = Outcome((*answers,), server.calls(), _logged_reason(lines))
     with running() as server, guarded(server, issuer) as (app, keys, clock), logged(server) as lines:
         server.answers["/keys"] = issuer.published("one")
-        assert app.ask(good) == "200"
+        assert app.request(good) == "200"
         keys._fetcher.timeout = _timeout(fault)
         server.answers["/keys"] = fault
         clock.turn(600)
-        known = {app.ask(good) for _ in range(REQUESTS)}
-        settle(keys)
-        unknown = {app.ask(junk) for _ in range(REQUESTS)}
+        known = {app.request(good) for _ in range(REQUESTS)}
+        wait_for_fetch(keys)
+        unknown = {app.request(junk) for _ in range(REQUESTS)}
         assert len(known) == len(unknown) == 1
-        later = Seen((*known, *unknown), server.calls() - 1, _told(lines))
+        later = Outcome((*known, *unknown), server.calls() - 1, _logged_reason(lines))
     return first, later
 
 
-def introspection(fault: Any) -> Seen:
-    """Five requests with a token that nothing is known of."""
+def introspection(fault: Any) -> Outcome:
+    """Measure five requests with a token that isn't cached."""
     with running() as server, logged(server) as lines:
         loader = Introspection(
             server.url + "/keys",
@@ -197,21 +191,21 @@ def introspection(fault: Any) -> Seen:
         loader._endpoint.clock = Clock()
         app = App(loader)
         server.answers["/keys"] = fault
-        answers = [app.ask("unknown") for _ in range(5)]
+        answers = [app.request("unknown") for _ in range(5)]
         assert len(set(answers)) == 1
-        seen = Seen((answers[0],), server.calls(), _told(lines))
+        seen = Outcome((answers[0],), server.calls(), _logged_reason(lines))
         server.answers["/keys"] = answer({"active": True, "aud": AUDIENCE})
         loader._endpoint._fetcher.timeout = _timeout(None)
         loader._endpoint.clock.turn(10)
-        assert app.ask("unknown") == "200"
+        assert app.request("unknown") == "200"
         return seen
 
 
-def _told(lines: list[str]) -> str:
-    """What the one line says is wrong."""
+def _logged_reason(lines: list[str]) -> str:
+    """Return the reason in the only line of the log that has one."""
     (line,) = [line for line in lines if "; " in line]  # others name single keys of the set
-    told = line.split(": ", 1)[1].replace(f"GET {ISSUER}/keys: ", "").replace(f"POST {ISSUER}/keys: ", "")
-    return told.rpartition("; ")[0]
+    reason = line.split(": ", 1)[1].replace(f"GET {ISSUER}/keys: ", "").replace(f"POST {ISSUER}/keys: ", "")
+    return reason.rpartition("; ")[0]
 
 
 def _fetches(number: int) -> str:
@@ -229,16 +223,16 @@ def down_for_a_day(issuer: Issuer) -> list[str]:
     good = issuer.token("one")
     with running() as server, guarded(server, issuer) as (app, keys, clock), logged(server) as lines:
         server.answers["/keys"] = issuer.published("one")
-        assert app.ask(good) == "200"
+        assert app.request(good) == "200"
         server.answers["/keys"] = answer(b"", 503)
         answers = set()
         for _ in range(24 * 12 - 1):
             clock.turn(300)
-            answers.add(app.ask(good))
-            settle(keys)
+            answers.add(app.request(good))
+            wait_for_fetch(keys)
         clock.turn(301)
         return [
-            f"for 24 hours: {', '.join(answers)}; then: {app.ask(good)}",
+            f"for 24 hours: {', '.join(answers)}; then: {app.request(good)}",
             f"{server.calls() - 1} fetches for a request every five minutes",
             _counted(lines),
         ]
@@ -248,12 +242,12 @@ def unknown_ids(issuer: Issuer, *, up: bool) -> list[str]:
     good, junk = issuer.token("one"), [issuer.token("two", f"junk{number}") for number in range(100)]
     with running() as server, guarded(server, issuer) as (app, _, clock), logged(server) as lines:
         server.answers["/keys"] = issuer.published("one")
-        assert app.ask(good) == "200"
+        assert app.request(good) == "200"
         clock.turn(30)
         server.answers["/keys"] = issuer.published("one") if up else answer(b"", 503)
-        answers = dict.fromkeys(app.ask(junk[number % 100]) for number in range(1000))
+        answers = dict.fromkeys(app.request(junk[number % 100]) for number in range(1000))
         return [
-            f"{', then '.join(answers)}; with a known id: {app.ask(good)}",
+            f"{', then '.join(answers)}; with a known id: {app.request(good)}",
             _fetches(server.calls() - 1),
             _counted(lines),
         ]
@@ -262,9 +256,9 @@ def unknown_ids(issuer: Issuer, *, up: bool) -> list[str]:
 def rotation(issuer: Issuer) -> list[str]:
     with running() as server, guarded(server, issuer) as (app, _, _), logged(server) as lines:
         server.answers["/keys"] = issuer.published("one")
-        assert app.ask(issuer.token("one")) == "200"
+        assert app.request(issuer.token("one")) == "200"
         server.answers["/keys"] = issuer.published("one", "two")
-        early = app.ask(issuer.token("two"))
+        early = app.request(issuer.token("two"))
         return [
             f"signed by the new key: {early}",
             _fetches(server.calls() - 1),
@@ -276,15 +270,15 @@ def withdrawal(issuer: Issuer) -> list[str]:
     with running() as server, guarded(server, issuer) as (app, keys, clock), logged(server) as lines:
         server.answers["/keys"] = issuer.published("one", "two")
         old = issuer.token("one")
-        assert app.ask(old) == "200"
+        assert app.request(old) == "200"
         server.answers["/keys"] = issuer.published("two")
         clock.turn(299)
-        before = app.ask(old)
+        before = app.request(old)
         clock.turn(1)
-        app.ask(old)
-        settle(keys)
+        app.request(old)
+        wait_for_fetch(keys)
         return [
-            f"by the old key, before the set is 300 s old: {before}; after the fetch that follows: {app.ask(old)}",
+            f"by the old key, before the set is 300 s old: {before}; after the fetch that follows: {app.request(old)}",
             _fetches(server.calls() - 1),
             _counted(lines),
         ]
@@ -295,7 +289,7 @@ def first_burst(issuer: Issuer) -> list[str]:
         server.answers["/keys"] = issuer.published("one")
         answers: list[str] = []
         token = issuer.token("one")
-        threads = [threading.Thread(target=lambda: answers.append(app.ask(token))) for _ in range(32)]
+        threads = [threading.Thread(target=lambda: answers.append(app.request(token))) for _ in range(32)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -303,7 +297,7 @@ def first_burst(issuer: Issuer) -> list[str]:
         return [f"{', '.join(set(answers))}", _fetches(server.calls()), _counted(lines)]
 
 
-def _set_up(url: str) -> list[str]:
+def _configure(url: str) -> list[str]:
     try:
         JWKS(url, allow_http_loopback=True)
     except ConfigurationError:
@@ -319,8 +313,10 @@ STORIES: dict[str, Callable[[Issuer], list[str]]] = {
     "publishing a new key": rotation,
     "withdrawing a key": withdrawal,
     "configured as `http://`, `file:` or with a password": lambda issuer: next(
-        told
-        for told in [_set_up(url) for url in ("http://id.example.com/k", "file:///k", "https://u:p@id.example.com/k")]
-        if told
+        refusal
+        for refusal in [
+            _configure(url) for url in ("http://id.example.com/k", "file:///k", "https://u:p@id.example.com/k")
+        ]
+        if refusal
     ),
 }

@@ -48,12 +48,12 @@ def jwks(server, clock, path="/keys", **options):
     return keys
 
 
-def known(keys, kid, algorithm="ES256"):
-    """The ids of the candidates."""
+def find_ids(keys, kid, algorithm="ES256"):
+    """Return the ids of the keys that may have signed."""
     return [key.kid for key in keys.candidates(kid, algorithm)]
 
 
-def settled(keys):
-    """Waits for a fetch in the background."""
+def wait_for_fetch(keys):
+    """Wait for a fetch in the background."""
     under_way = keys._under_way
     assert under_way is None or under_way.done.wait(20)

@@ -5,7 +5,7 @@ import pytest
 from flask_unauthorized import AuthUnavailable, ConfigurationError
 from flask_unauthorized.loaders.jwks import JWKS
 
-from .keys import Clock, key_set, known
+from .keys import Clock, find_ids, key_set
 from .server import (
     answer,
     drip,
@@ -39,7 +39,7 @@ def test_as_01_keys_of_an_issuer(plain, pair, path, second):
     plain.answers["/keys"] = key_set(*pair)
     keys = of_issuer(plain, path)
     assert plain.requests == []
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
     assert [request.target for request in plain.requests] == [*PLACES[path][: second + 1], "/keys"]
 
 
@@ -87,7 +87,7 @@ def test_metadata_that_is_none_in_one_place_and_good_in_the_other(plain, pair, c
     plain.answers[PLACES[""][0]] = content
     plain.answers[PLACES[""][1]] = metadata(plain)
     plain.answers["/keys"] = key_set(*pair)
-    assert known(of_issuer(plain), "one") == ["one"]
+    assert find_ids(of_issuer(plain), "one") == ["one"]
 
 
 def test_a_server_that_is_gone_is_asked_once(plain):
@@ -111,9 +111,9 @@ def test_the_metadata_is_read_anew_when_the_keys_have_moved(plain, pair):
     clock = Clock()
     keys = of_issuer(plain)
     keys._clock = clock
-    known(keys, "one")
+    find_ids(keys, "one")
     clock.turn(30)
-    known(keys, "two")
+    find_ids(keys, "two")
     assert plain.calls(PLACES[""][0]) == 1
     del plain.answers["/keys"]
     plain.answers["/moved"] = key_set(*pair)
@@ -122,7 +122,7 @@ def test_the_metadata_is_read_anew_when_the_keys_have_moved(plain, pair):
     with pytest.raises(AuthUnavailable):
         keys.candidates("two", "ES256")
     clock.turn(1)
-    assert known(keys, "two") == ["two"]
+    assert find_ids(keys, "two") == ["two"]
     assert keys.url == plain.url + "/moved"
 
 

@@ -13,7 +13,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "authorization-servers.md"
 
 def test_the_program_of_the_guide(plain, monkeypatch):
     text = GUIDE.read_text(encoding="utf-8")
-    keys, program, own = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    keys, program, proxied, own = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     scope = {"__name__": "guide"}
     monkeypatch.setenv("NOTES_API_SECRET", "s3cret")
     exec(keys, scope)
@@ -21,6 +21,8 @@ def test_the_program_of_the_guide(plain, monkeypatch):
         "    client_id=", "    allow_http_loopback=True,\n    client_id="
     )
     exec(local, scope)
+    monkeypatch.setenv("HTTPS_PROXY", "")
+    exec(proxied, scope)
     compile(own, "guide", "exec")
     client = scope["app"].test_client()
     bearer = {"Authorization": "Bearer token-of-ada"}

@@ -13,7 +13,7 @@ from flask_unauthorized.loaders.jwt import JWT
 
 from ..jose.conftest import RELAXED
 from ..jose.signing import AUDIENCE, ISSUER, claims, header, jwk, private, signed
-from .keys import Clock, jwks, key_set, known
+from .keys import Clock, find_ids, jwks, key_set
 from .keys import jwk as new_jwk
 from .server import Gate
 
@@ -94,7 +94,7 @@ def test_a_new_key_is_never_401_under_a_flood_of_invented_ids():
 @pytest.mark.parametrize("flood", ["ids", "signatures", "no ids"])
 def test_a_flood_costs_the_issuer_five_fetches_a_minute(flood):
     published = Published(a=0)
-    loader, _, clock = made(published, refresh_after=7 * 86_400, max_stale=30 * 86_400)
+    loader, _, clock = made(published, cache=7 * 86_400, max_stale=30 * 86_400)
     assert told(loader, token()) == (200, None)
     junk = {"ids": ("junk", 7), "signatures": ("a", 7), "no ids": (..., 7)}[flood]
     forged = [token(f"{junk[0]}{n}" if flood == "ids" else junk[0], junk[1]) for n in range(10)]
@@ -268,7 +268,7 @@ def test_two_requests_at_the_same_moment_make_one_fetch():
 
     keys._clock = clock
     results = []
-    one, two = (threading.Thread(target=lambda: results.append(known(keys, "a"))) for _ in range(2))
+    one, two = (threading.Thread(target=lambda: results.append(find_ids(keys, "a"))) for _ in range(2))
     one.start()
     assert waiting.wait(20)
     two.start()
@@ -291,7 +291,7 @@ EVENTS = st.lists(
 def test_good_tokens_are_never_401_and_the_issuer_is_asked_five_times_a_minute(events):
     """Good tokens are those of the set that stands; the refresh of its own accord is put off."""
     published = Published(k0=0)
-    loader, _, clock = made(published, refresh_after=7 * 86_400, max_stale=30 * 86_400)
+    loader, _, clock = made(published, cache=7 * 86_400, max_stale=30 * 86_400)
     assert told(loader, token("k0", 0)) == (200, None)
     kid, number, moments = "k0", 0, []
     known_since_fetch = True

@@ -18,7 +18,7 @@ from flask_unauthorized import (
 )  # fmt: skip
 from flask_unauthorized.loaders.introspection import Introspection
 
-from .asking import ACTIVE, AUDIENCE, BOUND, SECRET, TOKEN, clocked, made
+from .asking import ACTIVE, AUDIENCE, BOUND, SECRET, TOKEN, make_introspection, with_clock
 from .keys import Clock
 from .server import answer
 
@@ -119,7 +119,7 @@ def test_a_connection_serves_many_tokens(tls, ca_file):
 def test_the_user_is_looked_up_each_time(plain):
     plain.answers["/introspect"] = answer(ACTIVE)
     users = [SimpleNamespace(name="Ada"), None]
-    loader = made(plain, user=lambda identity: users.pop(0) if identity.subject == "ada" else None)
+    loader = make_introspection(plain, user=lambda identity: users.pop(0) if identity.subject == "ada" else None)
     assert loader(TOKEN).user.name == "Ada"
     with pytest.raises(InvalidCredentials):
         loader(TOKEN)
@@ -189,7 +189,7 @@ def test_the_endpoint_has_moved(plain, monkeypatch):
     loader = Introspection(
         issuer=plain.url, audience=AUDIENCE, client_id="a", client_secret="b", cache=0, allow_http_loopback=True
     )
-    clocked(loader, clock := Clock(), monkeypatch)
+    with_clock(loader, clock := Clock(), monkeypatch)
     loader(TOKEN)
     plain.answers["/.well-known/oauth-authorization-server"] = metadata("/new")
     plain.answers["/new"] = plain.answers.pop("/old")
@@ -220,7 +220,7 @@ def test_the_endpoint_has_moved(plain, monkeypatch):
         ({"cache": -1}, "cache"),
         ({"cache": float("nan")}, "cache"),
         ({"negative_cache": -1}, "negative_cache"),
-        ({"max_cached": 0}, "max_cached"),
+        ({"cache_size": 0}, "cache_size"),
         ({"max_concurrent": True}, "max_concurrent"),
         ({"max_concurrent": 1.5}, "max_concurrent"),
         ({"timeout": 0}, "timeout"),
@@ -278,7 +278,7 @@ def test_reprs():
 
 def test_an_api_key_may_be_asked_about_too(plain, make_app):
     plain.answers["/introspect"] = answer(ACTIVE)
-    auth = Auth(APIKey(made(plain), header="X-Key"))
+    auth = Auth(APIKey(make_introspection(plain), header="X-Key"))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
     assert app.test_client().get("/", headers={"X-Key": "a&active=true"}).data == b"ada"

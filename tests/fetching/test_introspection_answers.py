@@ -14,7 +14,7 @@ from flask_unauthorized import (
 )  # fmt: skip
 
 from ..dpop_client import ORIGIN, Holder
-from .asking import ACTIVE, AUDIENCE, BOUND, TOKEN, clocked, made
+from .asking import ACTIVE, AUDIENCE, BOUND, TOKEN, make_introspection, with_clock
 from .keys import Clock
 from .server import answer
 
@@ -97,7 +97,7 @@ def test_int_01_false_is_no_whatever_else_is_said(ask):
 @pytest.mark.parametrize("body", [{}, {"error": "invalid_client"}, {"active": "true"}, {**ACTIVE, "aud": 5}], ids=str)
 def test_what_is_no_answer_is_503_and_the_next_answer_counts(plain, make_app, body, caplog):
     plain.answers["/introspect"] = answer(body)
-    auth = Auth(Bearer(made(plain)))
+    auth = Auth(Bearer(make_introspection(plain)))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
     ask = lambda: app.test_client().get("/", headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: E731
@@ -111,7 +111,7 @@ def test_what_is_no_answer_is_503_and_the_next_answer_counts(plain, make_app, bo
 @pytest.mark.rfc("I-05")
 def test_int_01_inactive_is_an_invalid_token_and_no_more(plain, make_app):
     plain.answers["/introspect"] = answer({"active": False})
-    auth = Auth(Bearer(made(plain)))
+    auth = Auth(Bearer(make_introspection(plain)))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: "in"))
     response = app.test_client().get("/", headers={"Authorization": f"Bearer {TOKEN}"})
@@ -142,7 +142,7 @@ def test_int_01_inactive_is_an_invalid_token_and_no_more(plain, make_app):
 )
 def test_int_03_times_are_checked_again(plain, monkeypatch, members, kind):
     plain.answers["/introspect"] = answer({**ACTIVE, **members})
-    loader = clocked(made(plain), Clock(1_000_000), monkeypatch)
+    loader = with_clock(make_introspection(plain), Clock(1_000_000), monkeypatch)
     if kind is None:
         assert loader(TOKEN).subject == "ada"
     else:
@@ -307,8 +307,8 @@ def test_clm_20_members_named_like_anything_do_no_harm(ask):
 def test_clm_23_a_bound_token_is_not_a_bearer_token(plain, make_app, kind):
     members = {**ACTIVE, "cnf": BOUND} if kind is ... else {**ACTIVE, "cnf": BOUND, "token_type": kind}
     plain.answers["/introspect"] = answer(members)
-    assert made(plain)(TOKEN).confirmation == BOUND
-    auth = Auth(Bearer(made(plain)))
+    assert make_introspection(plain)(TOKEN).confirmation == BOUND
+    auth = Auth(Bearer(make_introspection(plain)))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: "in"))
     assert app.test_client().get("/", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 401
@@ -318,7 +318,7 @@ def test_clm_23_a_bound_token_is_not_a_bearer_token(plain, make_app, kind):
 def test_a_bound_token_needs_the_proof_of_its_key(plain, make_app):
     holder, stranger = Holder(), Holder()
     plain.answers["/introspect"] = answer({**ACTIVE, "cnf": {"jkt": holder.jkt}})
-    auth = Auth(DPoP(made(plain), origin=ORIGIN))
+    auth = Auth(DPoP(make_introspection(plain), origin=ORIGIN))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
     client = app.test_client()
@@ -326,7 +326,7 @@ def test_a_bound_token_needs_the_proof_of_its_key(plain, make_app):
     assert client.get("/", headers=stranger.sent(token=TOKEN)).status_code == 401
     assert client.get("/", headers={"Authorization": f"DPoP {TOKEN}"}).status_code == 401
     plain.answers["/introspect"] = answer(ACTIVE)  # bound to no key
-    auth = Auth(DPoP(made(plain), origin=ORIGIN))
+    auth = Auth(DPoP(make_introspection(plain), origin=ORIGIN))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
     assert app.test_client().get("/", headers=holder.sent(token=TOKEN)).status_code == 401

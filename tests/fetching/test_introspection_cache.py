@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+from datetime import timedelta
 from urllib.parse import parse_qsl
 
 import pytest
@@ -16,7 +17,7 @@ from flask_unauthorized import (
 )  # fmt: skip
 from flask_unauthorized.loaders.introspection import Introspection
 
-from .asking import ACTIVE, TOKEN, clocked, made
+from .asking import ACTIVE, TOKEN, make_introspection, with_clock
 from .keys import Clock
 from .server import answer
 
@@ -24,7 +25,7 @@ from .server import answer
 @pytest.mark.rfc("I-11")
 def test_a_good_answer_is_kept_for_a_while(plain, monkeypatch):
     plain.answers["/introspect"] = answer(ACTIVE)
-    loader = clocked(made(plain), clock := Clock(), monkeypatch)
+    loader = with_clock(make_introspection(plain), clock := Clock(), monkeypatch)
     for _ in range(3):
         assert loader(TOKEN).subject == "ada"
     clock.turn(59.9)
@@ -37,12 +38,29 @@ def test_a_good_answer_is_kept_for_a_while(plain, monkeypatch):
     assert plain.calls() == 2
 
 
+def test_times_in_the_cache_as_a_timedelta(plain, monkeypatch):
+    loader = make_introspection(plain, cache=timedelta(seconds=90), negative_cache=timedelta(seconds=3))
+    clock = Clock()
+    with_clock(loader, clock, monkeypatch)
+    plain.answers["/introspect"] = answer(ACTIVE)
+    for seconds, calls in ((0, 1), (89, 1), (2, 2)):
+        clock.turn(seconds)
+        loader(TOKEN)
+        assert plain.calls() == calls
+    plain.answers["/introspect"] = answer({"active": False})
+    for seconds, calls in ((91, 3), (2, 3), (2, 4)):
+        clock.turn(seconds)
+        with pytest.raises(InvalidCredentials):
+            loader(TOKEN)
+        assert plain.calls() == calls
+
+
 @pytest.mark.rfc("I-12")
-@pytest.mark.parametrize("cache", [60, 600])
+@pytest.mark.parametrize("cache", [60, 600, timedelta(minutes=10)])
 def test_int_07_never_past_the_end_of_the_token(plain, monkeypatch, cache):
     clock = Clock(1_000_000)
     plain.answers["/introspect"] = answer({**ACTIVE, "exp": 1_000_030})
-    loader = clocked(made(plain, cache=cache), clock, monkeypatch)
+    loader = with_clock(make_introspection(plain, cache=cache), clock, monkeypatch)
     assert loader(TOKEN).subject == "ada"
     clock.turn(29.9)
     assert loader(TOKEN).subject == "ada"
@@ -54,7 +72,7 @@ def test_int_07_never_past_the_end_of_the_token(plain, monkeypatch, cache):
 
 def test_int_07_a_bad_answer_is_kept_for_ten_seconds_at_most(plain, monkeypatch):
     plain.answers["/introspect"] = answer({"active": False})
-    loader = clocked(made(plain), clock := Clock(), monkeypatch)
+    loader = with_clock(make_introspection(plain), clock := Clock(), monkeypatch)
     for _ in range(3):
         with pytest.raises(InvalidCredentials):
             loader(TOKEN)
@@ -63,12 +81,12 @@ def test_int_07_a_bad_answer_is_kept_for_ten_seconds_at_most(plain, monkeypatch)
     clock.turn(10)
     assert loader(TOKEN).subject == "ada"
     with pytest.raises(ConfigurationError, match="negative_cache"):
-        made(plain, negative_cache=11)
+        make_introspection(plain, negative_cache=11)
 
 
 def test_a_refusal_that_was_kept_keeps_its_kind(plain, monkeypatch):
     plain.answers["/introspect"] = answer({**ACTIVE, "exp": 1})
-    loader = clocked(made(plain), Clock(), monkeypatch)
+    loader = with_clock(make_introspection(plain), Clock(), monkeypatch)
     for _ in range(2):
         with pytest.raises(ExpiredCredentials):
             loader(TOKEN)
@@ -76,7 +94,7 @@ def test_a_refusal_that_was_kept_keeps_its_kind(plain, monkeypatch):
 
 
 def test_nothing_is_kept_where_so_asked(plain):
-    loader = made(plain, cache=0, negative_cache=0)
+    loader = make_introspection(plain, cache=0, negative_cache=0)
     plain.answers["/introspect"] = answer(ACTIVE)
     for _ in range(2):
         loader(TOKEN)
@@ -96,7 +114,7 @@ def test_int_06_tokens_are_told_apart_by_all_of_them_and_kept_as_digests(plain):
         sock.sendall(answer({**ACTIVE, "sub": token[-1]}))
 
     plain.answers["/introspect"] = whose
-    loader = made(plain)
+    loader = make_introspection(plain)
     assert [loader(same + name).subject for name in "aabb"] == ["a", "a", "b", "b"]
     assert plain.calls() == 2
     assert [*loader._cache._identities] == [hashlib.sha256((same + name).encode()).digest() for name in "ab"]
@@ -108,7 +126,7 @@ def test_what_is_kept_is_bounded_and_junk_pushes_out_junk(plain, monkeypatch):
         sock.sendall(answer({**ACTIVE, "active": token.startswith("good")}))
 
     plain.answers["/introspect"] = whose
-    loader = clocked(made(plain, max_cached=3), Clock(), monkeypatch)
+    loader = with_clock(make_introspection(plain, cache_size=3), Clock(), monkeypatch)
     for number in range(3):
         loader(f"good{number}")
     for number in range(20):
@@ -127,7 +145,7 @@ def test_what_is_kept_is_bounded_and_junk_pushes_out_junk(plain, monkeypatch):
 @pytest.mark.rfc("I-11")
 def test_single_views_ask_anew(plain, make_app):
     plain.answers["/introspect"] = answer(ACTIVE)
-    introspection = made(plain)
+    introspection = make_introspection(plain)
     bearer, careful = Bearer(introspection), Bearer(introspection.fresh())
     auth = Auth(bearer, careful)
     app = make_app(auth)
@@ -191,14 +209,14 @@ def raced(first, then, **options):
 
 
 # F-32: the token was revoked while the first answer was on its way.
-@pytest.mark.parametrize("options", [{}, {"negative_cache": 0}, {"max_cached": 1}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"negative_cache": 0}, {"cache_size": 1}], ids=str)
 def test_a_slow_yes_does_not_replace_a_later_no(options):
     loader, server, outcomes = raced(ACTIVE, {"active": False}, **options)
     assert outcomes == {"slow": InvalidCredentials, "later": InvalidCredentials}
     with pytest.raises(InvalidCredentials):
         loader(TOKEN)
     assert server.calls == (3 if options.get("negative_cache") == 0 else 2)
-    assert not loader._cache._asking  # nothing is remembered of questions that have ended
+    assert not loader._cache._under_way  # nothing is remembered of questions that have ended
 
 
 def test_a_slow_no_does_not_replace_a_later_yes():

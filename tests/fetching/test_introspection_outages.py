@@ -24,7 +24,7 @@ from flask_unauthorized import (
 from flask_unauthorized.http_client.client import FetchError
 from flask_unauthorized.loaders.introspection import Introspection, IntrospectionRefused
 
-from .asking import ACTIVE, AUDIENCE, SECRET, TOKEN, clocked, made
+from .asking import ACTIVE, AUDIENCE, SECRET, TOKEN, make_introspection, with_clock
 from .keys import Clock
 from .server import Gate, answer, chunked_flood, drip, hang_up, head_flood, redirect
 
@@ -67,7 +67,7 @@ BAD = {
 @pytest.mark.parametrize("content", BAD.values(), ids=BAD)
 def test_int_02_what_cannot_be_known_is_503_and_not_remembered(plain, make_app, content, caplog):
     plain.answers["/introspect"] = content
-    auth = Auth(Bearer(made(plain)))
+    auth = Auth(Bearer(make_introspection(plain)))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
     ask = lambda: app.test_client().get("/", headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: E731
@@ -90,7 +90,7 @@ def test_int_02_a_slow_answer(ask):
 
 
 def test_a_server_that_is_silent_is_left_alone_and_one_that_answers_is_not(plain, monkeypatch, caplog):
-    loader = clocked(made(plain), clock := Clock(), monkeypatch)
+    loader = with_clock(make_introspection(plain), clock := Clock(), monkeypatch)
 
     def fails():
         calls = plain.calls()
@@ -119,7 +119,7 @@ def test_a_server_that_is_silent_is_left_alone_and_one_that_answers_is_not(plain
 @pytest.mark.rfc("I-13", "S-03")
 def test_int_09_no_secret_anywhere(plain, caplog):
     caplog.set_level(logging.DEBUG)
-    loader = made(plain, client_auth="client_secret_post")
+    loader = make_introspection(plain, client_auth="client_secret_post")
     for content in (answer({"active": False}), answer(b"", 500), hang_up, answer({**ACTIVE, "exp": "x"})):
         plain.answers["/introspect"] = content
         with pytest.raises((InvalidCredentials, AuthUnavailable)) as caught:
@@ -241,7 +241,7 @@ def test_our_own_access_token_cannot_be_had(plain):
         raise OSError("s3cret")
 
     with pytest.raises(AuthUnavailable) as caught:
-        made(plain, client_id=None, client_secret=None, access_token=access_token)(TOKEN)
+        make_introspection(plain, client_id=None, client_secret=None, access_token=access_token)(TOKEN)
     assert "s3cret" not in caught.value.reason
 
 
@@ -250,7 +250,7 @@ def test_our_own_access_token_cannot_be_had(plain):
 
 def test_int_08_as_many_at_a_time_as_allowed_and_other_schemes_go_on(plain, make_app):
     gate = plain.answers["/introspect"] = Gate(answer(ACTIVE), plain)
-    auth = Auth(Bearer(made(plain, max_concurrent=4)), Basic(lambda name, password: True))
+    auth = Auth(Bearer(make_introspection(plain, max_concurrent=4, timeout=30)), Basic(lambda name, password: True))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
 
@@ -273,7 +273,7 @@ def test_int_08_ten_thousand_tokens_leave_little_behind():
     answered = json.dumps({"active": False}).encode()
     loader = Introspection(
         "https://id.example/i", audience=None, client_id="a", client_secret="b", post=lambda *args: answered,
-        max_cached=100,
+        cache_size=100,
     )  # fmt: skip
 
     def junk(numbers):
@@ -296,7 +296,7 @@ def test_int_08_ten_thousand_tokens_leave_little_behind():
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_key_25_a_child_of_a_fork_while_all_places_are_taken(plain):
     gate = plain.answers["/introspect"] = Gate(answer(ACTIVE), plain)
-    loader = made(plain, max_concurrent=1)
+    loader = make_introspection(plain, max_concurrent=1)
     asking = threading.Thread(target=loader, args=(TOKEN,))
     asking.start()
     gate.wait()

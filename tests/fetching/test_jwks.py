@@ -11,7 +11,7 @@ from flask_unauthorized import AuthUnavailable, ConfigurationError
 from flask_unauthorized.http_client.client import fetch
 from flask_unauthorized.loaders.jwks import JWKS
 
-from .keys import jwk, jwks, key_set, known, settled
+from .keys import find_ids, jwk, jwks, key_set, wait_for_fetch
 from .server import (
     Gate,
     answer,
@@ -24,14 +24,14 @@ def test_key_14_nothing_is_fetched_before_the_first_token(plain, clock, pair):
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
     assert plain.requests == []
-    assert [known(keys, "one"), known(keys, "two"), known(keys, "one")] == [["one"], ["two"], ["one"]]
+    assert [find_ids(keys, "one"), find_ids(keys, "two"), find_ids(keys, "one")] == [["one"], ["two"], ["one"]]
     assert plain.calls() == 1
 
 
 @pytest.mark.parametrize("algorithm", ["ES384", "RS256", "HS256", "EdDSA", "none"])
 def test_key_04_a_key_serves_its_own_algorithm(plain, clock, pair, algorithm):
     plain.answers["/keys"] = key_set(*pair)
-    assert known(jwks(plain, clock), "one", algorithm) == []
+    assert find_ids(jwks(plain, clock), "one", algorithm) == []
     assert plain.calls() == 1
 
 
@@ -39,24 +39,24 @@ def test_key_05_symmetric_and_private_keys_are_left_out(plain, clock, pair):
     secret = {"kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ", "kid": "shared"}
     plain.answers["/keys"] = key_set(secret, {**pair[1], "d": pair[1]["x"]}, {"kty": "EC", "kid": "broken"}, pair[0])
     keys = jwks(plain, clock)
-    assert [known(keys, kid) for kid in ("one", "shared", "two", "broken")] == [["one"], [], [], []]
-    assert known(keys, "shared", "HS256") == []
+    assert [find_ids(keys, kid) for kid in ("one", "shared", "two", "broken")] == [["one"], [], [], []]
+    assert find_ids(keys, "shared", "HS256") == []
 
 
 def test_key_09_without_a_key_id_every_key_may_fit(plain, clock, pair):
     plain.answers["/keys"] = key_set(pair[0], jwk("enc", use="enc"))
-    assert known(jwks(plain, clock), None) == ["one"]
+    assert find_ids(jwks(plain, clock), None) == ["one"]
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
-    assert known(keys, None) == ["one", "two"]  # F-27: while keys rotate, two stand
+    assert find_ids(keys, None) == ["one", "two"]  # F-27: while keys rotate, two stand
     plain.answers["/keys"] = key_set(*(jwk(f"{n}") for n in range(9)))
-    assert known(jwks(plain, clock), None) == ["0", "1", "2", "3"]
+    assert find_ids(jwks(plain, clock), None) == ["0", "1", "2", "3"]
     assert plain.calls() == 3
 
 
 def test_key_09_of_many_keys_with_one_id_four_are_tried(plain, clock):
     plain.answers["/keys"] = key_set(*(jwk("same") for _ in range(9)))
-    assert known(jwks(plain, clock), "same") == ["same"] * 4
+    assert find_ids(jwks(plain, clock), "same") == ["same"] * 4
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_key_09_of_many_keys_with_one_id_four_are_tried(plain, clock):
 )
 def test_key_11_a_key_id_is_compared_and_nothing_else(plain, clock, pair, kid):
     plain.answers["/keys"] = key_set(*pair)
-    assert known(jwks(plain, clock), kid) == []
+    assert find_ids(jwks(plain, clock), kid) == []
     assert {request.target for request in plain.requests} == {"/keys"}
 
 
@@ -75,10 +75,10 @@ def test_key_11_a_key_id_is_compared_and_nothing_else(plain, clock, pair, kid):
 def test_key_22_a_new_key_costs_one_fetch(plain, clock, pair):
     plain.answers["/keys"] = key_set(pair[0])
     keys = jwks(plain, clock)
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
     plain.answers["/keys"] = key_set(*pair)
     clock.turn(30)
-    assert known(keys, "two") == ["two"]
+    assert find_ids(keys, "two") == ["two"]
     assert plain.calls() == 2
 
 
@@ -86,24 +86,24 @@ def test_key_22_a_new_key_costs_one_fetch(plain, clock, pair):
 def test_key_23_a_key_that_is_withdrawn_ends_with_the_next_fetch(plain, clock, pair):
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
     plain.answers["/keys"] = key_set(pair[1])
     clock.turn(300)
-    assert known(keys, "two") == ["two"]
-    settled(keys)
+    assert find_ids(keys, "two") == ["two"]
+    wait_for_fetch(keys)
     assert plain.calls() == 2
-    assert known(keys, "one") == []
+    assert find_ids(keys, "one") == []
     assert plain.calls() == 3  # it might have come back
 
 
 def test_key_23_after_a_quiet_night_the_withdrawn_key_is_not_good_once_more(plain, clock, pair):
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
     plain.answers["/keys"] = key_set(pair[1])
     clock.turn(8 * 3600)
-    assert known(keys, "one") == []
-    assert known(keys, "two") == ["two"]
+    assert find_ids(keys, "one") == []
+    assert find_ids(keys, "two") == ["two"]
 
 
 # --- unknown key ids
@@ -113,9 +113,9 @@ def test_key_23_after_a_quiet_night_the_withdrawn_key_is_not_good_once_more(plai
 def test_key_20_ten_thousand_unknown_ids_while_the_server_is_well(plain, clock, pair):
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     for _ in range(5):
-        assert known(keys, "junk") == []
+        assert find_ids(keys, "junk") == []
     assert plain.calls() == 6
     gc.collect()
     tracemalloc.start()
@@ -127,16 +127,16 @@ def test_key_20_ten_thousand_unknown_ids_while_the_server_is_well(plain, clock, 
     tracemalloc.stop()
     assert plain.calls() == 6
     assert grown < 16_384
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
     clock.turn(60)
-    assert known(keys, "junk") == []
+    assert find_ids(keys, "junk") == []
     assert plain.calls() == 7
 
 
 def test_key_20_ten_thousand_unknown_ids_while_the_server_is_down(plain, clock, pair):
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     plain.answers["/keys"] = answer(b"", 500)
     clock.turn(30)
     begun, moments = clock.now, []
@@ -147,7 +147,7 @@ def test_key_20_ten_thousand_unknown_ids_while_the_server_is_down(plain, clock, 
         if plain.calls() != calls:
             moments.append(clock.now - begun)
         if number % 100 == 0:
-            assert known(keys, "one") == ["one"]
+            assert find_ids(keys, "one") == ["one"]
         clock.turn(0.02)
     # At once, then after 1, 2, 4, 8, 16, 32 and 60 seconds each.
     ideal = [0, 1, 3, 7, 15, 31, 63, 123, 183]
@@ -158,14 +158,14 @@ def test_key_20_ten_thousand_unknown_ids_while_the_server_is_down(plain, clock, 
 def test_key_21_known_ids_are_answered_while_a_slow_fetch_is_under_way(plain, clock, pair):
     plain.answers["/keys"] = key_set(pair[0])
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     clock.turn(30)
     gate = plain.answers["/keys"] = Gate(key_set(*pair), plain)
     outcomes = []
 
     def ask():
         try:
-            outcomes.append(known(keys, "two"))
+            outcomes.append(find_ids(keys, "two"))
         except AuthUnavailable:
             outcomes.append("503")
 
@@ -174,7 +174,7 @@ def test_key_21_known_ids_are_answered_while_a_slow_fetch_is_under_way(plain, cl
         thread.start()
     gate.wait()
     for _ in range(100):
-        assert known(keys, "one") == ["one"]
+        assert find_ids(keys, "one") == ["one"]
     # All but those that may wait have been turned away, though the answer isn't there yet.
     for thread in threads:
         thread.join(0.02)
@@ -194,7 +194,7 @@ def test_key_21_the_first_requests_wait_for_one_fetch(plain, clock, pair):
     gate = plain.answers["/keys"] = Gate(key_set(*pair), plain)
     keys = jwks(plain, clock)
     with ThreadPoolExecutor(32) as pool:
-        asked = [pool.submit(known, keys, "one") for _ in range(32)]
+        asked = [pool.submit(find_ids, keys, "one") for _ in range(32)]
         gate.wait()
         gate.open()
         assert [one.result(20) for one in asked] == [["one"]] * 32
@@ -204,15 +204,15 @@ def test_key_21_the_first_requests_wait_for_one_fetch(plain, clock, pair):
 def test_one_fetch_in_the_background_however_many_ask(plain, clock, pair):
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     gate = plain.answers["/keys"] = Gate(key_set(*pair), plain)
     clock.turn(301)
     for _ in range(200):
-        assert known(keys, "one") == ["one"]
+        assert find_ids(keys, "one") == ["one"]
     gate.wait()
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
     gate.open()
-    settled(keys)
+    wait_for_fetch(keys)
     assert plain.calls() == 2
 
 
@@ -222,7 +222,7 @@ def test_one_fetch_in_the_background_however_many_ask(plain, clock, pair):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("refresh_after", 5), ("refresh_after", -1), ("refresh_after", float("nan")), ("max_stale", 0),
+        ("cache", 5), ("cache", -1), ("cache", float("nan")), ("max_stale", 0),
         ("max_stale", 599), ("max_stale", 10**9), ("timeout", 0), ("timeout", 3600),
     ],
 )  # fmt: skip
@@ -246,7 +246,7 @@ def test_key_26_a_certificate_of_nobody(tls, ca_file, pair):
     with pytest.raises(AuthUnavailable) as caught:
         JWKS(tls.url + "/keys").candidates("one", "ES256")
     assert "certificate" in caught.value.reason
-    assert known(JWKS(tls.url + "/keys", ca_file=ca_file), "one") == ["one"]
+    assert find_ids(JWKS(tls.url + "/keys", ca_file=ca_file), "one") == ["one"]
     assert fetch(tls.url + "/keys", ca_file=ca_file)
 
 

@@ -14,7 +14,7 @@ from flask_unauthorized import Auth, AuthUnavailable, Bearer, Identity
 from flask_unauthorized.http_client.client import FetchError
 from flask_unauthorized.loaders.jwks import JWKS
 
-from .keys import Clock, jwks, key_set, known, settled
+from .keys import Clock, find_ids, jwks, key_set, wait_for_fetch
 from .server import (
     Gate,
     answer,
@@ -70,19 +70,19 @@ def test_key_14_without_keys_it_is_our_trouble(plain, clock, pair, content):
     assert plain.calls() == 1
     plain.answers["/keys"] = key_set(*pair)
     clock.turn(1)
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
 
 
 @EACH
 def test_key_16_nothing_bad_replaces_the_last_good_keys(plain, clock, pair, content):
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     plain.answers["/keys"] = content
     for _ in range(3):
         clock.turn(700)
-        assert known(keys, "one") == ["one"]
-        settled(keys)
+        assert find_ids(keys, "one") == ["one"]
+        wait_for_fetch(keys)
     assert 2 <= plain.calls() <= 4
 
 
@@ -97,13 +97,13 @@ def test_key_15_a_slow_server_counts_as_down(plain, clock, pair):
 def test_key_15_the_last_good_keys_serve_up_to_max_stale(plain, clock, pair, caplog):
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     plain.answers["/keys"] = answer(b"secret", 503)
     begun = clock.now
     while clock.now <= begun + 86_400 - 50:
         clock.turn(50)
-        assert known(keys, "one") == ["one"]
-        settled(keys)
+        assert find_ids(keys, "one") == ["one"]
+        wait_for_fetch(keys)
     told = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert 86_400 / 120 < len(told) <= 86_400 / 60
     assert plain.calls() <= 1 + 86_400 / 50
@@ -116,8 +116,8 @@ def test_key_15_the_last_good_keys_serve_up_to_max_stale(plain, clock, pair, cap
 
 def test_key_15_a_short_max_stale(plain, clock, pair):
     plain.answers["/keys"] = key_set(*pair)
-    keys = jwks(plain, clock, refresh_after=60, max_stale=120)
-    known(keys, "one")
+    keys = jwks(plain, clock, cache=60, max_stale=120)
+    find_ids(keys, "one")
     plain.answers["/keys"] = answer(b"", 503)
     clock.turn(121)
     with pytest.raises(AuthUnavailable):
@@ -131,7 +131,7 @@ def test_an_outage_that_ends_is_told(plain, clock, pair, caplog):
         keys.candidates("one", "ES256")
     plain.answers["/keys"] = key_set(*pair)
     clock.turn(2)
-    known(keys, "one")
+    find_ids(keys, "one")
     assert [record.getMessage().split(": ", 1)[1] for record in caplog.records] == [
         f"GET {plain.url}/keys: answered 503; no keys: 503",
         "answers again",
@@ -149,7 +149,7 @@ def test_the_back_off_begins_anew_after_a_good_answer(plain, clock, pair):
             assert caught.value.retry_after == pause
             clock.turn(pause)
         plain.answers["/keys"] = key_set(*pair)
-        assert known(keys, "one") == ["one"]
+        assert find_ids(keys, "one") == ["one"]
 
 
 def test_an_app_never_blames_the_client(plain, clock, pair, make_app):
@@ -178,7 +178,7 @@ def test_a_fetch_of_ones_own(clock, pair):
         return key_set(*pair).partition(b"\r\n\r\n")[2]
 
     keys = JWKS("https://as.example/keys", fetch=own)
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
     assert asked == ["https://as.example/keys"]
 
 
@@ -214,7 +214,7 @@ def test_an_interrupted_fetch_holds_nobody_up(pair):
         with pytest.raises(kind):
             keys.candidates("one", "ES256")
         clock.turn(10)
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
 
 
 def no_threads(trouble):
@@ -226,45 +226,45 @@ def no_threads(trouble):
 def test_no_thread_can_be_started(plain, clock, pair, monkeypatch):
     plain.answers["/keys"] = key_set(pair[0])
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     plain.answers["/keys"] = key_set(pair[1])
     clock.turn(301)
     with monkeypatch.context() as patch:
         patch.setattr("flask_unauthorized.loaders.jwks.threading", no_threads(RuntimeError("can't start new thread")))
-        assert known(keys, "one") == ["one"]
+        assert find_ids(keys, "one") == ["one"]
     clock.turn(1)
     keys.candidates("one", "ES256")
-    settled(keys)
-    assert known(keys, "two") == ["two"]
+    wait_for_fetch(keys)
+    assert find_ids(keys, "two") == ["two"]
 
 
 def test_a_thread_that_never_runs_is_given_up(plain, clock, pair, monkeypatch):
     """As under uWSGI without --enable-threads."""
     plain.answers["/keys"] = key_set(pair[0])
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     clock.turn(301)
     monkeypatch.setattr("flask_unauthorized.loaders.jwks.threading", no_threads(None))
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
     plain.answers["/keys"] = key_set(pair[1])
     clock.turn(11)  # given up, and told
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
     assert plain.calls() == 1
     clock.turn(1)
-    assert known(keys, "two") == ["two"]  # fetched by the request itself
+    assert find_ids(keys, "two") == ["two"]  # fetched by the request itself
     plain.answers["/keys"] = key_set(pair[0])
     clock.turn(301)
-    assert known(keys, "one") == ["one"]
+    assert find_ids(keys, "one") == ["one"]
     assert plain.calls() == 3
 
 
 def test_a_fetch_that_comes_too_late_changes_nothing(plain, clock, pair):
     plain.answers["/keys"] = key_set(pair[0])
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     late = plain.answers["/keys"] = Gate(key_set(pair[0]), plain)
     clock.turn(301)
-    known(keys, "one")
+    find_ids(keys, "one")
     late.wait()
     lost = keys._under_way
     plain.answers["/keys"] = key_set(pair[1])
@@ -272,15 +272,15 @@ def test_a_fetch_that_comes_too_late_changes_nothing(plain, clock, pair):
     with pytest.raises(AuthUnavailable):
         keys.candidates("two", "ES256")
     clock.turn(2)
-    assert known(keys, "two") == ["two"]
+    assert find_ids(keys, "two") == ["two"]
     assert lost.done.is_set()
     late.open()
     for _ in range(2000):
         if not any(thread.name == "flask_unauthorized JWKS" for thread in threading.enumerate()):
             break
         threading.Event().wait(0.01)
-    assert known(keys, "two") == ["two"]
-    assert known(keys, "one") == []
+    assert find_ids(keys, "two") == ["two"]
+    assert find_ids(keys, "one") == []
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system doesn't fork")
@@ -288,10 +288,10 @@ def test_a_fetch_that_comes_too_late_changes_nothing(plain, clock, pair):
 def test_key_25_a_child_of_a_fork_in_the_middle_of_a_fetch(plain, clock, pair):
     plain.answers["/keys"] = key_set(pair[0])
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     gate = plain.answers["/keys"] = Gate(key_set(*pair), plain)
     clock.turn(601)
-    asking = threading.Thread(target=known, args=(keys, "one"))
+    asking = threading.Thread(target=find_ids, args=(keys, "one"))
     asking.start()
     gate.wait()
     plain.answers["/keys"] = key_set(*pair)
@@ -301,20 +301,20 @@ def test_key_25_a_child_of_a_fork_in_the_middle_of_a_fetch(plain, clock, pair):
             signal.alarm(20)  # ends a child that waits for ever, for nobody else would
             status = 1
             try:
-                status = 0 if known(keys, "two") == ["two"] and known(keys, "one") == ["one"] else 2
+                status = 0 if find_ids(keys, "two") == ["two"] and find_ids(keys, "one") == ["one"] else 2
             finally:
                 os._exit(status)
     gate.open()
     asking.join(60)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
-    assert known(keys, "two") == ["two"]
+    assert find_ids(keys, "two") == ["two"]
     assert plain.calls() == 3
 
 
 def test_key_24_keys_live_in_this_process_only(plain, clock, pair):
     plain.answers["/keys"] = key_set(*pair)
     keys = jwks(plain, clock)
-    known(keys, "one")
+    find_ids(keys, "one")
     with pytest.raises(TypeError):
         pickle.dumps(keys)

@@ -23,7 +23,8 @@ from flask_unauthorized.jose import (
     read_key_set,
     select_keys,
 )
-from flask_unauthorized.jose.keys import MAX_CANDIDATES, MAX_KEYS
+from flask_unauthorized.jose.key_selection import MAX_CANDIDATES
+from flask_unauthorized.jose.key_sets import MAX_KEYS
 from flask_unauthorized.wire.jws import JOSEError
 
 from .conftest import RELAXED

@@ -356,7 +356,7 @@ def test_s_03_no_token_in_a_reason_and_none_in_a_traceback(behind, caplog):
 
     loader = jwt(user=fails)
     good = token()
-    for once in (loader, jwt(user=fails, remember=10)):
+    for once in (loader, jwt(user=fails, cache_size=10)):
         for _ in range(2):
             try:
                 once(good)

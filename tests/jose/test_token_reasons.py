@@ -67,6 +67,15 @@ TABLE = {
         of(iss="https://other.example"), {},
         f"iss is 'https://other.example', expected '{ISSUER}': issuer= must be the exact text",
     ),
+    "iss, long": (
+        of(iss="x" * 5000), {},
+        f"iss is '{'x' * 61}..., expected '{ISSUER}': issuer= must be the exact text",
+    ),
+    "aud, many": (
+        of(aud=["y" * 30] * 500), {},
+        f"aud is [{(repr('y' * 30) + ', ') * 5}'{'y' * 25}..., expected '{AUDIENCE}': have the issuer name this API, "
+        "or set audience=",
+    ),
     "no iss": (
         of(iss=...), {},
         f"iss is absent, expected '{ISSUER}': the issuer must write it",

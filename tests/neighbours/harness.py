@@ -113,7 +113,7 @@ def modules() -> dict[str, Any]:
     except ModuleNotFoundError as missing:
         if os.environ.get("CI") == "true":
             raise
-        pytest.skip(f"{missing.name} is not installed: pip install '.[neighbours]'", allow_module_level=True)
+        pytest.skip(f"{missing.name} is not installed: nox -s neighbours", allow_module_level=True)
 
 
 def neighbours() -> list[Neighbour]:

@@ -13,7 +13,7 @@ try:
 except ModuleNotFoundError as missing:
     if os.environ.get("CI") == "true":
         raise
-    pytest.skip(f"{missing.name} is not installed: pip install '.[neighbours]'", allow_module_level=True)
+    pytest.skip(f"{missing.name} is not installed: nox -s neighbours", allow_module_level=True)
 
 
 @pytest.fixture

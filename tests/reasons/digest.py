@@ -156,7 +156,7 @@ ROWS = [
         "uri with another query", changed({"uri": "http://localhost/?token=s3cret-token-of-ada"}), 400,
         "Digest: uri is not the target of this request: its host or query differs, expected the target '/' as it came",
     ),
-    Row("userhash", changed({"userhash": "maybe"}), 401, "Digest: userhash has 5 characters, expected true or false"),
+    Row("userhash", changed({"userhash": "maybe"}), 401, "Digest: userhash is neither true nor false, expected one of them"),
     Row(
         "no username", changed({"username": None}), 401,
         "Digest: neither username nor username* came, expected one of them",

@@ -20,7 +20,7 @@ SECRET_URL = "redis://:s3cret-password-of-ada@host"
 class Broken(MemoryStore):
     """A store whose back end is away."""
 
-    trouble = (ConnectionError,)
+    unavailable_errors = (ConnectionError,)
 
     def _get(self, key: str) -> str | None:
         raise ConnectionError(SECRET_URL)

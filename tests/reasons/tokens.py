@@ -69,10 +69,10 @@ def signed_tokens(make: Any, salt: str = "login") -> Any:
         app.secret_key = APP_KEY
         with app.app_context():
             with clock(NOW):
-                token = make(SignedTokens("login", max_age=60))
+                token = make(SignedTokens("login", lifetime=60))
             register(token)
             with clock(NOW + 3600):
-                return call_of(SignedTokens(salt, max_age=60), token)()
+                return call_of(SignedTokens(salt, lifetime=60), token)()
 
     return run
 
@@ -220,7 +220,7 @@ ROWS = [
     # --- ready loaders
     Row(
         "SignedTokens: old", signed_tokens(lambda tokens: tokens.issue("ada")), 401,
-        "SignedTokens: the token is 3600 s old, and max_age=60: issue a new one",
+        "SignedTokens: the token is 3600 s old, and lifetime=60: issue a new one",
     ),
     Row(
         "SignedTokens: another purpose", signed_tokens(lambda tokens: tokens.issue("ada"), salt="reset"), 401,

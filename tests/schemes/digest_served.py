@@ -1,7 +1,7 @@
 """An app with Digest, and a client that answers its challenges."""
 
 from flask_unauthorized import Auth, Digest
-from tests.digest_client import ADA, answer, challenge, field, sent
+from tests.digest_client import ADA, challenge, credentials_for, field_value, sent
 
 CHALLENGE = "WWW-Authenticate"
 KEY = {"SECRET_KEY": "a secret of thirty-two characters"}
@@ -12,7 +12,7 @@ def load(name):
 
 
 class Served:
-    """An app with Digest, and what its client learned."""
+    """An app with one Digest scheme and two guarded views."""
 
     def __init__(self, make_app, *, view=None, loader=load, config=None, **options):
         self.ran = []
@@ -28,24 +28,24 @@ class Served:
         self.ran.append(1)
         return {"who": self.auth.identity.subject}
 
-    def told(self, **given):
+    def challenge(self, **given):
         response = self.app.test_client().get("/", **given)
         assert response.status_code == 401
         return challenge(response.headers[CHALLENGE])
 
-    def ask(self, told=None, *, path="/", method="GET", data=None, **given):
-        params = sent(self.told() if told is None else told, **{"uri": path, "method": method, **given})
+    def ask(self, offered=None, *, path="/", method="GET", data=None, **given):
+        params = sent(self.challenge() if offered is None else offered, **{"uri": path, "method": method, **given})
         return self.app.test_client().open(path, method=method, headers=params, data=data)
 
 
-def stale(response):
+def is_stale(response):
     assert response.status_code == 401
-    told = [challenge(line).get("stale") for line in response.headers.getlist(CHALLENGE)]
-    assert len(set(told)) == 1
-    return told[0] == "true"
+    flags = [challenge(line).get("stale") for line in response.headers.getlist(CHALLENGE)]
+    assert len(set(flags)) == 1
+    return flags[0] == "true"
 
 
-def answer_of(served):
-    told = served.told()
-    with served.app.test_request_context("/", headers=sent(told)) as context:
-        return served.digest.read(context.request, field(answer(told)).removeprefix("Digest "))
+def credentials_of(served):
+    offered = served.challenge()
+    with served.app.test_request_context("/", headers=sent(offered)) as context:
+        return served.digest.read(context.request, field_value(credentials_for(offered)).removeprefix("Digest "))

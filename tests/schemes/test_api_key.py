@@ -1,21 +1,16 @@
 """API keys in a header, the query or a cookie: API rows, REQ-05, and what a cookie must not do across sites (CSR)."""
 
 from types import SimpleNamespace
-from urllib.request import parse_http_list, parse_keqv_list
 
 import pytest
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, ConfigurationError, Identity
 from flask_unauthorized.loaders import StaticTokens
 
+from .challenges import parse_challenges
+
 KEY = "k-9f8e7d6c5b4a"
 PLACES = {"header": "X-API-Key", "query": "api_key", "cookie": "session"}
-
-
-def told(response):
-    """Scheme and parameters of each challenge, read by the standard library."""
-    lines = (line.partition(" ") for line in response.headers.getlist("WWW-Authenticate"))
-    return [(scheme, parse_keqv_list(parse_http_list(rest))) for scheme, _, rest in lines]
 
 
 @pytest.fixture
@@ -63,7 +58,7 @@ def build(make_app):
 
 def assert_refused(api, response):
     assert response.status_code == 401
-    ((scheme, params),) = told(response)
+    ((scheme, params),) = parse_challenges(response)
     assert scheme == "ApiKey"
     assert (params["realm"], params["in"], params["name"]) == ("farm", api.place, PLACES[api.place])
     assert response.headers["Cache-Control"] == "no-store"
@@ -85,7 +80,7 @@ def test_missing_and_wrong_key_get_a_challenge_API_01(build, place, key):
     response = api.client.get("/") if key is None else api.send(key)
     assert_refused(api, response)
     assert api.seen == ([] if key is None else ["wrong"])
-    assert ("error" in told(response)[0][1]) is (key is not None)
+    assert ("error" in parse_challenges(response)[0][1]) is (key is not None)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -159,7 +154,7 @@ def test_key_of_one_tenant_does_not_open_the_other_API_08(make_app):
     client = app.test_client()
     assert client.get("/a", headers={"X-API-Key": "key-a"}).text == "a"
     refused = client.get("/b", headers={"X-API-Key": "key-a"})
-    assert (refused.status_code, told(refused)[0][1]["realm"]) == (401, "tenant b")
+    assert (refused.status_code, parse_challenges(refused)[0][1]["realm"]) == (401, "tenant b")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +164,7 @@ def test_two_keys_or_a_comma_are_400_REQ_05(build, lines):
     api = build("header", answer=lambda key: "anybody")
     response = api.client.get("/", headers=[("X-API-Key", line) for line in lines])
     assert response.status_code == 400
-    assert told(response)[0][1]["error"] == "invalid_request"
+    assert parse_challenges(response)[0][1]["error"] == "invalid_request"
     assert (api.seen, api.ran) == ([], [])
 
 
@@ -200,7 +195,7 @@ def test_key_and_token_at_once_are_400(build):
     api = build("header", more=(Bearer(lambda token: "anybody"),))
     response = api.client.get("/", headers={"X-API-Key": KEY, "Authorization": "Bearer good"})
     assert (response.status_code, api.seen, api.ran) == (400, [], [])
-    assert {scheme: params["error"] for scheme, params in told(response)} == dict.fromkeys(
+    assert {scheme: params["error"] for scheme, params in parse_challenges(response)} == dict.fromkeys(
         ("Bearer", "ApiKey"), "invalid_request"
     )
 
@@ -288,7 +283,7 @@ def test_explicit_credentials_beat_a_cookie_and_are_never_rescued_by_it(build, v
     assert response.status_code == status
     assert body in (None, response.text)
     if value == "Bearer bad":
-        errors = {scheme: params.get("error") for scheme, params in told(response)}
+        errors = {scheme: params.get("error") for scheme, params in parse_challenges(response)}
         assert errors == {"Basic": None, "Bearer": "invalid_token", "ApiKey": None}
 
 

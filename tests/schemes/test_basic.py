@@ -4,7 +4,6 @@ import base64
 import functools
 import logging
 from types import SimpleNamespace
-from urllib.request import parse_http_list, parse_keqv_list
 
 import pytest
 from werkzeug.security import generate_password_hash
@@ -12,13 +11,9 @@ from werkzeug.security import generate_password_hash
 from flask_unauthorized import Auth, Basic, Challenge, ConfigurationError, Identity
 from flask_unauthorized.loaders import Passwords
 
+from .challenges import parse_challenges
+
 FAST = "pbkdf2:sha256:1"
-
-
-def told(response):
-    """Scheme and parameters of each challenge, read by the standard library."""
-    lines = (line.partition(" ") for line in response.headers.getlist("WWW-Authenticate"))
-    return [(scheme, parse_keqv_list(parse_http_list(rest))) for scheme, _, rest in lines]
 
 
 CHALLENGE = [("Basic", {"realm": "console", "charset": "UTF-8"})]
@@ -60,7 +55,7 @@ def send(api, value, path="/", **kwargs):
 
 def assert_refused(api, response, *, asked=False):
     assert response.status_code == 401
-    assert told(response) == CHALLENGE
+    assert parse_challenges(response) == CHALLENGE
     assert api.ran == []
     assert bool(api.seen) is asked
 
@@ -185,7 +180,7 @@ def test_empty_name_with_a_yes_names_nobody_and_is_refused(build):
 def test_challenge_has_realm_and_charset_and_nothing_else(build, headers):
     api = build(lambda name, password: False)
     response = api.client.get("/", headers=headers)
-    assert (response.status_code, told(response)) == (401, CHALLENGE)
+    assert (response.status_code, parse_challenges(response)) == (401, CHALLENGE)
 
 
 @pytest.mark.rfc("BA-01", "BA-02", "BA-03")
@@ -217,7 +212,7 @@ def test_realm_is_opaque_and_keeps_its_case(make_app):
     for own, other in (("A", "a"), ("a", "A")):
         assert client.get(f"/{own}", auth=(own, "pw")).status_code == 200
         refused = client.get(f"/{own}", auth=(other, "pw"))
-        assert [params["realm"] for _, params in told(refused)] == [own]
+        assert [params["realm"] for _, params in parse_challenges(refused)] == [own]
 
 
 @pytest.mark.rfc("BA-11")
@@ -317,7 +312,7 @@ def test_basic_credentials_under_another_name_are_not_read_REQ_17(build, scheme)
 def test_plain_http_is_refused_without_inviting_credentials_BAS_15(build):
     api = build(UNAUTHORIZED_REQUIRE_HTTPS=True)
     response = send(api, "dXNlcjpwdw==")
-    assert (response.status_code, told(response), api.seen) == (403, [], [])
+    assert (response.status_code, parse_challenges(response), api.seen) == (403, [], [])
     assert send(api, "dXNlcjpwdw==", base_url="https://localhost").status_code == 200
 
 

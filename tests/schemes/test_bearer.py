@@ -12,8 +12,8 @@ TOKEN = "mF_9.B5f-4.1JqM"
 FORM = "application/x-www-form-urlencoded"
 
 
-def told(response):
-    """The parameters per scheme, read by Werkzeug's parser, which isn't ours."""
+def params_by_scheme(response):
+    """Return the parameters of each scheme's challenge, read by Werkzeug's parser."""
     parsed = [WWWAuthenticate.from_header(line) for line in response.headers.getlist("WWW-Authenticate")]
     assert all(challenge is not None and challenge.token is None for challenge in parsed)
     return {challenge.type: challenge.parameters for challenge in parsed}
@@ -66,14 +66,14 @@ def send(api, value, path="/", **kwargs):
 
 def assert_malformed(api, response):
     assert response.status_code == 400
-    assert told(response)["bearer"]["error"] == "invalid_request"
+    assert params_by_scheme(response)["bearer"]["error"] == "invalid_request"
     assert response.headers["Cache-Control"] == "no-store"
     assert (api.seen, api.ran) == ([], [])
 
 
 def assert_clean_401(api, response):
     assert response.status_code == 401
-    assert told(response) == {"bearer": {"realm": "notes"}}
+    assert params_by_scheme(response) == {"bearer": {"realm": "notes"}}
     assert (api.seen, api.ran) == ([], [])
 
 
@@ -168,7 +168,7 @@ def test_odd_scheme_names_never_crash_REQ_16(build, value, status):
     api = build()
     response = send(api, value)
     assert response.status_code == status
-    assert told(response)["bearer"]["realm"] == "notes"
+    assert params_by_scheme(response)["bearer"]["realm"] == "notes"
     assert api.seen == []
 
 
@@ -297,8 +297,8 @@ def test_every_bad_token_is_401_invalid_token(build, answer):
     api = build(answer)
     response = send(api, "Bearer good")
     assert response.status_code == 401
-    assert told(response)["bearer"]["error"] == "invalid_token"
-    assert "scope" not in told(response)["bearer"]
+    assert params_by_scheme(response)["bearer"]["error"] == "invalid_token"
+    assert "scope" not in params_by_scheme(response)["bearer"]
     assert (api.seen, api.ran) == (["good"], [])
 
 
@@ -307,7 +307,7 @@ def test_missing_scope_is_403_and_names_what_is_needed(build):
     api = build()
     response = send(api, "Bearer good", "/write")
     assert response.status_code == 403
-    bearer = told(response)["bearer"]
+    bearer = params_by_scheme(response)["bearer"]
     assert bearer["error"] == "insufficient_scope"
     assert set(bearer["scope"].split(" ")) == {"admin", "write"}
     assert (response.headers["Cache-Control"], api.ran) == ("no-store", [])
@@ -340,7 +340,7 @@ def test_error_text_is_cleaned_and_nothing_doubled(build):
     scheme, _, rest = line.partition(" ")
     names = [part.partition("=")[0] for part in parse_http_list(rest)]
     assert (scheme, sorted(names)) == ("Bearer", ["error", "error_description", "realm"])
-    description = told(response)["bearer"]["error_description"]
+    description = params_by_scheme(response)["bearer"]["error_description"]
     assert all(character in " !" or "#" <= character <= "[" or "]" <= character <= "~" for character in description)
     assert "Set-Cookie" not in response.headers
 
@@ -422,4 +422,4 @@ def test_dots_LIM_02(build, dots, status, error):
     api = build()
     response = send(api, "Bearer " + "." * dots)
     assert response.status_code == status
-    assert told(response)["bearer"]["error"] == error
+    assert params_by_scheme(response)["bearer"]["error"] == error

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import ANY
-from urllib.request import parse_http_list, parse_keqv_list
 
 import pytest
 
@@ -27,6 +26,8 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.signals import authenticated, refused
 from tests import digest_client, dpop_client
+
+from .challenges import parse_challenges
 
 GOOD, WRONG = "c4nary-good-s3cret", "c4nary-wrong-s3cret"
 
@@ -51,7 +52,7 @@ class Stamp(Scheme[str]):
         return (Challenge("Stamp", (("realm", realm), *told)),)
 
 
-def digest(load=None):
+def make_digest(load=None):
     """Its loader is asked for the secret, and never sees what was sent: a wrong answer is found afterwards."""
     if load is None or not inspect.iscoroutinefunction(load):
         return Digest(load and (lambda name: (GOOD, load(name, GOOD))))
@@ -65,7 +66,7 @@ def digest(load=None):
 HOLDER = dpop_client.Holder()
 
 
-def dpop(load=None):
+def make_dpop(load=None):
     """Its identities are bound to the key of who sends."""
     if load is None:
         return DPoP(origin=dpop_client.ORIGIN)
@@ -81,7 +82,7 @@ def dpop(load=None):
 
 
 @dataclass(frozen=True)
-class Kind:
+class SchemeCase:
     name: str
     make: Any
     send: Any  # secret -> what the test client sends
@@ -90,11 +91,11 @@ class Kind:
     extra: dict[str, str] = field(default_factory=dict)
 
 
-def basic(secret):
+def basic_request(secret):
     return {"headers": {"Authorization": "Basic " + base64.b64encode(f"ada:{secret}".encode()).decode()}}
 
 
-def answer(secret):
+def digest_request(secret):
     def to(scheme, app, path, method):
         with app.app_context():
             nonce = scheme._nonces.mint(app, "the app")
@@ -104,91 +105,77 @@ def answer(secret):
     return to
 
 
-def proof(secret):
+def dpop_request(secret):
     def to(scheme, app, path, method):
         return {"headers": HOLDER.sent(token=secret, path=path, method=method)}
 
     return to
 
 
-KINDS = {
-    "dpop": Kind(
+CASES = {
+    "dpop": SchemeCase(
         "DPoP",
-        dpop,
-        proof,
+        make_dpop,
+        dpop_request,
         {"headers": {"Authorization": "DPoP a b"}},
         extra={"algs": "ES256 Ed25519 EdDSA PS256"},
     ),
-    "digest": Kind(
+    "digest": SchemeCase(
         "Digest",
-        digest,
-        answer,
+        make_digest,
+        digest_request,
         {"headers": {"Authorization": "Digest abc"}},
         lambda secret: ("ada", GOOD),
         {"nonce": ANY, "algorithm": "SHA-256", "qop": "auth", "charset": "UTF-8"},
     ),
-    "bearer": Kind(
+    "bearer": SchemeCase(
         "Bearer",
         Bearer,
         lambda secret: {"headers": {"Authorization": f"Bearer {secret}"}},
         {"headers": {"Authorization": "Bearer a b"}},
     ),
-    "basic": Kind(
+    "basic": SchemeCase(
         "Basic",
         Basic,
-        basic,
+        basic_request,
         {"headers": {"Authorization": "Basic YTpi,YTpi"}},
         lambda secret: ("ada", secret),
         {"charset": "UTF-8"},
     ),
-    "header": Kind(
+    "header": SchemeCase(
         "ApiKey",
         APIKey,
         lambda secret: {"headers": {"X-API-Key": secret}},
         {"headers": {"X-API-Key": "a,b"}},
         extra={"in": "header", "name": "X-API-Key"},
     ),
-    "query": Kind(
+    "query": SchemeCase(
         "ApiKey",
         lambda load=None: APIKey(load, query="key"),
         lambda secret: {"query_string": {"key": secret}},
         {"query_string": "key=a&key=b"},
         extra={"in": "query", "name": "key"},
     ),
-    "cookie": Kind(
+    "cookie": SchemeCase(
         "ApiKey",
         lambda load=None: APIKey(load, cookie="key"),
         lambda secret: {"headers": {"Cookie": f"key={secret}"}},
         {"headers": {"Cookie": "key=a; key=b"}},
         extra={"in": "cookie", "name": "key"},
     ),
-    "own": Kind(
+    "own": SchemeCase(
         "Stamp", Stamp, lambda secret: {"headers": {"X-Stamp": secret}}, {"headers": {"X-Stamp": "a b"}}
     ),
 }  # fmt: skip
 
 
-def told(response):
-    """Scheme and parameters of each challenge, read by the standard library; nothing may be doubled."""
-    found = []
-    for line in response.headers.getlist("WWW-Authenticate"):
-        scheme, _, rest = line.partition(" ")
-        items = parse_http_list(rest)
-        params = parse_keqv_list(items)
-        assert len(params) == len(items)
-        assert 'realm="' in line
-        assert all(" " <= character <= "~" for character in line)
-        found.append((scheme, params))
-    return found
-
-
-@pytest.fixture(params=KINDS)
-def kind(request):
-    return KINDS[request.param]
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
 
 
 @pytest.fixture
-def build(make_app, kind):
+def build(make_app, case):
     """An app with the scheme under test alone. The loader says yes to GOOD, unless ``answer`` says otherwise."""
 
     def make(answer=None, *, loader=None, unavailable=()):
@@ -201,7 +188,7 @@ def build(make_app, kind):
                 return answer(*given)
             return ada if given[-1] == GOOD else None
 
-        scheme = kind.make(loader or load)
+        scheme = case.make(loader or load)
         auth = Auth(scheme, realm="the app", unavailable=unavailable)
         app = make_app(auth, PROPAGATE_EXCEPTIONS=False, SECRET_KEY="a secret of thirty-two characters")
         app.testing = False
@@ -236,7 +223,7 @@ def build(make_app, kind):
             return client.open(path, method=method, **(kwargs or (sent(secret, path, method) if secret else {})))
 
         def sent(secret, path="/", method="GET"):
-            what = kind.send(secret)
+            what = case.send(secret)
             return what(scheme, app, path, method) if callable(what) else what
 
         return SimpleNamespace(app=app, auth=auth, scheme=scheme, send=send, sent=sent, calls=calls, ran=ran)
@@ -244,76 +231,76 @@ def build(make_app, kind):
     return make
 
 
-def timeless(text):
+def without_nonce(text):
     """Without the nonce, which is another one each time."""
     return re.sub('nonce="[^"]+"', "", str(text))
 
 
-def assert_clean(kind, response):
+def assert_clean(case, response):
     """401, one challenge of this scheme, and no word of an error."""
     assert response.status_code == 401
-    assert told(response) == [(kind.name, {"realm": "the app", **kind.extra})]
+    assert parse_challenges(response) == [(case.name, {"realm": "the app", **case.extra})]
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def assert_failed(kind, response):
+def assert_failed(case, response):
     """401, one challenge of this scheme, which tells the error where the scheme has a word for it."""
     assert response.status_code == 401
-    ((scheme, params),) = told(response)
-    assert (scheme, params["realm"]) == (kind.name, "the app")
-    assert params.get("error") == (None if kind.name in ("Basic", "Digest") else "invalid_token")
+    ((scheme, params),) = parse_challenges(response)
+    assert (scheme, params["realm"]) == (case.name, "the app")
+    assert params.get("error") == (None if case.name in ("Basic", "Digest") else "invalid_token")
     assert response.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.rfc("H-01", "H-03", "B-09")
-def test_nothing_sent_is_401_with_its_challenge_and_the_loader_is_not_called(build, kind):
+def test_nothing_sent_is_401_with_its_challenge_and_the_loader_is_not_called(build, case):
     api = build(lambda *given: Identity("anybody", scopes={"read"}))
-    assert_clean(kind, api.send())
+    assert_clean(case, api.send())
     assert (api.calls, api.ran) == ([], [])
 
 
 @pytest.mark.rfc("H-03")
-def test_another_scheme_counts_as_nothing_sent(build, kind):
+def test_another_scheme_counts_as_nothing_sent(build, case):
     api = build(lambda *given: Identity("anybody", scopes={"read"}))
-    assert_clean(kind, api.send(headers={"Authorization": "Negotiate YTpi"}))
+    assert_clean(case, api.send(headers={"Authorization": "Negotiate YTpi"}))
     assert api.calls == []
 
 
 @pytest.mark.rfc("H-07")
-def test_credentials_for_a_proxy_do_not_count(build, kind):
+def test_credentials_for_a_proxy_do_not_count(build, case):
     api = build(lambda *given: Identity("anybody", scopes={"read"}))
     sent = api.sent(GOOD).get("headers", {})
     headers = {"Proxy-Authorization": sent.get("Authorization", "Basic YTpi")}
     headers |= {name: value for name, value in sent.items() if name == "DPoP"}
     response = api.send(headers=headers)
-    assert_clean(kind, response)
+    assert_clean(case, response)
     assert not [name for name, _ in response.headers if name.lower().startswith("proxy-")]
     assert api.calls == []
 
 
 @pytest.mark.rfc("H-03")
-def test_wrong_credentials_are_401(build, kind):
+def test_wrong_credentials_are_401(build, case):
     api = build()
-    assert_failed(kind, api.send(WRONG))
-    assert (api.calls, api.ran) == ([kind.given(WRONG)], [])
+    assert_failed(case, api.send(WRONG))
+    assert (api.calls, api.ran) == ([case.given(WRONG)], [])
 
 
 @pytest.mark.rfc("C-01", "H-08")
-def test_good_credentials_are_200_and_the_loader_is_asked_once(build, kind):
+def test_good_credentials_are_200_and_the_loader_is_asked_once(build, case):
     api = build()
     response = api.send(GOOD)
     assert (response.status_code, response.text) == (200, "ada")
-    assert api.calls == [kind.given(GOOD)]
+    assert api.calls == [case.given(GOOD)]
     assert [(identity.subject, scheme) for identity, scheme in api.ran] == [("ada", api.scheme)]
     assert "WWW-Authenticate" not in response.headers
     assert not re.search("public|s-maxage|must-revalidate", response.headers.get("Cache-Control", ""))
 
 
-def test_broken_syntax_is_400_without_the_loader(build, kind):
+def test_broken_syntax_is_400_without_the_loader(build, case):
     api = build(lambda *given: Identity("anybody", scopes={"read"}))
-    response = api.send(**kind.broken)
+    response = api.send(**case.broken)
     assert response.status_code == 400
-    assert [scheme for scheme, _ in told(response)] == [kind.name]
+    assert [scheme for scheme, _ in parse_challenges(response)] == [case.name]
     assert response.headers["Cache-Control"] == "no-store"
     assert (api.calls, api.ran) == ([], [])
 
@@ -348,7 +335,7 @@ def test_trouble_of_ours_is_503_with_retry_after_and_no_challenge(build, path):
 
 
 @pytest.mark.parametrize(("secret", "status"), [(GOOD, 200), (WRONG, 401)])
-def test_async_loader_is_awaited(build, kind, secret, status):
+def test_async_loader_is_awaited(build, case, secret, status):
     async def load(*given):
         return Identity("ada", scopes={"read"}) if given[-1] == GOOD else None
 
@@ -364,27 +351,27 @@ def test_async_loader_that_fails_is_500_or_503(build):
     assert build(loader=load, unavailable=(ConnectionError,)).send(GOOD).status_code == 503
 
 
-def test_none_is_401(build, kind):
-    assert_failed(kind, build(lambda *given: None).send(GOOD))
+def test_none_is_401(build, case):
+    assert_failed(case, build(lambda *given: None).send(GOOD))
 
 
-def test_expired_identity_is_401(build, kind):
+def test_expired_identity_is_401(build, case):
     api = build(lambda *given: Identity("ada", scopes={"read"}, expires_at=1_000_000_000))
-    assert_failed(kind, api.send(GOOD))
+    assert_failed(case, api.send(GOOD))
     assert api.ran == []
 
 
-def test_expired_identity_without_the_scope_is_still_401(build, kind):
+def test_expired_identity_without_the_scope_is_still_401(build, case):
     api = build(lambda *given: Identity("ada", expires_at=1_000_000_000))
-    assert_failed(kind, api.send(GOOD, "/write"))
+    assert_failed(case, api.send(GOOD, "/write"))
 
 
 @pytest.mark.rfc("H-02", "H-04")
-def test_missing_scope_is_403(build, kind):
+def test_missing_scope_is_403(build, case):
     api = build()
     response = api.send(GOOD, "/write")
     assert response.status_code == 403
-    assert {params.get("error") for _, params in told(response)} <= {"insufficient_scope"}
+    assert {params.get("error") for _, params in parse_challenges(response)} <= {"insufficient_scope"}
     assert response.headers["Cache-Control"] == "no-store"
     assert api.ran == []
 
@@ -410,13 +397,13 @@ def test_optional_view_refuses_bad_credentials_REQ_24(build, secret, status, bod
     assert body in (None, response.text)
 
 
-def test_one_caller_is_not_the_next_ones(build, kind):
+def test_one_caller_is_not_the_next_ones(build, case):
     api = build()
     assert api.send(GOOD).status_code == 200
-    assert_clean(kind, api.send())
+    assert_clean(case, api.send())
 
 
-def test_refusal_is_repeated_without_asking_the_loader_again_V5(build, kind):
+def test_refusal_is_repeated_without_asking_the_loader_again_V5(build, case):
     api = build()
     texts = []
 
@@ -425,11 +412,11 @@ def test_refusal_is_repeated_without_asking_the_loader_again_V5(build, kind):
         for _ in range(2):
             with pytest.raises(InvalidCredentials) as caught:
                 api.auth.require()
-            texts.append([timeless(challenge) for challenge in caught.value.challenges])
+            texts.append([without_nonce(challenge) for challenge in caught.value.challenges])
         return "both refused"
 
     assert api.send(WRONG, "/twice").text == "both refused"
-    assert api.calls == [kind.given(WRONG)]
+    assert api.calls == [case.given(WRONG)]
     assert texts[0] == texts[1] != []
 
 
@@ -439,12 +426,12 @@ def test_head_has_the_headers_of_get_and_no_body(build, secret):
     api = build()
     get, head = api.send(secret), api.send(secret, method="HEAD")
     assert (head.status_code, head.data) == (401, b"")
-    found = [sorted((name, timeless(value)) for name, value in response.headers) for response in (head, get)]
+    found = [sorted((name, without_nonce(value)) for name, value in response.headers) for response in (head, get)]
     assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("outcome", ["good", "wrong", "bug", "unavailable", "broken"])
-def test_secret_is_nowhere_V6(build, kind, caplog, outcome):
+def test_secret_is_nowhere_V6(build, case, caplog, outcome):
     caplog.set_level(logging.DEBUG)
 
     def bug(*given):
@@ -474,7 +461,7 @@ def test_secret_is_nowhere_V6(build, kind, caplog, outcome):
         repr(api.auth),
         repr(api.ran),
     ]
-    if kind.name != "Stamp":  # what a user's own read() returns is the user's
+    if case.name != "Stamp":  # what a user's own read() returns is the user's
         places.append(repr(credentials))
     wire = base64.b64encode(f"ada:{GOOD}".encode()).decode()
     for place in places:

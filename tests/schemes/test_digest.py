@@ -15,36 +15,40 @@ from flask_unauthorized import (
     Identity,
     RevokedCredentials,
 )
+from flask_unauthorized.schemes.digest_secrets import look_up
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.wire import parse_challenges
-from tests.digest_client import ADA, answer, challenge, field, h, sent
+from tests.digest_client import ADA, challenge, credentials_for, field_value, hex_hash, sent
 
-from .digest_served import CHALLENGE, KEY, Served, answer_of, load, stale
+from .digest_served import CHALLENGE, KEY, Served, credentials_of, is_stale, load
 
 # --- the challenge
 
 
 @pytest.mark.rfc("D-01", "D-30")
 def test_the_default_challenge_is_sha_256_with_qop_and_charset(served):
-    told = served.told()
-    assert (told["algorithm"], told["qop"], told["charset"]) == ("SHA-256", "auth", "UTF-8")
-    assert "stale" not in told
-    assert "userhash" not in told
+    offered = served.challenge()
+    assert (offered["algorithm"], offered["qop"], offered["charset"]) == ("SHA-256", "auth", "UTF-8")
+    assert "stale" not in offered
+    assert "userhash" not in offered
 
 
 @pytest.mark.rfc("D-06", "D-07")
 def test_quotes_stand_where_the_rfc_wants_them(make_app):
     served = Served(
-        make_app, domain=["/", "https://other.example/"], opaque="FQhe/qaU925", name_of_hash=lambda h, a: None
+        make_app,
+        domain=["/", "https://other.example/"],
+        opaque="FQhe/qaU925",
+        name_of_hash=lambda hashed, algorithm: None,
     )
     line = served.app.test_client().get("/").headers[CHALLENGE]
     for name in ("realm", "domain", "nonce", "opaque", "qop"):
         assert f'{name}="' in line
     for name in ("algorithm=SHA-256", "charset=UTF-8", "userhash=true"):
         assert name in line.split(", ")
-    told = challenge(line)
-    assert served.ask(told).status_code == 200
-    again = served.ask(told).headers[CHALLENGE].removeprefix("Digest ").split(", ")
+    offered = challenge(line)
+    assert served.ask(offered).status_code == 200
+    again = served.ask(offered).headers[CHALLENGE].removeprefix("Digest ").split(", ")
     assert {"stale=true", "algorithm=SHA-256"} <= set(again)
 
 
@@ -55,11 +59,11 @@ def test_quotes_stand_where_the_rfc_wants_them(make_app):
 def test_several_algorithms_are_sent_in_the_order_given_and_differ_in_nothing_else(make_app, algorithms):
     """F-60: PHP's SoapClient reads the first Digest challenge only, and knows MD5 only."""
     served = Served(make_app, algorithms=algorithms)
-    for headers in ({}, sent(served.told(), password="wrong")):
+    for headers in ({}, sent(served.challenge(), password="wrong")):
         lines = served.app.test_client().get("/", headers=headers).headers.getlist(CHALLENGE)
-        told = [challenge(line) for line in lines]
-        assert [one.pop("algorithm") for one in told] == algorithms
-        assert all(one == told[0] for one in told)
+        offered = [challenge(line) for line in lines]
+        assert [one.pop("algorithm") for one in offered] == algorithms
+        assert all(one == offered[0] for one in offered)
 
 
 @pytest.mark.rfc("D-02")
@@ -82,15 +86,15 @@ def test_md5_is_not_offered_unless_it_was_asked_for(served):
 )
 def test_qop_is_in_every_challenge_of_every_refusal(make_app, options, qop):
     served = Served(make_app, **options)
-    told = served.told()
+    offered = served.challenge()
     used = {"qop": qop.partition(",")[0]}
-    assert served.ask(told, **used).status_code == 200
+    assert served.ask(offered, **used).status_code == 200
     refusals = {
         "nothing sent": served.app.test_client().get("/"),
         "another scheme": served.app.test_client().get("/", headers={"Authorization": "Basic eDp5"}),
-        "wrong password": served.ask(told, nc=2, password="wrong", **used),
-        "stale": served.ask(told, **used),
-        "improper": served.ask(told, nc=None, **used),
+        "wrong password": served.ask(offered, nc=2, password="wrong", **used),
+        "stale": served.ask(offered, **used),
+        "improper": served.ask(offered, nc=None, **used),
         "malformed": served.app.test_client().get("/", headers={"Authorization": "Digest ?"}),
         "post": served.app.test_client().post("/", data={"a": "1"}),
     }
@@ -102,7 +106,7 @@ def test_qop_is_in_every_challenge_of_every_refusal(make_app, options, qop):
 
 @pytest.mark.rfc("D-09")
 def test_each_401_has_a_nonce_of_its_own_in_an_alphabet_that_all_clients_read(served):
-    nonces = {served.told()["nonce"] for _ in range(200)}
+    nonces = {served.challenge()["nonce"] for _ in range(200)}
     assert len(nonces) == 200
     assert len({nonce.split(".")[0] for nonce in nonces}) == 200
     for nonce in nonces:
@@ -118,15 +122,15 @@ def test_each_401_has_a_nonce_of_its_own_in_an_alphabet_that_all_clients_read(se
 @pytest.mark.rfc("D-17")
 def test_the_protection_space_goes_out_as_it_was_given(make_app):
     served = Served(make_app, domain=["/private", "https://other.example/x"])
-    assert served.told()["domain"] == "/private https://other.example/x"
+    assert served.challenge()["domain"] == "/private https://other.example/x"
 
 
 @pytest.mark.rfc("D-38")
 def test_the_realm_is_the_apps_name_unless_another_is_set(make_app):
     served = Served(make_app, realm=None)
-    told = served.told()
-    assert told["realm"] == served.app.name
-    assert served.ask(told).json == {"who": "ada"}
+    offered = served.challenge()
+    assert offered["realm"] == served.app.name
+    assert served.ask(offered).json == {"who": "ada"}
 
 
 # --- who gets in
@@ -138,20 +142,20 @@ def test_every_algorithm_lets_the_right_password_in_and_no_other(make_app, algor
     served = Served(make_app, algorithms=[algorithm])
     assert served.ask().json == {"who": "ada"}
     refused = served.ask(password="wrong")
-    assert not stale(refused)
+    assert not is_stale(refused)
     assert len(served.ran) == 1
 
 
 @pytest.mark.parametrize("secret", ["password", "hashes", "pair", "pair with hashes"])
 def test_what_a_loader_may_return(make_app, secret):
     hashes = Digest(load, realm="shop").hashes("ada", ADA)
-    assert hashes == {"SHA-256": h("SHA-256", f"ada:shop:{ADA}")}
+    assert hashes == {"SHA-256": hex_hash("SHA-256", f"ada:shop:{ADA}")}
     identity = Identity("42", scopes={"read"})
     answers = {"password": ADA, "hashes": hashes, "pair": (ADA, identity), "pair with hashes": (hashes, identity)}
     served = Served(make_app, loader=lambda name: answers[secret] if name == "ada" else None)
     assert served.ask().json == {"who": "42" if "pair" in secret else "ada"}
-    assert not stale(served.ask(password="wrong"))
-    assert not stale(served.ask(name="eve"))
+    assert not is_stale(served.ask(password="wrong"))
+    assert not is_stale(served.ask(name="eve"))
 
 
 def test_a_user_object_becomes_the_user_and_the_name_the_subject(make_app):
@@ -175,12 +179,12 @@ def test_a_loader_that_returns_nonsense_is_our_mistake(make_app, wrong):
     served = Served(make_app, loader=lambda name: wrong, config={"PROPAGATE_EXCEPTIONS": False})
     assert served.ask().status_code == 500
     with pytest.raises(TypeError, match="Digest"):
-        served.digest._a1(wrong, answer_of(served), "shop")
+        look_up(served.digest, credentials_of(served), "shop", None)
 
 
-@pytest.mark.parametrize("secret", ["", {}, {"MD5": h("MD5", "x")}, (ADA, None), (ADA, False)])
+@pytest.mark.parametrize("secret", ["", {}, {"MD5": hex_hash("MD5", "x")}, (ADA, None), (ADA, False)])
 def test_a_user_without_a_secret_for_this_is_refused(make_app, secret):
-    assert not stale(Served(make_app, loader=lambda name: secret).ask())
+    assert not is_stale(Served(make_app, loader=lambda name: secret).ask())
 
 
 @pytest.mark.parametrize("error", [RevokedCredentials("This account is closed."), ExpiredCredentials()])
@@ -188,7 +192,7 @@ def test_a_refusal_of_the_loader_is_not_stale_or_clients_would_loop(make_app, er
     def refuse(name):
         raise error
 
-    assert not stale(Served(make_app, loader=refuse).ask())
+    assert not is_stale(Served(make_app, loader=refuse).ask())
 
 
 @pytest.mark.rfc("D-19", "D-31")
@@ -205,8 +209,8 @@ def test_a_refusal_of_the_loader_is_not_stale_or_clients_would_loop(make_app, er
 )
 def test_a_name_beyond_ascii_however_it_is_sent(make_app, sent_as):
     served = Served(make_app)
-    params = answer(served.told(), name="Jäsøn Doe", password="Secret, or not?", **sent_as)
-    response = served.app.test_client().get("/", headers={"Authorization": field(params)})
+    params = credentials_for(served.challenge(), name="Jäsøn Doe", password="Secret, or not?", **sent_as)
+    response = served.app.test_client().get("/", headers={"Authorization": field_value(params)})
     assert response.json == {"who": "Jäsøn Doe"}
 
 
@@ -216,8 +220,8 @@ def test_an_extended_name_in_quotes_is_read_like_one_without(make_app, value):
     """F-26: RFC 8187 §3.2 has no quotes, and some clients quote every parameter. What is broken stays refused."""
     served = Served(make_app)
     for mark in ("", '"'):
-        params = answer(served.told(), name="Jäsøn Doe", password="Secret, or not?", username=None)
-        sent = f"{field(params)}, username*={mark}{value}{mark}"
+        params = credentials_for(served.challenge(), name="Jäsøn Doe", password="Secret, or not?", username=None)
+        sent = f"{field_value(params)}, username*={mark}{value}{mark}"
         response = served.app.test_client().get("/", headers={"Authorization": sent})
         assert response.json == {"who": "Jäsøn Doe"} if "C3" in value else response.status_code == 401
 
@@ -229,7 +233,7 @@ def test_names_and_passwords_of_all_scripts(make_app, name, password):
     served = Served(make_app, loader=lambda asked: password if asked == name else None)
     octets = name.encode().decode("latin-1")  # as the server hands them over
     assert served.ask(name=name, password=password, username=octets).json == {"who": name}
-    assert not stale(served.ask(name=name, password=password + "x", username=octets))
+    assert not is_stale(served.ask(name=name, password=password + "x", username=octets))
 
 
 @pytest.mark.rfc("D-29", "D-28")
@@ -239,22 +243,22 @@ def test_a_hashed_name(make_app, algorithm):
 
     def name_of_hash(value, function):
         asked.append(function)
-        return "ada" if value == h(function, "ada:shop") else None
+        return "ada" if value == hex_hash(function, "ada:shop") else None
 
     served = Served(make_app, algorithms=[algorithm], name_of_hash=name_of_hash)
-    told = served.told()
-    assert told["userhash"] == "true"
-    hashed = {"username": h(algorithm, "ada:shop"), "userhash": "true"}
-    assert served.ask(told, **hashed).json == {"who": "ada"}
+    offered = served.challenge()
+    assert offered["userhash"] == "true"
+    hashed = {"username": hex_hash(algorithm, "ada:shop"), "userhash": "true"}
+    assert served.ask(offered, **hashed).json == {"who": "ada"}
     assert asked == [algorithm.removesuffix("-sess")]
-    assert served.ask(told, nc=2, userhash="false").json == {"who": "ada"}
-    assert not stale(served.ask(told, nc=3, userhash="true"))  # DIG-26: a name in clear that claims to be a hash
-    other = h(algorithm, "ada:other")
-    assert not stale(served.ask(told, nc=4, username=other, userhash="true"))
+    assert served.ask(offered, nc=2, userhash="false").json == {"who": "ada"}
+    assert not is_stale(served.ask(offered, nc=3, userhash="true"))  # DIG-26: a name in clear that claims to be a hash
+    other = hex_hash(algorithm, "ada:other")
+    assert not is_stale(served.ask(offered, nc=4, username=other, userhash="true"))
 
 
 def test_dig_26_a_hashed_name_where_none_is_offered(served):
-    assert not stale(served.ask(username=h("SHA-256", "ada:shop"), userhash="true"))
+    assert not is_stale(served.ask(username=hex_hash("SHA-256", "ada:shop"), userhash="true"))
 
 
 def test_name_of_hash_that_returns_nonsense_is_our_mistake(make_app):
@@ -265,13 +269,15 @@ def test_name_of_hash_that_returns_nonsense_is_our_mistake(make_app):
 
 @pytest.mark.rfc("D-27")
 def test_a_comma_or_equals_sign_in_cnonce_and_a_needle_that_begins_with_uri(served):
-    told = served.told()
-    params = answer(told, cnonce="a,b=c+/==")
+    offered = served.challenge()
+    params = credentials_for(offered, cnonce="a,b=c+/==")
     turned = {
         name: params[name]
         for name in ("uri", "nc", "qop", "cnonce", "response", "nonce", "realm", "username", "algorithm")
     }
-    value = field(turned).replace(", ", ",").replace("qop=auth", 'qop="auth"').replace("nc=00000001", 'nc="00000001"')
+    value = (
+        field_value(turned).replace(", ", ",").replace("qop=auth", 'qop="auth"').replace("nc=00000001", 'nc="00000001"')
+    )
     assert served.app.test_client().get("/", headers={"Authorization": value}).json == {"who": "ada"}
 
 
@@ -281,14 +287,14 @@ def test_quotes_and_backslashes_are_taken_out_before_hashing(make_app, name):
     served = Served(make_app, loader=lambda asked: ADA if asked == name else None)
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     assert served.ask(name=name, username=quoted).json == {"who": name}
-    assert not stale(served.ask(name=name, password="wrong", username=quoted))
+    assert not is_stale(served.ask(name=name, password="wrong", username=quoted))
 
 
 @pytest.mark.rfc("H-09", "H-12")
 @pytest.mark.parametrize("spell", [str.upper, str.title, str.swapcase], ids=lambda spell: spell.__name__)
 @pytest.mark.parametrize("quoted", [False, True])
 def test_names_of_parameters_in_any_case_quoted_or_not(served, spell, quoted):
-    params = answer(served.told())
+    params = credentials_for(served.challenge())
     bare = () if quoted else ("algorithm", "qop", "nc", "response", "cnonce", "username", "realm")
     value = "Digest " + ", ".join(
         f"{spell(name)}={text}" if name in bare else f'{spell(name)}="{text}"' for name, text in params.items()
@@ -299,20 +305,20 @@ def test_names_of_parameters_in_any_case_quoted_or_not(served, spell, quoted):
 @pytest.mark.rfc("D-16")
 def test_opaque_may_come_back_or_not(make_app):
     served = Served(make_app, opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS")
-    told = served.told()
-    assert served.ask(told).status_code == 200
-    assert served.ask(told, nc=2, opaque=None).status_code == 200
-    assert served.ask(told, nc=3, opaque="changed").status_code == 200
+    offered = served.challenge()
+    assert served.ask(offered).status_code == 200
+    assert served.ask(offered, nc=2, opaque=None).status_code == 200
+    assert served.ask(offered, nc=3, opaque="changed").status_code == 200
 
 
 @pytest.mark.rfc("D-25")
 def test_a_session_may_keep_its_first_cnonce_or_take_each_requests(make_app):
     served = Served(make_app, algorithms=["SHA-256-sess"])
-    told = served.told()
-    assert served.ask(told, cnonce="first").status_code == 200
-    assert served.ask(told, nc=2, cnonce="second", first_cnonce="first").status_code == 200
-    assert served.ask(told, nc=3, cnonce="third").status_code == 200
-    assert not stale(served.ask(told, nc=4, cnonce="fourth", first_cnonce="never"))
+    offered = served.challenge()
+    assert served.ask(offered, cnonce="first").status_code == 200
+    assert served.ask(offered, nc=2, cnonce="second", first_cnonce="first").status_code == 200
+    assert served.ask(offered, nc=3, cnonce="third").status_code == 200
+    assert not is_stale(served.ask(offered, nc=4, cnonce="fourth", first_cnonce="never"))
 
 
 # --- set-up
@@ -359,7 +365,9 @@ def test_hashes_need_the_realm():
     digest = Digest(load, algorithms=["MD5", "SHA-256-sess", "SHA-256"])
     with pytest.raises(ConfigurationError, match="realm"):
         digest.hashes("ada", ADA)
-    assert digest.hashes("ada", ADA, realm="shop") == {name: h(name, f"ada:shop:{ADA}") for name in ("SHA-256", "MD5")}
+    assert digest.hashes("ada", ADA, realm="shop") == {
+        name: hex_hash(name, f"ada:shop:{ADA}") for name in ("SHA-256", "MD5")
+    }
 
 
 @pytest.mark.rfc("D-39")
@@ -380,16 +388,16 @@ def test_beside_bearer_the_log_says_nothing_of_basic(make_app, caplog):
 
 def test_several_workers_need_a_store_that_they_share(served, caplog):
     many = {"wsgi.multiprocess": True}
-    told = served.told()
+    offered = served.challenge()
     for nc in (1, 2):
-        headers = sent(told, nc=nc)
+        headers = sent(offered, nc=nc)
         assert served.app.test_client().get("/", headers=headers, environ_overrides=many).status_code == 200
     assert caplog.text.count("several workers") == 1
 
 
 def test_several_workers_without_one_are_refused_where_that_was_wished(make_app):
     served = Served(make_app, store=MemoryStore(strict=True))
-    headers = sent(served.told())
+    headers = sent(served.challenge())
     with pytest.raises(ConfigurationError, match="several workers"):
         served.app.test_client().get("/", headers=headers, environ_overrides={"wsgi.multiprocess": True})
 
@@ -410,8 +418,8 @@ def test_name_of_hash_that_cannot_know_is_503_where_the_app_says_so(make_app, li
     auth = Auth(Digest(load, realm="shop", name_of_hash=name_of_hash), unavailable=[ConnectionError] if listed else [])
     app = make_app(auth, **KEY)
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
-    told = challenge(app.test_client().get("/").headers[CHALLENGE])
-    ask = lambda: app.test_client().get("/", headers=sent(told, userhash="true"))  # noqa: E731
+    offered = challenge(app.test_client().get("/").headers[CHALLENGE])
+    ask = lambda: app.test_client().get("/", headers=sent(offered, userhash="true"))  # noqa: E731
     if listed:
         response = ask()
         assert (response.status_code, response.headers.get(CHALLENGE)) == (503, None)

@@ -7,9 +7,9 @@ import pytest
 from flask import request
 
 from flask_unauthorized import Auth, Basic, Digest, Identity
-from tests.digest_client import ADA, challenge, h, sent
+from tests.digest_client import ADA, challenge, hex_hash, sent
 
-from .digest_served import KEY, Served, stale
+from .digest_served import KEY, Served, is_stale
 
 # --- bodies
 
@@ -17,12 +17,12 @@ from .digest_served import KEY, Served, stale
 @pytest.mark.rfc("D-26")
 def test_dig_15_a_body_that_was_changed(make_app):
     served = Served(make_app, qop=["auth", "auth-int"])
-    told = served.told()
-    assert told["qop"] == "auth, auth-int"
-    assert served.ask(told, method="POST", qop="auth-int", body=b"pay 1", data=b"pay 1").status_code == 200
-    assert not stale(served.ask(told, nc=2, method="POST", qop="auth-int", body=b"pay 1", data=b"pay 1000"))
-    assert served.ask(told, nc=2, method="POST", qop="auth", data=b"any").status_code == 200
-    assert served.ask(told, nc=3, qop="auth-int").status_code == 200
+    offered = served.challenge()
+    assert offered["qop"] == "auth, auth-int"
+    assert served.ask(offered, method="POST", qop="auth-int", body=b"pay 1", data=b"pay 1").status_code == 200
+    assert not is_stale(served.ask(offered, nc=2, method="POST", qop="auth-int", body=b"pay 1", data=b"pay 1000"))
+    assert served.ask(offered, nc=2, method="POST", qop="auth", data=b"any").status_code == 200
+    assert served.ask(offered, nc=3, qop="auth-int").status_code == 200
 
 
 @pytest.mark.parametrize("way", ["get_data", "stream", "form", "json"])
@@ -35,7 +35,7 @@ def test_the_view_can_still_read_a_hashed_body_in_any_way(make_app, way):
     }
     served = Served(make_app, qop=["auth-int"], view=ways[way])
     body, expected = {"form": (b"a=1", "1"), "json": (b'{"a": 1}', "1")}.get(way, (b"a=1", "a=1"))
-    headers = sent(served.told(), method="POST", qop="auth-int", body=body)
+    headers = sent(served.challenge(), method="POST", qop="auth-int", body=body)
     kind = "application/x-www-form-urlencoded" if way == "form" else "text/plain"
     assert served.app.test_client().post("/", data=body, headers=headers, content_type=kind).text == expected
 
@@ -45,7 +45,7 @@ def test_a_body_beyond_the_limit_is_413(make_app, declared):
     served = Served(make_app, qop=["auth-int"], max_body=100)
     for size, status in ((100, 200), (101, 413)):
         body = b"x" * size
-        headers = sent(served.told(), method="POST", qop="auth-int", body=body)
+        headers = sent(served.challenge(), method="POST", qop="auth-int", body=body)
         extra = {} if declared else {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
         response = served.app.test_client().post("/", data=body, headers=headers, environ_overrides=extra)
         assert response.status_code == status
@@ -97,8 +97,8 @@ def read_before(served, read):
         read()
 
 
-def send(served, told, body, kind, *, size=65536, method="POST", qop="auth-int", data=None, **environ):
-    headers = sent(told, method=method, qop=qop, body=body)
+def send(served, offered, body, kind, *, size=65536, method="POST", qop="auth-int", data=None, **environ):
+    headers = sent(offered, method=method, qop=qop, body=body)
     stream = io.BytesIO(body if data is None else data)
     given = {"wsgi.input": Opaque(stream.read(), size) if environ.pop("opaque", False) else stream, **environ}
     return served.app.test_client().open(
@@ -122,27 +122,27 @@ def test_a_body_that_a_hook_has_read_is_never_our_mistake(make_app, caplog, read
     """The body is verified where it can still be had. Else the answer is refused, and ``auth`` is offered."""
     served = Served(make_app, qop=qop)
     read_before(served, READERS[reader])
-    told = served.told()
+    offered = served.challenge()
     kept = reader in KEEP or (kind == "application/json" and reader in ("form", "files", "values"))
     if kind == "application/json" and reader in ("data", "form, then data"):
         kept = True  # no form, so Werkzeug keeps a copy
-    response = send(served, told, body, kind)
+    response = send(served, offered, body, kind)
     if kept:
         assert response.status_code == 200
-        assert send(served, told, body, kind, data=b"x" * len(body)).status_code == 401
+        assert send(served, offered, body, kind, data=b"x" * len(body)).status_code == 401
     elif reader == "environ":  # behind Werkzeug's back: the declared body doesn't come
         assert response.status_code == 400
     else:
-        assert not stale(response)
+        assert not is_stale(response)
         assert qops(response) == ({"auth-int"} if qop == ["auth-int"] else {"auth"})
         assert [record.levelname for record in caplog.records if "request.get_data()" in record.getMessage()] == [
             "ERROR"
         ]
-        send(served, told, body, kind)
+        send(served, offered, body, kind)
         assert caplog.text.count("request.get_data()") == 1
     assert len(served.ran) == (1 if kept else 0)
     if len(qop) == 2:
-        assert send(served, told, body, kind, qop="auth", data=body).status_code == (200 if not kept else 401)
+        assert send(served, offered, body, kind, qop="auth", data=body).status_code == (200 if not kept else 401)
 
 
 # F-37
@@ -152,10 +152,10 @@ def test_a_stream_that_tells_nothing_is_never_taken_for_a_whole_body(make_app, r
     """As gunicorn's. A hash of nothing must not pass for a body that a hook has read."""
     served = Served(make_app, qop=["auth-int"])
     read_before(served, READERS[reader])
-    told = served.told()
+    offered = served.challenge()
     whole = reader == "stream unread" and "CONTENT_LENGTH" not in environ
-    assert send(served, told, b"a=1", FORM, opaque=True, **environ).status_code == (200 if whole else 401)
-    headers = sent(told, nc=2, method="POST", qop="auth-int", body=b"")
+    assert send(served, offered, b"a=1", FORM, opaque=True, **environ).status_code == (200 if whole else 401)
+    headers = sent(offered, nc=2, method="POST", qop="auth-int", body=b"")
     given = {"CONTENT_LENGTH": "3", **environ, "wsgi.input": Opaque(b"a=1")}
     response = served.app.test_client().post("/", headers=headers, content_type=FORM, environ_overrides=given)
     assert response.status_code == 401
@@ -167,8 +167,8 @@ def test_a_stream_that_tells_nothing_is_never_taken_for_a_whole_body(make_app, r
 def test_a_request_without_a_body_needs_none(make_app, method):
     served = Served(make_app, qop=["auth", "auth-int"])
     read_before(served, READERS["form"])
-    told = served.told()
-    headers = sent(told, method=method, qop="auth-int")
+    offered = served.challenge()
+    headers = sent(offered, method=method, qop="auth-int")
     given = {"wsgi.input": Opaque(b""), "wsgi.input_terminated": True}
     assert (
         served.app.test_client().open("/", method=method, headers=headers, environ_overrides=given).status_code == 200
@@ -180,7 +180,7 @@ def test_a_request_without_a_body_needs_none(make_app, method):
 @pytest.mark.parametrize("environ", [{}, OPAQUE, TERMINATED], ids=["plain", "declared", "chunked"])
 def test_a_body_that_comes_in_small_pieces(make_app, environ):
     served = Served(make_app, qop=["auth-int"], view=lambda: request.get_data())
-    response = send(served, served.told(), b"x" * 1000, "text/plain", opaque=True, size=7, **environ)
+    response = send(served, served.challenge(), b"x" * 1000, "text/plain", opaque=True, size=7, **environ)
     assert (response.status_code, response.data) == (200, b"x" * 1000)
 
 
@@ -209,7 +209,7 @@ class ServersOwn(Exception):
 @pytest.mark.parametrize("limit", [None, 1000])
 def test_a_body_that_cannot_be_read_is_400(make_app, error, environ, limit):
     served = Served(make_app, qop=["auth", "auth-int"], config={"MAX_CONTENT_LENGTH": limit})
-    headers = sent(served.told(), method="POST", qop="auth-int", body=b"abc")
+    headers = sent(served.challenge(), method="POST", qop="auth-int", body=b"abc")
     given = {"CONTENT_LENGTH": "3", **environ, "wsgi.input": Broken(error)}
     response = served.app.test_client().post("/", headers=headers, environ_overrides=given)
     assert response.status_code == 400
@@ -221,7 +221,7 @@ def test_a_body_that_cannot_be_read_is_400(make_app, error, environ, limit):
 @pytest.mark.parametrize("environ", [{}, OPAQUE], ids=["Werkzeug's stream", "the server's"])
 def test_a_body_that_ends_early_is_400(make_app, environ):
     served = Served(make_app, qop=["auth-int"])
-    assert send(served, served.told(), b"a=1234", FORM, data=b"a=1", opaque=True, **environ).status_code == 400
+    assert send(served, served.challenge(), b"a=1234", FORM, data=b"a=1", opaque=True, **environ).status_code == 400
 
 
 # F-37: RFC 9110 §15.5.14
@@ -231,7 +231,7 @@ def test_a_body_that_ends_early_is_400(make_app, environ):
 def test_a_body_beyond_either_limit_is_413(make_app, environ, size, status, setting):
     own = {"max_body": 100} if setting == "max_body" else {"config": {"MAX_CONTENT_LENGTH": 100}}
     served = Served(make_app, qop=["auth-int"], **own)
-    assert send(served, served.told(), b"x" * size, "text/plain", opaque=True, **environ).status_code == status
+    assert send(served, served.challenge(), b"x" * size, "text/plain", opaque=True, **environ).status_code == status
 
 
 # F-37
@@ -242,8 +242,8 @@ def test_an_upload_that_a_hook_reads_is_offered_auth_alone(make_app):
     assert qops(served.app.test_client().get("/")) == {"auth, auth-int"}
     refused = served.app.test_client().post("/", data={"a": "1"})
     assert qops(refused) == {"auth"}
-    told = challenge(refused.headers["WWW-Authenticate"])
-    assert served.ask(told, method="POST", data={"a": "1"}).status_code == 200
+    offered = challenge(refused.headers["WWW-Authenticate"])
+    assert served.ask(offered, method="POST", data={"a": "1"}).status_code == 200
 
 
 def test_another_reader_of_the_same_request_finds_the_body_too(make_app):
@@ -270,35 +270,37 @@ def info(response):
 @pytest.mark.parametrize("qop", ["auth", "auth-int"])
 def test_the_server_proves_itself(make_app, qop):
     served = Served(make_app, qop=["auth", "auth-int"], rspauth=True)
-    told = served.told()
-    response = served.ask(told, qop=qop, nc=7)
+    offered = served.challenge()
+    response = served.ask(offered, qop=qop, nc=7)
     got = info(response)
     assert (got["qop"], got["nc"], got["cnonce"]) == (qop, "00000007", "0a4f113b")
-    a2 = ":/" + (":" + h("SHA-256", response.data) if qop == "auth-int" else "")
-    a1 = h("SHA-256", f"ada:shop:{ADA}")
-    assert got["rspauth"] == h("SHA-256", f"{a1}:{told['nonce']}:00000007:0a4f113b:{qop}:{h('SHA-256', a2)}")
+    a2 = ":/" + (":" + hex_hash("SHA-256", response.data) if qop == "auth-int" else "")
+    a1 = hex_hash("SHA-256", f"ada:shop:{ADA}")
+    assert got["rspauth"] == hex_hash(
+        "SHA-256", f"{a1}:{offered['nonce']}:00000007:0a4f113b:{qop}:{hex_hash('SHA-256', a2)}"
+    )
     assert "nextnonce" not in got
 
 
 @pytest.mark.rfc("D-36", "D-37", "AI-01")
 def test_quotes_in_authentication_info(make_app, monkeypatch):
     served = Served(make_app, rspauth=True, nextnonce=True, nonce_lifetime=60)
-    told = served.told()
+    offered = served.challenge()
     later = time.time() + 40
     monkeypatch.setattr(time, "time", lambda: later)
-    response = served.ask(told)
+    response = served.ask(offered)
     parts = dict(part.split("=", 1) for part in response.headers["Authentication-Info"].split(", "))
     assert {name for name, value in parts.items() if value.startswith('"')} == {"nextnonce", "rspauth", "cnonce"}
-    assert served.ask({**told, "nonce": info(response)["nextnonce"]}).status_code == 200
-    assert served.ask(told, nc=2).status_code == 200  # the one before lives on
+    assert served.ask({**offered, "nonce": info(response)["nextnonce"]}).status_code == 200
+    assert served.ask(offered, nc=2).status_code == 200  # the one before lives on
 
 
 @pytest.mark.rfc("AI-02")
 def test_nothing_is_proved_to_who_sent_nothing_or_was_refused(make_app):
     served = Served(make_app, rspauth=True, nextnonce=True)
-    told = served.told()
-    assert served.ask(told).headers.getlist("Authentication-Info") != []
-    for response in (served.app.test_client().get("/"), served.ask(password="wrong"), served.ask(told)):
+    offered = served.challenge()
+    assert served.ask(offered).headers.getlist("Authentication-Info") != []
+    for response in (served.app.test_client().get("/"), served.ask(password="wrong"), served.ask(offered)):
         assert response.status_code == 401
         assert "Authentication-Info" not in response.headers
     assert "Authentication-Info" not in Served(make_app).ask().headers
@@ -313,15 +315,15 @@ def test_nothing_is_proved_to_who_came_by_another_scheme(make_app):
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
     answered = app.test_client().get("/", auth=("ada", ADA))
     assert (answered.status_code, answered.headers.get("Authentication-Info")) == (200, None)
-    told = challenge(app.test_client().get("/").headers.getlist("WWW-Authenticate")[0])
-    assert "rspauth" in app.test_client().get("/", headers=sent(told)).headers["Authentication-Info"]
+    offered = challenge(app.test_client().get("/").headers.getlist("WWW-Authenticate")[0])
+    assert "rspauth" in app.test_client().get("/", headers=sent(offered)).headers["Authentication-Info"]
 
 
 @pytest.mark.rfc("AI-02")
 def test_nothing_is_proved_with_a_403(make_app):
     served = Served(make_app, rspauth=True, nextnonce=True, loader=lambda name: (ADA, Identity(name)))
     served.app.add_url_rule("/admin", "admin", served.auth.login_required(roles={"admin"})(lambda: "in"))
-    headers = sent(served.told(), uri="/admin")
+    headers = sent(served.challenge(), uri="/admin")
     response = served.app.test_client().get("/admin", headers=headers)
     assert response.status_code == 403
     assert "Authentication-Info" not in response.headers
@@ -333,9 +335,9 @@ def test_the_next_nonce_comes_when_the_one_in_use_is_half_over_and_where_it_was_
     for nextnonce, after, comes in ((True, 30, False), (True, 31, True), (False, 31, False)):
         monkeypatch.setattr(time, "time", lambda: begun)
         served = Served(make_app, rspauth=True, nextnonce=nextnonce, nonce_lifetime=60)
-        told = served.told()
+        offered = served.challenge()
         monkeypatch.setattr(time, "time", lambda after=after: begun + after)
-        assert ("nextnonce" in info(served.ask(told))) is comes
+        assert ("nextnonce" in info(served.ask(offered))) is comes
 
 
 def test_no_proof_over_a_body_that_is_streamed(make_app):
@@ -347,16 +349,16 @@ def test_no_proof_over_a_body_that_is_streamed(make_app):
 
 def test_a_proof_that_covers_no_body_leaves_a_stream_alone(make_app):
     served = Served(make_app, rspauth=True, view=lambda: (part for part in ("a", "b")))
-    told = served.told()
-    response = served.ask(told)
-    a1, a2 = h("SHA-256", f"ada:shop:{ADA}"), h("SHA-256", ":/")
-    assert info(response)["rspauth"] == h("SHA-256", f"{a1}:{told['nonce']}:00000001:0a4f113b:auth:{a2}")
+    offered = served.challenge()
+    response = served.ask(offered)
+    a1, a2 = hex_hash("SHA-256", f"ada:shop:{ADA}"), hex_hash("SHA-256", ":/")
+    assert info(response)["rspauth"] == hex_hash("SHA-256", f"{a1}:{offered['nonce']}:00000001:0a4f113b:auth:{a2}")
     assert (response.text, response.headers.get("Content-Length")) == ("ab", None)
 
 
 def test_the_proof_of_head_covers_no_body(make_app):
     served = Served(make_app, qop=["auth-int"], rspauth=True)
-    told = served.told()
-    response = served.app.test_client().head("/", headers=sent(told, method="HEAD", qop="auth-int"))
-    a1, a2 = h("SHA-256", f"ada:shop:{ADA}"), h("SHA-256", f":/:{h('SHA-256', b'')}")
-    assert info(response)["rspauth"] == h("SHA-256", f"{a1}:{told['nonce']}:00000001:0a4f113b:auth-int:{a2}")
+    offered = served.challenge()
+    response = served.app.test_client().head("/", headers=sent(offered, method="HEAD", qop="auth-int"))
+    a1, a2 = hex_hash("SHA-256", f"ada:shop:{ADA}"), hex_hash("SHA-256", f":/:{hex_hash('SHA-256', b'')}")
+    assert info(response)["rspauth"] == hex_hash("SHA-256", f"{a1}:{offered['nonce']}:00000001:0a4f113b:auth-int:{a2}")

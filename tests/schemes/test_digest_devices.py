@@ -6,9 +6,9 @@ import pytest
 
 from flask_unauthorized import RevokedCredentials
 from flask_unauthorized.stores.memory import MemoryStore
-from tests.digest_client import ADA, answer, challenge, field, h, sent
+from tests.digest_client import ADA, challenge, credentials_for, field_value, hex_hash, sent
 
-from .digest_served import CHALLENGE, Served, load, stale
+from .digest_served import CHALLENGE, Served, is_stale, load
 
 
 def get(served, value, path="/", **given):
@@ -22,98 +22,98 @@ def get(served, value, path="/", **given):
 def test_the_count_zero_is_taken_once_like_any_other(make_app, algorithm):
     """Ruby's net-http-digest_auth, and Mechanize on it, count from zero."""
     served = Served(make_app, algorithms=[algorithm])
-    told = served.told()
-    assert zero(served, told).status_code == 200
-    assert stale(zero(served, told))
-    assert [served.ask(told, nc=nc).status_code for nc in (1, 2)] == [200, 200]
-    assert stale(zero(served, told))
-    assert stale(served.ask(told, nc=1))
+    offered = served.challenge()
+    assert zero(served, offered).status_code == 200
+    assert is_stale(zero(served, offered))
+    assert [served.ask(offered, nc=nc).status_code for nc in (1, 2)] == [200, 200]
+    assert is_stale(zero(served, offered))
+    assert is_stale(served.ask(offered, nc=1))
 
 
 def test_the_count_zero_may_come_late_and_only_with_the_right_password(make_app):
     served = Served(make_app)
-    told = served.told()
-    assert served.ask(told, nc=3).status_code == 200
-    assert not stale(zero(served, told, password="wrong"))
-    assert zero(served, told).status_code == 200
-    assert stale(zero(served, told))
+    offered = served.challenge()
+    assert served.ask(offered, nc=3).status_code == 200
+    assert not is_stale(zero(served, offered, password="wrong"))
+    assert zero(served, offered).status_code == 200
+    assert is_stale(zero(served, offered))
 
 
-def zero(served, told, **given):
+def zero(served, offered, **given):
     """``answer`` counts from one, so the count is put in by hand."""
     password = given.pop("password", ADA)
-    params = answer(told, nc=1, **given)
-    algorithm = told["algorithm"]
-    a1 = h(algorithm, f"ada:{told['realm']}:{password}")
+    params = credentials_for(offered, nc=1, **given)
+    algorithm = offered["algorithm"]
+    a1 = hex_hash(algorithm, f"ada:{offered['realm']}:{password}")
     if algorithm.endswith("-sess"):
-        a1 = h(algorithm, f"{a1}:{told['nonce']}:{params['cnonce']}")
-    a2 = h(algorithm, "GET:/")
-    response = h(algorithm, f"{a1}:{told['nonce']}:00000000:{params['cnonce']}:auth:{a2}")
-    return get(served, field({**params, "nc": "00000000", "response": response}))
+        a1 = hex_hash(algorithm, f"{a1}:{offered['nonce']}:{params['cnonce']}")
+    a2 = hex_hash(algorithm, "GET:/")
+    response = hex_hash(algorithm, f"{a1}:{offered['nonce']}:00000000:{params['cnonce']}:auth:{a2}")
+    return get(served, field_value({**params, "nc": "00000000", "response": response}))
 
 
 # --- answers without qop (RFC 2069; F-60)
 
 
-def without_qop(told, *, method="GET", uri="/", name="ada", password=ADA, **changed):
+def without_qop(offered, *, method="GET", uri="/", name="ada", password=ADA, **changed):
     """By RFC 2069 §2.1.2 alone."""
-    algorithm = told.get("algorithm", "MD5")
-    a1, a2 = h(algorithm, f"{name}:{told['realm']}:{password}"), h(algorithm, f"{method}:{uri}")
+    algorithm = offered.get("algorithm", "MD5")
+    a1, a2 = hex_hash(algorithm, f"{name}:{offered['realm']}:{password}"), hex_hash(algorithm, f"{method}:{uri}")
     params = {
-        "username": name, "realm": told["realm"], "nonce": told["nonce"], "uri": uri,
-        "response": h(algorithm, f"{a1}:{told['nonce']}:{a2}"), **changed,
+        "username": name, "realm": offered["realm"], "nonce": offered["nonce"], "uri": uri,
+        "response": hex_hash(algorithm, f"{a1}:{offered['nonce']}:{a2}"), **changed,
     }  # fmt: skip
-    return field({key: value for key, value in params.items() if value is not None})
+    return field_value({key: value for key, value in params.items() if value is not None})
 
 
 def md5(served):
     lines = served.app.test_client().get("/").headers.getlist(CHALLENGE)
-    return next(told for told in map(challenge, lines) if told["algorithm"] == "MD5")
+    return next(offered for offered in map(challenge, lines) if offered["algorithm"] == "MD5")
 
 
 @pytest.mark.parametrize("changed", [{}, {"algorithm": "MD5"}, {"opaque": "x"}, {"cnonce": "ignored"}])
 def test_an_answer_without_qop_where_it_was_asked_for(make_app, changed):
     served = Served(make_app, algorithms=["SHA-256", "MD5"], legacy=True)
-    told = md5(served)
-    assert get(served, without_qop(told, **changed)).json == {"who": "ada"}
-    assert served.ask(told).json == {"who": "ada"}  # those who know qop may use it
+    offered = md5(served)
+    assert get(served, without_qop(offered, **changed)).json == {"who": "ada"}
+    assert served.ask(offered).json == {"who": "ada"}  # those who know qop may use it
 
 
 @pytest.mark.rfc("D-22")
 @pytest.mark.parametrize("legacy", [False, True])
 def test_the_formula_without_qop_counts_only_where_it_was_asked_for(make_app, legacy):
     served = Served(make_app, algorithms=["MD5"], legacy=legacy)
-    response = get(served, without_qop(served.told()))
+    response = get(served, without_qop(served.challenge()))
     assert response.status_code == (200 if legacy else 401)
     assert bool(served.ran) == legacy
 
 
 def test_a_replayed_answer_without_qop_is_stale(make_app):
     served = Served(make_app, algorithms=["MD5"], legacy=True)
-    told = served.told()
-    assert get(served, without_qop(told)).status_code == 200
-    assert stale(get(served, without_qop(told)))
-    assert stale(get(served, without_qop(told, opaque="another", cnonce="another")))
-    assert get(served, without_qop(told, uri="/other"), "/other").status_code == 200
-    assert stale(get(served, without_qop(told, uri="/other"), "/other"))
-    assert get(served, without_qop(served.told())).status_code == 200
+    offered = served.challenge()
+    assert get(served, without_qop(offered)).status_code == 200
+    assert is_stale(get(served, without_qop(offered)))
+    assert is_stale(get(served, without_qop(offered, opaque="another", cnonce="another")))
+    assert get(served, without_qop(offered, uri="/other"), "/other").status_code == 200
+    assert is_stale(get(served, without_qop(offered, uri="/other"), "/other"))
+    assert get(served, without_qop(served.challenge())).status_code == 200
     assert len(served.ran) == 3
 
 
 def test_an_answer_without_qop_is_bound_to_method_uri_realm_nonce_and_password(make_app, monkeypatch):
     served = Served(make_app, algorithms=["MD5"], legacy=True)
-    told = served.told()
-    assert not stale(get(served, without_qop(told, password="wrong")))
-    assert not stale(get(served, without_qop(told, name="nobody")))
-    assert not stale(served.app.test_client().delete("/", headers={"Authorization": without_qop(told)}))
-    assert get(served, without_qop(told, uri="/other")).status_code == 400
-    assert not stale(get(served, without_qop({**told, "realm": "another"})))
-    assert not stale(get(served, without_qop({**told, "nonce": "dcd98b7102dd2f0e8b11d0f600bfb0c093"})))
-    assert not stale(get(served, without_qop(told, response=None)))
+    offered = served.challenge()
+    assert not is_stale(get(served, without_qop(offered, password="wrong")))
+    assert not is_stale(get(served, without_qop(offered, name="nobody")))
+    assert not is_stale(served.app.test_client().delete("/", headers={"Authorization": without_qop(offered)}))
+    assert get(served, without_qop(offered, uri="/other")).status_code == 400
+    assert not is_stale(get(served, without_qop({**offered, "realm": "another"})))
+    assert not is_stale(get(served, without_qop({**offered, "nonce": "dcd98b7102dd2f0e8b11d0f600bfb0c093"})))
+    assert not is_stale(get(served, without_qop(offered, response=None)))
     later = time.time() + 301
     monkeypatch.setattr(time, "time", lambda: later)
-    assert stale(get(served, without_qop(told)))
-    assert not stale(get(served, without_qop(told, password="wrong")))
+    assert is_stale(get(served, without_qop(offered)))
+    assert not is_stale(get(served, without_qop(offered, password="wrong")))
     assert not served.ran
 
 
@@ -121,34 +121,36 @@ def test_an_answer_without_qop_is_bound_to_method_uri_realm_nonce_and_password(m
 def test_an_answer_without_qop_to_a_session_algorithm_is_improper(make_app, cnonce):
     """-sess needs a cnonce, which such an answer has none of; one that was left empty is none."""
     served = Served(make_app, algorithms=["MD5-sess"], legacy=True)
-    told = served.told()
-    a1 = h("MD5", f"ada:shop:{ADA}")
-    session = h("MD5", f"{a1}:{told['nonce']}:{cnonce}" if cnonce is not None else f"{a1}:{told['nonce']}:")
-    response = h("MD5", f"{session}:{told['nonce']}:{h('MD5', 'GET:/')}")
-    value = without_qop(told, algorithm="MD5-sess", response=response, cnonce=cnonce)
-    assert not stale(get(served, value))
+    offered = served.challenge()
+    a1 = hex_hash("MD5", f"ada:shop:{ADA}")
+    session = hex_hash(
+        "MD5", f"{a1}:{offered['nonce']}:{cnonce}" if cnonce is not None else f"{a1}:{offered['nonce']}:"
+    )
+    response = hex_hash("MD5", f"{session}:{offered['nonce']}:{hex_hash('MD5', 'GET:/')}")
+    value = without_qop(offered, algorithm="MD5-sess", response=response, cnonce=cnonce)
+    assert not is_stale(get(served, value))
     assert not served.ran
 
 
 def test_answers_with_qop_stay_strict_where_those_without_are_taken(make_app):
     served = Served(make_app, algorithms=["MD5"], legacy=True)
-    told = served.told()
+    offered = served.challenge()
     for changed in ({"nc": None}, {"cnonce": None}, {"nc": "1"}, {"qop": "auth-int"}, {"cnonce": ""}):
-        params = {**answer(told), **changed}
-        value = field({key: value for key, value in params.items() if value is not None})
-        assert not stale(get(served, value))
+        params = {**credentials_for(offered), **changed}
+        value = field_value({key: value for key, value in params.items() if value is not None})
+        assert not is_stale(get(served, value))
     # An answer with qop whose qop was cut off isn't one without.
-    assert not stale(served.ask(told, qop=None))
-    assert not stale(served.ask(told, qop=None, nc=None, cnonce=None))
+    assert not is_stale(served.ask(offered, qop=None))
+    assert not is_stale(served.ask(offered, qop=None, nc=None, cnonce=None))
     assert not served.ran
 
 
 def test_no_proof_to_a_client_that_knows_no_qop_but_the_next_nonce(make_app):
     served = Served(make_app, algorithms=["MD5"], legacy=True, rspauth=True, nextnonce=True)
-    info = get(served, without_qop(served.told())).headers["Authentication-Info"]
-    told = challenge(f"Digest {info}")
-    assert set(told) == {"nextnonce"}
-    assert get(served, without_qop({**served.told(), "nonce": told["nextnonce"]})).status_code == 200
+    info = get(served, without_qop(served.challenge())).headers["Authentication-Info"]
+    offered = challenge(f"Digest {info}")
+    assert set(offered) == {"nextnonce"}
+    assert get(served, without_qop({**served.challenge(), "nonce": offered["nextnonce"]})).status_code == 200
 
 
 # --- short counts, absolute targets (F-60)
@@ -178,7 +180,7 @@ def test_no_proof_to_a_client_that_knows_no_qop_but_the_next_nonce(make_app):
     ],
 )
 def test_the_default_port_of_an_absolute_uri_says_nothing(served, host, uri, status):
-    headers = {**sent(served.told(), uri=uri), "Host": host}
+    headers = {**sent(served.challenge(), uri=uri), "Host": host}
     assert served.app.test_client().get("/", headers=headers).status_code == status
 
 
@@ -219,14 +221,14 @@ NO_TARGET = {"RAW_URI": "", "REQUEST_URI": ""}
     ],
 )
 def test_a_query_compares_as_parsed_where_the_target_is_not_told(served, uri, query, status):
-    headers = sent(served.told(), uri=uri)
+    headers = sent(served.challenge(), uri=uri)
     environ = {**NO_TARGET, "QUERY_STRING": query}
     assert served.app.test_client().get("/", headers=headers, environ_overrides=environ).status_code == status
 
 
 @pytest.mark.parametrize("uri", ["/?a=a+b", "/?a=a%20b&b", "/?b&a=a%20b="])
 def test_a_query_compares_octet_for_octet_where_the_target_is_told(served, uri):
-    headers = sent(served.told(), uri=uri)
+    headers = sent(served.challenge(), uri=uri)
     for name in ("RAW_URI", "REQUEST_URI"):
         environ = {**NO_TARGET, name: "/?a=a%20b&b=", "QUERY_STRING": "a=a%20b&b="}
         assert served.app.test_client().get("/", headers=headers, environ_overrides=environ).status_code == 400
@@ -235,13 +237,13 @@ def test_a_query_compares_octet_for_octet_where_the_target_is_told(served, uri):
 def test_octets_beyond_ascii_in_a_path_that_a_device_does_not_escape(make_app):
     served = Served(make_app)
     served.app.add_url_rule("/ä", "umlaut", served.auth.login_required(lambda: "in"))
-    params = answer(served.told(), uri="/x")
-    told = served.told()
+    params = credentials_for(served.challenge(), uri="/x")
+    offered = served.challenge()
     octets = "/ä".encode()
-    a1, a2 = h("SHA-256", f"ada:shop:{ADA}"), h("SHA-256", b"GET:" + octets)
-    response = h("SHA-256", f"{a1}:{told['nonce']}:00000001:{params['cnonce']}:auth:{a2}")
-    params |= {"nonce": told["nonce"], "uri": octets.decode("latin-1"), "response": response}
-    assert get(served, field(params), "/%C3%A4", environ_overrides=NO_TARGET).text == "in"
+    a1, a2 = hex_hash("SHA-256", f"ada:shop:{ADA}"), hex_hash("SHA-256", b"GET:" + octets)
+    response = hex_hash("SHA-256", f"{a1}:{offered['nonce']}:00000001:{params['cnonce']}:auth:{a2}")
+    params |= {"nonce": offered["nonce"], "uri": octets.decode("latin-1"), "response": response}
+    assert get(served, field_value(params), "/%C3%A4", environ_overrides=NO_TARGET).text == "in"
 
 
 # --- names with a backslash (F-61)
@@ -266,9 +268,9 @@ class Asked:
         return PASSWORDS[name] if name in self.names else None
 
 
-def raw(told, name, password, **changed):
+def raw(offered, name, password, **changed):
     """As requests and httpx send a name: hashed with its backslashes, which the field doesn't escape."""
-    return field(answer(told, name=name, password=password, **changed))
+    return field_value(credentials_for(offered, name=name, password=password, **changed))
 
 
 @pytest.mark.parametrize(("name", "password"), [item for item in PASSWORDS.items() if "\\" in item[0]])
@@ -276,20 +278,20 @@ def raw(told, name, password, **changed):
 def test_a_backslash_that_the_client_does_not_escape(make_app, name, password, others):
     loader = Asked(name, *others)
     served = Served(make_app, loader=loader)
-    assert get(served, raw(served.told(), name, password).encode().decode("latin-1")).json == {"who": name}
+    assert get(served, raw(served.challenge(), name, password).encode().decode("latin-1")).json == {"who": name}
     assert len(loader.asked) == 2
-    assert not stale(get(served, raw(served.told(), name, "wrong").encode().decode("latin-1")))
+    assert not is_stale(get(served, raw(served.challenge(), name, "wrong").encode().decode("latin-1")))
     assert len(loader.asked) == 4
 
 
 def test_the_hash_decides_which_of_two_names_is_meant(make_app):
     served = Served(make_app, loader=Asked(*PASSWORDS))
-    told = served.told()
-    assert get(served, raw(told, "DOMAIN\\user", "one")).json == {"who": "DOMAIN\\user"}
+    offered = served.challenge()
+    assert get(served, raw(offered, "DOMAIN\\user", "one")).json == {"who": "DOMAIN\\user"}
     quoted = {"username": "DOMAIN\\user"}  # a quoted pair for "u", which RFC 9110 §5.6.4 allows
-    assert get(served, raw(told, "DOMAINuser", "two", nc=2, **quoted)).json == {"who": "DOMAINuser"}
-    assert not stale(get(served, raw(told, "DOMAINuser", "one", nc=3, **quoted)))
-    assert not stale(get(served, raw(told, "DOMAIN\\user", "two", nc=4)))
+    assert get(served, raw(offered, "DOMAINuser", "two", nc=2, **quoted)).json == {"who": "DOMAINuser"}
+    assert not is_stale(get(served, raw(offered, "DOMAINuser", "one", nc=3, **quoted)))
+    assert not is_stale(get(served, raw(offered, "DOMAIN\\user", "two", nc=4)))
 
 
 @pytest.mark.parametrize("names", [(), ("DOMAINuser",), ("DOMAIN\\user",), ("DOMAINuser", "DOMAIN\\user")])
@@ -298,7 +300,7 @@ def test_both_names_are_asked_for_whichever_exists(make_app, names, password):
     """Neither the number of look-ups nor the answer tells which of them exists."""
     loader = Asked(*names)
     served = Served(make_app, loader=loader)
-    response = get(served, raw(served.told(), "DOMAIN\\user", password))
+    response = get(served, raw(served.challenge(), "DOMAIN\\user", password))
     assert sorted(loader.asked) == ["DOMAIN\\user", "DOMAINuser"]
     assert (response.status_code == 200) == (password == "one" and "DOMAIN\\user" in names)
 
@@ -311,9 +313,9 @@ def test_a_refusal_of_the_other_name_is_not_the_callers(make_app, refusal):
         return "one" if name == "DOMAIN\\user" else ""
 
     served = Served(make_app, loader=loader)
-    assert get(served, raw(served.told(), "DOMAIN\\user", "one")).json == {"who": "DOMAIN\\user"}
-    refused = get(served, raw(served.told(), "DOMAIN\\user", "wrong"))
-    assert not stale(refused)
+    assert get(served, raw(served.challenge(), "DOMAIN\\user", "one")).json == {"who": "DOMAIN\\user"}
+    refused = get(served, raw(served.challenge(), "DOMAIN\\user", "wrong"))
+    assert not is_stale(refused)
 
 
 @pytest.mark.parametrize(
@@ -323,15 +325,15 @@ def test_a_refusal_of_the_other_name_is_not_the_callers(make_app, refusal):
 def test_a_backslash_that_escapes_leaves_one_name(make_app, username, name):
     asked = []
     served = Served(make_app, loader=lambda given: asked.append(given) or "pw")
-    assert get(served, raw(served.told(), name, "pw", username=username)).json == {"who": name}
+    assert get(served, raw(served.challenge(), name, "pw", username=username)).json == {"who": name}
     assert asked == [name]
 
 
 def test_other_values_with_a_backslash_change_no_name(make_app):
     served = Served(make_app, loader=(loader := Asked("DOMAINuser")))
-    told = served.told()
+    offered = served.challenge()
     for nc, params in enumerate(({"cnonce": "ab"}, {"opaque": "x"}), 1):
-        value = raw(told, "DOMAINuser", "two", nc=nc, **params).replace('cnonce="ab"', 'cnonce="a\\b"')
+        value = raw(offered, "DOMAINuser", "two", nc=nc, **params).replace('cnonce="ab"', 'cnonce="a\\b"')
         assert get(served, value.replace('opaque="x"', 'opaque="\\x"')).json == {"who": "DOMAINuser"}
     assert loader.asked == ["DOMAINuser"] * 2
 
@@ -339,15 +341,15 @@ def test_other_values_with_a_backslash_change_no_name(make_app):
 def test_a_hashed_name_is_what_it_is(make_app):
     asked = []
     served = Served(make_app, loader=load, name_of_hash=lambda value, algorithm: asked.append(value) or None)
-    told = served.told()
-    assert not stale(get(served, raw(told, "a\\b", "x", userhash="true")))
+    offered = served.challenge()
+    assert not is_stale(get(served, raw(offered, "a\\b", "x", userhash="true")))
     assert asked == ["ab"]
 
 
 def test_the_percent_decoding_of_libcurl_adds_no_third_look_up(make_app):
     loader = Asked()
     served = Served(make_app, loader=loader)
-    assert not stale(get(served, raw(served.told(), "a%20b\\c", "four")))
+    assert not is_stale(get(served, raw(served.challenge(), "a%20b\\c", "four")))
     assert len(loader.asked) == 2
 
 
@@ -358,11 +360,11 @@ def test_the_percent_decoding_of_libcurl_adds_no_third_look_up(make_app):
 @pytest.mark.parametrize("uses", [1, 2, 5])
 def test_a_nonce_serves_as_many_requests_as_was_said(make_app, uses):
     served = Served(make_app, nonce_uses=uses)
-    told = served.told()
-    assert [served.ask(told, nc=nc).status_code for nc in range(1, uses + 1)] == [200] * uses
-    assert stale(served.ask(told, nc=uses + 1))
-    assert stale(served.ask(told, nc=1))
-    assert not stale(served.ask(told, nc=uses + 2, password="wrong"))
+    offered = served.challenge()
+    assert [served.ask(offered, nc=nc).status_code for nc in range(1, uses + 1)] == [200] * uses
+    assert is_stale(served.ask(offered, nc=uses + 1))
+    assert is_stale(served.ask(offered, nc=1))
+    assert not is_stale(served.ask(offered, nc=uses + 2, password="wrong"))
     assert served.ask().status_code == 200
     assert len(served.ran) == uses + 1
 
@@ -370,48 +372,48 @@ def test_a_nonce_serves_as_many_requests_as_was_said(make_app, uses):
 @pytest.mark.rfc("D-11")
 def test_a_nonce_that_serves_once_serves_no_post_after_it(make_app):
     served = Served(make_app, nonce_uses=1)
-    told = served.told()
-    assert served.ask(told).status_code == 200
-    assert stale(served.ask(told, nc=2, method="POST", data=b"x"))
+    offered = served.challenge()
+    assert served.ask(offered).status_code == 200
+    assert is_stale(served.ask(offered, nc=2, method="POST", data=b"x"))
 
 
 @pytest.mark.parametrize("first", [0, 2, 7, 0xFFFFFFFF])
 def test_clients_that_count_from_elsewhere_are_served(make_app, first):
     """needle begins with 2, npm's urllib where the last nonce ended, Ruby with 0: no client may go round for ever."""
     served = Served(make_app, nonce_uses=1)
-    told = served.told()
-    assert (zero(served, told) if first == 0 else served.ask(told, nc=first)).status_code == 200
-    assert stale(served.ask(told, nc=1))
-    assert stale(zero(served, told))
+    offered = served.challenge()
+    assert (zero(served, offered) if first == 0 else served.ask(offered, nc=first)).status_code == 200
+    assert is_stale(served.ask(offered, nc=1))
+    assert is_stale(zero(served, offered))
 
 
 def test_neither_wrong_passwords_nor_replays_use_a_nonce_up(make_app):
     served = Served(make_app, nonce_uses=2)
-    told = served.told()
+    offered = served.challenge()
     for _ in range(3):
-        assert not stale(served.ask(told, password="wrong"))
-    assert served.ask(told, nc=1).status_code == 200
+        assert not is_stale(served.ask(offered, password="wrong"))
+    assert served.ask(offered, nc=1).status_code == 200
     for _ in range(3):
-        assert stale(served.ask(told, nc=1))
-    assert served.ask(told, nc=2).status_code == 200
-    assert stale(served.ask(told, nc=3))
+        assert is_stale(served.ask(offered, nc=1))
+    assert served.ask(offered, nc=2).status_code == 200
+    assert is_stale(served.ask(offered, nc=3))
 
 
 def test_answers_without_qop_use_a_nonce_up_too(make_app):
     served = Served(make_app, algorithms=["MD5"], legacy=True, nonce_uses=1)
-    told = served.told()
-    assert get(served, without_qop(told)).status_code == 200
-    assert stale(get(served, without_qop(told, uri="/other"), "/other"))
-    assert stale(served.ask(told))
+    offered = served.challenge()
+    assert get(served, without_qop(offered)).status_code == 200
+    assert is_stale(get(served, without_qop(offered, uri="/other"), "/other"))
+    assert is_stale(served.ask(offered))
 
 
 def test_the_next_nonce_comes_with_the_last_use(make_app):
     served = Served(make_app, nonce_uses=2, nextnonce=True)
-    told = served.told()
-    assert "Authentication-Info" not in served.ask(told).headers
-    info = served.ask(told, nc=2).headers["Authentication-Info"]
+    offered = served.challenge()
+    assert "Authentication-Info" not in served.ask(offered).headers
+    info = served.ask(offered, nc=2).headers["Authentication-Info"]
     nextnonce = challenge(f"Digest {info}")["nextnonce"]
-    assert served.ask({**told, "nonce": nextnonce}).status_code == 200
+    assert served.ask({**offered, "nonce": nextnonce}).status_code == 200
 
 
 def test_the_uses_of_a_nonce_are_counted_in_the_store(make_app):
@@ -419,9 +421,9 @@ def test_the_uses_of_a_nonce_are_counted_in_the_store(make_app):
     workers = [Served(make_app, nonce_uses=2, store=store) for _ in range(2)]
     for worker in workers:
         worker.app.name = "shop"
-    told = workers[0].told()
-    assert [worker.ask(told, nc=nc).status_code for nc, worker in enumerate(workers, 1)] == [200, 200]
-    assert stale(workers[1].ask(told, nc=3))
+    offered = workers[0].challenge()
+    assert [worker.ask(offered, nc=nc).status_code for nc, worker in enumerate(workers, 1)] == [200, 200]
+    assert is_stale(workers[1].ask(offered, nc=3))
 
 
 @pytest.mark.parametrize("operation", ["_increment", "_claim"])
@@ -431,8 +433,10 @@ def test_a_store_that_is_down_is_503_for_these_too(make_app, operation):
 
     store = type("Down", (MemoryStore,), {operation: down})()
     served = Served(make_app, nonce_uses=1, legacy=True, store=store)
-    told = served.told()
-    response = served.ask(told) if operation == "_increment" else get(served, without_qop(told, algorithm="SHA-256"))
+    offered = served.challenge()
+    response = (
+        served.ask(offered) if operation == "_increment" else get(served, without_qop(offered, algorithm="SHA-256"))
+    )
     assert response.status_code == 503
     assert not served.ran
 
@@ -445,10 +449,10 @@ def test_a_store_that_is_down_is_503_for_these_too(make_app, operation):
 def test_a_nonce_lives_as_long_as_was_said_whenever_it_was_minted(make_app, monkeypatch, minted, after, over):
     monkeypatch.setattr(time, "time", lambda: minted)
     served = Served(make_app, nonce_lifetime=5)
-    told = served.told()
+    offered = served.challenge()
     monkeypatch.setattr(time, "time", lambda: minted + after)
-    response = served.ask(told)
-    assert stale(response) if over else response.status_code == 200
+    response = served.ask(offered)
+    assert is_stale(response) if over else response.status_code == 200
 
 
 # --- how long uses are remembered (T-03)
@@ -471,18 +475,18 @@ def test_a_use_is_remembered_for_as_long_as_any_worker_takes_the_nonce(make_app,
         make_app, algorithms=["SHA-256"], legacy=True, nonce_lifetime=100, nonce_uses=1 if way == "uses" else None
     )
     clock.off = 60
-    told = served.told()
+    offered = served.challenge()
     clock.off = 0
 
     def ask(nc):
         if way == "legacy":
-            return get(served, without_qop(told, algorithm="SHA-256"))
-        return zero(served, told) if way == "zero" else served.ask(told, nc=nc)
+            return get(served, without_qop(offered, algorithm="SHA-256"))
+        return zero(served, offered) if way == "zero" else served.ask(offered, nc=nc)
 
     assert ask(1).status_code == 200
     for later in (1, 60, 99, 100, 119, 159):
         clock.now = 1_000_000.0 + later
-        assert stale(ask(2 if way == "uses" else 1)), later
+        assert is_stale(ask(2 if way == "uses" else 1)), later
     clock.now, clock.off = 1_000_000.0 + 219, -60
-    assert stale(ask(2 if way == "uses" else 1))
+    assert is_stale(ask(2 if way == "uses" else 1))
     assert len(served.ran) == 1

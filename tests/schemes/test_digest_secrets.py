@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import flask_unauthorized
-from tests.digest_client import answer, field
+from tests.digest_client import credentials_for, field_value
 
-from .digest_served import Served, stale
+from .digest_served import Served, is_stale
 
 PACKAGE = Path(flask_unauthorized.__file__).parent
 SECRETS = {
@@ -17,7 +17,11 @@ SECRETS = {
     "signed", "stored",
 }  # fmt: skip
 """Words in names of values that depend on a secret."""
-FILES = ("schemes/digest.py", "schemes/digest_credentials.py", "schemes/nonces.py", "wire/digest.py")
+FILES = (
+    "schemes/digest.py", "schemes/digest_authentication_info.py", "schemes/digest_credentials.py",
+    "schemes/digest_replay.py", "schemes/digest_secrets.py", "schemes/digest_uri.py", "schemes/nonces.py",
+    "wire/digest.py",
+)  # fmt: skip
 EQUALITY = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
 
 
@@ -76,9 +80,9 @@ def test_the_search_finds_what_it_is_for(planted):
 def test_responses_and_signatures_of_nonces_go_through_compare_digest(make_app, monkeypatch, what):
     """Whatever the code looks like: with a ``compare_digest`` that says no, nobody gets in."""
     served = Served(make_app)
-    told = served.told()
-    params = answer(told)
-    wanted = params["response"] if what == "response" else told["nonce"].rpartition(".")[2]
+    offered = served.challenge()
+    params = credentials_for(offered)
+    wanted = params["response"] if what == "response" else offered["nonce"].rpartition(".")[2]
     compared = []
 
     def never(first, second):
@@ -87,7 +91,7 @@ def test_responses_and_signatures_of_nonces_go_through_compare_digest(make_app, 
         return pair[0] == pair[1] and wanted not in pair
 
     monkeypatch.setattr(hmac, "compare_digest", never)
-    response = served.app.test_client().get("/", headers={"Authorization": field(params)})
-    assert not stale(response)
+    response = served.app.test_client().get("/", headers={"Authorization": field_value(params)})
+    assert not is_stale(response)
     assert compared
     assert not served.ran

@@ -220,7 +220,7 @@ def test_a_token_of_the_jwt_loader_with_its_cnf(make_app):
         return jwt.encode(header, claims if cnf is None else {**claims, "cnf": cnf}, OctKey.import_key(secret))
 
     keys = hmac_key(secret)
-    loader = JWT("https://id.example.com", audience=ORIGIN, keys=keys, algorithms=["HS256"], remember=10)
+    loader = JWT("https://id.example.com", audience=ORIGIN, keys=keys, algorithms=["HS256"], cache_size=10)
     served = Served(make_app, loader=loader, bearer=True, demand={"scopes": {"read"}})
     bound = token({"jkt": HOLDER.jkt})
     for _ in range(2):  # the second time it is remembered
@@ -496,15 +496,15 @@ def test_where_an_explanation_is_shown_it_names_the_field_and_the_command(make_a
     sent = HOLDER.sent(htm="POST")
     told = served.send(sent).json["debug"]
     assert told["sent"] == ["Authorization: DPoP …", "DPoP: …"]
-    assert told["schemes"][0]["send"].startswith("curl -i -H 'Authorization: DPoP TOKEN' -H 'DPoP: PROOF'")
-    assert told["see"].endswith("rfc9449#section-4.3")
+    assert told["schemes"][0]["command"].startswith("curl -i -H 'Authorization: DPoP TOKEN' -H 'DPoP: PROOF'")
+    assert told["specification_url"].endswith("rfc9449#section-4.3")
     assert "htm" in told["reason"]
     assert sent["DPoP"] not in str(told)
 
 
 def test_the_page_says_what_a_proof_is(make_app):
     served = Served(make_app)
-    for language, text in (("en", "The proof did not count"), ("de", "Der Nachweis hat nicht gezählt")):
+    for language, text in (("en", "The proof was not accepted"), ("de", "Der Nachweis wurde nicht angenommen")):
         response = served.ask(htm="POST", headers={"Accept": "text/html", "Accept-Language": language})
         assert text in response.text
         assert "DPoP" in response.text

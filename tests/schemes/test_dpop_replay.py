@@ -200,7 +200,7 @@ def test_dpo_26_nothing_is_kept_of_what_is_not_good(make_app):
         served.ask(sign=holder.sign)
         served.ask()  # no nonce
     assert store.claims == []
-    assert served.dpop._rules._known.keys() <= {HOLDER.jkt}
+    assert served.dpop._rules._verified_keys.keys() <= {HOLDER.jkt}
 
 
 def test_dpo_26_what_is_kept_is_bounded_and_never_given_up(make_app):
@@ -213,14 +213,14 @@ def test_dpo_26_what_is_kept_is_bounded_and_never_given_up(make_app):
 def test_keys_that_are_remembered_are_bounded(make_app, monkeypatch):
     from flask_unauthorized.schemes import dpop_proof
 
-    monkeypatch.setattr(dpop_proof, "MAX_KNOWN", 2)
+    monkeypatch.setattr(dpop_proof, "MAX_VERIFIED_KEYS", 2)
     served = Served(make_app)
     for holder in [HOLDER, STRANGER, Holder(), HOLDER]:
         served.confirmation = {"jkt": holder.jkt}
         assert served.ask(holder).status_code == 200
         assert served.ask(STRANGER if holder is HOLDER else HOLDER).status_code == 401
-        assert holder.jkt in served.dpop._rules._known
-        assert len(served.dpop._rules._known) <= 2
+        assert holder.jkt in served.dpop._rules._verified_keys
+        assert len(served.dpop._rules._verified_keys) <= 2
 
 
 @pytest.mark.rfc("P-20")

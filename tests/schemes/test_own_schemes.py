@@ -105,10 +105,10 @@ def test_the_name_is_offered_and_read(make_app, make):  # F-21
     assert [response.status_code for response in (nothing, other, bad)] == [401, 401, 401]
     for response in (nothing, other, bad):
         assert offered(response) == ["token"]
-    ((_, told),) = independent(other.headers[CHALLENGE])
-    assert "error" not in told
-    ((_, told),) = independent(bad.headers[CHALLENGE])
-    assert told["error"] == "invalid_token"
+    ((_, params),) = independent(other.headers[CHALLENGE])
+    assert "error" not in params
+    ((_, params),) = independent(bad.headers[CHALLENGE])
+    assert params["error"] == "invalid_token"
     assert ask(app, "Token token=good").status_code in (400, 401)  # no parameters: what follows is the token
 
 
@@ -172,40 +172,42 @@ def test_a_name_that_cannot_be_one(name, error, text):  # F-21
         type("Mine", (Bearer,), {"name": name})(load)
 
 
-def lying(base, **attributes):
+def misnamed_class(base, **attributes):
     """A class whose challenges name a scheme that it doesn't read from Authorization."""
-    return type("Lying", (base,), attributes)
+    return type("Misnamed", (base,), attributes)
 
 
 MISNAMED = {
-    "reads-forgotten": lambda: lying(Bearer, name="Token", reads=(("authorization", "bearer"),))(load),
-    "not-static": lambda: lying(Bearer, name="Token", reads=(("authorization", "bearer"),), static=False)(load),
-    "challenge-fixed": lambda: lying(
+    "reads-forgotten": lambda: misnamed_class(Bearer, name="Token", reads=(("authorization", "bearer"),))(load),
+    "not-static": lambda: misnamed_class(Bearer, name="Token", reads=(("authorization", "bearer"),), static=False)(
+        load
+    ),
+    "challenge-fixed": lambda: misnamed_class(
         Ticket, name="Pass", challenges=lambda self, realm, error, request: (Challenge("Ticket", {"realm": realm}),)
     )(load),
-    "one-of-two": lambda: lying(
+    "one-of-two": lambda: misnamed_class(
         Ticket,
         challenges=lambda self, realm, error, request: (
             Challenge("Ticket", {"realm": realm}),
             Challenge("Pass", {"realm": realm}),
         ),
     )(load),
-    "beside-a-header": lambda: lying(Ticket, name="Pass", reads=(("authorization", "ticket"), ("header", "x-ticket")))(
-        load
-    ),
-    "digest": lambda: lying(XDigest, reads=(("authorization", "digest"),))(lambda name: "pw"),
+    "beside-a-header": lambda: misnamed_class(
+        Ticket, name="Pass", reads=(("authorization", "ticket"), ("header", "x-ticket"))
+    )(load),
+    "digest": lambda: misnamed_class(XDigest, reads=(("authorization", "digest"),))(lambda name: "pw"),
 }
 
 
 @pytest.mark.parametrize("make", MISNAMED.values(), ids=MISNAMED)
 def test_check_refuses_a_challenge_for_what_is_not_read(make_app, make):  # F-21
     app, auth = serve(make_app, make())
-    with pytest.raises(ConfigurationError, match=r"Lying challenges for '.*', but reads"):
+    with pytest.raises(ConfigurationError, match=r"Misnamed challenges for '.*', but reads"):
         auth.check(app)
 
 
 def test_another_carrier_alone_may_be_asked_for_by_any_name(make_app):  # F-21
-    app, auth = serve(make_app, lying(Ticket, name="Bearer", reads=(("header", "x-ticket"),))(load))
+    app, auth = serve(make_app, misnamed_class(Ticket, name="Bearer", reads=(("header", "x-ticket"),))(load))
     auth.check(app)
     assert offered(ask(app)) == ["bearer"]
 
@@ -214,7 +216,7 @@ def test_a_challenge_that_needs_a_request_is_no_mistake(make_app):  # F-21
     def challenges(self, realm, error, request):
         return (Challenge(self.name, {"realm": realm, "host": request.headers["X-Tenant"]}),)
 
-    app, auth = serve(make_app, lying(Ticket, static=False, challenges=challenges)(load))
+    app, auth = serve(make_app, misnamed_class(Ticket, static=False, challenges=challenges)(load))
     auth.check(app)
     assert offered(ask(app, **{"X-Tenant": "one"})) == ["ticket"]
 
@@ -237,10 +239,10 @@ LOGIN = "https://login.example.com/authorize"
 @pytest.mark.parametrize("value", [None, "Bearer bad"])
 def test_parameters_are_added_to_the_challenge(make_app, value):  # F-63
     app, _ = serve(make_app, Bearer(load, params={"authorization_uri": LOGIN, "client_id": 'a "b"'}))
-    ((name, told),) = independent(ask(app, value).headers[CHALLENGE])
+    ((name, params),) = independent(ask(app, value).headers[CHALLENGE])
     assert name.lower() == "bearer"
-    assert (told["realm"], told["authorization_uri"], told["client_id"]) == ("shop", LOGIN, 'a "b"')
-    assert ("error" in told) is (value is not None)
+    assert (params["realm"], params["authorization_uri"], params["client_id"]) == ("shop", LOGIN, 'a "b"')
+    assert ("error" in params) is (value is not None)
 
 
 @pytest.mark.parametrize(
@@ -293,8 +295,8 @@ def test_a_scheme_alone_is_nothing_sent(make_app, caplog, name, blanks):  # F-63
     for before in ("", " "):
         response = ask(app, before + name + blanks)
         assert response.status_code == 401
-        for _, told in independent(*response.headers.getlist(CHALLENGE)):
-            assert not told.keys() & {"error", "error_description", "stale"}
+        for _, params in independent(*response.headers.getlist(CHALLENGE)):
+            assert not params.keys() & {"error", "error_description", "stale"}
         assert "MissingCredentials" in caplog.text
         opened = app.test_client().get("/open", headers={"Authorization": before + name + blanks})
         assert (opened.status_code, opened.text) == (200, "None")
@@ -313,11 +315,11 @@ def test_a_scheme_alone_leaves_the_other_carriers_to_decide(make_app):  # F-63
 BUILT_IN = (Bearer, Basic, Digest, APIKey, SessionCookie, lambda: DPoP(origin="https://a.example"))
 
 
-class NeedsOne(Ticket):
+class NeedsLoader(Ticket):
     needs_loader = True
 
 
-@pytest.mark.parametrize("make", [*BUILT_IN, NeedsOne, Token], ids=lambda make: getattr(make, "__name__", "DPoP"))
+@pytest.mark.parametrize("make", [*BUILT_IN, NeedsLoader, Token], ids=lambda make: getattr(make, "__name__", "DPoP"))
 def test_check_finds_a_forgotten_loader(make_app, make):  # F-46
     app, auth = serve(make_app, make())
     with pytest.raises(ConfigurationError, match=r"has no loader: pass one, .*\(load\), or register one"):
@@ -333,7 +335,7 @@ def test_a_scheme_that_asks_nobody_needs_no_loader(make_app):  # F-46
         needs_loader = False
 
         def verify(self, credentials, request):
-            return "ada" if credentials.parts == ("good",) else None
+            return "ada" if credentials.loader_args == ("good",) else None
 
     for scheme, name in ((Fixed(), "Ticket"), (Own(), "Bearer")):
         app, auth = serve(make_app, scheme)
@@ -350,31 +352,33 @@ def test_who_asks_without_having_said_so_is_told_what_to_say(make_app):  # F-46
 # --- challenges that may be kept (F-48)
 
 
-def of_tenant(self, realm, error, request):
+def challenges_of_tenant(self, realm, error, request):
     tenant = "none" if request is None else request.headers.get("X-Tenant", "none")
-    told = {"error": error.error} if error is not None and error.error else {}
-    return (Challenge(self.name, {"realm": realm, "tenant": tenant, **told}),)
+    params = {"error": error.error} if error is not None and error.error else {}
+    return (Challenge(self.name, {"realm": realm, "tenant": tenant, **params}),)
 
 
 class Mixin:
-    challenges = of_tenant
+    challenges = challenges_of_tenant
 
 
-KEPT = {
-    "static-False": lambda: type("Sub", (Bearer,), {"static": False, "challenges": of_tenant})(load),
+NOT_CACHEABLE = {
+    "static-False": lambda: type("Sub", (Bearer,), {"static": False, "challenges": challenges_of_tenant})(load),
     "static-False-and-said": lambda: type(
-        "Sub", (Bearer,), {"static": False, "cacheable_challenges": True, "challenges": of_tenant}
+        "Sub", (Bearer,), {"static": False, "cacheable_challenges": True, "challenges": challenges_of_tenant}
     )(load),
-    "static-for-nothing-sent": lambda: type("Sub", (Bearer,), {"challenges": of_tenant})(load),
+    "static-for-nothing-sent": lambda: type("Sub", (Bearer,), {"challenges": challenges_of_tenant})(load),
     "by-a-mixin": lambda: type("Sub", (Mixin, Bearer), {})(load),
-    "grandchild": lambda: type("Sub", (type("Between", (Bearer,), {"challenges": of_tenant}),), {})(load),
-    "basic": lambda: type("Sub", (Basic,), {"static": False, "challenges": of_tenant})(lambda name, password: None),
-    "key": lambda: type("Sub", (APIKey,), {"static": False, "challenges": of_tenant})(load),
-    "user's": lambda: type("Sub", (Ticket,), {"static": False, "challenges": of_tenant})(load),
+    "grandchild": lambda: type("Sub", (type("Between", (Bearer,), {"challenges": challenges_of_tenant}),), {})(load),
+    "basic": lambda: type("Sub", (Basic,), {"static": False, "challenges": challenges_of_tenant})(
+        lambda name, password: None
+    ),
+    "key": lambda: type("Sub", (APIKey,), {"static": False, "challenges": challenges_of_tenant})(load),
+    "user's": lambda: type("Sub", (Ticket,), {"static": False, "challenges": challenges_of_tenant})(load),
 }
 
 
-@pytest.mark.parametrize("make", KEPT.values(), ids=KEPT)
+@pytest.mark.parametrize("make", NOT_CACHEABLE.values(), ids=NOT_CACHEABLE)
 def test_challenges_that_look_at_the_request_are_not_kept(make_app, make):  # F-48
     scheme = make()
     scheme.name = "Tenant"
@@ -382,17 +386,17 @@ def test_challenges_that_look_at_the_request_are_not_kept(make_app, make):  # F-
     for tenant in ("one", "two", "one"):
         sent = {"X-API-Key": "bad"} if isinstance(scheme, APIKey) else {"Authorization": "Tenant YTpi"}
         response = app.test_client().get("/", headers={**sent, "X-Tenant": tenant})
-        ((_, told),) = independent(response.headers[CHALLENGE])
-        assert (response.status_code, told["tenant"]) == (401, tenant)
+        ((_, params),) = independent(response.headers[CHALLENGE])
+        assert (response.status_code, params["tenant"]) == (401, tenant)
 
 
 def test_static_set_to_false_on_a_scheme_of_ours_counts(make_app, monkeypatch):  # F-48
     monkeypatch.setattr(Bearer, "static", False)
-    monkeypatch.setattr(Bearer, "challenges", of_tenant)
+    monkeypatch.setattr(Bearer, "challenges", challenges_of_tenant)
     app, _ = serve(make_app, Bearer(load))
     for tenant in ("one", "two"):
-        ((_, told),) = independent(ask(app, "Bearer bad", **{"X-Tenant": tenant}).headers[CHALLENGE])
-        assert told["tenant"] == tenant
+        ((_, params),) = independent(ask(app, "Bearer bad", **{"X-Tenant": tenant}).headers[CHALLENGE])
+        assert params["tenant"] == tenant
 
 
 def test_refusals_of_a_scheme_that_says_so_are_made_once(make_app):  # F-48
@@ -432,7 +436,7 @@ def test_scripts_are_offered_what_prompts_if_it_tells_them_apart(make_app):  # F
 # --- what the explanation says (F-49)
 
 
-def explained(app, value=None, **headers):
+def debug_of(app, value=None, **headers):
     sent = {"Accept": "application/json", **headers, **({} if value is None else {"Authorization": value})}
     return app.test_client().get("/", headers=sent).json["debug"]
 
@@ -465,7 +469,7 @@ class Documented(Signature):
 )
 def test_the_command_is_the_schemes_own(make_app, make, options):  # F-49
     app, _ = serve(make_app, make(), UNAUTHORIZED_EXPLAIN=True)
-    assert shlex.split(explained(app)["schemes"][0]["send"]) == ["curl", "-i", *options, "http://localhost/"]
+    assert shlex.split(debug_of(app)["schemes"][0]["command"]) == ["curl", "-i", *options, "http://localhost/"]
 
 
 def test_the_paragraph_is_the_schemes_own(make_app):  # F-49
@@ -473,9 +477,12 @@ def test_the_paragraph_is_the_schemes_own(make_app):  # F-49
         specification = {"invalid_token": ("Ticket handbook, page 7", "https://tickets.example/7")}
 
     app, _ = serve(make_app, Specified(load), UNAUTHORIZED_EXPLAIN=True)
-    told = explained(app, "Ticket bad")
-    assert (told["paragraph"], told["see"]) == ("Ticket handbook, page 7", "https://tickets.example/7")
-    assert explained(app)["paragraph"].startswith("RFC 9110")
+    told = debug_of(app, "Ticket bad")
+    assert (told["specification"], told["specification_url"]) == (
+        "Ticket handbook, page 7",
+        "https://tickets.example/7",
+    )
+    assert debug_of(app)["specification"].startswith("RFC 9110")
 
 
 # --- Basic beside Digest (F-40)

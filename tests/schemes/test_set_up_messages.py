@@ -1,4 +1,4 @@
-"""What is said of a scheme that can't be set up: the name, the value, and what to write instead."""
+"""Messages about a scheme that can't be set up: the name, the value, and what to write instead."""
 
 import pytest
 
@@ -12,7 +12,7 @@ PROOFS = "ES256, ES384, ES512, Ed25519, EdDSA, PS256, PS384, PS512, RS256, RS384
 HASHES = "SHA-512-256, SHA-512-256-sess, SHA-256, SHA-256-sess, MD5, MD5-sess"
 
 
-def said(error, make):
+def message_of(error, make):
     with pytest.raises(error) as caught:
         make()
     return str(caught.value)
@@ -37,20 +37,21 @@ def said(error, make):
         ({"nonce_uses": 1.0}, TypeError, "nonce_uses must be an int or None, not 1.0"),
         ({"legacy": 1}, TypeError, "legacy must be True or False, not 1"),
         ({"legacy": True, "qop": ["auth-int"]}, ConfigurationError,
-         "legacy=True with qop=('auth-int',): answers without qop don't cover the body. Give qop=('auth', 'auth-int')"),
+         "legacy=True with qop=('auth-int',): credentials without qop don't cover the body. "
+         "Give qop=('auth', 'auth-int')"),
         ({"store": {}}, TypeError, "store must be a Store, not {}: see flask_unauthorized.stores"),
     ],
 )  # fmt: skip
 def test_of_digest(options, error, text):
-    assert said(error, lambda: Digest({}.get, **options)) == text
+    assert message_of(error, lambda: Digest({}.get, **options)) == text
 
 
 def test_of_digest_in_its_app(make_app):
     served = Served(make_app, realm='a"b')
     text = "realm='a\"b': for Digest it must not hold a quote or a backslash"
-    assert said(ConfigurationError, lambda: served.auth.check(served.app)) == text
+    assert message_of(ConfigurationError, lambda: served.auth.check(served.app)) == text
     text = "hashes() needs the realm: Digest(realm=...), or hashes(..., realm=...)"
-    assert said(ConfigurationError, lambda: Digest({}.get).hashes("ada", ADA)) == text
+    assert message_of(ConfigurationError, lambda: Digest({}.get).hashes("ada", ADA)) == text
 
 
 @pytest.mark.parametrize(
@@ -63,12 +64,12 @@ def test_of_digest_in_its_app(make_app):
     ],
 )  # fmt: skip
 def test_of_what_the_loader_of_digest_returned(make_app, secret, text):
-    assert said(TypeError, Served(make_app, loader=lambda name: secret).ask) == text
+    assert message_of(TypeError, Served(make_app, loader=lambda name: secret).ask) == text
 
 
 NO_ORIGIN = (
-    "is none: write https://api.example.com, with a path where clients see one in front of the app's own, and without "
-    "a query"
+    "is not an origin: write https://api.example.com, add the path if clients see one in front of the app's own, and "
+    "leave out the query"
 )
 
 
@@ -81,10 +82,10 @@ NO_ORIGIN = (
         ({"origin": []}, ConfigurationError, 'origin is empty: write origin="https://api.example.com"'),
         ({"origin": 1.5}, TypeError, None),
         ({"origin": [1]}, TypeError, "origin must be a str or a collection of str, not 1"),
-        ({"origin": "ftp://a"}, ConfigurationError, f"origin 'ftp://a' {NO_ORIGIN}"),
-        ({"origin": "https://a?x"}, ConfigurationError, f"origin 'https://a?x' {NO_ORIGIN}"),
+        ({"origin": "ftp://a"}, ConfigurationError, f"origin='ftp://a' {NO_ORIGIN}"),
+        ({"origin": "https://a?x"}, ConfigurationError, f"origin='https://a?x' {NO_ORIGIN}"),
         ({"origin": "http://a"}, ConfigurationError,
-         "origin 'http://a' is plain http: DPoP is used together with HTTPS (RFC 9449 §2)"),
+         "origin='http://a' is plain http: write https, because DPoP is used together with HTTPS (RFC 9449 §2)"),
         ({"window": 3601}, ConfigurationError, "window must be 0 to 3600 seconds, not 3601"),
         ({"ahead": 3601}, ConfigurationError, "ahead must be 0 to 3600 seconds, not 3601"),
         ({"ahead": -1}, ConfigurationError, "ahead must be 0 to 3600 seconds, not -1"),
@@ -95,7 +96,7 @@ NO_ORIGIN = (
     ],
 )  # fmt: skip
 def test_of_dpop(options, error, text):
-    got = said(error, lambda: DPoP({}.get, **{"origin": ORIGIN, **options}))
+    got = message_of(error, lambda: DPoP({}.get, **{"origin": ORIGIN, **options}))
     assert text is None or got == text
 
 
@@ -121,7 +122,7 @@ def test_the_longest_window_and_what_holds_where_none_is_given():
     ],
 )  # fmt: skip
 def test_of_sessions(options, error, text):
-    assert said(error, lambda: SessionCookie(lambda subject: subject, **options)) == text
+    assert message_of(error, lambda: SessionCookie(lambda subject: subject, **options)) == text
 
 
 HTTPS = {"SESSION_COOKIE_SECURE": True}
@@ -160,7 +161,7 @@ def test_of_sessions_in_their_app(make_app, options, config, text):
     app = make_app(auth, **KEY, **config)
     app.add_url_rule("/<user>", "of_user", lambda user: user)
     app.add_url_rule("/in", "guarded", auth.login_required(lambda: "in"))
-    assert said(ConfigurationError, lambda: auth.check(app)) == text.replace("APP", app.name)
+    assert message_of(ConfigurationError, lambda: auth.check(app)) == text.replace("APP", app.name)
 
 
 @pytest.mark.parametrize("config", [{"SESSION_COOKIE_PATH": "/"}, {"SESSION_COOKIE_DOMAIN": None}, {}])
@@ -211,4 +212,4 @@ def test_what_the_log_warns_of(make_app, caplog, config, warnings):
     ],
 )  # fmt: skip
 def test_of_logins(do, error, text):
-    assert said(error, lambda: do(SessionCookie(lambda subject: subject))) == text
+    assert message_of(error, lambda: do(SessionCookie(lambda subject: subject))) == text

@@ -26,7 +26,7 @@ def redis_server(folder: Path, *options: str, port: int | None = None) -> Iterat
     if program is None:
         if os.environ.get("CI") == "true":
             pytest.fail("redis-server is not installed")
-        pytest.skip("redis-server is not installed")
+        pytest.skip("redis-server is not installed. CONTRIBUTING.md says how to get all programs")
     port = port or free_port()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -124,13 +124,13 @@ def test_sto_01_eight_processes_with_eight_threads_each(kind, operation, tmp_pat
         racer.stdin.write("go\n")
         racer.stdin.flush()
     try:
-        told = [racer.communicate(timeout=100) for racer in racers]
+        outputs = [racer.communicate(timeout=100) for racer in racers]
     finally:  # no racer outlives a test that failed
         for racer in racers:
             racer.kill()
             racer.wait()
     assert all(racer.returncode == 0 for racer in racers)
-    _each_once(sorted(number for out, _ in told for number in loads(out)), operation, PROCESSES * THREADS)
+    _each_once(sorted(number for out, _ in outputs for number in loads(out)), operation, PROCESSES * THREADS)
 
 
 def _each_once(won, operation, racers):
@@ -208,10 +208,10 @@ def test_sto_10_odd_keys(store, key):
 
 
 def test_sto_10_no_key_reaches_the_store(store):
-    stored = store._stored("digest", "a secret nonce")
-    assert stored.startswith(f"{store.prefix}:digest:")
-    assert len(stored.rpartition(":")[2]) == 64
-    assert "nonce" not in stored
+    entry_key = store._entry_key("digest", "a secret nonce")
+    assert entry_key.startswith(f"{store.prefix}:digest:")
+    assert len(entry_key.rpartition(":")[2]) == 64
+    assert "nonce" not in entry_key
 
 
 def test_sto_11_two_apps_with_one_store(redis_url, tmp_path):
@@ -281,9 +281,9 @@ _FORK = """if True:
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        signal.alarm(20)  # ends a child that waits for ever, for nobody else would
-        told = f"{store.claim('a', 'first', 60)}"
-        os.write(write, told.encode())
+        signal.alarm(20)  # ends a child that waits forever
+        result = f"{store.claim('a', 'first', 60)}"
+        os.write(write, result.encode())
         os._exit(0)
     os.waitpid(child, 0)
     in_child = os.read(read, 99).decode()

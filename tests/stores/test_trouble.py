@@ -1,4 +1,4 @@
-"""Stores that are full, down, slow, or hold what we didn't write: 503, never a guess."""
+"""Stores that are full, unavailable or slow, or hold values that the library did not write: `AuthUnavailable`."""
 
 import gc
 import logging
@@ -33,8 +33,8 @@ OPERATIONS = {
 EACH = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 
 
-def down(store, operation):
-    """It is down: told in a second, without any text of the server."""
+def assert_unavailable(store, operation):
+    """Check that an operation ends within a second with `AuthUnavailable`, without any text of the server."""
     begun = time.monotonic()
     with pytest.raises(AuthUnavailable) as caught:
         operation(store)
@@ -72,7 +72,7 @@ def test_sto_17_memory_returns_without_a_pass_over_all(monkeypatch):
     now[0] += 11
     for number in range(17_000):
         store.claim("b", str(number), 1000)
-    assert len(store._entries) == len(store._order) == 17_000
+    assert len(store._entries) == len(store._sweep_queue) == 17_000
     tracemalloc.stop()
     begun = time.perf_counter()
     store.claim("c", "one", 10)
@@ -125,8 +125,8 @@ USES = {
 }
 
 
-def checked(use, store, **config):
-    """What the log says of the store when an app that relies on it is checked, three times."""
+def check_app(use, store, **config):
+    """Check an app that relies on the store, three times."""
     auth = Auth(USES[use](store), realm="shop")
     app = Flask("deployed")
     app.config.update(
@@ -139,13 +139,13 @@ def checked(use, store, **config):
 
 @pytest.mark.parametrize("use", USES)
 def test_a_memory_store_is_named_before_the_first_request(use, caplog):
-    checked(use, MemoryStore())
+    check_app(use, MemoryStore())
     (record,) = caplog.records
     assert (record.levelno, record.name) == (logging.WARNING, "flask_unauthorized")
-    told = record.getMessage()
-    assert told.startswith(use)
+    message = record.getMessage()
+    assert message.startswith(use)
     for fix in ("SQLiteStore(path)", "RedisStore(url)", "MemoryStore(single_process=True)"):
-        assert fix in told
+        assert fix in message
 
 
 @pytest.mark.parametrize(
@@ -172,13 +172,13 @@ def test_the_store_that_a_scheme_makes_for_itself_is_named_too(scheme, caplog):
     ],
 )
 def test_a_memory_store_of_one_process_or_of_a_test_is_not(use, store, config, caplog):
-    checked(use, store, **config)
+    check_app(use, store, **config)
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("use", USES)
 def test_a_store_that_processes_share_is_not(use, caplog, tmp_path):
-    checked(use, SQLiteStore(tmp_path / "store.db", strict=True), UNAUTHORIZED_GUARD="strict")
+    check_app(use, SQLiteStore(tmp_path / "store.db", strict=True), UNAUTHORIZED_GUARD="strict")
     assert caplog.records == []
 
 
@@ -186,7 +186,7 @@ def test_a_store_that_processes_share_is_not(use, caplog, tmp_path):
 @pytest.mark.parametrize(("strict", "config"), [(True, {}), (False, {"UNAUTHORIZED_GUARD": "strict"})])
 def test_strict_refuses_a_memory_store_before_the_first_request(use, strict, config):
     with pytest.raises(ConfigurationError, match=f"{use}.*single_process=True"):
-        checked(use, MemoryStore(strict=strict), **config)
+        check_app(use, MemoryStore(strict=strict), **config)
 
 
 def test_what_the_server_says_of_workers_is_overruled_by_single_process(caplog):
@@ -252,7 +252,7 @@ def test_a_full_file_refuses_and_goes_on_when_entries_are_over(tmp_path, monkeyp
         claimed += 1
     assert 50 < claimed < 2000
     assert not store.claim("a", "a0", 60)
-    down(store, OPERATIONS["put"])
+    assert_unavailable(store, OPERATIONS["put"])
     now[0] += 61
     assert all(_claims(store, f"b{number}") for number in range(claimed - 1))
 
@@ -266,9 +266,9 @@ def _claims(store, key):
 
 @EACH
 def test_sto_07_a_file_that_cannot_be_had(tmp_path, operation):
-    down(SQLiteStore(tmp_path / "no such folder" / "store.db"), operation)
+    assert_unavailable(SQLiteStore(tmp_path / "no such folder" / "store.db"), operation)
     (tmp_path / "garbage.db").write_bytes(b"no database, but secret " * 100)
-    down(SQLiteStore(tmp_path / "garbage.db"), operation)
+    assert_unavailable(SQLiteStore(tmp_path / "garbage.db"), operation)
 
 
 @EACH
@@ -281,7 +281,7 @@ def test_sto_08_another_process_writes_for_too_long(tmp_path, operation):
     if operation is OPERATIONS["get"]:
         assert store.get("a", "value") == "x"  # who only reads doesn't wait
     else:
-        down(store, operation)
+        assert_unavailable(store, operation)
     other.execute("ROLLBACK")
     other.close()
     operation(store)
@@ -290,7 +290,7 @@ def test_sto_08_another_process_writes_for_too_long(tmp_path, operation):
 def test_sto_08_another_thread_has_the_connection_for_too_long(tmp_path):
     store = SQLiteStore(tmp_path / "store.db")
     with store._lock:
-        down(store, OPERATIONS["get"])
+        assert_unavailable(store, OPERATIONS["get"])
     assert store.get("a", "key") is None
 
 
@@ -337,25 +337,25 @@ def url(tmp_path_factory):
 
 @EACH
 def test_sto_07_nobody_listens(operation):
-    down(RedisStore(f"redis://user:secret@127.0.0.1:{free_port()}/0"), operation)
+    assert_unavailable(RedisStore(f"redis://user:secret@127.0.0.1:{free_port()}/0"), operation)
 
 
 @EACH
 def test_sto_08_a_server_that_never_answers(operation):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        down(RedisStore(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"), operation)
+        assert_unavailable(RedisStore(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"), operation)
 
 
 @EACH
 @pytest.mark.parametrize("reply", [b"-LOADING secret\r\n", b"-OOM x\r\n", b"-READONLY x\r\n", b"nonsense\r\n", b""])
 def test_sto_07_a_server_that_answers_with_an_error_or_hangs_up(operation, reply):
-    with answering(reply) as port:
-        down(RedisStore(f"redis://127.0.0.1:{port}/0"), operation)
+    with redis_that_responds(reply) as port:
+        assert_unavailable(RedisStore(f"redis://127.0.0.1:{port}/0"), operation)
 
 
 @contextmanager
-def answering(reply):
-    """A server that says the same to everything."""
+def redis_that_responds(reply):
+    """Yield the port of a server that sends the same reply to every command."""
 
     def serve(listener):
         while True:
@@ -384,7 +384,7 @@ def answering(reply):
 def test_sto_07_a_wrong_password_and_then_the_right_one(tmp_path):
     with redis_server(tmp_path, "--requirepass", "right") as address:
         for wrong in (address, address.replace("//", "//:wrong-secret@")):
-            down(RedisStore(wrong), OPERATIONS["claim"])
+            assert_unavailable(RedisStore(wrong), OPERATIONS["claim"])
         assert RedisStore(address.replace("//", "//:right@")).claim("a", "key", 60)
 
 
@@ -394,7 +394,7 @@ def test_a_server_that_was_restarted_is_used_again(tmp_path):
         store = RedisStore(address)
         assert store.claim("a", "key", 60)
         assert store.spend("a", "series", 1, 60)
-    down(store, OPERATIONS["claim"])
+    assert_unavailable(store, OPERATIONS["claim"])
     with redis_server(tmp_path, port=port):
         assert store.claim("a", "key", 60)
         assert store.spend("a", "series", 1, 60)
@@ -416,7 +416,7 @@ def test_sto_02_every_entry_has_an_end(url):
 def test_sto_09_and_12_what_somebody_else_wrote(url, planted):
     client, store = redis.Redis.from_url(url), RedisStore(url)
     client.flushall()
-    key = store._stored("a", "key")
+    key = store._entry_key("a", "key")
     plant = {
         "a list": lambda: client.rpush(key, "x"),
         "a pickle": lambda: client.set(key, b"\x80\x04cos\nsystem\n"),
@@ -424,13 +424,13 @@ def test_sto_09_and_12_what_somebody_else_wrote(url, planted):
         "a hash": lambda: client.hset(key, mapping={"1": "x", "highest": "y"}),
     }
     plant[planted]()
-    down(store, OPERATIONS["spend"])
-    down(store, OPERATIONS["increment"])
+    assert_unavailable(store, OPERATIONS["spend"])
+    assert_unavailable(store, OPERATIONS["increment"])
     assert not store.claim("a", "key", 60)
     if planted == "a text":
         assert store.get("a", "key") == "text"
     else:
-        down(store, OPERATIONS["get"])
+        assert_unavailable(store, OPERATIONS["get"])
 
 
 @pytest.mark.parametrize("decode", [True, False])
@@ -462,7 +462,7 @@ def test_sto_06_a_server_that_keeps_what_it_has_or_is_down(url, caplog):
     RedisStore(url, strict=True).check()
     assert caplog.text == ""
     RedisStore(f"redis://127.0.0.1:{free_port()}", strict=True).check()
-    assert "could not be asked" in caplog.text
+    assert "could not be read" in caplog.text
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):

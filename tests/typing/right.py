@@ -131,7 +131,7 @@ class Ticket(Scheme[str]):
         return (Challenge("Ticket", {"realm": realm}),)
 
 
-Auth(Ticket(lambda ticket: ticket), Bearer(SignedTokens("login", max_age=3600, load=User)))
+Auth(Ticket(lambda ticket: ticket), Bearer(SignedTokens("login", lifetime=3600, load=User)))
 
 people = SessionCookie(User, login_view="login", logout_view="logout", idle=None, store=SQLiteStore("sessions.db"))
 meters = Digest(
@@ -173,7 +173,7 @@ assert_type(
 )  # fmt: skip
 
 keys = hmac_key("0123456789abcdef0123456789abcdef"), public_key_pem(b"", algorithm="ES256", kid="one")
-tokens = JWT("https://id.example", audience={"https://api.example"}, keys=keys, roles_claim=("a", "b"), remember=10)
+tokens = JWT("https://id.example", audience={"https://api.example"}, keys=keys, roles_claim=("a", "b"), cache_size=10)
 asked = Introspection("https://id.example/ask", client_id="api", client_secret="s3cret", audience="https://api.example")
 oauth = Auth[User](
     Bearer(Issuers(tokens), certificate=peer_certificate, bound_only=True),

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from ..errors import ConfigurationError
-from ..schemes.base import SMALLEST_LIMIT, checked_realm
+from ..schemes.base import MIN_CREDENTIAL_LIMIT, validated_realm
 from ..wire.grammar import LARGEST_AUTHORIZATION, MAX_AUTHORIZATION
 from ..wire.rules import check_uri
 
@@ -51,7 +51,7 @@ def _check(settings: Settings) -> None:
     if settings.realm is not None:
         if not isinstance(settings.realm, str):
             raise ConfigurationError(f"UNAUTHORIZED_REALM must be a str, not {settings.realm!r}")
-        checked_realm(settings.realm)
+        validated_realm(settings.realm)
     if settings.guard not in _GUARDS:
         raise ConfigurationError(f"UNAUTHORIZED_GUARD={settings.guard!r}: use one of {', '.join(_GUARDS)}")
     for name in ("explain", "require_https", "one_line"):
@@ -59,9 +59,9 @@ def _check(settings: Settings) -> None:
         if not isinstance(value, bool | None):
             raise ConfigurationError(f"UNAUTHORIZED_{name.upper()}={value!r}: use True or False")
     size = settings.max_credentials
-    if isinstance(size, bool) or not isinstance(size, int) or not SMALLEST_LIMIT <= size <= LARGEST_AUTHORIZATION:
+    if isinstance(size, bool) or not isinstance(size, int) or not MIN_CREDENTIAL_LIMIT <= size <= LARGEST_AUTHORIZATION:
         raise ConfigurationError(
-            f"UNAUTHORIZED_MAX_CREDENTIALS={size!r}: use a number of bytes from {SMALLEST_LIMIT} to "
+            f"UNAUTHORIZED_MAX_CREDENTIALS={size!r}: use a number of bytes from {MIN_CREDENTIAL_LIMIT} to "
             f"{LARGEST_AUTHORIZATION}; the default is {MAX_AUTHORIZATION}"
         )
     if settings.problem_base is not None:

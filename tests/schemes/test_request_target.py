@@ -3,7 +3,7 @@
 import pytest
 from flask import Request
 
-from flask_unauthorized.schemes.request_target import path_of
+from flask_unauthorized.schemes.request_target import raw_path
 from tests.dpop_client import ORIGIN
 
 from .dpop_served import HOLDER
@@ -34,9 +34,9 @@ from .dpop_served import HOLDER
         ("/:@!$&'()*+,;=~\t", "/:@!$&'()*+,;=~%09"),
     ],
 )
-def test_targets(target, path):
-    assert path_of(Request({"RAW_URI": target})) == path
-    assert path_of(Request({"REQUEST_URI": target, "PATH_INFO": "/other", "SCRIPT_NAME": "/v1"})) == path
+def test_the_path_is_as_it_was_sent(target, path):
+    assert raw_path(Request({"RAW_URI": target})) == path
+    assert raw_path(Request({"REQUEST_URI": target, "PATH_INFO": "/other", "SCRIPT_NAME": "/v1"})) == path
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_targets(target, path):
         ({"RAW_URI": "/q", "REQUEST_URI": "/r", "PATH_INFO": "/p"}, "/q"),
     ],
 )
-def test_servers_that_do_not_tell_the_target_or_leave_out_what_is_empty(environ, path):
+def test_servers_that_do_not_pass_on_the_target_or_omit_empty_values(environ, path):
     """PEP 3333: what would be an empty string may be omitted."""
-    assert path_of(Request(environ)) == path
+    assert raw_path(Request(environ)) == path
 
 
 @pytest.mark.rfc("P-12")

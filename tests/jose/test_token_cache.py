@@ -1,4 +1,4 @@
-"""Tokens that were verified once and are remembered."""
+"""Tokens that were verified once and are cached."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ import pytest
 from flask_unauthorized import AuthUnavailable, ExpiredCredentials, InvalidCredentials, RevokedCredentials
 from flask_unauthorized.jose import PyJWTEngine, public_key_pem, select_keys
 from flask_unauthorized.loaders.jwt import JWT, Issuers
-from flask_unauthorized.loaders.token_cache import Remembered, digest_of
+from flask_unauthorized.loaders.token_cache import TokenCache, token_digest
 
 from .conftest import jwt
 from .signing import claims, header, pem, private, signed, token
@@ -43,7 +43,7 @@ def key(number=0, kid="k1"):
 
 def test_a_token_is_verified_once():
     engine = Counting()
-    loader, good = jwt(remember=10, engine=engine), token()
+    loader, good = jwt(cache_size=10, engine=engine), token()
     first = loader(good)
     assert [loader(good) for _ in range(5)] == [first] * 5
     assert engine.count == 1
@@ -60,29 +60,29 @@ def test_without_it_each_time():
 
 
 def test_s_03_only_digests_are_kept():
-    loader, good = jwt(remember=10), token()
+    loader, good = jwt(cache_size=10), token()
     loader(good)
-    kept = loader._remembered._tokens
-    assert list(kept) == [digest_of(good)]
+    kept = loader._cache._tokens
+    assert list(kept) == [token_digest(good)]
     assert good not in repr(kept)
     assert good.split(".")[2] not in repr([vars(loader), kept])
 
 
 def test_never_past_the_end(monkeypatch):
     now = time.time()
-    loader = jwt(remember=10, leeway=0)
+    loader = jwt(cache_size=10, leeway=0)
     good = token(exp=int(now) + 100)
     assert loader(good)
-    for module in ("jwt", "remembered"):
+    for module in ("jwt", "token_cache"):
         monkeypatch.setattr(f"flask_unauthorized.loaders.{module}.time", lambda: now + 101)
     with pytest.raises(ExpiredCredentials):
         loader(good)
-    assert len(loader._remembered) == 0
+    assert len(loader._cache) == 0
 
 
 def test_key_23_not_when_its_key_is_gone():
     keys = Changing(key())
-    loader, good = jwt(keys=keys, remember=10), token()
+    loader, good = jwt(keys=keys, cache_size=10), token()
     assert loader(good)
     keys.keys = (key(1),)
     with pytest.raises(InvalidCredentials):
@@ -93,7 +93,7 @@ def test_key_23_not_when_its_key_is_gone():
 
 def test_not_when_another_key_has_its_name():
     keys = Changing(key(0))
-    loader = jwt(keys=keys, remember=10)
+    loader = jwt(keys=keys, cache_size=10)
     good, other = token(), signed(header(), claims(), key=private("ES256", 1))
     assert loader(good)
     keys.keys = (key(1),)
@@ -104,7 +104,7 @@ def test_not_when_another_key_has_its_name():
 
 def test_keys_that_are_published_anew_are_the_same_keys():
     keys, engine = Changing(key()), Counting()
-    loader, good = jwt(keys=keys, remember=10, engine=engine), token()
+    loader, good = jwt(keys=keys, cache_size=10, engine=engine), token()
     loader(good)
     keys.keys = (key(), key(1, "k2"))
     loader(good)
@@ -113,7 +113,7 @@ def test_keys_that_are_published_anew_are_the_same_keys():
 
 def test_not_when_the_keys_cannot_be_known():
     keys = Changing(key())
-    loader, good = jwt(keys=keys, remember=10), token()
+    loader, good = jwt(keys=keys, cache_size=10), token()
     assert loader(good)
     keys.keys = None
     with pytest.raises(AuthUnavailable):
@@ -122,7 +122,7 @@ def test_not_when_the_keys_cannot_be_known():
 
 def test_revocation_and_look_up_are_asked_each_time():
     gone, users = set(), {"ada": 1}
-    loader, good = jwt(remember=10, revoked=lambda i: i.subject in gone, user=lambda i: users.get(i.subject)), token()
+    loader, good = jwt(cache_size=10, revoked=lambda i: i.subject in gone, user=lambda i: users.get(i.subject)), token()
     assert loader(good).user == 1
     users["ada"] = 2
     assert loader(good).user == 2
@@ -135,16 +135,16 @@ def test_revocation_and_look_up_are_asked_each_time():
         loader(good)
 
 
-def test_what_was_refused_is_not_remembered():
-    loader = jwt(remember=10)
+def test_what_was_refused_is_not_cached():
+    loader = jwt(cache_size=10)
     for text in ("a.b.c", token(aud="x"), token(exp=1, iat=0), signed(header(), claims(), key=private("ES256", 1))):
         with pytest.raises(InvalidCredentials):
             loader(text)
-    assert len(loader._remembered) == 0
+    assert len(loader._cache) == 0
 
 
 def test_another_spelling_is_another_token():
-    loader, good = jwt(remember=10), token()
+    loader, good = jwt(cache_size=10), token()
     loader(good)
     for other in (good + "=", good + ".", " " + good, good[:-1]):
         with pytest.raises(InvalidCredentials):
@@ -153,21 +153,24 @@ def test_another_spelling_is_another_token():
 
 def test_the_oldest_goes_first():
     engine = Counting()
-    loader = jwt(remember=3, engine=engine)
+    loader = jwt(cache_size=3, engine=engine)
     tokens = [token(jti=f"t{n}") for n in range(4)]
     for text in (*tokens[:3], tokens[0], tokens[3]):
         loader(text)
-    assert (len(loader._remembered), engine.count) == (3, 4)
+    assert (len(loader._cache), engine.count) == (3, 4)
     loader(tokens[0])  # used lately
     assert engine.count == 4
     loader(tokens[1])  # the oldest
     assert engine.count == 5
 
 
-def test_an_issuer_among_several_remembers():
+def test_an_issuer_among_several_has_a_cache():
     engine = Counting()
     other = JWT("https://other.example.com", audience="x", keys=key(1))
-    for issuers in (Issuers(other, jwt(remember=10, engine=engine)), Issuers(jwt(remember=10, engine=engine), other)):
+    for issuers in (
+        Issuers(other, jwt(cache_size=10, engine=engine)),
+        Issuers(jwt(cache_size=10, engine=engine), other),
+    ):
         engine.count = 0
         good = token(jti=str(id(issuers)))
         assert issuers(good) == issuers(good)
@@ -175,14 +178,14 @@ def test_an_issuer_among_several_remembers():
 
 
 def test_threads_share_it():
-    remembered_by = jwt(remember=5)
+    loader = jwt(cache_size=5)
     tokens = [token(jti=f"t{n}", sub=f"user-{n}") for n in range(12)]
     wrong = []
 
     def use(start):
         for turn in range(200):
             number = (start + turn) % len(tokens)
-            if remembered_by(tokens[number]).subject != f"user-{number}":
+            if loader(tokens[number]).subject != f"user-{number}":
                 wrong.append(number)
 
     threads = [threading.Thread(target=use, args=(n,)) for n in range(6)]
@@ -191,10 +194,10 @@ def test_threads_share_it():
     for thread in threads:
         thread.join(120)
     assert not wrong
-    assert len(remembered_by._remembered) == 5
+    assert len(loader._cache) == 5
 
 
-def test_forgetting_what_is_not_there():
-    remembered = Remembered(2)
-    remembered.forget(b"x")
-    assert remembered.get(b"x") is None
+def test_removing_what_is_not_there():
+    cache = TokenCache(2)
+    cache.remove(b"x")
+    assert cache.get(b"x") is None

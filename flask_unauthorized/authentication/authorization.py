@@ -1,0 +1,97 @@
+"""Whether an identity meets a plan: expiry, then step-up, then scopes and roles.
+
+The order is that of the answers: expired credentials and a login that is too old or too weak are 401 (RFC 9470), a
+missing permission is 403. A login without a known time or class counts as too old or too weak.
+"""
+
+import logging
+from time import time
+from typing import Final
+
+from ..errors import (
+    ConfigurationError,
+    ExpiredCredentials,
+    Forbidden,
+    InsufficientScope,
+    StepUpRequired,
+    shown,
+)
+from ..identity import BareIdentity, Identity
+from ..policy.plan import Plan
+
+log: Final = logging.getLogger("flask_unauthorized")
+MAX_CLOCK_SKEW: Final = 60
+"""How far in the future a login time may lie before it counts as wrong, in seconds."""
+
+
+def authorize(plan: Plan, identity: Identity) -> None:
+    """Refuse an identity that doesn't meet the plan.
+
+    Raises:
+        ExpiredCredentials: 401.
+        StepUpRequired: 401.
+        InsufficientScope: 403.
+        Forbidden: 403, for a missing role.
+    """
+    check_expiry(identity)
+    if plan.requires_step_up:
+        _check_login(plan, identity)
+    if plan.scope_groups or plan.role_groups:
+        _check_permissions(plan, identity)
+
+
+def check_expiry(identity: Identity) -> None:
+    """Refuse credentials whose time is over. Raises `ExpiredCredentials`."""
+    if identity.expires_at is not None and identity.expires_at <= time():
+        raise ExpiredCredentials(
+            reason=f"expires_at has passed: it is {shown(identity.expires_at)}, and now {time():.0f}"
+        )
+
+
+def _check_login(plan: Plan, identity: Identity) -> None:
+    reason = None
+    if plan.acr and identity.acr not in plan.acr:
+        reason = f"acr is {shown(identity.acr)}, and acr= of the view accepts {shown(list(plan.acr))}"
+    elif plan.max_age is not None:
+        now = time()
+        at = identity.auth_time
+        if at is None:
+            reason = f"the time of the login is unknown (auth_time), and max_age={plan.max_age} of the view needs it"
+        elif at > now + MAX_CLOCK_SKEW:
+            reason = f"the time of the login lies in the future: auth_time is {shown(at)}, and now {now:.0f}"
+        elif at < now - plan.max_age:
+            reason = (
+                f"the login is too old: auth_time is {shown(at)}, now {now:.0f}, and max_age={plan.max_age} of the view"
+            )
+    if reason is not None:
+        raise StepUpRequired(reason=reason, acr_values=plan.acr, max_age=plan.max_age)
+
+
+def _check_permissions(plan: Plan, identity: Identity) -> None:
+    for accepted in plan.scope_groups:
+        if accepted.isdisjoint(identity.scopes):
+            _warn_missing_identity(plan, identity)
+            reason = (
+                f"none of {shown(accepted)} is granted: the scopes of the credentials are {shown(identity.scopes)}, "
+                "and scopes= of the view asks for others"
+            )
+            raise InsufficientScope(reason=reason, scopes=plan.challenge_scopes)
+    for roles in plan.role_groups:
+        if roles.isdisjoint(identity.roles):
+            _warn_missing_identity(plan, identity)
+            raise Forbidden(
+                reason=f"none of the roles {shown(roles)} is held: the caller has {shown(identity.roles)}, by "
+                "roles_claim= or the loader, and roles= of the view asks for others"
+            )
+
+
+def _warn_missing_identity(plan: Plan, identity: Identity) -> None:
+    """Name the developer's mistake: a loader that returns a bare user can never meet scopes or roles."""
+    if isinstance(identity, BareIdentity):
+        text = (
+            f"{plan.requirement!r} demands scopes or roles, but the loader returned a bare user or subject: "
+            "return Identity(subject, scopes=…, roles=…, user=…)"
+        )
+        if plan.strict:
+            raise ConfigurationError(text)
+        log.error("%s", text)

@@ -1,0 +1,57 @@
+"""The quiet question: who is calling, without refusing anybody and without asking for more.
+
+A hook may ask for the caller before the view is judged. Then the credentials are verified, once per request, and the
+judgment reuses the result. Required HTTPS, the resource's origins and expiry count, for without them nobody is known;
+scopes, roles and step-up don't. Credentials for a loader that can't be told from another one's identify nobody.
+"""
+
+import logging
+from typing import Final
+
+from flask import Request
+from werkzeug.exceptions import HTTPException
+
+from ..errors import AuthError, ErrorSnapshot
+from ..policy.plan import Plan
+from .authenticate import check_preconditions, select
+from .authorization import check_expiry
+from .state import AuthenticationState, QuietResult
+from .verification import verify
+
+log: Final = logging.getLogger("flask_unauthorized")
+_NOBODY: Final = QuietResult(None, None, None)
+
+
+def identify(plan: Plan, request: Request, state: AuthenticationState) -> QuietResult:
+    """Return who is calling by the credentials that ``plan`` reads.
+
+    An exception of the loader is raised the first time. After it nobody is known.
+    """
+    if state.quiet_result is None:
+        state.quiet_result = _NOBODY
+        before = state.plan, state.attempted_scheme
+        try:
+            state.quiet_result = _identify(plan, request, state)
+        except AuthError as error:
+            state.quiet_result = QuietResult(None, state.attempted_scheme, ErrorSnapshot(error))
+        except HTTPException:  # a body that is too long or broken: whoever reads it answers that
+            pass
+        finally:
+            state.plan, state.attempted_scheme = before
+    return state.quiet_result
+
+
+def _identify(plan: Plan, request: Request, state: AuthenticationState) -> QuietResult:
+    if plan.has_preconditions:
+        check_preconditions(plan, request.environ)
+    state.plan = plan  # a scheme may ask for the realm in force
+    selected = select(plan, request, state)
+    if selected is None:
+        return QuietResult(state.test_identity, None if state.test_identity is None else plan.schemes[0], None)
+    scheme, credentials = selected
+    if scheme in plan.ambiguous:
+        log.debug("%s: several schemes of the Auth read what was sent as %s", request.endpoint, scheme.name)
+        return _NOBODY
+    identity = verify(scheme, credentials, request, state)
+    check_expiry(identity)
+    return QuietResult(identity, scheme, None)

@@ -1,0 +1,127 @@
+"""From credentials to an `Identity`: the scheme verifies, the loader answers, and its answer is read strictly.
+
+Each scheme's credentials are verified once per request. The result is kept, a refusal as well, so that a second
+question (``require()``, an outer decorator, a quiet question before the view) never asks the loader again and never
+spends a proof or a count twice.
+
+Loaders fail closed. ``None`` rejects. ``True`` and ``False`` count only where the credentials name the caller. A
+positive ``int`` is a subject, if the credentials name nobody. What can't be a user (a cursor, a response, an empty
+string) is a `TypeError`, and so a 500: it is the developer's mistake, and the caller must not get in by it.
+"""
+
+from collections.abc import Mapping
+from numbers import Number
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any, Final
+
+from flask import Request
+from werkzeug.wrappers import Response
+
+from ..errors import AuthError, ErrorSnapshot, InvalidCredentials
+from ..identity import BareIdentity, Identity, dated
+from ..schemes.base import AnyScheme
+from .state import AuthenticationState
+
+_NUMBERS: Final = frozenset({int, float, complex})
+# No plain tuple either, but a named tuple may well be a user.
+_NO_USER_BASES: Final = (
+    str, Number, bytes, bytearray, list, set, frozenset, type, type(NotImplemented), type(Ellipsis), FunctionType,
+    MethodType, BuiltinFunctionType, BaseException, Response, Mapping,
+)  # fmt: skip
+
+
+def verify(scheme: AnyScheme, credentials: Any, request: Request, state: AuthenticationState) -> Identity:
+    """Return the identity behind the credentials.
+
+    Raises:
+        AuthError: If the credentials are refused. Later calls in the same request raise an equal error.
+        TypeError: If the loader returned what can't be a user.
+    """
+    results = state.verification_results
+    known = None if results is None else results.get(scheme)
+    if known is None:
+        state.verifying_scheme = scheme
+        try:
+            result = scheme.verify(credentials, request)
+            known = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
+            if known.confirmation is not None or scheme.proves_key:
+                scheme.prove(known, credentials, request)
+            if scheme.knows_login:
+                known = dated(known, *scheme.login_of(credentials))
+        except AuthError as error:
+            state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
+            raise
+        finally:
+            state.verifying_scheme = None
+        state.verification_results = {scheme: known} if results is None else {**results, scheme: known}
+    elif isinstance(known, ErrorSnapshot):
+        raise known.restore()
+    return known
+
+
+def identity_from_loader_result(result: object, scheme: AnyScheme, credentials: Any) -> Identity:
+    """Return what a loader returned as an identity.
+
+    Raises:
+        InvalidCredentials: For ``None``, and for ``False`` where the credentials name the caller.
+        TypeError: For what can't be a user.
+    """
+    if isinstance(result, Identity):
+        return result
+    if result is None or (result is False and scheme.names_subject):
+        raise InvalidCredentials(reason=scheme.rejections[result])
+    kind = type(result)
+    subject = scheme.subject(credentials) if scheme.names_subject else None
+    if scheme.names_subject and (result is True or (kind is str and not result)) and not subject:
+        # The client's mistake, not the loader's.
+        raise InvalidCredentials(
+            reason=f"the loader of {scheme.name} returned {result!r} for an empty name, expected a name in the "
+            "credentials"
+        )
+    if result is True and scheme.names_subject:
+        return BareIdentity(subject)
+    if kind in _NUMBERS:
+        return BareIdentity(_number_as_subject(result, scheme))
+    if kind is str and result:
+        return BareIdentity(result)  # type: ignore[arg-type]  # kind is str
+    if isinstance(result, _NO_USER_BASES):
+        return _identity_from_unusual_result(result, scheme)
+    # An iterator is the cursor or the result of a query, which is there for every token. A future is recognized by its
+    # shape, because importing its class costs more than importing this package.
+    if kind is tuple or hasattr(kind, "__next__") or hasattr(kind, "__anext__") or hasattr(kind, "add_done_callback"):
+        raise _cannot_be_user(result, scheme)
+    return BareIdentity(subject, user=result)
+
+
+def _identity_from_unusual_result(result: object, scheme: AnyScheme) -> BareIdentity:
+    """Return what stands for a result that isn't a user object. Raises `TypeError` for nearly all of them."""
+    if isinstance(result, Number) and not isinstance(result, bool):
+        return BareIdentity(_number_as_subject(result, scheme))
+    text = str.__str__(result) if isinstance(result, str) else ""  # `str` of a member of an enum gives its name
+    if not text:
+        raise _cannot_be_user(result, scheme)
+    return BareIdentity(text, user=result)
+
+
+def _cannot_be_user(result: object, scheme: AnyScheme) -> TypeError:
+    kind = type(result)
+    fix = "return an Identity, your user object, a non-empty subject, or None for no"
+    if hasattr(kind, "__next__"):
+        fix = f"it is there whether or not a user was found. Take the first row out of it, and {fix}"
+    what = "an empty str" if isinstance(result, str) else f"a {kind.__name__}"
+    return TypeError(f"the loader of {scheme.name} returned {what}, which cannot be a user: {fix}")
+
+
+def _number_as_subject(number: Any, scheme: AnyScheme) -> str:
+    """A positive ``int`` is the id of a row; `TypeError` for what may as well mean no."""
+    if scheme.names_subject:
+        raise TypeError(
+            f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return True or False, "
+            "None for no, or str(id)"
+        )
+    if not isinstance(number, int) or number <= 0:
+        raise TypeError(
+            f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return None for no, a "
+            "positive int or str(id) as the subject, an Identity, or your user object"
+        )
+    return str(int(number))

@@ -1,0 +1,101 @@
+"""The redirect to the login page, in place of a 401.
+
+A 401 shows people an error page, although all they need is a form. Programs, on the other hand, need the 401: behind a
+redirect they would read the login page as the resource. So the redirect is sent only if all of this holds:
+
+1. The view accepts a `SessionCookie` with ``login_view``, and the refusal is a 401. A 400, 403 or 503 wouldn't go away
+   by logging in.
+2. The request is a navigation (`is_navigation`): a browser opens a page and will show whatever comes back.
+3. The caller sent no explicit credentials. A program that sent an API key or a token must learn that it was rejected.
+   Credentials that browsers repeat by themselves, such as a password for a proxy on the way, aren't explicit.
+4. The redirect wouldn't loop. If a step-up still fails after the user has just logged in again, the login page can't
+   meet the demand, and sending the user there again would never end.
+5. The login page has a URL in this request. A refusal never fails because a redirect can't be built.
+
+Every other request gets the 401 with its challenges. Both depend on the same request fields, so both name them in
+``Vary``. Neither may be cached: after the login the same address has another response.
+
+The refusal page links to the login page too (`login_page_url`). People see that page in spite of these rules, for
+example after a POST, or where a redirect would loop.
+"""
+
+import time
+from typing import Final
+
+from flask import Request, Response
+
+from ..authentication.cross_site import is_handshake
+from ..errors import AuthError, Unauthorized
+from ..policy.plan import Plan
+from ..rendering.negotiation import accepts_html, is_page_load
+from ..runtime.request_state import RequestState, real_app
+from ..schemes.session_cookie import SessionCookie
+from ..wire.fetch_metadata import is_script
+from .next_url import return_path
+
+LOOP_WINDOW: Final = 60
+"""Seconds after a repeated login in which a failed step-up doesn't lead to the login page again."""
+_REPEATED_BY_BROWSERS: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
+"""Schemes for which browsers open a password box, and whose credentials they then repeat by themselves."""
+
+
+def login_redirect(error: AuthError, request: Request, state: RequestState, plan: Plan) -> Response | None:
+    """Return the redirect to the login page; ``None`` for callers who get the 401."""
+    scheme = _scheme_with_login_page(plan)
+    if scheme is None or not isinstance(error, Unauthorized) or not is_navigation(request):
+        return None
+    if _sent_explicit_credentials(request, state) or _redirect_would_loop(scheme, request):
+        return None
+    target = scheme.login_url(return_path(scheme, request))
+    if target is None:  # `SessionCookie.login_url` has logged why.
+        return None
+    response: Response = real_app().response_class(status=302)
+    response.headers["Location"] = target
+    response.headers["Vary"] = plan.challenges.vary_header_on_refusal
+    response.headers["Cache-Control"] = "no-store"
+    state.no_store = True
+    return response
+
+
+def login_page_url(plan: Plan, request: Request) -> str | None:
+    """Return the URL of the view's login page; ``None`` if it has none.
+
+    It holds the way back if the request can be repeated by following a link.
+    """
+    scheme = _scheme_with_login_page(plan)
+    if scheme is None:
+        return None
+    return scheme.login_url(return_path(scheme, request) if request.method in ("GET", "HEAD") else None)
+
+
+def is_navigation(request: Request) -> bool:
+    """Return whether a browser opens a page: by Fetch Metadata, else by an ``Accept`` that only pages are asked with.
+
+    A download (``<a download>``) is a navigation without a destination whose ``Accept`` names no HTML. The browser
+    would save the login page under the name of the file, so a download doesn't count.
+    """
+    environ = request.environ
+    if request.method not in ("GET", "HEAD") or is_handshake(request) or is_script(environ):
+        return False
+    mode, accept = environ.get("HTTP_SEC_FETCH_MODE"), environ.get("HTTP_ACCEPT")
+    if mode is None:
+        return is_page_load(accept)
+    return bool(mode == "navigate") and (environ.get("HTTP_SEC_FETCH_DEST") != "empty" or accepts_html(accept))
+
+
+def _scheme_with_login_page(plan: Plan) -> SessionCookie | None:
+    return next((s for s in plan.schemes if isinstance(s, SessionCookie) and s.login_view is not None), None)
+
+
+def _sent_explicit_credentials(request: Request, state: RequestState) -> bool:
+    """Return whether the caller chose to send credentials, so that the browser didn't add them by itself."""
+    if state.attempted_scheme is not None and not state.attempted_scheme.ambient:
+        return True
+    raw = request.environ.get("HTTP_AUTHORIZATION")
+    return raw is not None and raw.strip(" \t").partition(" ")[0].lower() not in _REPEATED_BY_BROWSERS
+
+
+def _redirect_would_loop(scheme: SessionCookie, request: Request) -> bool:
+    """Return whether the user has just logged in again and still failed step-up."""
+    login = scheme.read(request, None)
+    return login is not None and login.is_repeated and time.time() < login.begun + LOOP_WINDOW

@@ -1,0 +1,99 @@
+"""Finding the keys for a token: the `Keys` interface, and `StaticKeys`.
+
+`JWT` asks its `Keys` for candidates by the key id and the algorithm in the token's header, and tries them in order.
+The token can't name a key of its own: it chooses among the issuer's keys. At most `MAX_CANDIDATES` are tried,
+so a token without a key id costs no more than that many checks of a signature.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final, Protocol, runtime_checkable
+
+from ..errors import ConfigurationError
+from .keys import Key
+
+MAX_CANDIDATES: Final = 4
+"""Most keys that are tried for one token."""
+
+
+class Keys(Protocol):
+    """The keys of an issuer. Implement it to take them from a place of your own."""
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[Key]:
+        """Return the keys to try for a token: few, the most probable first, or none.
+
+        Args:
+            kid: The key id in the token's header, or ``None``.
+            algorithm: The ``alg`` in the token's header.
+
+        Raises:
+            AuthUnavailable: The keys can't be known now (503).
+        """
+        ...
+
+
+@runtime_checkable
+class RenewableKeys(Keys, Protocol):
+    """Keys that may have changed since they were looked up, also under the same key ids."""
+
+    def newer(self, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
+        """Return newer keys for a token whose candidates did not sign it, or none.
+
+        Args:
+            kid: The key id in the token's header, or ``None``.
+            algorithm: The ``alg`` in the token's header.
+            tried: The candidates that did not sign.
+
+        Raises:
+            AuthUnavailable: The keys can't be known now (503).
+        """
+        ...
+
+
+class StaticKeys:
+    """Keys that never change."""
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self._keys = tuple(keys)
+        for key in self._keys:
+            if not isinstance(key, Key):
+                raise ConfigurationError(
+                    f"a key must be made by hmac_key(), public_key_pem(), public_key_jwk() or read_key_set(): "
+                    f"{type(key).__name__} is none"
+                )
+        if not self._keys:
+            raise ConfigurationError("keys is empty: give one at least")
+        pairs = {(kid, name) for key in self._keys for name in key.algorithms for kid in (key.kid, None)}
+        self._selected = {(kid, name): select_keys(self._keys, kid, name) for kid, name in pairs}
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[Key]:
+        """Return the keys to try for a token: see `select_keys`."""
+        selected = self._selected.get((kid, algorithm))
+        return select_keys(self._keys, kid, algorithm) if selected is None else selected
+
+    @property
+    def kids(self) -> tuple[str | None, ...]:
+        """The key ids, for the log."""
+        return tuple(key.kid for key in self._keys)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys)
+
+    def __repr__(self) -> str:
+        return f"<StaticKeys {list(self._keys)}>"
+
+
+def select_keys(keys: Collection[Key], kid: str | None, algorithm: str) -> tuple[Key, ...]:
+    """Return the keys to try for a token, at most `MAX_CANDIDATES`.
+
+    Args:
+        keys: All keys of the issuer.
+        kid: The key id in the token's header. Keys with that id are tried, else keys without an id. ``None``: all keys
+            that serve the algorithm, for issuers that write no key id even while they have two keys.
+        algorithm: The ``alg`` in the token's header.
+    """
+    found: list[Key] = []
+    if kid is not None:
+        found = [key for key in keys if key.kid == kid and algorithm in key.algorithms]
+    if not found:
+        found = [key for key in keys if (kid is None or key.kid is None) and algorithm in key.algorithms]
+    return tuple(found[:MAX_CANDIDATES])

@@ -1,0 +1,92 @@
+"""Checks of what a developer gives to `JWT`, when it is made. A mistake is a `ConfigurationError` with its fix."""
+
+import logging
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from ..errors import ConfigurationError, configured_seconds
+from ..jose import Key, Keys, StaticKeys
+from ..jose.algorithms import HMAC, checked_algorithms
+from .claims import checked_names
+
+MAX_LEEWAY: Final = 3600
+"""Longest leeway, in seconds."""
+LONG_LEEWAY: Final = 300
+"""Leeway above which the log warns, in seconds: RFC 9068 §4 speaks of a few minutes."""
+
+log: Final = logging.getLogger("flask_unauthorized")
+
+
+def checked_issuer(issuer: str) -> str:
+    """Return the issuer, if it is a text without white space around it."""
+    if not isinstance(issuer, str) or not issuer.strip() or issuer != issuer.strip():
+        raise ConfigurationError(
+            f"issuer must be the exact text of the tokens' iss, not {issuer!a}. Tokens of your own must name it, too: "
+            "Flask-JWT-Extended writes it with JWT_ENCODE_ISSUER, and aud with JWT_ENCODE_AUDIENCE"
+        )
+    return issuer
+
+
+def algorithms_of_one_family(algorithms: Collection[str]) -> frozenset[str]:
+    """Return the algorithms as a set, if they are known, and either all HMAC or none."""
+    chosen = checked_algorithms(algorithms)
+    symmetric = chosen.intersection(HMAC)
+    if symmetric and symmetric != chosen:
+        raise ConfigurationError(
+            "algorithms mixes shared secrets (HS…) with public keys: an issuer signs in one way, so name that one"
+        )
+    return chosen
+
+
+def keys_of(issuer: str, keys: Any, algorithms: frozenset[str], proxy: str | None) -> Keys:
+    """Return the `Keys` that the developer gave in one of several forms, or those that the issuer publishes."""
+    if keys is None:
+        if algorithms.intersection(HMAC):
+            raise ConfigurationError("HS… needs a secret: keys=hmac_key(…); nobody publishes one")
+        return _published_keys(issuer, proxy)
+    if proxy is not None:
+        raise ConfigurationError("JWT has proxy= and keys=, which are not fetched by it: write JWKS(…, proxy=…)")
+    if hasattr(keys, "candidates"):
+        found: Keys = keys
+    else:
+        if isinstance(keys, (str, bytes, Mapping)):
+            raise ConfigurationError(
+                "keys must be made by public_key_pem(), public_key_jwk(), read_key_set() or hmac_key(): "
+                f"a {type(keys).__name__} isn't guessed at"
+            )
+        found = StaticKeys((keys,) if isinstance(keys, Key) else keys)
+    if getattr(found, "issuer", None) not in (None, issuer):
+        raise ConfigurationError(f"the keys are those of another issuer than {issuer!a}")
+    if isinstance(found, StaticKeys) and not any(key.algorithms & algorithms for key in found):
+        raise ConfigurationError(
+            f"none of the keys serves one of algorithms={tuple(sorted(algorithms))}: name those that the issuer uses"
+        )
+    return found
+
+
+def _published_keys(issuer: str, proxy: str | None) -> Keys:
+    from .jwks import JWKS  # imported here, so that apps that give their keys load no HTTP client
+
+    if not issuer.lower().startswith("https://"):
+        raise ConfigurationError(
+            f"issuer {issuer!a} must begin with https://, for its keys are fetched from there. For a demo on localhost "
+            "give keys=JWKS.of_issuer(issuer, allow_http_loopback=True); for http:// in a network of your own give "
+            "JWKS a fetch= or Introspection a post=: your callable decides about the URL"
+        )
+    return JWKS.of_issuer(issuer, proxy=proxy)
+
+
+def checked_audiences(audience: str | Collection[str] | None, *, has_required_claims: bool) -> frozenset[str] | None:
+    """Return the audiences as a set. ``None`` takes any; the log warns if no other claim is required."""
+    if audience is None:
+        if not has_required_claims:
+            log.warning("JWT with audience=None: a token that the issuer made for any other service opens this one")
+        return None
+    return checked_names("audience", audience)
+
+
+def checked_leeway(leeway: int) -> int:
+    """Return the leeway in seconds; the log warns of a long one."""
+    if configured_seconds("leeway", leeway, most=MAX_LEEWAY) > LONG_LEEWAY:
+        log.warning("JWT with leeway=%d: tokens live that many seconds longer than their issuer says", leeway)
+    return leeway

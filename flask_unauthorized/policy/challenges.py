@@ -1,0 +1,236 @@
+"""`ChallengeSet`: what one plan says to a caller who is refused, made ready as far as possible.
+
+Most challenges depend on nothing in the request, so they are made once, in the order in which most clients get in
+(`order_schemes`). Three levels of readiness follow from what the schemes declare:
+
+1. ``static``: the challenge without an error is made at the set-up (`challenges_without_error`). If all schemes are
+   static, the whole answer to a caller who sent nothing is ready (`default_challenges`).
+2. ``cacheable_challenges`` as well: a challenge with an error depends on the error's class only. Then
+   `responses_cacheable` is true, and refusals are cached when they were made once: their challenges and header lines
+   in `header_cache`, the whole response in `response_cache`. The key is `errors.response_cache_key`.
+3. Everything else (a nonce, a URL that depends on the host) is made for each refusal.
+
+Both caches hold at most `MAX_CACHED` entries. A full cache is emptied, because a view may name ever new scopes: this
+bounds the memory, and what is needed often is back at once.
+
+Where the view belongs to a protected resource (RFC 9728), each OAuth challenge also names the resource's metadata and
+all scopes that the view demands.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+from flask import Request
+
+from ..errors import AuthError, ConfigurationError, InsufficientScope
+from ..schemes.base import AnyScheme
+from ..wire import Challenge
+from ..wire.fetch_metadata import PAGE_FIELDS, SCRIPT_FIELDS, is_script
+from .requirement import Requirement
+from .resource import Resource
+
+MAX_HEADERS: Final = 8 * 1024
+"""The most bytes that the challenges of one answer may have together. Servers and clients cut longer headers."""
+MAX_CACHED: Final = 256
+"""The most refusals that one cache of a plan holds."""
+_RANK: Final = {"digest": 0, "basic": 1, "bearer": 2}  # measured on real clients: see order_schemes
+# A static challenge depends on nothing in the request (Scheme.static), so there is none to give.
+_NO_REQUEST: Any = None
+
+K = TypeVar("K")
+V = TypeVar("V")
+HeaderLines = list[tuple[str, str]]
+
+
+class RecordedRefusal(NamedTuple):
+    """What a refusal has to say in its headers, whoever renders it: its status, and the header lines."""
+
+    status: int
+    lines: tuple[tuple[str, str], ...]
+
+
+class CachedResponse(NamedTuple):
+    """A whole refusal that is the same for the next request."""
+
+    challenges: tuple[Challenge, ...]
+    status: int
+    lines: HeaderLines
+    body: bytes
+
+
+class ChallengeSet:
+    """The challenges of one plan, and its caches of refusals."""
+
+    __slots__ = (
+        "challenges_without_error", "default_challenges", "header_cache", "may_be_several", "realm", "resource",
+        "response_cache", "responses_cacheable", "scheme_names", "schemes", "scopes", "script_schemes", "vary",
+        "vary_header_on_refusal", "vary_on_refusal",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        requirement: Requirement,
+        schemes: Sequence[AnyScheme],
+        *,
+        realm: str,
+        challenge_order: Sequence[AnyScheme],
+        scopes: tuple[str, ...],
+        resource: Resource | None,
+    ) -> None:
+        self.realm = realm
+        self.scopes = scopes
+        self.resource = resource
+        self.challenges_without_error = {
+            scheme: self._make(scheme, None, _NO_REQUEST) for scheme in schemes if scheme.static
+        }
+        for scheme, challenges in self.challenges_without_error.items():
+            if not challenges:
+                raise ConfigurationError(f"{scheme!r} gave no challenge: challenges() must return at least one")
+        self.schemes = order_schemes(schemes, challenge_order, self._names_metadata)
+        self.scheme_names = tuple(scheme.name for scheme in self.schemes)
+        self._check_size(requirement)
+        if resource is not None and len(resource.urls) > 1:
+            # The host of a request chooses the document, so a challenge that names one can't be made before.
+            for scheme in self.schemes:
+                if scheme.oauth:
+                    self.challenges_without_error.pop(scheme, None)
+        all_ready = len(self.challenges_without_error) == len(self.schemes)
+        self.default_challenges = (
+            tuple(challenge for scheme in self.schemes for challenge in self.challenges_without_error[scheme])
+            if all_ready
+            else ()
+        )
+        self.may_be_several = len(self.schemes) > 1 or len(self.default_challenges) != 1
+        """Whether a refusal may have more than one challenge, so that it matters on how many lines they stand."""
+        # Scripts aren't offered a scheme that makes the browser open a password box, if there is another scheme.
+        silent = tuple(scheme for scheme in self.schemes if not scheme.prompts or scheme.depends_on_script)
+        self.script_schemes = silent if len(silent) < len(self.schemes) else ()
+        self.responses_cacheable = all_ready and all(scheme.cacheable_challenges for scheme in self.schemes)
+        self.header_cache: dict[Any, tuple[tuple[Challenge, ...], RecordedRefusal]] = {}
+        self.response_cache: dict[Any, CachedResponse] = {}
+        # What the answers depend on. Scripts and pages may get different ones.
+        self.vary = _vary(self.schemes)
+        differs = bool(self.script_schemes) or any(scheme.depends_on_script for scheme in self.schemes)
+        leads_pages = any(scheme.login_view is not None for scheme in self.schemes)
+        self.vary_on_refusal = (
+            *self.vary,
+            *(SCRIPT_FIELDS if differs else ()),
+            *(PAGE_FIELDS if leads_pages else ()),
+        )
+        self.vary_header_on_refusal = ", ".join(dict.fromkeys(("Accept", *self.vary_on_refusal)))
+
+    def for_error(self, error: AuthError, attempted: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
+        """Return the challenges that belong on a refusal; ``attempted`` is the scheme whose credentials were refused.
+
+        401 and 400 offer all schemes in force. 403 has a challenge only if more scope would help (RFC 6750 §3.1).
+        """
+        status = getattr(error, "code", None)
+        if attempted is None and status == 401 and self.default_challenges and not self.script_schemes:
+            return self.default_challenges
+        if status == 400 and attempted is None:
+            # It is open which scheme was meant, so each one names the error (as in RFC 9449 §7.2).
+            return tuple(c for scheme in self.schemes for c in self.of_scheme(scheme, error, request))
+        if status in (400, 401):
+            return self.in_force(error, attempted, request)
+        if isinstance(error, InsufficientScope) and attempted is not None:
+            made = self.of_scheme(attempted, error, request)
+            return tuple(challenge for challenge in made if challenge.get("error") is not None)
+        return ()
+
+    def in_force(self, error: AuthError | None, attempted: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
+        """Return the challenges of all schemes in their order; the one of ``attempted`` names ``error``."""
+        schemes = self.script_schemes if self.script_schemes and is_script(request.environ) else self.schemes
+        return tuple(
+            challenge
+            for scheme in schemes
+            for challenge in self.of_scheme(scheme, error if scheme is attempted else None, request)
+        )
+
+    def of_scheme(self, scheme: AnyScheme, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        """Return the challenges of one scheme; ``error`` is the refusal of its credentials, if they were tried."""
+        ready = self.challenges_without_error.get(scheme, ())
+        if error is None and ready:
+            return ready
+        # A user's scheme may have no challenge for an error. The one without an error is still right then.
+        return self._make(scheme, error, request) or ready
+
+    def _make(self, scheme: AnyScheme, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
+        made = scheme.challenges(scheme.realm if scheme.realm is not None else self.realm, error, request)
+        if self.resource is None or not scheme.oauth:
+            return made
+        # All scopes that the view demands, with or without a token: one round trip must do (MCP). Some clients ask for
+        # exactly these scopes, and lose those that they had.
+        extra = error.scopes if isinstance(error, InsufficientScope) else ()
+        scope = " ".join(sorted({*self.scopes, *extra}))
+        resource = self.resource if request is _NO_REQUEST else self.resource.asked_by(request.environ)
+        return tuple(_with_metadata(challenge, resource.metadata_url, scope) for challenge in made)
+
+    def _names_metadata(self, scheme: AnyScheme) -> bool:
+        """Return whether the scheme's challenges name ``resource_metadata``: added here, or by a user's own scheme."""
+        if self.resource is not None and scheme.oauth:
+            return True
+        return any(one.get("resource_metadata") is not None for one in self.challenges_without_error.get(scheme, ()))
+
+    def _check_size(self, requirement: Requirement) -> None:
+        needed = InsufficientScope(scopes=self.scopes)
+        ready = [challenge for challenges in self.challenges_without_error.values() for challenge in challenges]
+        for scheme in self.challenges_without_error:
+            added = self.of_scheme(scheme, needed, _NO_REQUEST) if self.scopes else ()
+            size = sum(len(str(challenge)) for challenge in (*added, *ready))
+            if size > MAX_HEADERS:
+                raise ConfigurationError(
+                    f"the challenges of {requirement!r} are {size} bytes long, more than {MAX_HEADERS}, which "
+                    "servers and clients cut: demand fewer scopes or offer fewer schemes"
+                )
+
+
+def cache_put(cache: dict[K, V], key: K, value: V) -> V:
+    """Put ``value`` into a cache of at most `MAX_CACHED` entries, and return it. A full cache is emptied before."""
+    if len(cache) >= MAX_CACHED:
+        cache.clear()
+    cache[key] = value
+    return value
+
+
+def order_schemes(
+    schemes: Iterable[AnyScheme],
+    fixed: Sequence[AnyScheme] = (),
+    names_metadata: Callable[[AnyScheme], bool] = lambda scheme: False,
+) -> tuple[AnyScheme, ...]:
+    """Return the order of challenges in which most real clients get in: Digest, Basic, Bearer, others as configured.
+
+    Schemes whose challenges name ``resource_metadata`` go first, Bearer before others, because MCP clients read only
+    the first challenge. Schemes in ``fixed`` go before all.
+    """
+
+    def rank(scheme: AnyScheme) -> tuple[int, int]:
+        if scheme in fixed:
+            return -2, fixed.index(scheme)
+        if names_metadata(scheme):
+            return -1, _RANK.get(scheme.name.lower(), len(_RANK))
+        return _RANK.get(scheme.name.lower(), len(_RANK)), 0
+
+    return tuple(sorted(schemes, key=rank))
+
+
+@functools.lru_cache(maxsize=512)
+def _with_metadata(challenge: Challenge, metadata_url: str, scope: str) -> Challenge:
+    """Return ``challenge`` with scope and resource_metadata before the error, the order that most clients read."""
+    others = [(name, value) for name, value in challenge.params if name.lower() not in ("scope", "resource_metadata")]
+    realm = [pair for pair in others if pair[0].lower() == "realm"]
+    rest = [pair for pair in others if pair[0].lower() != "realm"]
+    scopes = [("scope", scope)] if scope else []
+    return Challenge(challenge.scheme, [*realm, *scopes, ("resource_metadata", metadata_url), *rest])
+
+
+def _vary(schemes: Sequence[AnyScheme]) -> tuple[str, ...]:
+    """The request fields that the answer depends on (RFC 9110 §12.5.5); the query is part of the target."""
+    found: dict[str, None] = {}
+    for where, name in (read for scheme in schemes for read in scheme.reads):
+        if where == "header":
+            found["-".join(part.capitalize() for part in name.split("-"))] = None
+        elif where in ("authorization", "cookie"):
+            found[where.capitalize()] = None
+    found.update((field, None) for scheme in schemes for field in scheme.varies)
+    return tuple(found)

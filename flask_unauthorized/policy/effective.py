@@ -1,0 +1,190 @@
+"""`EffectiveRequirements`: what each endpoint of one app demands, with all levels taken together.
+
+The levels are, from the outside in: `protect` of the app, `protect` of each blueprint from outer to inner, the
+decorators of the view, and for a class view the decorators inside its class, per method. Rules of the merge:
+
+- ``public`` of any level, or `Auth.public` on the view, overrides everything.
+- Decorators of one view add up (`requirement.combine_decorators`): all of them must be met.
+- Levels inherit (`requirement.inherit`): the nearest ``via`` wins, the rest adds up.
+
+What the levels say can't change any more once the app serves, so results are cached by endpoint and method.
+"""
+
+from collections.abc import Iterator
+
+from flask import Flask
+
+from ..errors import ConfigurationError
+from ..schemes.serving import suggest_endpoint
+from .configuration import Configuration
+from .decorations import View, class_of
+from .plan import Plan
+from .protection import Protection
+from .requirement import Requirement, combine_decorators, inherit
+
+
+class EffectiveRequirements:
+    """The requirements of an app's endpoints."""
+
+    def __init__(self, configuration: Configuration, app: Flask) -> None:
+        self.app = app
+        self.configuration = configuration
+        self.decorations = configuration.decorations
+        self.method_guards: dict[str, dict[str, tuple[Requirement, ...]]] = {}
+        """Class views with guarded methods: by endpoint and HTTP method, what the decorators in the class demand."""
+        self._cache: dict[tuple[str, str | None], Requirement | None] = {}
+        self._views: tuple[View, ...] = ()
+
+    def refresh(self) -> None:
+        """Read the app's views anew: some may have come since."""
+        self._views = tuple(self.app.view_functions.values())
+        self.method_guards = dict(self._find_method_guards())
+        self._cache.clear()
+
+    def of(self, endpoint: str, method: str | None = None) -> Requirement | None:
+        """Return what an endpoint demands; ``None`` where nothing is demanded, or where it is public.
+
+        ``method`` counts for class views that have guarded methods; without it, what holds for all methods.
+        """
+        key = endpoint, method if endpoint in self.method_guards else None
+        try:
+            return self._cache[key]
+        except KeyError:
+            found = self._cache[key] = self.merge(endpoint, None, method)
+            return found
+
+    def all_of(self, endpoint: str) -> list[Requirement]:
+        """Return all that an endpoint demands: one requirement, or one for each guarded method of a class view."""
+        methods = (None, *self.method_guards.get(endpoint, ()))
+        found = (self.of(endpoint, method) for method in methods)
+        return list(dict.fromkeys(one for one in found if one is not None))
+
+    def merge(self, endpoint: str | None, extra: Requirement | None, method: str | None = None) -> Requirement | None:
+        """Return what an endpoint demands together with ``extra``, a demand of a decorator or of ``require()``."""
+        view = None if endpoint is None else self.app.view_functions.get(endpoint)
+        levels = []
+        if endpoint is not None:
+            for prefix, protection in self.levels_of(endpoint):
+                if endpoint.removeprefix(prefix) in protection.public:
+                    return extra
+                levels.append(protection.requirement)
+        if view is not None and self.decorations.is_public(view, self._views):
+            return extra
+        demanded = self.decorated(endpoint, method)
+        if extra is not None and extra not in demanded:
+            demanded.append(extra)
+        if demanded:
+            levels.append(combine_decorators(demanded))
+        return inherit(levels) if levels else None
+
+    def of_levels(self, endpoint: str, method: str) -> Requirement | None:
+        """Return what `protect` demands of an endpoint, without its decorators; ``None`` for nothing.
+
+        Which schemes count, and whether anonymous callers pass, is decided together with the decorators.
+        """
+        whole = self.of(endpoint, method)
+        levels = [protection.requirement for _, protection in self.levels_of(endpoint)]
+        if whole is None or not levels:
+            return None
+        outer = inherit(levels)
+        return Requirement(whole.via, outer.scopes, outer.roles, outer.acr, outer.max_age, whole.optional)
+
+    def decorated(self, endpoint: str | None, method: str | None) -> list[Requirement]:
+        """Return what the decorators of an endpoint demand, outermost first, those of a class view's method last."""
+        view = None if endpoint is None else self.app.view_functions.get(endpoint)
+        if endpoint is None or view is None:
+            return []
+        inside = self.method_guards.get(endpoint, {}).get(method or "", ())
+        return [*self.decorations.around(view), *inside]
+
+    def is_public(self, endpoint: str) -> bool:
+        """Return whether the view of an endpoint is marked `Auth.public`."""
+        return self.decorations.is_public(self.app.view_functions[endpoint], self._views)
+
+    def may_be_guarded(self, endpoint: str) -> bool:
+        """Return whether an endpoint may be guarded, in an app that isn't set up. Any doubt means yes."""
+        try:
+            return bool(self.all_of(endpoint)) or self.decorations.is_marked(self.app.view_functions[endpoint])
+        except ConfigurationError:
+            return True
+
+    def levels_of(self, endpoint: str) -> Iterator[tuple[str, Protection]]:
+        """Give what `protect` demands of an endpoint, from the outside in, each with the blueprint's prefix."""
+        names = endpoint.split(".")[:-1]
+        for prefix, protection in self._protections():
+            path = prefix.rstrip(".").split(".") if prefix else []
+            if names[: len(path)] == path:
+                yield prefix, protection
+
+    def sources(self, endpoint: str | None, plan: Plan, method: str) -> tuple[str, ...]:
+        """Return for the developer which level demands what of an endpoint, from the app down to the view."""
+        levels = [] if endpoint is None else list(self.levels_of(endpoint))
+        lines = [
+            f"auth.protect({'app' if not prefix else prefix.rstrip('.')}): {protection.requirement.as_decorator()}"
+            for prefix, protection in levels
+        ]
+        lines += (f"@auth.{one.as_decorator()}" for one in self.decorated(endpoint, method))
+        together = plan.requirement.as_decorator()
+        if not lines:
+            return (f"no guard on this route (in force: {together}, all schemes of the Auth)",)
+        return (*lines, f"together: {together}") if len(lines) > 1 else tuple(lines)
+
+    def check(self) -> None:
+        """Refuse mistakes in decorators and in names given to ``protect(public=...)``. Raises `ConfigurationError`."""
+        views = self.app.view_functions
+        self.decorations.check_order(views)
+        self.decorations.check_caches(views, self.method_guards)
+        for prefix, protection in self._protections():
+            for name in protection.public:
+                self._check_public_name(prefix, name)
+        self.decorations.warn_of_overridden_guards(views)
+
+    def _check_public_name(self, prefix: str, name: str) -> None:
+        endpoint = prefix + name
+        view = self.app.view_functions.get(endpoint)
+        if view is None:
+            raise ConfigurationError(
+                f"protect(public=...) names {name!r}, but there is no endpoint {endpoint!r}: "
+                + _meant_endpoint(prefix, name, self.app)
+            )
+        if self.decorations.around(view) or endpoint in self.method_guards:
+            raise ConfigurationError(
+                f"protect(public=...) names {name!r}, whose view has a guard of its own: remove one of the two"
+            )
+
+    def _find_method_guards(self) -> Iterator[tuple[str, dict[str, tuple[Requirement, ...]]]]:
+        for endpoint, view in self.app.view_functions.items():
+            if class_of(view) is None:
+                continue
+            methods = {
+                method
+                for rule in self.app.url_map.iter_rules(endpoint)
+                for method in rule.methods or ()
+                if method != "OPTIONS" or not getattr(rule, "provide_automatic_options", False)
+            }
+            guards = {method: tuple(self.decorations.around_method(view, method)) for method in sorted(methods)}
+            if any(guards.values()):
+                yield endpoint, guards
+
+    def _protections(self) -> Iterator[tuple[str, Protection]]:
+        protections = self.configuration.protections
+        found = protections.get(self.app)
+        if found is not None:
+            yield "", found
+        for name, blueprint in self.app.blueprints.items():
+            found = protections.get(blueprint)
+            if found is not None:
+                yield f"{name}.", found
+
+
+def _meant_endpoint(prefix: str, name: str, app: Flask) -> str:
+    """The end of a message: which endpoint the developer may have meant by ``name``."""
+    endpoints = app.view_functions
+    near = suggest_endpoint(app, name, prefix)
+    if near is not None and not name.startswith(prefix or "."):
+        return f"did you mean {near!r}?"
+    if name.startswith(prefix) and name in endpoints:
+        return f"names are relative to the blueprint, write {name.removeprefix(prefix)!r}"
+    return (
+        f"there are {', '.join(sorted(known.removeprefix(prefix) for known in endpoints if known.startswith(prefix)))}"
+    )

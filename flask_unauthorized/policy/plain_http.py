@@ -1,0 +1,30 @@
+"""The warning that credentials came over plain HTTP."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+log: Final = logging.getLogger("flask_unauthorized")
+
+
+class PlainHTTPWarning:
+    """Logs once per app that credentials came over plain HTTP from another machine (RFC 7617 §4, RFC 6750 §5.2)."""
+
+    __slots__ = ("pending",)
+
+    def __init__(self) -> None:
+        self.pending = True
+
+    def check(self, environ: Mapping[str, Any]) -> None:
+        """Log the warning, if it is pending and the request didn't come from this machine.
+
+        A peer that the server doesn't name (behind some load balancers) may be any machine.
+        """
+        peer = str(environ.get("REMOTE_ADDR", ""))
+        if not self.pending or peer.removeprefix("::ffff:").startswith("127.") or peer == "::1":
+            return
+        self.pending = False
+        log.warning(
+            "credentials came over plain HTTP: serve HTTPS (behind a proxy, tell Flask with werkzeug's ProxyFix), "
+            "and set UNAUTHORIZED_REQUIRE_HTTPS to refuse the rest"
+        )

@@ -1,0 +1,167 @@
+"""`Plans`: the compiled plans of one app, made when first needed and found again by one or two look-ups.
+
+A guarded view finds its plan on Werkzeug's routing rule (`for_rule`), by the id of what its decorator demands: hashing
+a requirement on each request would cost more than the rest of the look-up. Plans of equal requirements are one object,
+so that the second of two decorators on one view finds the request judged already.
+"""
+
+import threading
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+from ..schemes.base import AnyScheme
+from .configuration import Configuration
+from .effective import EffectiveRequirements
+from .plain_http import PlainHTTPWarning
+from .plan import Plan
+from .requirement import Requirement
+from .resource import Resource
+from .settings import Settings
+
+MAX_PLANS: Final = 4096
+"""The most compiled plans that are kept per app: ``require()`` with ever new demands must not grow without bound."""
+PLANS_OF_RULE: Final = "_unauthorized_plans"
+"""The private attribute of a routing rule that holds the plans of its view."""
+_NO_DEMAND: Final = Requirement()
+Owner = TypeVar("Owner")
+"""The type of an app's state, which lies above this module."""
+
+
+class _Compiled(NamedTuple):
+    plan: Plan
+    extra: Requirement | None  # held, so that no other requirement gets its id
+
+
+class Plans(Generic[Owner]):
+    """The plans of an app's endpoints. ``owner`` is the app's state; a guard finds it together with its plan."""
+
+    def __init__(
+        self, configuration: Configuration, app: Flask, requirements: EffectiveRequirements, owner: Owner
+    ) -> None:
+        self.owner = owner
+        self.configuration = configuration
+        self.app = app
+        self.requirements = requirements
+        self.settings = Settings()
+        self.realm = ""
+        self.resources: dict[str, Resource] = {}
+        """The protected resource of each endpoint that belongs to one."""
+        self.plain_http = PlainHTTPWarning()
+        self._lock = threading.RLock()
+        self._compiled: dict[tuple[str | None, str | None, int], _Compiled] = {}
+        self._by_content: dict[tuple[Requirement | None, Resource | None, tuple[AnyScheme, ...] | None], Plan] = {}
+        self._on_rules: list[dict[int, tuple[Plan, Owner]]] = []
+
+    def forget(self) -> None:
+        """Drop all plans: what they were compiled from has changed, or there are too many."""
+        for plans in self._on_rules:
+            plans.clear()
+        self._compiled.clear()
+        self._by_content.clear()
+
+    def of(self, endpoint: str | None, extra: Requirement | None = None, method: str | None = None) -> Plan:
+        """Return the plan of an endpoint, with what a decorator or ``require()`` demands on top.
+
+        ``method`` counts for class views that have guarded methods.
+        """
+        key = endpoint, method if endpoint in self.requirements.method_guards else None, id(extra)
+        found = self._compiled.get(key)
+        if found is not None:
+            return found.plan
+        with self._lock:
+            merged = self.requirements.merge(endpoint, extra, method)
+            view = None if endpoint is None else self.app.view_functions.get(endpoint)
+            offered = None if merged is not None or view is None else self.configuration.decorations.offered_by(view)
+            if len(self._compiled) >= MAX_PLANS:
+                self.forget()
+            plan = self._plan_for(merged, endpoint, offered)
+            self._compiled[key] = _Compiled(plan, extra)
+            return plan
+
+    def of_levels(self, endpoint: str, method: str) -> Plan | None:
+        """Return the plan of what `protect` demands of an endpoint, without its decorators; ``None`` for nothing."""
+        demanded = self.requirements.of_levels(endpoint, method)
+        if demanded is None:
+            return None
+        with self._lock:
+            return self._plan_for(demanded, endpoint, None)
+
+    def offering(self, endpoint: str | None, schemes: tuple[AnyScheme, ...]) -> Plan:
+        """Return a plan that demands nothing, for a 401 of the app's own that offers ``schemes``."""
+        with self._lock:
+            return self._plan_for(None, endpoint, schemes)
+
+    def for_rule(self, rule: Rule | None, demanded: Requirement, method: str) -> Plan:
+        """Return `of` for a guarded view, and keep it on the routing rule, where the next request finds it."""
+        with self._lock:
+            endpoint = None if rule is None else rule.endpoint
+            plan = self.of(endpoint, demanded, method)
+            if rule is not None and rule.map is self.app.url_map and not self._depends_on_method(endpoint, demanded):
+                # Not by vars(): a rule whose __dict__ was made costs Werkzeug more on each request (CPython 3.11).
+                plans: dict[int, tuple[Plan, Owner]] | None = getattr(rule, PLANS_OF_RULE, None)
+                if plans is None:
+                    plans = {}
+                    setattr(rule, PLANS_OF_RULE, plans)
+                    self._on_rules.append(plans)
+                plans[id(demanded)] = plan, self.owner
+            return plan
+
+    def _depends_on_method(self, endpoint: str | None, demanded: Requirement) -> bool:
+        """Return whether a guard has other plans for other methods of a class view."""
+        guards = None if endpoint is None else self.requirements.method_guards.get(endpoint)
+        if endpoint is None or guards is None:
+            return False
+        outside = demanded in self.configuration.decorations.around(self.app.view_functions[endpoint])
+        methods = [method for method, inside in guards.items() if outside or demanded in inside]
+        return len({self.requirements.merge(endpoint, demanded, method) for method in methods}) != 1
+
+    def _plan_for(
+        self, demanded: Requirement | None, endpoint: str | None, offered: tuple[AnyScheme, ...] | None
+    ) -> Plan:
+        resource = None if endpoint is None else self.resources.get(endpoint)
+        key = demanded, resource, offered
+        plan = self._by_content.get(key)
+        if plan is None:
+            plan = self._by_content[key] = self._compile(demanded, resource, offered)
+        return plan
+
+    def _compile(
+        self, demanded: Requirement | None, resource: Resource | None, offered: tuple[AnyScheme, ...] | None
+    ) -> Plan:
+        """Make a plan. An open route (nothing demanded) offers the schemes in ``offered``, else all schemes."""
+        configuration = self.configuration
+        schemes = configuration.schemes
+        ambiguous: frozenset[AnyScheme] = frozenset()
+        if demanded is not None:
+            schemes = demanded.via or schemes
+        elif offered:
+            schemes = offered
+        else:
+            schemes = _without_shared_reads(schemes)
+            left_out = [scheme for scheme in configuration.schemes if scheme not in schemes]
+            ambiguous = frozenset(
+                one for one in schemes if any(read in other.reads for other in left_out for read in one.reads)
+            )
+        return Plan(
+            demanded or _NO_DEMAND,
+            schemes,
+            realm=self.realm,
+            settings=self.settings,
+            implied_scopes=configuration.implied_scopes,
+            challenge_order=configuration.challenge_order,
+            plain_http=self.plain_http,
+            strict=self.app.debug or self.app.testing,
+            resource=resource,
+            ambiguous=ambiguous,
+        )
+
+
+def _without_shared_reads(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:
+    """Return the schemes that an open route offers: of those that read the same field, the first."""
+    offered: list[AnyScheme] = []
+    for scheme in schemes:
+        if not any(read in other.reads for other in offered for read in scheme.reads):
+            offered.append(scheme)
+    return tuple(offered)

@@ -1,0 +1,136 @@
+"""The two ways for a view to stop: `abort_unauthorized` with 401, `abort_forbidden` with 403."""
+
+import inspect
+from collections.abc import Collection, Iterable
+from typing import Any, NoReturn
+
+from flask import Request
+
+from ..arguments import unknown_keyword_message
+from ..authentication.identification import identify
+from ..errors import (
+    AuthError,
+    Forbidden,
+    InsufficientScope,
+    InvalidCredentials,
+    MissingCredentials,
+    StepUpRequired,
+    Text,
+    Unauthorized,
+    shown,
+)
+from ..schemes.base import AnyScheme
+from .refuse import authenticate, plan_in_force, refuse
+from .request_state import RequestState, real_request, state_for
+
+
+def abort_unauthorized(
+    message: Text | None = None,
+    *,
+    error: type[Unauthorized] | None = None,
+    via: AnyScheme | Collection[AnyScheme] | None = None,
+    **details: Any,
+) -> NoReturn:
+    """Stops the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
+
+    Without ``error``, credentials that came with the request are verified, unless that was done before. Rejected ones
+    are refused as their scheme refused them (``invalid_token``, a stale nonce); malformed ones with 400; 503 where they
+    can't be verified. Valid credentials and none get a challenge without an error.
+
+    Args:
+        message: The text for the client. Default: that of the error's class.
+        error: A subclass of `Unauthorized`, which says what is wrong. Nothing is verified then.
+        via: The schemes to offer, in place of those in force for this route.
+        **details: Further arguments of the error's class (``max_age=300`` for `StepUpRequired`), and ``reason``, which
+            only the log and the signal show.
+
+    Raises:
+        AuthError: Always, unless an argument is wrong.
+        TypeError: For another class, and for details that the class doesn't take.
+    """
+    if error is not None and not (isinstance(error, type) and issubclass(error, Unauthorized)):
+        fix = (
+            f"write error={type(error).__name__}"
+            if isinstance(error, Unauthorized)
+            else "for 403 call abort_forbidden()"
+        )
+        raise TypeError(f"error must be a subclass of Unauthorized, not {error!r}: {fix}")
+    request = real_request()
+    state = state_for(request)
+    if error is None:
+        refusal: AuthError = _make_error(MissingCredentials, message, details)
+        rejected = _rejection(request, state)
+        if rejected is not None:
+            refusal = _reword(rejected, message, details.get("reason"))
+    else:
+        if error is StepUpRequired and not details.keys() & {"acr_values", "max_age"}:
+            plan = plan_in_force(request, state)
+            details = {"acr_values": plan.acr, "max_age": plan.max_age, **details}
+        refusal = _make_error(error, message, details)
+    if refusal.reason is None:
+        refusal.reason = "abort_unauthorized() was called without reason="
+    if via is not None:
+        app_state = state.app_state
+        schemes = app_state.configuration.schemes_of("abort_unauthorized", via) or ()
+        state.plan = app_state.plans.offering(request.endpoint, schemes)
+    refuse(refusal, request, state)
+
+
+def _make_error(kind: type[Unauthorized], message: Text | None, details: dict[str, Any]) -> Unauthorized:
+    """The error. Raises `TypeError` for details that its class doesn't take."""
+    if details:
+        known = [name for name in inspect.signature(kind).parameters if name not in ("self", "message")]
+        for name in details:
+            if name in ("scheme", "schemes"):
+                raise TypeError(
+                    f"abort_unauthorized() has no keyword {name}: name the schemes to offer with via=scheme"
+                )
+            if name not in known:
+                raise TypeError(unknown_keyword_message("abort_unauthorized", name, ("error", "via", *known)))
+    return kind(message, **details)
+
+
+def _rejection(request: Request, state: RequestState) -> AuthError | None:
+    """How the credentials in this request were rejected; ``None`` for valid ones and for none."""
+    if state.verifying_scheme is not None:  # the loader itself rejects
+        state.attempted_scheme = state.verifying_scheme
+        return InvalidCredentials(reason=f"the loader of {state.verifying_scheme.name} called abort_unauthorized()")
+    if state.identity is not None:
+        return None
+    found = identify(plan_in_force(request, state), request, state)
+    if found.refusal is None:
+        return None
+    rejected = found.refusal.restore()
+    if isinstance(rejected, Forbidden):  # sent over plain HTTP or by another site: nobody verified anything
+        return None
+    state.attempted_scheme = found.scheme
+    return rejected
+
+
+def _reword(rejected: AuthError, message: Text | None, reason: Text | None) -> AuthError:
+    """A rejection with the app's own words; those of a 400 or 503 stay, for they aren't about a login."""
+    if isinstance(rejected, Unauthorized):
+        if message is not None:
+            rejected.description = message  # type: ignore[assignment]  # Werkzeug's type knows no lazy texts
+        if reason is not None:
+            rejected.reason = reason  # type: ignore[assignment]  # a str for all who read ours
+    return rejected
+
+
+def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str | None = None) -> NoReturn:
+    """Stops the view with 403; ``scopes`` are those that would do (RFC 6750 §3.1, ``insufficient_scope``).
+
+    A caller who isn't known gets 401 instead: logging in may help (RFC 9110 §15.5.2).
+    """
+    request = real_request()
+    state = state_for(request)
+    # Nobody may have judged this route: a caller who is known by now is not told to log in.
+    if state.identity is None and authenticate(plan_in_force(request, state), request, state) is None:
+        abort_unauthorized(
+            reason="abort_forbidden() was called for an unknown caller, so it became 401: a login may help"
+        )
+    if scopes is not None:
+        scopes = scopes.split() if isinstance(scopes, str) else tuple(scopes)
+        reason = f"the view called abort_forbidden(scopes={shown(list(scopes), 200)})"
+        refuse(InsufficientScope(message, scopes=scopes, reason=reason), request, state)
+    refuse(Forbidden(message, reason="the view called abort_forbidden()"), request, state)

@@ -1,0 +1,134 @@
+"""What runs around a guarded view on each request.
+
+`guard_view` makes the wrapper that `Auth.login_required` and its kin put around a view, and that `dispatch` puts around
+views which only `Auth.protect` guards. It is one function, because on this path every call counts:
+
+1. A CORS preflight has no credentials. It gets the default OPTIONS answer, and the view doesn't run.
+2. The plan is found on the routing rule. The first request to a rule compiles it (`AppState.plan_for_view`).
+3. The request is authenticated. If the plan was satisfied before, by an outer decorator, nothing is done.
+4. The view runs. What it raises as an `AuthError` is a refusal as well. If it caught a refusal itself, then what it
+   answers is its own.
+
+The wrapper of an ``async def`` view is ``async def``, and runs the same steps before it awaits the view.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Request
+
+from ..authentication.authenticate import authenticate_request
+from ..errors import AuthError, ConfigurationError
+from ..policy.configuration import Configuration
+from ..policy.decorations import is_async, wrapping
+from ..policy.plan import Plan
+from ..policy.requirement import Requirement
+from ..schemes.serving import REQUEST_STATE
+from ..signals import authenticated
+from .app_state import AppState
+from .conditional_requests import has_conditional_fields, ignore_conditions_of_401
+from .exception_groups import GROUPS, raise_refusal_of
+from .flask_compat import is_preflight, options_response
+from .refuse import announce, handle_raised, handle_refusal
+from .request_state import RequestState, real_app, real_request, state_for
+
+
+def guard_view(configuration: Configuration, view: Callable[..., Any], demanded: Requirement) -> Callable[..., Any]:
+    """Return a function that authenticates the request, then runs the view; ``async def`` around one that is.
+
+    Args:
+        configuration: That of the `Auth` which guards the view.
+        view: The view.
+        demanded: What a decorator adds to the endpoint's requirement; for a view that only `Auth.protect` guards, that
+            requirement itself.
+    """
+    if not is_async(view):
+        return wrapping(view)(_guard(configuration, view, demanded))
+    guard = _guard(configuration, _run_async_view, demanded)
+
+    @wrapping(view)
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        answer = guard()
+        if answer is not _run_async_view:
+            return answer
+        try:
+            answer = await view(*args, **kwargs)
+        except AuthError as error:
+            handle_raised(error)
+            raise
+        except GROUPS as group:
+            request = real_request()
+            raise_refusal_of(group, request, state_for(request))
+            raise
+        state_for(real_request()).recorded_refusal = None  # the view caught it, and what it answers is its own
+        return answer
+
+    return guarded
+
+
+def _run_async_view() -> object:
+    """Stand for an async view, which its own wrapper awaits after the guard."""
+    return _run_async_view
+
+
+def _guard(configuration: Configuration, view: Callable[..., Any], demanded: Requirement) -> Callable[..., Any]:
+    key = id(demanded)
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        request = real_request()
+        if request.method == "OPTIONS" and is_preflight(request) and _answers_preflights(request, guarded, demanded):
+            return options_response(real_app())
+        try:
+            plan, app_state = request.url_rule._unauthorized_plans[key]
+        except (AttributeError, KeyError):
+            plan, app_state = _find_plan(configuration, request, guarded, demanded)
+        state = getattr(request, REQUEST_STATE, None)
+        if state is None:
+            state = RequestState()
+            state.app_state = app_state
+            setattr(request, REQUEST_STATE, state)
+        try:
+            authenticate_request(plan, request, state)
+            if authenticated.receivers:
+                announce(state)
+            if app_state.has_response_hooks and has_conditional_fields(request.environ):
+                ignore_conditions_of_401(request)
+            answer = view(*args, **kwargs)
+        except AuthError as error:
+            handle_refusal(error, request, state)
+            raise
+        except GROUPS as group:
+            raise_refusal_of(group, request, state)
+            raise
+        if state.recorded_refusal is not None:
+            state.recorded_refusal = None  # the view caught it, and what it answers is its own
+        return answer
+
+    return guarded
+
+
+def _find_plan(
+    configuration: Configuration, request: Request, guard: Callable[..., Any], demanded: Requirement
+) -> tuple[Plan, AppState]:
+    app_state = state_for(request).app_state
+    check_served(configuration, app_state)
+    return app_state.plan_for_view(request, demanded, guard), app_state
+
+
+def check_served(configuration: Configuration, app_state: AppState) -> None:
+    """Refuse a guard of one `Auth` in an app that another one serves. Raises `ConfigurationError`."""
+    if app_state.configuration is not configuration:
+        raise ConfigurationError(
+            f"the app {app_state.app.name!r} is served by another Auth than the one that guards this view"
+        )
+
+
+def _answers_preflights(request: Request, guard: Callable[..., Any], demanded: Requirement) -> bool:
+    """Return whether a guard is that of the endpoint or a ``before_request`` function; a guarded helper is neither."""
+    app_state = state_for(request).app_state
+    endpoint, method = request.endpoint, request.method
+    if demanded in app_state.effective.decorated(endpoint, method):
+        return True
+    if endpoint is not None and demanded == app_state.effective.of(endpoint, method):
+        return True
+    return app_state.is_hook(guard)

@@ -1,0 +1,154 @@
+"""Refusing: an error gets its challenges, is recorded, logged and signaled, once per request.
+
+A refusal passes `handle_refusal` where it is raised: in the wrapper of a guarded view, in ``require()`` or in
+`abort_unauthorized`. So decorators between the guard and Flask, and the app's own error handlers, see an error with its
+challenges. The error handler passes it again, for errors that a hook raised by hand. ``error.refusal_number`` says that
+there is nothing left to do: it is the number of the request for which the error was logged.
+
+What is recorded (`RecordedRefusal`) holds the header lines that must survive whoever renders the error. For most
+refusals they are the same in each request, so they come out of a cache of the plan.
+"""
+
+import logging
+from contextlib import suppress
+from itertools import count
+from typing import Final, NoReturn
+
+from flask import Request
+from werkzeug.exceptions import HTTPException
+
+from .. import signals
+from ..authentication.authenticate import authenticate_request, select
+from ..errors import MAX_REASON, AuthError, AuthUnavailable, ErrorSnapshot, as_text, response_cache_key
+from ..identity import Identity
+from ..policy.challenges import RecordedRefusal, cache_put
+from ..policy.plan import Plan
+from ..wire.fetch_metadata import is_script
+from .conditional_requests import has_conditional_fields, ignore_conditions_if_refused
+from .request_state import RequestState, real_app, real_request, state_for
+
+log: Final = logging.getLogger("flask_unauthorized")
+_REFUSAL_NUMBERS: Final = count(1)
+
+
+def authenticate(plan: Plan, request: Request, state: RequestState) -> Identity | None:
+    """Return the caller as `authenticate_request` does, with challenges, log and signals.
+
+    The wrapper of a view does the same in line, because it also runs the view.
+    """
+    try:
+        identity = authenticate_request(plan, request, state)
+    except AuthError as error:
+        handle_refusal(error, request, state)
+        raise
+    if signals.authenticated.receivers:
+        announce(state)
+    return identity
+
+
+def authenticate_late(plan: Plan, request: Request, state: RequestState) -> None:
+    """Do the same after the view, where a decorator may have caught the refusal: it isn't logged twice."""
+    caught = state.recorded_refusal
+    try:
+        authenticate_request(plan, request, state)
+    except AuthError as error:
+        attach_challenges(error, request, state)
+        if state.recorded_refusal == caught:
+            error.refusal_number = state.refusal_number
+        else:
+            log_and_signal(error, request, state)
+        raise
+    if signals.authenticated.receivers:
+        announce(state)
+
+
+def announce(state: RequestState) -> None:
+    """Signal who was let in, once for each identity."""
+    identity, scheme = state.identity, state.scheme
+    if identity is not state.announced_identity and scheme is not None:
+        state.announced_identity = identity
+        signals.send(signals.authenticated, real_app(), identity=identity, scheme=scheme.name)
+
+
+def plan_in_force(request: Request, state: RequestState) -> Plan:
+    """Return the plan by which the request was judged, else that of the route, else one of all schemes."""
+    return state.app_state.plans.of(request.endpoint, None, request.method) if state.plan is None else state.plan
+
+
+def refuse(error: AuthError, request: Request, state: RequestState) -> NoReturn:
+    """Raise ``error`` with the challenges in force."""
+    attach_challenges(error, request, state)
+    log_and_signal(error, request, state)
+    raise error
+
+
+def handle_refusal(error: AuthError, request: Request, state: RequestState) -> None:
+    """Give a raised error its challenges, log and signal it, unless that was done for this request before."""
+    if error.refusal_number is None or error.refusal_number != state.refusal_number:
+        attach_challenges(error, request, state)
+        log_and_signal(error, request, state)
+
+
+def handle_raised(error: AuthError) -> None:
+    """Do the same for code that hasn't the request and its state at hand."""
+    request = real_request()
+    handle_refusal(error, request, state_for(request))
+
+
+def choose_refusal(error: AuthError, request: Request, state: RequestState) -> None:
+    """Do the same for one of several errors that were raised together: this one becomes the recorded one."""
+    attach_challenges(error, request, state)
+    if error.refusal_number is None or error.refusal_number != state.refusal_number:
+        log_and_signal(error, request, state)
+
+
+def attach_challenges(error: AuthError, request: Request, state: RequestState) -> None:
+    """Give ``error`` the challenges in force, and record the refusal."""
+    environ = request.environ
+    plan = plan_in_force(request, state)
+    if state.recorded_refusal is None and has_conditional_fields(environ):
+        state.has_conditional_fields = True
+        ignore_conditions_if_refused(request, state)
+    if state.plan is None:
+        _find_attempted_scheme(plan, request, state)
+    attempted = state.attempted_scheme
+    if attempted is not None:
+        error.scheme = attempted.name
+    challenges = plan.challenges
+    if challenges.may_be_several:
+        error.one_line = state.app_state.settings.one_line or is_script(environ)
+    content = response_cache_key(error) if challenges.responses_cacheable else None
+    key = content, attempted, error.one_line
+    cached = challenges.header_cache.get(key)
+    if cached is not None:
+        error.challenges, state.recorded_refusal = cached
+        return
+    error.challenges = challenges.for_error(error, attempted, request)
+    state.recorded_refusal = RecordedRefusal(getattr(error, "code", 0), tuple(error.auth_headers()))
+    if content is not None:
+        cache_put(challenges.header_cache, key, (error.challenges, state.recorded_refusal))
+
+
+def _find_attempted_scheme(plan: Plan, request: Request, state: RequestState) -> None:
+    """Find the scheme whose credentials came to a route that nobody judged: the error is about them."""
+    state.plan = plan  # a scheme may ask for the realm in force
+    try:
+        with suppress(AuthError, HTTPException):  # malformed, or a body that is too long
+            select(plan, request, state)
+    finally:
+        state.plan = None
+
+
+def log_and_signal(error: AuthError, request: Request, state: RequestState) -> None:
+    """Log a refusal and send the signal. The reason may hold what a loader wrote: one line, cut."""
+    if state.refusal_number is None:
+        state.refusal_number = next(_REFUSAL_NUMBERS)
+    error.refusal_number = state.refusal_number
+    level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
+    if log.isEnabledFor(level):
+        reason = "".join(
+            character if character.isprintable() else "?" for character in as_text(error.reason)[:MAX_REASON]
+        )
+        log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
+    if signals.refused.receivers:
+        signals.send(signals.refused, real_app(), error=ErrorSnapshot(error).restore())

@@ -1,0 +1,103 @@
+"""Checks of Flask's session settings, for apps that authenticate people by the session.
+
+A setting that gives every session away is a `ConfigurationError`. A setting that is a risk only in production is a
+warning, and isn't mentioned in debug mode and in tests. Each warning is logged once for each app.
+"""
+
+import logging
+from typing import Final
+
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+
+from ..errors import ConfigurationError
+from .secret_keys import secret_keys
+from .serving import warn_once
+
+log: Final = logging.getLogger("flask_unauthorized")
+_MIN_KEY_LENGTH: Final = 16
+"""Length of a ``SECRET_KEY`` that isn't short, in bytes."""
+_WELL_KNOWN_KEYS: Final = frozenset({"dev", "secret", "change me", "changeme", "secret key", "secret_key", "key"})
+
+
+def check_secret_key(app: Flask) -> None:
+    """Check that the app has a ``SECRET_KEY``, and warn if it can be guessed.
+
+    Raises:
+        ConfigurationError: If a key is missing.
+    """
+    newest = secret_keys(app, "SessionCookie")[-1]
+    is_weak = len(newest) < _MIN_KEY_LENGTH or newest.decode("latin-1").lower() in _WELL_KNOWN_KEYS
+    if is_weak and not app.testing:
+        text = "SECRET_KEY is short or well-known, so anyone can guess it and log in: use secrets.token_hex()"
+        warn_once(app, text)
+
+
+def warn_of_shorter_lifetime(app: Flask, lifetime: int, idle: int | None) -> None:
+    """Warn if Flask's own limit ends sessions earlier than the scheme does.
+
+    Flask refuses a cookie that it signed longer ago than ``PERMANENT_SESSION_LIFETIME``. Use signs the cookie anew only
+    if there is an ``idle``.
+
+    Args:
+        app: The app.
+        lifetime: Seconds from the login.
+        idle: Seconds from the last request; ``None`` for no limit.
+    """
+    limit = app.permanent_session_lifetime.total_seconds()
+    option, seconds = ("lifetime", lifetime) if idle is None else ("idle", idle)
+    if seconds > limit and lifetime > limit:
+        log.warning(
+            "SessionCookie(%s=%d) is longer than PERMANENT_SESSION_LIFETIME, so sessions end after %d seconds: set "
+            "PERMANENT_SESSION_LIFETIME to %d or more",
+            option,
+            seconds,
+            limit,
+            seconds,
+        )
+
+
+def check_session_cookie(app: Flask) -> None:
+    """Check the attributes of the session's cookie (RFC 6265bis §8).
+
+    Raises:
+        ConfigurationError: If scripts can read the cookie, or if browsers drop it.
+    """
+    name, secure = app.config["SESSION_COOKIE_NAME"], app.config["SESSION_COOKIE_SECURE"]
+    same_site = app.config["SESSION_COOKIE_SAMESITE"]
+    if not app.config["SESSION_COOKIE_HTTPONLY"]:
+        raise ConfigurationError("SESSION_COOKIE_HTTPONLY is False: any script in a page could take the session")
+    if same_site == "None" and not secure:
+        raise ConfigurationError(
+            "SESSION_COOKIE_SAMESITE='None' needs SESSION_COOKIE_SECURE: browsers drop it otherwise"
+        )
+    if name.startswith(("__Host-", "__Secure-")) and not secure:
+        raise ConfigurationError(
+            f"SESSION_COOKIE_NAME={name!r} needs SESSION_COOKIE_SECURE: browsers drop it otherwise"
+        )
+    paths = {app.config["SESSION_COOKIE_PATH"] or "/", app.config["APPLICATION_ROOT"]}
+    if name.startswith("__Host-") and (app.config["SESSION_COOKIE_DOMAIN"] or paths != {"/"}):
+        raise ConfigurationError(f"SESSION_COOKIE_NAME={name!r} allows no domain, and no path but /")
+
+
+def warn_of_exposed_cookie(app: Flask) -> None:
+    """Warn in production if the session's cookie is sent over plain HTTP, or by any site."""
+    if app.debug or app.testing:
+        return
+    if not app.config["SESSION_COOKIE_SECURE"]:
+        text = "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where anybody can copy it"
+        warn_once(app, text)
+    if app.config["SESSION_COOKIE_SAMESITE"] is None:
+        warn_once(app, "SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")
+
+
+def warn_of_session_fixation(app: Flask) -> None:
+    """Warn if sessions are stored on the server and their ids can't be renewed at login."""
+    interface = app.session_interface
+    if isinstance(interface, SecureCookieSessionInterface) or callable(getattr(interface, "regenerate", None)):
+        return
+    warn_once(
+        app,
+        f"{type(interface).__name__} has no regenerate(session). If it stores sessions on the server, their ids aren't "
+        "renewed at login, so an attacker who planted an id is logged in as well (session fixation)",
+    )
