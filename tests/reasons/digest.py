@@ -7,7 +7,7 @@ from flask import request
 
 from flask_unauthorized import Auth, AuthError, Digest
 from tests.canaries import register
-from tests.digest_client import answer, challenge, field, sent
+from tests.digest_client import challenge, credentials_for, field_value, sent
 
 from . import Row
 from .refusing import NOW, PASSWORD, app_of, clock, signaled
@@ -42,11 +42,11 @@ class Asked:
     def answer(self, changed: Any = None, path: str = "/", **given: Any) -> AuthError:
         """The refusal of an answer in which ``changed`` is put after the arithmetic; ``None`` takes one out."""
         changed = changed or {}
-        made = answer(
+        made = credentials_for(
             self.told, password=PASSWORD, **given, **{name: text for name, text in changed.items() if name != "nc"}
         )
         params = {**made, **changed}
-        return self.send(field({name: text for name, text in params.items() if text is not None}), path)
+        return self.send(field_value({name: text for name, text in params.items() if text is not None}), path)
 
 
 def changed(parameters: dict[str, str | None], path: str = "/", **options: Any) -> Any:
@@ -55,7 +55,7 @@ def changed(parameters: dict[str, str | None], path: str = "/", **options: Any) 
 
 def twice_in_a_field() -> AuthError:
     asked = Asked()
-    return asked.send(field(answer(asked.told, password=PASSWORD)) + ', nonce="x"')
+    return asked.send(field_value(credentials_for(asked.told, password=PASSWORD)) + ', nonce="x"')
 
 
 def used(second: int, *, first: int = 1, later: float = 0, **options: Any) -> Any:
@@ -74,14 +74,14 @@ def used(second: int, *, first: int = 1, later: float = 0, **options: Any) -> An
 
 def used_without_qop() -> AuthError:
     asked = Asked(legacy=True, algorithms=("MD5",))
-    from tests.digest_client import h
+    from tests.digest_client import hex_hash
 
-    a1 = h("MD5", f"ada:shop:{PASSWORD}")
-    response = h("MD5", f"{a1}:{asked.told['nonce']}:{h('MD5', 'GET:/')}")
+    a1 = hex_hash("MD5", f"ada:shop:{PASSWORD}")
+    response = hex_hash("MD5", f"{a1}:{asked.told['nonce']}:{h('MD5', 'GET:/')}")
     register(response)
     params = {"username": "ada", "realm": "shop", "nonce": asked.told["nonce"], "uri": "/", "response": response}
-    assert asked.client.get("/", headers={"Authorization": field(params)}).status_code == 200
-    return asked.send(field(params))
+    assert asked.client.get("/", headers={"Authorization": field_value(params)}).status_code == 200
+    return asked.send(field_value(params))
 
 
 def with_body(hook: Any, make: Any) -> Any:
