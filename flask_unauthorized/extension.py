@@ -16,8 +16,6 @@ from flask import Blueprint, Flask
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .arguments import explains_arguments
-from .browser.login import end_sessions, log_in, log_out, session_scheme
-from .browser.next_url import next_url
 from .errors import (
     AuthError,
     AuthUnavailable,
@@ -223,9 +221,10 @@ class Auth(Generic[U]):
         Args:
             *view: The view, where the decorator is used bare.
             via: The schemes that the view's own 401 offers, such as that of a login endpoint. Default: all of them.
+            **unknown: Nothing else; for the message.
 
         Raises:
-            TypeError: For what is no view or no scheme.
+            TypeError: For what is no view or no scheme, and for other keywords.
             ConfigurationError: For a view that is guarded, and for a scheme that this `Auth` doesn't have.
         """
         for name in unknown:
@@ -406,6 +405,8 @@ class Auth(Generic[U]):
             ConfigurationError: If ``from_origins`` holds a value that is not an origin, or if this `Auth` hasn't
                 exactly one `SessionCookie`.
         """
+        from .browser.login import log_in, session_scheme  # only apps with a SessionCookie load it
+
         scheme = session_scheme(self.schemes)
         return log_in(scheme, who, acr=acr, auth_time=auth_time, keep=keep, from_origins=from_origins)
 
@@ -419,6 +420,8 @@ class Auth(Generic[U]):
             CrossSiteRequest: If a page of another site sent the request.
             ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
         """
+        from .browser.login import log_out, session_scheme  # only apps with a SessionCookie load it
+
         log_out(session_scheme(self.schemes))
 
     def end_sessions(self, who: Any) -> None:
@@ -435,6 +438,8 @@ class Auth(Generic[U]):
             TypeError: If ``who`` names no user.
             ConfigurationError: If the `SessionCookie` has no store, or if this `Auth` hasn't exactly one.
         """
+        from .browser.login import end_sessions, session_scheme  # only apps with a SessionCookie load it
+
         end_sessions(session_scheme(self.schemes), who)
 
     def next_url(self, default: str | None = None) -> str:
@@ -450,6 +455,9 @@ class Auth(Generic[U]):
             ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
             RuntimeError: Outside a request.
         """
+        from .browser.login import session_scheme  # only apps with a SessionCookie load it
+        from .browser.next_url import next_url
+
         return next_url(session_scheme(self.schemes), real_request(), default)
 
     # --- clients that look for an authorization server

@@ -161,10 +161,9 @@ def test_check_beside_the_first_request_keeps_the_protection(auth, make_app):
 
 @pytest.mark.parametrize("scheme", [APIKey(lambda key: "x", query="key"), Bearer(lambda token: "x", query=True)])
 def test_a_query_that_is_not_utf_8_is_400_not_500(scheme, make_app):
-    app = make_app(Auth(scheme))
-    app.add_url_rule(
-        "/", "index", app.extensions["unauthorized"].configuration.decorations.facade().login_required(lambda: "x")
-    )
+    auth = Auth(scheme)
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
     answer = app.test_client().get("/", environ_overrides={"QUERY_STRING": "a=\xff"})
     assert answer.status_code == 400
     assert answer.headers["WWW-Authenticate"]

@@ -589,7 +589,7 @@ def test_a_resource_is_declared_once(make_app, again):
     auth, _ = app_with_resource(make_app)
     with pytest.raises(ConfigurationError, match="declared already"):
         auth.protected_resource(again)
-    assert repr(auth.resources.declared) == f"(<ProtectedResource {RESOURCE}>,)"
+    assert repr(auth._resources.declared) == f"(<ProtectedResource {RESOURCE}>,)"
 
 
 def test_a_host_with_and_without_a_slash_have_one_place(make_app):

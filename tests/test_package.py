@@ -1,6 +1,8 @@
 """The package as users install it: its names, its layers, its imports."""
 
 import ast
+import importlib
+import inspect
 import subprocess
 import sys
 from itertools import pairwise
@@ -14,7 +16,10 @@ ROOT = Path(flask_unauthorized.__file__).parent
 # From the bottom to the top, and what is in each room. A module imports from its own room, from lower layers, and from
 # rooms of its own layer as long as no circle comes of it. CONTRIBUTING.md shows this as a table.
 LAYERS = [
-    {"wire": "read and write header fields: grammar, challenges, credentials. Standard library only"},
+    {
+        "wire": "read and write header fields: grammar, challenges, credentials. Standard library only",
+        "lazy_names": "packages that import a name when it is first used",
+    },
     {
         "errors": "the typed exceptions, their statuses and wording",
         "identity": "`Identity`",
@@ -166,10 +171,58 @@ def _python(*arguments: str) -> str:
     return done.stdout
 
 
-def test_the_root_imports_no_battery():
-    loaded = _python("-c", "import sys, flask_unauthorized; print(*sys.modules)").split()
-    assert not [name for name in loaded if name.startswith(("flask_unauthorized.loaders", "flask_unauthorized.jose"))]
-    assert not {"jwt", "cryptography", "flask_unauthorized.schemes.dpop_proof"}.intersection(loaded)
+def _loaded_by(program: str) -> set[str]:
+    return set(_python("-c", f"import sys\n{program}\nprint(*sys.modules)").split())
+
+
+def test_the_root_loads_a_name_when_it_is_first_used():
+    loaded = _loaded_by("import flask_unauthorized")
+    assert [name for name in loaded if name.startswith("flask_unauthorized.")] == ["flask_unauthorized.lazy_names"]
+    assert not {"flask", "werkzeug", "jwt", "cryptography"}.intersection(loaded)
+
+
+def test_an_app_loads_the_scheme_that_it_uses_and_no_other():
+    loaded = _loaded_by(
+        "from flask import Flask\n"
+        "from flask_unauthorized import Auth, Bearer\n"
+        "auth = Auth(Bearer(lambda token: None))\n"
+        "app = Flask('app'); auth.init_app(app)\n"
+        "app.add_url_rule('/', 'view', auth.login_required(lambda: ''))\n"
+        "assert app.test_client().get('/').status_code == 401"
+    )
+    schemes = {name.rpartition(".")[2] for name in loaded if name.startswith("flask_unauthorized.schemes.")}
+    assert "bearer" in schemes
+    assert not {"basic", "digest", "dpop", "api_key", "session_cookie"} & schemes
+    rooms = ("loaders", "jose", "stores", "http_client", "certificates", "cli", "testing")
+    assert not [name for name in loaded if name.startswith(tuple(f"flask_unauthorized.{room}" for room in rooms))]
+    assert not {"jwt", "cryptography"}.intersection(loaded)
+
+
+@pytest.mark.parametrize("module", ["flask_unauthorized", "flask_unauthorized.schemes", "flask_unauthorized.loaders"])
+def test_lazy_names_look_like_others(module):
+    names = importlib.import_module(module).__all__
+    star = f"from {module} import *\nassert {{*{names!r}}} <= {{*globals()}}"
+    listed = f"import {module} as m\nassert {{*{names!r}}} <= {{*dir(m)}}"
+    helped = f"import {module} as m, pydoc\nassert all(n in pydoc.plain(pydoc.render_doc(m)) for n in {names!r})"
+    for program in (star, listed, helped):
+        _python("-c", program)
+    with pytest.raises(AttributeError, match=f"module '{module}' has no attribute 'Baerer'"):
+        importlib.import_module(module).Baerer
+
+
+def test_lazy_names_are_those_that_type_checkers_see():
+    for package in (ROOT, ROOT / "schemes", ROOT / "loaders"):
+        tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+        (condition,) = [node for node in tree.body if isinstance(node, ast.If)]
+        static = {
+            (alias.name, f".{node.module}")
+            for node in condition.body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        (call,) = [node for node in ast.walk(condition) if isinstance(node, ast.Call)]
+        modules = ast.literal_eval(call.args[1])
+        assert {(name, module) for module, names in modules.items() for name in names} == static
 
 
 @pytest.mark.parametrize("missing", ["jwt", "cryptography"])
@@ -200,6 +253,21 @@ def test_cfg_13_decisions_hold_under_python_o():
             print(client.get(path, headers={"Authorization": value}).status_code)
     """
     assert _python("-OO", "-c", program).split() == ["401", "401", "400", "403"]
+
+
+def test_public_methods_are_documented_here_or_where_they_are_first_defined():
+    missing = []
+    for path in _modules():
+        module = importlib.import_module(f"flask_unauthorized.{_name(path)}")
+        for kind in vars(module).values():
+            if inspect.isclass(kind) and kind.__module__ == module.__name__ and not kind.__name__.startswith("_"):
+                methods = [name for name, value in vars(kind).items() if inspect.isfunction(value)]
+                missing += [
+                    f"{kind.__module__}.{kind.__qualname__}.{name}"
+                    for name in methods
+                    if not name.startswith("_") and not inspect.getdoc(getattr(kind, name))
+                ]
+    assert missing == []
 
 
 def test_the_package_is_typed():

@@ -685,7 +685,7 @@ def test_valid_credentials_are_distinguished_from_the_missing_scope(make_app):
     app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
     app.add_url_rule("/", "view", auth.login_required(scopes={"a"})(lambda: "fine"), methods=["DELETE"])
     debug = explained(app, method="DELETE", Authorization="Bearer x")
-    assert debug["schemes"][0]["found"] == "The credentials are good."
+    assert debug["schemes"][0]["found"] == "The credentials are valid."
     assert debug["reason"].startswith("none of ['a'] is granted: the scopes of the credentials are [], ")
     assert shlex.split(debug["schemes"][0]["command"])[:4] == ["curl", "-i", "-X", "DELETE"]
 
@@ -771,4 +771,4 @@ def test_two_at_once_are_both_named_and_the_message_says_to_send_one(make_app, a
     assert response.json["debug"]["sent"] == ["Authorization: Bearer …", "X-Api-Key: …"]
     said = {scheme["name"]: scheme["found"] for scheme in response.json["debug"]["schemes"]}
     assert said["Basic"] == "Nothing was sent for it."
-    assert said["Bearer"] == said["ApiKey"] == "It was not asked, for something else was decided before."
+    assert said["Bearer"] == said["ApiKey"] == "It was not asked, because something else was decided before."

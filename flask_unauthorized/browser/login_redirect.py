@@ -20,7 +20,7 @@ example after a POST, or where a redirect would loop.
 """
 
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Request, Response
 
@@ -29,9 +29,11 @@ from ..errors import AuthError, Unauthorized
 from ..policy.plan import Plan
 from ..rendering.negotiation import accepts_html, is_page_load
 from ..runtime.request_state import RequestState, real_app
-from ..schemes.session_cookie import SessionCookie
 from ..wire.fetch_metadata import is_script
 from .next_url import return_path
+
+if TYPE_CHECKING:
+    from ..schemes.session_cookie import SessionCookie
 
 LOOP_WINDOW: Final = 60
 """Seconds after a repeated login in which a failed step-up doesn't lead to the login page again."""
@@ -83,8 +85,14 @@ def is_navigation(request: Request) -> bool:
     return bool(mode == "navigate") and (environ.get("HTTP_SEC_FETCH_DEST") != "empty" or accepts_html(accept))
 
 
-def _scheme_with_login_page(plan: Plan) -> SessionCookie | None:
-    return next((s for s in plan.schemes if isinstance(s, SessionCookie) and s.login_view is not None), None)
+def _scheme_with_login_page(plan: Plan) -> "SessionCookie | None":
+    for scheme in plan.implicit_schemes:
+        if scheme.login_view is not None:
+            from ..schemes.session_cookie import SessionCookie  # imported here: apps without sessions don't load it
+
+            if isinstance(scheme, SessionCookie):
+                return scheme
+    return None
 
 
 def _sent_explicit_credentials(request: Request, state: RequestState) -> bool:
@@ -95,7 +103,7 @@ def _sent_explicit_credentials(request: Request, state: RequestState) -> bool:
     return raw is not None and raw.strip(" \t").partition(" ")[0].lower() not in _REPEATED_BY_BROWSERS
 
 
-def _redirect_would_loop(scheme: SessionCookie, request: Request) -> bool:
+def _redirect_would_loop(scheme: "SessionCookie", request: Request) -> bool:
     """Return whether the user has just logged in again and still failed step-up."""
     login = scheme.read(request, None)
     return login is not None and login.is_repeated and time.time() < login.begun + LOOP_WINDOW

@@ -22,7 +22,7 @@ characters. The query is dropped unless all its parameters are listed in ``keep_
 logs and ``Referer`` fields, and a query may hold a secret.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, unquote
 
 from flask import Request
@@ -30,7 +30,9 @@ from flask import Request
 from ..errors import MalformedCredentials
 from ..schemes.base import query_values
 from ..schemes.page_urls import is_own_path
-from ..schemes.session_cookie import SessionCookie
+
+if TYPE_CHECKING:
+    from ..schemes.session_cookie import SessionCookie
 
 MAX_NEXT_BYTES: Final = 2048
 """Longest ``next`` that is sent or followed, in bytes."""
@@ -40,7 +42,7 @@ _TARGET_CHARACTERS: Final = _SEGMENT_CHARACTERS + "%?#"
 """What `quote` leaves alone in a target that is quoted already and may have a query and a fragment."""
 
 
-def next_url(scheme: SessionCookie, request: Request, default: str | None) -> str:
+def next_url(scheme: "SessionCookie", request: Request, default: str | None) -> str:
     """Return where to send the user after the login; see `Auth.next_url`."""
     try:
         values = query_values(request, "next")
@@ -58,7 +60,7 @@ def next_url(scheme: SessionCookie, request: Request, default: str | None) -> st
     return root if is_path_of_app(root, request) else "/"
 
 
-def return_path(scheme: SessionCookie, request: Request) -> str | None:
+def return_path(scheme: "SessionCookie", request: Request) -> str | None:
     """Return the path of the requested page, with its query if ``keep_query`` lists all parameters.
 
     ``None`` if `next_url` would not accept that path.

@@ -1,10 +1,24 @@
-"""Loaders that are ready to use. A loader is any callable: credentials in; an identity, a user or ``None`` out.
+"""Loaders that are ready to use.
 
-`jwt` and `introspection` are imported by path, because they need extras or an HTTP client.
+A loader is any callable that gets credentials and returns an `Identity`, a user, a subject, or ``None`` to reject them.
 """
 
-from .passwords import Passwords
-from .signed_tokens import SignedTokens
-from .static_tokens import StaticTokens
+from typing import TYPE_CHECKING
+
+from ..lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from .passwords import Passwords as Passwords
+    from .signed_tokens import SignedTokens as SignedTokens
+    from .static_tokens import StaticTokens as StaticTokens
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".passwords": ["Passwords"],
+            ".signed_tokens": ["SignedTokens"],
+            ".static_tokens": ["StaticTokens"],
+        },
+    )
 
 __all__ = ["Passwords", "SignedTokens", "StaticTokens"]

@@ -49,7 +49,9 @@ MAX_NEGATIVE_CACHE: Final = 10
 
 
 class Introspection:
-    """A loader that asks the authorization server about each token::
+    """A loader that asks the authorization server about each token.
+
+    For example::
 
         Bearer(Introspection("https://id.example.com/introspect", client_id="api", client_secret=…,
                              audience="https://api.example.com"))

@@ -22,7 +22,6 @@ from ..rendering.renderers import BUILT_IN_RENDERERS, Renderer, content_type
 from ..runtime.app_state import AppState
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState
-from .diagnostics import explain
 
 log: Final = logging.getLogger("flask_unauthorized")
 _NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
@@ -145,4 +144,8 @@ def _render_for_programs(error: AuthError, media_type: str, request: Request, st
 
 
 def _explanation(error: AuthError, request: Request, state: RequestState) -> Explanation | None:
-    return explain(error, request, state) if state.app_state.diagnostics_enabled else None
+    if not state.app_state.diagnostics_enabled:
+        return None
+    from .diagnostics import explain  # imported here: in production nobody needs it
+
+    return explain(error, request, state)

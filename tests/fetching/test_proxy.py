@@ -187,7 +187,7 @@ def test_the_password_is_never_shown(proxy, target, caplog):
     keys = JWKS(target.url + "/keys", proxy=url)
     loader = Introspection(target.url + "/x", audience=AUDIENCE, access_token="t0ken", proxy=url)
     tokens = JWT(target.url, audience=AUDIENCE, proxy=url)
-    for use in (lambda: keys.candidates("one", "ES256"), lambda: loader("token"), tokens._keys._keys):
+    for use in (lambda: keys.candidates("one", "ES256"), lambda: loader("token"), tokens._keys._keys_in_force):
         with pytest.raises(AuthUnavailable) as caught:
             use()
         assert f"the proxy {proxy.name} answered CONNECT with 407" in caught.value.reason
