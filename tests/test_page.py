@@ -654,7 +654,7 @@ def test_the_explanation_names_what_was_sent_what_is_required_and_what_each_sche
             "schemes": [
                 {
                     "name": "Bearer",
-                    "found": "the loader said no",
+                    "found": "the loader of Bearer returned None for the token",
                     "command": "curl -i -H 'Authorization: Bearer TOKEN' http://localhost/",
                 },
                 {

@@ -65,7 +65,7 @@ def authenticate_request(plan: Plan, request: Request, state: AuthenticationStat
         state.satisfied_plan = plan
         return None
     else:
-        raise MissingCredentials(reason=plan.missing_reason)
+        raise MissingCredentials(reason=state.dropped_reason or plan.missing_reason)
     if plan.has_requirements or identity.expires_at is not None:
         authorize(plan, identity)
     state.identity = identity

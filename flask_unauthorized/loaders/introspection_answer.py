@@ -49,7 +49,7 @@ class AnswerRules:
         if not isinstance(active, bool):
             came = f"{shown(active)}, not true or false" if "active" in answer else "missing"
             error = f"; error is {shown(answer['error'])}" if "error" in answer else ""
-            raise AuthUnavailable(reason=f"active in the introspection answer is {came} (RFC 7662 §2.2){error}")
+            raise AuthUnavailable(reason=f"active in the introspection answer is {came} (RFC 7662 section 2.2){error}")
         if not active:
             raise InvalidCredentials(reason="the authorization server says that the token isn't active (active: false)")
         for name, (is_right, expected) in _MEMBERS.items():

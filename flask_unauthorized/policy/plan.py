@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..errors import MAX_REASON, ConfigurationError
-from ..schemes.base import AnyScheme
+from ..schemes.base import FLASK_SESSION, AnyScheme
 from ..wire.rules import SPELLINGS
 from .challenges import ChallengeSet
 from .plain_http import PlainHTTPWarning
@@ -117,6 +117,8 @@ def _missing_reason(schemes: Sequence[AnyScheme]) -> str:
 
 def _place(read: tuple[str, str]) -> str:
     where, name = read
+    if read == FLASK_SESSION:
+        return "Flask's session"  # The app chooses the name of its cookie.
     return "Authorization" if where == "authorization" else f"the {where} {name}"
 
 

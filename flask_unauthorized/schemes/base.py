@@ -52,6 +52,8 @@ L = TypeVar("L", bound=Loader)
 
 MIN_CREDENTIAL_LIMIT: Final = 256
 """The least value of ``UNAUTHORIZED_MAX_CREDENTIALS``, in bytes. Shorter credentials need no look-up of the limit."""
+FLASK_SESSION: Final = ("cookie", "session")
+"""What a scheme reads that reads Flask's session, whatever name the app gives to its cookie."""
 
 
 class Secret:

@@ -261,7 +261,7 @@ def _check_padded(name: str, token: str) -> None:
     if not body or not body.isascii() or 0 in body.encode().translate(_IS_IN_ALPHABET):
         raise MalformedCredentials(
             reason=f"{name}: the token ({len(token)} characters) is not a b64token, expected characters of A-Z a-z 0-9 "
-            "- . _ ~ + / and = at the end only (RFC 6750 §2.1)"
+            "- . _ ~ + / and = at the end only (RFC 6750 section 2.1)"
         )
 
 

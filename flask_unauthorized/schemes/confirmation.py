@@ -69,7 +69,11 @@ def check_certificate(
         )
     expected = confirmation.get(CERTIFICATE)
     if not isinstance(expected, str) or _SHA_256.fullmatch(expected) is None:
-        came = f"text of {len(expected)} characters" if isinstance(expected, str) else type(expected).__name__
+        came = (
+            f"a text of {len(expected)} characters"
+            if isinstance(expected, str)
+            else f"of type {type(expected).__name__}"
+        )
         raise InvalidCredentials(
             reason=f"{scheme}: x5t#S256 of the token is {came}, expected 43 characters of base64url"
         )

@@ -360,6 +360,8 @@ class Digest(Scheme[DigestCredentials]):
                 continue
             if verified_a1 is not None and caller is not None:
                 verified, verified_name = (verified_a1, caller), name
+            elif verified[1] is None:  # A name with a user and another password counts as known, for the reason.
+                verified = None, caller
         credentials.name = verified_name
         if verified[0] is None and refusal is not None:
             raise refusal

@@ -203,7 +203,7 @@ def _name(parameters: Mapping[str, str]) -> tuple[str, bool]:
     plain, extended = parameters.get("username"), parameters.get("username*")
     userhash = parameters.get("userhash", "false").lower()
     if userhash not in ("true", "false"):
-        raise _malformed("userhash is neither true nor false, expected one of them")
+        raise _malformed(f"userhash has {len(userhash)} characters, expected true or false")
     if (plain is None) == (extended is None):
         both = "neither username nor username*" if plain is None else "both username and username*"
         raise _malformed(f"{both} came, expected one of them")

@@ -43,7 +43,7 @@ ROWS = [
                    SessionCookie(lambda subject: None)),
         401,
         "no credentials came for a scheme in force: Basic in Authorization, Bearer in Authorization or the query "
-        "access_token, ApiKey in the header x-api-key, Cookie in the cookie session",
+        "access_token, ApiKey in the header x-api-key, Cookie in Flask's session",
     ),
     Row("a scheme that is not in force", request_of(bearer(), headers={"Authorization": f"Foo {TOKEN}"}), 401, NOTHING),
     Row("a secret without a scheme", request_of(bearer(), headers={"Authorization": TOKEN}), 401, NOTHING),

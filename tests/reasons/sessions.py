@@ -3,10 +3,11 @@
 from typing import Any
 
 from flask_unauthorized import Auth, AuthError, SessionCookie
+from flask_unauthorized.schemes.session_record import SESSION_KEY
 from flask_unauthorized.stores.memory import MemoryStore
 
 from . import Row
-from .refusing import app_of, signaled
+from .refusing import NOW, app_of, clock, signaled
 
 EVIL = {"Origin": "https://evil.example"}
 
@@ -25,6 +26,11 @@ class Browser:
         self.client = app.test_client()
         assert self.client.post("/login").status_code == 200
         assert self.client.get("/").status_code == 200
+
+    def change(self, **changes: Any) -> None:
+        """Change the login in the session, and leave its signature right."""
+        with self.client.session_transaction() as session:
+            session[SESSION_KEY] = {**session[SESSION_KEY], **changes}
 
     def ask(self, path: str = "/", method: str = "GET", **given: Any) -> AuthError:
         return signaled(self.app, lambda: self.client.open(path, method=method, **given))
@@ -51,6 +57,25 @@ def of_a_login_of_nobody() -> AuthError:
     return browser.ask("/login", "POST")
 
 
+def of_a_session_later(later: float, **options: Any) -> Any:
+    def run() -> AuthError:
+        with clock(NOW):
+            browser = Browser(**options)
+        with clock(NOW + later):
+            return browser.ask()
+
+    return run
+
+
+def of_a_session_that_was_changed(**changes: Any) -> Any:
+    def run() -> AuthError:
+        browser = Browser()
+        browser.change(**changes)
+        return browser.ask()
+
+    return run
+
+
 UNKNOWN = "the loader of Cookie returned None for the subject of the session"
 ROWS = [
     Row("a deleted user", of_a_deleted_user, 401, UNKNOWN),
@@ -58,6 +83,23 @@ ROWS = [
     Row(
         "a session that has ended", of_a_copied_cookie, 401,
         "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again",
+    ),
+    Row(
+        "an idle session", of_a_session_later(61, idle=60), 401,
+        "Cookie: the session was last used 61 s ago, and idle=60: log in again",
+    ),
+    Row(
+        "a session that is too old", of_a_session_later(601, idle=None, lifetime=600), 401,
+        "Cookie: the session began 601 s ago, and lifetime=600: log in again",
+    ),
+    Row(
+        "a session of another realm", of_a_session_that_was_changed(realm="tenant"), 401,
+        "Cookie: the session is of the realm 'tenant', and the realm in force is 'shop' (realm= of the scheme, of "
+        "Auth, or UNAUTHORIZED_REALM)",
+    ),
+    Row(
+        "a session with another content", of_a_session_that_was_changed(sub=7), 401,
+        "Cookie: the login in the session is not as auth.login() writes it: log in again",
     ),
     Row(
         "a login from another site",

@@ -284,6 +284,6 @@ def test_nonces_of_a_worker_whose_clock_goes_ahead(make_app, monkeypatch, ahead,
     now = int(time.time())
     digest, dpop = ServedDigest(make_app), Served(make_app, nonce=True)
     monkeypatch.setattr(time, "time", lambda: now + ahead)
-    told, nonce = digest.told(), dpop.ask().headers["DPoP-Nonce"]
+    offered, nonce = digest.challenge(), dpop.ask().headers["DPoP-Nonce"]
     monkeypatch.setattr(time, "time", lambda: now)
-    assert (digest.ask(told).status_code, dpop.ask(nonce=nonce).status_code) == ((200, 200) if taken else (401, 401))
+    assert (digest.ask(offered).status_code, dpop.ask(nonce=nonce).status_code) == ((200, 200) if taken else (401, 401))
