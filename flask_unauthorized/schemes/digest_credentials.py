@@ -123,7 +123,7 @@ def _checked_credentials(
     found = _read_required(parameters, qops)
     qop = found.qop
     if qop not in qops:
-        raise _malformed(f"qop is {shown(qop, 20)}, expected one of {shown([name for name in qops if name])}: see qop=")
+        raise _malformed(f"qop is {shown(qop, 20)}, expected one of {shown(list(filter(None, qops)))}: see qop=")
     if qop and _NONCE_COUNT.fullmatch(found.nc) is None:
         raise _malformed(f"nc has {len(found.nc)} characters, expected eight hex digits (RFC 7616 section 3.4)")
     if not (found.cnonce.isascii() and found.cnonce.isprintable()):
@@ -133,11 +133,7 @@ def _checked_credentials(
     # Without the parameter, the algorithm is MD5 (RFC 7616 §3.3).
     algorithm = algorithms.get(parameters.get("algorithm", "MD5").lower())
     if algorithm is None:
-        came = shown(parameters["algorithm"], 24) if "algorithm" in parameters else "absent, which means 'MD5'"
-        raise InvalidCredentials(
-            reason=f"Digest: algorithm is {came}, expected one of {shown(list(algorithms.values()), 100)}: see "
-            "algorithms="
-        )
+        raise _unknown_algorithm(parameters.get("algorithm"), list(algorithms.values()))
     if not qop and algorithm.endswith("-sess"):
         raise _malformed(f"qop is absent, and algorithm {algorithm} needs it, expected qop=auth (RFC 7616 section 3.4)")
     found.algorithm = algorithm
@@ -205,8 +201,7 @@ def _name(parameters: Mapping[str, str]) -> tuple[str, bool]:
     if userhash not in ("true", "false"):
         raise _malformed(f"userhash has {len(userhash)} characters, expected true or false")
     if (plain is None) == (extended is None):
-        both = "neither username nor username*" if plain is None else "both username and username*"
-        raise _malformed(f"{both} came, expected one of them")
+        raise _not_one_name(plain)
     if plain is not None:
         name = plain if userhash == "true" or plain.isascii() else read_name(plain)
     elif userhash == "true":
@@ -218,11 +213,29 @@ def _name(parameters: Mapping[str, str]) -> tuple[str, bool]:
             raise _malformed(
                 "username* is not UTF-8''NAME, expected a percent-encoded name (RFC 8187 section 3.2)"
             ) from None
-    size = len(name.encode())
-    if not 0 < size <= MAX_USER or not name.isprintable():
-        came = "holds a control character" if 0 < size <= MAX_USER else f"has {size} bytes"
-        raise InvalidCredentials(reason=f"Digest: the name {came}, expected 1 to {MAX_USER} bytes of printable text")
+    if not 0 < len(name.encode()) <= MAX_USER or not name.isprintable():
+        raise _unusable_name(len(name.encode()))
     return name, userhash == "true"
+
+
+# --- refusals
+
+
+def _unknown_algorithm(given: str | None, algorithms: list[str]) -> InvalidCredentials:
+    came = "absent, which means 'MD5'" if given is None else shown(given, 24)
+    return InvalidCredentials(
+        reason=f"Digest: algorithm is {came}, expected one of {shown(algorithms, 100)}: see algorithms="
+    )
+
+
+def _not_one_name(plain: str | None) -> MalformedCredentials:
+    both = "neither username nor username*" if plain is None else "both username and username*"
+    return _malformed(f"{both} came, expected one of them")
+
+
+def _unusable_name(size: int) -> InvalidCredentials:
+    came = "holds a control character" if 0 < size <= MAX_USER else f"has {size} bytes"
+    return InvalidCredentials(reason=f"Digest: the name {came}, expected 1 to {MAX_USER} bytes of printable text")
 
 
 def _malformed(reason: str) -> MalformedCredentials:

@@ -64,8 +64,7 @@ class NonceUses:
             StaleNonce: If the nonce has expired, or the count or the nonce was used up before.
         """
         if not -MAX_SKEW <= age <= self.lifetime:  # As `is_current`, without a call more for each request.
-            limit = f"nonce_lifetime={self.lifetime}" if age > 0 else f"workers' clocks may differ by {MAX_SKEW} s"
-            raise StaleNonce(reason=f"Digest: the nonce has expired: it is {age:.0f} s old, and {limit}")
+            raise _expired(age, self.lifetime)
         nonce = credentials.nonce
         count = int(credentials.nc, 16) if credentials.qop else 0
         if count:
@@ -86,3 +85,8 @@ class NonceUses:
         if uses > self.max_uses:
             raise StaleNonce(reason=f"Digest: this is use {uses} of the nonce, and nonce_uses={self.max_uses}")
         return uses >= self.max_uses or not credentials.qop
+
+
+def _expired(age: float, lifetime: int) -> StaleNonce:
+    limit = f"nonce_lifetime={lifetime}" if age > 0 else f"workers' clocks may differ by {MAX_SKEW} s"
+    return StaleNonce(reason=f"Digest: the nonce has expired: it is {age:.0f} s old, and {limit}")
