@@ -110,29 +110,32 @@ def select(plan: Plan, request: Request, state: AuthenticationState) -> tuple[An
         state.attempted_scheme = state.login_scheme
         return state.login_scheme, None  # Auth.login has verified them
     raw = request.environ.get("HTTP_AUTHORIZATION")
-    found = None
-    if raw:
-        if len(raw) > plan.max_credentials:
-            check_size("Authorization", raw, plan.max_credentials)
-        name, _, rest = raw.partition(" ")
-        scheme = plan.by_name.get(name) or plan.by_name.get(name.lower())
-        if scheme is None:
-            scheme, rest = _find_unmatched_scheme(raw, plan)
-        rest = rest.strip(" \t")
-        if scheme is not None and rest:
-            state.attempted_scheme = scheme
-            try:
-                credentials = scheme.read(request, rest)
-            except MalformedCredentials:
-                if _contains_second_credential(rest.partition(",")[2], plan):
-                    state.attempted_scheme = None
-                raise
-            # Browsers repeat a password under the scheme's own name. Under another name only a program sends it.
-            if scheme.prompts and is_unsafe(request) and not _is_alias(raw, scheme):
-                check_site(request, scheme)
-            if credentials is not None:
-                found = scheme, credentials
+    found = _select_from_authorization(raw, plan, request, state) if raw else None
     return _select_from_other_fields(plan, request, state, found) if plan.reads_other_fields else found
+
+
+def _select_from_authorization(
+    raw: str, plan: Plan, request: Request, state: AuthenticationState
+) -> tuple[AnyScheme, Any] | None:
+    if len(raw) > plan.max_credentials:
+        check_size("Authorization", raw, plan.max_credentials)
+    name, _, rest = raw.partition(" ")
+    scheme = plan.by_name.get(name)
+    if scheme is None:
+        scheme, rest = _find_unmatched_scheme(raw, plan)
+    rest = rest.strip(" \t")
+    if scheme is None or not rest:
+        return None
+    state.attempted_scheme = scheme
+    try:
+        credentials = scheme.read(request, rest)
+    except MalformedCredentials:
+        if _contains_second_credential(rest.partition(",")[2], plan):
+            state.attempted_scheme = None
+        raise
+    if scheme.prompts:
+        _check_repeated_password(raw, request, scheme)
+    return None if credentials is None else (scheme, credentials)
 
 
 def _select_from_other_fields(
@@ -166,8 +169,13 @@ def _select_from_other_fields(
     return found
 
 
-def _is_alias(raw: str, scheme: AnyScheme) -> bool:
-    return raw.strip(" \t").partition(" ")[0].lower() != scheme.name.lower()
+def _check_repeated_password(raw: str, request: Request, scheme: AnyScheme) -> None:
+    """Refuse a password that a browser repeats by itself, if a page of another site sent the request.
+
+    Browsers repeat it under the scheme's own name. Under another name only a program sends it.
+    """
+    if is_unsafe(request) and raw.strip(" \t").partition(" ")[0].lower() == scheme.name.lower():
+        check_site(request, scheme)
 
 
 def _find_unmatched_scheme(raw: str, plan: Plan) -> tuple[AnyScheme | None, str]:

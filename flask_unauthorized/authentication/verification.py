@@ -22,7 +22,6 @@ from ..identity import BareIdentity, Identity, dated
 from ..schemes.base import AnyScheme
 from .state import AuthenticationState
 
-_NUMBERS: Final = frozenset({int, float, complex})
 # No plain tuple either, but a named tuple may well be a user.
 _NO_USER_BASES: Final = (
     str, Number, bytes, bytearray, list, set, frozenset, type, type(NotImplemented), type(Ellipsis), FunctionType,
@@ -71,27 +70,38 @@ def identity_from_loader_result(result: object, scheme: AnyScheme, credentials: 
         return result
     if result is None or (result is False and scheme.names_subject):
         raise InvalidCredentials(reason=scheme.rejections[result])
-    kind = type(result)
-    subject = scheme.subject(credentials) if scheme.names_subject else None
-    if scheme.names_subject and (result is True or (kind is str and not result)) and not subject:
-        # The client's mistake, not the loader's.
-        raise InvalidCredentials(
-            reason=f"the loader of {scheme.name} returned {result!r} for an empty name, expected a name in the "
-            "credentials"
-        )
+    subject = _named_subject(result, scheme, credentials) if scheme.names_subject else None
     if result is True and scheme.names_subject:
         return BareIdentity(subject)
-    if kind in _NUMBERS:
-        return BareIdentity(_number_as_subject(result, scheme))
+    kind = type(result)
     if kind is str and result:
         return BareIdentity(result)  # type: ignore[arg-type]  # kind is str
     if isinstance(result, _NO_USER_BASES):
         return _identity_from_unusual_result(result, scheme)
-    # An iterator is the cursor or the result of a query, which is there for every token. A future is recognized by its
-    # shape, because importing its class costs more than importing this package.
-    if kind is tuple or hasattr(kind, "__next__") or hasattr(kind, "__anext__") or hasattr(kind, "add_done_callback"):
+    if _is_query_result(kind):
         raise _cannot_be_user(result, scheme)
     return BareIdentity(subject, user=result)
+
+
+def _named_subject(result: object, scheme: AnyScheme, credentials: Any) -> str | None:
+    """Return the caller that the credentials name. Refuse an empty name, which is the client's mistake."""
+    subject = scheme.subject(credentials)
+    if not subject and (result is True or (type(result) is str and not result)):
+        raise InvalidCredentials(
+            reason=f"the loader of {scheme.name} returned {result!r} for an empty name, expected a name in the "
+            "credentials"
+        )
+    return subject
+
+
+def _is_query_result(kind: type) -> bool:
+    """Return whether objects of a class are rows, cursors or futures, which are there for every token.
+
+    A future is recognized by its shape, because importing its class costs more than importing this package.
+    """
+    return (
+        kind is tuple or hasattr(kind, "__next__") or hasattr(kind, "__anext__") or hasattr(kind, "add_done_callback")
+    )
 
 
 def _identity_from_unusual_result(result: object, scheme: AnyScheme) -> BareIdentity:

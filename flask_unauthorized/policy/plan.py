@@ -74,7 +74,7 @@ class Plan:
         self.ambiguous = ambiguous
         """Schemes that read what another scheme of the `Auth` reads, so that they identify nobody on an open route."""
         self.by_name = _by_name(self.schemes)
-        others = [scheme for scheme in self.schemes if any(where != "authorization" for where, _ in scheme.reads)]
+        others = tuple(filter(_reads_other_fields, self.schemes))
         self.explicit_schemes = tuple(scheme for scheme in others if not scheme.ambient)
         self.implicit_schemes = tuple(scheme for scheme in others if scheme.ambient)
         self.reads_other_fields = bool(others)
@@ -86,16 +86,23 @@ class Plan:
         self.max_age = requirement.max_age
         self.requires_step_up = bool(requirement.acr) or requirement.max_age is not None
         self.scope_groups = tuple(_accepted_scopes(group, implied_scopes) for group in requirement.scopes)
-        self.role_groups = tuple(frozenset(group) for group in requirement.roles)
+        self.role_groups = tuple(map(frozenset, requirement.roles))
         self.has_requirements = bool(self.requires_step_up or self.scope_groups or self.role_groups)
 
         # What the answer to an accepted request has to name.
         self.vary = self.challenges.vary
         self.schemes_without_response_headers = frozenset(
-            scheme
-            for scheme in self.schemes
-            if not (scheme in others or self.optional or scheme.varies or scheme.responds())
+            () if self.optional else filter(_leaves_no_trace, self.schemes)
         )
+
+
+def _reads_other_fields(scheme: AnyScheme) -> bool:
+    return any(where != "authorization" for where, _ in scheme.reads)
+
+
+def _leaves_no_trace(scheme: AnyScheme) -> bool:
+    """Return whether the response to an accepted request is the same as without the scheme."""
+    return not (_reads_other_fields(scheme) or scheme.varies or scheme.responds())
 
 
 def _by_name(schemes: Sequence[AnyScheme]) -> dict[str, AnyScheme]:

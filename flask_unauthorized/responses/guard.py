@@ -54,7 +54,7 @@ def guard(response: Response) -> Response:
     state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, for every response passes here
     status = response.status_code
     if state is None or state.satisfied_plan is None:
-        if 200 <= status < 300 or status == 304:
+        if _is_content(status):
             response = _refuse_unjudged(response, request)
             status, state = response.status_code, state_if_any(request)
         if state is None:
@@ -69,13 +69,23 @@ def guard(response: Response) -> Response:
             return response
         if state.scheme in plan.schemes_without_response_headers:
             if not state.allows_shared_cache:
-                for name, _ in response.headers:
-                    if name not in _USUAL_FIELDS and name.lower() == "cache-control":
-                        keep_out_of_shared_caches(response, always=False)
-                        break
+                _keep_private(response)
             return response
     _complete(response, status, request, state)
     return response
+
+
+def _is_content(status: int) -> bool:
+    """Return whether a response may hold what the view would have said."""
+    return 200 <= status < 300 or status == 304
+
+
+def _keep_private(response: Response) -> None:
+    """Keep the response to an identified caller out of shared caches, if it has ``Cache-Control``."""
+    for name, _ in response.headers:
+        if name not in _USUAL_FIELDS and name.lower() == "cache-control":
+            keep_out_of_shared_caches(response, always=False)
+            break
 
 
 def _refuse_unjudged(response: Response, request: Request) -> Response:
@@ -129,41 +139,48 @@ def _restore_and_repair(response: Response, status: int, request: Request, state
     is_refusal = refused or status == 401
     if refused:
         _restore(response, state, plan)
-    if status == 401 and (not refused or state.is_foreign_error or not response.headers.getlist(CHALLENGE_FIELD)):
+    if status == 401 and not (refused and _has_own_challenges(response, state)):
         _repair(response, request, state, plan)
     if is_refusal:
         _join_challenge_lines(response, request, state)
         _restore_page_protection(response, state)
-    if state.no_store:
+    if is_refusal or state.no_store:
         no_store(response)
-    if is_refusal and response.headers.getlist("Cache-Control") != ["no-store"]:
-        no_store(response)
-    is_login_redirect = state.no_store and state.recorded_refusal is not None
-    if is_refusal or is_login_redirect:
-        for name in _VALIDATORS:
-            response.headers.remove(name)
+        if state.recorded_refusal is not None or is_refusal:  # a refusal, or the redirect to the login page
+            for name in _VALIDATORS:
+                response.headers.remove(name)
     _name_dependencies(response, state, plan, is_refusal)
 
 
-def _restore(response: Response, state: RequestState, plan: Plan) -> None:
-    """Put the recorded headers back. Challenges that others added stay if their scheme is in force.
+def _has_own_challenges(response: Response, state: RequestState) -> bool:
+    return not state.is_foreign_error and CHALLENGE_FIELD in response.headers
 
-    For errors raised by other code, challenges that are on the response take precedence over the recorded ones.
+
+def _restore(response: Response, state: RequestState, plan: Plan) -> None:
+    """Put the recorded headers back."""
+    assert state.recorded_refusal is not None
+    set_challenge_lines(response, _lines_to_send(response.headers.getlist(CHALLENGE_FIELD), state, plan))
+    for name, value in state.recorded_refusal.lines:
+        if name != CHALLENGE_FIELD and name not in response.headers:
+            response.headers[name] = value
+
+
+def _lines_to_send(given: list[str], state: RequestState, plan: Plan) -> list[str]:
+    """Return the challenge lines of a refusal, from those that its response has and those that were recorded.
+
+    For errors raised by other code, challenges that are on the response take precedence. Otherwise the recorded ones
+    are sent, and challenges that others added stay if their scheme is in force.
     """
     assert state.recorded_refusal is not None
     status, recorded = state.recorded_refusal
     lines = [value for name, value in recorded if name == CHALLENGE_FIELD]
-    given = response.headers.getlist(CHALLENGE_FIELD)
     if state.is_foreign_error:
-        set_challenge_lines(response, _sound_parts(given, status, state)[0] or lines)
-    elif given != lines:
-        own = [challenge for line in lines for challenge in parse_challenges(line)]
-        added = _sound_parts(given, status, state)[1]
-        lines += (str(challenge) for challenge in added if challenge not in own and _fits(challenge, own, plan))
-        set_challenge_lines(response, lines)
-    for name, value in recorded:
-        if name != CHALLENGE_FIELD and name not in response.headers:
-            response.headers[name] = value
+        return _sound_parts(given, status, state)[0] or lines
+    if given == lines:
+        return lines
+    own = [challenge for line in lines for challenge in parse_challenges(line)]
+    added = _sound_parts(given, status, state)[1]
+    return lines + [str(challenge) for challenge in added if challenge not in own and _fits(challenge, own, plan)]
 
 
 def _fits(challenge: Challenge, own: Iterable[Challenge], plan: Plan) -> bool:

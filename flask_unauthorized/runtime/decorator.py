@@ -47,6 +47,12 @@ class Dispatch(NamedTuple):
     endpoint: str
     respond: Respond | None
 
+    def respond_to(self, error: AuthError, request: Request, state: RequestState) -> Response | None:
+        """Return the response to a refusal; ``None`` if it must be raised."""
+        if self.respond is None or request.endpoint != self.endpoint:
+            return None
+        return self.respond(error, request, state)
+
 
 def guard_view(
     configuration: Configuration,
@@ -100,11 +106,10 @@ def _guard(
     configuration: Configuration, view: Callable[..., Any], demanded: Requirement, dispatch: Dispatch | None
 ) -> Callable[..., Any]:
     key = id(demanded)
-    endpoint, respond = dispatch or (None, None)
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
         request = real_request()
-        if request.method == "OPTIONS" and is_preflight(request) and _answers_preflights(request, guarded, demanded):
+        if request.method == "OPTIONS" and _answers_preflight(request, guarded, demanded):
             return options_response(real_app())
         try:
             plan, app_state = request.url_rule._unauthorized_plans[key]
@@ -127,11 +132,10 @@ def _guard(
             answer = view(*args, **kwargs)
         except AuthError as error:
             handle_refusal(error, request, state)
-            if respond is not None and request.endpoint == endpoint:
-                response = respond(error, request, state)
-                if response is not None:
-                    return response
-            raise
+            response = None if dispatch is None else dispatch.respond_to(error, request, state)
+            if response is None:
+                raise
+            return response
         except GROUPS as group:
             raise_refusal_of(group, request, state)
             raise
@@ -157,8 +161,13 @@ def check_served(configuration: Configuration, app_state: AppState) -> None:
         )
 
 
-def _answers_preflights(request: Request, guard: Callable[..., Any], demanded: Requirement) -> bool:
-    """Return whether a guard is that of the endpoint or a ``before_request`` function; a guarded helper is neither."""
+def _answers_preflight(request: Request, guard: Callable[..., Any], demanded: Requirement) -> bool:
+    """Return whether the request is a preflight, and the guard is one that answers it.
+
+    That is the guard of the endpoint, or a ``before_request`` function. A guarded helper function is neither.
+    """
+    if not is_preflight(request):
+        return False
     app_state = state_for(request).app_state
     endpoint, method = request.endpoint, request.method
     if demanded in app_state.effective.decorated(endpoint, method):
