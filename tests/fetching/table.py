@@ -11,12 +11,12 @@ _INTRODUCTION = f"""\
 # What happens when the authorization server is …
 
 The tables show the responses to callers, the requests that the server gets, and the warnings in the log. The tests
-measured them on a server that misbehaves on purpose. The logger is `flask_unauthorized`. It warns once a minute at most,
-besides one warning for each refused request. `{COMMAND}` writes this page, and a test fails if it is stale.
+measured them on a server that misbehaves on purpose. The logger is `flask_unauthorized`. It warns once a minute at
+most, besides one warning for each refused request. `{COMMAND}` writes this page, and a test fails if it is stale.
 
 In short: **a failure of the server is 503 with `Retry-After` and without a challenge, never 401. So callers don't throw
-a valid token away or log in again because a key server is down. Callers who can be verified with the last valid keys are
-accepted.**
+a valid token away or log in again because a key server is down. Callers who can be verified with the last valid keys
+are accepted.**
 
 - The client follows no redirect and decompresses no response.
 - It reads 512 kB at most (keys, metadata), or 64 kB (introspection).
@@ -32,8 +32,8 @@ An app can start while its key server is down, because nothing is fetched before
 - *Known*: a valid token whose key was in the set.
 - *Unknown*: a token whose key id was not in the set. A new key could have signed it, so it can't be called invalid.
 
-{REQUESTS} requests of each kind come at the same moment, so there is one fetch. The next fetches come after 1, 2, 4 … 60
-seconds.
+{REQUESTS} requests of each kind come at the same moment, so there is one fetch. The next fetches come after
+1, 2, 4 … 60 seconds.
 """
 _KEYS = (
     "| the key server is … | first | fetches | later, known | later, unknown | fetches | the log says |\n"
