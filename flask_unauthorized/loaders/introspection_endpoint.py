@@ -100,7 +100,7 @@ class IntrospectionEndpoint:
         except FetchError as trouble:
             text, answered = str(trouble), trouble.status is not None
         except JOSEError as trouble:
-            text, answered = f"the answer is no JSON object ({trouble})", True
+            text, answered = f"the answer is not a JSON object ({trouble})", True
         except Exception as trouble:  # what the app gave us may raise anything, and the text may hold anything
             text, answered = f"{type(trouble).__name__} while asking", _has_answered(trouble)
         else:
@@ -170,7 +170,7 @@ class IntrospectionEndpoint:
 
 
 def _has_answered(trouble: Exception) -> bool | None:
-    """Whether the server answered before a callable of the app raised ``trouble``; ``None`` where it doesn't say.
+    """Return whether the server answered before a callable of the app raised ``trouble``; ``None`` if unknown.
 
     The exceptions of requests and httpx have the ``response``, those of urllib the ``code``.
     """

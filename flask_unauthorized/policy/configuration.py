@@ -132,7 +132,7 @@ def _checked_schemes(schemes: tuple[object, ...]) -> tuple[AnyScheme, ...]:
 
 
 def _instead_of(given: object) -> str:
-    """What to write in place of ``given``, which is no scheme."""
+    """Return what to write in place of ``given``, which isn't a scheme."""
     if isinstance(given, Flask):
         return ": pass the app as app=app, or to init_app()"
     if isinstance(given, type):

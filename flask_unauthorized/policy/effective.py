@@ -178,7 +178,7 @@ class EffectiveRequirements:
 
 
 def _meant_endpoint(prefix: str, name: str, app: Flask) -> str:
-    """The end of a message: which endpoint the developer may have meant by ``name``."""
+    """Return the end of a message: which endpoint the developer may have meant by ``name``."""
     endpoints = app.view_functions
     near = suggest_endpoint(app, name, prefix)
     if near is not None and not name.startswith(prefix or "."):

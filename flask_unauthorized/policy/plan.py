@@ -72,7 +72,7 @@ class Plan:
         )
         self.schemes = self.challenges.schemes
         self.ambiguous = ambiguous
-        """Schemes that read what another scheme of the `Auth` reads, so that they identify nobody on an open route."""
+        """Schemes that read what another scheme of the `Auth` reads, so they identify no caller on an open route."""
         self.by_name = _by_name(self.schemes)
         others = [scheme for scheme in self.schemes if any(where != "authorization" for where, _ in scheme.reads)]
         self.explicit_schemes = tuple(scheme for scheme in others if not scheme.ambient)
@@ -109,7 +109,7 @@ def _by_name(schemes: Sequence[AnyScheme]) -> dict[str, AnyScheme]:
 
 
 def _accepted_scopes(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """All scopes that meet a group: its own, and those that imply one of them."""
+    """Return all scopes that meet a group: its own, and those that imply one of them."""
     names = set(group)
     return frozenset(names.union(scope for scope, implies in implied.items() if not names.isdisjoint(implies)))
 

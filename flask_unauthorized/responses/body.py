@@ -25,7 +25,7 @@ from ..runtime.request_state import RequestState
 
 log: Final = logging.getLogger("flask_unauthorized")
 _NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
-"""On every body of ours: it holds the app's words, and maybe the caller's, which no browser may take for HTML."""
+"""On every body of the extension: it has the app's words, maybe the caller's, that no browser may take for HTML."""
 _EXPLAINED: Final = ("application/json", "application/problem+json")
 _BODY_CACHE: Final[dict[tuple[CacheKey, str], bytes]] = {}
 ResponseKey = tuple[CacheKey | None, str, str | None, bool]
@@ -146,6 +146,6 @@ def _render_for_programs(error: AuthError, media_type: str, request: Request, st
 def _explanation(error: AuthError, request: Request, state: RequestState) -> Explanation | None:
     if not state.app_state.diagnostics_enabled:
         return None
-    from .diagnostics import explain  # imported here: in production nobody needs it
+    from .diagnostics import explain  # imported here: production doesn't need it
 
     return explain(error, request, state)

@@ -146,7 +146,7 @@ class AppState:
             ) from None
 
     def prepare(self) -> None:
-        """Check once, for whoever needs the state outside of a served request: a test's request context, a command."""
+        """Check once, for code that needs the state outside of a request: a test's request context, a command."""
         with self._lock:
             if not self.ready:
                 self.check()

@@ -74,6 +74,6 @@ def state_for(request: Request) -> RequestState:
 
 
 def state_if_any(request: Request) -> RequestState | None:
-    """Return the state of a request; ``None`` if nobody has asked who is calling."""
+    """Return the state of a request; ``None`` if no code has asked who is calling."""
     state: RequestState | None = getattr(request, REQUEST_STATE, None)
     return state

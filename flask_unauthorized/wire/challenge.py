@@ -1,6 +1,6 @@
 """`Challenge`: one challenge of ``WWW-Authenticate`` (RFC 9110 §11.6.1), valid by construction.
 
-Only this module prints challenges, so every challenge that this package makes is correct, whoever asked for it. There
+Only this module prints challenges, so all challenges of this package are correct, whichever code asked. There
 are two ways to make one:
 
 - ``Challenge(scheme, params)`` is for senders. It checks the grammar, the characters, and the rules of the scheme's own
