@@ -125,7 +125,7 @@ class _Answer(http.HTTPException, AuthError):
         if message is not None:
             self.description = message  # type: ignore[assignment]  # Werkzeug's type knows no lazy texts
         if reason is not None:
-            self.reason = reason  # type: ignore[assignment]  # a str for all who read ours
+            self.reason = reason  # type: ignore[assignment]  # a str for code that reads it
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Support ``pickle`` and ``copy``: save the fields, whatever arguments the class takes.

@@ -1,4 +1,4 @@
-"""The quiet question: who is calling, without refusing anybody and without asking for more.
+"""The quiet question: who is calling, without refusing the request and without asking for more.
 
 A hook may ask for the caller before the view is judged. Then the credentials are verified, once per request, and the
 judgment reuses the result. Required HTTPS, the resource's origins and expiry are checked, because without them no

@@ -41,7 +41,7 @@ class Decorations:
         self.bare: Final = bare
         self.facade: Callable[[], object] = lambda: None
         """Gives the `Auth` whose methods are the decorators: flask-restful lists them without calling them."""
-        self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # our wrapper -> what it demands
+        self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # a wrapper -> what it demands
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
         # By identity, for equal callables are two views all the same.
         self._public: dict[int, tuple[ref[Any], tuple[AnyScheme, ...] | None]] = {}
@@ -73,7 +73,7 @@ class Decorations:
         """Return whether the view, or what it wraps, was marked public.
 
         Only ``__wrapped__`` is followed, for two partials or methods of one function are two views; and never through
-        our own guard, nor to a function that is itself among the ``registered`` views: ``functools.wraps`` copies the
+        this `Auth`'s guard, nor to a function that is itself among the ``registered`` views: ``functools.wraps`` copies the
         attribute to functions that never call the public view.
         """
         return self._marked_in(view, registered) is not None
@@ -192,13 +192,13 @@ class Decorations:
 
     def is_ours(self, function: View) -> bool:
         """Return whether ``function`` is a wrapper of this `Auth`."""
-        # A callable object may have no hash, and ours are plain functions.
+        # A callable object may have no hash, and the wrappers of this `Auth` are plain functions.
         return isinstance(function, FunctionType) and function in self._guarding
 
     def check_order(self, views: Mapping[str, View]) -> None:
         """Refuses a function that was decorated, but whose registered view lacks the wrapper.
 
-        Every requirement recorded for a function on an endpoint's chain must be held by one of our wrappers around
+        Every requirement recorded for a function on an endpoint's chain must be held by one of the wrappers around
         that function, on this or on another endpoint of the app.
         """
         held: dict[int, set[Requirement]] = {}

@@ -5,7 +5,7 @@ Every response passes it, and most leave at once. It acts on:
 1. a 2xx or 304 of a guarded endpoint whose view was swapped while the app serves, and that wasn't judged: a refusal
    takes its place (`_refuse_unjudged`);
 2. a refusal whose headers a handler or hook has changed: they are restored (`_restore`);
-3. a 401 that other code made: its sound challenges stay, and ours are added if none is left (`_repair`);
+3. a 401 that other code made: its sound challenges stay, and the app's are added if none is left (`_repair`);
 4. the response to an identified caller: shared caches are kept out, and ``Vary`` names what it depended on.
 
 A refusal that is unchanged since it was rendered needs none of this, so its header lines are compared first.
@@ -79,7 +79,7 @@ def _refuse_unjudged(response: Response, request: Request) -> Response:
     """Return a refusal in place of what a guarded endpoint answered to a request that wasn't judged.
 
     That is the answer of a view that was put into ``app.view_functions`` while the app serves. The answer of a
-    ``before_request`` function of the app passes: the registered view is still ours then.
+    ``before_request`` function of the app passes: the registered view is still the guarded one then.
     """
     endpoint = request.endpoint
     if endpoint is None:

@@ -110,7 +110,7 @@ def _reword(rejected: AuthError, message: Text | None, reason: Text | None) -> A
         if message is not None:
             rejected.description = message  # type: ignore[assignment]  # Werkzeug's type knows no lazy texts
         if reason is not None:
-            rejected.reason = reason  # type: ignore[assignment]  # a str for all who read ours
+            rejected.reason = reason  # type: ignore[assignment]  # a str for code that reads it
     return rejected
 
 

@@ -20,13 +20,13 @@ def request_identity() -> Identity | None:
     """Return the caller of the current request, or ``None``. Raise `RuntimeError` outside a request.
 
     A ``before_request`` function may ask before the view of a guarded endpoint is judged. Then the credentials are
-    verified, once and without refusing anybody; the judgment reuses the result.
+    verified, once and without refusing the request; the judgment reuses the result.
     """
     request = real_request()
     state = state_if_any(request)
     if state is not None and (state.plan is not None or state.identity is not None):
         return state.identity
-    app_state = app_state_of(real_app())  # where init_app was forgotten, everybody would look anonymous
+    app_state = app_state_of(real_app())  # where init_app was forgotten, all callers would look anonymous
     endpoint = request.endpoint
     if endpoint not in app_state.dispatched or app_state.effective.of(endpoint, request.method) is None:
         return None

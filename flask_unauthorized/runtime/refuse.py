@@ -63,7 +63,7 @@ def authenticate_late(plan: Plan, request: Request, state: RequestState) -> None
 
 
 def announce(state: RequestState) -> None:
-    """Signal who was let in, once for each identity."""
+    """Signal the accepted caller, once for each identity."""
     identity, scheme = state.identity, state.scheme
     if identity is not state.announced_identity and scheme is not None:
         state.announced_identity = identity
