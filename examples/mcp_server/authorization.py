@@ -98,7 +98,8 @@ class AuthorizationServer:
         asked = request.args
         client_id, uri = asked.get("client_id", ""), asked.get("redirect_uri", "")
         if uri not in self.clients.get(client_id, ()):
-            raise BadRequest("No such client, or not with this redirect_uri.")  # the browser isn't sent to an unknown address
+            # The browser isn't sent to an unknown address.
+            raise BadRequest("No such client, or not with this redirect_uri.")
         resource = asked.get("resource", "")
         known = self.resources.get(resource, ())
         scopes = asked.get("scope", "").split() or known[:1]

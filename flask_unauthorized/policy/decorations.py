@@ -73,7 +73,7 @@ class Decorations:
         """Return whether the view, or what it wraps, was marked public.
 
         Only ``__wrapped__`` is followed, for two partials or methods of one function are two views; and never through
-        this `Auth`'s guard, nor to a function that is itself among the ``registered`` views: ``functools.wraps`` copies the
+        this guard, nor to a function that is itself among the ``registered`` views: ``functools.wraps`` copies the
         attribute to functions that never call the public view.
         """
         return self._marked_in(view, registered) is not None
