@@ -36,7 +36,7 @@ from .rendering.translations import Texts
 from .resource_metadata.declaration import DeclaredResources, Views
 from .resource_metadata.document import LocalizedText, Members, Strings
 from .resource_metadata.endpoint import serve_metadata
-from .responses.error_handler import handle_error, handle_group
+from .responses.error_handler import handle_error, handle_group, respond_at_dispatch
 from .responses.guard import guard
 from .runtime.app_state import AppState, app_state_of
 from .runtime.context import request_identity
@@ -593,7 +593,7 @@ def _register(app: Flask, state: AppState) -> None:
 def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:
     """Wrap the guarded views, take out the hooks that run once, and put the guard after all other hooks."""
     app = state.app
-    wrap_views(state)
+    wrap_views(state, respond_at_dispatch)
     # Rebound, not changed: Flask is iterating over such a list, and would skip the next hook.
     drop = {check_first, *state.configuration.unserved_hooks}
     for name, hooks in list(app.before_request_funcs.items()):

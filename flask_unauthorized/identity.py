@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
+_NO_NAMES: Final[frozenset[str]] = frozenset()
 _NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -49,8 +50,8 @@ class Identity:
         self,
         subject: str | None = None,
         *,
-        scopes: Iterable[str] = frozenset(),
-        roles: Iterable[str] = frozenset(),
+        scopes: Iterable[str] = _NO_NAMES,
+        roles: Iterable[str] = _NO_NAMES,
         acr: str | None = None,
         auth_time: float | None = None,
         claims: Mapping[str, Any] | None = None,
@@ -63,14 +64,15 @@ class Identity:
             raise TypeError(f"subject must be a non-empty str or None, not {subject!r}")
         put = object.__setattr__
         put(self, "subject", subject)
-        put(self, "scopes", _validated_names("scopes", scopes))
-        put(self, "roles", _validated_names("roles", roles))
-        put(self, "acr", _validated_text("acr", acr))
-        put(self, "auth_time", _validated_time("auth_time", auth_time))
+        put(self, "scopes", scopes if scopes is _NO_NAMES else _validated_names("scopes", scopes))
+        # Many loaders make an identity for each request. Values that were left out need no check.
+        put(self, "roles", roles if roles is _NO_NAMES else _validated_names("roles", roles))
+        put(self, "acr", None if acr is None else _validated_text("acr", acr))
+        put(self, "auth_time", None if auth_time is None else _validated_time("auth_time", auth_time))
         put(self, "claims", _NO_CLAIMS if claims is None else MappingProxyType(dict(claims)))
         put(self, "user", user)
-        put(self, "client_id", _validated_text("client_id", client_id))
-        put(self, "expires_at", _validated_time("expires_at", expires_at))
+        put(self, "client_id", None if client_id is None else _validated_text("client_id", client_id))
+        put(self, "expires_at", None if expires_at is None else _validated_time("expires_at", expires_at))
         put(self, "confirmation", None if confirmation is None else MappingProxyType(dict(confirmation)))
 
     def __reduce__(self) -> tuple[Any, ...]:

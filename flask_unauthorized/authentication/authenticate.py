@@ -34,7 +34,7 @@ from ..policy.plan import Plan
 from ..schemes.base import AnyScheme, check_size
 from ..wire.grammar import GrammarError, is_token, read_elements
 from .authorization import authorize
-from .cross_site import check_site
+from .cross_site import check_site, is_unsafe
 from .state import AuthenticationState
 from .verification import verify
 
@@ -105,8 +105,7 @@ def select(plan: Plan, request: Request, state: AuthenticationState) -> tuple[An
         state.attempted_scheme = state.login_scheme
         return state.login_scheme, None  # Auth.login has verified them
     raw = request.environ.get("HTTP_AUTHORIZATION")
-    scheme = None
-    credentials = None
+    found = None
     if raw:
         if len(raw) > plan.max_credentials:
             check_size("Authorization", raw, plan.max_credentials)
@@ -124,9 +123,10 @@ def select(plan: Plan, request: Request, state: AuthenticationState) -> tuple[An
                     state.attempted_scheme = None
                 raise
             # Browsers repeat a password under the scheme's own name. Under another name only a program sends it.
-            if scheme.prompts and not _is_alias(raw, scheme):
+            if scheme.prompts and is_unsafe(request) and not _is_alias(raw, scheme):
                 check_site(request, scheme)
-    found = None if scheme is None or credentials is None else (scheme, credentials)
+            if credentials is not None:
+                found = scheme, credentials
     return _select_from_other_fields(plan, request, state, found) if plan.reads_other_fields else found
 
 
@@ -150,7 +150,8 @@ def _select_from_other_fields(
             state.attempted_scheme = scheme
             credentials = scheme.read(request, None)
             if credentials is not None:
-                check_site(request, scheme)
+                if is_unsafe(request):
+                    check_site(request, scheme)
                 found = scheme, credentials
                 break
     state.attempted_scheme = None if found is None else found[0]

@@ -51,10 +51,10 @@ def is_cross_site(request: Request, scheme: AnyScheme) -> bool:
 
 
 def check_site(request: Request, scheme: AnyScheme) -> None:
-    """Refuse credentials that the browser added by itself to an unsafe request of another site's page.
+    """Refuse credentials that the browser added by itself to an unsafe request, if a page of another site sent it.
 
     Raises:
         CrossSiteRequest: 403.
     """
-    if is_unsafe(request) and is_cross_site(request, scheme):
+    if is_cross_site(request, scheme):
         raise CrossSiteRequest(reason=f"cross-site request with {scheme.name}, and not from trusted_origins=")

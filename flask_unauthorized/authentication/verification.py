@@ -38,25 +38,26 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
         TypeError: If the loader returned what can't be a user.
     """
     results = state.verification_results
-    known = None if results is None else results.get(scheme)
-    if known is None:
-        state.verifying_scheme = scheme
-        try:
-            result = scheme.verify(credentials, request)
-            known = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
-            if known.confirmation is not None or scheme.proves_key:
-                scheme.prove(known, credentials, request)
-            if scheme.knows_login:
-                known = dated(known, *scheme.login_of(credentials))
-        except AuthError as error:
-            state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
-            raise
-        finally:
-            state.verifying_scheme = None
-        state.verification_results = {scheme: known} if results is None else {**results, scheme: known}
-    elif isinstance(known, ErrorSnapshot):
-        raise known.restore()
-    return known
+    if results is not None and scheme in results:
+        known = results[scheme]
+        if isinstance(known, ErrorSnapshot):
+            raise known.restore()
+        return known
+    state.verifying_scheme = scheme
+    try:
+        result = scheme.verify(credentials, request)
+        identity = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
+        if identity.confirmation is not None or scheme.proves_key:
+            scheme.prove(identity, credentials, request)
+        if scheme.knows_login:
+            identity = dated(identity, *scheme.login_of(credentials))
+    except AuthError as error:
+        state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
+        raise
+    finally:
+        state.verifying_scheme = None
+    state.verification_results = {scheme: identity} if results is None else {**results, scheme: identity}
+    return identity
 
 
 def identity_from_loader_result(result: object, scheme: AnyScheme, credentials: Any) -> Identity:

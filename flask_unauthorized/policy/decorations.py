@@ -42,6 +42,7 @@ class Decorations:
         self.facade: Callable[[], object] = lambda: None
         """Gives the `Auth` whose methods are the decorators: flask-restful lists them without calling them."""
         self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # a wrapper -> what it demands
+        self._guarded: WeakKeyDictionary[Any, View] = WeakKeyDictionary()  # a wrapper -> the view in it
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
         # By identity, for equal callables are two views all the same.
         self._public: dict[int, tuple[ref[Any], tuple[AnyScheme, ...] | None]] = {}
@@ -51,6 +52,7 @@ class Decorations:
     def record(self, wrapper: View, view: View, demanded: Requirement) -> None:
         """Record that ``wrapper`` guards ``view``. Raise `ConfigurationError` if they cannot be met together."""
         self._guarding[wrapper] = demanded
+        self._guarded[wrapper] = view
         functions = list(chain(view))
         for function in functions:
             if self._is_marked_public(function):
@@ -73,7 +75,7 @@ class Decorations:
         """Return whether the view, or what it wraps, was marked public.
 
         Only ``__wrapped__`` is followed, for two partials or methods of one function are two views; and never through
-        this guard, nor to a function that is itself among the ``registered`` views: ``functools.wraps`` copies the
+        a guard, nor to a function that is itself among the ``registered`` views: ``functools.wraps`` copies the
         attribute to functions that never call the public view.
         """
         return self._marked_in(view, registered) is not None
@@ -189,6 +191,10 @@ class Decorations:
             for part in (view, *inside)
             for function in chain(part)
         )
+
+    def guarded_by(self, wrapper: View) -> tuple[View, Requirement]:
+        """Return the view in one of the wrappers, and what the wrapper demands."""
+        return self._guarded[wrapper], self._guarding[wrapper]
 
     def is_ours(self, function: View) -> bool:
         """Return whether ``function`` is a wrapper of this `Auth`."""

@@ -20,8 +20,10 @@ class PlainHTTPWarning:
 
         A peer that the server doesn't name (behind some load balancers) may be any machine.
         """
-        peer = str(environ.get("REMOTE_ADDR", ""))
-        if not self.pending or peer.removeprefix("::ffff:").startswith("127.") or peer == "::1":
+        peer = environ.get("REMOTE_ADDR", "")
+        if peer == "127.0.0.1" or not self.pending:
+            return
+        if str(peer).removeprefix("::ffff:").startswith("127.") or peer == "::1":
             return
         self.pending = False
         log.warning(

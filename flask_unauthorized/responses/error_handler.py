@@ -47,13 +47,27 @@ def handle_error(error: Exception) -> Any:
             ignore_conditions(request)
         return _respond_to_foreign_error(app, error, state, own)
     handle_refusal(refusal, request, state)
-    if state.has_conditional_fields:
-        ignore_conditions(request)
-    plan = plan_in_force(request, state)
-    redirect = login_redirect(refusal, request, state, plan) if plan.implicit_schemes else None
+    redirect = _prepare(refusal, request, state)
     if redirect is not None:
         return redirect
     return _respond(refusal, request, state, app) if own is None else app.ensure_sync(own)(error)
+
+
+def respond_at_dispatch(error: AuthError, request: Request, state: RequestState) -> Response | None:
+    """Return the response to a refusal that has its challenges; ``None`` if a handler of the app has to be asked."""
+    app = real_app()
+    if getattr(error, "response", None) is not None or _own_handler(app, error, request, state.app_state) is not None:
+        return None
+    state.is_foreign_error = False
+    return _prepare(error, request, state) or _respond(error, request, state, app)
+
+
+def _prepare(error: AuthError, request: Request, state: RequestState) -> Response | None:
+    """Take out what hooks must not act on, and return the redirect to the login page, if that is the response."""
+    if state.has_conditional_fields:
+        ignore_conditions(request)
+    plan = plan_in_force(request, state)
+    return login_redirect(error, request, state, plan) if plan.implicit_schemes else None
 
 
 def _respond(error: AuthError, request: Request, state: RequestState, app: Flask) -> Response:

@@ -34,6 +34,7 @@ from ..runtime.app_state import app_state_of
 from ..runtime.flask_compat import handled_response
 from ..runtime.refuse import authenticate, plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for, state_if_any
+from ..schemes.serving import REQUEST_STATE
 from ..wire import Challenge, parse_challenges
 from ..wire.fetch_metadata import is_script
 from ..wire.soundness import examine
@@ -50,27 +51,29 @@ _USUAL_FIELDS: Final = frozenset({"Content-Type", "Content-Length", "Location", 
 def guard(response: Response) -> Response:
     """Return the response, completed where something is missing."""
     request = real_request()
-    state = state_if_any(request)
+    state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, for every response passes here
     status = response.status_code
-    if (state is None or state.satisfied_plan is None) and (200 <= status < 300 or status == 304):
-        response = _refuse_unjudged(response, request)
-        status, state = response.status_code, state_if_any(request)
-    if status != 401:
+    if state is None or state.satisfied_plan is None:
+        if 200 <= status < 300 or status == 304:
+            response = _refuse_unjudged(response, request)
+            status, state = response.status_code, state_if_any(request)
         if state is None:
-            return response
-        plan = state.plan
-        if state.recorded_refusal is None:
-            if plan is None and state.quiet_result is not None:
-                _note_quiet_question(response, request, state)
-            if plan is None or state.scheme in plan.schemes_without_response_headers:
-                if state.scheme is not None and not state.allows_shared_cache:
-                    for name, _ in response.headers:
-                        if name not in _USUAL_FIELDS and name.lower() == "cache-control":
-                            keep_out_of_shared_caches(response, always=False)
-                            break
+            if status != 401:
                 return response
-    elif state is None:
-        state = state_for(request)
+            state = state_for(request)
+    if status != 401 and state.recorded_refusal is None:
+        plan = state.plan
+        if plan is None:
+            if state.quiet_result is not None:
+                _note_quiet_question(response, request, state)
+            return response
+        if state.scheme in plan.schemes_without_response_headers:
+            if not state.allows_shared_cache:
+                for name, _ in response.headers:
+                    if name not in _USUAL_FIELDS and name.lower() == "cache-control":
+                        keep_out_of_shared_caches(response, always=False)
+                        break
+            return response
     _complete(response, status, request, state)
     return response
 

@@ -1,9 +1,10 @@
-"""Where a request is judged: wrappers around the views of guarded endpoints, put there at the end of the set-up.
+"""Where a request is judged: the dispatch forms of guarded views, put into the app at the end of the set-up.
 
-The place depends on the set-up only, never on what was served before or on what a client sends. A wrapper runs after
-all ``before_request`` functions, the app's and the blueprint's, and before all other decorators of the view:
+The place depends on the set-up only, never on what was served before or on what a client sends. A dispatch form runs
+after all ``before_request`` functions, the app's and the blueprint's, and before all other decorators of the view:
 
-1. A view whose outermost decorator is the extension's needs no wrapper: that decorator judges first.
+1. A view whose outermost decorator is the extension's gets a twin of that decorator's wrapper, which costs no further
+   call.
 2. A view that only `protect` guards gets the same function that a decorator would have put there.
 3. A view with another decorator above the guard, or a class view with guarded methods, gets a wrapper that judges what
    `protect` demands, then runs the view, then looks at its answer (late judgment). An outer decorator may answer
@@ -11,6 +12,11 @@ all ``before_request`` functions, the app's and the blueprint's, and before all 
    endpoint, whether it was returned or raised (``abort(response)``). A refusal replaces it here, so hooks and error
    handlers see it once, like any other. Other answers of outer decorators pass: a limiter's 429, a redirect, a
    maintenance page. A preflight gets the default answer in place of anything with a body.
+
+In the first two cases the dispatch form *returns* the response to a refusal, if nobody else would be asked: no error
+handler of the app or a blueprint, and no code that has taken the place of Flask's error handling
+(`flask_compat.handles_errors_itself`). That saves a refusal the way through Flask's handlers. A direct call of a
+decorated function, by another view or in a test, always raises.
 
 Rules for WebSockets are judged wholly before the view runs, for their decorators complete the handshake and can't
 refuse afterwards.
@@ -26,36 +32,37 @@ from ..errors import ConfigurationError
 from ..policy.decorations import is_async, wrapping
 from ..policy.plan import Plan
 from .app_state import AppState
-from .decorator import guard_view
-from .flask_compat import is_preflight, options_response
+from .decorator import Dispatch, Respond, guard_view
+from .flask_compat import handles_errors_itself, is_preflight, options_response
 from .refuse import authenticate, authenticate_late
 from .request_state import real_app, real_request, state_for
 
 log: Final = logging.getLogger("flask_unauthorized")
 
 
-def wrap_views(app_state: AppState) -> None:
-    """Wrap the registered view of each guarded endpoint whose outermost decorator isn't the extension's."""
+def wrap_views(app_state: AppState, respond: Respond) -> None:
+    """Put the dispatch form of each guarded view into the app. ``respond`` makes the response to a refusal."""
     app = app_state.app
-    decorations = app_state.configuration.decorations
+    configuration = app_state.configuration
+    decorations = configuration.decorations
     if app_state.mistake is not None:
         for endpoint, view in list(app.view_functions.items()):
             if app_state.effective.may_be_guarded(endpoint):
                 app.view_functions[endpoint] = _misconfigured(view, app_state.mistake)
         return
+    returning = respond if handles_errors_itself(app) else None
     for endpoint, view in list(app.view_functions.items()):
         demanded = app_state.requirements(endpoint)
         if not demanded:
             continue
-        if not decorations.is_ours(view):
-            inside = decorations.around(view) or endpoint in app_state.effective.method_guards
-            view = (
-                _judge_around(app_state, endpoint, view)
-                if inside
-                else guard_view(app_state.configuration, view, demanded[0])
-            )
-            app.view_functions[endpoint] = view
-        app_state.dispatched[endpoint] = view
+        if decorations.is_ours(view):
+            inner, demand = decorations.guarded_by(view)
+            form = guard_view(configuration, inner, demand, Dispatch(endpoint, returning), stands_for=view)
+        elif decorations.around(view) or endpoint in app_state.effective.method_guards:
+            form = _judge_around(app_state, endpoint, view)
+        else:
+            form = guard_view(configuration, view, demanded[0], Dispatch(endpoint, returning))
+        app.view_functions[endpoint] = app_state.dispatched[endpoint] = form
 
 
 def _misconfigured(view: Any, mistake: str) -> Any:

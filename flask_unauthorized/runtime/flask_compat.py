@@ -6,11 +6,44 @@ class of Flask alone decides what has to be passed.
 """
 
 import inspect
+import sys
 from functools import cache
-from typing import Any
+from types import FunctionType
+from typing import Any, Final
 
 from flask import Flask, Request, Response
 from flask.globals import app_ctx
+
+_ERROR_HANDLING: Final = (
+    "full_dispatch_request",
+    "dispatch_request",
+    "handle_user_exception",
+    "handle_http_exception",
+    "trap_http_exception",
+    "_find_error_handler",
+    "ensure_sync",
+)
+"""The methods through which an exception of a view goes."""
+
+
+def handles_errors_itself(app: Flask) -> bool:
+    """Return whether Flask's own code, and nothing else, handles the exceptions of an app's views.
+
+    A subclass or an extension (Flask-RESTful) may override these methods, and a monitoring tool may wrap them on the
+    class. The app may also be configured to raise HTTP exceptions. Any doubt means no.
+    """
+    if app.config["TRAP_HTTP_EXCEPTIONS"] or app.config["TRAP_BAD_REQUEST_ERRORS"]:
+        return False
+    return all(name not in vars(app) and _is_of_flask(getattr(type(app), name, None)) for name in _ERROR_HANDLING)
+
+
+def _is_of_flask(method: object) -> bool:
+    """Return whether a function was defined in a module of Flask. `functools.wraps` can't make a wrapper look so."""
+    return isinstance(method, FunctionType) and any(
+        method.__globals__ is vars(sys.modules[name])
+        for name in ("flask.app", "flask.sansio.app")
+        if name in sys.modules
+    )
 
 
 def options_response(app: Flask) -> Response:

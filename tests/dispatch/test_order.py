@@ -177,17 +177,6 @@ def test_the_wrapper_keeps_the_attributes_that_other_extensions_look_for(make_ap
     assert registered.exempt is True  # type: ignore[attr-defined]
 
 
-def test_the_view_of_an_outermost_guard_is_left_alone(make_app: Any) -> None:
-    auth = Auth(Bearer(lambda token: None))
-    app = make_app(auth)
-    guarded = auth.login_required(lambda: "")
-    app.add_url_rule("/", "v", guarded)
-    app.add_url_rule("/open", "open", open_view := lambda: "")
-    app.test_client().get("/")
-    assert app.view_functions["v"] is guarded
-    assert app.view_functions["open"] is open_view
-
-
 def test_errors_of_a_view_that_only_protect_guards_keep_their_headers(make_app: Any) -> None:
     auth = Auth(Bearer(lambda token: Identity("ada")), Basic(lambda name, password: None))
     app = make_app(auth, UNAUTHORIZED_GUARD="off")
