@@ -13,7 +13,7 @@ after all ``before_request`` functions, the app's and the blueprint's, and befor
    handlers see it once, like any other. Other answers of outer decorators pass: a limiter's 429, a redirect, a
    maintenance page. A preflight gets the default answer in place of anything with a body.
 
-In the first two cases the dispatch form *returns* the response to a refusal, if nobody else would be asked: no error
+In the first two cases the dispatch form *returns* the response to a refusal, if no other code would be asked: no error
 handler of the app or a blueprint, and no code that has taken the place of Flask's error handling
 (`flask_compat.handles_errors_itself`). That saves a refusal the way through Flask's handlers. A direct call of a
 decorated function, by another view or in a test, always raises.
