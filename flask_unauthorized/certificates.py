@@ -100,7 +100,10 @@ class _ProxyField:
             )
         found = self._read(value) if len(value) <= MAX_CERTIFICATE else None
         if found is None:
-            raise MalformedCredentials(reason=f"{self.varies[0]} isn't one certificate as {self.form}")
+            raise MalformedCredentials(
+                reason=f"{self.varies[0]} has {len(value)} bytes and isn't one certificate of at most "
+                f"{MAX_CERTIFICATE}, expected it as {self.form}: look at what the proxy sends"
+            )
         return found
 
     def trusts(self, environ: Mapping[str, Any]) -> bool:
@@ -150,7 +153,7 @@ class ClientCert(_ProxyField):
         TypeError: If ``proxies`` is a bare string.
     """
 
-    form = "RFC 9440 §2.2 writes it"
+    form = "RFC 9440 section 2.2 writes it"
 
     def __init__(self, proxies: Iterable[str], *, field: str = "Client-Cert") -> None:
         super().__init__(proxies, field)

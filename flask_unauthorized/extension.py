@@ -324,7 +324,10 @@ class Auth(Generic[U]):
             return state.identity
         state = state_for(request)
         if state.plan is not None:
-            refuse(MissingCredentials(reason="the view asked for the caller, and there is none"), request, state)
+            error = MissingCredentials(
+                reason="auth.identity or auth.user was read, and no credentials came: get_identity() returns None then"
+            )
+            refuse(error, request, state)
         return self.require()
 
     @property

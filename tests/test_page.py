@@ -644,7 +644,7 @@ def test_the_explanation_names_what_was_sent_what_is_required_and_what_each_sche
     for accept in ("application/json", "application/problem+json"):
         debug = explained(app, accept, Authorization=f"Bearer {CANARY}")
         assert debug == {
-            "reason": "the loader said no",
+            "reason": "the loader of Bearer returned None for the token",
             "sent": ["Authorization: Bearer …"],
             "required": [
                 "auth.protect(app): login_required(scopes=['notes:read'])",
@@ -654,7 +654,7 @@ def test_the_explanation_names_what_was_sent_what_is_required_and_what_each_sche
             "schemes": [
                 {
                     "name": "Bearer",
-                    "found": "the loader said no",
+                    "found": "the loader of Bearer returned None for the token",
                     "command": "curl -i -H 'Authorization: Bearer TOKEN' http://localhost/",
                 },
                 {
@@ -672,7 +672,11 @@ def test_the_explanation_names_what_was_sent_what_is_required_and_what_each_sche
             "specification_url": "https://www.rfc-editor.org/rfc/rfc6750#section-3.1",
         }
     html = explained(app, "text/html", Authorization=f"Bearer {CANARY}")
-    for line in ("Authorization: Bearer …", "the loader said no", "curl -i -H &#x27;Authorization: Bearer TOKEN&#x27;"):
+    for line in (
+        "Authorization: Bearer …",
+        "the loader of Bearer returned None for the token",
+        "curl -i -H &#x27;Authorization: Bearer TOKEN&#x27;",
+    ):
         assert line in html
 
 

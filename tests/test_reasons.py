@@ -23,6 +23,16 @@ from flask_unauthorized.wire import GrammarError, parse_authorization
 from flask_unauthorized.wire.grammar import MAX_AUTHORIZATION
 
 NOW = 1_800_000_000
+NOTHING = (
+    "no credentials came for a scheme in force: Basic in Authorization, Bearer in Authorization or the query "
+    "access_token"
+)
+NO_TOKEN = "the loader of Bearer returned None for the token"
+TWO = (
+    "Authorization holds two credentials with a comma between them, expected one: a client or a server joined two "
+    "fields"
+)
+CONTROLS = "Basic: the name or the password holds a control character, expected none (RFC 7617 section 2)"
 
 
 def basic(text: str | bytes) -> dict[str, str]:
@@ -38,7 +48,6 @@ TOKENS = {
     "plain": Identity("ada"),
     "ended": Identity("ada", expires_at=NOW),
     "ending": Identity("ada", expires_at=NOW + 1),
-    "bound": Identity("ada", confirmation={"jkt": "x"}),
     "at-max-age": Identity("ada", acr="gold", auth_time=NOW - 60),
     "too-old": Identity("ada", acr="gold", auth_time=NOW - 61),
     "undated": Identity("ada", acr="gold"),
@@ -75,38 +84,17 @@ def refused(make_app, monkeypatch, caplog):
 @pytest.mark.parametrize(
     ("headers", "status", "reason"),
     [
-        ({}, 401, "no credentials of a scheme in force"),
-        (bearer("nobody"), 401, "the loader said no"),
-        (bearer("X="), 401, "the loader said no"),
-        (bearer("a b"), 400, "Bearer: the token is empty or has characters outside the b64token alphabet"),
-        ({"Authorization": "Bearer:x"}, 400, "Authorization doesn't begin with a scheme and a blank"),
-        ({"Authorization": "Negotiate YII=, Bearer plain"}, 400, "two credentials in one Authorization field"),
-        ({"Authorization": 'Foo a="b, Bearer plain'}, 400, "two credentials in one Authorization field"),
-        ({"Authorization": "Foo x, Bearer a b"}, 400, "two credentials in one Authorization field"),
-        ({"Authorization": "Foo x, XBearer plain"}, 401, "no credentials of a scheme in force"),
-        ({"Authorization": "XBearer plain"}, 401, "no credentials of a scheme in force"),
-        (
-            {"Authorization": "B" * (MAX_AUTHORIZATION + 1)},
-            400,
-            "Authorization is 16385 bytes long, more than 16384: UNAUTHORIZED_MAX_CREDENTIALS allows more",
-        ),
-        ({"Authorization": "Basic YTpi, Basic YTpi"}, 400, "Basic: a comma, so two credentials in one field"),
-        ({"Authorization": "Basic ä"}, 401, "Basic: not Base64"),
-        ({"Authorization": "Basic YTpi!"}, 401, "Basic: not Base64"),
-        ({"Authorization": "Basic YTpiYQ=x="}, 401, "Basic: not Base64"),
-        ({"Authorization": "Basic YTpiYR=="}, 401, "Basic: not canonical Base64"),
-        (basic("no colon"), 401, "Basic: no colon, or not UTF-8"),
-        (basic(b"a:\xff"), 401, "Basic: no colon, or not UTF-8"),
-        (basic("a:b\x00"), 401, "Basic: control characters (RFC 7617 §2)"),
-        (basic("a\x7f:b"), 401, "Basic: control characters (RFC 7617 §2)"),
-        (basic("a:"), 401, "Basic: empty password"),
-        (basic("a" * (MAX_USER + 1) + ":b"), 401, "Basic: the name or the password is too long"),
-        (basic("a:" + "b" * (MAX_PASSWORD + 1)), 401, "Basic: the name or the password is too long"),
-        (basic("a" * MAX_USER + ":b"), 401, "the loader said no"),
-        (basic("a:" + "b" * MAX_PASSWORD), 401, "the loader said no"),
+        ({}, 401, NOTHING),
+        (bearer("nobody"), 401, NO_TOKEN),
+        (bearer("X="), 401, NO_TOKEN),
+        ({"Authorization": "Foo x, Bearer a b"}, 400, TWO),
+        ({"Authorization": "Foo x, XBearer plain"}, 401, NOTHING),
+        ({"Authorization": "XBearer plain"}, 401, NOTHING),
+        (basic("a\x7f:b"), 401, CONTROLS),
+        (basic("a" * MAX_USER + ":b"), 401, "the loader of Basic returned False for the name and the password"),
+        (basic("a:" + "b" * MAX_PASSWORD), 401, "the loader of Basic returned False for the name and the password"),
         (bearer("ended"), 401, f"expires_at has passed: it is {NOW}, and now {NOW}"),
         (bearer("ending"), 200, None),
-        (bearer("bound"), 401, "bound to a key, which Bearer doesn't prove"),
     ],
 )  # fmt: skip
 def test_the_log_says_why(refused, headers, status, reason):
@@ -166,36 +154,11 @@ def test_the_log_names_the_option_by_which_an_origin_was_refused(make_app, caplo
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
     headers = {**bearer("plain"), "Origin": "https://evil.example"}
     assert app.test_client().get("/", headers=headers, base_url=api).status_code == 403
-    assert "(Origin is not among origins= of the resource)" in caplog.text
+    assert "(Origin is 'https://evil.example', expected one of ['https://api.example.com', 'https://app" in caplog.text
 
 
-def test_the_log_says_what_else_is_wrong(refused):
-    https = {"UNAUTHORIZED_REQUIRE_HTTPS": True}
-    assert refused(bearer("plain"), config=https) == (403, "plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
-    assert refused({}, url="/?access_token=plain&access_token=plain") == (400, "Bearer: sent 2 times in one place")
-    long = "a" * (MAX_AUTHORIZATION + 1)
-    assert refused({}, url=f"/?access_token={long}") == (
-        400,
-        "Bearer: the token is 16385 bytes long, more than 16384: UNAUTHORIZED_MAX_CREDENTIALS allows more",
-    )
-    assert refused({}, url=f"/?access_token={long[1:]}") == (401, "the loader said no")
-    octets = {"QUERY_STRING": "access_token=\xff"}
-    assert refused({}, environ=octets) == (400, "the query is not UTF-8")
-    both = Bearer(TOKENS.get), APIKey(TOKENS.get)
-    assert refused({**bearer("plain"), "X-API-Key": "plain"}, schemes=both) == (
-        400,
-        "credentials for Bearer and ApiKey at once",
-    )
-    cookie = (APIKey(TOKENS.get, cookie="key"),)
-    cross = {"Cookie": "key=plain", "Sec-Fetch-Site": "cross-site"}
-    assert refused(cross, schemes=cookie, method="POST") == (
-        403,
-        "cross-site request with ApiKey, and not from trusted_origins=",
-    )
-    nobody = (Basic(lambda name, password: True),)
-    assert refused(basic(":secret"), schemes=nobody) == (401, "the credentials name nobody")
-    nameless = (Basic(lambda name, password: name),)
-    assert refused(basic(":secret"), schemes=nameless) == (401, "the credentials name nobody")
+def test_the_longest_token_in_a_query_reaches_the_loader(refused):
+    assert refused({}, url="/?access_token=" + "a" * MAX_AUTHORIZATION) == (401, NO_TOKEN)
 
 
 def test_a_cross_site_request_is_told_so(make_app):
@@ -217,7 +180,7 @@ def test_blanks_and_case_do_not_matter(refused, field):
     "field", ["Negotiate YII=, Foo x", "Foo a=b, bear=c", "Foo Bearer", "Foo a=b", "Foo", "Foo bearer=1, b=2"]
 )
 def test_what_names_no_scheme_of_ours_counts_as_nothing(refused, field):
-    assert refused({"Authorization": field}) == (401, "no credentials of a scheme in force")
+    assert refused({"Authorization": field}) == (401, NOTHING)
 
 
 # --- forms

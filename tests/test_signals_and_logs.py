@@ -111,10 +111,10 @@ def test_authenticated_is_said_once_a_request(make_app):
     [
         ("/", {}, "MissingCredentials", "no credentials"),
         ("/", {"Authorization": "Negotiate abc"}, "MissingCredentials", "no credentials"),
-        ("/", bearer("bad"), "InvalidCredentials", "loader said no"),
+        ("/", bearer("bad"), "InvalidCredentials", "the loader of Bearer returned None for the token"),
         ("/", bearer("!"), "MalformedCredentials", "b64token"),
         ("/", bearer("a, Bearer b"), "MalformedCredentials", ""),
-        ("/optional", bearer("bad"), "InvalidCredentials", "loader said no"),
+        ("/optional", bearer("bad"), "InvalidCredentials", "the loader of Bearer returned None for the token"),
         ("/write", bearer("good"), "InsufficientScope", "write"),
         ("/mine", bearer("good"), "Forbidden", None),
         ("/abort", {}, "Unauthorized", None),

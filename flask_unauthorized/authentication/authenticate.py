@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from flask import Request
 
-from ..errors import CrossSiteRequest, Forbidden, MalformedCredentials, MissingCredentials
+from ..errors import CrossSiteRequest, Forbidden, MalformedCredentials, MissingCredentials, shown
 from ..identity import Identity
 from ..policy.plan import Plan
 from ..schemes.base import AnyScheme, check_size
@@ -65,7 +65,7 @@ def authenticate_request(plan: Plan, request: Request, state: AuthenticationStat
         state.satisfied_plan = plan
         return None
     else:
-        raise MissingCredentials(reason="no credentials of a scheme in force")
+        raise MissingCredentials(reason=state.dropped_reason or plan.missing_reason)
     if plan.has_requirements or identity.expires_at is not None:
         authorize(plan, identity)
     state.identity = identity
@@ -82,12 +82,17 @@ def check_preconditions(plan: Plan, environ: Mapping[str, Any]) -> None:
         CrossSiteRequest: 403.
     """
     if plan.https_only and environ.get("wsgi.url_scheme") != "https":
-        raise Forbidden("Use HTTPS.", reason="plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on")
+        raise Forbidden(
+            "Use HTTPS.",
+            reason="the request came over plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on: behind a proxy that ends "
+            "TLS use ProxyFix",
+        )
     origin = environ.get("HTTP_ORIGIN")
     if plan.origins is not None and origin is not None and origin.lower() not in plan.origins:
         raise CrossSiteRequest(
             "This request came from another site, whose origin is not in origins= of the resource.",
-            reason="Origin is not among origins= of the resource",
+            reason=f"Origin is {shown(origin, 80)}, expected one of {shown(plan.origins, 120)}: origins= of the "
+            "resource",
         )
 
 
@@ -143,7 +148,10 @@ def _select_from_other_fields(
             continue
         if found is not None:
             state.attempted_scheme = None
-            raise MalformedCredentials(SEND_ONE, reason=f"credentials for {found[0].name} and {scheme.name} at once")
+            raise MalformedCredentials(
+                SEND_ONE,
+                reason=f"credentials for {found[0].name} and {scheme.name} came in one request, expected one of them",
+            )
         found = scheme, credentials
     if found is None:
         for scheme in plan.implicit_schemes:
@@ -172,7 +180,10 @@ def _find_unmatched_scheme(raw: str, plan: Plan) -> tuple[AnyScheme | None, str]
     if scheme is not None or not name:
         return scheme, rest
     if not is_token(name):
-        raise MalformedCredentials(reason="Authorization doesn't begin with a scheme and a blank")
+        raise MalformedCredentials(
+            reason=f"Authorization ({len(raw)} characters) doesn't begin with the name of a scheme and a blank, "
+            "expected such as 'Bearer ' (RFC 9110 section 11.4)"
+        )
     # Another scheme is ignored, unless a server joined two lines and a scheme in force is hidden behind it.
     if "," in rest and _contains_second_credential(rest, plan):
         try:
@@ -180,7 +191,11 @@ def _find_unmatched_scheme(raw: str, plan: Plan) -> tuple[AnyScheme | None, str]
         except GrammarError:
             joined = True
         if joined:
-            raise MalformedCredentials(SEND_ONE, reason="two credentials in one Authorization field")
+            raise MalformedCredentials(
+                SEND_ONE,
+                reason="Authorization holds two credentials with a comma between them, expected one: a client or a "
+                "server joined two fields",
+            )
     return None, ""
 
 

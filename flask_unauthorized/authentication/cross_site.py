@@ -10,7 +10,7 @@ from typing import Final
 
 from flask import Request
 
-from ..errors import CrossSiteRequest
+from ..errors import CrossSiteRequest, shown
 from ..schemes.base import AnyScheme
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -50,6 +50,12 @@ def is_cross_site(request: Request, scheme: AnyScheme) -> bool:
     return origin.lower() != f"{own}://{request.host}".lower()
 
 
+def site_of(request: Request) -> str:
+    """Return what a browser said of the page that sent the request, for a reason."""
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    return f"Origin is {shown(origin, 80)} and Sec-Fetch-Site {shown(site, 20)}"
+
+
 def check_site(request: Request, scheme: AnyScheme) -> None:
     """Refuse credentials that the browser added by itself to an unsafe request, if a page of another site sent it.
 
@@ -57,4 +63,7 @@ def check_site(request: Request, scheme: AnyScheme) -> None:
         CrossSiteRequest: 403.
     """
     if is_cross_site(request, scheme):
-        raise CrossSiteRequest(reason=f"cross-site request with {scheme.name}, and not from trusted_origins=")
+        raise CrossSiteRequest(
+            reason=f"the request with {scheme.name} came from another site: {site_of(request)}, expected one of "
+            f"{shown(scheme.trusted_origins, 80)} of trusted_origins="
+        )

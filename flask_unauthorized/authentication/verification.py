@@ -70,11 +70,15 @@ def identity_from_loader_result(result: object, scheme: AnyScheme, credentials: 
     if isinstance(result, Identity):
         return result
     if result is None or (result is False and scheme.names_subject):
-        raise InvalidCredentials(reason="the loader said no")
+        raise InvalidCredentials(reason=scheme.rejections[result])
     kind = type(result)
     subject = scheme.subject(credentials) if scheme.names_subject else None
     if scheme.names_subject and (result is True or (kind is str and not result)) and not subject:
-        raise InvalidCredentials(reason="the credentials name nobody")  # the client's doing, not the loader's
+        # The client's mistake, not the loader's.
+        raise InvalidCredentials(
+            reason=f"the loader of {scheme.name} returned {result!r} for an empty name, expected a name in the "
+            "credentials"
+        )
     if result is True and scheme.names_subject:
         return BareIdentity(subject)
     if kind in _NUMBERS:

@@ -31,9 +31,9 @@ from typing import Any
 
 from flask import Request, Response, after_this_request, session
 
-from ..authentication.cross_site import is_cross_site, is_unsafe
+from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
 from ..authentication.verification import verify
-from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, shown
 from ..identity import Identity
 from ..runtime.app_state import app_state_of
 from ..runtime.refuse import plan_in_force
@@ -72,7 +72,8 @@ def log_in(
     request = real_request()
     origins = validated_origins(from_origins, "from_origins")
     if is_unsafe(request) and request.headers.get("Origin", "").lower() not in origins:
-        _refuse_cross_site(scheme, request, "login", "from_origins= or trusted_origins=")
+        trusts = origins | scheme.trusted_origins
+        _refuse_cross_site(scheme, request, "login", "from_origins= or trusted_origins=", trusts)
     state = state_for(request)
     user_was_loaded = _user_was_loaded(scheme, state)
     if isinstance(who, Identity):
@@ -103,7 +104,7 @@ def log_in(
 def log_out(scheme: SessionCookie) -> None:
     """Log the caller of the current request out; see `Auth.logout`."""
     request = real_request()
-    _refuse_cross_site(scheme, request, "logout", "trusted_origins=")
+    _refuse_cross_site(scheme, request, "logout", "trusted_origins=", scheme.trusted_origins)
     state = state_for(request)
     try:
         scheme.end(request, known=_user_was_loaded(scheme, state))
@@ -117,11 +118,14 @@ def end_sessions(scheme: SessionCookie, who: Any) -> None:
     scheme.end_all(scheme.subject_of(who))
 
 
-def _refuse_cross_site(scheme: SessionCookie, request: Request, action: str, setting: str) -> None:
+def _refuse_cross_site(
+    scheme: SessionCookie, request: Request, action: str, setting: str, trusts: frozenset[str]
+) -> None:
     if is_cross_site(request, scheme):
         raise CrossSiteRequest(
             f"This {action} came from another site, whose origin is not in {setting}.",
-            reason=f"cross-site {action}, and not from {setting}",
+            reason=f"the {action} came from another site: {site_of(request)}, expected one of {shown(trusts, 80)} of "
+            f"{setting}",
         )
 
 

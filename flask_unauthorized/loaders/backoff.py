@@ -16,6 +16,8 @@ from ..errors import AuthUnavailable
 log: Final = logging.getLogger("flask_unauthorized")
 WARN_EVERY: Final = 60.0
 """At most one warning in this time, in seconds."""
+_UNDER_WAY: Final = "a request to it is under way, and no more callers may wait for it"
+"""Why there is a 503 although the last request, if any, succeeded."""
 
 
 class Backoff:
@@ -30,7 +32,7 @@ class Backoff:
     def __init__(self, server: str, *, longest: float, free: int = 0) -> None:
         self.server = server
         self.failures = 0
-        self._last_failure = "not asked yet"
+        self._reason = _UNDER_WAY
         self._longest = longest
         self._free = free
         self._paused_until = float("-inf")
@@ -40,7 +42,7 @@ class Backoff:
     def record_failure(self, now: float, text: str, consequence: str) -> None:
         """Count a failure at ``now``, and log it with its ``consequence`` unless that was done a moment ago."""
         self.failures += 1
-        self._last_failure = text
+        self._reason = text
         if self.failures > self._free:
             self._paused_until = now + min(self._longest, 2.0 ** min(self.failures - self._free - 1, 32))
         if now - self._warned_at >= WARN_EVERY:
@@ -54,6 +56,7 @@ class Backoff:
             self._has_warned = False
             log.warning("%s: answers again", self.server)
         self.failures = 0
+        self._reason = _UNDER_WAY
         self._paused_until = float("-inf")
 
     def wait(self, now: float) -> float:
@@ -62,4 +65,4 @@ class Backoff:
 
     def unavailable(self, now: float) -> AuthUnavailable:
         """Return the 503 to raise, with a `Retry-After` that ends with the pause."""
-        return AuthUnavailable(reason=f"{self.server}: {self._last_failure}", retry_after=max(1.0, self.wait(now)))
+        return AuthUnavailable(reason=f"{self.server}: {self._reason}", retry_after=max(1.0, self.wait(now)))

@@ -71,5 +71,5 @@ def _read(issuer: str, url: str, octets: bytes) -> Mapping[str, Any]:
     except JOSEError:
         raise FetchError(f"{url}: no JSON object", status=200) from None
     if metadata.get("issuer") != issuer:
-        raise FetchError(f"{url}: the issuer in it is not {issuer!a} to the letter (RFC 8414 §3.3)", status=200)
+        raise FetchError(f"{url}: the issuer in it is not {issuer!a} to the letter (RFC 8414 section 3.3)", status=200)
     return metadata

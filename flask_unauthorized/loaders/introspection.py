@@ -179,7 +179,10 @@ class Introspection:
             AuthUnavailable: The authorization server can't be asked, or its answer can't be used.
         """
         if not 0 < len(token) <= LARGEST_AUTHORIZATION or not token.isascii() or not token.isprintable():
-            raise InvalidCredentials(reason="no token: empty, longer than 64 KiB, or not printable ASCII")
+            raise InvalidCredentials(
+                reason=f"the token has {len(token)} characters, expected 1 to {LARGEST_AUTHORIZATION} of printable "
+                "ASCII"
+            )
         digest = hashlib.sha256(token.encode("ascii")).digest()
         identity = None if self._skips_cache else self._cache.get(digest)
         if identity is None:

@@ -49,7 +49,7 @@ class AnswerRules:
         if not isinstance(active, bool):
             came = f"{shown(active)}, not true or false" if "active" in answer else "missing"
             error = f"; error is {shown(answer['error'])}" if "error" in answer else ""
-            raise AuthUnavailable(reason=f"active in the introspection answer is {came} (RFC 7662 §2.2){error}")
+            raise AuthUnavailable(reason=f"active in the introspection answer is {came} (RFC 7662 section 2.2){error}")
         if not active:
             raise InvalidCredentials(reason="the authorization server says that the token isn't active (active: false)")
         for name, (is_right, expected) in _MEMBERS.items():
@@ -140,7 +140,9 @@ _MEMBERS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
 
 def _wrong_type(name: str, value: Any, expected: str) -> AuthUnavailable:
     came = f"{type(value).__name__} and not {expected}"
-    return AuthUnavailable(reason=f"{name} in the introspection answer has the wrong type: {came} (RFC 7662 §2.2)")
+    return AuthUnavailable(
+        reason=f"{name} in the introspection answer has the wrong type: {came} (RFC 7662 section 2.2)"
+    )
 
 
 # --- whether it is an access token
@@ -207,14 +209,14 @@ def _confirmation(answer: Claims) -> Mapping[str, str] | None:
     kind = answer.get("token_type")
     if confirmation is None:
         if isinstance(kind, str) and kind.lower() == "dpop":
-            raise InvalidCredentials(reason="token_type is DPoP, but cnf names no key (RFC 9449 §6.2)")
+            raise InvalidCredentials(reason="token_type is DPoP, but cnf names no key (RFC 9449 section 6.2)")
         if "cnf" in answer:
-            raise InvalidCredentials(reason="cnf is null, so it names no key (RFC 7800 §3.1)")
+            raise InvalidCredentials(reason="cnf is null, so it names no key (RFC 7800 section 3.1)")
         return None
     if not is_confirmation(confirmation):
         raise InvalidCredentials(
             reason=f"cnf binds the token by {shown(sorted(confirmation))}, and only a text for {shown(CONFIRMATIONS)} "
-            "is known here (RFC 7800 §3.1)"
+            "is known here (RFC 7800 section 3.1)"
         )
     bound: Mapping[str, str] = confirmation
     return bound

@@ -20,7 +20,7 @@ import time
 from collections import OrderedDict
 from typing import Any
 
-from ..errors import ExpiredCredentials, InvalidCredentials
+from ..errors import ExpiredCredentials, InvalidCredentials, shown
 from ..identity import Identity
 from ..stores.locks import renew_after_fork
 
@@ -59,12 +59,15 @@ class AnswerCache:
         if found is not None and found[0] > self.clock():
             identity = found[1]
             if identity.expires_at is not None and identity.expires_at <= time.time():
-                raise ExpiredCredentials(reason="exp has passed since the authorization server was asked")
+                raise ExpiredCredentials(
+                    reason="exp has passed since the authorization server was asked: it is "
+                    f"{shown(identity.expires_at)}, and now {time.time():.0f}"
+                )
             return identity
         refused = self._refusals.get(digest)
         if refused is not None and refused[0] > self.clock():
             kind, reason = refused[1]
-            raise kind(reason=f"{reason} (heard before)")
+            raise kind(reason=f"{reason} (cached: see negative_cache=)")
         return None
 
     def begin(self, digest: bytes) -> int:
@@ -91,7 +94,7 @@ class AnswerCache:
                 return
             newer = self._under_way[digest].refusal
         if newer is not None:
-            raise newer[0](reason=f"{newer[1]} (heard to a later question)")
+            raise newer[0](reason=f"{newer[1]} (answer to a later request)")
 
     def put_refusal(self, digest: bytes, refusal: InvalidCredentials, number: int) -> None:
         """Store a rejection."""

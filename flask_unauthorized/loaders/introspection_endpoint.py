@@ -146,7 +146,9 @@ class IntrospectionEndpoint:
                 self._pid, self._busy = os.getpid(), 0
             if self._busy >= self._max_concurrent:
                 raise AuthUnavailable(
-                    reason=f"{self.name}: {self._max_concurrent} tokens are asked about already", retry_after=1
+                    reason=f"{self.name}: {self._max_concurrent} tokens are being asked about, and "
+                    f"max_concurrent={self._max_concurrent}",
+                    retry_after=1,
                 )
             self._busy += 1
 

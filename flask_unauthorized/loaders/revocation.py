@@ -130,7 +130,10 @@ class Revocations:
 
 def _is_before(issued: Any, since: str) -> bool:
     if _SECONDS.fullmatch(since) is None:
-        raise AuthUnavailable(reason="Revocations: the store holds a value that this library did not write")
+        raise AuthUnavailable(
+            reason=f"Revocations: the store holds a text of {len(since)} characters for a subject, expected seconds "
+            "since 1970: give each app its own prefix="
+        )
     return isinstance(issued, bool) or not isinstance(issued, (int, float)) or issued <= float(since)
 
 

@@ -1,6 +1,7 @@
 """`SignedTokens`: tokens that the app signs itself, with a time limit."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -9,7 +10,7 @@ from flask import Flask, current_app
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
 from ..arguments import explains_arguments, whole_seconds
-from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials
+from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, shown
 from ..identity import Identity
 from ..schemes.secret_keys import as_bytes, secret_keys
 
@@ -80,16 +81,21 @@ class SignedTokens:
         """
         try:
             content, signed_at = self._serializer().loads(token, max_age=self.lifetime, return_timestamp=True)
-        except SignatureExpired:
+        except SignatureExpired as expired:
+            age = 0 if expired.date_signed is None else time.time() - expired.date_signed.timestamp()
             raise ExpiredCredentials(
-                reason=f"SignedTokens: the token is older than lifetime={self.lifetime} seconds"
+                reason=f"SignedTokens: the token is {age:.0f} s old, and lifetime={self.lifetime}: issue a new one"
             ) from None
         except (BadData, OverflowError, ValueError, OSError):
             raise InvalidCredentials(
-                reason="SignedTokens: not signed by SECRET_KEY or a fallback for this purpose"
+                reason=f"SignedTokens: the token is not signed for salt={shown(self.salt)} by one of the keys: "
+                "secret_key=, or SECRET_KEY and SECRET_KEY_FALLBACKS"
             ) from None
         if not _is_content(content):
-            raise InvalidCredentials(reason="SignedTokens: signed for this purpose, but not by issue()")
+            raise InvalidCredentials(
+                reason=f"SignedTokens: the token for salt={shown(self.salt)} holds type {type(content).__name__}, "
+                "expected the list that issue() writes"
+            )
         del token  # what follows may fail, and a traceback shows locals
         subject, scopes, roles = content
         if self._load is not None:

@@ -14,8 +14,8 @@ it must know of one is an attribute of `Scheme`.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..errors import ConfigurationError
-from ..schemes.base import AnyScheme
+from ..errors import MAX_REASON, ConfigurationError
+from ..schemes.base import FLASK_SESSION, AnyScheme
 from ..wire.rules import SPELLINGS
 from .challenges import ChallengeSet
 from .plain_http import PlainHTTPWarning
@@ -29,9 +29,9 @@ class Plan:
 
     __slots__ = (
         "acr", "ambiguous", "by_name", "challenge_scopes", "challenges", "explicit_schemes", "has_preconditions",
-        "has_requirements", "https_only", "implicit_schemes", "max_age", "max_credentials", "optional", "origins",
-        "plain_http", "reads_other_fields", "realm", "requirement", "requires_step_up", "role_groups", "schemes",
-        "schemes_without_response_headers", "scope_groups", "strict", "vary",
+        "has_requirements", "https_only", "implicit_schemes", "max_age", "max_credentials", "missing_reason",
+        "optional", "origins", "plain_http", "reads_other_fields", "realm", "requirement", "requires_step_up",
+        "role_groups", "schemes", "schemes_without_response_headers", "scope_groups", "strict", "vary",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +78,7 @@ class Plan:
         self.explicit_schemes = tuple(scheme for scheme in others if not scheme.ambient)
         self.implicit_schemes = tuple(scheme for scheme in others if scheme.ambient)
         self.reads_other_fields = bool(others)
+        self.missing_reason = _missing_reason(self.schemes)
 
         # 3. What the identity must have.
         self.optional = requirement.optional
@@ -106,6 +107,19 @@ def _by_name(schemes: Sequence[AnyScheme]) -> dict[str, AnyScheme]:
         if where == "authorization"
         for spelled in (name, scheme.name if scheme.name.lower() == name else SPELLINGS.get(name, name))
     }
+
+
+def _missing_reason(schemes: Sequence[AnyScheme]) -> str:
+    """The private reason where nothing was sent, made once: it names where each scheme in force looks."""
+    looks = (f"{scheme.name} in {' or '.join(dict.fromkeys(map(_place, scheme.reads)))}" for scheme in schemes)
+    return f"no credentials came for a scheme in force: {', '.join(looks)}"[:MAX_REASON]
+
+
+def _place(read: tuple[str, str]) -> str:
+    where, name = read
+    if read == FLASK_SESSION:
+        return "Flask's session"  # The app chooses the name of its cookie.
+    return "Authorization" if where == "authorization" else f"the {where} {name}"
 
 
 def _accepted_scopes(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:

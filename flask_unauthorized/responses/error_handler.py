@@ -114,7 +114,8 @@ def _as_refusal(error: Exception) -> AuthError | None:
         return None
     # An app may give abort(401, ...) anything; a text of its own stays.
     own = is_text(error.description) and error.description is not HTTPUnauthorized.description
-    return Unauthorized(error.description if own else None)
+    reason = "the app or another extension answered 401 by itself: abort_unauthorized() takes a reason="
+    return Unauthorized(error.description if own else None, reason=reason)
 
 
 def _own_handler(app: Flask, error: Exception, request: Request, app_state: AppState) -> ErrorHandler | None:

@@ -17,6 +17,7 @@ from ..errors import (
     StepUpRequired,
     Text,
     Unauthorized,
+    shown,
 )
 from ..schemes.base import AnyScheme
 from .refuse import authenticate, plan_in_force, refuse
@@ -66,6 +67,8 @@ def abort_unauthorized(
             plan = plan_in_force(request, state)
             details = {"acr_values": plan.acr, "max_age": plan.max_age, **details}
         refusal = _make_error(error, message, details)
+    if refusal.reason is None:
+        refusal.reason = "abort_unauthorized() was called without reason="
     if via is not None:
         app_state = state.app_state
         schemes = app_state.configuration.schemes_of("abort_unauthorized", via) or ()
@@ -91,7 +94,7 @@ def _rejection(request: Request, state: RequestState) -> AuthError | None:
     """Return how the credentials in this request were rejected; ``None`` for valid ones and for none."""
     if state.verifying_scheme is not None:  # the loader itself rejects
         state.attempted_scheme = state.verifying_scheme
-        return InvalidCredentials()
+        return InvalidCredentials(reason=f"the loader of {state.verifying_scheme.name} called abort_unauthorized()")
     if state.identity is not None:
         return None
     found = identify(plan_in_force(request, state), request, state)
@@ -123,7 +126,11 @@ def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str 
     state = state_for(request)
     # This route may not have been judged yet: a caller who is known by now is not told to log in.
     if state.identity is None and authenticate(plan_in_force(request, state), request, state) is None:
-        abort_unauthorized(reason="abort_forbidden() for a caller who is not known")
+        abort_unauthorized(
+            reason="abort_forbidden() was called for an unknown caller, so it became 401: a login may help"
+        )
     if scopes is not None:
-        refuse(InsufficientScope(message, scopes=scopes), request, state)
-    refuse(Forbidden(message), request, state)
+        scopes = scopes.split() if isinstance(scopes, str) else tuple(scopes)
+        reason = f"the view called abort_forbidden(scopes={shown(list(scopes), 200)})"
+        refuse(InsufficientScope(message, scopes=scopes, reason=reason), request, state)
+    refuse(Forbidden(message, reason="the view called abort_forbidden()"), request, state)

@@ -63,6 +63,7 @@ class APIKey(Scheme[Secret]):
     name = "ApiKey"
     needs_loader = True
     cacheable_challenges = True
+    _credential = "the key"
     reads: tuple[tuple[str, str], ...] = ()  # each object sets it
 
     @explains_arguments()
@@ -98,11 +99,17 @@ class APIKey(Scheme[Secret]):
             return None
         if "," in key:
             # It may be two keys: servers join repeated header lines with a comma (RFC 9110 §5.2).
-            raise MalformedCredentials(reason="APIKey: a comma, so two keys in one field")
+            raise MalformedCredentials(
+                reason=f"APIKey: the {self.place} {self.key_name} holds a comma, expected one key without commas: "
+                "a client or a server joined two"
+            )
         if len(key) > MIN_CREDENTIAL_LIMIT:
             check_size("APIKey: the key", key, max_credentials(request))
         if not (key.isascii() and key.isprintable()):
-            raise InvalidCredentials(reason="APIKey: a character outside printable ASCII")
+            raise InvalidCredentials(
+                reason=f"APIKey: the {self.place} {self.key_name} holds a character outside printable ASCII, expected "
+                "printable ASCII only"
+            )
         secret = Secret()
         secret.loader_args = (key,)
         return secret

@@ -39,6 +39,7 @@ from ..errors import (
     InvalidCredentials,
     MalformedCredentials,
     is_text,
+    shown,
 )
 from ..identity import Identity
 from ..wire import Challenge
@@ -51,6 +52,8 @@ L = TypeVar("L", bound=Loader)
 
 MIN_CREDENTIAL_LIMIT: Final = 256
 """The least value of ``UNAUTHORIZED_MAX_CREDENTIALS``, in bytes. Shorter credentials need no look-up of the limit."""
+FLASK_SESSION: Final = ("cookie", "session")
+"""What a scheme reads that reads Flask's session, whatever name the app gives to its cookie."""
 
 
 class Secret:
@@ -147,6 +150,7 @@ class Scheme(ABC, Generic[C]):
     trusted_origins: frozenset[str] = frozenset()
     login_view: str | None = None
 
+    _credential: ClassVar[str] = "the credentials"  # what the loader gets, as reasons name it
     _loader: Loader | None = None
     # `Auth` sets these two: its ``unavailable=``, and that it was set. A scheme of two `Auth` must get the same value.
     _unavailable: tuple[type[Exception], ...] = ()
@@ -260,7 +264,10 @@ class Scheme(ABC, Generic[C]):
         Raises:
             InvalidCredentials: If the proof is missing or wrong.
         """
-        raise InvalidCredentials(reason=f"bound to a key, which {self.name} doesn't prove")
+        raise InvalidCredentials(
+            reason=f"{self.name}: the credentials are bound (cnf has {shown(set(identity.confirmation or ()))}), "
+            f"and {self.name} checks no binding: send a bound token under DPoP, or give Bearer certificate="
+        )
 
     def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
         """Return what the scheme adds to the metadata of a protected resource (RFC 9728 §2).
@@ -303,6 +310,12 @@ class Scheme(ABC, Generic[C]):
             response: The response. Change it in place.
             accepted: Whether the credentials were accepted and the request wasn't refused.
         """
+
+    @functools.cached_property
+    def rejections(self) -> Mapping[object, str]:
+        """The private reasons for ``None`` and ``False``, made once: most rejected credentials get one of them."""
+        asked = "the loader" if self._loader is not None else "verify()"
+        return {result: f"{asked} of {self.name} returned {result} for {self._credential}" for result in (None, False)}
 
     def responds(self) -> bool:
         """Return whether `respond` may add anything.
@@ -368,7 +381,7 @@ class Scheme(ABC, Generic[C]):
             raise
         except self._unavailable as trouble:
             raise AuthUnavailable(
-                reason=f"{type(trouble).__name__} in {option} of {self.name}, which unavailable= lists"
+                reason=f"{option} of {self.name} raised {type(trouble).__name__}, which unavailable= of Auth lists"
             ) from None
 
     def __repr__(self) -> str:
@@ -403,9 +416,12 @@ def call_loader(self: Scheme[Any], credentials: Secret, request: Request | None 
     except HTTPUnauthorized as refused:
         text = refused.description
         own = is_text(text) and text is not HTTPUnauthorized.description
-        raise InvalidCredentials(text if own else None, reason="the loader raised a 401 of Werkzeug") from None
+        reason = f"the loader of {self.name} raised {type(refused).__name__} (401), which rejects {self._credential}"
+        raise InvalidCredentials(text if own else None, reason=reason) from None
     except self._unavailable as trouble:
-        raise AuthUnavailable(reason=f"{type(trouble).__name__} in the loader, which unavailable= lists") from None
+        raise AuthUnavailable(
+            reason=f"the loader of {self.name} raised {type(trouble).__name__}, which unavailable= of Auth lists"
+        ) from None
 
 
 def validated_realm(realm: str) -> str:
@@ -474,7 +490,9 @@ def single_value(scheme: str, values: list[str]) -> str | None:
         MalformedCredentials: If there are several: the extension can't know which one was meant.
     """
     if len(values) > 1:
-        raise MalformedCredentials(reason=f"{scheme}: sent {len(values)} times in one place")
+        raise MalformedCredentials(
+            reason=f"{scheme}: credentials came {len(values)} times in one request, expected once"
+        )
     return values[0] if values else None
 
 
@@ -504,7 +522,9 @@ def query_values(request: Request, name: str) -> list[str]:
     try:
         return request.args.getlist(name)
     except UnicodeDecodeError:
-        raise MalformedCredentials(reason="the query is not UTF-8") from None
+        raise MalformedCredentials(
+            reason=f"the query has octets that are not UTF-8, so {name} can't be read: percent-encode it as UTF-8"
+        ) from None
 
 
 def _mro_index(kind: type, attribute: str) -> int:

@@ -74,6 +74,7 @@ class Basic(Scheme[Secret]):
     curl_options = ("-u", "NAME:PASSWORD")
     loader_args = 2
     names_subject = True
+    _credential = "the name and the password"
 
     @explains_arguments()
     def __init__(
@@ -105,7 +106,10 @@ class Basic(Scheme[Secret]):
             return None
         if "," in rest:
             # A server joined two Authorization lines (RFC 9110 §5.3).
-            raise MalformedCredentials(reason="Basic: a comma, so two credentials in one field")
+            raise MalformedCredentials(
+                reason="Basic: the credentials hold a comma, expected Base64 alone: a client or a server joined two "
+                "fields"
+            )
         secret = Secret()
         secret.loader_args = self._split(_decode(rest))
         return secret
@@ -114,16 +118,29 @@ class Basic(Scheme[Secret]):
         try:
             text = octets.decode("utf-8")
         except UnicodeDecodeError:
-            text = octets.decode("latin-1") if self.latin1 else ""
+            if not self.latin1:
+                raise InvalidCredentials(
+                    reason="Basic: name and password are not UTF-8, expected UTF-8: latin1=True also takes Latin-1"
+                ) from None
+            text = octets.decode("latin-1")
         name, colon, password = text.partition(":")
         if not colon:
-            raise InvalidCredentials(reason="Basic: no colon, or not UTF-8")
+            raise InvalidCredentials(
+                reason="Basic: no colon is in the decoded credentials, expected name:password (RFC 7617 section 2)"
+            )
         if octets.translate(None, _CONTROLS) != octets:
-            raise InvalidCredentials(reason="Basic: control characters (RFC 7617 §2)")
+            raise InvalidCredentials(
+                reason="Basic: the name or the password holds a control character, expected none (RFC 7617 section 2)"
+            )
         if len(name.encode()) > MAX_USER or len(password.encode()) > MAX_PASSWORD:
-            raise InvalidCredentials(reason="Basic: the name or the password is too long")
+            raise InvalidCredentials(
+                reason=f"Basic: the name has {len(name.encode())} bytes and the password {len(password.encode())}, "
+                f"expected at most {MAX_USER} and {MAX_PASSWORD}"
+            )
         if not password and not self.empty_password:
-            raise InvalidCredentials(reason="Basic: empty password")
+            raise InvalidCredentials(
+                reason="Basic: the password is empty, expected one: empty_password=True lets the loader decide"
+            )
         return unicodedata.normalize("NFC", name), unicodedata.normalize("NFC", password)
 
     verify = call_loader
@@ -146,7 +163,11 @@ def _decode(value: str) -> bytes:
     try:
         octets = base64.b64decode(value.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error, ValueError):
-        raise InvalidCredentials(reason="Basic: not Base64") from None
+        raise InvalidCredentials(
+            reason="Basic: the credentials are not Base64, expected the Base64 of name:password (RFC 7617 section 2)"
+        ) from None
     if base64.b64encode(octets).decode("ascii") != value:
-        raise InvalidCredentials(reason="Basic: not canonical Base64")
+        raise InvalidCredentials(
+            reason="Basic: the credentials are not canonical Base64, expected unused bits to be zero (RFC 4648)"
+        )
     return octets

@@ -99,6 +99,7 @@ class Bearer(Scheme[Secret]):
     needs_loader = True
     cacheable_challenges = True
     specification = SPECIFICATION
+    _credential = "the token"
 
     @explains_arguments()
     def __init__(
@@ -171,7 +172,10 @@ class Bearer(Scheme[Secret]):
             super().prove(identity, credentials, request)
         confirmation = checked_confirmation(self.name, identity.confirmation)
         if KEY in confirmation:
-            raise InvalidCredentials(reason=f"bound to a key, which {self.name} doesn't prove: send it under DPoP")
+            raise InvalidCredentials(
+                reason=f"{self.name}: the token is bound to a key (cnf has jkt), which {self.name} doesn't prove: send "
+                "it under DPoP"
+            )
         check_certificate(self, confirmation, self.certificate, request)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
@@ -255,7 +259,10 @@ def _check_padded(name: str, token: str) -> None:
     """Refuse a token unless it is at least one character of the alphabet, followed by any number of ``=``."""
     body = token.rstrip("=")
     if not body or not body.isascii() or 0 in body.encode().translate(_IS_IN_ALPHABET):
-        raise MalformedCredentials(reason=f"{name}: the token is empty or has characters outside the b64token alphabet")
+        raise MalformedCredentials(
+            reason=f"{name}: the token ({len(token)} characters) is not a b64token, expected characters of A-Z a-z 0-9 "
+            "- . _ ~ + / and = at the end only (RFC 6750 section 2.1)"
+        )
 
 
 def _has_form(request: Request, longest: int) -> bool:

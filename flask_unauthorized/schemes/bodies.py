@@ -49,9 +49,10 @@ def read_body(request: Request, limit: int) -> bytes | None:
     if length is not None and len(body) != length:
         if stream_existed:
             return None
-        raise MalformedCredentials(
-            "The body is incomplete.", reason="Digest: the body is shorter than its Content-Length"
+        reason = (
+            f"Digest: the body has {len(body)} bytes, and Content-Length is {length}: qop=auth-int covers the whole"
         )
+        raise MalformedCredentials("The body is incomplete.", reason=reason)
     request.environ["wsgi.input"] = io.BytesIO(body)
     vars(request)["stream"] = io.BytesIO(body)
     return body
@@ -113,7 +114,7 @@ def _read(request: Request, limit: int, length: int | None) -> bytes:
         raise
     except Exception as broken:
         # PEP 3333 names no exceptions for wsgi.input. Servers raise OSError, ValueError, and types of their own.
-        reason = f"Digest: the body can't be read: {type(broken).__name__}"
+        reason = f"Digest: reading the body raised {type(broken).__name__}, and qop=auth-int covers the whole"
         raise MalformedCredentials("The body could not be read.", reason=reason) from None
     if len(body) > limit or has_more:
         raise RequestEntityTooLarge

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from flask import Request
 
-from ..errors import ConfigurationError, InvalidCredentials
+from ..errors import ConfigurationError, InvalidCredentials, shown
 from .base import Scheme
 
 KEY: Final = "jkt"
@@ -34,10 +34,15 @@ def checked_confirmation(scheme: str, confirmation: Mapping[str, Any] | None) ->
         InvalidCredentials: If there is no confirmation, or one with an unknown method.
     """
     if not confirmation:
-        raise InvalidCredentials(reason=f"{scheme}: the token isn't bound to anything")
+        raise InvalidCredentials(
+            reason=f"{scheme}: the token is bound to nothing, expected jkt or x5t#S256 in cnf: the issuer must bind "
+            "it, and the loader return it as confirmation="
+        )
     unknown = confirmation.keys() - {KEY, CERTIFICATE}
     if unknown:
-        raise InvalidCredentials(reason=f"{scheme}: the token is bound in a way that isn't known here (cnf)")
+        raise InvalidCredentials(
+            reason=f"{scheme}: the token is bound by {shown(unknown)} (cnf), and only jkt and x5t#S256 can be checked"
+        )
     return confirmation
 
 
@@ -58,19 +63,35 @@ def check_certificate(
     """
     scheme = for_scheme.name
     if source is None:
-        raise InvalidCredentials(reason=f"{scheme}: bound to a certificate, which isn't looked at: give certificate=")
+        raise InvalidCredentials(
+            reason=f"{scheme}: the token is bound to a certificate (cnf has x5t#S256), and {scheme} has no "
+            "certificate=: give it one"
+        )
     expected = confirmation.get(CERTIFICATE)
     if not isinstance(expected, str) or _SHA_256.fullmatch(expected) is None:
-        raise InvalidCredentials(reason=f"{scheme}: x5t#S256 of the token isn't 43 characters of base64url")
+        came = (
+            f"a text of {len(expected)} characters"
+            if isinstance(expected, str)
+            else f"of type {type(expected).__name__}"
+        )
+        raise InvalidCredentials(
+            reason=f"{scheme}: x5t#S256 of the token is {came}, expected 43 characters of base64url"
+        )
     certificate = for_scheme.call_option("certificate=", source, request)
     if certificate is None:
-        raise InvalidCredentials(reason=f"{scheme}: bound to a certificate, and the client showed none")
+        raise InvalidCredentials(
+            reason=f"{scheme}: the token is bound to a certificate, and certificate= returned None, so the client "
+            "showed none"
+        )
     if not isinstance(certificate, bytes):
         raise TypeError(f"certificate= returned a {type(certificate).__name__}: return the DER octets, or None")
     # Octets are compared, not text. The examples of RFC 8705 have a value whose unused bits are set.
     found = hashlib.sha256(certificate).digest()
     if not hmac.compare_digest(base64.urlsafe_b64decode(expected + "="), found):
-        raise InvalidCredentials(reason=f"{scheme}: bound to another certificate than the client's")
+        raise InvalidCredentials(
+            reason=f"{scheme}: the client's certificate is not the one that the token is bound to, expected its "
+            "SHA-256 to be x5t#S256"
+        )
 
 
 def vary_fields(source: CertificateSource | None) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ from ..errors import (
     ConfigurationError,
     InvalidCredentials,
     StaleNonce,
+    shown,
 )
 from ..stores.base import Store, checked_store
 from ..stores.memory import MemoryStore
@@ -81,6 +82,13 @@ _FIRST_CNONCES: Final = "digest-session"
 """The purpose under which the store holds the first ``cnonce`` of each ``-sess`` nonce."""
 _QOPS: Final = ("auth", "auth-int")
 _current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
+
+
+_NO_USER: Final = "Digest: no user has the name: the loader, or name_of_hash=, returned None"
+_WRONG_PASSWORD: Final = (
+    "Digest: the response was not made with what the loader returned for the name: the password is wrong, or a stored "
+    "hash is of another name, realm or password"
+)
 
 
 class Digest(Scheme[DigestCredentials]):
@@ -237,11 +245,15 @@ class Digest(Scheme[DigestCredentials]):
         """Verify the response and use up the nonce count: steps 2 to 6 of the module's description."""
         realm = realm_in_force(self, request)
         if credentials.realm != realm:
-            raise InvalidCredentials(reason="Digest: another realm")
+            raise InvalidCredentials(
+                reason=f"Digest: realm is {shown(credentials.realm)}, and the realm in force is {shown(realm)} "
+                "(realm= of the scheme, of Auth, or UNAUTHORIZED_REALM)"
+            )
         age = self._nonces.age(_current_app_object(), realm, credentials.nonce)
         if age is None:
             raise InvalidCredentials(
-                reason="Digest: this app did not sign the nonce for this realm, or SECRET_KEY changed"
+                reason=f"Digest: the nonce was not signed by this app for the realm {shown(realm)}, or SECRET_KEY "
+                "changed: keep the old key in SECRET_KEY_FALLBACKS"
             )
         self.store.check_workers(request.environ)
         body_hash = self._body_hash(credentials, request) if credentials.qop == "auth-int" else ""
@@ -251,7 +263,7 @@ class Digest(Scheme[DigestCredentials]):
         else:
             verified_a1, caller = self._verify_either_name(credentials, realm, body_hash, request.method)
         if verified_a1 is None or caller is None:
-            raise InvalidCredentials(reason="Digest: wrong password, or unknown name")
+            raise InvalidCredentials(reason=_NO_USER if caller is None else _WRONG_PASSWORD)
         is_last_use = self._uses.use(credentials, age, self.store)
         if self.rspauth or self.nextnonce:
             needs_nonce = is_last_use or age > self.nonce_lifetime / 2
@@ -323,7 +335,10 @@ class Digest(Scheme[DigestCredentials]):
                 "it call request.get_data() first, which keeps a copy, or leave auth-int out of Digest(qop=...)",
                 endpoint,
             )
-        raise InvalidCredentials(reason="Digest: the body was read before qop=auth-int could be verified")
+        raise InvalidCredentials(
+            reason="Digest: the body was read before qop=auth-int could be verified: a before_request function must "
+            "call request.get_data()"
+        )
 
     def _verify_either_name(
         self, credentials: DigestCredentials, realm: str, body_hash: str, method: str
@@ -345,6 +360,8 @@ class Digest(Scheme[DigestCredentials]):
                 continue
             if verified_a1 is not None and caller is not None:
                 verified, verified_name = (verified_a1, caller), name
+            elif verified[1] is None:  # A name with a user and another password counts as known, for the reason.
+                verified = None, caller
         credentials.name = verified_name
         if verified[0] is None and refusal is not None:
             raise refusal

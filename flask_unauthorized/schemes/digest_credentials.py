@@ -20,11 +20,11 @@ from typing import Final
 
 from flask import Request
 
-from ..errors import InvalidCredentials, MalformedCredentials
+from ..errors import InvalidCredentials, MalformedCredentials, shown
 from ..wire import parse_authorization
 from ..wire.digest import read_extended, read_name
 from ..wire.grammar import BWS, MAX_PARAMS, QUOTED, TOKEN, GrammarError
-from .digest_uri import is_request_target
+from .digest_uri import describe_mismatch, is_request_target
 
 MAX_DIGEST: Final = 4096
 """Longest Digest credentials that are read, in bytes."""
@@ -113,7 +113,7 @@ def read_credentials(
             raise InvalidCredentials(reason=error.reason) from None
         raise
     if not is_request_target(credentials.uri, request):
-        raise _malformed("uri is not that of the request")
+        raise _malformed(describe_mismatch(credentials.uri, request))
     return credentials
 
 
@@ -123,19 +123,19 @@ def _checked_credentials(
     found = _read_required(parameters, qops)
     qop = found.qop
     if qop not in qops:
-        raise _malformed("a qop that isn't offered")
+        raise _malformed(f"qop is {shown(qop, 20)}, expected one of {shown(list(filter(None, qops)))}: see qop=")
     if qop and _NONCE_COUNT.fullmatch(found.nc) is None:
-        raise _malformed("nc is not eight hex digits")
+        raise _malformed(f"nc has {len(found.nc)} characters, expected eight hex digits (RFC 7616 section 3.4)")
     if not (found.cnonce.isascii() and found.cnonce.isprintable()):
-        raise _malformed("a cnonce beyond printable ASCII")
+        raise _malformed("cnonce holds a character outside printable ASCII, expected printable ASCII only")
     found.name, found.userhash = _name(parameters)
     found.literal_name = _literal_name(rest) if "\\" in rest and not found.userhash else None
     # Without the parameter, the algorithm is MD5 (RFC 7616 §3.3).
     algorithm = algorithms.get(parameters.get("algorithm", "MD5").lower())
     if algorithm is None:
-        raise InvalidCredentials(reason="Digest: an algorithm that isn't offered")
+        raise _unknown_algorithm(parameters.get("algorithm"), list(algorithms.values()))
     if not qop and algorithm.endswith("-sess"):
-        raise _malformed(f"no qop, which {algorithm} needs")
+        raise _malformed(f"qop is absent, and algorithm {algorithm} needs it, expected qop=auth (RFC 7616 section 3.4)")
     found.algorithm = algorithm
     return found
 
@@ -154,16 +154,20 @@ def _read_required(parameters: Mapping[str, str], qops: tuple[str, ...]) -> Dige
         found.nc = parameters["nc"]
         found.qop = parameters["qop"]
     except KeyError as missing:
-        raise _malformed(f"no {missing.args[0]}") from None
+        raise _malformed(
+            f"{missing.args[0]} is absent, expected realm, nonce, uri, response, cnonce, nc and qop: legacy=True does "
+            "without the last three"
+        ) from None
     if not (found.realm and found.nonce and found.uri and found.response and (found.cnonce or not found.qop)):
-        raise _malformed("an empty realm, nonce, uri, response or cnonce")
+        empty = next(name for name in ("realm", "nonce", "uri", "response", "cnonce") if not parameters[name])
+        raise _malformed(f"{empty} is empty, expected a value")
     return found
 
 
 def _parameters(rest: str) -> dict[str, str]:
     """Return the parameters by their lower-case names."""
     if len(rest) > MAX_DIGEST:
-        raise _malformed(f"longer than {MAX_DIGEST} bytes")
+        raise _malformed(f"the credentials have {len(rest)} bytes, expected at most {MAX_DIGEST}")
     if _PLAIN_PARAMS.fullmatch(rest) is not None:
         found = _PLAIN_PARAM.findall(rest)
         values = {name.lower(): quoted or token for name, quoted, token in found}
@@ -172,7 +176,7 @@ def _parameters(rest: str) -> dict[str, str]:
     try:
         parsed = parse_authorization(f"Digest {rest}")
     except GrammarError as error:
-        raise _malformed(str(error)) from None
+        raise _malformed("the parameters break the grammar: " + str(error).replace("§", "section ")) from None
     return {name.lower(): value for name, value in parsed.params} if parsed is not None else {}
 
 
@@ -195,21 +199,43 @@ def _name(parameters: Mapping[str, str]) -> tuple[str, bool]:
     plain, extended = parameters.get("username"), parameters.get("username*")
     userhash = parameters.get("userhash", "false").lower()
     if userhash not in ("true", "false"):
-        raise _malformed("userhash is neither true nor false")
+        raise _malformed(f"userhash has {len(userhash)} characters, expected true or false")
     if (plain is None) == (extended is None):
-        raise _malformed("username and username*, or neither")
+        raise _not_one_name(plain)
     if plain is not None:
         name = plain if userhash == "true" or plain.isascii() else read_name(plain)
     elif userhash == "true":
-        raise _malformed("username* with userhash")
+        raise _malformed("username* came with userhash=true, expected username for a hash (RFC 7616 section 3.4.4)")
     else:
         try:
             name = read_name(read_extended(extended or "").encode().decode("latin-1"))
         except ValueError:
-            raise _malformed("username* is not UTF-8 in the form of RFC 8187") from None
-    if not name or len(name.encode()) > MAX_USER or not name.isprintable():
-        raise InvalidCredentials(reason="Digest: the name is empty, too long, or has control characters")
+            raise _malformed(
+                "username* is not UTF-8''NAME, expected a percent-encoded name (RFC 8187 section 3.2)"
+            ) from None
+    if not 0 < len(name.encode()) <= MAX_USER or not name.isprintable():
+        raise _unusable_name(len(name.encode()))
     return name, userhash == "true"
+
+
+# --- refusals
+
+
+def _unknown_algorithm(given: str | None, algorithms: list[str]) -> InvalidCredentials:
+    came = "absent, which means 'MD5'" if given is None else shown(given, 24)
+    return InvalidCredentials(
+        reason=f"Digest: algorithm is {came}, expected one of {shown(algorithms, 100)}: see algorithms="
+    )
+
+
+def _not_one_name(plain: str | None) -> MalformedCredentials:
+    both = "neither username nor username*" if plain is None else "both username and username*"
+    return _malformed(f"{both} came, expected one of them")
+
+
+def _unusable_name(size: int) -> InvalidCredentials:
+    came = "holds a control character" if 0 < size <= MAX_USER else f"has {size} bytes"
+    return InvalidCredentials(reason=f"Digest: the name {came}, expected 1 to {MAX_USER} bytes of printable text")
 
 
 def _malformed(reason: str) -> MalformedCredentials:

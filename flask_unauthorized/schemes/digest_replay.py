@@ -64,9 +64,7 @@ class NonceUses:
             StaleNonce: If the nonce has expired, or the count or the nonce was used up before.
         """
         if not -MAX_SKEW <= age <= self.lifetime:  # As `is_current`, without a call more for each request.
-            raise StaleNonce(
-                reason=f"Digest: the nonce has expired: it is {age:.0f} s old, and nonce_lifetime={self.lifetime}"
-            )
+            raise _expired(age, self.lifetime)
         nonce = credentials.nonce
         count = int(credentials.nc, 16) if credentials.qop else 0
         if count:
@@ -76,10 +74,19 @@ class NonceUses:
         else:  # Without qop there is no count, so the response itself may come once only.
             is_first_use = store.claim(_LEGACY_RESPONSES, f"{nonce} {credentials.response}", self.remember_for)
         if not is_first_use:
-            raise StaleNonce(reason="Digest: this count was used, or lies too far behind")
+            what = f"nc {count}" if credentials.qop else "the response, which has no qop,"
+            raise StaleNonce(
+                reason=f"Digest: {what} was used before with this nonce, or lies too far behind: each answer counts "
+                "once"
+            )
         if self.max_uses is None:
             return not credentials.qop
         uses = store.increment(_USES, nonce, self.remember_for)
         if uses > self.max_uses:
-            raise StaleNonce(reason=f"Digest: the nonce was used {self.max_uses} times, which is nonce_uses=")
+            raise StaleNonce(reason=f"Digest: this is use {uses} of the nonce, and nonce_uses={self.max_uses}")
         return uses >= self.max_uses or not credentials.qop
+
+
+def _expired(age: float, lifetime: int) -> StaleNonce:
+    limit = f"nonce_lifetime={lifetime}" if age > 0 else f"workers' clocks may differ by {MAX_SKEW} s"
+    return StaleNonce(reason=f"Digest: the nonce has expired: it is {age:.0f} s old, and {limit}")

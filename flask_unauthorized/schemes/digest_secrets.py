@@ -82,7 +82,9 @@ def _h_a1(secret: object, credentials: DigestCredentials, realm: str) -> str:
     algorithm = base_algorithm(credentials.algorithm)
     if isinstance(secret, str):
         if not secret:
-            raise InvalidCredentials(reason="Digest: the loader returned an empty password")
+            raise InvalidCredentials(
+                reason="Digest: the loader returned an empty password for the name, expected one that isn't empty"
+            )
         return secret_hash(algorithm, credentials.name, realm, secret)
     if not isinstance(secret, Mapping):
         raise TypeError(
@@ -91,7 +93,10 @@ def _h_a1(secret: object, credentials: DigestCredentials, realm: str) -> str:
         )
     stored = secret.get(algorithm)
     if stored is None:
-        raise InvalidCredentials(reason=f"Digest: the loader gave no hash for {algorithm}, which algorithms= offers")
+        raise InvalidCredentials(
+            reason=f"Digest: the loader returned {len(secret)} hashes and none for {algorithm}, which algorithms= "
+            "offers: store one (see hashes())"
+        )
     if not isinstance(stored, str) or _HEX.fullmatch(stored) is None or len(stored) != _HASH_LENGTHS[algorithm]:
         raise TypeError(f"the hash for {algorithm} that the loader of Digest returned is not one: see Digest.hashes()")
     return stored.lower()

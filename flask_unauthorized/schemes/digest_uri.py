@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, quote, unquote_to_bytes
 
 from flask import Request
 
+from ..errors import shown
+
 _ABSOLUTE: Final = re.compile(r"http(s?)://([^/?#]*)", re.IGNORECASE)
 
 
@@ -35,6 +37,15 @@ def is_request_target(uri: str, request: Request) -> bool:
     # The target as the client knows it, if a proxy removed a prefix.
     prefix = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), safe="/:@!$&'()*+,;=~")
     return not target.startswith(prefix + "/") and named == prefix + target
+
+
+def describe_mismatch(uri: str, request: Request) -> str:
+    """Return why ``uri`` isn't the target. Only paths are named, because a query may hold a secret."""
+    absolute = _ABSOLUTE.match(uri)
+    sent = (uri if absolute is None else uri[absolute.end() :]).partition("?")[0]
+    served = request.script_root + request.path
+    why = "host or query differs" if sent == served else f"path is {shown(sent, 80)}"
+    return f"uri is not the target of this request: its {why}, expected the target {shown(served, 80)} as it came"
 
 
 def _origin_form(target: str, request: Request) -> str | None:

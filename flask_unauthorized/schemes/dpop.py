@@ -45,6 +45,7 @@ from ..errors import (
     InvalidProof,
     NonceRequired,
     configured_seconds,
+    shown,
 )
 from ..identity import BareIdentity, Identity
 from ..stores.base import Store, checked_store
@@ -128,6 +129,7 @@ class DPoP(Scheme[DPoPCredentials]):
     needs_loader = True
     proves_key = True
     oauth = True
+    _credential = "the token"
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {
         "invalid_token": ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}#section-7.1"),
         "invalid_request": ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}#section-7.1"),
@@ -208,9 +210,15 @@ class DPoP(Scheme[DPoPCredentials]):
             )
         confirmation = checked_confirmation(self.name, identity.confirmation)
         if confirmation.get(KEY) != proof.thumbprint:
-            raise InvalidCredentials(reason="DPoP: the key of the proof isn't the one that the token is bound to")
+            what = "is that of another key" if KEY in confirmation else "is absent"
+            raise InvalidCredentials(
+                reason=f"DPoP: jkt in cnf of the token {what}, expected the thumbprint of the key in the proof (RFC "
+                "9449 section 7.1)"
+            )
         if not self._rules.has_valid_signature(proof):
-            raise InvalidProof(reason="DPoP: the signature isn't that of the key in the proof")
+            raise InvalidProof(
+                reason=f"DPoP: the proof is not signed by the key in its jwk, expected its {proof.algorithm} signature"
+            )
         if self.nonce:
             self._check_nonce(proof.nonce, request)
         if CERTIFICATE in confirmation:
@@ -251,9 +259,12 @@ class DPoP(Scheme[DPoPCredentials]):
         realm = realm_in_force(self, request)
         age = self._nonces.age(current_app, realm, nonce) if isinstance(nonce, str) else None
         if age is None:
-            raise NonceRequired(reason="DPoP: no nonce in the proof, or not one of ours")
+            what = "has no nonce" if nonce is None else "has a nonce that this app did not sign for the realm in force"
+            raise NonceRequired(reason=f"DPoP: the proof {what}, and nonce=True asks for that of DPoP-Nonce")
         if not -MAX_SKEW <= age <= self.nonce_lifetime:
-            raise NonceRequired(reason="DPoP: the nonce is over")
+            raise NonceRequired(
+                reason=f"DPoP: the nonce has expired: it is {age:.0f} s old, and nonce_lifetime={self.nonce_lifetime}"
+            )
         if age > self.nonce_lifetime / 2:
             remember_for_response(self, request, self._nonces.mint(current_app, realm))
 
@@ -261,6 +272,11 @@ class DPoP(Scheme[DPoPCredentials]):
         """Mark a proof as used. Raises `InvalidProof` if it was used before."""
         left = proof.iat + self.window + self.ahead - time.time()
         if left < 0:  # The loader took long. The store could have forgotten the proof before a second use of it.
-            raise InvalidProof(reason="DPoP: the proof was over before the loader had answered")
+            raise InvalidProof(
+                reason=f"DPoP: the proof expired while the loader ran: iat is {shown(proof.iat)}, window={self.window} "
+                f"and ahead={self.ahead}"
+            )
         if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + MAX_SKEW):
-            raise InvalidProof(reason="DPoP: this proof was used before (jti)")
+            raise InvalidProof(
+                reason="DPoP: a proof with this jti and key was used before, and each counts once: make a new one"
+            )

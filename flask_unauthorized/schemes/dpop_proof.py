@@ -27,7 +27,7 @@ from typing import Any, Final
 from flask import Request
 
 from ..arguments import validated_choice
-from ..errors import ConfigurationError, InvalidProof
+from ..errors import ConfigurationError, InvalidProof, shown
 from ..jose import Key, PyJWTEngine, public_key_jwk
 from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
@@ -114,23 +114,31 @@ class ProofRules:
             InvalidProof: If there is no proof, or not one for this request and token.
         """
         if not field:
-            raise _invalid("no proof: send it in the field DPoP")
+            raise _invalid("no proof came, expected one in the field DPoP")
         if len(field) > MAX_PROOF:
-            raise _invalid(f"longer than {MAX_PROOF} bytes")
+            raise _invalid(f"the proof has {len(field)} bytes, expected at most {MAX_PROOF}")
         if "," in field:  # Servers join two fields of one name.
-            raise _invalid("more than one proof")
+            raise _invalid("the field DPoP holds a comma, expected one proof: a client or a server joined two")
         proof, payload = self._read_jws(field)
         try:
             claims = read_json_object(payload)
         except JOSEError as error:
-            raise _invalid(f"the payload is {error}") from None
-        _check_claim("htm", claims.get("htm"), request.environ["REQUEST_METHOD"])
-        _check_claim("ath", claims.get("ath"), access_token_hash(token))
+            raise _invalid(f"the payload is {error}, expected a JSON object of claims") from None
+        method = request.environ["REQUEST_METHOD"]
+        if not _is_text(claims.get("htm"), method):
+            raise _invalid(
+                f"htm is {_shown(claims.get('htm'), 20)}, and the method of this request is {shown(method, 20)}"
+            )
+        if not _is_text(claims.get("ath"), access_token_hash(token)):
+            raise _invalid(
+                "ath is not that of the token that came, expected its SHA-256 in base64url (RFC 9449 section 4.2)"
+            )
         self._check_uri(claims.get("htu"), request)
         proof.iat = self._check_times(claims)
         jti = claims.get("jti")
         if not isinstance(jti, str) or not 0 < len(jti.encode(errors="replace")) <= MAX_JTI:
-            raise _invalid(f"jti isn't a text of 1 to {MAX_JTI} bytes")
+            came = f"a text of {len(jti.encode(errors='replace'))} bytes" if isinstance(jti, str) else _shown(jti)
+            raise _invalid(f"jti is {came}, expected a text of 1 to {MAX_JTI} bytes")
         proof.jti = jti
         proof.nonce = claims.get("nonce")
         return proof
@@ -151,72 +159,97 @@ class ProofRules:
         try:
             jws = read_jws(text, embedded_key=True)
         except JOSEError as error:
-            raise _invalid(str(error)) from None
+            raise _invalid(f"the proof can't be read: {error}") from None
         if jws.header.get("typ") != "dpop+jwt":
-            raise _invalid("typ isn't dpop+jwt")
+            raise _invalid(f"typ is {_shown(jws.header.get('typ'))}, expected 'dpop+jwt'")
         if jws.algorithm not in self.algorithms:
-            raise _invalid(f"alg is none of {', '.join(self.algorithms)}")
+            raise _invalid(
+                f"alg is {_shown(jws.algorithm, 20)}, expected one of {shown(list(self.algorithms), 120)}: see "
+                "algorithms="
+            )
         proof = Proof()
         self._read_key(proof, jws.header["jwk"])
         if jws.algorithm not in proof.key.algorithms:
-            raise _invalid("alg isn't one for the kind of key in jwk")
+            raise _invalid(
+                f"alg is {_shown(jws.algorithm, 20)}, and the key in jwk is for {shown(proof.key.algorithms, 60)}: "
+                "sign with that"
+            )
         proof.algorithm, proof.signature, proof.signing_input = jws.algorithm, jws.signature, jws.signing_input
         return proof, jws.payload
 
     def _read_key(self, proof: Proof, jwk: object) -> None:
         if not isinstance(jwk, dict):
-            raise _invalid("jwk isn't a key")
+            raise _invalid(f"jwk is of type {type(jwk).__name__}, expected an object that is a public key")
         if not _PRIVATE_MEMBERS.isdisjoint(jwk):
-            raise _invalid("jwk holds a private or a symmetric key")
+            raise _invalid(
+                f"jwk has {shown(_PRIVATE_MEMBERS & jwk.keys())} of a private or symmetric key, expected a public key"
+            )
         try:
             proof.thumbprint = thumbprint(jwk)
             # Other members of the JWK are ignored. With them, the client could choose which algorithms a key serves.
             proof.key = self._verified_keys.get(proof.thumbprint) or public_key_jwk(key_members(jwk))
         except ValueError as error:
-            raise _invalid(f"jwk: {error}") from None
+            raise _invalid("jwk is not a public key: " + str(error).replace("§", "section ")) from None
 
     def _check_uri(self, htu: object, request: Request) -> None:
         """Compare ``htu`` with the address of the request under the configured origins."""
         path = raw_path(request)
         if not isinstance(htu, str):
-            raise _invalid("no htu")
+            raise _invalid(f"htu is {_shown(htu)}, expected the address of this request")
         # Clients resolve segments of dots and the app may not, so one URI could mean two views.
         if _DOT_SEGMENT.search(path) is not None:
-            raise _invalid("the target of the request has a segment of dots")
+            raise _invalid("the target of the request has a segment '.' or '..', expected one without them")
         if any(htu == origin + path for origin in self.origins):
             return
         try:
             sent = normal_uri(htu)
             expected = normal_path(path)
         except ValueError:
-            raise _invalid("htu, or the target of the request, isn't an http or https URI") from None
-        if not any(sent == origin + expected for origin in self.origins):
             raise _invalid(
-                f"htu isn't the address of this request under {' or '.join(self.origins)}: where clients know the app "
-                "under another origin or prefix, say so in DPoP(origin=...)"
+                "htu, or the target of the request, is not an http or https URI, expected printable ASCII without user "
+                "and password"
+            ) from None
+        if not any(sent == origin + expected for origin in self.origins):
+            host = "/".join(sent.split("/", 3)[:3])  # not the path, because it may hold anything
+            raise _invalid(
+                f"htu is at {shown(host, 70)}, expected {shown(expected, 60)} at {shown(list(self.origins), 76)}: "
+                "DPoP(origin=...) says where clients reach the app"
             )
 
     def _check_times(self, claims: Mapping[str, Any]) -> float:
         now = time.time()
         iat = _number("iat", claims.get("iat"))
         if not now - self.window <= iat <= now + self.ahead:
-            raise _invalid(f"iat isn't within {self.window} seconds before and {self.ahead} after our time")
+            raise _invalid(
+                f"iat is {shown(iat)}, and now {now:.0f}: window={self.window} and ahead={self.ahead} are the seconds "
+                "allowed"
+            )
         if "exp" in claims and _number("exp", claims["exp"]) <= now:
-            raise _invalid("exp has passed")
+            raise _invalid(f"exp has passed: it is {shown(claims['exp'])}, and now {now:.0f}")
         if "nbf" in claims and _number("nbf", claims["nbf"]) > now + self.ahead:
-            raise _invalid("nbf lies in the future")
+            raise _invalid(
+                f"nbf lies in the future: it is {shown(claims['nbf'])}, and now {now:.0f}, with ahead={self.ahead}"
+            )
         return iat
 
 
-def _check_claim(name: str, given: object, expected: str) -> None:
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
-        raise _invalid(f"{name} isn't that of this request")
+def _is_text(given: object, expected: str) -> bool:
+    return isinstance(given, str) and hmac.compare_digest(given.encode(errors="replace"), expected.encode())
+
+
+def _shown(value: object, longest: int = 48) -> str:
+    """Return a member of a proof that is a name: a text itself, of anything else its type."""
+    if isinstance(value, str):
+        return shown(value, longest)
+    return "absent" if value is None else f"of type {type(value).__name__}"
 
 
 def _number(name: str, value: object) -> float:
     # The value stays an int if it is one, because a float can't hold 10^400.
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _invalid(f"{name} isn't a number")
+        raise _invalid(
+            f"{name} is {'absent' if value is None else f'of type {type(value).__name__}'}, expected a number"
+        )
     return value
 
 

@@ -75,6 +75,8 @@ class SchemeState(Generic[P]):
     """The plan by which the request is authenticated, or was authenticated last."""
     kept_by_scheme: dict[Scheme[Any], Any] | None = None
     """By scheme, what `Scheme.verify` or `Scheme.challenges` remember for `Scheme.respond`."""
+    dropped_reason: str | None = None
+    """Why `Scheme.read` dropped what came: the private reason of a refusal for lack of credentials."""
 
 
 def serving_app(app: Flask) -> ServingApp:

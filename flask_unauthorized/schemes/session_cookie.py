@@ -3,7 +3,8 @@
 ``auth.login()`` writes a `LoginRecord` into the session, and this scheme reads it on each request:
 
 1. `SessionCookie.read` returns the record if it is whole, of this realm, and neither too old nor idle for too long. Any
-   other record is removed from the session, because it isn't a credential any more, and the cookie should go.
+   other record is removed from the session, because it isn't a credential any more, and the cookie should go. The
+   request is treated like one without credentials; only its private reason says why.
 2. `SessionCookie.verify` asks the store whether the session has ended, then the loader for the user. A rejected user is
    removed from the session. An accepted one is noted as active, at most once in `_USE_INTERVAL` seconds, because each
    note sends the cookie again.
@@ -31,15 +32,15 @@ from flask import Flask, Request, current_app, session
 from flask.sessions import SecureCookieSessionInterface
 
 from ..arguments import explains_arguments, whole_seconds
-from ..errors import AuthError, ConfigurationError, InvalidCredentials
+from ..errors import AuthError, ConfigurationError, InvalidCredentials, shown
 from ..identity import Identity
 from ..stores.base import Store, checked_store
 from ..wire import Challenge
-from .base import Loader, Scheme, error_params
+from .base import FLASK_SESSION, Loader, Scheme, error_params
 from .ended_sessions import EndedSessions
 from .origins import validated_origins
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
-from .serving import serving_app, warn_of_default_realm
+from .serving import scheme_state, serving_app, warn_of_default_realm
 from .session_record import SESSION_KEY, LoginRecord, is_time, read_record
 from .session_settings import (
     check_secret_key,
@@ -55,6 +56,9 @@ _USE_INTERVAL: Final = 60
 """Least time between two notes that the session was used, in seconds."""
 SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 """Names of query parameters that say what a page shows, and hold no secret."""
+
+
+_ENDED_REASON: Final = "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"
 
 
 class SessionCookie(Scheme[LoginRecord]):
@@ -90,11 +94,12 @@ class SessionCookie(Scheme[LoginRecord]):
     """
 
     name = "Cookie"
-    reads = (("cookie", "session"),)
+    reads = (FLASK_SESSION,)
     ambient = True
     static = False
     needs_loader = True
     names_subject: ClassVar[bool] = True
+    _credential = "the subject of the session"
     knows_login: ClassVar[bool] = True
 
     @explains_arguments()
@@ -163,18 +168,23 @@ class SessionCookie(Scheme[LoginRecord]):
         login = read_record(content)
         if login is None or not self._is_alive(login) or login.realm != self._realm():
             self.forget()  # It isn't a credential any more (RFC 9110 §11.4).
+            state = scheme_state(request)
+            if state is not None:
+                state.dropped_reason = self._dropped_reason(login)
             return None
         return login
 
     def verify(self, credentials: LoginRecord, request: Request) -> object | None:
         try:
-            user: object = None if self._was_ended(credentials, request) else self.load(credentials.subject)
+            if self._was_ended(credentials, request):
+                raise InvalidCredentials(reason=_ENDED_REASON)
+            user: object = self.load(credentials.subject)
         except InvalidCredentials:
             self.forget()
             raise
         if user is None or user is False:
             self.forget()
-            return None
+            return user
         now = time.time()
         # Without an idle time, nothing depends on the last use. A quarter keeps short idle times exact enough.
         if self.idle is not None and now - credentials.last_used > min(_USE_INTERVAL, self.idle / 4):
@@ -346,6 +356,21 @@ class SessionCookie(Scheme[LoginRecord]):
         now = time.time()
         is_idle = self.idle is not None and now > login.last_used + self.idle
         return not is_idle and now <= login.begun + self.lifetime
+
+    def _dropped_reason(self, login: LoginRecord | None) -> str:
+        if login is None:
+            return "Cookie: the login in the session is not as auth.login() writes it: log in again"
+        realm = self._realm()
+        if login.realm != realm:
+            return (
+                f"Cookie: the session is of the realm {shown(login.realm)}, and the realm in force is {shown(realm)} "
+                "(realm= of the scheme, of Auth, or UNAUTHORIZED_REALM)"
+            )
+        age = time.time() - login.begun
+        if age > self.lifetime:
+            return f"Cookie: the session began {age:.0f} s ago, and lifetime={self.lifetime}: log in again"
+        unused = time.time() - login.last_used
+        return f"Cookie: the session was last used {unused:.0f} s ago, and idle={self.idle}: log in again"
 
     def _was_ended(self, login: LoginRecord, request: Request) -> bool:
         if self.store is None or self._ended is None:

@@ -134,7 +134,7 @@ class Store(ABC):
         try:  # as in `_call`, which would cost each request another call
             return self._spend(entry_key, number, lifetime)
         except self.unavailable_errors as error:
-            raise AuthUnavailable(reason=f"{type(self).__name__}: {type(error).__name__}") from None
+            raise self._failed(error) from None
 
     def increment(self, purpose: str, key: str, lifetime: float) -> int:
         """Return how often this was called for ``key``, this call included.
@@ -264,10 +264,17 @@ class Store(ABC):
             return operation(*args, **kwargs)
         except self.unavailable_errors as error:
             # Only the type: the text may hold the password of a connection.
-            raise AuthUnavailable(reason=f"{type(self).__name__}: {type(error).__name__}") from None
+            raise self._failed(error) from None
 
     def _entry_key(self, purpose: str, key: str) -> str:
         return _key_prefix(self.prefix, purpose) + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+    def _failed(self, error: Exception) -> AuthUnavailable:
+        # Only the type of the exception: the text of a connection's may hold its password.
+        return AuthUnavailable(
+            reason=f"{type(self).__name__}: its back end raised {type(error).__name__}: look whether the store is "
+            "reachable, writable and not full"
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.prefix}>"

@@ -109,7 +109,10 @@ class MemoryStore(Store):
         if key not in self._entries:
             self._sweep(now)
             if len(self._entries) >= self.capacity and not self._make_room(now):
-                raise AuthUnavailable(reason=f"MemoryStore: {self.capacity} entries are alive, it is full")
+                raise AuthUnavailable(
+                    reason=f"MemoryStore: {len(self._entries)} entries are alive, and capacity={self.capacity}: allow "
+                    "more, or use another store"
+                )
             self._sweep_queue.append(key)
         self._entries[key] = (expiry, value)
 

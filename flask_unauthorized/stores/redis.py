@@ -99,8 +99,11 @@ class RedisStore(Store):
         return _checked_int(self._increments(keys=[key], args=[_milliseconds(lifetime)]))
 
     def _put(self, key: str, value: str, lifetime: float) -> None:
-        if self._client.set(key, value, px=_milliseconds(lifetime)) is not True:
-            raise AuthUnavailable(reason="RedisStore: the server did not store a value")
+        answer = self._client.set(key, value, px=_milliseconds(lifetime))
+        if answer is not True:
+            raise AuthUnavailable(
+                reason=f"RedisStore: SET returned type {type(answer).__name__}, expected True: the value was not stored"
+            )
 
     def _get(self, key: str) -> str | None:
         value = self._client.get(key)
@@ -108,10 +111,13 @@ class RedisStore(Store):
             try:
                 return value.decode()
             except UnicodeDecodeError:
-                raise AuthUnavailable(reason="RedisStore: it holds a value that this library did not write") from None
+                raise AuthUnavailable(
+                    reason="RedisStore: GET returned octets that are not UTF-8, so another program wrote them: give "
+                    "each app its own prefix="
+                ) from None
         if value is None or isinstance(value, str):
             return value
-        raise AuthUnavailable(reason="RedisStore: a response of a type that GET doesn't return")
+        raise AuthUnavailable(reason=f"RedisStore: GET returned type {type(value).__name__}, expected bytes or None")
 
 
 def _client(url: str) -> Any:
@@ -125,5 +131,5 @@ def _milliseconds(lifetime: float) -> int:
 
 def _checked_int(response: Any) -> int:
     if isinstance(response, bool) or not isinstance(response, int):
-        raise AuthUnavailable(reason="RedisStore: a response of a type that the script doesn't return")
+        raise AuthUnavailable(reason=f"RedisStore: a script returned type {type(response).__name__}, expected an int")
     return response

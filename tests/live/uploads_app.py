@@ -5,7 +5,8 @@ import time
 
 from flask import Flask, request
 
-from flask_unauthorized import Auth, Bearer, Digest, draining
+from flask_unauthorized import Auth, Bearer, Digest
+from flask_unauthorized.responses.drain import drain
 
 PASSWORDS = {"bob": "hunter2"}
 digest = Digest(PASSWORDS.get)
@@ -42,6 +43,6 @@ def _waiting():
 
 def _drains(frame):
     while frame is not None:
-        if frame.f_code is draining.drain.__code__:
+        if frame.f_code is drain.__code__:
             yield frame
         frame = frame.f_back

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from flask_unauthorized import Auth, Basic, Digest
+from flask_unauthorized import Auth, Basic, Digest, Identity
 from tests.digest_client import ADA, challenge, credentials_for, field_value, hex_hash, sent
 
 from .digest_served import CHALLENGE, KEY, Served, credentials_of, is_stale, load
@@ -194,7 +194,7 @@ def test_dig_27_nobody_of_that_name_looks_like_a_wrong_password(served):
 def test_a_wrong_answer_is_logged_without_the_name(served, caplog):
     caplog.set_level(logging.INFO, "flask_unauthorized")
     served.ask(name="my-passw0rd-typed-as-name")
-    assert "wrong password" in caplog.text
+    assert "no user has the name" in caplog.text
     assert "my-passw0rd" not in caplog.text
 
 
@@ -292,3 +292,34 @@ def test_dig_14_another_method(served):
     offered = served.challenge()
     headers = sent(offered, method="GET")
     assert not is_stale(served.app.test_client().delete("/", headers=headers))
+
+
+def test_what_is_not_in_the_field_authorization_is_no_answer(served, dpop):
+    for scheme in (served.digest, dpop.dpop):
+        with served.app.test_request_context("/") as context:
+            assert scheme.read(context.request, None) is None
+
+
+# --- names that came percent-encoded (libcurl 8.23)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("a%20b", ["a%20b", "a b"]),
+        ("a%00b", ["a%00b"]),  # nothing with control characters in it reaches the loader
+        ("a%zz", ["a%zz"]),
+        ("50%", ["50%"]),
+        ("a%ff", ["a%ff", "a\N{REPLACEMENT CHARACTER}"]),
+    ],
+)
+def test_which_names_the_loader_is_asked_for(make_app, name, asked):
+    names = []
+    served = Served(make_app, loader=names.append)
+    assert served.ask(name=name).status_code == 401
+    assert names == asked
+
+
+def test_a_name_that_is_there_as_it_came_is_not_decoded(make_app):
+    served = Served(make_app, loader=lambda name: (ADA, Identity(name)))
+    assert served.ask(name="a%20b").json == {"who": "a%20b"}

@@ -12,6 +12,7 @@ from flask_unauthorized.schemes.nonces import Nonces
 from flask_unauthorized.stores.memory import MemoryStore
 from tests.dpop_client import ORIGIN, TOKEN
 
+from .digest_served import Served as ServedDigest
 from .dpop_served import (
     CHALLENGE,
     HOLDER,
@@ -276,3 +277,13 @@ def test_without_nonces_one_in_a_proof_is_ignored_and_none_goes_out(make_app):
     response = Served(make_app, store=MemoryStore()).ask(nonce="of the authorization server")
     assert response.status_code == 200
     assert FIELD not in response.headers
+
+
+@pytest.mark.parametrize(("ahead", "taken"), [(60, True), (61, False)])
+def test_nonces_of_a_worker_whose_clock_goes_ahead(make_app, monkeypatch, ahead, taken):
+    now = int(time.time())
+    digest, dpop = ServedDigest(make_app), Served(make_app, nonce=True)
+    monkeypatch.setattr(time, "time", lambda: now + ahead)
+    offered, nonce = digest.challenge(), dpop.ask().headers["DPoP-Nonce"]
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert (digest.ask(offered).status_code, dpop.ask(nonce=nonce).status_code) == ((200, 200) if taken else (401, 401))
