@@ -130,7 +130,7 @@ class _Answer(http.HTTPException, AuthError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Support ``pickle`` and ``copy``: save the fields, whatever arguments the class takes.
 
-        Which request was told of the error is left out: a copy may be raised in another one, or in another process.
+        The request that reported the error is left out: a copy may be raised in another one, or in another process.
         """
         fields = {name: value for name, value in vars(self).items() if name != "refusal_number"}
         lazy = {name for name in ("description", "reason") if not isinstance(fields.get(name), str | None)}

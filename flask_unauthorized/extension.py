@@ -197,7 +197,7 @@ class Auth(Generic[U]):
     def login_optional(self, **demands: "Unpack[Demands]") -> Callable[[V], V]: ...
 
     def login_optional(self, *view: Any, **demands: Any) -> Any:
-        """Decorate a view that also runs for anonymous callers. Invalid credentials are refused all the same.
+        """Decorate a view that also runs for anonymous callers. Invalid credentials are still refused.
 
         Args:
             *view: The view, where the decorator is used bare.
@@ -380,7 +380,7 @@ class Auth(Generic[U]):
     ) -> Identity:
         """Log the caller of this request in with the `SessionCookie`.
 
-        The session begins anew. The loader is asked for the user first, and the caller of this request is that user
+        A new session begins. The loader is asked for the user first, and the caller of this request is that user
         from then on. A request that a page of another site sent by an unsafe method is refused with 403, because it
         could log people into an account that isn't theirs (login CSRF).
 
@@ -416,7 +416,7 @@ class Auth(Generic[U]):
         Call it in a view for POST. With a store, copies of the session cookie become invalid too.
 
         Raises:
-            AuthUnavailable: If the store is unavailable. This browser is logged out all the same.
+            AuthUnavailable: If the store is unavailable. This browser is logged out nevertheless.
             CrossSiteRequest: If a page of another site sent the request.
             ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
         """

@@ -297,9 +297,9 @@ MISTAKES = {
         "login_required() has no keyword maxage: did you mean max_age?",
     ),
     "a keyword of nobody": (
-        lambda: shop()[0].require(colour="x"),
+        lambda: shop()[0].require(color="x"),
         TypeError,
-        f"require() has no keyword colour: it takes {KEYWORDS}",
+        f"require() has no keyword color: it takes {KEYWORDS}",
     ),
     "exempt= of protect": (
         lambda: shop()[0].protect(bare(), exempt={"login"}),

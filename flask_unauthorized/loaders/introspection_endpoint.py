@@ -38,9 +38,9 @@ FREE_FAILURES: Final = 2
 LONGEST_PAUSE: Final = 10.0
 """Longest such while, in seconds."""
 DISCOVER_EVERY: Final = 86_400.0
-"""Age at which the issuer's metadata is read anew, in seconds."""
+"""Age at which the issuer's metadata is read again, in seconds."""
 REDISCOVER_AFTER: Final = 30.0
-"""Age from which it is read anew because the endpoint fails, in seconds."""
+"""Age from which it is read again because the endpoint fails, in seconds."""
 
 Post = Callable[[str, Mapping[str, str], Mapping[str, str]], bytes]
 """A callable of your own that posts: URL, form, headers in; the body of a response with status 200 out. Whatever it

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 CACHE: Final = 300.0
-"""Age at which keys are fetched anew, in seconds; from twice that on, requests wait for it."""
+"""Age at which keys are fetched again, in seconds. From twice that age on, requests wait for it."""
 MIN_CACHE: Final = 30
 MAX_CACHE: Final = 7 * 86_400
 """Shortest and longest ``cache``, in seconds."""

@@ -44,9 +44,9 @@ class Decorations:
         self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # a wrapper -> what it demands
         self._guarded: WeakKeyDictionary[Any, View] = WeakKeyDictionary()  # a wrapper -> the view in it
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
-        # By identity, for equal callables are two views all the same.
+        # By identity, because equal callables are still two views.
         self._public: dict[int, tuple[ref[Any], tuple[AnyScheme, ...] | None]] = {}
-        # The decorators themselves, for flask-restful applies its method_decorators anew on each request.
+        # The decorators themselves, because flask-restful applies its method_decorators again on each request.
         self._decorators: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()
 
     def record(self, wrapper: View, view: View, demanded: Requirement) -> None:
@@ -235,7 +235,7 @@ def chain(view: Any) -> Iterator[Any]:
     while view is not None and id(view) not in seen:
         seen.add(id(view))
         function = getattr(view, "__func__", None)
-        # A bound method is made anew at each access; its function stays.
+        # Each access makes a new bound method. Its function stays the same.
         if function is None and type(view).__weakrefoffset__ and isinstance(view, Hashable):
             yield view
         view = function or getattr(view, "__wrapped__", None) or getattr(view, "func", None)

@@ -36,7 +36,7 @@ class EffectiveRequirements:
         self._views: tuple[View, ...] = ()
 
     def refresh(self) -> None:
-        """Read the app's views anew: some may have come since."""
+        """Read the app's views again, because some may have been added."""
         self._views = tuple(self.app.view_functions.values())
         self.method_guards = dict(self._find_method_guards())
         self._cache.clear()

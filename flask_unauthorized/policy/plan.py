@@ -110,7 +110,7 @@ def _by_name(schemes: Sequence[AnyScheme]) -> dict[str, AnyScheme]:
 
 
 def _missing_reason(schemes: Sequence[AnyScheme]) -> str:
-    """The private reason where nothing was sent, made once: it names where each scheme in force looks."""
+    """Return the private reason for missing credentials, made once. It names where each scheme in force looks."""
     looks = (f"{scheme.name} in {' or '.join(dict.fromkeys(map(_place, scheme.reads)))}" for scheme in schemes)
     return f"no credentials came for a scheme in force: {', '.join(looks)}"[:MAX_REASON]
 

@@ -39,9 +39,9 @@ Names = AnyOf | AbstractSet[str] | AbstractSet[str | AnyOf] | list[str] | list[s
 def any_of(*names: str) -> AnyOf:
     """Demand one of ``names``: ``scopes=any_of("write", "admin")``.
 
-    As a member of a collection it is one demand among others: ``scopes={"read", any_of("a", "b")}``. Where the needed
-    scope is told to the client, the first name stands for all. Raises `ConfigurationError` without names, `TypeError`
-    for what isn't a string.
+    As a member of a collection it is one demand among others: ``scopes={"read", any_of("a", "b")}``. If a
+    challenge names the needed scope, it names the first one only. Raises `ConfigurationError` without names,
+    `TypeError` for what isn't a string.
     """
     if not names:
         raise ConfigurationError("any_of() without names would reject every caller: name at least one")

@@ -82,7 +82,7 @@ def _render_by_app(
             return body
         if isinstance(body, (str, bytes)):
             return app.response_class(body, content_type=content_type(media_type))
-    except Exception:  # whatever a renderer does wrong, the refusal stands
+    except Exception:  # a mistake of a renderer doesn't change the refusal
         log.exception("the renderer for %s failed; the built-in answer is sent", media_type)
         return None
     finally:

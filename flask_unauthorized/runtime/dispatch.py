@@ -125,7 +125,7 @@ def _judge_early(app_state: AppState, endpoint: str, request: Request) -> None:
 
 
 def _judge_late(app_state: AppState, endpoint: str, request: Request, answer: Any) -> Any:
-    """Return the view's answer, if this request met the endpoint's plan or the answer gives nothing away."""
+    """Return the view's answer, if this request met the endpoint's plan or the answer reveals nothing."""
     plan = _unmet_plan(app_state, endpoint, request)
     if plan is None:
         return answer

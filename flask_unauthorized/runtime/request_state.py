@@ -38,7 +38,7 @@ class RequestState(AuthenticationState):
         is_rendering: Whether a renderer of the app runs at this moment.
         is_foreign_error: Whether the error that was handled last isn't an `AuthError`: ``abort(401)``, another
             extension.
-        no_store: Whether no cache may keep the answer, whatever hooks say: a login, a logout, a redirect to the login.
+        no_store: Whether no cache may store the response, whatever hooks say: a login, a logout, a redirect to it.
         allows_shared_cache: Whether the view lets shared caches keep its answer.
     """
 
