@@ -1,4 +1,4 @@
-"""Behaviour at the seams, where mutants of the code had survived."""
+"""Behavior at the seams, where mutants of the code had survived."""
 
 import pytest
 from flask import Flask

@@ -14,7 +14,7 @@ own. Preconditions and selection stand here, because most refusals end in them.
 How credentials are selected:
 
 - ``Authorization`` is read once, raw. Its scheme's name is looked up among the schemes in force. A scheme that isn't in
-  force counts as nothing sent, and so does a scheme's name alone.
+  force is ignored, and so is a scheme's name alone.
 - Then come schemes that read another field, and that the caller chose to send. Two credentials that the caller chose to
   send are malformed: it is open which one was meant.
 - Credentials that browsers send by themselves (cookies) count only if nothing else was sent.
@@ -192,7 +192,7 @@ def _find_unmatched_scheme(raw: str, plan: Plan) -> tuple[AnyScheme | None, str]
             reason=f"Authorization ({len(raw)} characters) doesn't begin with the name of a scheme and a blank, "
             "expected such as 'Bearer ' (RFC 9110 section 11.4)"
         )
-    # Another scheme counts as nothing sent, unless a server joined two lines and one of ours is hidden behind it.
+    # Another scheme is ignored, unless a server joined two lines and a scheme in force is hidden behind it.
     if "," in rest and _contains_second_credential(rest, plan):
         try:
             joined = len(read_elements(raw, plan.max_credentials)) > 1

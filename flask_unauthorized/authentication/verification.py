@@ -5,8 +5,8 @@ question (``require()``, an outer decorator, a quiet question before the view) n
 spends a proof or a count twice.
 
 Loaders fail closed. ``None`` rejects. ``True`` and ``False`` count only where the credentials name the caller. A
-positive ``int`` is a subject, if the credentials name nobody. What can't be a user (a cursor, a response, an empty
-string) is a `TypeError`, and so a 500: it is the developer's mistake, and the caller must not get in by it.
+positive ``int`` is a subject, if the credentials name no caller. What can't be a user (a cursor, a response, an empty
+string) is a `TypeError`, and so a 500: it is the developer's mistake, and the caller must not be accepted.
 """
 
 from collections.abc import Mapping
@@ -124,7 +124,7 @@ def _cannot_be_user(result: object, scheme: AnyScheme) -> TypeError:
 
 
 def _number_as_subject(number: Any, scheme: AnyScheme) -> str:
-    """A positive ``int`` is the id of a row; `TypeError` for what may as well mean no."""
+    """Return a positive ``int``, the id of a row, as text. Raise `TypeError` for what may be a rejection."""
     if scheme.names_subject:
         raise TypeError(
             f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return True or False, "

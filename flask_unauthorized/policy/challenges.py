@@ -1,6 +1,6 @@
 """`ChallengeSet`: what one plan says to a caller who is refused, made ready as far as possible.
 
-Most challenges depend on nothing in the request, so they are made once, in the order in which most clients get in
+Most challenges depend on nothing in the request, so they are made once, in the order that works for most clients
 (`order_schemes`). Three levels of readiness follow from what the schemes declare:
 
 1. ``static``: the challenge without an error is made at the set-up (`challenges_without_error`). If all schemes are
@@ -44,7 +44,7 @@ HeaderLines = list[tuple[str, str]]
 
 
 class RecordedRefusal(NamedTuple):
-    """What a refusal has to say in its headers, whoever renders it: its status, and the header lines."""
+    """What a refusal must have in its headers, whichever code renders it: its status, and the header lines."""
 
     status: int
     lines: tuple[tuple[str, str], ...]
@@ -196,7 +196,7 @@ def order_schemes(
     fixed: Sequence[AnyScheme] = (),
     names_metadata: Callable[[AnyScheme], bool] = lambda scheme: False,
 ) -> tuple[AnyScheme, ...]:
-    """Return the order of challenges in which most real clients get in: Digest, Basic, Bearer, others as configured.
+    """Return the order of challenges that works for most real clients: Digest, Basic, Bearer, others as configured.
 
     Schemes whose challenges name ``resource_metadata`` go first, Bearer before others, because MCP clients read only
     the first challenge. Schemes in ``fixed`` go before all.
@@ -239,7 +239,7 @@ def _fields_that_tell_scripts(schemes: Sequence[AnyScheme], scripts_get_others: 
 
 
 def _vary(schemes: Sequence[AnyScheme]) -> tuple[str, ...]:
-    """The request fields that the answer depends on (RFC 9110 §12.5.5); the query is part of the target."""
+    """Return the request fields that the response depends on (RFC 9110 §12.5.5). The query is part of the target."""
     found: dict[str, None] = {}
     for where, name in (read for scheme in schemes for read in scheme.reads):
         if where == "header":

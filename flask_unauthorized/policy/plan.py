@@ -72,7 +72,7 @@ class Plan:
         )
         self.schemes = self.challenges.schemes
         self.ambiguous = ambiguous
-        """Schemes that read what another scheme of the `Auth` reads, so that they identify nobody on an open route."""
+        """Schemes that read what another scheme of the `Auth` reads, so they identify no caller on an open route."""
         self.by_name = _by_name(self.schemes)
         others = tuple(filter(_reads_other_fields, self.schemes))
         self.explicit_schemes = tuple(scheme for scheme in others if not scheme.ambient)
@@ -117,7 +117,7 @@ def _by_name(schemes: Sequence[AnyScheme]) -> dict[str, AnyScheme]:
 
 
 def _missing_reason(schemes: Sequence[AnyScheme]) -> str:
-    """The private reason where nothing was sent, made once: it names where each scheme in force looks."""
+    """Return the private reason for missing credentials, made once. It names where each scheme in force looks."""
     looks = (f"{scheme.name} in {' or '.join(dict.fromkeys(map(_place, scheme.reads)))}" for scheme in schemes)
     return f"no credentials came for a scheme in force: {', '.join(looks)}"[:MAX_REASON]
 
@@ -130,7 +130,7 @@ def _place(read: tuple[str, str]) -> str:
 
 
 def _accepted_scopes(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """All scopes that meet a group: its own, and those that imply one of them."""
+    """Return all scopes that meet a group: its own, and those that imply one of them."""
     names = set(group)
     return frozenset(names.union(scope for scope, implies in implied.items() if not names.isdisjoint(implies)))
 

@@ -2,13 +2,13 @@
 
 Every response passes it, and most leave at once. It acts on:
 
-1. a 2xx or 304 of a guarded endpoint whose view was swapped while the app serves, and that nobody judged: a refusal
+1. a 2xx or 304 of a guarded endpoint whose view was swapped while the app serves, and that wasn't judged: a refusal
    takes its place (`_refuse_unjudged`);
 2. a refusal whose headers a handler or hook has changed: they are restored (`_restore`);
-3. a 401 that other code made: its sound challenges stay, and ours are added if none is left (`_repair`);
+3. a 401 that other code made: its sound challenges stay, and the app's are added if none is left (`_repair`);
 4. the response to an identified caller: shared caches are kept out, and ``Vary`` names what it depended on.
 
-A refusal that nobody touched since it was rendered needs none of this, so its header lines are compared first.
+A refusal that is unchanged since it was rendered needs none of this, so its header lines are compared first.
 ``UNAUTHORIZED_GUARD`` decides what happens to a 401 without a challenge: ``repair`` adds one, ``strict`` raises for
 test suites, ``off`` takes the guard out of the app.
 """
@@ -89,10 +89,10 @@ def _keep_private(response: Response) -> None:
 
 
 def _refuse_unjudged(response: Response, request: Request) -> Response:
-    """Return a refusal in place of what a guarded endpoint answered although nobody judged the request.
+    """Return a refusal in place of what a guarded endpoint answered to a request that wasn't judged.
 
     That is the answer of a view that was put into ``app.view_functions`` while the app serves. The answer of a
-    ``before_request`` function of the app passes: the registered view is still ours then.
+    ``before_request`` function of the app passes: the registered view is still the guarded one then.
     """
     endpoint = request.endpoint
     if endpoint is None:
@@ -184,7 +184,7 @@ def _lines_to_send(given: list[str], state: RequestState, plan: Plan) -> list[st
 
 
 def _fits(challenge: Challenge, own: Iterable[Challenge], plan: Plan) -> bool:
-    """Return whether an added challenge names a scheme in force, and no other realm than ours."""
+    """Return whether an added challenge names a scheme in force, and no other realm than the app's."""
     name = challenge.scheme.lower()
     if name not in {scheme.name.lower() for scheme in plan.schemes}:
         return False
@@ -251,7 +251,7 @@ def _join_challenge_lines(response: Response, request: Request, state: RequestSt
 
 
 def _restore_page_protection(response: Response, state: RequestState) -> None:
-    """Put back the headers that protect the refusal page, if a hook wrote its own and the body is still ours.
+    """Put back the headers that protect the refusal page, if a hook wrote its own and the body is still the page.
 
     A body that a hook has compressed still is.
     """

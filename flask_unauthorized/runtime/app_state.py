@@ -1,7 +1,7 @@
 """`AppState`: what the extension knows of one app. It lies in ``app.extensions["unauthorized"]``.
 
 An app is checked as a whole (`AppState.check`) before its first request, by ``auth.check(app)`` or by a command. The
-check reads settings and views anew each time, because views may have come since. It compiles the plans of all guarded
+check reads settings and views each time, because views may have come since. It compiles the plans of all guarded
 endpoints, so that mistakes come to light before a request does.
 
 If the check before the first request finds a mistake, open routes still work: a health check shouldn't depend on it.
@@ -146,7 +146,7 @@ class AppState:
             ) from None
 
     def prepare(self) -> None:
-        """Check once, for whoever needs the state outside of a served request: a test's request context, a command."""
+        """Check once, for code that needs the state outside of a request: a test's request context, a command."""
         with self._lock:
             if not self.ready:
                 self.check()

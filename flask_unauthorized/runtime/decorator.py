@@ -33,7 +33,7 @@ from .refuse import announce, handle_raised, handle_refusal
 from .request_state import RequestState, real_app, real_request, state_for
 
 Respond = Callable[[AuthError, Request, RequestState], Response | None]
-"""Returns the response to a refusal; ``None`` if somebody else has to be asked, so that it must be raised."""
+"""Returns the response to a refusal; ``None`` if other code has to be asked, so that it must be raised."""
 
 
 class Dispatch(NamedTuple):
