@@ -586,7 +586,7 @@ def _register(app: Flask, state: AppState) -> None:
             app.register_error_handler(group, handle_group)
 
     def check_first() -> None:
-        state.serve(lambda: _finish_set_up(state, check_first))
+        state.serve(real_request().endpoint, lambda: _finish_set_up(state, check_first))
 
     app.before_request_funcs.setdefault(None, []).insert(0, check_first)
     app.after_request_funcs.setdefault(None, []).insert(0, guard)

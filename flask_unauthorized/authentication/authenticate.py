@@ -65,7 +65,8 @@ def authenticate_request(plan: Plan, request: Request, state: AuthenticationStat
         state.satisfied_plan = plan
         return None
     else:
-        raise MissingCredentials(reason=state.dropped_reason or plan.missing_reason)
+        dropped = state.dropped_reason if plan.implicit_schemes else None
+        raise MissingCredentials(reason=dropped or plan.missing_reason)
     if plan.has_requirements or identity.expires_at is not None:
         authorize(plan, identity)
     state.identity = identity
@@ -142,6 +143,7 @@ def _select_from_other_fields(
     plan: Plan, request: Request, state: AuthenticationState, found: tuple[AnyScheme, Any] | None
 ) -> tuple[AnyScheme, Any] | None:
     authorized = None if found is None else found[0]
+    state.dropped_reason = None  # of another plan
     for scheme in plan.explicit_schemes:
         if scheme is authorized:
             continue

@@ -9,9 +9,9 @@ positive ``int`` is a subject, if the credentials name no caller. What can't be 
 string) is a `TypeError`, and so a 500: it is the developer's mistake, and the caller must not be accepted.
 """
 
-from collections.abc import Mapping
+from collections.abc import ItemsView, KeysView, Mapping, ValuesView
 from numbers import Number
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from flask import Request
@@ -24,9 +24,12 @@ from .state import AuthenticationState
 
 # No plain tuple either, but a named tuple may well be a user.
 _NO_USER_BASES: Final = (
-    str, Number, bytes, bytearray, list, set, frozenset, type, type(NotImplemented), type(Ellipsis), FunctionType,
-    MethodType, BuiltinFunctionType, BaseException, Response, Mapping,
+    str, Number, bytes, bytearray, list, set, frozenset, range, KeysView, ValuesView, ItemsView, type,
+    type(NotImplemented), type(Ellipsis), ModuleType, FunctionType, MethodType, BuiltinFunctionType, BaseException,
+    Response, Mapping,
 )  # fmt: skip
+
+_QUERY_METHODS: Final = ("__next__", "__anext__", "add_done_callback", "filter", "filter_by", "where")
 
 
 def verify(scheme: AnyScheme, credentials: Any, request: Request, state: AuthenticationState) -> Identity:
@@ -95,13 +98,14 @@ def _named_subject(result: object, scheme: AnyScheme, credentials: Any) -> str |
 
 
 def _is_query_result(kind: type) -> bool:
-    """Return whether objects of a class are rows, cursors or futures, which are there for every token.
+    """Return whether objects of a class are queries, cursors or futures, which are there for every token.
 
-    A future is recognized by its shape, because importing its class costs more than importing this package.
+    They are recognized by their shape: importing `asyncio` alone costs more than importing this package, and a query
+    may be one of SQLAlchemy, Django, peewee or any other library. A query has a method that narrows it. A cursor or the
+    result of a query is an iterator, and a future takes callbacks. A plain tuple is a row of the database driver, which
+    doesn't name its fields; a named tuple may well be a user.
     """
-    return (
-        kind is tuple or hasattr(kind, "__next__") or hasattr(kind, "__anext__") or hasattr(kind, "add_done_callback")
-    )
+    return kind is tuple or any(hasattr(kind, name) for name in _QUERY_METHODS)
 
 
 def _identity_from_unusual_result(result: object, scheme: AnyScheme) -> BareIdentity:

@@ -324,10 +324,10 @@ def read_url(url: str, *, allow_http_loopback: bool = False) -> Target:
     if "@" in parts.netloc:  # not shown, because it may hold a password
         raise ConfigurationError(f"URL of {host!a} must not hold a user or password")
     if "#" in url or not host or port == 0:
-        raise ConfigurationError(f"URL {url!a} must have a host, and no fragment")
+        raise ConfigurationError(f"URL {shown_url(url)!a} must have a host, and no fragment")
     if not _is_allowed_scheme(parts, allow_http_loopback):
         raise ConfigurationError(
-            f"URL {url!a} must begin with https:// (allow_http_loopback=True lets http://localhost, "
+            f"URL {shown_url(url)!a} must begin with https:// (allow_http_loopback=True lets http://localhost, "
             "http://127.0.0.1 and http://[::1] through, for demos and tests; for http:// in a network of your own give "
             "JWKS a fetch= or Introspection a post=: your callable decides about the URL)"
         )

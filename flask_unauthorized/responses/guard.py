@@ -99,12 +99,14 @@ def _refuse_unjudged(response: Response, request: Request) -> Response:
         return response
     app = real_app()
     app_state = app_state_of(app)
-    dispatched = app_state.dispatched.get(endpoint)
-    if dispatched is None or app.view_functions.get(endpoint) is dispatched:
+    registered = app.view_functions.get(endpoint)
+    if registered is app_state.dispatched.get(endpoint) or app_state.mistake is not None:
+        return response
+    if app_state.effective.of(endpoint, request.method) is None:
         return response
     state = state_for(request)
     plan = app_state.plans.of(endpoint, None, request.method)
-    if state.has_satisfied(plan) or app_state.effective.of(endpoint, request.method) is None:
+    if state.has_satisfied(plan):
         return response
     try:
         authenticate(plan, request, state)

@@ -75,7 +75,8 @@ def guard_view(
     name = wrapping(view if stands_for is None else stands_for)
     if not is_async(view):
         return name(_guard(configuration, view, demanded, dispatch))
-    guard = _guard(configuration, _run_async_view, demanded, None)
+    # The guard of an async view runs inside of its wrapper, and the wrapper is what others see.
+    guard = _guard(configuration, _run_async_view, demanded, None, lambda: guarded)
 
     @name
     async def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -103,18 +104,24 @@ def _run_async_view() -> object:
 
 
 def _guard(
-    configuration: Configuration, view: Callable[..., Any], demanded: Requirement, dispatch: Dispatch | None
+    configuration: Configuration,
+    view: Callable[..., Any],
+    demanded: Requirement,
+    dispatch: Dispatch | None,
+    get_wrapper: Callable[[], Callable[..., Any]] | None = None,
 ) -> Callable[..., Any]:
     key = id(demanded)
+    if get_wrapper is None:
+        get_wrapper = lambda: guarded  # noqa: E731  # the function below
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
         request = real_request()
-        if request.method == "OPTIONS" and _answers_preflight(request, guarded, demanded):
+        if request.method == "OPTIONS" and _answers_preflight(request, get_wrapper(), demanded):
             return options_response(real_app())
         try:
             plan, app_state = request.url_rule._unauthorized_plans[key]
         except (AttributeError, KeyError):
-            plan, app_state = _find_plan(configuration, request, guarded, demanded)
+            plan, app_state = _find_plan(configuration, request, get_wrapper(), demanded)
         state = getattr(request, REQUEST_STATE, None)
         if state is None:
             state = RequestState()

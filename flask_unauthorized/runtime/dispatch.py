@@ -29,7 +29,7 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
-from ..policy.decorations import is_async, wrapping
+from ..policy.decorations import class_of, is_async, wrapping
 from ..policy.plan import Plan
 from .app_state import AppState
 from .decorator import Dispatch, Respond, guard_view
@@ -80,11 +80,14 @@ def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
 
     The demand is that of its own endpoint, for another view may call it through ``app.view_functions``.
     """
+    answers_preflights = _runs_unguarded_options(app_state, endpoint, view)
     if is_async(view):
 
         @wrapping(view)
         async def judged_async(*args: Any, **kwargs: Any) -> Any:
             request = real_request()
+            if answers_preflights and request.method == "OPTIONS" and is_preflight(request):
+                return options_response(real_app())
             _judge_early(app_state, endpoint, request)
             try:
                 answer = await view(*args, **kwargs)
@@ -98,6 +101,8 @@ def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
     @wrapping(view)
     def judged(*args: Any, **kwargs: Any) -> Any:
         request = real_request()
+        if answers_preflights and request.method == "OPTIONS" and is_preflight(request):
+            return options_response(real_app())
         _judge_early(app_state, endpoint, request)
         try:
             answer = view(*args, **kwargs)
@@ -107,6 +112,22 @@ def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
         return _judge_late(app_state, endpoint, request, answer)
 
     return judged
+
+
+def _runs_unguarded_options(app_state: AppState, endpoint: str, view: Any) -> bool:
+    """Return whether OPTIONS is demanded a caller by `protect` alone, and a method of the class answers it.
+
+    A preflight has no credentials, so it must not reach that method.
+    """
+    handled = class_of(view)
+    guards = app_state.effective.method_guards.get(endpoint, {})
+    return (
+        handled is not None
+        and hasattr(handled, "options")
+        and not guards.get("OPTIONS")
+        and not app_state.configuration.decorations.around(view)
+        and app_state.effective.of(endpoint, "OPTIONS") is not None
+    )
 
 
 def _judge_early(app_state: AppState, endpoint: str, request: Request) -> None:

@@ -112,8 +112,7 @@ def attach_challenges(error: AuthError, request: Request, state: RequestState) -
     if state.plan is None:
         _find_attempted_scheme(plan, request, state)
     attempted = state.attempted_scheme
-    if attempted is not None:
-        error.scheme = attempted.name
+    error.scheme = None if attempted is None else attempted.name
     challenges = plan.challenges
     if challenges.may_be_several:
         error.one_line = state.app_state.settings.one_line or is_script(environ)
