@@ -7,7 +7,7 @@ from base64 import b64encode
 from contextlib import contextmanager
 
 import pytest
-from flask import abort
+from flask import Flask, abort
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from flask_unauthorized import (
@@ -403,3 +403,37 @@ def test_refusals_are_info_and_our_own_trouble_a_warning(make_app, caplog, heade
     (record,) = [record for record in caplog.records if record.name == "flask_unauthorized"]
     assert record.levelno == level
     assert "view_name" in record.getMessage()
+
+
+NOW = 1_800_000_000
+
+
+@pytest.fixture
+def notes():
+    tokens = {
+        "good": Identity("ada", scopes={"read"}),
+        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
+        "undated": Identity("ada", acr="gold"),
+        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
+    }
+    return Auth(Bearer(tokens.get), realm="notes")
+
+
+@pytest.fixture
+def serve(make_app, notes, monkeypatch):
+    """The answer of a view behind a guard to a request."""
+    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: NOW)
+
+    def answer(guard=None, view=lambda: "fine", headers=(), method="GET", url="/", **config):
+        app: Flask = make_app(notes, **config)
+        app.add_url_rule("/", "view", (guard or notes.login_required)(view))
+        return app.test_client().open(url, method=method, headers=dict(headers))
+
+    return answer
+
+
+@pytest.mark.rfc("H-38")
+def test_no_credential_is_logged(serve, caplog):
+    caplog.set_level(logging.DEBUG)
+    serve(headers={"Authorization": "Bearer very-secret-token"})
+    assert "very-secret-token" not in caplog.text

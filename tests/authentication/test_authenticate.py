@@ -4,6 +4,7 @@ import itertools
 import time
 
 import pytest
+from flask import Blueprint, Flask
 
 from flask_unauthorized import (
     APIKey,
@@ -12,12 +13,20 @@ from flask_unauthorized import (
     Bearer,
     Challenge,
     ConfigurationError,
+    Digest,
+    DPoP,
+    Forbidden,
     Identity,
+    InsufficientScope,
     MalformedCredentials,
     Scheme,
+    StepUpRequired,
     any_of,
 )
+from flask_unauthorized.loaders import StaticTokens
+from flask_unauthorized.testing import assert_unauthorized
 from flask_unauthorized.wire import parse_challenges
+from tests.independent import independent
 
 
 class Down(Exception):
@@ -281,3 +290,176 @@ def test_a_bare_user_can_meet_no_scope_and_the_developer_is_told(make_app, caplo
     app.add_url_rule("/", "index", auth.login_required(scopes={"read"})(lambda: "x"))
     assert app.test_client().get("/", headers={"Authorization": "Bearer x"}).status_code == 403
     assert "Identity" in caplog.text
+
+
+ADA_BY_TOKEN = {"good": Identity("ada")}
+
+
+def app_with_view(make_app, auth, **config) -> Flask:
+    app = make_app(auth, **config)
+    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.get_user()}"))
+    return app
+
+
+@pytest.mark.parametrize("name", ["Bearer a", "bearer a"])
+def test_two_in_one_field_are_told_to_be_one(make_app, name):
+    app = app_with_view(make_app, Auth(Bearer(ADA_BY_TOKEN.get)))
+    answer = app.test_client().get("/", headers={"Authorization": f"Negotiate YII=, {name}"})
+    assert (answer.status_code, answer.json["message"]) == (400, "More than one credential was sent. Send one.")
+
+
+def test_one_of_another_scheme_with_our_name_in_a_parameter_is_nothing(make_app):
+    app = app_with_view(make_app, Auth(Bearer(ADA_BY_TOKEN.get)))
+    for field in ('Foo a="x, bearer y"', "Foo a=b,bearer=c", "Foo x=bearer, y=z"):
+        assert_unauthorized(app.test_client().get("/", headers={"Authorization": field}), error=None)
+
+
+NOW = 1_800_000_000
+
+
+GOOD = {"Authorization": "Bearer good"}
+
+
+@pytest.fixture
+def auth():
+    tokens = {
+        "good": Identity("ada", scopes={"read"}),
+        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
+        "undated": Identity("ada", acr="gold"),
+        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
+    }
+    return Auth(Bearer(tokens.get), realm="notes")
+
+
+@pytest.fixture
+def serve(make_app, auth, monkeypatch):
+    """The answer of a view behind a guard to a request."""
+    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: NOW)
+
+    def answer(guard=None, view=lambda: "fine", headers=(), method="GET", url="/", **config):
+        app: Flask = make_app(auth, **config)
+        app.add_url_rule("/", "view", (guard or auth.login_required)(view))
+        return app.test_client().open(url, method=method, headers=dict(headers))
+
+    return answer
+
+
+@pytest.mark.rfc("H-08")
+def test_credentials_may_come_first(serve):
+    assert serve(headers=GOOD).status_code == 200
+
+
+@pytest.mark.rfc("H-09")
+@pytest.mark.parametrize("name", ["bearer", "BEARER", "bEaReR"])
+def test_scheme_names_compare_without_case(serve, name):
+    assert serve(headers={"Authorization": f"{name} good"}).status_code == 200
+
+
+INCOMPLETE = {
+    "basic": {"Authorization": "Basic YWRh"},  # no colon
+    "bearer": {"Authorization": "Bearer"},
+    "dpop": {"Authorization": "DPoP good"},  # no proof
+    "digest": {"Authorization": 'Digest username="ada", realm="notes", nonce="{nonce}", uri="/"'},
+}
+
+
+@pytest.mark.rfc("H-03")
+@pytest.mark.parametrize("sent", INCOMPLETE)
+def test_incomplete_credentials_are_401_with_a_challenge(make_app, sent):
+    schemes = {
+        "basic": Basic(lambda name, password: True),
+        "bearer": Bearer(lambda token: "ada"),
+        "dpop": DPoP(lambda token: Identity("ada"), origin="https://api.example"),
+        "digest": Digest(lambda name: "secret"),
+    }
+    auth = Auth(schemes[sent], realm="notes")
+    app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    ((name, params),) = independent(*app.test_client().get("/").headers.getlist("WWW-Authenticate"))
+    headers = {field: value.format(nonce=params.get("nonce")) for field, value in INCOMPLETE[sent].items()}
+    answered = app.test_client().get("/", headers=headers)
+    assert answered.status_code == 401
+    assert [scheme for scheme, _ in independent(*answered.headers.getlist("WWW-Authenticate"))] == [name]
+
+
+ADA = {"Authorization": "Bearer t"}
+
+
+@pytest.fixture
+def reader_auth() -> Auth:
+    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
+
+
+@pytest.mark.parametrize(
+    ("demand", "error", "status"),
+    [
+        ({"scopes": {"admin"}}, InsufficientScope, 403),
+        ({"max_age": 5}, StepUpRequired, 401),
+        ({"roles": {"boss"}}, Forbidden, 403),
+    ],
+)
+def test_a_demand_that_was_refused_stays_refused_in_the_same_request(reader_auth, make_app, demand, error, status):
+    app = make_app(reader_auth)
+
+    @reader_auth.login_required(**demand)
+    def wipe():
+        raise AssertionError("the view must not run")
+
+    @app.get("/")
+    @reader_auth.login_required
+    def index():
+        for _ in range(2):
+            with pytest.raises(error) as caught:
+                reader_auth.require(**demand)
+            assert type(caught.value) is error  # T-05
+        return wipe()
+
+    assert app.test_client().get("/", headers=ADA).status_code == status
+
+
+@pytest.mark.parametrize("scheme", [APIKey(lambda key: "x", query="key"), Bearer(lambda token: "x", query=True)])
+def test_a_query_that_is_not_utf_8_is_400_not_500(scheme, make_app):
+    reader_auth = Auth(scheme)
+    app = make_app(reader_auth)
+    app.add_url_rule("/", "index", reader_auth.login_required(lambda: "x"))
+    answer = app.test_client().get("/", environ_overrides={"QUERY_STRING": "a=\xff"})
+    assert answer.status_code == 400
+    assert answer.headers["WWW-Authenticate"]
+
+
+def test_an_optional_helper_does_not_take_an_identity_that_fails_its_demands(make_app):
+    key = APIKey(StaticTokens({"k": Identity("device")}))
+    bearer = Bearer(StaticTokens({"t": Identity("ada", scopes={"admin"})}))
+    reader_auth = Auth(key, bearer)
+    app = make_app(reader_auth)
+
+    @reader_auth.login_optional(via=bearer, scopes={"admin"})
+    def helper():
+        return repr(reader_auth.get_identity())
+
+    @app.get("/")
+    def index():
+        reader_auth.require(via=key)
+        return helper()
+
+    assert app.test_client().get("/", headers={"X-API-Key": "k"}).status_code == 401
+
+
+def test_an_optional_demand_counts_for_who_was_identified_before(make_app):
+    auth = Auth(Bearer({"plain": Identity("ada")}.get), APIKey({"plain": Identity("ada")}.get))
+    key = auth.schemes[1]
+    app = make_app(auth)
+    part = Blueprint("part", __name__)
+
+    @part.before_request
+    def identify():
+        auth.require(via=key)
+
+    part.add_url_rule("/same", "same", auth.login_optional(lambda: auth.identity.subject))
+    part.add_url_rule("/scoped", "scoped", auth.login_optional(scopes={"a"})(lambda: "in"))
+    app.register_blueprint(part)
+    client = app.test_client()
+    key_of_ada = {"X-API-Key": "plain"}
+    assert client.get("/same", headers=key_of_ada).text == "ada"
+    assert client.get("/scoped", headers=key_of_ada).status_code == 403
+    assert_unauthorized(client.get("/same"))

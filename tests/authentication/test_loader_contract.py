@@ -473,3 +473,31 @@ def test_no_fall_through_past_an_error_LDR_22(build, error):
     response = api.client.get("/", headers={**BEARER, "Cookie": "session=good"})
     assert_500(api, response)
     assert asked == []
+
+
+def app_with_view(make_app, auth, **config) -> Flask:
+    app = make_app(auth, **config)
+    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.get_user()}"))
+    return app
+
+
+def test_a_user_object_of_basic_keeps_the_name_as_subject(make_app):
+    class User:
+        def __repr__(self):
+            return "<user>"
+
+    app = app_with_view(make_app, Auth(Basic(lambda name, password: User())))
+    assert app.test_client().get("/", auth=("ada", "pw")).text == "ada <user>"
+    app = app_with_view(make_app, Auth(Bearer(lambda token: User())))
+    assert app.test_client().get("/", headers={"Authorization": "Bearer x"}).text == "None <user>"
+
+
+@pytest.mark.parametrize(("said", "shown"), [("", "an empty str"), ({}, "a dict"), ((), "a tuple"), (True, "a bool")])
+def test_what_cannot_be_a_user_is_named(make_app, said, shown):
+    app = app_with_view(make_app, Auth(Bearer(lambda token: said)))
+    with pytest.raises(TypeError) as wrong:
+        app.test_client().get("/", headers={"Authorization": "Bearer x"})
+    assert str(wrong.value) == (
+        f"the loader of Bearer returned {shown}, which cannot be a user: return an Identity, your user object, a "
+        "non-empty subject, or None for no"
+    )

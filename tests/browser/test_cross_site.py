@@ -18,7 +18,7 @@ from flask_unauthorized import (
     abort_unauthorized,
 )
 from flask_unauthorized.testing import assert_unauthorized
-from tests.digest_client import challenge
+from tests.digest_client import challenge, sent
 from tests.digest_client import sent as digest_of
 
 from .conftest import KEY, USERS, session_cookie_of
@@ -646,3 +646,93 @@ def test_a_script_of_a_trusted_site_sends_a_password_of_its_own(make_app, kind):
         told = challenge(client.post("/tokens").headers["WWW-Authenticate"])
         sent |= digest_of(told, password="secret", method="POST", uri="/tokens")
     assert client.post("/tokens", headers=sent).text == "token"
+
+
+# --- passwords, which browsers repeat as they do cookies
+
+
+BASIC = {"Authorization": "Basic YWRhOnBhc3N3b3Jk"}
+
+
+OTHER_SITES = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+]
+
+
+OWN_SITE = [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://localhost"}]
+
+
+@pytest.fixture
+def guarded(make_app):
+    """A view for everything, guarded by the schemes given; what ran is kept."""
+
+    def make(*schemes, **config):
+        auth = Auth(*schemes, realm="site")
+        app = make_app(auth, SECRET_KEY=KEY, **config)
+        app.ran = []
+
+        @app.route("/", methods=["GET", "POST"])
+        @auth.login_required
+        def view():
+            app.ran.append(auth.identity.subject)
+            return "ran"
+
+        app.auth = auth
+        return app
+
+    return make
+
+
+@pytest.mark.rfc("CK-05")
+@pytest.mark.parametrize("headers", OTHER_SITES)
+def test_a_page_of_another_site_cannot_use_the_password_that_the_browser_repeats(guarded, headers):
+    app = guarded(Basic(lambda name, password: True), SessionCookie(Identity))
+    refused = app.test_client().post("/", headers={**BASIC, **headers})
+    assert (refused.status_code, app.ran) == (403, [])
+    assert "WWW-Authenticate" not in refused.headers
+    assert app.test_client().get("/", headers={**BASIC, **headers}).status_code == 200
+
+
+@pytest.mark.parametrize("headers", OWN_SITE)
+def test_its_own_pages_and_programs_can(guarded, headers):
+    app = guarded(Basic(lambda name, password: True))
+    assert app.test_client().post("/", headers={**BASIC, **headers}).text == "ran"
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t "])
+def test_a_blank_in_front_opens_no_way_around(guarded, blank):
+    app = guarded(Basic(lambda name, password: True))
+    headers = {"Authorization": blank + BASIC["Authorization"], **OTHER_SITES[0]}
+    assert (app.test_client().post("/", headers=headers).status_code, app.ran) == (403, [])
+
+
+def test_a_digest_answer_of_another_sites_form(guarded):
+    app = guarded(Digest({"ada": "password"}.get, realm="meters"))
+    client = app.test_client()
+    told = challenge(client.post("/").headers["WWW-Authenticate"])
+    answer = sent(told, user="ada", password="password", uri="/", method="POST")
+    assert client.post("/", headers={**answer, **OTHER_SITES[0]}).status_code == 403
+    assert client.post("/", headers=answer).text == "ran"  # the count was not used up
+
+
+def test_trusted_origins_and_the_name_that_only_scripts_send(guarded):
+    trusting = Basic(lambda name, password: True, script_alias="XBasic", trusted_origins={"https://app.example"})
+    client = guarded(trusting).test_client()
+    trusted = {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
+    assert client.post("/", headers={**BASIC, **trusted}).text == "ran"
+    alias = {"Authorization": BASIC["Authorization"].replace("Basic", "XBasic")}
+    assert client.post("/", headers={**alias, **OTHER_SITES[0]}).text == "ran"  # no browser sends that by itself
+    assert client.post("/", headers={"Authorization": "Bearer x", **OTHER_SITES[0]}).status_code == 401
+
+
+def test_a_cross_site_request_is_told_so(make_app):
+    auth = Auth(APIKey({"plain": Identity("ada")}.get, cookie="key"))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"), methods=["POST"])
+    headers = {"Cookie": "key=plain", "Origin": "https://elsewhere.example"}
+    response = app.test_client(use_cookies=False).post("/", headers=headers)
+    told = "This request came from another site, whose origin is not in trusted_origins=."  # F-44
+    assert (response.status_code, response.json["message"]) == (403, told)

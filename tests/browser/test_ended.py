@@ -668,3 +668,47 @@ def test_flasks_limit_is_the_one_that_ends_the_session(build, clock):
     assert device.get("/page").status_code == 200
     clock[0] += 10
     assert device.get("/page").status_code == 401
+
+
+# --- one account, many sessions
+
+
+@pytest.fixture
+def guarded(make_app):
+    """A view for everything, guarded by the schemes given; what ran is kept."""
+
+    def make(*schemes, **config):
+        auth = Auth(*schemes, realm="site")
+        app = make_app(auth, SECRET_KEY=KEY, **config)
+        app.ran = []
+
+        @app.route("/", methods=["GET", "POST"])
+        @auth.login_required
+        def view():
+            app.ran.append(auth.identity.subject)
+            return "ran"
+
+        app.auth = auth
+        return app
+
+    return make
+
+
+def test_logging_in_and_out_again_and_again_fills_no_store(guarded):
+    store = MemoryStore(capacity=400)
+    app = guarded(SessionCookie(Identity, store=store))
+    auth = app.auth
+    app.add_url_rule("/in/<name>", "in", lambda name: auth.login(name).subject, methods=["POST"])
+    app.add_url_rule("/out", "out", lambda: auth.logout() or "out", methods=["POST"])
+    busy, other, copied = (app.test_client() for _ in range(3))
+    for _ in range(250):
+        assert busy.post("/in/mallory").status_code == 200
+        cookie = busy.get_cookie("session").value
+        assert busy.post("/out").status_code == 200
+    assert len(store._entries) < 110
+    copied.set_cookie("session", cookie)
+    assert copied.get("/").status_code == 401
+    assert busy.post("/in/mallory").status_code == 200
+    assert busy.get("/").status_code == 200
+    other.post("/in/ada")
+    assert [other.get("/").status_code, other.post("/out").status_code, other.get("/").status_code] == [200, 200, 401]

@@ -376,3 +376,12 @@ def test_an_async_loader_without_asgiref_is_found_before_the_first_request(make_
     monkeypatch.setattr("flask_unauthorized.schemes.base.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match=r"install flask\[async\]"):
         auth.check(make_app(auth))
+
+
+@pytest.mark.parametrize(
+    ("realm", "proposed"), [("mein Büro", "mein Bro"), ("ä", "my app"), ("ü ~ ", " ~ "), ("ä" + "a" * 70, "a" * 64)]
+)
+def test_a_realm_that_could_be_sent_is_proposed(realm, proposed):
+    with pytest.raises(ConfigurationError) as wrong:
+        Bearer({}.get, realm=realm)
+    assert str(wrong.value).endswith(f"for example {proposed!r}")

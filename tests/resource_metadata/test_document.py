@@ -22,6 +22,7 @@ from flask_unauthorized import (
     Bearer,
     ConfigurationError,
     DPoP,
+    Identity,
     any_of,
 )
 from flask_unauthorized.cli import commands
@@ -844,3 +845,31 @@ def test_the_command_prints_what_a_server_in_front_may_serve(make_app):
     assert (code, json.loads(text)["resource"]) == (0, RESOURCE)
     code, text = printed(make_app(Auth(Bearer(TOKENS))))
     assert (code, "declares none" in text) == (2, True)
+
+
+NOW = 1_800_000_000
+
+
+@pytest.fixture
+def notes():
+    tokens = {
+        "good": Identity("ada", scopes={"read"}),
+        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
+        "undated": Identity("ada", acr="gold"),
+        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
+    }
+    return Auth(Bearer(tokens.get), realm="notes")
+
+
+@pytest.mark.rfc("H-39")
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"resource": "https://user:pw@api.example/notes"},
+        {"resource": "https://api.example/notes", "authorization_servers": ["https://user:pw@id.example"]},
+    ],
+    ids=["resource", "authorization_servers"],
+)
+def test_no_user_or_password_in_a_document_of_ours(notes, members):
+    with pytest.raises((ValueError, ConfigurationError)):
+        notes.protected_resource(**members)

@@ -235,3 +235,49 @@ def test_the_token68_of_a_configured_scheme_stays(make_app):
     Auth(Own(lambda credentials: None), app=app)
     app.add_url_rule("/", "view", lambda: answering("Own abc=="))
     assert lines_of(app.test_client().get("/")) == ["Own abc=="]
+
+
+ADA_BY_TOKEN = {"good": Identity("ada")}
+
+
+def app_with_view(make_app, auth, **config) -> Flask:
+    app = make_app(auth, **config)
+    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.get_user()}"))
+    return app
+
+
+@pytest.mark.parametrize(
+    ("foreign", "stays"), [('Bearer realm="r", x="y"', True), ('Bearer realm="own", x="y"', False)]
+)
+def test_a_challenge_of_another_is_measured_by_the_realm_of_its_scheme(make_app, foreign, stays):
+    auth = Auth(Bearer(ADA_BY_TOKEN.get), Basic(lambda name, password: None, realm="own"), realm="r")
+    app = app_with_view(make_app, auth)
+    app.after_request(lambda answer: answer.headers.set("WWW-Authenticate", foreign) or answer)
+    assert (foreign in app.test_client().get("/").headers.getlist("WWW-Authenticate")) is stays
+
+
+@pytest.mark.parametrize(
+    ("foreign", "stays"),
+    [
+        ('Basic realm="r", charset="UTF-8"', False),  # ours already
+        ('BASIC realm="r"', True),
+        ('Basic realm="other"', False),
+        ("Basic", False),
+        ('Digest realm="r", nonce="n", qop="auth"', False),
+        ('Bearer realm="r", scope="more"', True),
+        ('Custom realm="r"', False),
+    ],
+)
+def test_which_challenge_of_another_stays_beside_ours(make_app, foreign, stays):
+    """One of a scheme in force and of our realm; flask-restful and the like put theirs in our place."""
+    auth = Auth(Bearer({"plain": Identity("ada")}.get), Basic(lambda name, password: None), realm="r")
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    app.after_request(lambda answer: answer.headers.set("WWW-Authenticate", foreign) or answer)
+    app.after_request(lambda answer: answer.headers.set("Vary", "X-Other") or answer)
+    lines = app.test_client().get("/").headers.getlist("WWW-Authenticate")
+    ours = ['Basic realm="r", charset="UTF-8"', 'Bearer realm="r"']
+    assert lines[:2] == ours
+    assert len(lines) == (3 if stays else 2)
+    if stays:
+        assert lines[2].lower() == foreign.lower()

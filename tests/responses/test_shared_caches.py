@@ -3,9 +3,10 @@
 import io
 
 import pytest
-from flask import Response, request, send_file, send_from_directory
+from flask import Flask, Response, request, send_file, send_from_directory
 
-from flask_unauthorized import APIKey, Auth, Basic, Bearer, Digest, DPoP, Identity, SessionCookie
+from flask_unauthorized import APIKey, Auth, Basic, Bearer, Digest, DPoP, Identity, SessionCookie, Unauthorized
+from flask_unauthorized.loaders import StaticTokens
 from tests import digest_client
 
 GOOD = {"Authorization": "Bearer good"}
@@ -249,3 +250,115 @@ def test_targeted_fields_are_the_apps_own(make_app):
     response = app.test_client().get("/", headers=GOOD)
     assert response.headers["CDN-Cache-Control"] == "max-age=60"
     assert "Cache-Control" not in response.headers
+
+
+ADA_BY_TOKEN = {"good": Identity("ada")}
+
+
+@pytest.mark.parametrize(
+    ("own", "sent"),
+    [
+        (None, "private"),
+        ("public, max-age=60", "max-age=60, private"),
+        ("s-maxage=5", "private"),
+        ("no-store", "no-store"),
+    ],
+)
+def test_an_answer_to_a_key_is_kept_from_shared_caches(make_app, own, sent):
+    auth = Auth(APIKey(ADA_BY_TOKEN.get))
+    app = make_app(auth)
+    headers = {} if own is None else {"Cache-Control": own}
+    app.add_url_rule("/", "view", auth.login_required(lambda: ("in", 200, headers)))
+    answer = app.test_client().get("/", headers={"X-API-Key": "good"})
+    assert set(answer.headers["Cache-Control"].split(", ")) == set(sent.split(", "))
+    assert answer.headers["Vary"] == "X-Api-Key"
+
+
+NOW = 1_800_000_000
+
+
+@pytest.fixture
+def notes():
+    tokens = {
+        "good": Identity("ada", scopes={"read"}),
+        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
+        "undated": Identity("ada", acr="gold"),
+        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
+    }
+    return Auth(Bearer(tokens.get), realm="notes")
+
+
+@pytest.fixture
+def serve(make_app, notes, monkeypatch):
+    """The answer of a view behind a guard to a request."""
+    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: NOW)
+
+    def answer(guard=None, view=lambda: "fine", headers=(), method="GET", url="/", **config):
+        app: Flask = make_app(notes, **config)
+        app.add_url_rule("/", "view", (guard or notes.login_required)(view))
+        return app.test_client().open(url, method=method, headers=dict(headers))
+
+    return answer
+
+
+@pytest.mark.rfc("C-01")
+def test_an_accepted_answer_is_opened_to_no_shared_cache(serve):
+    caching = serve(headers=GOOD).headers.get("Cache-Control", "")
+    assert not {"public", "s-maxage", "must-revalidate"} & set(caching.replace("=", ",").replace(" ", "").split(","))
+
+
+@pytest.mark.rfc("C-06", "H-32")
+@pytest.mark.parametrize("kind", ["session", "key"])
+def test_an_anonymous_answer_of_an_optional_view_varies_by_the_cookie(make_app, kind):
+    notes = Auth(SessionCookie(lambda subject: subject) if kind == "session" else APIKey({}.get, cookie="key"))
+    app = make_app(notes, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/", "view", notes.login_optional(lambda: "for everybody"))
+    answered = app.test_client().get("/")
+    assert (answered.status_code, answered.text) == (200, "for everybody")
+    assert "Cookie" in [name.strip() for name in answered.headers["Vary"].split(",")]
+
+
+@pytest.fixture
+def reader_auth() -> Auth:
+    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
+
+
+# --- optional views, and refusals that a view caught
+
+
+def test_cac_04_an_answer_that_depends_on_a_caught_refusal_varies(reader_auth, make_app):
+    app = make_app(reader_auth)
+
+    @app.get("/")
+    def index():
+        try:
+            return reader_auth.require().subject
+        except Unauthorized:
+            return "anonymous"
+
+    answer = app.test_client().get("/")
+    assert (answer.text, answer.headers["Vary"]) == ("anonymous", "Authorization")
+
+
+@pytest.mark.rfc("H-33", "C-02", "C-06")
+@pytest.mark.parametrize(
+    ("sent", "own", "cache", "vary"),
+    [
+        ({"X-API-Key": "good"}, {}, {"private"}, {"authorization", "x-api-key"}),
+        ({"X-API-Key": "good"}, {"Cache-Control": "public, s-maxage=9, max-age=5"}, {"private", "max-age=5"}, None),
+        ({"X-API-Key": "good"}, {"Cache-Control": "no-store"}, {"no-store"}, None),
+        ({}, {}, set(), {"authorization", "x-api-key"}),
+        ({}, {"Vary": "Accept, authorization"}, set(), {"accept", "authorization", "x-api-key"}),
+        ({}, {"Vary": "*"}, set(), {"*"}),
+    ],
+    ids=["cac-03", "cac-03_public", "cac-03_no_store", "cac-04", "cac-06_list", "cac-06_star"],
+)
+def test_shared_caches_are_kept_out(make_app, sent, own, cache, vary):
+    auth = Auth(Bearer(load), APIKey(load))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_optional(lambda: Response("fine", headers=own)))
+    response = app.test_client().get("/", headers=sent)
+    assert {part.strip() for part in response.headers.get("Cache-Control", "").split(",")} - {""} == cache
+    names = [name.strip().lower() for line in response.headers.getlist("Vary") for name in line.split(",")]
+    assert len(set(names)) == len(names)
+    assert vary is None or set(names) == vary

@@ -25,6 +25,7 @@ from flask_unauthorized import (
     abort_forbidden,
     abort_unauthorized,
 )
+from flask_unauthorized.loaders import StaticTokens
 
 GOOD = {"Authorization": "Bearer good"}
 BAD = {"Authorization": "Bearer bad"}
@@ -400,3 +401,38 @@ def test_flask_restful(early, serve, path, headers, error):
     assert challenges(response)["Bearer"]["realm"] == "notes"
     assert response.headers["Cache-Control"] == "no-store"
     assert client.get("/guarded", headers=GOOD).json == {"owner": "ada"}
+
+
+@pytest.fixture
+def auth() -> Auth:
+    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
+
+
+# --- routes that nobody judged
+
+
+@pytest.mark.parametrize(
+    ("credentials", "status", "challenge"),
+    [
+        ("Bearer t", 403, None),
+        (
+            "Bearer x",
+            401,
+            'Bearer realm="r", error="invalid_token", error_description="The credentials are not valid."',
+        ),
+        (None, 401, 'Bearer realm="r"'),
+    ],
+)
+def test_abort_forbidden_where_nobody_judged_asks_who_is_calling(auth, make_app, credentials, status, challenge):
+    app = make_app(auth, UNAUTHORIZED_REALM="r")
+    app.add_url_rule("/", "index", lambda: abort_forbidden("not you"))
+    answer = app.test_client().get("/", headers={"Authorization": credentials} if credentials else {})
+    assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (status, challenge)
+
+
+def test_abort_unauthorized_is_401_whatever_a_junk_cookie_says(make_app):
+    auth = Auth(APIKey(lambda key: None, cookie="key"))
+    app = make_app(auth)
+    app.add_url_rule("/", "index", lambda: abort_unauthorized("log in"), methods=["POST"])
+    headers = {"Cookie": "key=junk", "Sec-Fetch-Site": "cross-site"}
+    assert app.test_client().post("/", headers=headers).status_code == 401

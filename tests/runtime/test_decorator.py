@@ -16,6 +16,7 @@ from flask_unauthorized import (
     any_of,
     current_identity,
 )
+from flask_unauthorized.loaders import StaticTokens
 
 ADA = {"Authorization": "Bearer ada"}
 BOSS = {"Authorization": "Bearer boss"}
@@ -386,3 +387,23 @@ def test_via_names_schemes_of_this_auth_only(make_app, where):  # T-03
         for via in (foreign, [mine, foreign], {foreign}):
             with pytest.raises(ConfigurationError, match=r"^via names <Bearer Bearer>, which this Auth doesn't have"):
                 name(via)
+
+
+@pytest.fixture
+def reader_auth() -> Auth:
+    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
+
+
+def test_a_wrong_order_is_found_after_a_judgement_outside_a_request(reader_auth, make_app):
+    app = make_app(reader_auth)
+    with app.test_request_context("/"), pytest.raises(Exception, match=r"401"):
+        reader_auth.require()
+
+    @reader_auth.login_required
+    @app.get("/w")
+    def wrong():
+        raise AssertionError("the view must not run")
+
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="wrong"):
+            app.test_client().get("/w")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from flask_unauthorized.wire import Challenge, GrammarError, parse_authorization, parse_challenges
 from flask_unauthorized.wire.grammar import MAX_AUTHORIZATION, MAX_CHALLENGES, MAX_EMPTY_ELEMENTS, MAX_PARAMS
+from flask_unauthorized.wire.rules import check_uri
 from tests.independent import independent
 
 BASIC_X = ("basic", {"realm": "x"})
@@ -366,3 +367,91 @@ def test_hdr_18_an_independent_parser_agrees(challenge):
 def test_an_independent_parser_agrees_on_the_vectors(challenge, text):
     ((_, params),) = independent(text)
     assert params == {name.lower(): value for name, value in challenge.params}
+
+
+@pytest.mark.rfc("H-10", "H-16", "H-18")
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.text("xyz ,=", max_size=5)), max_size=4))
+def test_nothing_empty_and_nothing_twice_goes_out(params):
+    try:
+        line = str(Challenge("Custom", params))
+    except GrammarError:
+        assert len({name for name, _ in params}) < len(params)
+        return
+    (challenge,) = parse_challenges(line)
+    assert [name for name, _ in challenge.params] == [name for name, _ in params]
+    bare = "".join(line.split('"')[::2])  # outside of the quoted strings
+    assert bare.count(",") == max(0, len(params) - 1)
+    assert not line.startswith(",")
+    assert not line.endswith(",")
+    assert " =" not in bare
+    assert "= " not in bare
+
+
+@pytest.mark.rfc("H-39")
+def test_no_user_or_password_in_a_uri_of_ours():
+    with pytest.raises(ValueError, match="must not hold a user or password"):
+        check_uri("error_uri", "https://user:pw@docs.example/")
+    with pytest.raises(ValueError, match="must not hold a user or password"):
+        Challenge("Bearer", {"realm": "a", "error": "invalid_token", "error_uri": "https://user:pw@docs.example/"})
+    with pytest.raises(ValueError, match="must not hold a user or password"):
+        Challenge("Bearer", {"resource_metadata": "https://user@api.example/.well-known/oauth-protected-resource"})
+
+
+# --- what the developer reads
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Challenge("Foo", {"a": "b"}, token68="c"), r"a token68 or parameters, not both \(RFC 9110 §11\.3\)"),
+        (lambda: Challenge("Foo", token68="a b"), r"token68 holds a character outside A-Z a-z 0-9 - \. _ ~ \+ /"),
+        (lambda: Challenge("bASIC", token68="abc"), "a bASIC challenge has parameters, no token68"),
+        (lambda: Challenge("Basic", {"charset": "UTF-8"}), r"a Basic challenge needs a realm \(RFC 7617 §2\)"),
+        (lambda: Challenge("Basic", {"realm": "a", "b": "c"}), "Basic has no parameter 'b': only realm and charset"),
+        (lambda: Challenge("Basic", {"realm": "a", "charset": "x"}), r"charset='x': Basic knows only UTF-8 \(RFC 7617"),
+        (
+            lambda: Challenge("Digest", {"realm": "a", "qop": "auth"}),
+            r"a Digest challenge needs nonce \(RFC 7616",
+        ),
+        (lambda: parse_authorization(","), "commas without credentials"),
+        (
+            lambda: parse_authorization("Foo a=b, Bar c=d"),
+            r"more than one set of credentials in one field \(RFC",
+        ),
+        (lambda: parse_authorization(", Foo a=b"), "a comma that separates nothing"),
+        (lambda: parse_authorization("Foo abc,"), "a comma that separates nothing"),
+    ],
+)
+def test_what_cannot_be_is_named(make, words):
+    with pytest.raises((GrammarError, ValueError), match=words):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "words"),
+    [
+        ("stale", ("true", "FALSE"), "maybe", "stale='maybe': Digest allows true or false"),
+        ("userhash", ("True", "false"), "1", "userhash='1': Digest allows true or false"),
+        ("charset", ("UTF-8", "utf-8"), "latin-1", r"charset='latin-1': Digest allows utf-8 \(RFC 7616 §3\.3\)"),
+    ],
+)
+def test_what_a_digest_challenge_may_say(name, good, bad, words):
+    params = {"realm": "r", "nonce": "n", "qop": "auth"}
+    for value in good:
+        assert Challenge("Digest", {**params, name: value}).get(name) == value
+    with pytest.raises(ValueError, match=words):
+        Challenge("Digest", {**params, name: bad})
+
+
+def test_challenges_are_values():
+    one, same, other = Challenge("Foo", {"a": "b"}), Challenge("foo", {"A": "b"}), Challenge("Foo", token68="b=")
+    assert one == same
+    assert hash(one) == hash(same) != hash(other)
+    assert one != "Foo"
+    assert (one == "Foo") is False
+    import pickle
+
+    assert pickle.loads(pickle.dumps(other)) == other
+    assert str(pickle.loads(pickle.dumps(other))) == "Foo b="
+    with pytest.raises(AttributeError, match="immutable: scheme cannot be deleted"):
+        del one.scheme

@@ -15,8 +15,7 @@ from flask_unauthorized import (
     abort_unauthorized,
 )
 from flask_unauthorized.errors import MalformedCredentials
-
-from .independent import independent
+from tests.independent import independent
 
 BASIC = 'Basic realm="notes", charset="UTF-8"'
 BEARER = 'Bearer realm="notes"'
