@@ -38,16 +38,20 @@ SEED = os.environ.get("SEED") or str(int(time.time()))
 
 # Other sessions run these tests, because they need more than the extra `test`.
 ELSEWHERE = ("tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py")
-NEED_A_NEIGHBOUR = ("tests/dispatch/test_escapes.py", "tests/test_certificates.py", "tests/test_errors_travel.py")
+NEED_A_NEIGHBOUR = (
+    "tests/runtime/test_dispatch_escapes.py",
+    "tests/test_certificates.py",
+    "tests/test_errors_travel.py",
+)
 # What shows that the documentation is right: its programs run, generated pages are fresh, links lead somewhere.
 CHECK_THE_DOCS = (
     "tests/test_readme.py",
     "tests/test_links.py",
     "tests/test_conformance_page.py",
-    "tests/fetching/test_page.py",
-    "tests/fetching/test_docs.py",
-    "tests/browsers/test_example.py",
-    "tests/jose/test_example.py",
+    "tests/http_client/test_table.py",
+    "tests/loaders/test_guide.py",
+    "tests/browser/test_example.py",
+    "tests/loaders/test_jwt_example.py",
 )
 LEAST_COVERAGE = 98  # percent of lines and branches
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from flask_unauthorized import ConfigurationError, Digest, DPoP, SessionCookie
+from flask_unauthorized import Auth, Bearer, ConfigurationError, Digest, DPoP, SessionCookie
 from flask_unauthorized.loaders import Passwords, SignedTokens
 from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwks import JWKS
@@ -93,3 +93,10 @@ def test_a_keyword_that_is_misspelled_or_missing(make, message):
     with pytest.raises(TypeError) as caught:
         make()
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("method", ["login_required", "login_optional", "require"])
+def test_an_unknown_keyword_names_the_nearest(method: str) -> None:
+    auth = Auth(Bearer(lambda token: None))
+    with pytest.raises(TypeError, match=rf"{method}\(\) has no keyword scope: did you mean scopes\?"):
+        getattr(auth, method)(scope={"read"})

@@ -10,7 +10,7 @@ from flask_unauthorized.loaders.jwt import JWT, Issuers
 from tests.canaries import register
 from tests.jose.conftest import jwt
 from tests.jose.signing import AUDIENCE, ISSUER, jwk, pem
-from tests.jose.test_token_reasons import TABLE, headed, of
+from tests.loaders.test_jwt_reasons import TABLE, headed, of
 
 from . import Row
 from .refusing import call_of, clock

@@ -349,3 +349,12 @@ def test_lone_surrogates_are_no_500_BAS_11(make_app, latin1):
     app.add_url_rule("/", view_func=auth.login_required(lambda: "in"))
     headers = {"Authorization": "Basic YWRhOu2ggA=="}  # ada: ED A0 80
     assert app.test_client().get("/", headers=headers).status_code == 401
+
+
+def test_an_empty_name_is_the_clients_doing(make_app):
+    auth = Auth(Basic(lambda name, password: name))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    assert app.test_client().get("/", auth=("", "p")).status_code == 401
+    assert app.test_client().get("/", auth=("ada", "p")).status_code == 200

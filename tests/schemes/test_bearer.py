@@ -7,6 +7,7 @@ import pytest
 from werkzeug.datastructures import WWWAuthenticate
 
 from flask_unauthorized import Auth, Bearer, Challenge, ConfigurationError, Identity, errors
+from flask_unauthorized.schemes.bearer import MAX_FORM
 
 TOKEN = "mF_9.B5f-4.1JqM"
 FORM = "application/x-www-form-urlencoded"
@@ -423,3 +424,43 @@ def test_dots_LIM_02(build, dots, status, error):
     response = send(api, "Bearer " + "." * dots)
     assert response.status_code == status
     assert params_by_scheme(response)["bearer"]["error"] == error
+
+
+@pytest.mark.parametrize("way", ["query", "form"])
+def test_lim_01_a_token_elsewhere_is_capped_too(make_app, way):
+    seen = []
+    auth = Auth(Bearer(lambda token: seen.append(token), query=True, form=True))
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"), methods=["GET", "POST"])
+    client, token = app.test_client(), "a" * 16385
+    sent = {"access_token": token}
+    answer = client.get("/", query_string=sent) if way == "query" else client.post("/", data=sent)
+    assert answer.status_code == 400
+    assert not seen
+
+
+@pytest.mark.parametrize(
+    ("method", "size", "taken"),
+    [("POST", 0, True), ("PUT", 0, True), ("PATCH", 0, True), ("POST", MAX_FORM, True), ("POST", MAX_FORM + 1, False)]
+    + [(method, 0, False) for method in ("GET", "HEAD", "OPTIONS", "TRACE", "DELETE")],
+)
+def test_a_form_counts_where_the_method_has_a_body(make_app, method, size, taken):
+    auth = Auth(Bearer({"plain": Identity("ada")}.get, form=True))
+    app = make_app(auth)
+    view = auth.login_required(lambda: "in")
+    app.add_url_rule("/", "view", view, methods=[method], provide_automatic_options=False)
+    form = "access_token=plain" + "&b=" + "x" * max(0, size - len("access_token=plain&b="))
+    content = "application/x-www-form-urlencoded"
+    response = app.test_client().open("/", method=method, data=form, content_type=content)
+    assert response.status_code == (200 if taken else 401)
+
+
+def test_a_form_without_a_length_is_not_searched(make_app):
+    auth = Auth(Bearer({"plain": Identity("ada")}.get, form=True))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"), methods=["POST"])
+    response = app.test_client().post(
+        "/", data="access_token=plain", content_type="application/x-www-form-urlencoded",
+        environ_overrides={"CONTENT_LENGTH": ""},
+    )  # fmt: skip
+    assert response.status_code == 401

@@ -4,6 +4,7 @@ import logging
 import shlex
 
 import pytest
+from flask import Flask
 
 from flask_unauthorized import (
     APIKey,
@@ -508,3 +509,55 @@ def test_what_check_warns_of_is_told_once(make_app, caplog):  # F-40
     app.test_client().get("/")
     for text in ("SECRET_KEY is short", "SESSION_COOKIE_SECURE is False", "SESSION_COOKIE_SAMESITE is not set"):
         assert caplog.text.count(text) == 1
+
+
+def app_with_view(make_app, auth, **config) -> Flask:
+    app = make_app(auth, **config)
+    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.get_user()}"))
+    return app
+
+
+# --- subclasses, and schemes without a challenge
+
+
+def test_a_subclass_of_a_scheme_hands_its_secret_to_load(make_app):
+    class Traced(Bearer):
+        def verify(self, credentials, request):
+            return self.load(credentials)
+
+    app = app_with_view(make_app, Auth(Traced(lambda token: f"user of {token}")))
+    assert app.test_client().get("/", headers={"Authorization": "Bearer x"}).text.startswith("user of x ")
+
+
+class Silent(Scheme[str]):
+    name = "Silent"
+    reads = (("authorization", "silent"),)
+
+    def __init__(self, always: bool) -> None:
+        super().__init__()
+        self.always = always
+
+    def read(self, request, rest):
+        return rest
+
+    def verify(self, credentials, request):
+        return None
+
+    def challenges(self, realm, error, request):
+        return () if self.always or error else (Challenge("Silent", {"realm": realm}),)
+
+
+def test_a_scheme_without_a_challenge_for_an_error_still_sends_its_clean_one(make_app):
+    auth = Auth(Silent(always=False), realm="r")
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
+    answer = app.test_client().get("/", headers={"Authorization": "Silent x"})
+    assert answer.headers.getlist("WWW-Authenticate") == ['Silent realm="r"']
+
+
+def test_a_scheme_without_any_challenge_is_refused(make_app):
+    auth = Auth(Silent(always=True))
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
+    with pytest.raises(ConfigurationError, match="at least one"):
+        auth.check(app)

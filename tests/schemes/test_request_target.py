@@ -3,8 +3,9 @@
 import pytest
 from flask import Request
 
+from flask_unauthorized import Auth, DPoP, Identity
 from flask_unauthorized.schemes.request_target import raw_path
-from tests.dpop_client import ORIGIN
+from tests.dpop_client import ORIGIN, Holder
 
 from .dpop_served import HOLDER
 
@@ -65,3 +66,40 @@ def test_a_url_within_the_path_is_part_of_it(dpop):
     for path, status in ((target, 200), ("/go//x", 401), ("/x", 401)):
         sent = HOLDER.sent(htu=ORIGIN + path)
         assert dpop.app.test_client().get("/", headers=sent, environ_overrides=environ).status_code == status
+
+
+KEY = "a secret of thirty-two characters"
+
+
+@pytest.fixture
+def guarded(make_app):
+    """A view for everything, guarded by the schemes given; what ran is kept."""
+
+    def make(*schemes, **config):
+        auth = Auth(*schemes, realm="site")
+        app = make_app(auth, SECRET_KEY=KEY, **config)
+        app.ran = []
+
+        @app.route("/", methods=["GET", "POST"])
+        @auth.login_required
+        def view():
+            app.ran.append(auth.identity.subject)
+            return "ran"
+
+        app.auth = auth
+        return app
+
+    return make
+
+
+@pytest.mark.parametrize("target", ["/files/../notes", "/files/%2e%2e/notes", "/notes/.", "/./notes", "/a/%2E/notes"])
+def test_dpo_09_a_target_that_clients_write_in_another_way_is_refused(guarded, target):
+    holder = Holder("EdDSA")
+    tokens = {"t": Identity("ada", confirmation={"jkt": holder.jkt})}
+    app = guarded(DPoP(tokens.get, origin="https://api.example.com"))
+    app.add_url_rule("/<path:rest>", "rest", app.auth.login_required(lambda rest: "ran"))
+    headers = holder.sent(token="t", path="/notes")
+    sent_as = {"RAW_URI": target}
+    assert app.test_client().get("/x", headers=headers, environ_overrides=sent_as).status_code == 401
+    good = holder.sent(token="t", path="/notes..")
+    assert app.test_client().get("/x", headers=good, environ_overrides={"RAW_URI": "/notes.."}).status_code == 200

@@ -13,7 +13,7 @@ import pytest
 import redis
 from flask import Flask
 
-from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Digest, DPoP, SessionCookie
+from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Digest, DPoP, Identity, SessionCookie
 from flask_unauthorized.jose import hmac_key
 from flask_unauthorized.loaders.jwt import JWT
 from flask_unauthorized.loaders.revocation import Revocations
@@ -473,3 +473,36 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.delitem(sys.modules, "flask_unauthorized.stores.redis")
     with pytest.raises(ImportError, match=r"flask-unauthorized\[redis\]"):
         importlib.import_module("flask_unauthorized.stores.redis")
+
+
+KEY = "a secret of thirty-two characters"
+
+
+@pytest.fixture
+def guarded(make_app):
+    """A view for everything, guarded by the schemes given; what ran is kept."""
+
+    def make(*schemes, **config):
+        auth = Auth(*schemes, realm="site")
+        app = make_app(auth, SECRET_KEY=KEY, **config)
+        app.ran = []
+
+        @app.route("/", methods=["GET", "POST"])
+        @auth.login_required
+        def view():
+            app.ran.append(auth.identity.subject)
+            return "ran"
+
+        app.auth = auth
+        return app
+
+    return make
+
+
+# --- set-up
+
+
+def test_a_file_in_no_folder_is_found_before_the_first_request(guarded, tmp_path):
+    app = guarded(SessionCookie(Identity, store=SQLiteStore(tmp_path / "nowhere" / "auth.db")))
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        app.auth.check(app)

@@ -1,0 +1,1 @@
+"""Tests of one request's way to an identity."""

@@ -1,0 +1,33 @@
+"""Verifying credentials."""
+
+import base64
+import traceback
+
+import pytest
+
+from flask_unauthorized import Auth, Basic, Bearer
+from flask_unauthorized.loaders import Passwords, SignedTokens
+
+
+def _locals_of(error: BaseException) -> str:
+    frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), capture_locals=True)
+    ours = [frame for frame in frames if "flask_unauthorized" in frame.filename]
+    return "".join(str(frame.locals) for frame in ours)
+
+
+def _down(name: str) -> str:
+    raise KeyError("database")
+
+
+def test_lek_05_no_secret_in_the_locals_of_our_frames(make_app):
+    signed = SignedTokens("s", 60, load=_down)
+    auth = Auth(Bearer(signed), Basic(Passwords(_down)))
+    app = make_app(auth, SECRET_KEY="x" * 32)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
+    with app.app_context():
+        token = signed.issue("ada")
+    canary = base64.b64encode(b"ada:canary-password").decode()
+    for credentials, secret in ((f"Bearer {token}", token), (f"Basic {canary}", "canary-password")):
+        with pytest.raises(KeyError) as caught:
+            app.test_client().get("/", headers={"Authorization": credentials})
+        assert secret not in _locals_of(caught.value)

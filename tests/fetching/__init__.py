@@ -1,1 +1,0 @@
-"""Key sets, metadata and introspection, fetched from servers that misbehave."""

@@ -1,0 +1,1 @@
+"""Tests of fetching, from servers that misbehave and through proxies."""

@@ -1,0 +1,1 @@
+"""Tests of the loaders that come with the package."""

@@ -1,0 +1,13 @@
+"""Whose identity the claims of a token make."""
+
+from flask_unauthorized import Identity
+from flask_unauthorized.loaders.claims import with_user
+
+
+def test_a_look_up_cannot_widen_what_a_token_allows():
+    token = Identity("1", scopes={"read"}, acr="pwd", auth_time=5.0, claims={"jti": "x"}, client_id="app")
+    looked_up = Identity("ada", scopes={"admin"}, roles={"boss"}, acr="mfa", auth_time=9.0, user=object())
+    found = with_user(token, lambda identity: looked_up)
+    assert (found.subject, found.roles, found.user) == ("ada", {"boss"}, looked_up.user)
+    assert (found.scopes, found.acr, found.auth_time, found.client_id) == ({"read"}, "pwd", 5.0, "app")
+    assert found.claims == token.claims

@@ -1,0 +1,52 @@
+"""The program of the guide does what it says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from tests.http_client.server import answer
+
+GUIDE = Path(__file__).parents[2] / "docs" / "authorization-servers.md"
+
+
+def test_the_program_of_the_guide(plain, monkeypatch):
+    text = GUIDE.read_text(encoding="utf-8")
+    keys, program, proxied, own = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    scope = {"__name__": "guide"}
+    monkeypatch.setenv("NOTES_API_SECRET", "s3cret")
+    exec(keys, scope)
+    local = program.replace("https://id.example.com", plain.url).replace(
+        "    client_id=", "    allow_http_loopback=True,\n    client_id="
+    )
+    exec(local, scope)
+    monkeypatch.setenv("HTTPS_PROXY", "")
+    exec(proxied, scope)
+    compile(own, "guide", "exec")
+    client = scope["app"].test_client()
+    bearer = {"Authorization": "Bearer token-of-ada"}
+    members = {"active": True, "sub": "ada", "aud": "https://notes.example.com", "scope": "notes:read account:delete"}
+    plain.answers["/introspect"] = answer(members)
+    assert client.get("/notes").status_code == 401
+    assert client.get("/notes", headers=bearer).json == {"owner": "ada"}
+    assert client.get("/notes", headers=bearer).status_code == 200
+    assert plain.calls() == 1
+    plain.answers["/introspect"] = answer({"active": False})
+    assert client.get("/notes", headers=bearer).status_code == 200
+    assert client.delete("/account", headers=bearer).status_code == 401
+    assert client.get("/notes", headers=bearer).status_code == 401
+    assert dict(parse_qsl(plain.requests[0].body.decode()))["token"] == "token-of-ada"
+
+
+def test_introspection_needs_no_extra_and_the_root_fetches_nothing():
+    program = "import sys, flask_unauthorized{}; print(*sys.modules)"
+
+    def loaded(module):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(module)], capture_output=True, text=True, check=True
+        )
+        return set(done.stdout.split())
+
+    assert not loaded(".loaders.introspection") & {"jwt", "cryptography", "urllib3", "requests"}
+    assert "flask_unauthorized.http_client.client" not in loaded("")

@@ -1,0 +1,1 @@
+"""Tests of protected resources (RFC 9728)."""

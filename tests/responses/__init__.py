@@ -1,0 +1,1 @@
+"""Tests of what leaves the app: error handler, body, guard, drain, diagnostics."""

@@ -1,0 +1,409 @@
+"""The decorators in all their forms, their order, and what `protect` guards."""
+
+import functools
+
+import pytest
+from flask import Blueprint, request
+from flask.views import MethodView, View
+
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    Bearer,
+    ConfigurationError,
+    Identity,
+    abort_unauthorized,
+    any_of,
+    current_identity,
+)
+from flask_unauthorized.loaders import StaticTokens
+
+ADA = {"Authorization": "Bearer ada"}
+BOSS = {"Authorization": "Bearer boss"}
+
+
+@pytest.fixture
+def auth() -> Auth:
+    people = {
+        "ada": Identity("ada", scopes={"read"}, roles={"user"}),
+        "boss": Identity("boss", scopes={"read", "write"}, roles={"user", "boss"}),
+    }
+    return Auth(Bearer(people.get), APIKey(lambda key: Identity("device") if key == "good" else None))
+
+
+def _view():
+    """Says who."""
+    return current_identity.subject if current_identity else "nobody"
+
+
+async def _async_view():
+    return _view()
+
+
+class _Callable:
+    def __call__(self):
+        return _view()
+
+
+@pytest.mark.parametrize(
+    "view",
+    [_view, _async_view, functools.partial(_view), _Callable()],
+    ids=["function", "async", "partial", "callable"],
+)
+@pytest.mark.parametrize("form", ["bare", "called", "configured"])
+def test_dec_17_each_form_guards_each_kind_of_view(auth, make_app, view, form):
+    app = make_app(auth)
+    decorate = {
+        "bare": auth.login_required,
+        "called": auth.login_required(),
+        "configured": auth.login_required(scopes={"read"}),
+    }
+    app.add_url_rule("/", "index", decorate[form](view))
+    client = app.test_client()
+    assert client.get("/").status_code == 401
+    assert client.get("/", headers=ADA).text == "ada"
+    assert client.head("/").status_code == 401
+
+
+def test_a_decorated_view_keeps_its_name_and_documentation(auth):
+    guarded = auth.login_required(_view)
+    assert (guarded.__name__, guarded.__doc__, guarded.__wrapped__) == ("_view", "Says who.", _view)
+
+
+def test_dec_18_stacked_decorators_demand_both(auth, make_app):
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(scopes={"read"})(auth.login_required(roles={"boss"})(_view)))
+    client = app.test_client()
+    assert client.get("/", headers=ADA).status_code == 403
+    assert client.get("/", headers=BOSS).text == "boss"
+
+
+@pytest.mark.parametrize("outer", ["login_optional", "login_required"])
+def test_dec_19_the_stricter_of_optional_and_required_wins(auth, make_app, outer):
+    app = make_app(auth)
+    inner = {"login_optional": auth.login_required, "login_required": auth.login_optional}[outer]
+    app.add_url_rule("/", "index", getattr(auth, outer)(inner(_view)))
+    assert app.test_client().get("/").status_code == 401
+
+
+@pytest.mark.rfc("C-06")
+def test_an_optional_view_runs_anonymously_and_varies(auth, make_app):
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_optional(_view))
+    answer = app.test_client().get("/")
+    assert (answer.text, answer.headers["Vary"]) == ("nobody", "Authorization, X-Api-Key")
+    assert app.test_client().get("/", headers=ADA).text == "ada"
+
+
+def test_a_method_view_is_guarded_by_decorators_and_by_method(auth, make_app):
+    app = make_app(auth)
+
+    class Both(MethodView):
+        decorators = [auth.login_required]
+
+        def get(self):
+            return _view()
+
+        @auth.login_required(roles={"boss"})
+        def delete(self):
+            return _view()
+
+    class One(MethodView):
+        def get(self):
+            return _view()
+
+        @auth.login_required
+        def post(self):
+            return _view()
+
+    class Dispatched(View):
+        decorators = [auth.login_required(scopes={"write"})]
+
+        def dispatch_request(self):
+            return _view()
+
+    for name, kind in (("both", Both), ("one", One), ("dispatched", Dispatched)):
+        app.add_url_rule(f"/{name}", view_func=kind.as_view(name))
+    client = app.test_client()
+    assert client.get("/both").status_code == 401
+    assert client.delete("/both", headers=ADA).status_code == 403
+    assert client.delete("/both", headers=BOSS).text == "boss"
+    assert client.get("/one").text == "nobody"
+    assert client.post("/one").status_code == 401
+    assert client.get("/dispatched", headers=ADA).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "misuse",
+    [
+        pytest.param(lambda auth: auth.login_required(None), id="DEC-20-none"),
+        pytest.param(lambda auth: auth.login_required("read"), id="DEC-20-str"),
+        pytest.param(lambda auth: auth.login_required(auth.schemes[0]), id="DEC-20-scheme"),
+        pytest.param(lambda auth: auth.login_required(MethodView), id="class"),
+        pytest.param(lambda auth: auth.login_required(staticmethod(_view)), id="staticmethod"),
+        pytest.param(lambda auth: auth.login_required(_view, scopes={"a"}), id="view-and-keywords"),
+        pytest.param(lambda auth: auth.login_required(scopes="read"), id="DEC-22"),
+        pytest.param(lambda auth: auth.login_required(roles="boss"), id="DEC-22-roles"),
+        pytest.param(lambda auth: auth.login_required(scopes=[]), id="DEC-23-scopes"),
+        pytest.param(lambda auth: auth.login_required(roles=set()), id="DEC-23-roles"),
+        pytest.param(lambda auth: any_of(), id="DEC-23-any-of"),
+        pytest.param(lambda auth: auth.login_required(via=[]), id="via-empty"),
+        pytest.param(lambda auth: auth.login_required(via="Bearer"), id="via-str"),
+        pytest.param(lambda auth: auth.login_required(via=Bearer(_view)), id="via-of-another"),
+        pytest.param(lambda auth: auth.login_required(max_age=-1), id="CFG-04-negative"),
+        pytest.param(lambda auth: auth.login_required(max_age=True), id="CFG-04-bool"),
+        pytest.param(lambda auth: auth.login_required(max_age=float("nan")), id="CFG-04-nan"),
+        pytest.param(lambda auth: auth.login_required(acr=[]), id="acr-empty"),
+        pytest.param(lambda auth: auth.login_required(acr="a b"), id="acr-blank"),
+        pytest.param(lambda auth: auth.login_required(scopes={'read"; error="x'}), id="HDR-09-quote"),
+        pytest.param(lambda auth: auth.login_required(scopes={"a b"}), id="HDR-09-blank"),
+        pytest.param(lambda auth: auth.login_required(scopes={"\xe9"}), id="HDR-09-non-ascii"),
+        pytest.param(lambda auth: auth.login_required(color="red"), id="unknown-keyword"),
+        pytest.param(lambda auth: auth.public(auth.login_required(_view)), id="public-of-guarded"),
+        pytest.param(lambda auth: auth.login_required(auth.public(lambda: "")), id="guard-of-public"),
+        pytest.param(lambda auth: auth.protect("api"), id="protect-str"),
+        pytest.param(lambda auth: auth.protect(Blueprint("b", "b"), public="static"), id="protect-public-str"),
+    ],
+)
+def test_misuse_is_told_when_decorating(auth, misuse):
+    with pytest.raises((TypeError, ConfigurationError)):
+        misuse(auth)
+
+
+def test_stacked_vias_and_acrs_that_share_nothing_are_refused(auth):
+    bearer, key = auth.schemes
+    with pytest.raises(ConfigurationError, match="via"):
+        auth.login_required(via=bearer)(auth.login_required(via=key)(lambda: ""))
+    with pytest.raises(ConfigurationError, match="acr"):
+        auth.login_required(acr="gold")(auth.login_required(acr="tin")(lambda: ""))
+
+
+# --- the order of decorators
+
+
+def test_dec_01_a_guard_above_the_route_is_found_before_the_first_request(auth, make_app):
+    app = make_app(auth)
+
+    @auth.login_required
+    @app.get("/")
+    def open_by_mistake():
+        raise AssertionError("the view must not run")
+
+    app.add_url_rule("/other", "other", lambda: "other")
+    with pytest.raises(ConfigurationError, match=r"(?s)open_by_mistake.*@app"):
+        auth.check(app)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="open_by_mistake"):
+            app.test_client().get("/")
+        assert app.test_client().get("/other").text == "other"  # F-47: open routes still work
+
+
+def test_dec_15_a_copied_attribute_is_no_guard(auth, make_app):
+    app = make_app(auth)
+
+    def view():
+        return "x"
+
+    def impostor():
+        return "open"
+
+    functools.update_wrapper(impostor, auth.login_required(view))
+    impostor.__wrapped__ = view
+    app.add_url_rule("/", "index", impostor)
+    with pytest.raises(ConfigurationError, match="view"):
+        auth.check(app)
+
+
+def test_what_is_in_order_is_not_flagged(auth, make_app):
+    app = make_app(auth)
+
+    def other(view):
+        @functools.wraps(view)
+        def wrapper():
+            return view()
+
+        return wrapper
+
+    app.add_url_rule("/a", "a", other(auth.login_required(other(_view))))
+    app.add_url_rule("/b", "b", auth.login_required(_view))
+    app.add_url_rule("/c", "c", _view)
+    auth.check(app)
+    assert app.test_client().get("/c").text == "nobody"
+    assert app.test_client().get("/a").status_code == 401
+
+
+def test_the_hook_after_the_check_is_not_skipped(make_app, auth):
+    seen = []
+    app = make_app(auth)
+    app.before_request(lambda: seen.append(1))
+    app.add_url_rule("/", "index", lambda: "x")
+    client = app.test_client()
+    client.get("/")
+    client.get("/")
+    assert seen == [1, 1]
+
+
+# --- protect
+
+
+def test_dec_12_protect_guards_all_but_what_is_public(auth, make_app):
+    app = make_app(auth)
+    auth.protect(app, public={"health", "static"})
+    auth.protect(app, public={"static", "health"})
+    app.add_url_rule("/", "index", _view)
+    app.add_url_rule("/health", "health", lambda: "up")
+    app.add_url_rule("/open", "open", auth.public(lambda: "open"))
+    app.add_url_rule("/optional", "optional", auth.login_optional(_view))
+    client = app.test_client()
+    assert client.get("/").status_code == 401
+    assert client.get("/", headers=ADA).text == "ada"
+    assert [client.get(path).status_code for path in ("/health", "/open", "/optional", "/none")] == [200, 200, 200, 404]
+    assert client.post("/").status_code == 405
+    assert client.get("/optional", headers={"Authorization": "Bearer bad"}).status_code == 401
+    assert client.get("/static/x").status_code == 404
+
+
+def test_dec_25_static_files_are_guarded_unless_named(auth, make_app):
+    app = make_app(auth)
+    auth.protect(app)
+    assert app.test_client().get("/static/x").status_code == 401
+
+
+def test_protect_twice_with_something_else_is_an_error(auth, make_app):
+    app = make_app(auth)
+    auth.protect(app)
+    with pytest.raises(ConfigurationError, match="already"):
+        auth.protect(app, roles={"boss"})
+
+
+def test_protect_after_the_first_request_is_an_error(auth, make_app):
+    app = make_app(auth)
+    app.test_client().get("/")
+    with pytest.raises(ConfigurationError, match="before"):
+        auth.protect(app)
+
+
+def test_an_unknown_public_name_is_an_error(auth, make_app):
+    app = make_app(auth)
+    auth.protect(app, public={"helth"})
+    with pytest.raises(ConfigurationError, match="helth"):
+        auth.check(app)
+
+
+@pytest.mark.rfc("H-35")
+def test_dec_09_levels_add_up_and_the_nearest_via_wins(auth, make_app):
+    bearer, key = auth.schemes
+    app = make_app(auth)
+    outer, inner, twin = Blueprint("api", __name__), Blueprint("inner", __name__), Blueprint("api2", __name__)
+    auth.protect(app, via=key, public={"static"})
+    auth.protect(outer, via=bearer, scopes={"read"})
+    auth.protect(inner, roles={"user"})
+    inner.add_url_rule("/plain", "plain", _view)
+    inner.add_url_rule("/write", "write", auth.login_required(scopes={"write"})(_view))
+    inner.add_url_rule("/key", "key", auth.login_required(via=key)(_view))
+    twin.add_url_rule("/", "index", _view)
+    outer.register_blueprint(inner, url_prefix="/in")
+    app.register_blueprint(outer, url_prefix="/api")
+    app.register_blueprint(outer, url_prefix="/again", name="again")
+    app.register_blueprint(twin, url_prefix="/api2")
+    client = app.test_client()
+    for prefix in ("/api", "/again"):
+        refused = client.get(f"{prefix}/in/plain")
+        assert [line.split()[0] for line in refused.headers.getlist("WWW-Authenticate")] == ["Bearer"]
+        assert client.get(f"{prefix}/in/plain", headers=ADA).text == "ada"
+        assert client.get(f"{prefix}/in/write", headers=ADA).status_code == 403
+        assert 'scope="read write"' in client.get(f"{prefix}/in/write", headers=ADA).headers["WWW-Authenticate"]
+        assert client.get(f"{prefix}/in/write", headers=BOSS).text == "boss"
+        assert client.get(f"{prefix}/in/key", headers={"X-API-Key": "good"}).status_code == 403
+    assert client.get("/api2/", headers=ADA).status_code == 401
+    assert client.get("/api2/", headers={"X-API-Key": "good"}).text == "device"
+
+
+def test_public_names_of_a_blueprint_are_relative_to_it(auth, make_app):
+    blueprint = Blueprint("b", __name__)
+    blueprint.add_url_rule("/open", "open", lambda: "open")
+    blueprint.add_url_rule("/closed", "closed", lambda: "closed")
+    auth.protect(blueprint, public={"open"})
+    app = make_app(auth)
+    app.register_blueprint(blueprint)
+    client = app.test_client()
+    assert [client.get(path).status_code for path in ("/open", "/closed")] == [200, 401]
+
+
+def test_require_adds_to_what_the_view_demands(auth, make_app):
+    app = make_app(auth)
+
+    @app.get("/")
+    @auth.login_required(scopes={"read"})
+    def index():
+        assert isinstance(auth.require(), Identity)
+        return auth.require(roles={"boss"}).subject
+
+    client = app.test_client()
+    assert client.get("/").status_code == 401
+    assert client.get("/", headers=ADA).status_code == 403
+    assert client.get("/", headers=BOSS).text == "boss"
+
+
+@pytest.mark.parametrize("target", ["app", "blueprint"])
+@pytest.mark.parametrize("own", [True, False], ids=["own HEAD", "automatic HEAD"])
+def test_protect_judges_head_as_get(make_app, target, own):  # T-03: HEAD tells a body's length and type
+    auth = Auth(Bearer(lambda token: "ada" if token == "good" else None))
+    app = make_app(auth)
+    part = Blueprint("part", __name__)
+    ran = []
+
+    def view():
+        ran.append(request.method)
+        return "secret"
+
+    part.add_url_rule("/", "view", view, methods=["GET", "HEAD"] if own else ["GET"])
+    auth.protect(app if target == "app" else part)
+    app.register_blueprint(part)
+    client = app.test_client()
+    for headers in ({}, {"Authorization": "Bearer bad"}):
+        refused = client.head("/", headers=headers)
+        assert (refused.status_code, ran) == (401, [])
+        assert refused.headers["WWW-Authenticate"].startswith("Bearer realm=")
+        assert "ETag" not in refused.headers
+    assert client.head("/", headers={"Authorization": "Bearer good"}).status_code == 200
+    assert ran == ["HEAD"]
+
+
+@pytest.mark.parametrize("where", ["login_required", "login_optional", "public", "require", "protect", "abort"])
+def test_via_names_schemes_of_this_auth_only(make_app, where):  # T-03
+    mine, foreign = Bearer(lambda token: "ada"), Bearer(lambda token: "eve")
+    auth = Auth(mine)
+    app = make_app(auth)
+    name = {
+        "login_required": lambda via: auth.login_required(via=via)(lambda: "x"),
+        "login_optional": lambda via: auth.login_optional(via=via)(lambda: "x"),
+        "public": lambda via: auth.public(via=via)(lambda: "x"),
+        "require": lambda via: auth.require(via=via),
+        "protect": lambda via: auth.protect(app, via=via),
+        "abort": lambda via: abort_unauthorized(via=via),
+    }[where]
+    with app.test_request_context():
+        for via in (foreign, [mine, foreign], {foreign}):
+            with pytest.raises(ConfigurationError, match=r"^via names <Bearer Bearer>, which this Auth doesn't have"):
+                name(via)
+
+
+@pytest.fixture
+def reader_auth() -> Auth:
+    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
+
+
+def test_a_wrong_order_is_found_after_a_judgement_outside_a_request(reader_auth, make_app):
+    app = make_app(reader_auth)
+    with app.test_request_context("/"), pytest.raises(Exception, match=r"401"):
+        reader_auth.require()
+
+    @reader_auth.login_required
+    @app.get("/w")
+    def wrong():
+        raise AssertionError("the view must not run")
+
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="wrong"):
+            app.test_client().get("/w")
