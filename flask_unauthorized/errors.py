@@ -106,7 +106,7 @@ class AuthError(Exception):
         yield "Cache-Control", "no-store"
 
 
-class _Answer(http.HTTPException, AuthError):
+class _HTTPRefusal(http.HTTPException, AuthError):
     """What all refusals share.
 
     It comes first among the bases, so that its ``__init__`` and ``get_headers`` take precedence over Werkzeug's.
@@ -148,13 +148,13 @@ class _Answer(http.HTTPException, AuthError):
         return [*http.HTTPException.get_headers(self, environ, scope), *self.auth_headers()]
 
 
-def _rebuilt(kind: type[_Answer], args: tuple[Any, ...], fields: dict[str, Any]) -> _Answer:
+def _rebuilt(kind: type[_HTTPRefusal], args: tuple[Any, ...], fields: dict[str, Any]) -> _HTTPRefusal:
     error = kind.__new__(kind, *args)
     vars(error).update(fields)
     return error
 
 
-class _RetryLater(_Answer):
+class _RetryLater(_HTTPRefusal):
     """A refusal that may tell the caller when to try again."""
 
     retry_after: int | None = None
@@ -172,12 +172,12 @@ class _RetryLater(_Answer):
             yield "Retry-After", str(self.retry_after)
 
 
-for _base in (_Answer, _RetryLater):
+for _base in (_HTTPRefusal, _RetryLater):
     # Python's own message about a wrong argument shows this name.
     _base.__init__.__qualname__ = "AuthError.__init__"
 
 
-class Unauthorized(_Answer, http.Unauthorized, AuthError):
+class Unauthorized(_HTTPRefusal, http.Unauthorized, AuthError):
     """401: base of the refusals that ask the caller to authenticate.
 
     Source: RFC 9110 §15.5.2.
@@ -331,7 +331,7 @@ class StepUpRequired(Unauthorized):
                 raise ValueError(str(error)) from None
 
 
-class MalformedCredentials(_Answer, http.BadRequest, AuthError):
+class MalformedCredentials(_HTTPRefusal, http.BadRequest, AuthError):
     """400: the credentials cannot be parsed, or the request has more than one.
 
     The OAuth error code is ``invalid_request``. Source: RFC 6750 §3.1, RFC 9110 §11.6.2.
@@ -345,7 +345,7 @@ class MalformedCredentials(_Answer, http.BadRequest, AuthError):
     description = "The credentials are malformed."
 
 
-class Forbidden(_Answer, http.Forbidden, AuthError):
+class Forbidden(_HTTPRefusal, http.Forbidden, AuthError):
     """403: the caller is known and lacks permission.
 
     Logging in again does not help. Source: RFC 9110 §15.5.4.

@@ -303,7 +303,9 @@ class Auth(Generic[U]):
         state = state_for(request)
         check_served(self._configuration, state.app_state)
         state.keep_satisfied_plan()
-        identity = authenticate(state.app_state.plans.of(request.endpoint, demanded, request.method), request, state)
+        identity = authenticate(
+            state.app_state.plans.for_endpoint(request.endpoint, demanded, request.method), request, state
+        )
         if identity is None:
             raise RuntimeError("a demand that is not optional was met without an identity")
         return identity

@@ -25,7 +25,7 @@ def test_the_scheme_of_the_readme_works(make_app):
     from flask_unauthorized import Auth
 
     scope = {"__name__": "readme"}
-    exec(_program("Six schemes, and yours"), scope)
+    exec(_program("The schemes, and yours"), scope)
     auth = Auth(scope["Ticket"](lambda ticket: "ada" if ticket == "good" else None, realm="trains"))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))

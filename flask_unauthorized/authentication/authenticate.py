@@ -65,8 +65,7 @@ def authenticate_request(plan: Plan, request: Request, state: AuthenticationStat
         state.satisfied_plan = plan
         return None
     else:
-        dropped = state.dropped_reason if plan.implicit_schemes else None
-        raise MissingCredentials(reason=dropped or plan.missing_reason)
+        raise MissingCredentials(reason=state.dropped_reason or plan.missing_reason)
     if plan.has_requirements or identity.expires_at is not None:
         authorize(plan, identity)
     state.identity = identity
@@ -112,6 +111,7 @@ def select(plan: Plan, request: Request, state: AuthenticationState) -> tuple[An
         return state.login_scheme, None  # Auth.login has verified them
     raw = request.environ.get("HTTP_AUTHORIZATION")
     found = _select_from_authorization(raw, plan, request, state) if raw else None
+    state.dropped_reason = None  # it may be that of another plan
     return _select_from_other_fields(plan, request, state, found) if plan.reads_other_fields else found
 
 
@@ -143,7 +143,6 @@ def _select_from_other_fields(
     plan: Plan, request: Request, state: AuthenticationState, found: tuple[AnyScheme, Any] | None
 ) -> tuple[AnyScheme, Any] | None:
     authorized = None if found is None else found[0]
-    state.dropped_reason = None  # of another plan
     for scheme in plan.explicit_schemes:
         if scheme is authorized:
             continue

@@ -25,10 +25,10 @@ def is_unsafe(request: Request) -> bool:
     So it is for unsafe methods (RFC 9110 §9.2.1) and for the handshake of a WebSocket: that is a GET, but a page of
     another site can send and read over what it opens (RFC 6455 §10.2).
     """
-    return request.method not in SAFE_METHODS or is_handshake(request)
+    return request.method not in SAFE_METHODS or is_websocket_handshake(request)
 
 
-def is_handshake(request: Request) -> bool:
+def is_websocket_handshake(request: Request) -> bool:
     """Return whether the request opens a WebSocket, or came to a rule that is for WebSockets."""
     if getattr(request.url_rule, "websocket", False):
         return True

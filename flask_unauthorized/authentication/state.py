@@ -16,7 +16,7 @@ from ..schemes.base import AnyScheme
 from ..schemes.serving import SchemeState
 
 
-class QuietResult(NamedTuple):
+class Identification(NamedTuple):
     """What `identify` found: the caller with the scheme that was used, or the refusal that was not raised."""
 
     identity: Identity | None
@@ -40,7 +40,7 @@ class AuthenticationState(SchemeState[Plan]):
         test_identity: The identity of a test client's caller (`testing.acting_as`).
         verifying_scheme: The scheme that verifies credentials at this moment.
         verification_results: What each scheme's credentials came to. Each is verified once per request.
-        quiet_result: What `identify` found. It is asked once per request.
+        identification: What `identify` found. It is asked once per request.
     """
 
     satisfied_plan: Plan | None = None
@@ -52,7 +52,7 @@ class AuthenticationState(SchemeState[Plan]):
     test_identity: Identity | None = None
     verifying_scheme: AnyScheme | None = None
     verification_results: dict[AnyScheme, Identity | ErrorSnapshot] | None = None
-    quiet_result: QuietResult | None = None
+    identification: Identification | None = None
 
     def has_satisfied(self, plan: Plan) -> bool:
         """Return whether this request satisfied ``plan`` at any time."""

@@ -138,7 +138,7 @@ def _reset_caller(scheme: SessionCookie, request: Request, state: RequestState) 
     """Forget the caller of this request, as the session had it, and keep the response out of caches."""
     state.keep_satisfied_plan()
     state.satisfied_plan = state.identity = state.scheme = state.attempted_scheme = state.login_scheme = (
-        state.quiet_result
+        state.identification
     ) = None
     state.announced_identity = state.recorded_refusal = None
     state.verification_results = {

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from flask import Request, Response
 
-from ..authentication.cross_site import is_handshake
+from ..authentication.cross_site import is_websocket_handshake
 from ..errors import AuthError, Unauthorized
 from ..policy.plan import Plan
 from ..rendering.negotiation import accepts_html, is_page_load
@@ -77,7 +77,7 @@ def is_navigation(request: Request) -> bool:
     would save the login page under the name of the file, so a download doesn't count.
     """
     environ = request.environ
-    if request.method not in ("GET", "HEAD") or is_handshake(request) or is_script(environ):
+    if request.method not in ("GET", "HEAD") or is_websocket_handshake(request) or is_script(environ):
         return False
     mode, accept = environ.get("HTTP_SEC_FETCH_MODE"), environ.get("HTTP_ACCEPT")
     if mode is None:

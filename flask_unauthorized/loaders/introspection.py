@@ -29,7 +29,7 @@ from ..arguments import explains_arguments, seconds
 from ..errors import AuthUnavailable, ConfigurationError, InvalidCredentials
 from ..http_client.client import Fetcher
 from ..identity import Identity
-from ..wire.grammar import LARGEST_AUTHORIZATION
+from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from .claims import RolesPaths, check_parts, checked_callable, checked_count, checked_names, claim_path, with_user
 from .discovery import check_issuer
 from .introspection_answer import AnswerRules
@@ -178,10 +178,9 @@ class Introspection:
             ExpiredCredentials: It has expired.
             AuthUnavailable: The authorization server can't be asked, or its answer can't be used.
         """
-        if not 0 < len(token) <= LARGEST_AUTHORIZATION or not token.isascii() or not token.isprintable():
+        if not 0 < len(token) <= MAX_CREDENTIAL_LIMIT or not token.isascii() or not token.isprintable():
             raise InvalidCredentials(
-                reason=f"the token has {len(token)} characters, expected 1 to {LARGEST_AUTHORIZATION} of printable "
-                "ASCII"
+                reason=f"the token has {len(token)} characters, expected 1 to {MAX_CREDENTIAL_LIMIT} of printable ASCII"
             )
         digest = hashlib.sha256(token.encode("ascii")).digest()
         identity = None if self._skips_cache else self._cache.get(digest)

@@ -36,7 +36,7 @@ from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine
 from ..jose.key_selection import RenewableKeys
 from ..schemes.run_async import resolve_awaitable
-from ..wire.grammar import LARGEST_AUTHORIZATION
+from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
 from .claims import (
     RolesPaths,
@@ -308,7 +308,7 @@ class Issuers:
 def _read(token: str) -> CompactJWS:
     try:
         # The size was limited before, by UNAUTHORIZED_MAX_CREDENTIALS.
-        return read_jws(token, max_size=LARGEST_AUTHORIZATION)
+        return read_jws(token, max_size=MAX_CREDENTIAL_LIMIT)
     except JOSEError as error:
         reason = f"{error} (it has {token.count('.') + 1} parts and {len(token)} characters)"
     if token.count(".") == 4:

@@ -91,7 +91,7 @@ class SignedTokens:
                 reason=f"SignedTokens: the token is not signed for salt={shown(self.salt)} by one of the keys: "
                 "secret_key=, or SECRET_KEY and SECRET_KEY_FALLBACKS"
             ) from None
-        if not _is_content(content):
+        if not _may_contain_view_output(content):
             raise InvalidCredentials(
                 reason=f"SignedTokens: the token for salt={shown(self.salt)} holds type {type(content).__name__}, "
                 "expected the list that issue() writes"
@@ -124,7 +124,7 @@ class SignedTokens:
 _SIGNER: Final = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
 
 
-def _is_content(content: Any) -> bool:
+def _may_contain_view_output(content: Any) -> bool:
     if not isinstance(content, list) or len(content) != 3:
         return False
     subject, scopes, roles = content

@@ -1,6 +1,13 @@
-"""What was decorated with what, and whether the decorators stand in the right order.
+"""Which functions an `Auth` has wrapped or marked public, and whether the decorators stand in the right order.
 
-Everything here is keyed by function objects, weakly: a copied attribute (``functools.wraps``) proves nothing.
+A decorator records three things: the wrapper with its requirement, the view in it, and every function that the view
+wraps in turn. Before the first request these records are compared with the registered views (`check_order`): if a
+function was decorated, then the view that Flask calls must contain the wrapper. So a guard above the route, which would
+never run, is found at the set-up.
+
+Everything is keyed by function objects, weakly: a copied attribute (``functools.wraps``) proves nothing. `chain`
+follows a view to the functions that it wraps. Public views are keyed by identity instead, because two equal callables
+are two views all the same.
 """
 
 import functools
@@ -41,8 +48,10 @@ class Decorations:
         self.bare: Final = bare
         self.facade: Callable[[], object] = lambda: None
         """Gives the `Auth` whose methods are the decorators: flask-restful lists them without calling them."""
-        self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # a wrapper -> what it demands
-        self._guarded: WeakKeyDictionary[Any, View] = WeakKeyDictionary()  # a wrapper -> the view in it
+        self._requirement_by_wrapper: WeakKeyDictionary[Any, Requirement] = (
+            WeakKeyDictionary()
+        )  # a wrapper -> what it demands
+        self._view_by_wrapper: WeakKeyDictionary[Any, View] = WeakKeyDictionary()  # a wrapper -> the view in it
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
         # By identity, because equal callables are still two views.
         self._public: dict[int, tuple[ref[Any], tuple[AnyScheme, ...] | None]] = {}
@@ -51,13 +60,13 @@ class Decorations:
 
     def record(self, wrapper: View, view: View, demanded: Requirement) -> None:
         """Record that ``wrapper`` guards ``view``. Raise `ConfigurationError` if they cannot be met together."""
-        self._guarding[wrapper] = demanded
-        self._guarded[wrapper] = view
+        self._requirement_by_wrapper[wrapper] = demanded
+        self._view_by_wrapper[wrapper] = view
         functions = list(chain(view))
         for function in functions:
             if self._is_marked_public(function):
                 raise ConfigurationError(f"{_name(view)} is public and guarded: remove one of the decorators")
-        combine_decorators(self.around(wrapper))
+        combine_decorators(self.requirements_of(wrapper))
         for function in functions:
             self._recorded.setdefault(function, set()).add(demanded)
 
@@ -67,16 +76,16 @@ class Decorations:
             raise TypeError(
                 f"{_name(view)} is a bound method, made anew each time: name its endpoint in protect(public=...)"
             )
-        if self.around(view) or view in self._recorded:
+        if self.requirements_of(view) or view in self._recorded:
             raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")
         self._public[id(view)] = ref(view), via
 
     def is_public(self, view: View, registered: Collection[View] = ()) -> bool:
         """Return whether the view, or what it wraps, was marked public.
 
-        Only ``__wrapped__`` is followed, for two partials or methods of one function are two views; and never through
-        a guard, nor to a function that is itself among the ``registered`` views: ``functools.wraps`` copies the
-        attribute to functions that never call the public view.
+        Only ``__wrapped__`` is followed, because two partials of one function are two views. The search stops at a
+        guard and at other ``registered`` views: ``functools.wraps`` copies the attribute to functions that never call
+        the public view.
         """
         return self._marked_in(view, registered) is not None
 
@@ -88,7 +97,7 @@ class Decorations:
     def _marked_in(self, view: View, registered: Collection[View]) -> View | None:
         seen: set[int] = set()
         wrapped: Any = view
-        while wrapped is not None and id(wrapped) not in seen and not self.is_ours(wrapped):
+        while wrapped is not None and id(wrapped) not in seen and not self.is_guard(wrapped):
             if seen and any(wrapped is other for other in registered):
                 return None
             if not inspect.ismethod(wrapped) and self._is_marked_public(wrapped):
@@ -101,28 +110,32 @@ class Decorations:
         marked = self._public.get(id(view))
         return marked is not None and marked[0]() is view
 
-    def around(self, view: View | None) -> list[Requirement]:
+    def requirements_of(self, view: View | None) -> list[Requirement]:
         """Return what this `Auth`'s wrappers in the view's chain demand, outermost first."""
-        return [self._guarding[function] for function in chain(view) if function in self._guarding]
+        return [
+            self._requirement_by_wrapper[function]
+            for function in chain(view)
+            if function in self._requirement_by_wrapper
+        ]
 
     def record_decorator(self, decorator: View, demanded: Requirement) -> None:
         """Record that ``decorator`` adds ``demanded`` to what it decorates."""
         self._decorators[decorator] = demanded
 
-    def around_method(self, view: View, method: str) -> list[Requirement]:
+    def requirements_of_method(self, view: View, method: str) -> list[Requirement]:
         """Return what wrappers demand inside a class view for one HTTP method, outermost first; empty for other views.
 
         Reads the ``method_decorators`` of flask-restful and flask-restx as well.
         """
-        handled = class_of(view)
+        handled = view_class_of(view)
         if handled is None:
             return []
         function = getattr(handled, method.lower(), None)
         if function is None and method == "HEAD":
             function = getattr(handled, "get", None)
-        found = self.around(getattr(handled, "dispatch_request", None))
+        found = self.requirements_of(getattr(handled, "dispatch_request", None))
         found += reversed(list(self._method_decorators(handled, method)))  # the last one stands outermost
-        return found + self.around(function)
+        return found + self.requirements_of(function)
 
     def _method_decorators(self, handled: type, method: str) -> Iterator[Requirement]:
         decorators = getattr(handled, "method_decorators", ())
@@ -140,26 +153,27 @@ class Decorations:
     def warn_of_overridden_guards(self, views: Mapping[str, View]) -> None:
         """Warns of class views in which an unguarded method overrides a guarded one of a base class."""
         for endpoint, view in views.items():
-            handled = class_of(view)
-            if handled is None or self.around(view):
+            handled = view_class_of(view)
+            if handled is None or self.requirements_of(view):
                 continue
             for method in sorted(getattr(handled, "methods", None) or ()):
                 name = method.lower()
                 defining = [kind for kind in handled.__mro__ if name in vars(kind)]
-                guarding = [kind for kind in defining if self.around(vars(kind)[name])]
-                if guarding and not self.around_method(view, method):
+                guarding = [kind for kind in defining if self.requirements_of(vars(kind)[name])]
+                if guarding and not self.requirements_of_method(view, method):
                     log.warning(
                         "endpoint %r: %s.%s overrides the guarded %s.%s and has no guard: decorate it too",
                         endpoint, defining[0].__name__, name, guarding[0].__name__, name,
                     )  # fmt: skip
 
     def check_caches(self, views: Mapping[str, View], method_guards: Collection[str]) -> None:
-        """Refuses Flask-Caching above a guard: it also keeps redirects and errors, which late judgment lets pass.
+        """Refuse Flask-Caching above a guard.
 
+        The cache also stores redirects and errors. Late judgment doesn't check these, so another caller could get them.
         Raises `ConfigurationError`.
         """
         for endpoint, view in views.items():
-            handled = class_of(view)
+            handled = view_class_of(view)
             inside = [getattr(handled, method.lower(), None) for method in getattr(handled, "methods", None) or ()]
             if self._is_cached(view, endpoint in method_guards) or any(self._is_cached(one) for one in inside):
                 raise ConfigurationError(
@@ -173,47 +187,47 @@ class Decorations:
         ``guards_inside`` says that methods of the class have one.
         """
         for function in chain(view):
-            if self.is_ours(function):
+            if self.is_guard(function):
                 return False
             # functools.wraps copies the mark upwards: only the cache itself wraps what the mark names.
             cached = getattr(function, "uncached", None)
             is_cache = cached is not None and cached is getattr(function, "__wrapped__", None)
-            if is_cache and (guards_inside or self.around(cached)):
+            if is_cache and (guards_inside or self.requirements_of(cached)):
                 return True
         return False
 
     def is_marked(self, view: View) -> bool:
         """Return whether a guard was put around the view, or around a part of it, at any time and in any order."""
-        handled = class_of(view)
+        handled = view_class_of(view)
         inside = () if handled is None else tuple(vars(handled).values())
         return any(
-            function in self._recorded or function in self._guarding
+            function in self._recorded or function in self._requirement_by_wrapper
             for part in (view, *inside)
             for function in chain(part)
         )
 
-    def guarded_by(self, wrapper: View) -> tuple[View, Requirement]:
+    def view_and_requirement(self, wrapper: View) -> tuple[View, Requirement]:
         """Return the view in one of the wrappers, and what the wrapper demands."""
-        return self._guarded[wrapper], self._guarding[wrapper]
+        return self._view_by_wrapper[wrapper], self._requirement_by_wrapper[wrapper]
 
-    def is_ours(self, function: View) -> bool:
+    def is_guard(self, function: View) -> bool:
         """Return whether ``function`` is a wrapper of this `Auth`."""
         # A callable object may have no hash, and the wrappers of this `Auth` are plain functions.
-        return isinstance(function, FunctionType) and function in self._guarding
+        return isinstance(function, FunctionType) and function in self._requirement_by_wrapper
 
     def check_order(self, views: Mapping[str, View]) -> None:
-        """Refuses a function that was decorated, but whose registered view lacks the wrapper.
+        """Refuse a function that was decorated, but whose registered view lacks the wrapper.
 
-        Every requirement recorded for a function on an endpoint's chain must be held by one of the wrappers around
-        that function, on this or on another endpoint of the app.
+        Each guard recorded for a function must wrap that function in at least one registered view.
+        Raises `ConfigurationError`.
         """
         held: dict[int, set[Requirement]] = {}
         for view in views.values():
             so_far: set[Requirement] = set()
             for function in chain(view):
                 held.setdefault(id(function), set()).update(so_far)
-                if function in self._guarding:
-                    so_far.add(self._guarding[function])
+                if function in self._requirement_by_wrapper:
+                    so_far.add(self._requirement_by_wrapper[function])
         for endpoint, view in views.items():
             for function in chain(view):
                 missing = self._recorded.get(function, set()) - held[id(function)]
@@ -241,7 +255,7 @@ def chain(view: Any) -> Iterator[Any]:
         view = function or getattr(view, "__wrapped__", None) or getattr(view, "func", None)
 
 
-def class_of(view: Any) -> type | None:
+def view_class_of(view: Any) -> type | None:
     """Return the class of a class view, also if decorators stand above it; ``None`` for a function."""
     for function in chain(view):
         found = getattr(function, "view_class", None)

@@ -17,7 +17,7 @@ from flask import Flask
 from ..errors import ConfigurationError
 from ..schemes.serving import suggest_endpoint
 from .configuration import Configuration
-from .decorations import View, class_of
+from .decorations import View, view_class_of
 from .plan import Plan
 from .protection import Protection
 from .requirement import Requirement, combine_decorators, inherit
@@ -41,7 +41,7 @@ class EffectiveRequirements:
         self.method_guards = dict(self._find_method_guards())
         self._cache.clear()
 
-    def of(self, endpoint: str, method: str | None = None) -> Requirement | None:
+    def for_endpoint(self, endpoint: str, method: str | None = None) -> Requirement | None:
         """Return what an endpoint demands; ``None`` where nothing is demanded, or where it is public.
 
         ``method`` counts for class views that have guarded methods; without it, what holds for all methods.
@@ -50,52 +50,52 @@ class EffectiveRequirements:
         try:
             return self._cache[key]
         except KeyError:
-            found = self._cache[key] = self.merge(endpoint, None, method)
+            found = self._cache[key] = self.combine(endpoint, None, method)
             return found
 
-    def all_of(self, endpoint: str) -> list[Requirement]:
+    def for_all_methods(self, endpoint: str) -> list[Requirement]:
         """Return all that an endpoint demands: one requirement, or one for each guarded method of a class view."""
         methods = (None, *self.method_guards.get(endpoint, ()))
-        found = (self.of(endpoint, method) for method in methods)
+        found = (self.for_endpoint(endpoint, method) for method in methods)
         return list(dict.fromkeys(one for one in found if one is not None))
 
-    def merge(self, endpoint: str | None, extra: Requirement | None, method: str | None = None) -> Requirement | None:
+    def combine(self, endpoint: str | None, extra: Requirement | None, method: str | None = None) -> Requirement | None:
         """Return what an endpoint demands together with ``extra``, a demand of a decorator or of ``require()``."""
         view = None if endpoint is None else self.app.view_functions.get(endpoint)
         levels = []
         if endpoint is not None:
-            for prefix, protection in self.levels_of(endpoint):
+            for prefix, protection in self.protections_of(endpoint):
                 if endpoint.removeprefix(prefix) in protection.public:
                     return extra
                 levels.append(protection.requirement)
         if view is not None and self.decorations.is_public(view, self._views):
             return extra
-        demanded = self.decorated(endpoint, method)
+        demanded = self.from_decorators(endpoint, method)
         if extra is not None and extra not in demanded:
             demanded.append(extra)
         if demanded:
             levels.append(combine_decorators(demanded))
         return inherit(levels) if levels else None
 
-    def of_levels(self, endpoint: str, method: str) -> Requirement | None:
+    def from_protect(self, endpoint: str, method: str) -> Requirement | None:
         """Return what `protect` demands of an endpoint, without its decorators; ``None`` for nothing.
 
         Which schemes count, and whether anonymous callers pass, is decided together with the decorators.
         """
-        whole = self.of(endpoint, method)
-        levels = [protection.requirement for _, protection in self.levels_of(endpoint)]
+        whole = self.for_endpoint(endpoint, method)
+        levels = [protection.requirement for _, protection in self.protections_of(endpoint)]
         if whole is None or not levels:
             return None
         outer = inherit(levels)
         return Requirement(whole.via, outer.scopes, outer.roles, outer.acr, outer.max_age, whole.optional)
 
-    def decorated(self, endpoint: str | None, method: str | None) -> list[Requirement]:
+    def from_decorators(self, endpoint: str | None, method: str | None) -> list[Requirement]:
         """Return what the decorators of an endpoint demand, outermost first, those of a class view's method last."""
         view = None if endpoint is None else self.app.view_functions.get(endpoint)
         if endpoint is None or view is None:
             return []
         inside = self.method_guards.get(endpoint, {}).get(method or "", ())
-        return [*self.decorations.around(view), *inside]
+        return [*self.decorations.requirements_of(view), *inside]
 
     def is_public(self, endpoint: str) -> bool:
         """Return whether the view of an endpoint is marked `Auth.public`."""
@@ -104,11 +104,11 @@ class EffectiveRequirements:
     def may_be_guarded(self, endpoint: str) -> bool:
         """Return whether an endpoint may be guarded, in an app that isn't set up. Any doubt means yes."""
         try:
-            return bool(self.all_of(endpoint)) or self.decorations.is_marked(self.app.view_functions[endpoint])
+            return bool(self.for_all_methods(endpoint)) or self.decorations.is_marked(self.app.view_functions[endpoint])
         except ConfigurationError:
             return True
 
-    def levels_of(self, endpoint: str) -> Iterator[tuple[str, Protection]]:
+    def protections_of(self, endpoint: str) -> Iterator[tuple[str, Protection]]:
         """Give what `protect` demands of an endpoint, from the outside in, each with the blueprint's prefix."""
         names = endpoint.split(".")[:-1]
         for prefix, protection in self._protections():
@@ -118,12 +118,12 @@ class EffectiveRequirements:
 
     def sources(self, endpoint: str | None, plan: Plan, method: str) -> tuple[str, ...]:
         """Return for the developer which level demands what of an endpoint, from the app down to the view."""
-        levels = [] if endpoint is None else list(self.levels_of(endpoint))
+        levels = [] if endpoint is None else list(self.protections_of(endpoint))
         lines = [
             f"auth.protect({'app' if not prefix else prefix.rstrip('.')}): {protection.requirement.as_decorator()}"
             for prefix, protection in levels
         ]
-        lines += (f"@auth.{one.as_decorator()}" for one in self.decorated(endpoint, method))
+        lines += (f"@auth.{one.as_decorator()}" for one in self.from_decorators(endpoint, method))
         together = plan.requirement.as_decorator()
         if not lines:
             return (f"no guard on this route (in force: {together}, all schemes of the Auth)",)
@@ -147,14 +147,14 @@ class EffectiveRequirements:
                 f"protect(public=...) names {name!r}, but there is no endpoint {endpoint!r}: "
                 + _meant_endpoint(prefix, name, self.app)
             )
-        if self.decorations.around(view) or endpoint in self.method_guards:
+        if self.decorations.requirements_of(view) or endpoint in self.method_guards:
             raise ConfigurationError(
                 f"protect(public=...) names {name!r}, whose view has a guard of its own: remove one of the two"
             )
 
     def _find_method_guards(self) -> Iterator[tuple[str, dict[str, tuple[Requirement, ...]]]]:
         for endpoint, view in self.app.view_functions.items():
-            if class_of(view) is None:
+            if view_class_of(view) is None:
                 continue
             methods = {
                 method
@@ -162,7 +162,9 @@ class EffectiveRequirements:
                 for method in rule.methods or ()
                 if method != "OPTIONS" or not getattr(rule, "provide_automatic_options", False)
             }
-            guards = {method: tuple(self.decorations.around_method(view, method)) for method in sorted(methods)}
+            guards = {
+                method: tuple(self.decorations.requirements_of_method(view, method)) for method in sorted(methods)
+            }
             if any(guards.values()):
                 yield endpoint, guards
 

@@ -19,7 +19,7 @@ from ..schemes.base import FLASK_SESSION, AnyScheme
 from ..wire.rules import SPELLINGS
 from .challenges import ChallengeSet
 from .plain_http import PlainHTTPWarning
-from .requirement import Group, Requirement, emitted_scopes
+from .requirement import Group, Requirement, challenge_scopes_of
 from .resource import Resource
 from .settings import Settings
 
@@ -61,7 +61,7 @@ class Plan:
         self.has_preconditions = self.https_only or self.origins is not None
 
         # 2. Where credentials are looked for.
-        self.challenge_scopes = emitted_scopes(requirement.scopes)
+        self.challenge_scopes = challenge_scopes_of(requirement.scopes)
         self.challenges = ChallengeSet(
             requirement,
             schemes,

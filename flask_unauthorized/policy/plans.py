@@ -1,6 +1,6 @@
 """`Plans`: the compiled plans of one app, made when first needed and found again by one or two look-ups.
 
-A guarded view finds its plan on Werkzeug's routing rule (`for_rule`), by the id of what its decorator demands: hashing
+A guarded view finds its plan on Werkzeug's routing rule (`for_guard`), by the id of what its decorator demands: hashing
 a requirement on each request would cost more than the rest of the look-up. Plans of equal requirements are one object,
 so that the second of two decorators on one view finds the request judged already.
 """
@@ -61,7 +61,7 @@ class Plans(Generic[Owner]):
         self._compiled.clear()
         self._by_content.clear()
 
-    def of(self, endpoint: str | None, extra: Requirement | None = None, method: str | None = None) -> Plan:
+    def for_endpoint(self, endpoint: str | None, extra: Requirement | None = None, method: str | None = None) -> Plan:
         """Return the plan of an endpoint, with what a decorator or ``require()`` demands on top.
 
         ``method`` counts for class views that have guarded methods.
@@ -71,7 +71,7 @@ class Plans(Generic[Owner]):
         if found is not None:
             return found.plan
         with self._lock:
-            merged = self.requirements.merge(endpoint, extra, method)
+            merged = self.requirements.combine(endpoint, extra, method)
             view = None if endpoint is None else self.app.view_functions.get(endpoint)
             offered = None if merged is not None or view is None else self.configuration.decorations.offered_by(view)
             if len(self._compiled) >= MAX_PLANS:
@@ -80,24 +80,24 @@ class Plans(Generic[Owner]):
             self._compiled[key] = _Compiled(plan, extra)
             return plan
 
-    def of_levels(self, endpoint: str, method: str) -> Plan | None:
+    def for_protect(self, endpoint: str, method: str) -> Plan | None:
         """Return the plan of what `protect` demands of an endpoint, without its decorators; ``None`` for nothing."""
-        demanded = self.requirements.of_levels(endpoint, method)
+        demanded = self.requirements.from_protect(endpoint, method)
         if demanded is None:
             return None
         with self._lock:
             return self._plan_for(demanded, endpoint, None)
 
-    def offering(self, endpoint: str | None, schemes: tuple[AnyScheme, ...]) -> Plan:
+    def for_open_route(self, endpoint: str | None, schemes: tuple[AnyScheme, ...]) -> Plan:
         """Return a plan that demands nothing, for a 401 of the app's own that offers ``schemes``."""
         with self._lock:
             return self._plan_for(None, endpoint, schemes)
 
-    def for_rule(self, rule: Rule | None, demanded: Requirement, method: str) -> Plan:
-        """Return `of` for a guarded view, and keep it on the routing rule, where the next request finds it."""
+    def for_guard(self, rule: Rule | None, demanded: Requirement, method: str) -> Plan:
+        """Return the plan of a guarded view, and keep it on the routing rule, where the next request finds it."""
         with self._lock:
             endpoint = None if rule is None else rule.endpoint
-            plan = self.of(endpoint, demanded, method)
+            plan = self.for_endpoint(endpoint, demanded, method)
             if rule is not None and rule.map is self.app.url_map and not self._depends_on_method(endpoint, demanded):
                 # Not by vars(): a rule whose __dict__ was made costs Werkzeug more on each request (CPython 3.11).
                 plans: dict[int, tuple[Plan, Owner]] | None = getattr(rule, PLANS_OF_RULE, None)
@@ -113,9 +113,9 @@ class Plans(Generic[Owner]):
         guards = None if endpoint is None else self.requirements.method_guards.get(endpoint)
         if endpoint is None or guards is None:
             return False
-        outside = demanded in self.configuration.decorations.around(self.app.view_functions[endpoint])
+        outside = demanded in self.configuration.decorations.requirements_of(self.app.view_functions[endpoint])
         methods = [method for method, inside in guards.items() if outside or demanded in inside]
-        return len({self.requirements.merge(endpoint, demanded, method) for method in methods}) != 1
+        return len({self.requirements.combine(endpoint, demanded, method) for method in methods}) != 1
 
     def _plan_for(
         self, demanded: Requirement | None, endpoint: str | None, offered: tuple[AnyScheme, ...] | None

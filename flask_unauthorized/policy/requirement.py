@@ -1,4 +1,15 @@
-"""`Requirement`: what a view demands, and how the demands of several levels become one."""
+"""`Requirement`: what a view demands, and how the demands of several levels become one.
+
+Two rules merge requirements:
+
+- `combine_decorators`: decorators of one view must all be met. ``via`` and ``acr`` narrow to what they share, scopes
+  and roles add up, the smallest ``max_age`` counts. The view is optional only if all decorators are.
+- `inherit`: a level (app, blueprint, view) inherits from those outside of it. The nearest ``via`` wins, the rest merges
+  as above. The innermost level decides whether the view is optional.
+
+Scopes and roles are sets of groups. All groups must be met, and any name of a group meets it. So a plain name is a
+group of one, and `any_of` makes a group of several.
+"""
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -215,7 +226,7 @@ def _add(outer: Requirement, inner: Requirement, via: tuple[Any, ...] | None, op
     )
 
 
-def emitted_scopes(groups: Iterable[Group]) -> tuple[str, ...]:
+def challenge_scopes_of(groups: Iterable[Group]) -> tuple[str, ...]:
     """Return the scopes that challenges name: sorted, the first of each alternative."""
     return tuple(sorted({group[0] for group in groups}))
 
@@ -226,11 +237,11 @@ def implied(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
         raise TypeError(
             f'implied_scopes must map a scope to those that it includes, not {given!r}: {{"write": {{"read"}}}}'
         )
-    for scope, implied in given.items():
-        included = implied if isinstance(implied, Collection) and not isinstance(implied, str) else (None,)
+    for scope, scopes in given.items():
+        included = scopes if isinstance(scopes, Collection) and not isinstance(scopes, str) else (None,)
         if not all(isinstance(name, str) for name in (scope, *included)):
             raise TypeError(
-                f'implied_scopes maps a scope to a collection of str, not to {implied!r}: {{"{scope}": {{"read"}}}}'
+                f'implied_scopes maps a scope to a collection of str, not to {scopes!r}: {{"{scope}": {{"read"}}}}'
             )
 
     def follow(scope: str, path: tuple[str, ...]) -> frozenset[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ConfigurationError
 from ..schemes.base import MIN_CREDENTIAL_LIMIT, validated_realm
-from ..wire.grammar import LARGEST_AUTHORIZATION, MAX_AUTHORIZATION
+from ..wire.grammar import DEFAULT_CREDENTIAL_LIMIT, MAX_CREDENTIAL_LIMIT
 from ..wire.rules import check_uri
 
 _PREFIX = "UNAUTHORIZED_"
@@ -28,7 +28,7 @@ class Settings(NamedTuple):
     explain: bool | None = None
     require_https: bool = False
     problem_base: str | None = None
-    max_credentials: int = MAX_AUTHORIZATION
+    max_credentials: int = DEFAULT_CREDENTIAL_LIMIT
     one_line: bool = False
 
 
@@ -59,10 +59,10 @@ def _check(settings: Settings) -> None:
         if not isinstance(value, bool | None):
             raise ConfigurationError(f"UNAUTHORIZED_{name.upper()}={value!r}: use True or False")
     size = settings.max_credentials
-    if isinstance(size, bool) or not isinstance(size, int) or not MIN_CREDENTIAL_LIMIT <= size <= LARGEST_AUTHORIZATION:
+    if isinstance(size, bool) or not isinstance(size, int) or not MIN_CREDENTIAL_LIMIT <= size <= MAX_CREDENTIAL_LIMIT:
         raise ConfigurationError(
             f"UNAUTHORIZED_MAX_CREDENTIALS={size!r}: use a number of bytes from {MIN_CREDENTIAL_LIMIT} to "
-            f"{LARGEST_AUTHORIZATION}; the default is {MAX_AUTHORIZATION}"
+            f"{MAX_CREDENTIAL_LIMIT}; the default is {DEFAULT_CREDENTIAL_LIMIT}"
         )
     if settings.problem_base is not None:
         if not isinstance(settings.problem_base, str):

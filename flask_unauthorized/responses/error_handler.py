@@ -30,7 +30,7 @@ from ..runtime.refuse import handle_refusal, plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from .body import render_refusal
 
-MAX_OWN_HANDLERS: Final = 4096
+MAX_APP_HANDLERS: Final = 4096
 """The most answers that are kept to the question which handler of the app an error has."""
 
 
@@ -40,7 +40,7 @@ def handle_error(error: Exception) -> Any:
     state = state_for(request)
     refusal = _as_refusal(error)
     app = real_app()
-    own = _own_handler(app, error, request, state.app_state)
+    own = _app_handler(app, error, request, state.app_state)
     state.is_foreign_error = not isinstance(error, AuthError)
     if refusal is None:
         if has_conditional_fields(request.environ):
@@ -56,7 +56,7 @@ def handle_error(error: Exception) -> Any:
 def respond_at_dispatch(error: AuthError, request: Request, state: RequestState) -> Response | None:
     """Return the response to a refusal that has its challenges; ``None`` if a handler of the app has to be asked."""
     app = real_app()
-    if getattr(error, "response", None) is not None or _own_handler(app, error, request, state.app_state) is not None:
+    if getattr(error, "response", None) is not None or _app_handler(app, error, request, state.app_state) is not None:
         return None
     state.is_foreign_error = False
     return _prepare(error, request, state) or _respond(error, request, state, app)
@@ -118,14 +118,14 @@ def _as_refusal(error: Exception) -> AuthError | None:
     return Unauthorized(error.description if own else None, reason=reason)
 
 
-def _own_handler(app: Flask, error: Exception, request: Request, app_state: AppState) -> ErrorHandler | None:
+def _app_handler(app: Flask, error: Exception, request: Request, app_state: AppState) -> ErrorHandler | None:
     """Return the handler that Flask would call without this one; a catch-all for ``Exception`` doesn't count."""
-    known = app_state.own_handlers
+    known = app_state.app_handlers
     key = (request.endpoint, type(error), getattr(error, "code", None))
     try:
         return known[key]
     except KeyError:
-        if len(known) >= MAX_OWN_HANDLERS:
+        if len(known) >= MAX_APP_HANDLERS:
             known.clear()
         found = known[key] = _find_handler(app, error, request)
         return found

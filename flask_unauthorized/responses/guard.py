@@ -31,6 +31,7 @@ from ..rendering.headers import (
     set_challenge_lines,
 )
 from ..runtime.app_state import app_state_of
+from ..runtime.dispatch import may_contain_view_output
 from ..runtime.flask_compat import handled_response
 from ..runtime.refuse import authenticate, plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for, state_if_any
@@ -54,7 +55,7 @@ def guard(response: Response) -> Response:
     state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, for every response passes here
     status = response.status_code
     if state is None or state.satisfied_plan is None:
-        if _is_content(status):
+        if may_contain_view_output(status):
             response = _refuse_unjudged(response, request)
             status, state = response.status_code, state_if_any(request)
         if state is None:
@@ -64,8 +65,8 @@ def guard(response: Response) -> Response:
     if status != 401 and state.recorded_refusal is None:
         plan = state.plan
         if plan is None:
-            if state.quiet_result is not None:
-                _note_quiet_question(response, request, state)
+            if state.identification is not None:
+                _name_identification(response, request, state)
             return response
         if state.scheme in plan.schemes_without_response_headers:
             if not state.allows_shared_cache:
@@ -73,11 +74,6 @@ def guard(response: Response) -> Response:
             return response
     _complete(response, status, request, state)
     return response
-
-
-def _is_content(status: int) -> bool:
-    """Return whether a response may hold what the view would have said."""
-    return 200 <= status < 300 or status == 304
 
 
 def _keep_private(response: Response) -> None:
@@ -102,10 +98,10 @@ def _refuse_unjudged(response: Response, request: Request) -> Response:
     registered = app.view_functions.get(endpoint)
     if registered is app_state.dispatched.get(endpoint) or app_state.mistake is not None:
         return response
-    if app_state.effective.of(endpoint, request.method) is None:
+    if app_state.effective.for_endpoint(endpoint, request.method) is None:
         return response
     state = state_for(request)
-    plan = app_state.plans.of(endpoint, None, request.method)
+    plan = app_state.plans.for_endpoint(endpoint, None, request.method)
     if state.has_satisfied(plan):
         return response
     try:
@@ -180,9 +176,13 @@ def _lines_to_send(given: list[str], state: RequestState, plan: Plan) -> list[st
         return _sound_parts(given, status, state)[0] or lines
     if given == lines:
         return lines
-    own = [challenge for line in lines for challenge in parse_challenges(line)]
+    recorded_challenges = [challenge for line in lines for challenge in parse_challenges(line)]
     added = _sound_parts(given, status, state)[1]
-    return lines + [str(challenge) for challenge in added if challenge not in own and _fits(challenge, own, plan)]
+    return lines + [
+        str(challenge)
+        for challenge in added
+        if challenge not in recorded_challenges and _fits(challenge, recorded_challenges, plan)
+    ]
 
 
 def _fits(challenge: Challenge, own: Iterable[Challenge], plan: Plan) -> bool:
@@ -224,7 +224,7 @@ def _is_guarded(request: Request, state: RequestState) -> bool:
     endpoint = request.endpoint
     if state.satisfied_plan is not None:
         return True
-    return endpoint is not None and state.app_state.effective.of(endpoint, request.method) is not None
+    return endpoint is not None and state.app_state.effective.for_endpoint(endpoint, request.method) is not None
 
 
 def _names_scheme_of(plan: Plan, challenges: Iterable[Challenge]) -> bool:
@@ -281,8 +281,8 @@ def _name_dependencies(response: Response, state: RequestState, plan: Plan, is_r
         keep_out_of_shared_caches(response, always=in_other_field)
 
 
-def _note_quiet_question(response: Response, request: Request, state: RequestState) -> None:
+def _name_identification(response: Response, request: Request, state: RequestState) -> None:
     """Name in ``Vary`` what the response of a hook depends on, if the hook asked who is calling."""
     add_vary(response, plan_in_force(request, state).vary)
-    if state.quiet_result is not None and state.quiet_result.identity is not None and not state.allows_shared_cache:
+    if state.identification is not None and state.identification.identity is not None and not state.allows_shared_cache:
         keep_out_of_shared_caches(response, always=True)

@@ -72,7 +72,7 @@ def abort_unauthorized(
     if via is not None:
         app_state = state.app_state
         schemes = app_state.configuration.schemes_of("abort_unauthorized", via) or ()
-        state.plan = app_state.plans.offering(request.endpoint, schemes)
+        state.plan = app_state.plans.for_open_route(request.endpoint, schemes)
     refuse(refusal, request, state)
 
 

@@ -49,7 +49,7 @@ class AppState:
         diagnostics_enabled: Whether bodies explain refusals to the developer.
         has_response_hooks: Whether the app, its blueprints or other extensions have ``after_request`` functions.
         dispatched: By endpoint, the outermost wrapper of a guarded view.
-        own_handlers: Which error handler of the app an error has, filled while serving.
+        app_handlers: Which error handler of the app an error has, filled while serving.
         logged_once: What was logged and isn't logged again.
         documents: The metadata of protected resources (RFC 9728).
         serves_metadata: Whether the app serves them.
@@ -71,7 +71,7 @@ class AppState:
         self.mistake: str | None = None
         self.has_response_hooks = False
         self.dispatched: dict[str, Callable[..., Any]] = {}
-        self.own_handlers: dict[tuple[str | None, type[Exception], int | None], ErrorHandler | None] = {}
+        self.app_handlers: dict[tuple[str | None, type[Exception], int | None], ErrorHandler | None] = {}
         self.logged_once: set[object] = set()
         self.documents: DocumentIndex = {}
         self.serves_metadata = False
@@ -85,12 +85,12 @@ class AppState:
         return self.configuration.schemes
 
     def requirements(self, endpoint: str) -> list[Requirement]:
-        """Return all that an endpoint demands; see `EffectiveRequirements.all_of`."""
-        return self.effective.all_of(endpoint)
+        """Return all that an endpoint demands; see `EffectiveRequirements.for_all_methods`."""
+        return self.effective.for_all_methods(endpoint)
 
     def is_guarded(self, endpoint: str) -> bool:
         """Return whether an endpoint demands a caller."""
-        demanded = self.effective.of(endpoint)
+        demanded = self.effective.for_endpoint(endpoint)
         return demanded is not None and not demanded.optional
 
     def is_first(self, *key: object) -> bool:
@@ -112,7 +112,7 @@ class AppState:
         with self._lock:
             self.effective.refresh()
             self.plans.forget()
-            self.own_handlers.clear()
+            self.app_handlers.clear()
             self.settings = self.plans.settings = read_settings(app.config)
             self.diagnostics_enabled = app.debug if self.settings.explain is None else self.settings.explain
             check_translations(configuration.translations)
@@ -127,8 +127,8 @@ class AppState:
             self.documents = index_documents(self.build_documents())
             for endpoint in app.view_functions:
                 for method in (None, *self.effective.method_guards.get(endpoint, ())):
-                    if self.effective.of(endpoint, method) is not None:
-                        self.plans.of(endpoint, None, method)
+                    if self.effective.for_endpoint(endpoint, method) is not None:
+                        self.plans.for_endpoint(endpoint, None, method)
 
     def build_documents(self) -> dict[ProtectedResource, bytes]:
         """Return the metadata of all declared resources, over all apps of the `Auth`."""
@@ -185,10 +185,10 @@ class AppState:
 
     # --- while serving
 
-    def plan_for_view(self, request: Request, demanded: Requirement, guard: Callable[..., Any]) -> Plan:
+    def find_plan(self, request: Request, demanded: Requirement, guard: Callable[..., Any]) -> Plan:
         """Return the plan of a guard whose rule doesn't know it yet."""
         self._warn_of_hidden_guard(request, guard)
-        return self.plans.for_rule(request.url_rule, demanded, request.method)
+        return self.plans.for_guard(request.url_rule, demanded, request.method)
 
     def is_hook(self, guard: Callable[..., Any]) -> bool:
         """Return whether a guard is a ``before_request`` function, or part of one."""

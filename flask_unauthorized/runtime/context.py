@@ -28,7 +28,7 @@ def request_identity() -> Identity | None:
         return state.identity
     app_state = app_state_of(real_app())  # where init_app was forgotten, all callers would look anonymous
     endpoint = request.endpoint
-    if endpoint not in app_state.dispatched or app_state.effective.of(endpoint, request.method) is None:
+    if endpoint not in app_state.dispatched or app_state.effective.for_endpoint(endpoint, request.method) is None:
         return None
     return _identity_before_judgment(request, state_for(request))
 
@@ -36,7 +36,7 @@ def request_identity() -> Identity | None:
 def _identity_before_judgment(request: Request, state: RequestState) -> Identity | None:
     if state.verifying_scheme is not None:  # the loader itself asks who is calling
         return None
-    first = state.quiet_result is None
+    first = state.identification is None
     found = identify(plan_in_force(request, state), request, state)
     if first and found.refusal is not None and issubclass(found.refusal.kind, AuthUnavailable):
         log.warning("%s: the caller is not identified, because the credentials could not be verified", request.endpoint)

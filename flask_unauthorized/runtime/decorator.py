@@ -4,7 +4,7 @@
 views which only `Auth.protect` guards. It is one function, because on this path every call counts:
 
 1. A CORS preflight has no credentials. It gets the default OPTIONS answer, and the view doesn't run.
-2. The plan is found on the routing rule. The first request to a rule compiles it (`AppState.plan_for_view`).
+2. The plan is found on the routing rule. The first request to a rule compiles it (`AppState.find_plan`).
 3. The request is authenticated. If the plan was satisfied before, by an outer decorator, nothing is done.
 4. The view runs. What it raises as an `AuthError` is a refusal as well. If it caught a refusal itself, then what it
    answers is its own.
@@ -29,7 +29,7 @@ from .app_state import AppState
 from .conditional_requests import has_conditional_fields, ignore_conditions_of_401
 from .exception_groups import GROUPS, raise_refusal_of
 from .flask_compat import is_preflight, options_response
-from .refuse import announce, handle_raised, handle_refusal
+from .refuse import announce, handle_refusal, handle_refusal_of_current_request
 from .request_state import RequestState, real_app, real_request, state_for
 
 Respond = Callable[[AuthError, Request, RequestState], Response | None]
@@ -72,13 +72,13 @@ def guard_view(
         dispatch: Given for a function that Flask itself calls: see `dispatch`.
         stands_for: The function whose name and attributes it gets. Default: the view.
     """
-    name = wrapping(view if stands_for is None else stands_for)
+    copy_attributes = wrapping(view if stands_for is None else stands_for)
     if not is_async(view):
-        return name(_guard(configuration, view, demanded, dispatch))
+        return copy_attributes(_guard(configuration, view, demanded, dispatch))
     # The guard of an async view runs inside of its wrapper, and the wrapper is what others see.
     guard = _guard(configuration, _run_async_view, demanded, None, lambda: guarded)
 
-    @name
+    @copy_attributes
     async def guarded(*args: Any, **kwargs: Any) -> Any:
         answer = guard()
         if answer is not _run_async_view:
@@ -86,7 +86,7 @@ def guard_view(
         try:
             answer = await view(*args, **kwargs)
         except AuthError as error:
-            handle_raised(error)
+            handle_refusal_of_current_request(error)
             raise
         except GROUPS as group:
             request = real_request()
@@ -157,7 +157,7 @@ def _find_plan(
 ) -> tuple[Plan, AppState]:
     app_state = state_for(request).app_state
     check_served(configuration, app_state)
-    return app_state.plan_for_view(request, demanded, guard), app_state
+    return app_state.find_plan(request, demanded, guard), app_state
 
 
 def check_served(configuration: Configuration, app_state: AppState) -> None:
@@ -177,8 +177,8 @@ def _answers_preflight(request: Request, guard: Callable[..., Any], demanded: Re
         return False
     app_state = state_for(request).app_state
     endpoint, method = request.endpoint, request.method
-    if demanded in app_state.effective.decorated(endpoint, method):
+    if demanded in app_state.effective.from_decorators(endpoint, method):
         return True
-    if endpoint is not None and demanded == app_state.effective.of(endpoint, method):
+    if endpoint is not None and demanded == app_state.effective.for_endpoint(endpoint, method):
         return True
     return app_state.is_hook(guard)

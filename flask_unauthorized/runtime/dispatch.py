@@ -29,7 +29,7 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
-from ..policy.decorations import class_of, is_async, wrapping
+from ..policy.decorations import is_async, view_class_of, wrapping
 from ..policy.plan import Plan
 from .app_state import AppState
 from .decorator import Dispatch, Respond, guard_view
@@ -55,10 +55,10 @@ def wrap_views(app_state: AppState, respond: Respond) -> None:
         demanded = app_state.requirements(endpoint)
         if not demanded:
             continue
-        if decorations.is_ours(view):
-            inner, demand = decorations.guarded_by(view)
+        if decorations.is_guard(view):
+            inner, demand = decorations.view_and_requirement(view)
             form = guard_view(configuration, inner, demand, Dispatch(endpoint, returning), stands_for=view)
-        elif decorations.around(view) or endpoint in app_state.effective.method_guards:
+        elif decorations.requirements_of(view) or endpoint in app_state.effective.method_guards:
             form = _judge_around(app_state, endpoint, view)
         else:
             form = guard_view(configuration, view, demanded[0], Dispatch(endpoint, returning))
@@ -119,14 +119,14 @@ def _runs_unguarded_options(app_state: AppState, endpoint: str, view: Any) -> bo
 
     A preflight has no credentials, so it must not reach that method.
     """
-    handled = class_of(view)
+    handled = view_class_of(view)
     guards = app_state.effective.method_guards.get(endpoint, {})
     return (
         handled is not None
         and hasattr(handled, "options")
         and not guards.get("OPTIONS")
-        and not app_state.configuration.decorations.around(view)
-        and app_state.effective.of(endpoint, "OPTIONS") is not None
+        and not app_state.configuration.decorations.requirements_of(view)
+        and app_state.effective.for_endpoint(endpoint, "OPTIONS") is not None
     )
 
 
@@ -136,11 +136,11 @@ def _judge_early(app_state: AppState, endpoint: str, request: Request) -> None:
         return
     method = request.method
     if getattr(request.url_rule, "websocket", False):
-        plan: Plan | None = app_state.plans.of(endpoint, None, method)
-        if app_state.effective.of(endpoint, method) is None:
+        plan: Plan | None = app_state.plans.for_endpoint(endpoint, None, method)
+        if app_state.effective.for_endpoint(endpoint, method) is None:
             return
     else:
-        plan = app_state.plans.of_levels(endpoint, method)
+        plan = app_state.plans.for_protect(endpoint, method)
     if plan is not None:
         authenticate(plan, request, state_for(request))
 
@@ -151,7 +151,7 @@ def _judge_late(app_state: AppState, endpoint: str, request: Request, answer: An
     if plan is None:
         return answer
     response: Response = real_app().make_response(answer)
-    if not _gives_away(response.status_code):
+    if not may_contain_view_output(response.status_code):
         return response
     if request.method == "OPTIONS" and response.calculate_content_length() == 0:
         return response
@@ -172,7 +172,7 @@ def _judge_raised(app_state: AppState, endpoint: str, request: Request, error: H
     """Judges an answer that a decorator above the guard raised, such as ``abort(kept_response)``."""
     # Any WSGI app may be raised as a response. Flask answers 200 for an HTTPException without a code.
     status = error.code if error.response is None else getattr(error.response, "status_code", None)
-    if not _gives_away(status or 200):
+    if not may_contain_view_output(status or 200):
         return
     plan = _unmet_plan(app_state, endpoint, request)
     if plan is not None:
@@ -183,13 +183,13 @@ def _judge_raised(app_state: AppState, endpoint: str, request: Request, error: H
 def _unmet_plan(app_state: AppState, endpoint: str, request: Request) -> Plan | None:
     """Return the endpoint's plan if this request hasn't met it; ``None`` also if nothing is demanded."""
     method = request.method
-    if app_state.effective.of(endpoint, method) is None:
+    if app_state.effective.for_endpoint(endpoint, method) is None:
         return None
-    plan = app_state.plans.of(endpoint, None, method)
+    plan = app_state.plans.for_endpoint(endpoint, None, method)
     return None if state_for(request).has_satisfied(plan) else plan
 
 
-def _gives_away(status: int) -> bool:
+def may_contain_view_output(status: int) -> bool:
     """Return whether an answer may hold what the view would have returned."""
     return 200 <= status < 300 or status == 304
 

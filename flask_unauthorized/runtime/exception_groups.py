@@ -9,7 +9,7 @@ from typing import Any, Final
 from flask import Flask, Request
 
 from ..errors import AuthError, ErrorSnapshot
-from .refuse import choose_refusal
+from .refuse import record_as_response
 from .request_state import RequestState
 
 # Python 3.10 has none, and ``except ():`` catches nothing.
@@ -46,7 +46,7 @@ def refusal_of_group(group: Any, request: Request, state: RequestState) -> AuthE
     if first is None:
         return None
     refusal = ErrorSnapshot(first).restore()
-    choose_refusal(refusal, request, state)
+    record_as_response(refusal, request, state)
     return refusal
 
 

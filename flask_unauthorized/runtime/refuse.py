@@ -72,7 +72,9 @@ def announce(state: RequestState) -> None:
 
 def plan_in_force(request: Request, state: RequestState) -> Plan:
     """Return the plan by which the request was judged, else that of the route, else one of all schemes."""
-    return state.app_state.plans.of(request.endpoint, None, request.method) if state.plan is None else state.plan
+    return (
+        state.app_state.plans.for_endpoint(request.endpoint, None, request.method) if state.plan is None else state.plan
+    )
 
 
 def refuse(error: AuthError, request: Request, state: RequestState) -> NoReturn:
@@ -89,13 +91,13 @@ def handle_refusal(error: AuthError, request: Request, state: RequestState) -> N
         log_and_signal(error, request, state)
 
 
-def handle_raised(error: AuthError) -> None:
+def handle_refusal_of_current_request(error: AuthError) -> None:
     """Do the same for code that hasn't the request and its state at hand."""
     request = real_request()
     handle_refusal(error, request, state_for(request))
 
 
-def choose_refusal(error: AuthError, request: Request, state: RequestState) -> None:
+def record_as_response(error: AuthError, request: Request, state: RequestState) -> None:
     """Do the same for one of several errors that were raised together: this one becomes the recorded one."""
     attach_challenges(error, request, state)
     if error.refusal_number is None or error.refusal_number != state.refusal_number:

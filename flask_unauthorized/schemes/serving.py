@@ -24,7 +24,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from flask import Flask, Request
 
 from ..errors import ConfigurationError
-from ..wire.grammar import MAX_AUTHORIZATION
+from ..wire.grammar import DEFAULT_CREDENTIAL_LIMIT
 from .base import Scheme
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -138,7 +138,7 @@ def max_credentials(request: Request) -> int:
     Schemes check this for other carriers only. The length of ``Authorization`` is checked before `Scheme.read`.
     """
     state: SchemeState[PlanInForce] | None = getattr(request, REQUEST_STATE, None)  # scheme_state, without its call
-    return MAX_AUTHORIZATION if state is None or state.plan is None else state.plan.max_credentials
+    return DEFAULT_CREDENTIAL_LIMIT if state is None or state.plan is None else state.plan.max_credentials
 
 
 def warn_once(app: Flask, text: str) -> None:

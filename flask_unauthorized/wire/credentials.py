@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .grammar import MAX_AUTHORIZATION, GrammarError, read_elements
+from .grammar import DEFAULT_CREDENTIAL_LIMIT, GrammarError, read_elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Credentials:
         return next((value for key, value in self.params if key.lower() == wanted), None)
 
 
-def parse_authorization(value: str, *, max_size: int = MAX_AUTHORIZATION) -> Credentials | None:
+def parse_authorization(value: str, *, max_size: int = DEFAULT_CREDENTIAL_LIMIT) -> Credentials | None:
     """Parse an ``Authorization`` field value.
 
     Args:

@@ -26,9 +26,9 @@ only, have no limits, and write realms without quotes, which some clients don't 
 import re
 from typing import Final, NamedTuple
 
-MAX_AUTHORIZATION: Final = 16 * 1024
+DEFAULT_CREDENTIAL_LIMIT: Final = 16 * 1024
 """The longest ``Authorization`` value that is read, in bytes. ``UNAUTHORIZED_MAX_CREDENTIALS`` can raise it."""
-LARGEST_AUTHORIZATION: Final = 64 * 1024
+MAX_CREDENTIAL_LIMIT: Final = 64 * 1024
 """The largest ``UNAUTHORIZED_MAX_CREDENTIALS``, in bytes: no server accepts a longer field line."""
 MAX_CHALLENGES: Final = 16 * 1024
 """The longest ``WWW-Authenticate`` value that is read, all lines together, in bytes."""

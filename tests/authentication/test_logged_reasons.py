@@ -12,7 +12,7 @@ from flask_unauthorized import (
     Identity,
 )
 from flask_unauthorized.schemes.basic import MAX_PASSWORD, MAX_USER
-from flask_unauthorized.wire.grammar import MAX_AUTHORIZATION
+from flask_unauthorized.wire.grammar import DEFAULT_CREDENTIAL_LIMIT
 
 NOW = 1_800_000_000
 NOTHING = (
@@ -143,7 +143,7 @@ def test_the_log_names_the_option_by_which_an_origin_was_refused(make_app, caplo
 
 
 def test_the_longest_token_in_a_query_reaches_the_loader(refused):
-    assert refused({}, url="/?access_token=" + "a" * MAX_AUTHORIZATION) == (401, NO_TOKEN)
+    assert refused({}, url="/?access_token=" + "a" * DEFAULT_CREDENTIAL_LIMIT) == (401, NO_TOKEN)
 
 
 @pytest.mark.parametrize("field", [" Bearer plain", "\tBearer plain", "bEaReR plain", " bearer  plain\t"])

@@ -6,7 +6,7 @@ import pytest
 from flask import Blueprint, Flask
 
 from flask_unauthorized import Auth, Bearer, ConfigurationError, Identity, StepUpRequired, any_of
-from flask_unauthorized.policy.requirement import Requirement, combine_decorators, emitted_scopes, inherit
+from flask_unauthorized.policy.requirement import Requirement, challenge_scopes_of, combine_decorators, inherit
 
 NOW = 1_800_000_000
 
@@ -45,7 +45,7 @@ def test_stacked_requirements_narrow_and_add():
     both = combine_decorators([first, second])
     assert both == Requirement(("y",), frozenset({("a",), ("b", "c")}), frozenset(), ("tin",), 30, False)
     assert hash(both) == hash(combine_decorators([first, second]))
-    assert emitted_scopes(both.scopes) == ("a", "b")
+    assert challenge_scopes_of(both.scopes) == ("a", "b")
     with pytest.raises(ConfigurationError):
         combine_decorators([first, Requirement(via=("z",))])
 

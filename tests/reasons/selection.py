@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask, abort
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, Identity, SessionCookie, abort_forbidden, abort_unauthorized
-from flask_unauthorized.wire.grammar import MAX_AUTHORIZATION
+from flask_unauthorized.wire.grammar import DEFAULT_CREDENTIAL_LIMIT
 
 from . import Row
 from .refusing import KEY, TOKEN, request_of
@@ -59,7 +59,7 @@ ROWS = [
         400, TWO,
     ),
     Row(
-        "a long field", request_of(bearer(), headers={"Authorization": "B" * (MAX_AUTHORIZATION + 1)}), 400,
+        "a long field", request_of(bearer(), headers={"Authorization": "B" * (DEFAULT_CREDENTIAL_LIMIT + 1)}), 400,
         "Authorization is 16385 bytes long, more than 16384: UNAUTHORIZED_MAX_CREDENTIALS allows more",
     ),
     Row(

@@ -252,7 +252,7 @@ def test_views_of_blueprints_the_inner_goes_first(make_app):
 def test_the_challenges_are_ready_before_anybody_asks(make_app):
     auth, app = app_with_resource(make_app)
     auth.check(app)
-    plan = app.extensions["unauthorized"].plans.of("mcp")
+    plan = app.extensions["unauthorized"].plans.for_endpoint("mcp")
     assert [str(one) for one in plan.challenges.default_challenges] == [
         f'Bearer realm="notes", scope="notes:read", resource_metadata="{METADATA_URL}"'
     ]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_unauthorized.wire import Challenge, GrammarError, parse_authorization, parse_challenges
-from flask_unauthorized.wire.grammar import MAX_AUTHORIZATION, MAX_CHALLENGES, MAX_EMPTY_ELEMENTS, MAX_PARAMS
+from flask_unauthorized.wire.grammar import DEFAULT_CREDENTIAL_LIMIT, MAX_CHALLENGES, MAX_EMPTY_ELEMENTS, MAX_PARAMS
 from flask_unauthorized.wire.rules import check_uri
 from tests.independent import independent
 
@@ -293,7 +293,7 @@ def test_names_compare_without_case_and_the_repr_shows_no_secret():
 
 
 def test_lim_01_sizes_are_capped():
-    fits = "Bearer " + "a" * (MAX_AUTHORIZATION - 7)
+    fits = "Bearer " + "a" * (DEFAULT_CREDENTIAL_LIMIT - 7)
     assert parse_authorization(fits).token68
     with pytest.raises(GrammarError):
         parse_authorization(fits + "a")
