@@ -21,12 +21,13 @@ from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 from ..browser.login_redirect import login_redirect
 from ..errors import AuthError, Unauthorized, is_text, response_cache_key
 from ..policy.challenges import RecordedRefusal
+from ..policy.plan import Plan
 from ..rendering.headers import CHALLENGE_FIELD
 from ..rendering.negotiation import negotiate
 from ..runtime.app_state import AppState, ErrorHandler
-from ..runtime.conditional_requests import has_conditional_fields, ignore_conditions
+from ..runtime.conditional_requests import ignore_conditions
 from ..runtime.exception_groups import handler_without_ours, refusal_of_group
-from ..runtime.refuse import handle_refusal, plan_in_force
+from ..runtime.refuse import handle_refusal, has_conditional_fields, plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from .body import render_refusal
 
@@ -47,10 +48,11 @@ def handle_error(error: Exception) -> Any:
             ignore_conditions(request)
         return _respond_to_foreign_error(app, error, state, own)
     handle_refusal(refusal, request, state)
-    redirect = _prepare(refusal, request, state)
+    plan = plan_in_force(request, state)
+    redirect = _prepare(refusal, request, state, plan)
     if redirect is not None:
         return redirect
-    return _respond(refusal, request, state, app) if own is None else app.ensure_sync(own)(error)
+    return _respond(refusal, request, state, app, plan) if own is None else app.ensure_sync(own)(error)
 
 
 def respond_at_dispatch(error: AuthError, request: Request, state: RequestState) -> Response | None:
@@ -59,23 +61,23 @@ def respond_at_dispatch(error: AuthError, request: Request, state: RequestState)
     if getattr(error, "response", None) is not None or _app_handler(app, error, request, state.app_state) is not None:
         return None
     state.is_foreign_error = False
-    return _prepare(error, request, state) or _respond(error, request, state, app)
+    plan = plan_in_force(request, state)
+    return _prepare(error, request, state, plan) or _respond(error, request, state, app, plan)
 
 
-def _prepare(error: AuthError, request: Request, state: RequestState) -> Response | None:
+def _prepare(error: AuthError, request: Request, state: RequestState, plan: Plan) -> Response | None:
     """Take out what hooks must not act on, and return the redirect to the login page, if that is the response."""
     if state.has_conditional_fields:
         ignore_conditions(request)
-    plan = plan_in_force(request, state)
     return login_redirect(error, request, state, plan) if plan.implicit_schemes else None
 
 
-def _respond(error: AuthError, request: Request, state: RequestState, app: Flask) -> Response:
+def _respond(error: AuthError, request: Request, state: RequestState, app: Flask, plan: Plan) -> Response:
     """Return the built-in response: the cached one, if the last one to an equal refusal was kept."""
     media_type = negotiate(request.environ.get("HTTP_ACCEPT"), state.app_state.configuration.media_types)
     content = response_cache_key(error)
     key = content, media_type, error.scheme, error.one_line
-    cached = None if content is None else plan_in_force(request, state).challenges.response_cache.get(key)
+    cached = None if content is None else plan.challenges.response_cache.get(key)
     if cached is None or cached.challenges is not error.challenges:
         return render_refusal(error, media_type, request, state, app, key)
     headers = Headers()

@@ -53,15 +53,11 @@ def guard(response: Response) -> Response:
     """Return the response, completed where something is missing."""
     request = real_request()
     state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, for every response passes here
-    status = response.status_code
     if state is None or state.satisfied_plan is None:
-        if may_contain_view_output(status):
-            response = _refuse_unjudged(response, request)
-            status, state = response.status_code, state_if_any(request)
+        response, state = _check_unjudged(response, request, state)
         if state is None:
-            if status != 401:
-                return response
-            state = state_for(request)
+            return response
+    status = response.status_code
     if status != 401 and state.recorded_refusal is None:
         plan = state.plan
         if plan is None:
@@ -74,6 +70,19 @@ def guard(response: Response) -> Response:
             return response
     _complete(response, status, request, state)
     return response
+
+
+def _check_unjudged(
+    response: Response, request: Request, state: RequestState | None
+) -> tuple[Response, RequestState | None]:
+    """Return the response to a request without an identity; without a state, if there is nothing to complete."""
+    status = response.status_code
+    if status == 401:
+        return response, state_for(request) if state is None else state
+    if may_contain_view_output(status):
+        response = _refuse_unjudged(response, request)
+        state = state_if_any(request)
+    return response, state
 
 
 def _keep_private(response: Response) -> None:

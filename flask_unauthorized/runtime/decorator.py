@@ -26,10 +26,10 @@ from ..policy.requirement import Requirement
 from ..schemes.serving import REQUEST_STATE
 from ..signals import authenticated
 from .app_state import AppState
-from .conditional_requests import has_conditional_fields, ignore_conditions_of_401
+from .conditional_requests import ignore_conditions_of_401
 from .exception_groups import GROUPS, raise_refusal_of
 from .flask_compat import is_preflight, options_response
-from .refuse import announce, handle_refusal, handle_refusal_of_current_request
+from .refuse import announce, handle_refusal, handle_refusal_of_current_request, has_conditional_fields
 from .request_state import RequestState, real_app, real_request, state_for
 
 Respond = Callable[[AuthError, Request, RequestState], Response | None]

@@ -10,9 +10,10 @@ refusals they are the same in each request, so they come out of a cache of the p
 """
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
@@ -24,7 +25,7 @@ from ..identity import Identity
 from ..policy.challenges import RecordedRefusal, cache_put
 from ..policy.plan import Plan
 from ..wire.fetch_metadata import is_script
-from .conditional_requests import has_conditional_fields, ignore_conditions_if_refused
+from .conditional_requests import ignore_conditions_if_refused
 from .request_state import RequestState, real_app, real_request, state_for
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -128,6 +129,19 @@ def attach_challenges(error: AuthError, request: Request, state: RequestState) -
     state.recorded_refusal = RecordedRefusal(getattr(error, "code", 0), tuple(error.auth_headers()))
     if content is not None:
         cache_put(challenges.header_cache, key, (error.challenges, state.recorded_refusal))
+
+
+def has_conditional_fields(environ: Mapping[str, Any]) -> bool:
+    """Return whether a request has ``If-*`` or ``Range``."""
+    # Spelled out, because each refusal asks this, and a set operation on the keys costs five times as much.
+    return (
+        "HTTP_IF_NONE_MATCH" in environ
+        or "HTTP_IF_MODIFIED_SINCE" in environ
+        or "HTTP_IF_MATCH" in environ
+        or "HTTP_IF_UNMODIFIED_SINCE" in environ
+        or "HTTP_RANGE" in environ
+        or "HTTP_IF_RANGE" in environ
+    )
 
 
 def _find_attempted_scheme(plan: Plan, request: Request, state: RequestState) -> None:
