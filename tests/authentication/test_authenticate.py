@@ -4,7 +4,7 @@ import itertools
 import time
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint
 
 from flask_unauthorized import (
     APIKey,
@@ -26,7 +26,7 @@ from flask_unauthorized import (
 from flask_unauthorized.loaders import StaticTokens
 from flask_unauthorized.testing import assert_unauthorized
 from flask_unauthorized.wire import parse_challenges
-from tests.independent import independent
+from tests.helpers import app_with_view, challenges_of, get_view
 
 
 class Down(Exception):
@@ -295,12 +295,6 @@ def test_a_bare_user_can_meet_no_scope_and_the_developer_is_told(make_app, caplo
 ADA_BY_TOKEN = {"good": Identity("ada")}
 
 
-def app_with_view(make_app, auth, **config) -> Flask:
-    app = make_app(auth, **config)
-    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.get_user()}"))
-    return app
-
-
 @pytest.mark.parametrize("name", ["Bearer a", "bearer a"])
 def test_two_in_one_field_are_told_to_be_one(make_app, name):
     app = app_with_view(make_app, Auth(Bearer(ADA_BY_TOKEN.get)))
@@ -314,45 +308,18 @@ def test_one_of_another_scheme_with_our_name_in_a_parameter_is_nothing(make_app)
         assert_unauthorized(app.test_client().get("/", headers={"Authorization": field}), error=None)
 
 
-NOW = 1_800_000_000
-
-
 GOOD = {"Authorization": "Bearer good"}
 
 
-@pytest.fixture
-def auth():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
-
-
-@pytest.fixture
-def serve(make_app, auth, monkeypatch):
-    """The answer of a view behind a guard to a request."""
-    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: NOW)
-
-    def answer(guard=None, view=lambda: "fine", headers=(), method="GET", url="/", **config):
-        app: Flask = make_app(auth, **config)
-        app.add_url_rule("/", "view", (guard or auth.login_required)(view))
-        return app.test_client().open(url, method=method, headers=dict(headers))
-
-    return answer
-
-
 @pytest.mark.rfc("H-08")
-def test_credentials_may_come_first(serve):
-    assert serve(headers=GOOD).status_code == 200
+def test_credentials_may_come_first(make_app, auth):
+    assert get_view(make_app, auth, headers=GOOD).status_code == 200
 
 
 @pytest.mark.rfc("H-09")
 @pytest.mark.parametrize("name", ["bearer", "BEARER", "bEaReR"])
-def test_scheme_names_compare_without_case(serve, name):
-    assert serve(headers={"Authorization": f"{name} good"}).status_code == 200
+def test_scheme_names_compare_without_case(make_app, auth, name):
+    assert get_view(make_app, auth, headers={"Authorization": f"{name} good"}).status_code == 200
 
 
 INCOMPLETE = {
@@ -375,19 +342,11 @@ def test_incomplete_credentials_are_401_with_a_challenge(make_app, sent):
     auth = Auth(schemes[sent], realm="notes")
     app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
     app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
-    ((name, params),) = independent(*app.test_client().get("/").headers.getlist("WWW-Authenticate"))
+    ((name, params),) = challenges_of(app.test_client().get("/"))
     headers = {field: value.format(nonce=params.get("nonce")) for field, value in INCOMPLETE[sent].items()}
     answered = app.test_client().get("/", headers=headers)
     assert answered.status_code == 401
-    assert [scheme for scheme, _ in independent(*answered.headers.getlist("WWW-Authenticate"))] == [name]
-
-
-ADA = {"Authorization": "Bearer t"}
-
-
-@pytest.fixture
-def reader_auth() -> Auth:
-    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
+    assert [scheme for scheme, _ in challenges_of(answered)] == [name]
 
 
 @pytest.mark.parametrize(
@@ -398,30 +357,30 @@ def reader_auth() -> Auth:
         ({"roles": {"boss"}}, Forbidden, 403),
     ],
 )
-def test_a_demand_that_was_refused_stays_refused_in_the_same_request(reader_auth, make_app, demand, error, status):
-    app = make_app(reader_auth)
+def test_a_demand_that_was_refused_stays_refused_in_the_same_request(auth, make_app, demand, error, status):
+    app = make_app(auth)
 
-    @reader_auth.login_required(**demand)
+    @auth.login_required(**demand)
     def wipe():
         raise AssertionError("the view must not run")
 
     @app.get("/")
-    @reader_auth.login_required
+    @auth.login_required
     def index():
         for _ in range(2):
             with pytest.raises(error) as caught:
-                reader_auth.require(**demand)
+                auth.require(**demand)
             assert type(caught.value) is error  # T-05
         return wipe()
 
-    assert app.test_client().get("/", headers=ADA).status_code == status
+    assert app.test_client().get("/", headers=GOOD).status_code == status
 
 
 @pytest.mark.parametrize("scheme", [APIKey(lambda key: "x", query="key"), Bearer(lambda token: "x", query=True)])
 def test_a_query_that_is_not_utf_8_is_400_not_500(scheme, make_app):
-    reader_auth = Auth(scheme)
-    app = make_app(reader_auth)
-    app.add_url_rule("/", "index", reader_auth.login_required(lambda: "x"))
+    auth = Auth(scheme)
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
     answer = app.test_client().get("/", environ_overrides={"QUERY_STRING": "a=\xff"})
     assert answer.status_code == 400
     assert answer.headers["WWW-Authenticate"]
@@ -430,16 +389,16 @@ def test_a_query_that_is_not_utf_8_is_400_not_500(scheme, make_app):
 def test_an_optional_helper_does_not_take_an_identity_that_fails_its_demands(make_app):
     key = APIKey(StaticTokens({"k": Identity("device")}))
     bearer = Bearer(StaticTokens({"t": Identity("ada", scopes={"admin"})}))
-    reader_auth = Auth(key, bearer)
-    app = make_app(reader_auth)
+    auth = Auth(key, bearer)
+    app = make_app(auth)
 
-    @reader_auth.login_optional(via=bearer, scopes={"admin"})
+    @auth.login_optional(via=bearer, scopes={"admin"})
     def helper():
-        return repr(reader_auth.get_identity())
+        return repr(auth.get_identity())
 
     @app.get("/")
     def index():
-        reader_auth.require(via=key)
+        auth.require(via=key)
         return helper()
 
     assert app.test_client().get("/", headers={"X-API-Key": "k"}).status_code == 401

@@ -19,6 +19,7 @@ from werkzeug import exceptions as http
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, ConfigurationError, Identity, errors
 from flask_unauthorized.authentication.verification import identity_from_loader_result
 from flask_unauthorized.loaders import StaticTokens
+from tests.helpers import app_with_view
 
 BEARER = {"Authorization": "Bearer good"}
 BASIC = {"Authorization": "Basic YWRhOnB3"}  # ada:pw
@@ -473,12 +474,6 @@ def test_no_fall_through_past_an_error_LDR_22(build, error):
     response = api.client.get("/", headers={**BEARER, "Cookie": "session=good"})
     assert_500(api, response)
     assert asked == []
-
-
-def app_with_view(make_app, auth, **config) -> Flask:
-    app = make_app(auth, **config)
-    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.get_user()}"))
-    return app
 
 
 def test_a_user_object_of_basic_keeps_the_name_as_subject(make_app):

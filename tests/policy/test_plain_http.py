@@ -5,21 +5,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_unauthorized import Auth, Bearer, Identity
 
-NOW = 1_800_000_000
-
-
 GOOD = {"Authorization": "Bearer good"}
-
-
-@pytest.fixture
-def auth():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
 
 
 @pytest.mark.rfc("S-05", "H-37")

@@ -6,45 +6,17 @@ from functools import partial
 import pytest
 from flask import Blueprint, Flask
 
-from flask_unauthorized import Auth, Bearer, ConfigurationError, Identity
-from flask_unauthorized.loaders import StaticTokens
-
-KEY = "a secret of thirty-two characters"
+from flask_unauthorized import Auth, Bearer, ConfigurationError
+from tests.helpers import app_with_schemes
 
 
-@pytest.fixture
-def guarded(make_app):
-    """A view for everything, guarded by the schemes given; what ran is kept."""
-
-    def make(*schemes, **config):
-        auth = Auth(*schemes, realm="site")
-        app = make_app(auth, SECRET_KEY=KEY, **config)
-        app.ran = []
-
-        @app.route("/", methods=["GET", "POST"])
-        @auth.login_required
-        def view():
-            app.ran.append(auth.identity.subject)
-            return "ran"
-
-        app.auth = auth
-        return app
-
-    return make
-
-
-def test_protect_knows_its_own_keyword(guarded):
-    app = guarded(Bearer(lambda token: None))
+def test_protect_knows_its_own_keyword(make_app):
+    app = app_with_schemes(make_app, Bearer(lambda token: None))
     with pytest.raises(TypeError, match="did you mean public"):
         app.auth.protect(app, pubic={"a"})
 
 
-ADA = {"Authorization": "Bearer t"}
-
-
-@pytest.fixture
-def auth() -> Auth:
-    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
+ADA = {"Authorization": "Bearer good"}
 
 
 def test_public_opens_one_partial_not_all_of_its_function(auth, make_app):

@@ -22,11 +22,11 @@ from flask_unauthorized import (
     Bearer,
     ConfigurationError,
     DPoP,
-    Identity,
     any_of,
 )
 from flask_unauthorized.cli import commands
 from flask_unauthorized.resource_metadata.document import WELL_KNOWN, parse_identifier
+from tests.helpers import bearer_header
 
 from .served import (
     ISSUER,
@@ -36,7 +36,6 @@ from .served import (
     RESOURCE,
     TOKENS,
     app_with_resource,
-    authorization,
     challenges,
     get_document,
 )
@@ -196,7 +195,7 @@ def test_the_host_that_a_proxy_tells_chooses_the_document(first):  # F-40; RFC 9
 def test_aliases_keep_the_scope_of_a_403_apart(make_app):  # F-40
     _, app = app_with_resource(make_app, aliases=["https://old.example.com/mcp"], demands={"scopes": {"notes:write"}})
     for base in (ORIGIN, "https://old.example.com", ORIGIN):
-        response = app.test_client().get("/mcp", base_url=base, headers=authorization("read"))
+        response = app.test_client().get("/mcp", base_url=base, headers=bearer_header("read"))
         assert response.status_code == 403
         assert challenges(response)["bearer"]["resource_metadata"] == base + METADATA_PATH
 
@@ -391,7 +390,7 @@ def test_the_ways_to_send_a_token_are_those_that_work(make_app, ways):
     _, app = app_with_resource(make_app, Bearer(TOKENS, **dict.fromkeys(ways, True)))
     client = app.test_client()
     working = {
-        "header": client.get("/mcp", headers=authorization("read")),
+        "header": client.get("/mcp", headers=bearer_header("read")),
         "body": client.post("/mcp", data={"access_token": "read"}),
         "query": client.get("/mcp?access_token=read"),
     }
@@ -445,7 +444,7 @@ def test_what_is_said_of_dpop_is_what_holds(make_app, kinds):
     assert found.get("dpop_bound_access_tokens_required") == (True if kinds == "dpop" else None)
     assert found["bearer_methods_supported"] == ["header"]
     assert "tls_client_certificate_bound_access_tokens" not in found
-    response = app.test_client().get("/mcp", headers=authorization("read"))
+    response = app.test_client().get("/mcp", headers=bearer_header("read"))
     assert response.status_code == (401 if kinds == "dpop" else 200)
     offered = set(challenges(app.test_client().get("/mcp")))
     assert offered == {"bearer": {"bearer"}, "dpop": {"dpop"}, "both": {"bearer", "dpop"}}[kinds]
@@ -750,7 +749,7 @@ def test_the_document_is_public_whatever_hooks_the_app_has(make_app, lock):
     auth, app = app_with_resource(make_app, config={"UNAUTHORIZED_REQUIRE_HTTPS": True})
     lock(auth, app)
     response = app.test_client().get(
-        METADATA_PATH, headers={"Origin": "https://evil.example", **authorization("nonsense")}
+        METADATA_PATH, headers={"Origin": "https://evil.example", **bearer_header("nonsense")}
     )
     assert (response.status_code, response.json["resource"]) == (200, RESOURCE)
     assert response.headers.getlist("Access-Control-Allow-Origin") == ["*"]
@@ -798,9 +797,9 @@ def test_an_app_below_a_prefix(make_app, declared):
     assert (found.status_code, found.json["resource"]) == (200, f"{ORIGIN}/api/mcp")
     refused = site.get("/api/mcp")
     assert challenges(refused)["bearer"]["resource_metadata"] == f"{ORIGIN}{WELL_KNOWN}/api/mcp"
-    assert site.get("/api/mcp", headers=authorization("read")).text == "inside"
+    assert site.get("/api/mcp", headers=bearer_header("read")).text == "inside"
     for path in (f"{WELL_KNOWN}/mcp", f"{WELL_KNOWN}/api/other"):
-        assert site.get(path, headers=authorization("read")).status_code == 404  # the views don't lie there
+        assert site.get(path, headers=bearer_header("read")).status_code == 404  # the views don't lie there
 
 
 @pytest.mark.rfc("M-20", "M-23")
@@ -847,20 +846,6 @@ def test_the_command_prints_what_a_server_in_front_may_serve(make_app):
     assert (code, "declares none" in text) == (2, True)
 
 
-NOW = 1_800_000_000
-
-
-@pytest.fixture
-def notes():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
-
-
 @pytest.mark.rfc("H-39")
 @pytest.mark.parametrize(
     "members",
@@ -870,6 +855,6 @@ def notes():
     ],
     ids=["resource", "authorization_servers"],
 )
-def test_no_user_or_password_in_a_document_of_ours(notes, members):
+def test_no_user_or_password_in_a_document_of_ours(auth, members):
     with pytest.raises((ValueError, ConfigurationError)):
-        notes.protected_resource(**members)
+        auth.protected_resource(**members)

@@ -4,6 +4,7 @@ import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_unauthorized import APIKey, Auth, Bearer
+from tests.helpers import app_with_schemes
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
@@ -26,32 +27,8 @@ def test_a_request_that_cannot_be_read_can_be_explained(make_app, query, status,
     assert "curl" in response.text
 
 
-KEY = "a secret of thirty-two characters"
-
-
-@pytest.fixture
-def guarded(make_app):
-    """A view for everything, guarded by the schemes given; what ran is kept."""
-
-    def make(*schemes, **config):
-        auth = Auth(*schemes, realm="site")
-        app = make_app(auth, SECRET_KEY=KEY, **config)
-        app.ran = []
-
-        @app.route("/", methods=["GET", "POST"])
-        @auth.login_required
-        def view():
-            app.ran.append(auth.identity.subject)
-            return "ran"
-
-        app.auth = auth
-        return app
-
-    return make
-
-
-def test_a_prefix_that_no_address_can_have_is_explained_all_the_same(guarded):
-    app = guarded(Bearer(lambda token: None), UNAUTHORIZED_EXPLAIN=True)
+def test_a_prefix_that_no_address_can_have_is_explained_all_the_same(make_app):
+    app = app_with_schemes(make_app, Bearer(lambda token: None), UNAUTHORIZED_EXPLAIN=True)
     app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1)
     refused = app.test_client().get("/", headers={"X-Forwarded-Prefix": ":99999"})
     assert refused.status_code == 401

@@ -16,7 +16,6 @@ from flask_unauthorized import (
     any_of,
     current_identity,
 )
-from flask_unauthorized.loaders import StaticTokens
 
 ADA = {"Authorization": "Bearer ada"}
 BOSS = {"Authorization": "Bearer boss"}
@@ -389,17 +388,12 @@ def test_via_names_schemes_of_this_auth_only(make_app, where):  # T-03
                 name(via)
 
 
-@pytest.fixture
-def reader_auth() -> Auth:
-    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
-
-
-def test_a_wrong_order_is_found_after_a_judgement_outside_a_request(reader_auth, make_app):
-    app = make_app(reader_auth)
+def test_a_wrong_order_is_found_after_a_judgement_outside_a_request(auth, make_app):
+    app = make_app(auth)
     with app.test_request_context("/"), pytest.raises(Exception, match=r"401"):
-        reader_auth.require()
+        auth.require()
 
-    @reader_auth.login_required
+    @auth.login_required
     @app.get("/w")
     def wrong():
         raise AssertionError("the view must not run")
