@@ -1,10 +1,10 @@
-"""An API whose tokens are no good without their owner's key (DPoP, RFC 9449), and a client of it. Run:
+"""An API whose tokens can't be used without their owner's key (DPoP, RFC 9449), and a client of it. Run:
 
     pip install ".[jwt]" && python examples/dpop.py
 
 The API listens on http://127.0.0.1:5000 (or on the port in ``PORT``) while the client asks it and prints the exchange.
-``python examples/dpop.py serve`` leaves it running instead. A demo: its tokens come from a dictionary; those of a real
-API come from an authorization server, which puts the thumbprint of the client's key into their ``cnf``.
+``python examples/dpop.py serve`` leaves it running instead. In this demo the tokens come from a dictionary. Those of a
+real API come from an authorization server, which puts the thumbprint of the client's key into their ``cnf``.
 """
 
 import base64
@@ -114,7 +114,7 @@ def dump(content: dict[str, object] | dict[str, str]) -> bytes:
 
 
 def demo() -> None:
-    """The owner gets in; who stole the token, or a whole request, doesn't."""
+    """Show that the owner is accepted, and a thief of the token or of a whole request is not."""
     ada = Client("token-of-ada")
     tokens[ada.token] = Identity("ada", scopes={"notes:read"}, confirmation={"jkt": ada.thumbprint})
     print("# Ada asks. The first time the API wants its nonce in the proof.\n")

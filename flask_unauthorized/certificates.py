@@ -5,7 +5,7 @@ These are values for ``certificate=`` of `Bearer` and `DPoP`. Which one you need
 - If the server that runs the app does, use `peer_certificate`.
 - If a proxy in front of it does, use `ClientCert` (RFC 9440) or `EscapedPEM`, whichever the proxy sends.
 
-A certificate in a field counts only if the request comes from one of the proxies that you name. Everybody can send the
+A certificate in a field counts only if the request comes from one of the proxies that you name. Any client can send the
 field, and a certificate is public. The proxy must remove what clients send under its name (RFC 9440 §4).
 
 The chain of the certificate isn't checked and need not be trusted (RFC 8705 §6.2). TLS has shown that the client has

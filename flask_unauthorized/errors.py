@@ -125,12 +125,12 @@ class _Answer(http.HTTPException, AuthError):
         if message is not None:
             self.description = message  # type: ignore[assignment]  # Werkzeug's type knows no lazy texts
         if reason is not None:
-            self.reason = reason  # type: ignore[assignment]  # a str for all who read ours
+            self.reason = reason  # type: ignore[assignment]  # a str for code that reads it
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For ``pickle`` and ``copy``: what the fields hold, whatever arguments the class takes.
+        """Support ``pickle`` and ``copy``: save the fields, whatever arguments the class takes.
 
-        Which request was told of the error is left out: a copy may be raised in another one, or in another process.
+        The request that reported the error is left out: a copy may be raised in another one, or in another process.
         """
         fields = {name: value for name, value in vars(self).items() if name != "refusal_number"}
         lazy = {name for name in ("description", "reason") if not isinstance(fields.get(name), str | None)}
@@ -327,7 +327,7 @@ class StepUpRequired(Unauthorized):
         if max_age is not None:
             try:
                 self.max_age = configured_seconds("max_age", max_age)
-            except ConfigurationError as error:  # The error is made in a view, so this is no mistake of the set-up.
+            except ConfigurationError as error:  # The error is made in a view, so this isn't a mistake of the set-up.
                 raise ValueError(str(error)) from None
 
 
@@ -462,7 +462,7 @@ def shown(value: object, longest: int = 48) -> str:
 
 @functools.lru_cache(maxsize=512)
 def _shown_set(names: frozenset[Any], longest: int) -> str:
-    """Cached, because many refusals show the same scopes or roles."""
+    """Show a set, sorted. Cached, because many refusals show the same scopes or roles."""
     return _cut(ascii(sorted(names, key=str)), longest)
 
 
@@ -515,14 +515,15 @@ _FIELDS_WITHOUT_EFFECT = frozenset({"challenges", "one_line", "reason", "refusal
 class ErrorSnapshot:
     """A copy of an error: its class and fields, never the exception, whose traceback would keep frames alive."""
 
-    __slots__ = ("fields", "kind")
+    __slots__ = ("args", "fields", "kind")
 
     def __init__(self, error: AuthError) -> None:
         self.kind = type(error)
+        self.args = error.args
         self.fields = vars(error).copy()
 
     def restore(self) -> AuthError:
         """Return an equal error."""
-        error = self.kind.__new__(self.kind)
+        error = self.kind.__new__(self.kind, *self.args)
         error.__dict__.update(self.fields)
         return error

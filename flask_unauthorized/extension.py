@@ -119,13 +119,13 @@ class Auth(Generic[U]):
 
         Raises:
             ConfigurationError: For a second `Auth` on the app, without schemes, or after the app's first request.
-            TypeError: For what is no app.
+            TypeError: If ``app`` isn't a Flask app.
         """
         if not isinstance(app, Flask):
             fix = ": auth.protect(blueprint) guards a blueprint" if isinstance(app, Blueprint) else ""
             raise TypeError(f"init_app takes a Flask app, not {app!r}{fix}")
         if not self.schemes:
-            raise ConfigurationError("Auth has no scheme, so nobody could get in: Auth(Bearer(load_user))")
+            raise ConfigurationError("Auth has no scheme, so it would reject every caller: Auth(Bearer(load_user))")
         if EXTENSION in app.extensions:
             same = app_state_of(app).configuration is self._configuration
             raise ConfigurationError(
@@ -153,7 +153,7 @@ class Auth(Generic[U]):
 
         Raises:
             ConfigurationError: For the first mistake.
-            TypeError: For what is no app.
+            TypeError: If ``app`` isn't a Flask app.
         """
         if not isinstance(app, Flask):
             raise TypeError(f"check takes a Flask app, not {app!r}")
@@ -197,7 +197,7 @@ class Auth(Generic[U]):
     def login_optional(self, **demands: "Unpack[Demands]") -> Callable[[V], V]: ...
 
     def login_optional(self, *view: Any, **demands: Any) -> Any:
-        """Decorate a view that also runs for anonymous callers. Invalid credentials are refused all the same.
+        """Decorate a view that also runs for anonymous callers. Invalid credentials are still refused.
 
         Args:
             *view: The view, where the decorator is used bare.
@@ -224,7 +224,7 @@ class Auth(Generic[U]):
             **unknown: Nothing else; for the message.
 
         Raises:
-            TypeError: For what is no view or no scheme, and for other keywords.
+            TypeError: For what isn't a view or a scheme, and for other keywords.
             ConfigurationError: For a view that is guarded, and for a scheme that this `Auth` doesn't have.
         """
         for name in unknown:
@@ -305,7 +305,7 @@ class Auth(Generic[U]):
         state.keep_satisfied_plan()
         identity = authenticate(state.app_state.plans.of(request.endpoint, demanded, request.method), request, state)
         if identity is None:
-            raise RuntimeError("a demand that is not optional was met by nobody")
+            raise RuntimeError("a demand that is not optional was met without an identity")
         return identity
 
     # --- the caller
@@ -380,7 +380,7 @@ class Auth(Generic[U]):
     ) -> Identity:
         """Log the caller of this request in with the `SessionCookie`.
 
-        The session begins anew. The loader is asked for the user first, and the caller of this request is that user
+        A new session begins. The loader is asked for the user first, and the caller of this request is that user
         from then on. A request that a page of another site sent by an unsafe method is refused with 403, because it
         could log people into an account that isn't theirs (login CSRF).
 
@@ -416,7 +416,7 @@ class Auth(Generic[U]):
         Call it in a view for POST. With a store, copies of the session cookie become invalid too.
 
         Raises:
-            AuthUnavailable: If the store is unavailable. This browser is logged out all the same.
+            AuthUnavailable: If the store is unavailable. This browser is logged out nevertheless.
             CrossSiteRequest: If a page of another site sent the request.
             ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
         """
@@ -532,7 +532,7 @@ class Auth(Generic[U]):
             media_type: Type and subtype, such as ``text/html``.
 
         Raises:
-            ConfigurationError: For what is no media type, and for a second renderer.
+            ConfigurationError: For what isn't a media type, and for a second renderer.
             TypeError: For what can't be called.
         """
         media_type = _checked_media_type(media_type)
@@ -578,7 +578,7 @@ def _register(app: Flask, state: AppState) -> None:
     # Under its codes too: Flask looks there before it comes to a blueprint's catch-all for Exception.
     for kind in (AuthError, MalformedCredentials, Unauthorized, Forbidden, TooManyAttempts, AuthUnavailable):
         app.register_error_handler(kind, handle_error)
-    # A handler for a subclass of ours lies under 401 too, and says nothing of abort(401).
+    # A handler for a subclass of HTTPUnauthorized is under 401 too, and doesn't handle abort(401).
     if HTTPUnauthorized not in app.error_handler_spec[None][401]:
         app.register_error_handler(401, handle_error)
     for group in GROUPS:
@@ -586,7 +586,7 @@ def _register(app: Flask, state: AppState) -> None:
             app.register_error_handler(group, handle_group)
 
     def check_first() -> None:
-        state.serve(lambda: _finish_set_up(state, check_first))
+        state.serve(real_request().endpoint, lambda: _finish_set_up(state, check_first))
 
     app.before_request_funcs.setdefault(None, []).insert(0, check_first)
     app.after_request_funcs.setdefault(None, []).insert(0, guard)

@@ -19,7 +19,7 @@ def test_the_page_is_fresh():
 
 def test_a_row_tells_its_tests_or_why_there_are_none():
     told = page(parts(TABLE), [Proof("tests/test_x.py", f"test_{n}", ("A-01",)) for n in range(5)])
-    assert "Of 2 rows, 1 are shown by tests, 1 belong to what comes later, and\n0 are out of scope" in told
+    assert "Of 2 rows, 1 are shown by tests, 1 are planned for later, and\n0 are out of scope" in told
     assert "| A-01 | MUST | §1 | First. | [test_0](../tests/test_x.py)<br>" in told
     assert "<br>and 2 more |" in told
     assert "| B-01 | fact | §2 | Second. | *later: two* |" in told

@@ -297,9 +297,9 @@ MISTAKES = {
         "login_required() has no keyword maxage: did you mean max_age?",
     ),
     "a keyword of nobody": (
-        lambda: shop()[0].require(colour="x"),
+        lambda: shop()[0].require(color="x"),
         TypeError,
-        f"require() has no keyword colour: it takes {KEYWORDS}",
+        f"require() has no keyword color: it takes {KEYWORDS}",
     ),
     "exempt= of protect": (
         lambda: shop()[0].protect(bare(), exempt={"login"}),
@@ -372,7 +372,11 @@ MISTAKES = {
         TypeError,
         "any_of takes non-empty str, not ['a', 'b']: write any_of('a', 'b')",
     ),
-    "any_of nothing": (any_of, ConfigurationError, "any_of() without names is met by nobody: name at least one"),
+    "any_of nothing": (
+        any_of,
+        ConfigurationError,
+        "any_of() without names would reject every caller: name at least one",
+    ),
     "acr as a set": (
         lambda: demand(acr={"gold"}),
         TypeError,
@@ -402,7 +406,7 @@ MISTAKES = {
     "via of nothing": (
         lambda: demand(via=[]),
         ConfigurationError,
-        "via is empty, so nobody could get in: leave it out or name a scheme",
+        "via is empty, so every caller would be rejected: leave it out or name a scheme",
     ),
     # --- protect
     "protect by name": (
@@ -466,7 +470,7 @@ MISTAKES = {
     "no scheme": (
         lambda: Auth().init_app(bare()),
         ConfigurationError,
-        "Auth has no scheme, so nobody could get in: Auth(Bearer(load_user))",
+        "Auth has no scheme, so it would reject every caller: Auth(Bearer(load_user))",
     ),
     "the app in place of a scheme": (
         lambda: Auth(bare()),
@@ -565,12 +569,12 @@ MISTAKES = {
     "a typo in a setting": (
         lambda: Auth(Bearer(load)).init_app(bare(UNAUTHORIZED_RELM="x")),
         ConfigurationError,
-        f"UNAUTHORIZED_RELM is no setting: did you mean UNAUTHORIZED_REALM? All: {SETTINGS}",
+        f"UNAUTHORIZED_RELM is not a setting: did you mean UNAUTHORIZED_REALM? All: {SETTINGS}",
     ),
     "a setting that is an argument": (
         lambda: Auth(Bearer(load)).init_app(bare(UNAUTHORIZED_LOGIN_VIEW="login")),
         ConfigurationError,
-        f"UNAUTHORIZED_LOGIN_VIEW is no setting: the settings are {SETTINGS}",
+        f"UNAUTHORIZED_LOGIN_VIEW is not a setting: the settings are {SETTINGS}",
     ),
     "an unknown guard": (
         lambda: Auth(Bearer(load)).init_app(bare(UNAUTHORIZED_GUARD="loose")),
@@ -724,12 +728,12 @@ MISTAKES = {
     "a typo in login_view": (
         lambda: checked(SessionCookie(load, login_view="logn")),
         ConfigurationError,
-        "login_view='logn' is no endpoint of the app 'shop': did you mean 'login'?",
+        "login_view='logn' is not an endpoint of the app 'shop': did you mean 'login'?",
     ),
     "a path for login_view": (
         lambda: checked(SessionCookie(load, login_view="/login")),
         ConfigurationError,
-        "login_view='/login' is no endpoint of the app 'shop': did you mean 'login'?",
+        "login_view='/login' is not an endpoint of the app 'shop': did you mean 'login'?",
     ),
     "a class for login_view": (
         lambda: SessionCookie(load, login_view=Page),

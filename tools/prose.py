@@ -1,9 +1,9 @@
 """Find phrases that readers of this project had to read twice.
 
 The list holds phrases of our own making that once stood in README, docs or messages. Each line is a regular expression
-and what to write instead. The check reads Markdown outside of code, and all texts and comments of the package: error
-messages and docstrings too. Where a phrase is right, end its line with ``# prose: allowed``, in Markdown with
-``<!-- prose: allowed -->``.
+and what to write instead. The check reads Markdown outside of code. It also reads all texts and comments of the package
+and the examples, including error messages and docstrings. Where a phrase is right, end its line with
+``# prose: allowed``, in Markdown with ``<!-- prose: allowed -->``.
 
 Spelling is codespell's job.
 """
@@ -75,6 +75,7 @@ def main(*names: str) -> int:
     files = [Path(name).resolve() for name in names] or [
         *(path for pattern in MARKDOWN for path in ROOT.glob(pattern)),
         *(ROOT / "flask_unauthorized").rglob("*.py"),
+        *(ROOT / "examples").rglob("*.py"),
     ]
     found = [
         line

@@ -8,7 +8,7 @@ from flask import Flask, Response
 from . import api, database, pages
 from .auth import auth
 
-# No script or style but our own files, none in the page, and nobody else's frame around it.
+# Only the app's own script and style files, none inside the page, and no frame of another site around it.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"

@@ -17,5 +17,5 @@ auth: Auth[User] = Auth(
     ),
     realm="Notes",
 )
-# Takes as long for a name that nobody has as for a wrong password.
+# An unknown name takes as long as a wrong password.
 check_password = Passwords(database.hash_of, load=database.user_by_name)

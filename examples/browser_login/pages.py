@@ -33,7 +33,7 @@ def login() -> Page:
     name, password = request.form.get("name", "").strip(), request.form.get("password", "")
     user = check_password(name, password)
     if user is None:
-        # One text for both, so that nobody learns here which names exist.
+        # One text for both, so that callers can't learn which names exist.
         return render_template("login.html", name=name, errors={"form": "The name or the password is wrong."}), 422
     _enter(user)
     return redirect(auth.next_url(url_for("pages.notes")))
@@ -58,7 +58,7 @@ def register() -> Page:
         errors["name"] = "Use 2 to 32 letters, digits, dots, hyphens or underscores."
     user = None if errors else database.add_user(name, check_password.hash(password))
     if user is None:
-        errors = errors or {"name": "Somebody has this name already."}
+        errors = errors or {"name": "This name is already in use."}
         return render_template("register.html", name=name, errors=errors), 422
     _enter(user)
     flash(f"Welcome, {user.name}.")

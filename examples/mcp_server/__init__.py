@@ -6,5 +6,5 @@ at http://127.0.0.1:5000/mcp. It finds out by itself where to get a token, and g
 
 - `server` is what you would write: the tools, and who may call them;
 - `protocol` is as much of MCP as they need;
-- `authorization` stands for your identity provider (Keycloak, Entra, Auth0, Okta). It says yes to everybody: a demo.
+- `authorization` stands for your identity provider (Keycloak, Entra, Auth0, Okta). This demo accepts everyone.
 """

@@ -1,4 +1,4 @@
-"""An authorization server for the demo: it forgets all when it ends, and everybody is Ada, without being asked.
+"""An authorization server for the demo: it forgets everything when it ends, and logs everyone in as Ada without asking.
 
 What a client needs is there, in the plainest form: metadata (RFC 8414), registration (RFC 7591), an authorization code
 with PKCE (RFC 7636) for one resource (RFC 8707), a signed access token (RFC 9068) and the key to check it with. Yours
@@ -98,7 +98,8 @@ class AuthorizationServer:
         asked = request.args
         client_id, uri = asked.get("client_id", ""), asked.get("redirect_uri", "")
         if uri not in self.clients.get(client_id, ()):
-            raise BadRequest("No such client, or not with this redirect_uri.")  # nobody is sent to a stranger
+            # The browser isn't sent to an unknown address.
+            raise BadRequest("No such client, or not with this redirect_uri.")
         resource = asked.get("resource", "")
         known = self.resources.get(resource, ())
         scopes = asked.get("scope", "").split() or known[:1]

@@ -14,7 +14,7 @@ own. Preconditions and selection stand here, because most refusals end in them.
 How credentials are selected:
 
 - ``Authorization`` is read once, raw. Its scheme's name is looked up among the schemes in force. A scheme that isn't in
-  force counts as nothing sent, and so does a scheme's name alone.
+  force is ignored, and so is a scheme's name alone.
 - Then come schemes that read another field, and that the caller chose to send. Two credentials that the caller chose to
   send are malformed: it is open which one was meant.
 - Credentials that browsers send by themselves (cookies) count only if nothing else was sent.
@@ -65,7 +65,8 @@ def authenticate_request(plan: Plan, request: Request, state: AuthenticationStat
         state.satisfied_plan = plan
         return None
     else:
-        raise MissingCredentials(reason=state.dropped_reason or plan.missing_reason)
+        dropped = state.dropped_reason if plan.implicit_schemes else None
+        raise MissingCredentials(reason=dropped or plan.missing_reason)
     if plan.has_requirements or identity.expires_at is not None:
         authorize(plan, identity)
     state.identity = identity
@@ -110,35 +111,39 @@ def select(plan: Plan, request: Request, state: AuthenticationState) -> tuple[An
         state.attempted_scheme = state.login_scheme
         return state.login_scheme, None  # Auth.login has verified them
     raw = request.environ.get("HTTP_AUTHORIZATION")
-    found = None
-    if raw:
-        if len(raw) > plan.max_credentials:
-            check_size("Authorization", raw, plan.max_credentials)
-        name, _, rest = raw.partition(" ")
-        scheme = plan.by_name.get(name) or plan.by_name.get(name.lower())
-        if scheme is None:
-            scheme, rest = _find_unmatched_scheme(raw, plan)
-        rest = rest.strip(" \t")
-        if scheme is not None and rest:
-            state.attempted_scheme = scheme
-            try:
-                credentials = scheme.read(request, rest)
-            except MalformedCredentials:
-                if _contains_second_credential(rest.partition(",")[2], plan):
-                    state.attempted_scheme = None
-                raise
-            # Browsers repeat a password under the scheme's own name. Under another name only a program sends it.
-            if scheme.prompts and is_unsafe(request) and not _is_alias(raw, scheme):
-                check_site(request, scheme)
-            if credentials is not None:
-                found = scheme, credentials
+    found = _select_from_authorization(raw, plan, request, state) if raw else None
     return _select_from_other_fields(plan, request, state, found) if plan.reads_other_fields else found
+
+
+def _select_from_authorization(
+    raw: str, plan: Plan, request: Request, state: AuthenticationState
+) -> tuple[AnyScheme, Any] | None:
+    if len(raw) > plan.max_credentials:
+        check_size("Authorization", raw, plan.max_credentials)
+    name, _, rest = raw.partition(" ")
+    scheme = plan.by_name.get(name)
+    if scheme is None:
+        scheme, rest = _find_unmatched_scheme(raw, plan)
+    rest = rest.strip(" \t")
+    if scheme is None or not rest:
+        return None
+    state.attempted_scheme = scheme
+    try:
+        credentials = scheme.read(request, rest)
+    except MalformedCredentials:
+        if _contains_second_credential(rest.partition(",")[2], plan):
+            state.attempted_scheme = None
+        raise
+    if scheme.prompts:
+        _check_repeated_password(raw, request, scheme)
+    return None if credentials is None else (scheme, credentials)
 
 
 def _select_from_other_fields(
     plan: Plan, request: Request, state: AuthenticationState, found: tuple[AnyScheme, Any] | None
 ) -> tuple[AnyScheme, Any] | None:
     authorized = None if found is None else found[0]
+    state.dropped_reason = None  # of another plan
     for scheme in plan.explicit_schemes:
         if scheme is authorized:
             continue
@@ -166,8 +171,13 @@ def _select_from_other_fields(
     return found
 
 
-def _is_alias(raw: str, scheme: AnyScheme) -> bool:
-    return raw.strip(" \t").partition(" ")[0].lower() != scheme.name.lower()
+def _check_repeated_password(raw: str, request: Request, scheme: AnyScheme) -> None:
+    """Refuse a password that a browser repeats by itself, if a page of another site sent the request.
+
+    Browsers repeat it under the scheme's own name. Under another name only a program sends it.
+    """
+    if is_unsafe(request) and raw.strip(" \t").partition(" ")[0].lower() == scheme.name.lower():
+        check_site(request, scheme)
 
 
 def _find_unmatched_scheme(raw: str, plan: Plan) -> tuple[AnyScheme | None, str]:
@@ -184,7 +194,7 @@ def _find_unmatched_scheme(raw: str, plan: Plan) -> tuple[AnyScheme | None, str]
             reason=f"Authorization ({len(raw)} characters) doesn't begin with the name of a scheme and a blank, "
             "expected such as 'Bearer ' (RFC 9110 section 11.4)"
         )
-    # Another scheme counts as nothing sent, unless a server joined two lines and one of ours is hidden behind it.
+    # Another scheme is ignored, unless a server joined two lines and a scheme in force is hidden behind it.
     if "," in rest and _contains_second_credential(rest, plan):
         try:
             joined = len(read_elements(raw, plan.max_credentials)) > 1

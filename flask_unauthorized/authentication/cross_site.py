@@ -1,4 +1,4 @@
-"""Cross-site requests: which credentials need a look at the sender's site, and how the site is told.
+"""Cross-site requests: which credentials need a look at the sender's site, and how the site is found out.
 
 Browsers add some credentials by themselves: cookies, and passwords for Basic and Digest. A page of another site can
 make a browser send them, so they count on unsafe requests only if the request comes from the app's own site (or from

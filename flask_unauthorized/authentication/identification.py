@@ -1,8 +1,9 @@
-"""The quiet question: who is calling, without refusing anybody and without asking for more.
+"""The quiet question: who is calling, without refusing the request and without asking for more.
 
 A hook may ask for the caller before the view is judged. Then the credentials are verified, once per request, and the
-judgment reuses the result. Required HTTPS, the resource's origins and expiry count, for without them nobody is known;
-scopes, roles and step-up don't. Credentials for a loader that can't be told from another one's identify nobody.
+judgment reuses the result. Required HTTPS, the resource's origins and expiry are checked, because without them no
+caller is identified. Scopes, roles and step-up aren't. Where two loaders read the same credentials,
+these identify no caller.
 """
 
 import logging
@@ -25,7 +26,7 @@ _NOBODY: Final = QuietResult(None, None, None)
 def identify(plan: Plan, request: Request, state: AuthenticationState) -> QuietResult:
     """Return who is calling by the credentials that ``plan`` reads.
 
-    An exception of the loader is raised the first time. After it nobody is known.
+    An exception of the loader is raised the first time. Later calls return no identity.
     """
     if state.quiet_result is None:
         state.quiet_result = _NOBODY
@@ -34,7 +35,7 @@ def identify(plan: Plan, request: Request, state: AuthenticationState) -> QuietR
             state.quiet_result = _identify(plan, request, state)
         except AuthError as error:
             state.quiet_result = QuietResult(None, state.attempted_scheme, ErrorSnapshot(error))
-        except HTTPException:  # a body that is too long or broken: whoever reads it answers that
+        except HTTPException:  # a body that is too long or broken: the code that reads it responds to that
             pass
         finally:
             state.plan, state.attempted_scheme = before

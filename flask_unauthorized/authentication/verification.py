@@ -5,13 +5,13 @@ question (``require()``, an outer decorator, a quiet question before the view) n
 spends a proof or a count twice.
 
 Loaders fail closed. ``None`` rejects. ``True`` and ``False`` count only where the credentials name the caller. A
-positive ``int`` is a subject, if the credentials name nobody. What can't be a user (a cursor, a response, an empty
-string) is a `TypeError`, and so a 500: it is the developer's mistake, and the caller must not get in by it.
+positive ``int`` is a subject, if the credentials name no caller. What can't be a user (a cursor, a response, an empty
+string) is a `TypeError`, and so a 500: it is the developer's mistake, and the caller must not be accepted.
 """
 
-from collections.abc import Mapping
+from collections.abc import ItemsView, KeysView, Mapping, ValuesView
 from numbers import Number
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from flask import Request
@@ -22,12 +22,14 @@ from ..identity import BareIdentity, Identity, dated
 from ..schemes.base import AnyScheme
 from .state import AuthenticationState
 
-_NUMBERS: Final = frozenset({int, float, complex})
 # No plain tuple either, but a named tuple may well be a user.
 _NO_USER_BASES: Final = (
-    str, Number, bytes, bytearray, list, set, frozenset, type, type(NotImplemented), type(Ellipsis), FunctionType,
-    MethodType, BuiltinFunctionType, BaseException, Response, Mapping,
+    str, Number, bytes, bytearray, list, set, frozenset, range, KeysView, ValuesView, ItemsView, type,
+    type(NotImplemented), type(Ellipsis), ModuleType, FunctionType, MethodType, BuiltinFunctionType, BaseException,
+    Response, Mapping,
 )  # fmt: skip
+
+_QUERY_METHODS: Final = ("__next__", "__anext__", "add_done_callback", "filter", "filter_by", "where")
 
 
 def verify(scheme: AnyScheme, credentials: Any, request: Request, state: AuthenticationState) -> Identity:
@@ -71,27 +73,39 @@ def identity_from_loader_result(result: object, scheme: AnyScheme, credentials: 
         return result
     if result is None or (result is False and scheme.names_subject):
         raise InvalidCredentials(reason=scheme.rejections[result])
-    kind = type(result)
-    subject = scheme.subject(credentials) if scheme.names_subject else None
-    if scheme.names_subject and (result is True or (kind is str and not result)) and not subject:
-        # The client's mistake, not the loader's.
-        raise InvalidCredentials(
-            reason=f"the loader of {scheme.name} returned {result!r} for an empty name, expected a name in the "
-            "credentials"
-        )
+    subject = _named_subject(result, scheme, credentials) if scheme.names_subject else None
     if result is True and scheme.names_subject:
         return BareIdentity(subject)
-    if kind in _NUMBERS:
-        return BareIdentity(_number_as_subject(result, scheme))
+    kind = type(result)
     if kind is str and result:
         return BareIdentity(result)  # type: ignore[arg-type]  # kind is str
     if isinstance(result, _NO_USER_BASES):
         return _identity_from_unusual_result(result, scheme)
-    # An iterator is the cursor or the result of a query, which is there for every token. A future is recognized by its
-    # shape, because importing its class costs more than importing this package.
-    if kind is tuple or hasattr(kind, "__next__") or hasattr(kind, "__anext__") or hasattr(kind, "add_done_callback"):
+    if _is_query_result(kind):
         raise _cannot_be_user(result, scheme)
     return BareIdentity(subject, user=result)
+
+
+def _named_subject(result: object, scheme: AnyScheme, credentials: Any) -> str | None:
+    """Return the caller that the credentials name. Refuse an empty name, which is the client's mistake."""
+    subject = scheme.subject(credentials)
+    if not subject and (result is True or (type(result) is str and not result)):
+        raise InvalidCredentials(
+            reason=f"the loader of {scheme.name} returned {result!r} for an empty name, expected a name in the "
+            "credentials"
+        )
+    return subject
+
+
+def _is_query_result(kind: type) -> bool:
+    """Return whether objects of a class are queries, cursors or futures, which are there for every token.
+
+    They are recognized by their shape: importing `asyncio` alone costs more than importing this package, and a query
+    may be one of SQLAlchemy, Django, peewee or any other library. A query has a method that narrows it. A cursor or the
+    result of a query is an iterator, and a future takes callbacks. A plain tuple is a row of the database driver, which
+    doesn't name its fields; a named tuple may well be a user.
+    """
+    return kind is tuple or any(hasattr(kind, name) for name in _QUERY_METHODS)
 
 
 def _identity_from_unusual_result(result: object, scheme: AnyScheme) -> BareIdentity:
@@ -114,7 +128,7 @@ def _cannot_be_user(result: object, scheme: AnyScheme) -> TypeError:
 
 
 def _number_as_subject(number: Any, scheme: AnyScheme) -> str:
-    """A positive ``int`` is the id of a row; `TypeError` for what may as well mean no."""
+    """Return a positive ``int``, the id of a row, as text. Raise `TypeError` for what may be a rejection."""
     if scheme.names_subject:
         raise TypeError(
             f"the loader of {scheme.name} returned {number!r}, which could mean no, or be an id: return True or False, "

@@ -125,7 +125,7 @@ class Fetcher:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ConfigurationError(f"limit must be a whole number of bytes, not {limit!a}")
         if ca_file is not None and not os.path.isfile(ca_file):
-            raise ConfigurationError(f"ca_file={os.fspath(ca_file)!a} is no file: give a PEM file of authorities")
+            raise ConfigurationError(f"ca_file={os.fspath(ca_file)!a} is not a file: give a PEM file of authorities")
         self.limit = limit
         self.timeout = checked_time("timeout", timeout, MAX_TIMEOUT)
         self.allow_http_loopback = allow_http_loopback
@@ -324,10 +324,10 @@ def read_url(url: str, *, allow_http_loopback: bool = False) -> Target:
     if "@" in parts.netloc:  # not shown, because it may hold a password
         raise ConfigurationError(f"URL of {host!a} must not hold a user or password")
     if "#" in url or not host or port == 0:
-        raise ConfigurationError(f"URL {url!a} must have a host, and no fragment")
+        raise ConfigurationError(f"URL {shown_url(url)!a} must have a host, and no fragment")
     if not _is_allowed_scheme(parts, allow_http_loopback):
         raise ConfigurationError(
-            f"URL {url!a} must begin with https:// (allow_http_loopback=True lets http://localhost, "
+            f"URL {shown_url(url)!a} must begin with https:// (allow_http_loopback=True lets http://localhost, "
             "http://127.0.0.1 and http://[::1] through, for demos and tests; for http:// in a network of your own give "
             "JWKS a fetch= or Introspection a post=: your callable decides about the URL)"
         )
@@ -349,7 +349,7 @@ def read_proxy_url(url: str) -> Proxy:
             user and password are percent-encoded; they are sent as ``Proxy-Authorization: Basic`` (RFC 7617).
 
     Raises:
-        ConfigurationError: It is no such URL. The text never holds the user and the password.
+        ConfigurationError: It isn't such a URL. The text never holds the user and the password.
         TypeError: ``url`` isn't a ``str``.
     """
     if not isinstance(url, str):
@@ -360,14 +360,14 @@ def read_proxy_url(url: str) -> Proxy:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigurationError(f"{shown} is no URL: {form}") from None
+        raise ConfigurationError(f"{shown} is not a URL: {form}") from None
     if parts.scheme == "https":
         raise ConfigurationError(
             f"{shown} asks for TLS to the proxy, which is not supported: {form}. Fetches still use TLS from end to end"
         )
     rest = url.partition("://")[2].removeprefix(parts.netloc)
     if parts.scheme != "http" or not host or port == 0 or rest not in ("", "/") or _FORBIDDEN_IN_URL.search(url):
-        raise ConfigurationError(f"{shown} is no URL of an HTTP proxy: {form}")
+        raise ConfigurationError(f"{shown} is not a URL of an HTTP proxy: {form}")
     return Proxy(host, port or 80, _basic_credentials(parts.netloc))
 
 

@@ -2,7 +2,7 @@
 
 Only public keys for signatures are read. What is refused, in this order:
 
-1. A secret or a private half (``d``, ``k``, ``kty: oct``…): nobody publishes one on purpose.
+1. A secret or a private half (``d``, ``k``, ``kty: oct``…): it is never published on purpose.
 2. Another use than signatures (``use``, ``key_ops``), an unknown kind of key, or an ``alg`` outside its family.
 3. Numbers in another form than their only one, points that are not on their curve, and weak keys.
 
@@ -80,7 +80,7 @@ def _public_key(jwk: Mapping[str, Any]) -> PublicKey:
     except JOSEError:
         raise
     except (ValueError, UnsupportedAlgorithm):
-        raise JOSEError("a JWK whose numbers are no key") from None
+        raise JOSEError("a JWK whose numbers are not a key") from None
     raise JOSEError("a JWK of a kind that isn't spoken (kty, crv)")
 
 

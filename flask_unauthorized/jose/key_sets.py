@@ -71,7 +71,7 @@ def parse_key_set(octets: bytes) -> KeySet:
 
 
 def _repaired(member: Any) -> tuple[Any, list[str]]:
-    """A member in the form that `public_key_jwk` takes, and what had to be changed.
+    """Return a member in the form that `public_key_jwk` takes, and what had to be changed.
 
     Private members are left alone, even if they are null: a set that has them is not what its issuer means to publish.
     """
@@ -88,7 +88,7 @@ def _repaired(member: Any) -> tuple[Any, list[str]]:
 
 
 def _sizes_of(jwk: Mapping[str, Any]) -> dict[str, int | None]:
-    """The members that hold numbers, and their size in octets; ``None`` for the shortest, -1 for octets as they are."""
+    """Return the members that hold numbers, with their size in octets: ``None`` for the shortest, -1 for no change."""
     kind, curve = jwk.get("kty"), jwk.get("crv")
     if kind == "RSA":
         return {"n": None, "e": None}
@@ -98,7 +98,7 @@ def _sizes_of(jwk: Mapping[str, Any]) -> dict[str, int | None]:
 
 
 def _repaired_number(text: str, size: int | None) -> tuple[str, list[str]]:
-    """A number in its only form (RFC 7518 §2 and §6.2.1.2), and what was wrong with it."""
+    """Return a number in its only form (RFC 7518 §2 and §6.2.1.2), and what was wrong with it."""
     repairs = []
     bare = text.rstrip("=")
     if bare != text:

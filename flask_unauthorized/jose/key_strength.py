@@ -18,7 +18,7 @@ _D: Final = -121665 * pow(121666, -1, _P) % _P
 
 
 def check_rsa(modulus: int, exponent: int) -> None:
-    """Raises `JOSEError` for an RSA key that must not be used."""
+    """Raise `JOSEError` for an RSA key that must not be used."""
     bits = modulus.bit_length()
     if not MIN_RSA <= bits <= MAX_RSA:
         raise JOSEError(f"an RSA key of {bits} bits: {MIN_RSA} to {MAX_RSA} are taken")
@@ -29,7 +29,7 @@ def check_rsa(modulus: int, exponent: int) -> None:
 
 
 def check_ed25519(octets: bytes) -> None:
-    """Raises `JOSEError` for a point of small order, or one that isn't written in its only way (RFC 8032 §5.1.3)."""
+    """Raise `JOSEError` for a point of small order, or one that isn't written in its only way (RFC 8032 §5.1.3)."""
     y = int.from_bytes(octets, "little") & (2**255 - 1)
     # Order 1, 2 and 4 have y = 1, -1 and 0; order 8 is where doubling gives y = 0.
     if y >= _P or y in (0, 1, _P - 1) or (_D * pow(y, 4, _P) + 2 * y * y - 1) % _P == 0:

@@ -153,7 +153,7 @@ def _held(value: Any) -> str:
 
 
 def is_confirmation(value: Any) -> bool:
-    """Whether ``cnf`` (RFC 7800) names a key or a certificate, only in ways that can be checked."""
+    """Return whether ``cnf`` (RFC 7800) names a key or a certificate, only in ways that can be checked."""
     return (
         isinstance(value, dict)
         and bool(value)
@@ -210,7 +210,7 @@ def claim_path(claim: RolesPaths | None) -> RolesClaim | None:
 
 
 def _one_path(claim: Any) -> tuple[str, ...]:
-    """The names that lead to the roles: a URL is one name, another text is split at its dots."""
+    """Return the names that lead to the roles: a URL is one name, another text is split at its dots."""
     if isinstance(claim, str):
         claim = (claim,) if "://" in claim else tuple(claim.split("."))
     if not isinstance(claim, tuple) or not claim or not all(isinstance(name, str) and name for name in claim):

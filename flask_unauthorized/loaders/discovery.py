@@ -61,7 +61,7 @@ def member_url(
         if not any_url:
             read_url(url, allow_http_loopback=allow_http_loopback)
     except ConfigurationError:
-        raise FetchError(f"{name} in the metadata is no https:// URL that is fetched", status=200) from None
+        raise FetchError(f"{name} in the metadata is not an https:// URL that can be fetched", status=200) from None
     return url
 
 

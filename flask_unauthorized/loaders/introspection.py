@@ -160,7 +160,7 @@ class Introspection:
         self._skips_cache = False
 
     def fresh(self) -> "Introspection":
-        """Return a loader that asks the server about each token anew, and replaces the cached answer.
+        """Return a loader that asks the server about a token each time, and replaces the cached answer.
 
         It is for views where a revoked token must not be accepted for another second. Put
         ``careful = Bearer(introspection.fresh())`` beside ``bearer = Bearer(introspection)`` in one `Auth`. Write

@@ -25,7 +25,7 @@ from ..identity import Identity
 from .claims import CONFIRMATIONS, MAX_TEXT, NO_NAMES, Claims, RolesClaim, is_confirmation, text_or_none, time_or_none
 
 SKEW: Final = 60
-"""How far ahead of ours the server's clock may be, in seconds."""
+"""How far the server's clock may be ahead of this machine's, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class AnswerRules:
         return end
 
     def _check_issuer(self, answer: Claims) -> None:
-        """The endpoint is the issuer's own, so it may leave the name out; another name is refused."""
+        """Refuse another issuer. The endpoint is the issuer's own, so it may leave the name out."""
         issuer = answer.get("iss")
         if self.issuer is not None and issuer not in (None, self.issuer):
             raise InvalidCredentials(reason=f"iss is {shown(issuer, 80)}, and issuer={shown(self.issuer, 80)}")
@@ -122,7 +122,7 @@ def _is_audience(value: Any) -> bool:
 
 
 def _is_binding(value: Any) -> bool:
-    """Whether a known way of binding has a text; ways that aren't known here are refused later, as invalid."""
+    """Return whether a known way of binding has a text. Unknown ways are refused later, as invalid."""
     return isinstance(value, dict) and all(isinstance(value[name], str) for name in CONFIRMATIONS & value.keys())
 
 
@@ -158,7 +158,7 @@ _NOT_KINDS: Final[Mapping[str, frozenset[str]]] = {
     "type": _OTHER_KINDS,
     "purpose": _OTHER_KINDS,
 }
-"""Members that say other things too, and their values for what is no access token."""
+"""Members that say other things too, and their values for what isn't an access token."""
 
 
 def _check_kind(answer: Claims) -> None:
@@ -195,7 +195,7 @@ def _text(answer: Claims, name: str) -> str | None:
 
 
 def _scopes(scope: Any) -> list[str]:
-    """A list with blanks (§2.2); some servers send an array. Of anything else, no scopes."""
+    """Return the scopes of a list with spaces (§2.2) or of an array, which some servers send. Else return none."""
     if isinstance(scope, str):
         return [one for one in scope.split(" ") if one]
     if isinstance(scope, list) and all(isinstance(one, str) for one in scope):
@@ -204,7 +204,7 @@ def _scopes(scope: Any) -> list[str]:
 
 
 def _confirmation(answer: Claims) -> Mapping[str, str] | None:
-    """The key that the token is bound to; a scheme that doesn't prove it then refuses the token."""
+    """Return the key that the token is bound to. A scheme that can't verify its proof then refuses the token."""
     confirmation = answer.get("cnf")
     kind = answer.get("token_type")
     if confirmation is None:

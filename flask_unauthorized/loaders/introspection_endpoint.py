@@ -38,9 +38,9 @@ FREE_FAILURES: Final = 2
 LONGEST_PAUSE: Final = 10.0
 """Longest such while, in seconds."""
 DISCOVER_EVERY: Final = 86_400.0
-"""Age at which the issuer's metadata is read anew, in seconds."""
+"""Age at which the issuer's metadata is read again, in seconds."""
 REDISCOVER_AFTER: Final = 30.0
-"""Age from which it is read anew because the endpoint fails, in seconds."""
+"""Age from which it is read again because the endpoint fails, in seconds."""
 
 Post = Callable[[str, Mapping[str, str], Mapping[str, str]], bytes]
 """A callable of your own that posts: URL, form, headers in; the body of a response with status 200 out. Whatever it
@@ -100,7 +100,7 @@ class IntrospectionEndpoint:
         except FetchError as trouble:
             text, answered = str(trouble), trouble.status is not None
         except JOSEError as trouble:
-            text, answered = f"the answer is no JSON object ({trouble})", True
+            text, answered = f"the answer is not a JSON object ({trouble})", True
         except Exception as trouble:  # what the app gave us may raise anything, and the text may hold anything
             text, answered = f"{type(trouble).__name__} while asking", _has_answered(trouble)
         else:
@@ -172,7 +172,7 @@ class IntrospectionEndpoint:
 
 
 def _has_answered(trouble: Exception) -> bool | None:
-    """Whether the server answered before a callable of the app raised ``trouble``; ``None`` where it doesn't say.
+    """Return whether the server answered before a callable of the app raised ``trouble``; ``None`` if unknown.
 
     The exceptions of requests and httpx have the ``response``, those of urllib the ``code``.
     """

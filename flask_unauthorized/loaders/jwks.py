@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 CACHE: Final = 300.0
-"""Age at which keys are fetched anew, in seconds; from twice that on, requests wait for it."""
+"""Age at which keys are fetched again, in seconds. From twice that age on, requests wait for it."""
 MIN_CACHE: Final = 30
 MAX_CACHE: Final = 7 * 86_400
 """Shortest and longest ``cache``, in seconds."""
@@ -225,7 +225,7 @@ class JWKS:
     # --- deciding whether to fetch
 
     def _keys_in_force(self) -> tuple[Key, ...]:
-        """The keys in force; waits for them only where they are missing or much too old."""
+        """Return the keys in force. Wait for them only if they are missing or much too old."""
         current, now = self._current, self._clock()
         if current is not None and now - current.at < self.cache:
             return current.keys
@@ -245,7 +245,7 @@ class JWKS:
         return current.keys
 
     def _keys_after_early_fetch(self, known: "_FetchedKeys | None", kid: str | None) -> tuple[Key, ...]:
-        """The keys after a fetch for an id that isn't in ``known``; `AuthUnavailable` where it can't be had."""
+        """Return the keys after a fetch for an id that isn't in ``known``. Raise `AuthUnavailable` without a fetch."""
         fetch = self._fetch_or_wait(MAX_WAITING, known, early=True)
         current = self._current
         if current is not known and current is not None:
@@ -263,7 +263,7 @@ class JWKS:
         return () if current is None else current.keys
 
     def _fetch_or_wait(self, most: int, known: "_FetchedKeys | None", *, early: bool = False) -> "_Fetch | None":
-        """Waits for the fetch under way, or makes one where that is due; ``None`` where neither is.
+        """Wait for the fetch under way, or fetch if that is due. Return ``None`` if neither is.
 
         Nor is one due where another request has brought a newer set than ``known`` meanwhile.
         """
@@ -303,7 +303,7 @@ class JWKS:
     # --- under the lock
 
     def _fetch_under_way(self) -> "_Fetch | None":
-        """The fetch under way; one of the parent process is none, nor one that is lost."""
+        """Return the fetch under way. A fetch of the parent process doesn't count, nor one that is lost."""
         fetch = self._under_way
         if fetch is None or fetch.pid != os.getpid():
             return None
@@ -389,7 +389,7 @@ class _Fetch:
 
 
 def _matching(keys: tuple[Key, ...], kid: str | None, algorithm: str) -> Sequence[Key] | None:
-    """The keys that fit; ``None`` where none does, and newer keys might."""
+    """Return the keys that fit; ``None`` if none does, but newer keys might."""
     found = select_keys(keys, kid, algorithm)
     if found:
         return found

@@ -10,7 +10,7 @@ from ..jose.key_sets import KeySet, parse_key_set
 from .discovery import discover, member_url
 
 DISCOVER_EVERY: Final = 86_400.0
-"""Age at which the issuer's metadata is read anew, in seconds."""
+"""Age at which the issuer's metadata is read again, in seconds."""
 
 log: Final = logging.getLogger("flask_unauthorized")
 
@@ -34,7 +34,7 @@ class KeySetSource:
     def read(self, now: float) -> KeySet:
         """Fetch the set. ``now`` is by the clock of `JWKS`.
 
-        Raises `FetchError` or `JOSEError` where there is no usable key, and whatever a ``fetch`` of the app raises.
+        Raises `FetchError` or `JOSEError` if there is no usable key, and any exception of the app's ``fetch``.
         """
         end = time.monotonic() + self._fetcher.timeout  # for metadata and keys together
         get = self._fetch or functools.partial(self._fetcher.get, end=end)

@@ -17,7 +17,7 @@ Invariants:
 
 - `JWT` parses the payload only after the signature was verified. `Issuers` has to read ``iss`` before that, to
   choose the issuer; nothing else of the payload is used before the chosen `JWT` has verified the signature.
-- Keys that can't be known now are `AuthUnavailable` (503). A token is never rejected, nor accepted, for want of keys.
+- Keys that can't be known now are `AuthUnavailable` (503). Missing keys never reject or accept a token.
 - No frame of a traceback holds the token's text, because debug pages and error trackers show local variables.
 
 The mistakes of developers are found in `jwt_options`, when a `JWT` is made.

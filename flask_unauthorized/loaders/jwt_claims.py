@@ -199,7 +199,7 @@ class ClaimRules:
                 )
 
     def _is_evident(self, claims: Claims, header: Mapping[str, Any]) -> bool:
-        """Whether header or claims say that this is an access token."""
+        """Return whether header or claims say that this is an access token."""
         if _media_type(header.get("typ") or "") == "at+jwt":
             return True
         return any(
@@ -245,7 +245,7 @@ def _one_of(names: Collection[str]) -> str:
 
 
 def _text(claims: Claims, name: str, longest: int, fix: str = "the issuer has to correct that") -> str:
-    """A claim that must be text that a log can show: not empty, bounded, without control characters."""
+    """Return a claim that must be text for a log: not empty, bounded, without control characters."""
     value = claims.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
         came = f"a string of {len(value)} characters" if isinstance(value, str) and value else kind_of(value)
@@ -254,7 +254,7 @@ def _text(claims: Claims, name: str, longest: int, fix: str = "the issuer has to
 
 
 def _time(claims: Claims, name: str, *, needed: bool, fix: str = "the issuer has to correct that") -> float | None:
-    """A NumericDate (RFC 7519 §2)."""
+    """Return a NumericDate (RFC 7519 §2)."""
     value = claims.get(name)
     if value is None and not needed:
         return None
@@ -276,7 +276,7 @@ def _is_one_of(value: Any, accepted: frozenset[str]) -> bool:
 
 
 def _holds(value: Any, accepted: frozenset[str]) -> bool:
-    """Whether a claim has one of the accepted values, or is a list with one."""
+    """Return whether a claim has one of the accepted values, or is a list with one."""
     return _is_one_of(value, accepted) or (isinstance(value, list) and any(_is_one_of(one, accepted) for one in value))
 
 
@@ -290,7 +290,7 @@ def _scopes(value: Any, lists: bool) -> frozenset[str]:
 
 
 def _confirmation(value: Any) -> Mapping[str, str]:
-    """``cnf`` (RFC 7800), the key to which the token is bound. An unknown way of binding can't be checked: rejected."""
+    """Return ``cnf`` (RFC 7800), the key to which the token is bound. Reject unknown ways of binding."""
     if not is_confirmation(value):
         raise _refused(
             f"cnf is {'null' if value is None else kind_of(value)}, expected an object with {_one_of(CONFIRMATIONS)} "

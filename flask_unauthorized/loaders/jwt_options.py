@@ -42,7 +42,7 @@ def keys_of(issuer: str, keys: Any, algorithms: frozenset[str], proxy: str | Non
     """Return the `Keys` that the developer gave in one of several forms, or those that the issuer publishes."""
     if keys is None:
         if algorithms.intersection(HMAC):
-            raise ConfigurationError("HS… needs a secret: keys=hmac_key(…); nobody publishes one")
+            raise ConfigurationError("HS… needs a secret, which an issuer doesn't publish: give keys=hmac_key(…)")
         return _published_keys(issuer, proxy)
     if proxy is not None:
         raise ConfigurationError("JWT has proxy= and keys=, which are not fetched by it: write JWKS(…, proxy=…)")

@@ -57,7 +57,7 @@ class Passwords:
     ) -> None:
         if isinstance(hashes, Mapping):
             if not hashes:
-                raise ConfigurationError("Passwords without names lets nobody in: give at least one")
+                raise ConfigurationError("Passwords without names rejects every caller: give at least one")
             stored = {unicodedata.normalize("NFC", name): value for name, value in hashes.items()}
             self._look_up: Callable[[str], str | None] = stored.get
         elif callable(hashes):
@@ -109,7 +109,7 @@ class Passwords:
             return False
 
     def _log_malformed(self, secret: Secret) -> None:
-        log.error("the stored password hash of a user is malformed: nobody can log in with it")
+        log.error("the stored password hash of a user is malformed, so this user can't log in")
         self._spend_time(secret)
 
     def _spend_time(self, secret: Secret) -> None:
@@ -143,7 +143,7 @@ class Passwords:
 
 
 def _is_hash(stored: Any) -> bool:
-    """Whether ``stored`` has the shape of a Werkzeug hash: ``method$salt$hex``."""
+    """Return whether ``stored`` has the shape of a Werkzeug hash: ``method$salt$hex``."""
     if not isinstance(stored, str) or stored.count("$") < 2:
         return False
     method, _, rest = stored.partition("$")

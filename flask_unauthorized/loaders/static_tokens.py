@@ -30,7 +30,7 @@ class StaticTokens:
                 f"StaticTokens takes a mapping of token to Identity or subject, not {type(tokens).__name__}"
             )
         if not tokens:
-            raise ConfigurationError("StaticTokens without tokens lets nobody in: give at least one")
+            raise ConfigurationError("StaticTokens without tokens rejects every caller: give at least one")
         self._by_digest = {_digest(_checked(token)): _identity(who) for token, who in tokens.items()}
 
     def __call__(self, token: str) -> Identity | None:

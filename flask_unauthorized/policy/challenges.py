@@ -1,6 +1,6 @@
 """`ChallengeSet`: what one plan says to a caller who is refused, made ready as far as possible.
 
-Most challenges depend on nothing in the request, so they are made once, in the order in which most clients get in
+Most challenges depend on nothing in the request, so they are made once, in the order that works for most clients
 (`order_schemes`). Three levels of readiness follow from what the schemes declare:
 
 1. ``static``: the challenge without an error is made at the set-up (`challenges_without_error`). If all schemes are
@@ -44,7 +44,7 @@ HeaderLines = list[tuple[str, str]]
 
 
 class RecordedRefusal(NamedTuple):
-    """What a refusal has to say in its headers, whoever renders it: its status, and the header lines."""
+    """What a refusal must have in its headers, whichever code renders it: its status, and the header lines."""
 
     status: int
     lines: tuple[tuple[str, str], ...]
@@ -81,44 +81,39 @@ class ChallengeSet:
         self.realm = realm
         self.scopes = scopes
         self.resource = resource
-        self.challenges_without_error = {
-            scheme: self._make(scheme, None, _NO_REQUEST) for scheme in schemes if scheme.static
-        }
-        for scheme, challenges in self.challenges_without_error.items():
-            if not challenges:
-                raise ConfigurationError(f"{scheme!r} gave no challenge: challenges() must return at least one")
+        self.challenges_without_error = self._make_static(schemes)
         self.schemes = order_schemes(schemes, challenge_order, self._names_metadata)
         self.scheme_names = tuple(scheme.name for scheme in self.schemes)
         self._check_size(requirement)
         if resource is not None and len(resource.urls) > 1:
-            # The host of a request chooses the document, so a challenge that names one can't be made before.
-            for scheme in self.schemes:
-                if scheme.oauth:
-                    self.challenges_without_error.pop(scheme, None)
-        all_ready = len(self.challenges_without_error) == len(self.schemes)
-        self.default_challenges = (
-            tuple(challenge for scheme in self.schemes for challenge in self.challenges_without_error[scheme])
-            if all_ready
-            else ()
-        )
+            self._drop_those_of_a_host()
+        are_all_static = len(self.challenges_without_error) == len(self.schemes)
+        self.default_challenges = self._all_static() if are_all_static else ()
+        self.script_schemes = _schemes_for_scripts(self.schemes)
         self.may_be_several = len(self.schemes) > 1 or len(self.default_challenges) != 1
         """Whether a refusal may have more than one challenge, so that it matters on how many lines they stand."""
-        # Scripts aren't offered a scheme that makes the browser open a password box, if there is another scheme.
-        silent = tuple(scheme for scheme in self.schemes if not scheme.prompts or scheme.depends_on_script)
-        self.script_schemes = silent if len(silent) < len(self.schemes) else ()
-        self.responses_cacheable = all_ready and all(scheme.cacheable_challenges for scheme in self.schemes)
+        self.responses_cacheable = are_all_static and all(scheme.cacheable_challenges for scheme in self.schemes)
         self.header_cache: dict[Any, tuple[tuple[Challenge, ...], RecordedRefusal]] = {}
         self.response_cache: dict[Any, CachedResponse] = {}
-        # What the answers depend on. Scripts and pages may get different ones.
         self.vary = _vary(self.schemes)
-        differs = bool(self.script_schemes) or any(scheme.depends_on_script for scheme in self.schemes)
-        leads_pages = any(scheme.login_view is not None for scheme in self.schemes)
-        self.vary_on_refusal = (
-            *self.vary,
-            *(SCRIPT_FIELDS if differs else ()),
-            *(PAGE_FIELDS if leads_pages else ()),
-        )
+        self.vary_on_refusal = (*self.vary, *_fields_that_tell_scripts(self.schemes, bool(self.script_schemes)))
         self.vary_header_on_refusal = ", ".join(dict.fromkeys(("Accept", *self.vary_on_refusal)))
+
+    def _make_static(self, schemes: Sequence[AnyScheme]) -> dict[AnyScheme, tuple[Challenge, ...]]:
+        made = {scheme: self._make(scheme, None, _NO_REQUEST) for scheme in schemes if scheme.static}
+        for scheme, challenges in made.items():
+            if not challenges:
+                raise ConfigurationError(f"{scheme!r} gave no challenge: challenges() must return at least one")
+        return made
+
+    def _all_static(self) -> tuple[Challenge, ...]:
+        return tuple(challenge for scheme in self.schemes for challenge in self.challenges_without_error[scheme])
+
+    def _drop_those_of_a_host(self) -> None:
+        """Forget challenges that name a metadata document, because the host of a request chooses it."""
+        for scheme in self.schemes:
+            if scheme.oauth:
+                self.challenges_without_error.pop(scheme, None)
 
     def for_error(self, error: AuthError, attempted: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
         """Return the challenges that belong on a refusal; ``attempted`` is the scheme whose credentials were refused.
@@ -126,17 +121,20 @@ class ChallengeSet:
         401 and 400 offer all schemes in force. 403 has a challenge only if more scope would help (RFC 6750 §3.1).
         """
         status = getattr(error, "code", None)
-        if attempted is None and status == 401 and self.default_challenges and not self.script_schemes:
+        if attempted is None and status == 401 and not self.script_schemes and self.default_challenges:
             return self.default_challenges
-        if status == 400 and attempted is None:
+        if attempted is None and status == 400:
             # It is open which scheme was meant, so each one names the error (as in RFC 9449 §7.2).
             return tuple(c for scheme in self.schemes for c in self.of_scheme(scheme, error, request))
         if status in (400, 401):
             return self.in_force(error, attempted, request)
-        if isinstance(error, InsufficientScope) and attempted is not None:
-            made = self.of_scheme(attempted, error, request)
-            return tuple(challenge for challenge in made if challenge.get("error") is not None)
-        return ()
+        return () if attempted is None else self._for_missing_scope(error, attempted, request)
+
+    def _for_missing_scope(self, error: AuthError, attempted: AnyScheme, request: Request) -> tuple[Challenge, ...]:
+        if not isinstance(error, InsufficientScope):
+            return ()
+        challenges = self.of_scheme(attempted, error, request)
+        return tuple(challenge for challenge in challenges if challenge.get("error") is not None)
 
     def in_force(self, error: AuthError | None, attempted: AnyScheme | None, request: Request) -> tuple[Challenge, ...]:
         """Return the challenges of all schemes in their order; the one of ``attempted`` names ``error``."""
@@ -198,7 +196,7 @@ def order_schemes(
     fixed: Sequence[AnyScheme] = (),
     names_metadata: Callable[[AnyScheme], bool] = lambda scheme: False,
 ) -> tuple[AnyScheme, ...]:
-    """Return the order of challenges in which most real clients get in: Digest, Basic, Bearer, others as configured.
+    """Return the order of challenges that works for most real clients: Digest, Basic, Bearer, others as configured.
 
     Schemes whose challenges name ``resource_metadata`` go first, Bearer before others, because MCP clients read only
     the first challenge. Schemes in ``fixed`` go before all.
@@ -224,8 +222,24 @@ def _with_metadata(challenge: Challenge, metadata_url: str, scope: str) -> Chall
     return Challenge(challenge.scheme, [*realm, *scopes, ("resource_metadata", metadata_url), *rest])
 
 
+def _schemes_for_scripts(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:
+    """Return the schemes that scripts are offered; empty if these are all, or if there is no other.
+
+    A scheme that makes the browser open a password box is left out if there is another one.
+    """
+    silent = tuple(scheme for scheme in schemes if not scheme.prompts or scheme.depends_on_script)
+    return silent if len(silent) < len(schemes) else ()
+
+
+def _fields_that_tell_scripts(schemes: Sequence[AnyScheme], scripts_get_others: bool) -> tuple[str, ...]:
+    """Return the request fields that tell scripts from pages, as far as these get different responses."""
+    differs = scripts_get_others or any(scheme.depends_on_script for scheme in schemes)
+    leads_pages = any(scheme.login_view is not None for scheme in schemes)
+    return (*(SCRIPT_FIELDS if differs else ()), *(PAGE_FIELDS if leads_pages else ()))
+
+
 def _vary(schemes: Sequence[AnyScheme]) -> tuple[str, ...]:
-    """The request fields that the answer depends on (RFC 9110 §12.5.5); the query is part of the target."""
+    """Return the request fields that the response depends on (RFC 9110 §12.5.5). The query is part of the target."""
     found: dict[str, None] = {}
     for where, name in (read for scheme in schemes for read in scheme.reads):
         if where == "header":

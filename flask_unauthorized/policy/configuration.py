@@ -58,7 +58,7 @@ class Configuration:
     def requirement(self, where: str, demands: Mapping[str, Any], *, optional: bool = False) -> Requirement:
         """Return what the keywords given to ``where`` demand. Equal demands are one object.
 
-        Plans are found by the id of what was demanded, and flask-restful decorates anew on each request.
+        Plans are found by the id of what was demanded, and flask-restful decorates again on each request.
 
         Raises:
             TypeError: For an unknown keyword or a value of a wrong type.
@@ -132,7 +132,7 @@ def _checked_schemes(schemes: tuple[object, ...]) -> tuple[AnyScheme, ...]:
 
 
 def _instead_of(given: object) -> str:
-    """What to write in place of ``given``, which is no scheme."""
+    """Return what to write in place of ``given``, which isn't a scheme."""
     if isinstance(given, Flask):
         return ": pass the app as app=app, or to init_app()"
     if isinstance(given, type):

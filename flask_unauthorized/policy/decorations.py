@@ -37,20 +37,20 @@ class Decorations:
     """The views that one `Auth` has wrapped or marked public."""
 
     def __init__(self, bare: Mapping[str, Requirement]) -> None:
-        """``bare`` maps names of decorators to what they demand without arguments."""
+        """Start empty. ``bare`` maps names of decorators to what they demand without arguments."""
         self.bare: Final = bare
         self.facade: Callable[[], object] = lambda: None
         """Gives the `Auth` whose methods are the decorators: flask-restful lists them without calling them."""
-        self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # our wrapper -> what it demands
-        self._guarded: WeakKeyDictionary[Any, View] = WeakKeyDictionary()  # our wrapper -> the view in it
+        self._guarding: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()  # a wrapper -> what it demands
+        self._guarded: WeakKeyDictionary[Any, View] = WeakKeyDictionary()  # a wrapper -> the view in it
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
-        # By identity, for equal callables are two views all the same.
+        # By identity, because equal callables are still two views.
         self._public: dict[int, tuple[ref[Any], tuple[AnyScheme, ...] | None]] = {}
-        # The decorators themselves, for flask-restful applies its method_decorators anew on each request.
+        # The decorators themselves, because flask-restful applies its method_decorators again on each request.
         self._decorators: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()
 
     def record(self, wrapper: View, view: View, demanded: Requirement) -> None:
-        """Notes that ``wrapper`` guards ``view``. Raises `ConfigurationError` where they cannot be met together."""
+        """Record that ``wrapper`` guards ``view``. Raise `ConfigurationError` if they cannot be met together."""
         self._guarding[wrapper] = demanded
         self._guarded[wrapper] = view
         functions = list(chain(view))
@@ -62,7 +62,7 @@ class Decorations:
             self._recorded.setdefault(function, set()).add(demanded)
 
     def mark_public(self, view: View, via: tuple[AnyScheme, ...] | None = None) -> None:
-        """Notes that ``view`` is open on purpose; ``via`` are the schemes that its own 401 offers."""
+        """Record that ``view`` is open on purpose. ``via`` are the schemes that its own 401 offers."""
         if inspect.ismethod(view):
             raise TypeError(
                 f"{_name(view)} is a bound method, made anew each time: name its endpoint in protect(public=...)"
@@ -72,16 +72,16 @@ class Decorations:
         self._public[id(view)] = ref(view), via
 
     def is_public(self, view: View, registered: Collection[View] = ()) -> bool:
-        """Whether the view, or what it wraps, was marked public.
+        """Return whether the view, or what it wraps, was marked public.
 
         Only ``__wrapped__`` is followed, for two partials or methods of one function are two views; and never through
-        our own guard, nor to a function that is itself among the ``registered`` views: ``functools.wraps`` copies the
+        a guard, nor to a function that is itself among the ``registered`` views: ``functools.wraps`` copies the
         attribute to functions that never call the public view.
         """
         return self._marked_in(view, registered) is not None
 
     def offered_by(self, view: View) -> tuple[AnyScheme, ...] | None:
-        """The schemes that a public view offers in its own 401; ``None`` where its decorator named none."""
+        """Return the schemes that a public view offers in its own 401; ``None`` if its decorator named none."""
         found = self._marked_in(view, ())
         return None if found is None else self._public[id(found)][1]
 
@@ -102,15 +102,15 @@ class Decorations:
         return marked is not None and marked[0]() is view
 
     def around(self, view: View | None) -> list[Requirement]:
-        """What our wrappers in the view's chain demand, outermost first."""
+        """Return what this `Auth`'s wrappers in the view's chain demand, outermost first."""
         return [self._guarding[function] for function in chain(view) if function in self._guarding]
 
     def record_decorator(self, decorator: View, demanded: Requirement) -> None:
-        """Notes that ``decorator`` adds ``demanded`` to what it decorates."""
+        """Record that ``decorator`` adds ``demanded`` to what it decorates."""
         self._decorators[decorator] = demanded
 
     def around_method(self, view: View, method: str) -> list[Requirement]:
-        """What our wrappers demand inside a class view for one HTTP method, outermost first; empty for other views.
+        """Return what wrappers demand inside a class view for one HTTP method, outermost first; empty for other views.
 
         Reads the ``method_decorators`` of flask-restful and flask-restx as well.
         """
@@ -168,7 +168,7 @@ class Decorations:
                 )
 
     def _is_cached(self, view: Any, guards_inside: bool = False) -> bool:
-        """Whether a decorator of Flask-Caching stands above our guard.
+        """Return whether a decorator of Flask-Caching stands above the guard.
 
         ``guards_inside`` says that methods of the class have one.
         """
@@ -183,7 +183,7 @@ class Decorations:
         return False
 
     def is_marked(self, view: View) -> bool:
-        """Whether a guard was put around the view, or around a part of it, at any time and in any order."""
+        """Return whether a guard was put around the view, or around a part of it, at any time and in any order."""
         handled = class_of(view)
         inside = () if handled is None else tuple(vars(handled).values())
         return any(
@@ -193,18 +193,18 @@ class Decorations:
         )
 
     def guarded_by(self, wrapper: View) -> tuple[View, Requirement]:
-        """Return the view in one of our wrappers, and what the wrapper demands."""
+        """Return the view in one of the wrappers, and what the wrapper demands."""
         return self._guarded[wrapper], self._guarding[wrapper]
 
     def is_ours(self, function: View) -> bool:
-        """Whether ``function`` is a wrapper of this `Auth`."""
-        # A callable object may have no hash, and ours are plain functions.
+        """Return whether ``function`` is a wrapper of this `Auth`."""
+        # A callable object may have no hash, and the wrappers of this `Auth` are plain functions.
         return isinstance(function, FunctionType) and function in self._guarding
 
     def check_order(self, views: Mapping[str, View]) -> None:
         """Refuses a function that was decorated, but whose registered view lacks the wrapper.
 
-        Every requirement recorded for a function on an endpoint's chain must be held by one of our wrappers around
+        Every requirement recorded for a function on an endpoint's chain must be held by one of the wrappers around
         that function, on this or on another endpoint of the app.
         """
         held: dict[int, set[Requirement]] = {}
@@ -227,7 +227,7 @@ class Decorations:
 
 
 def chain(view: Any) -> Iterator[Any]:
-    """The view and what it wraps, outermost first: by ``__wrapped__``, ``partial.func`` and ``__func__``.
+    """Return the view and what it wraps, outermost first: by ``__wrapped__``, ``partial.func`` and ``__func__``.
 
     Only what can be referenced weakly is part of it.
     """
@@ -235,14 +235,14 @@ def chain(view: Any) -> Iterator[Any]:
     while view is not None and id(view) not in seen:
         seen.add(id(view))
         function = getattr(view, "__func__", None)
-        # A bound method is made anew at each access; its function stays.
+        # Each access makes a new bound method. Its function stays the same.
         if function is None and type(view).__weakrefoffset__ and isinstance(view, Hashable):
             yield view
         view = function or getattr(view, "__wrapped__", None) or getattr(view, "func", None)
 
 
 def class_of(view: Any) -> type | None:
-    """The class of a class view, also where decorators stand above it; ``None`` for a function."""
+    """Return the class of a class view, also if decorators stand above it; ``None`` for a function."""
     for function in chain(view):
         found = getattr(function, "view_class", None)
         if isinstance(found, type):
@@ -251,7 +251,7 @@ def class_of(view: Any) -> type | None:
 
 
 def wrapping(view: Any) -> Callable[[F], F]:
-    """`functools.wraps`; the wrapper of a view without a name, such as a partial, gets a name that no other has.
+    """Apply `functools.wraps`. Give the wrapper of a view without a name, such as a partial, a unique name.
 
     Other extensions know views by their names. With one name for all such wrappers, an exemption from Flask-WTF's
     CSRF protection or a limit of Flask-Limiter for one of them would count for all of them.
@@ -282,7 +282,7 @@ def check_view(view: Any, decorator: str) -> None:
 
 
 def is_async(view: Any) -> bool:
-    """Whether calling ``view`` gives a coroutine."""
+    """Return whether calling ``view`` gives a coroutine."""
     while isinstance(view, functools.partial):
         view = view.func
     return inspect.iscoroutinefunction(view) or inspect.iscoroutinefunction(getattr(type(view), "__call__", None))  # noqa: B004  # its type's, not whether it is callable

@@ -36,7 +36,7 @@ class EffectiveRequirements:
         self._views: tuple[View, ...] = ()
 
     def refresh(self) -> None:
-        """Read the app's views anew: some may have come since."""
+        """Read the app's views again, because some may have been added."""
         self._views = tuple(self.app.view_functions.values())
         self.method_guards = dict(self._find_method_guards())
         self._cache.clear()
@@ -178,7 +178,7 @@ class EffectiveRequirements:
 
 
 def _meant_endpoint(prefix: str, name: str, app: Flask) -> str:
-    """The end of a message: which endpoint the developer may have meant by ``name``."""
+    """Return the end of a message: which endpoint the developer may have meant by ``name``."""
     endpoints = app.view_functions
     near = suggest_endpoint(app, name, prefix)
     if near is not None and not name.startswith(prefix or "."):

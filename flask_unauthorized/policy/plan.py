@@ -72,9 +72,9 @@ class Plan:
         )
         self.schemes = self.challenges.schemes
         self.ambiguous = ambiguous
-        """Schemes that read what another scheme of the `Auth` reads, so that they identify nobody on an open route."""
+        """Schemes that read what another scheme of the `Auth` reads, so they identify no caller on an open route."""
         self.by_name = _by_name(self.schemes)
-        others = [scheme for scheme in self.schemes if any(where != "authorization" for where, _ in scheme.reads)]
+        others = tuple(filter(_reads_other_fields, self.schemes))
         self.explicit_schemes = tuple(scheme for scheme in others if not scheme.ambient)
         self.implicit_schemes = tuple(scheme for scheme in others if scheme.ambient)
         self.reads_other_fields = bool(others)
@@ -86,16 +86,23 @@ class Plan:
         self.max_age = requirement.max_age
         self.requires_step_up = bool(requirement.acr) or requirement.max_age is not None
         self.scope_groups = tuple(_accepted_scopes(group, implied_scopes) for group in requirement.scopes)
-        self.role_groups = tuple(frozenset(group) for group in requirement.roles)
+        self.role_groups = tuple(map(frozenset, requirement.roles))
         self.has_requirements = bool(self.requires_step_up or self.scope_groups or self.role_groups)
 
         # What the answer to an accepted request has to name.
         self.vary = self.challenges.vary
         self.schemes_without_response_headers = frozenset(
-            scheme
-            for scheme in self.schemes
-            if not (scheme in others or self.optional or scheme.varies or scheme.responds())
+            () if self.optional else filter(_leaves_no_trace, self.schemes)
         )
+
+
+def _reads_other_fields(scheme: AnyScheme) -> bool:
+    return any(where != "authorization" for where, _ in scheme.reads)
+
+
+def _leaves_no_trace(scheme: AnyScheme) -> bool:
+    """Return whether the response to an accepted request is the same as without the scheme."""
+    return not (_reads_other_fields(scheme) or scheme.varies or scheme.responds())
 
 
 def _by_name(schemes: Sequence[AnyScheme]) -> dict[str, AnyScheme]:
@@ -110,7 +117,7 @@ def _by_name(schemes: Sequence[AnyScheme]) -> dict[str, AnyScheme]:
 
 
 def _missing_reason(schemes: Sequence[AnyScheme]) -> str:
-    """The private reason where nothing was sent, made once: it names where each scheme in force looks."""
+    """Return the private reason for missing credentials, made once. It names where each scheme in force looks."""
     looks = (f"{scheme.name} in {' or '.join(dict.fromkeys(map(_place, scheme.reads)))}" for scheme in schemes)
     return f"no credentials came for a scheme in force: {', '.join(looks)}"[:MAX_REASON]
 
@@ -123,7 +130,7 @@ def _place(read: tuple[str, str]) -> str:
 
 
 def _accepted_scopes(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """All scopes that meet a group: its own, and those that imply one of them."""
+    """Return all scopes that meet a group: its own, and those that imply one of them."""
     names = set(group)
     return frozenset(names.union(scope for scope, implies in implied.items() if not names.isdisjoint(implies)))
 

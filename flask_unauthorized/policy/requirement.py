@@ -37,14 +37,14 @@ Names = AnyOf | AbstractSet[str] | AbstractSet[str | AnyOf] | list[str] | list[s
 
 
 def any_of(*names: str) -> AnyOf:
-    """A demand that one of ``names`` meets: ``scopes=any_of("write", "admin")``.
+    """Demand one of ``names``: ``scopes=any_of("write", "admin")``.
 
-    As a member of a collection it is one demand among others: ``scopes={"read", any_of("a", "b")}``. Where the needed
-    scope is told to the client, the first name stands for all. Raises `ConfigurationError` without names, `TypeError`
-    for what is no string.
+    As a member of a collection it is one demand among others: ``scopes={"read", any_of("a", "b")}``. If a
+    challenge names the needed scope, it names the first one only. Raises `ConfigurationError` without names,
+    `TypeError` for what isn't a string.
     """
     if not names:
-        raise ConfigurationError("any_of() without names is met by nobody: name at least one")
+        raise ConfigurationError("any_of() without names would reject every caller: name at least one")
     for name in names:
         if not isinstance(name, str) or not name:
             fix = f": write any_of({', '.join(map(repr, name))})" if isinstance(name, (list, tuple)) else ""
@@ -106,7 +106,7 @@ class Requirement:
         return f"Requirement({', '.join(shown)})"
 
     def as_decorator(self) -> str:
-        """As the developer wrote it, for messages: ``login_required(scopes=['a'])``."""
+        """Write it as the developer did, for messages: ``login_required(scopes=['a'])``."""
         arguments = repr(self)[len("Requirement(") : -1].replace(", optional=True", "").replace("optional=True", "")
         return ("login_optional" if self.optional else "login_required") + (f"({arguments})" if arguments else "")
 
@@ -115,7 +115,7 @@ class Requirement:
 
 
 def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, optional: bool = False) -> Requirement:
-    """A `Requirement` from the keywords that a developer gave to ``where``.
+    """Make a `Requirement` from the keywords that a developer gave to ``where``.
 
     Raises `TypeError` for unknown keywords and wrong types (a bare string for scopes or roles) and `ConfigurationError`
     for empty collections and for scopes that cannot be sent (RFC 6749 §3.3).
@@ -171,7 +171,7 @@ def _unknown(where: str, name: str) -> str:
 
 
 def combine_decorators(requirements: Iterable[Requirement]) -> Requirement:
-    """What several decorators on one view demand together: ``via`` and ``acr`` narrow, the rest adds up.
+    """Combine the demands of decorators on one view: ``via`` and ``acr`` narrow, the rest adds up.
 
     Raises `ConfigurationError` where ``via`` or ``acr`` leave nothing. It is optional only if all of them are.
     """
@@ -179,7 +179,7 @@ def combine_decorators(requirements: Iterable[Requirement]) -> Requirement:
 
 
 def inherit(levels: Iterable[Requirement]) -> Requirement:
-    """What app, blueprints and view (outermost first) demand together: the nearest ``via`` wins, the rest adds up.
+    """Combine demands of app, blueprints and view (outermost first): the nearest ``via`` wins, the rest adds up.
 
     The last level decides whether the view is optional.
     """
@@ -216,12 +216,12 @@ def _add(outer: Requirement, inner: Requirement, via: tuple[Any, ...] | None, op
 
 
 def emitted_scopes(groups: Iterable[Group]) -> tuple[str, ...]:
-    """The scopes that a client is told to get: sorted, the first of each alternative."""
+    """Return the scopes that challenges name: sorted, the first of each alternative."""
     return tuple(sorted({group[0] for group in groups}))
 
 
 def implied(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
-    """All scopes that a scope includes, followed to the end; `ConfigurationError` for a cycle."""
+    """Return all scopes that each scope includes, also indirectly. Raise `ConfigurationError` for a cycle."""
     if not isinstance(given, Mapping):
         raise TypeError(
             f'implied_scopes must map a scope to those that it includes, not {given!r}: {{"write": {{"read"}}}}'
@@ -269,7 +269,7 @@ def _schemes(via: Any, is_scheme: type) -> tuple[Any, ...] | None:
         return None
     schemes = tuple(via) if isinstance(via, (tuple, list, set, frozenset)) else (via,)
     if not schemes:
-        raise ConfigurationError("via is empty, so nobody could get in: leave it out or name a scheme")
+        raise ConfigurationError("via is empty, so every caller would be rejected: leave it out or name a scheme")
     for scheme in schemes:
         if not isinstance(scheme, is_scheme):
             raise TypeError(
@@ -286,7 +286,7 @@ def _acr(given: Any) -> tuple[str, ...]:
         raise TypeError(f"acr must be a str or a list of str in order of preference, not {given!r}")
     names = (given,) if isinstance(given, str) else tuple(given)
     if not names:
-        raise ConfigurationError("acr is empty, so nobody could get in: leave it out or name one")
+        raise ConfigurationError("acr is empty, so every caller would be rejected: leave it out or name one")
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"acr must hold str, not {name!r}")

@@ -33,7 +33,7 @@ class Settings(NamedTuple):
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
-    """The settings in ``config``; `ConfigurationError` for an unknown key or a value that cannot be."""
+    """Return the settings in ``config``. Raise `ConfigurationError` for an unknown key or an impossible value."""
     given = {key: config[key] for key in config if isinstance(key, str) and key.startswith(_PREFIX)}
     known = {_PREFIX + name.upper(): name for name in Settings._fields}
     for key in given:
@@ -41,7 +41,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
             # The prefix, which all of them share, must not make every name look near.
             near = get_close_matches(key.removeprefix(_PREFIX), [name.removeprefix(_PREFIX) for name in known], n=1)
             hint = f"did you mean {_PREFIX}{near[0]}? All" if near else "the settings are"
-            raise ConfigurationError(f"{key} is no setting: {hint}{':' if near else ''} {', '.join(known)}")
+            raise ConfigurationError(f"{key} is not a setting: {hint}{':' if near else ''} {', '.join(known)}")
     settings = Settings(**{known[key]: value for key, value in given.items() if value is not None})
     _check(settings)
     return settings

@@ -77,7 +77,7 @@ def parse_cache_control(value: str) -> list[tuple[str, str]]:
 
 
 def expose_to_scripts(response: Response) -> None:
-    """Let scripts of other origins read our fields, if the app lets them read the response at all (CORS)."""
+    """Let scripts of other origins read these fields, if the app lets them read the response at all (CORS)."""
     headers = response.headers
     if not headers.getlist("Access-Control-Allow-Origin"):
         return

@@ -111,7 +111,7 @@ def render_html(
 
 
 def _credential_kind(problem: ProblemDetails) -> str | None:
-    """The kind of credentials that the page names; ``None`` if it speaks of a login in general."""
+    """Return the kind of credentials that the page names; ``None`` if it speaks of a login in general."""
     if problem.scheme is not None and problem.message_key != "missing":
         return _CREDENTIAL_KINDS.get(problem.scheme.lower())
     kinds = {_CREDENTIAL_KINDS.get(name.lower()) for name in problem.schemes}
@@ -133,7 +133,7 @@ def _reloading_helps(problem: ProblemDetails) -> bool:
 
 
 def _steps(problem: ProblemDetails, say: Say) -> Iterator[str]:
-    """What the reader can do now, as HTML."""
+    """Return what the reader can do now, as HTML."""
     if problem.status == 401:
         yield from (_steps_for_programs if _is_for_programs(problem) else _steps_to_log_in)(problem, say)
     elif problem.status in (429, 503):
@@ -189,7 +189,7 @@ def _steps_to_get_access(problem: ProblemDetails, say: Say) -> Iterator[str]:
 
 
 def _when_to_try_again(seconds: int | None, say: Say) -> str:
-    """The wait in a unit that people read easily, rounded up and always in the plural."""
+    """Return the wait in a unit that people read easily, rounded up and always in the plural."""
     if seconds is None:
         return say("do.wait")
     if seconds < 2:

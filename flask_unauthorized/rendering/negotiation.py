@@ -72,7 +72,7 @@ def choose_language(accept_language: str | None, offered: tuple[str, ...]) -> st
 
 
 def _parse_ranges(field: str | None) -> dict[str, float]:
-    """The ranges of a field with their weights; none if the field is missing or too long."""
+    """Return the ranges of a field with their weights; none if the field is missing or too long."""
     ranges: dict[str, float] = {}
     if field is None or len(field) > MAX_ACCEPT or field.count(",") >= MAX_RANGES:
         return ranges
@@ -84,7 +84,7 @@ def _parse_ranges(field: str | None) -> dict[str, float]:
 
 
 def _parse_range(element: str) -> tuple[str, float | None]:
-    """The name of a range and its weight, or ``None`` for a malformed weight.
+    """Return the name of a range and its weight, or ``None`` for a malformed weight.
 
     A range with parameters other than ``q`` matches nothing that is offered, so its name gets a semicolon.
     """
@@ -100,7 +100,7 @@ def _parse_range(element: str) -> tuple[str, float | None]:
 
 
 def _rank(media: str, ranges: dict[str, float]) -> tuple[float, int]:
-    """The weight of the most specific range that matches, and how specific that range is."""
+    """Return the weight of the most specific range that matches, and how specific that range is."""
     kind = media.partition("/")[0]
     for specific, candidate in ((2, media), (1, f"{kind}/*"), (0, "*/*")):
         if candidate in ranges:
@@ -109,7 +109,7 @@ def _rank(media: str, ranges: dict[str, float]) -> tuple[float, int]:
 
 
 def _is_internet_explorer(ranges: dict[str, float]) -> bool:
-    """Whether Internet Explorer (Edge's IE mode) opens a page: it names images and gives ``*/*`` the same weight.
+    """Return whether Internet Explorer (Edge's IE mode) opens a page: it names images, and weighs ``*/*`` the same.
 
     Other browsers, and those that load an image, give ``*/*`` a lower weight than what they name.
     """

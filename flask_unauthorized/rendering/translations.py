@@ -207,7 +207,7 @@ def copy_translations() -> dict[str, Texts]:
 
 
 def check_translations(translations: Mapping[str, Mapping[str, Text]]) -> None:
-    """Check languages, keys and placeholders. Texts that are missing are no mistake.
+    """Check languages, keys and placeholders. Missing texts are allowed.
 
     Raises:
         ConfigurationError: If there is no language, or a language tag, a key or a text is wrong.

@@ -25,7 +25,7 @@ from ..runtime.request_state import RequestState
 
 log: Final = logging.getLogger("flask_unauthorized")
 _NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
-"""On every body of ours: it holds the app's words, and maybe the caller's, which no browser may take for HTML."""
+"""On every body of the extension: it has the app's words, maybe the caller's, that no browser may take for HTML."""
 _EXPLAINED: Final = ("application/json", "application/problem+json")
 _BODY_CACHE: Final[dict[tuple[CacheKey, str], bytes]] = {}
 ResponseKey = tuple[CacheKey | None, str, str | None, bool]
@@ -82,7 +82,7 @@ def _render_by_app(
             return body
         if isinstance(body, (str, bytes)):
             return app.response_class(body, content_type=content_type(media_type))
-    except Exception:  # whatever a renderer does wrong, the refusal stands
+    except Exception:  # a mistake of a renderer doesn't change the refusal
         log.exception("the renderer for %s failed; the built-in answer is sent", media_type)
         return None
     finally:
@@ -146,6 +146,6 @@ def _render_for_programs(error: AuthError, media_type: str, request: Request, st
 def _explanation(error: AuthError, request: Request, state: RequestState) -> Explanation | None:
     if not state.app_state.diagnostics_enabled:
         return None
-    from .diagnostics import explain  # imported here: in production nobody needs it
+    from .diagnostics import explain  # imported here: production doesn't need it
 
     return explain(error, request, state)

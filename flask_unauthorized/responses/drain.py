@@ -74,7 +74,7 @@ def _drain_in_time(request: Request, connection: Any) -> bool:
 
 def _read_all(request: Request, over: threading.Event) -> bool:
     """Return whether the end of the body was reached before the time was ``over``."""
-    # A server's input raises what it likes, for example for a broken chunk; the refusal is ready all the same.
+    # A server's input may raise any exception, for example for a malformed chunk. The refusal is ready anyway.
     with suppress(Exception):
         try:
             return _read_until(over, request.stream)

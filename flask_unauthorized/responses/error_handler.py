@@ -119,7 +119,7 @@ def _as_refusal(error: Exception) -> AuthError | None:
 
 
 def _own_handler(app: Flask, error: Exception, request: Request, app_state: AppState) -> ErrorHandler | None:
-    """Return the handler that Flask would have called without ours; a catch-all for ``Exception`` doesn't count."""
+    """Return the handler that Flask would call without this one; a catch-all for ``Exception`` doesn't count."""
     known = app_state.own_handlers
     key = (request.endpoint, type(error), getattr(error, "code", None))
     try:

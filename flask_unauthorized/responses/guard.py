@@ -2,13 +2,13 @@
 
 Every response passes it, and most leave at once. It acts on:
 
-1. a 2xx or 304 of a guarded endpoint whose view was swapped while the app serves, and that nobody judged: a refusal
+1. a 2xx or 304 of a guarded endpoint whose view was swapped while the app serves, and that wasn't judged: a refusal
    takes its place (`_refuse_unjudged`);
 2. a refusal whose headers a handler or hook has changed: they are restored (`_restore`);
-3. a 401 that other code made: its sound challenges stay, and ours are added if none is left (`_repair`);
+3. a 401 that other code made: its sound challenges stay, and the app's are added if none is left (`_repair`);
 4. the response to an identified caller: shared caches are kept out, and ``Vary`` names what it depended on.
 
-A refusal that nobody touched since it was rendered needs none of this, so its header lines are compared first.
+A refusal that is unchanged since it was rendered needs none of this, so its header lines are compared first.
 ``UNAUTHORIZED_GUARD`` decides what happens to a 401 without a challenge: ``repair`` adds one, ``strict`` raises for
 test suites, ``off`` takes the guard out of the app.
 """
@@ -54,7 +54,7 @@ def guard(response: Response) -> Response:
     state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, for every response passes here
     status = response.status_code
     if state is None or state.satisfied_plan is None:
-        if 200 <= status < 300 or status == 304:
+        if _is_content(status):
             response = _refuse_unjudged(response, request)
             status, state = response.status_code, state_if_any(request)
         if state is None:
@@ -69,32 +69,44 @@ def guard(response: Response) -> Response:
             return response
         if state.scheme in plan.schemes_without_response_headers:
             if not state.allows_shared_cache:
-                for name, _ in response.headers:
-                    if name not in _USUAL_FIELDS and name.lower() == "cache-control":
-                        keep_out_of_shared_caches(response, always=False)
-                        break
+                _keep_private(response)
             return response
     _complete(response, status, request, state)
     return response
 
 
+def _is_content(status: int) -> bool:
+    """Return whether a response may hold what the view would have said."""
+    return 200 <= status < 300 or status == 304
+
+
+def _keep_private(response: Response) -> None:
+    """Keep the response to an identified caller out of shared caches, if it has ``Cache-Control``."""
+    for name, _ in response.headers:
+        if name not in _USUAL_FIELDS and name.lower() == "cache-control":
+            keep_out_of_shared_caches(response, always=False)
+            break
+
+
 def _refuse_unjudged(response: Response, request: Request) -> Response:
-    """Return a refusal in place of what a guarded endpoint answered although nobody judged the request.
+    """Return a refusal in place of what a guarded endpoint answered to a request that wasn't judged.
 
     That is the answer of a view that was put into ``app.view_functions`` while the app serves. The answer of a
-    ``before_request`` function of the app passes: the registered view is still ours then.
+    ``before_request`` function of the app passes: the registered view is still the guarded one then.
     """
     endpoint = request.endpoint
     if endpoint is None:
         return response
     app = real_app()
     app_state = app_state_of(app)
-    dispatched = app_state.dispatched.get(endpoint)
-    if dispatched is None or app.view_functions.get(endpoint) is dispatched:
+    registered = app.view_functions.get(endpoint)
+    if registered is app_state.dispatched.get(endpoint) or app_state.mistake is not None:
+        return response
+    if app_state.effective.of(endpoint, request.method) is None:
         return response
     state = state_for(request)
     plan = app_state.plans.of(endpoint, None, request.method)
-    if state.has_satisfied(plan) or app_state.effective.of(endpoint, request.method) is None:
+    if state.has_satisfied(plan):
         return response
     try:
         authenticate(plan, request, state)
@@ -129,45 +141,52 @@ def _restore_and_repair(response: Response, status: int, request: Request, state
     is_refusal = refused or status == 401
     if refused:
         _restore(response, state, plan)
-    if status == 401 and (not refused or state.is_foreign_error or not response.headers.getlist(CHALLENGE_FIELD)):
+    if status == 401 and not (refused and _has_own_challenges(response, state)):
         _repair(response, request, state, plan)
     if is_refusal:
         _join_challenge_lines(response, request, state)
         _restore_page_protection(response, state)
-    if state.no_store:
+    if is_refusal or state.no_store:
         no_store(response)
-    if is_refusal and response.headers.getlist("Cache-Control") != ["no-store"]:
-        no_store(response)
-    is_login_redirect = state.no_store and state.recorded_refusal is not None
-    if is_refusal or is_login_redirect:
-        for name in _VALIDATORS:
-            response.headers.remove(name)
+        if state.recorded_refusal is not None or is_refusal:  # a refusal, or the redirect to the login page
+            for name in _VALIDATORS:
+                response.headers.remove(name)
     _name_dependencies(response, state, plan, is_refusal)
 
 
-def _restore(response: Response, state: RequestState, plan: Plan) -> None:
-    """Put the recorded headers back. Challenges that others added stay if their scheme is in force.
+def _has_own_challenges(response: Response, state: RequestState) -> bool:
+    return not state.is_foreign_error and CHALLENGE_FIELD in response.headers
 
-    For errors raised by other code, challenges that are on the response take precedence over the recorded ones.
-    """
+
+def _restore(response: Response, state: RequestState, plan: Plan) -> None:
+    """Put the recorded headers back."""
     assert state.recorded_refusal is not None
-    status, recorded = state.recorded_refusal
-    lines = [value for name, value in recorded if name == CHALLENGE_FIELD]
-    given = response.headers.getlist(CHALLENGE_FIELD)
-    if state.is_foreign_error:
-        set_challenge_lines(response, _sound_parts(given, status, state)[0] or lines)
-    elif given != lines:
-        own = [challenge for line in lines for challenge in parse_challenges(line)]
-        added = _sound_parts(given, status, state)[1]
-        lines += (str(challenge) for challenge in added if challenge not in own and _fits(challenge, own, plan))
-        set_challenge_lines(response, lines)
-    for name, value in recorded:
+    set_challenge_lines(response, _lines_to_send(response.headers.getlist(CHALLENGE_FIELD), state, plan))
+    for name, value in state.recorded_refusal.lines:
         if name != CHALLENGE_FIELD and name not in response.headers:
             response.headers[name] = value
 
 
+def _lines_to_send(given: list[str], state: RequestState, plan: Plan) -> list[str]:
+    """Return the challenge lines of a refusal, from those that its response has and those that were recorded.
+
+    For errors raised by other code, challenges that are on the response take precedence. Otherwise the recorded ones
+    are sent, and challenges that others added stay if their scheme is in force.
+    """
+    assert state.recorded_refusal is not None
+    status, recorded = state.recorded_refusal
+    lines = [value for name, value in recorded if name == CHALLENGE_FIELD]
+    if state.is_foreign_error:
+        return _sound_parts(given, status, state)[0] or lines
+    if given == lines:
+        return lines
+    own = [challenge for line in lines for challenge in parse_challenges(line)]
+    added = _sound_parts(given, status, state)[1]
+    return lines + [str(challenge) for challenge in added if challenge not in own and _fits(challenge, own, plan)]
+
+
 def _fits(challenge: Challenge, own: Iterable[Challenge], plan: Plan) -> bool:
-    """Return whether an added challenge names a scheme in force, and no other realm than ours."""
+    """Return whether an added challenge names a scheme in force, and no other realm than the app's."""
     name = challenge.scheme.lower()
     if name not in {scheme.name.lower() for scheme in plan.schemes}:
         return False
@@ -234,7 +253,7 @@ def _join_challenge_lines(response: Response, request: Request, state: RequestSt
 
 
 def _restore_page_protection(response: Response, state: RequestState) -> None:
-    """Put back the headers that protect the refusal page, if a hook wrote its own and the body is still ours.
+    """Put back the headers that protect the refusal page, if a hook wrote its own and the body is still the page.
 
     A body that a hook has compressed still is.
     """

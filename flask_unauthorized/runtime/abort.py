@@ -31,7 +31,7 @@ def abort_unauthorized(
     via: AnyScheme | Collection[AnyScheme] | None = None,
     **details: Any,
 ) -> NoReturn:
-    """Stops the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
+    """Stop the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
 
     Without ``error``, credentials that came with the request are verified, unless that was done before. Rejected ones
     are refused as their scheme refused them (``invalid_token``, a stale nonce); malformed ones with 400; 503 where they
@@ -77,7 +77,7 @@ def abort_unauthorized(
 
 
 def _make_error(kind: type[Unauthorized], message: Text | None, details: dict[str, Any]) -> Unauthorized:
-    """The error. Raises `TypeError` for details that its class doesn't take."""
+    """Return the error. Raise `TypeError` for details that its class doesn't take."""
     if details:
         known = [name for name in inspect.signature(kind).parameters if name not in ("self", "message")]
         for name in details:
@@ -91,7 +91,7 @@ def _make_error(kind: type[Unauthorized], message: Text | None, details: dict[st
 
 
 def _rejection(request: Request, state: RequestState) -> AuthError | None:
-    """How the credentials in this request were rejected; ``None`` for valid ones and for none."""
+    """Return how the credentials in this request were rejected; ``None`` for valid ones and for none."""
     if state.verifying_scheme is not None:  # the loader itself rejects
         state.attempted_scheme = state.verifying_scheme
         return InvalidCredentials(reason=f"the loader of {state.verifying_scheme.name} called abort_unauthorized()")
@@ -101,30 +101,30 @@ def _rejection(request: Request, state: RequestState) -> AuthError | None:
     if found.refusal is None:
         return None
     rejected = found.refusal.restore()
-    if isinstance(rejected, Forbidden):  # sent over plain HTTP or by another site: nobody verified anything
+    if isinstance(rejected, Forbidden):  # sent over plain HTTP or by another site: nothing was verified
         return None
     state.attempted_scheme = found.scheme
     return rejected
 
 
 def _reword(rejected: AuthError, message: Text | None, reason: Text | None) -> AuthError:
-    """A rejection with the app's own words; those of a 400 or 503 stay, for they aren't about a login."""
+    """Give a rejection the app's own words. A 400 or 503 keeps its words, because it isn't about a login."""
     if isinstance(rejected, Unauthorized):
         if message is not None:
             rejected.description = message  # type: ignore[assignment]  # Werkzeug's type knows no lazy texts
         if reason is not None:
-            rejected.reason = reason  # type: ignore[assignment]  # a str for all who read ours
+            rejected.reason = reason  # type: ignore[assignment]  # a str for code that reads it
     return rejected
 
 
 def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str | None = None) -> NoReturn:
-    """Stops the view with 403; ``scopes`` are those that would do (RFC 6750 §3.1, ``insufficient_scope``).
+    """Stop the view with 403; ``scopes`` are those that would suffice (RFC 6750 §3.1, ``insufficient_scope``).
 
     A caller who isn't known gets 401 instead: logging in may help (RFC 9110 §15.5.2).
     """
     request = real_request()
     state = state_for(request)
-    # Nobody may have judged this route: a caller who is known by now is not told to log in.
+    # This route may not have been judged yet: a caller who is known by now is not told to log in.
     if state.identity is None and authenticate(plan_in_force(request, state), request, state) is None:
         abort_unauthorized(
             reason="abort_forbidden() was called for an unknown caller, so it became 401: a login may help"

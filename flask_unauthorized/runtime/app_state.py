@@ -1,11 +1,12 @@
 """`AppState`: what the extension knows of one app. It lies in ``app.extensions["unauthorized"]``.
 
 An app is checked as a whole (`AppState.check`) before its first request, by ``auth.check(app)`` or by a command. The
-check reads settings and views anew each time, because views may have come since. It compiles the plans of all guarded
+check reads settings and views each time, because views may have come since. It compiles the plans of all guarded
 endpoints, so that mistakes come to light before a request does.
 
 If the check before the first request finds a mistake, open routes still work: a health check shouldn't depend on it.
-Guarded views answer 500, and the log names the mistake (CRITICAL).
+Guarded views answer 500, and the log names the mistake (CRITICAL). If the check itself fails, because a database is
+down, the next request checks again. Until then guarded views answer 500 as well.
 """
 
 import logging
@@ -146,14 +147,22 @@ class AppState:
             ) from None
 
     def prepare(self) -> None:
-        """Check once, for whoever needs the state outside of a served request: a test's request context, a command."""
+        """Check once, for code that needs the state outside of a request: a test's request context, a command."""
         with self._lock:
             if not self.ready:
                 self.check()
                 self.ready = True
 
-    def serve(self, finish: Callable[[], None]) -> None:
-        """Check before the first request, whatever was prepared, and then call ``finish`` once."""
+    def serve(self, endpoint: str | None, finish: Callable[[], None]) -> None:
+        """Check before the first request, whatever was prepared, and then call ``finish`` once.
+
+        Args:
+            endpoint: The endpoint of the request.
+            finish: Finishes the set-up of the app.
+
+        Raises:
+            Exception: What a loader, a scheme or a store raised in the check, if the endpoint may be guarded.
+        """
         with self._lock:
             if self.served:
                 return
@@ -162,6 +171,15 @@ class AppState:
             except ConfigurationError as error:
                 self.mistake = str(error)
                 log.critical("guarded views answer 500, for the app %r is not set up: %s", self.app.name, error)
+            except Exception as error:
+                if endpoint is not None and self.effective.may_be_guarded(endpoint):
+                    raise
+                log.error(  # noqa: TRY400  # the text of the exception may hold a secret, such as a database's URL
+                    "guarded views answer 500 until the check of the app %r passes: %s was raised in it",
+                    self.app.name,
+                    type(error).__name__,
+                )
+                return
             finish()
             self.ready, self.served = self.mistake is None, True
 

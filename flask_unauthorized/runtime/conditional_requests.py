@@ -1,4 +1,4 @@
-"""A refusal ignores conditions and ranges (RFC 9110 §13.2.1, §14.2), whatever hooks make of other answers.
+"""A refusal ignores conditions and ranges (RFC 9110 §13.2.1, §14.2), whatever hooks do to other responses.
 
 Hooks that call ``response.make_conditional()`` would turn a refusal into 304, 412 or 206, or fail with 416. So a
 refused request loses these fields before the hooks run. Not at once: a view may catch the refusal, and then needs

@@ -17,16 +17,16 @@ log: Final = logging.getLogger("flask_unauthorized")
 
 
 def request_identity() -> Identity | None:
-    """The caller of the current request, ``None`` for nobody; `RuntimeError` outside a request.
+    """Return the caller of the current request, or ``None``. Raise `RuntimeError` outside a request.
 
     A ``before_request`` function may ask before the view of a guarded endpoint is judged. Then the credentials are
-    verified, once and without refusing anybody; the judgment reuses the result.
+    verified, once and without refusing the request; the judgment reuses the result.
     """
     request = real_request()
     state = state_if_any(request)
     if state is not None and (state.plan is not None or state.identity is not None):
         return state.identity
-    app_state = app_state_of(real_app())  # where init_app was forgotten, everybody would look anonymous
+    app_state = app_state_of(real_app())  # where init_app was forgotten, all callers would look anonymous
     endpoint = request.endpoint
     if endpoint not in app_state.dispatched or app_state.effective.of(endpoint, request.method) is None:
         return None
@@ -39,12 +39,12 @@ def _identity_before_judgment(request: Request, state: RequestState) -> Identity
     first = state.quiet_result is None
     found = identify(plan_in_force(request, state), request, state)
     if first and found.refusal is not None and issubclass(found.refusal.kind, AuthUnavailable):
-        log.warning("%s: nobody is identified, because the credentials could not be verified", request.endpoint)
+        log.warning("%s: the caller is not identified, because the credentials could not be verified", request.endpoint)
     return found.identity
 
 
 def request_user() -> Any:
-    """The caller's user object, else the identity itself where the loader gave none; ``None`` for nobody."""
+    """Return the caller's user object, or the identity if the loader gave none; ``None`` without a caller."""
     identity = request_identity()
     if identity is None:
         return None

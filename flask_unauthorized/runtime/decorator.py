@@ -33,7 +33,7 @@ from .refuse import announce, handle_raised, handle_refusal
 from .request_state import RequestState, real_app, real_request, state_for
 
 Respond = Callable[[AuthError, Request, RequestState], Response | None]
-"""Returns the response to a refusal; ``None`` if somebody else has to be asked, so that it must be raised."""
+"""Returns the response to a refusal; ``None`` if other code has to be asked, so that it must be raised."""
 
 
 class Dispatch(NamedTuple):
@@ -46,6 +46,12 @@ class Dispatch(NamedTuple):
 
     endpoint: str
     respond: Respond | None
+
+    def respond_to(self, error: AuthError, request: Request, state: RequestState) -> Response | None:
+        """Return the response to a refusal; ``None`` if it must be raised."""
+        if self.respond is None or request.endpoint != self.endpoint:
+            return None
+        return self.respond(error, request, state)
 
 
 def guard_view(
@@ -69,7 +75,8 @@ def guard_view(
     name = wrapping(view if stands_for is None else stands_for)
     if not is_async(view):
         return name(_guard(configuration, view, demanded, dispatch))
-    guard = _guard(configuration, _run_async_view, demanded, None)
+    # The guard of an async view runs inside of its wrapper, and the wrapper is what others see.
+    guard = _guard(configuration, _run_async_view, demanded, None, lambda: guarded)
 
     @name
     async def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -97,19 +104,24 @@ def _run_async_view() -> object:
 
 
 def _guard(
-    configuration: Configuration, view: Callable[..., Any], demanded: Requirement, dispatch: Dispatch | None
+    configuration: Configuration,
+    view: Callable[..., Any],
+    demanded: Requirement,
+    dispatch: Dispatch | None,
+    get_wrapper: Callable[[], Callable[..., Any]] | None = None,
 ) -> Callable[..., Any]:
     key = id(demanded)
-    endpoint, respond = dispatch or (None, None)
+    if get_wrapper is None:
+        get_wrapper = lambda: guarded  # noqa: E731  # the function below
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
         request = real_request()
-        if request.method == "OPTIONS" and is_preflight(request) and _answers_preflights(request, guarded, demanded):
+        if request.method == "OPTIONS" and _answers_preflight(request, get_wrapper(), demanded):
             return options_response(real_app())
         try:
             plan, app_state = request.url_rule._unauthorized_plans[key]
         except (AttributeError, KeyError):
-            plan, app_state = _find_plan(configuration, request, guarded, demanded)
+            plan, app_state = _find_plan(configuration, request, get_wrapper(), demanded)
         state = getattr(request, REQUEST_STATE, None)
         if state is None:
             state = RequestState()
@@ -127,11 +139,10 @@ def _guard(
             answer = view(*args, **kwargs)
         except AuthError as error:
             handle_refusal(error, request, state)
-            if respond is not None and request.endpoint == endpoint:
-                response = respond(error, request, state)
-                if response is not None:
-                    return response
-            raise
+            response = None if dispatch is None else dispatch.respond_to(error, request, state)
+            if response is None:
+                raise
+            return response
         except GROUPS as group:
             raise_refusal_of(group, request, state)
             raise
@@ -157,8 +168,13 @@ def check_served(configuration: Configuration, app_state: AppState) -> None:
         )
 
 
-def _answers_preflights(request: Request, guard: Callable[..., Any], demanded: Requirement) -> bool:
-    """Return whether a guard is that of the endpoint or a ``before_request`` function; a guarded helper is neither."""
+def _answers_preflight(request: Request, guard: Callable[..., Any], demanded: Requirement) -> bool:
+    """Return whether the request is a preflight, and the guard is one that answers it.
+
+    That is the guard of the endpoint, or a ``before_request`` function. A guarded helper function is neither.
+    """
+    if not is_preflight(request):
+        return False
     app_state = state_for(request).app_state
     endpoint, method = request.endpoint, request.method
     if demanded in app_state.effective.decorated(endpoint, method):

@@ -3,7 +3,8 @@
 The place depends on the set-up only, never on what was served before or on what a client sends. A dispatch form runs
 after all ``before_request`` functions, the app's and the blueprint's, and before all other decorators of the view:
 
-1. A view whose outermost decorator is ours gets a twin of that decorator's wrapper, which costs no further call.
+1. A view whose outermost decorator is the extension's gets a twin of that decorator's wrapper, which costs no further
+   call.
 2. A view that only `protect` guards gets the same function that a decorator would have put there.
 3. A view with another decorator above the guard, or a class view with guarded methods, gets a wrapper that judges what
    `protect` demands, then runs the view, then looks at its answer (late judgment). An outer decorator may answer
@@ -12,7 +13,7 @@ after all ``before_request`` functions, the app's and the blueprint's, and befor
    handlers see it once, like any other. Other answers of outer decorators pass: a limiter's 429, a redirect, a
    maintenance page. A preflight gets the default answer in place of anything with a body.
 
-In the first two cases the dispatch form *returns* the response to a refusal, if nobody else would be asked: no error
+In the first two cases the dispatch form *returns* the response to a refusal, if no other code would be asked: no error
 handler of the app or a blueprint, and no code that has taken the place of Flask's error handling
 (`flask_compat.handles_errors_itself`). That saves a refusal the way through Flask's handlers. A direct call of a
 decorated function, by another view or in a test, always raises.
@@ -28,7 +29,7 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
-from ..policy.decorations import is_async, wrapping
+from ..policy.decorations import class_of, is_async, wrapping
 from ..policy.plan import Plan
 from .app_state import AppState
 from .decorator import Dispatch, Respond, guard_view
@@ -65,7 +66,7 @@ def wrap_views(app_state: AppState, respond: Respond) -> None:
 
 
 def _misconfigured(view: Any, mistake: str) -> Any:
-    """What stands for a guarded view in an app that isn't set up."""
+    """Return what replaces a guarded view in an app that isn't set up."""
 
     @wrapping(view)
     def fails(*args: Any, **kwargs: Any) -> Any:
@@ -75,15 +76,18 @@ def _misconfigured(view: Any, mistake: str) -> Any:
 
 
 def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
-    """A view that is judged before and after the decorators that stand above its guard.
+    """Return a view that is judged before and after the decorators that stand above its guard.
 
     The demand is that of its own endpoint, for another view may call it through ``app.view_functions``.
     """
+    answers_preflights = _runs_unguarded_options(app_state, endpoint, view)
     if is_async(view):
 
         @wrapping(view)
         async def judged_async(*args: Any, **kwargs: Any) -> Any:
             request = real_request()
+            if answers_preflights and request.method == "OPTIONS" and is_preflight(request):
+                return options_response(real_app())
             _judge_early(app_state, endpoint, request)
             try:
                 answer = await view(*args, **kwargs)
@@ -97,6 +101,8 @@ def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
     @wrapping(view)
     def judged(*args: Any, **kwargs: Any) -> Any:
         request = real_request()
+        if answers_preflights and request.method == "OPTIONS" and is_preflight(request):
+            return options_response(real_app())
         _judge_early(app_state, endpoint, request)
         try:
             answer = view(*args, **kwargs)
@@ -106,6 +112,22 @@ def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
         return _judge_late(app_state, endpoint, request, answer)
 
     return judged
+
+
+def _runs_unguarded_options(app_state: AppState, endpoint: str, view: Any) -> bool:
+    """Return whether OPTIONS is demanded a caller by `protect` alone, and a method of the class answers it.
+
+    A preflight has no credentials, so it must not reach that method.
+    """
+    handled = class_of(view)
+    guards = app_state.effective.method_guards.get(endpoint, {})
+    return (
+        handled is not None
+        and hasattr(handled, "options")
+        and not guards.get("OPTIONS")
+        and not app_state.configuration.decorations.around(view)
+        and app_state.effective.of(endpoint, "OPTIONS") is not None
+    )
 
 
 def _judge_early(app_state: AppState, endpoint: str, request: Request) -> None:
@@ -124,7 +146,7 @@ def _judge_early(app_state: AppState, endpoint: str, request: Request) -> None:
 
 
 def _judge_late(app_state: AppState, endpoint: str, request: Request, answer: Any) -> Any:
-    """The view's answer, if this request met the endpoint's plan or the answer gives nothing away."""
+    """Return the view's answer, if this request met the endpoint's plan or the answer reveals nothing."""
     plan = _unmet_plan(app_state, endpoint, request)
     if plan is None:
         return answer
@@ -159,7 +181,7 @@ def _judge_raised(app_state: AppState, endpoint: str, request: Request, error: H
 
 
 def _unmet_plan(app_state: AppState, endpoint: str, request: Request) -> Plan | None:
-    """The endpoint's plan, where this request hasn't met it; ``None`` where nothing is demanded either."""
+    """Return the endpoint's plan if this request hasn't met it; ``None`` also if nothing is demanded."""
     method = request.method
     if app_state.effective.of(endpoint, method) is None:
         return None
@@ -168,7 +190,7 @@ def _unmet_plan(app_state: AppState, endpoint: str, request: Request) -> Plan | 
 
 
 def _gives_away(status: int) -> bool:
-    """Whether an answer may hold what the view would have told."""
+    """Return whether an answer may hold what the view would have returned."""
     return 200 <= status < 300 or status == 304
 
 

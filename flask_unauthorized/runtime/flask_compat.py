@@ -20,7 +20,6 @@ _ERROR_HANDLING: Final = (
     "handle_user_exception",
     "handle_http_exception",
     "trap_http_exception",
-    "_find_error_handler",
     "ensure_sync",
 )
 """The methods through which an exception of a view goes."""

@@ -5,7 +5,7 @@ A refusal passes `handle_refusal` where it is raised: in the wrapper of a guarde
 challenges. The error handler passes it again, for errors that a hook raised by hand. ``error.refusal_number`` says that
 there is nothing left to do: it is the number of the request for which the error was logged.
 
-What is recorded (`RecordedRefusal`) holds the header lines that must survive whoever renders the error. For most
+What is recorded (`RecordedRefusal`) holds the header lines that must survive whichever code renders the error. For most
 refusals they are the same in each request, so they come out of a cache of the plan.
 """
 
@@ -63,7 +63,7 @@ def authenticate_late(plan: Plan, request: Request, state: RequestState) -> None
 
 
 def announce(state: RequestState) -> None:
-    """Signal who was let in, once for each identity."""
+    """Signal the accepted caller, once for each identity."""
     identity, scheme = state.identity, state.scheme
     if identity is not state.announced_identity and scheme is not None:
         state.announced_identity = identity
@@ -112,8 +112,7 @@ def attach_challenges(error: AuthError, request: Request, state: RequestState) -
     if state.plan is None:
         _find_attempted_scheme(plan, request, state)
     attempted = state.attempted_scheme
-    if attempted is not None:
-        error.scheme = attempted.name
+    error.scheme = None if attempted is None else attempted.name
     challenges = plan.challenges
     if challenges.may_be_several:
         error.one_line = state.app_state.settings.one_line or is_script(environ)
@@ -130,7 +129,7 @@ def attach_challenges(error: AuthError, request: Request, state: RequestState) -
 
 
 def _find_attempted_scheme(plan: Plan, request: Request, state: RequestState) -> None:
-    """Find the scheme whose credentials came to a route that nobody judged: the error is about them."""
+    """Find the scheme whose credentials came to a route that wasn't judged: the error is about them."""
     state.plan = plan  # a scheme may ask for the realm in force
     try:
         with suppress(AuthError, HTTPException):  # malformed, or a body that is too long

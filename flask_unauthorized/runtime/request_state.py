@@ -38,7 +38,7 @@ class RequestState(AuthenticationState):
         is_rendering: Whether a renderer of the app runs at this moment.
         is_foreign_error: Whether the error that was handled last isn't an `AuthError`: ``abort(401)``, another
             extension.
-        no_store: Whether no cache may keep the answer, whatever hooks say: a login, a logout, a redirect to the login.
+        no_store: Whether no cache may store the response, whatever hooks say: a login, a logout, a redirect to it.
         allows_shared_cache: Whether the view lets shared caches keep its answer.
     """
 
@@ -74,6 +74,6 @@ def state_for(request: Request) -> RequestState:
 
 
 def state_if_any(request: Request) -> RequestState | None:
-    """Return the state of a request; ``None`` if nobody has asked who is calling."""
+    """Return the state of a request; ``None`` if no code has asked who is calling."""
     state: RequestState | None = getattr(request, REQUEST_STATE, None)
     return state

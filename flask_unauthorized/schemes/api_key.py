@@ -8,7 +8,7 @@ the app names. Its rules come from what happens to that place on the way:
 - The query ends up in logs and histories. It is read only if the app says so.
 - A cookie is sent by browsers by themselves, so it is ``ambient``: unsafe requests from other sites are refused.
 
-An empty key counts as nothing sent, because clients send empty variables.
+An empty key is treated as missing, because clients send empty variables.
 """
 
 import functools

@@ -233,7 +233,7 @@ class Scheme(ABC, Generic[C]):
             credentials: What `read` returned.
 
         Returns:
-            The name. ``None`` if the credentials name nobody, which refuses the request.
+            The name. ``None`` if the credentials name no caller, which refuses the request.
         """
         return None
 

@@ -217,8 +217,8 @@ def _check_name(name: str) -> None:
         raise ConfigurationError(f"name={name!a} is not a token: use letters, digits and - (RFC 9110 §11.1)")
     if name.lower() in _OTHER_SCHEMES:
         raise ConfigurationError(
-            f"name={name!r} is another scheme, whose credentials are no bearer tokens: use a name of your own, such as "
-            "'Token', or subclass Scheme"
+            f"name={name!r} is another scheme, and its credentials aren't bearer tokens: use a name of your own, such "
+            "as 'Token', or subclass Scheme"
         )
 
 

@@ -5,13 +5,13 @@ Digest with ``qop=auth-int`` hashes the body as it was sent (RFC 7616 §3.4.3). 
 
 1. A declared length above the limit is refused before anything is read.
 2. If Werkzeug has cached the body (``request.get_data()``), the copy is used, provided that it is the whole body.
-3. If somebody has read from the stream without keeping a copy, the body is lost and `read_body` returns ``None``.
+3. If other code has read from the stream without keeping a copy, the body is lost and `read_body` returns ``None``.
 4. Else the body is read, up to the limit. ``request.stream`` and ``wsgi.input`` are replaced by a copy of it.
 
 Why it isn't simpler: ``request.get_data()`` alone would do for most requests. But it returns an empty body if the form
 was parsed before, it doesn't tell a truncated body from a whole one, and servers differ in how they tell the length of
 a chunked body and where it ends. The code reads attributes that Werkzeug sets on the request (``_cached_data``,
-``stream``), because no public method tells whether somebody has read from the stream.
+``stream``), because no public method tells whether other code has read from the stream.
 """
 
 import io

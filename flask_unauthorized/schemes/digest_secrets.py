@@ -25,7 +25,7 @@ from .digest_credentials import DigestCredentials
 NameOfHash = Callable[[str, str], Any]
 """Returns the name behind a hash and an algorithm, ``None`` for an unknown hash. See ``Digest(name_of_hash=)``."""
 
-_DUMMY_PASSWORD: Final = "the password of nobody"
+_DUMMY_PASSWORD: Final = "the password of no user"
 _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 _HASH_LENGTHS: Final = {"SHA-512-256": 64, "SHA-256": 64, "MD5": 32}
 """Lengths of stored hashes, in hex digits."""

@@ -63,7 +63,7 @@ def _origin_form(target: str, request: Request) -> str | None:
 def _is_same_decoded(uri: str, environ: Mapping[str, Any]) -> bool:
     """Compare path and query as the app reads them.
 
-    Adapters for serverless platforms get a parsed query and print it anew, so that its escapes differ from those that
+    Adapters for serverless platforms get a parsed query and print it again, so that its escapes differ from those that
     the client sent. Octets are compared, not text, because replacement characters would make different values equal.
     """
     path, _, query = uri.partition("?")

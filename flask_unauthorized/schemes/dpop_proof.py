@@ -189,7 +189,7 @@ class ProofRules:
             # Other members of the JWK are ignored. With them, the client could choose which algorithms a key serves.
             proof.key = self._verified_keys.get(proof.thumbprint) or public_key_jwk(key_members(jwk))
         except ValueError as error:
-            raise _invalid("jwk is no public key: " + str(error).replace("§", "section ")) from None
+            raise _invalid("jwk is not a public key: " + str(error).replace("§", "section ")) from None
 
     def _check_uri(self, htu: object, request: Request) -> None:
         """Compare ``htu`` with the address of the request under the configured origins."""
@@ -210,7 +210,7 @@ class ProofRules:
                 "and password"
             ) from None
         if not any(sent == origin + expected for origin in self.origins):
-            host = "/".join(sent.split("/", 3)[:3])  # not the path, of which nobody knows what it holds
+            host = "/".join(sent.split("/", 3)[:3])  # not the path, because it may hold anything
             raise _invalid(
                 f"htu is at {shown(host, 70)}, expected {shown(expected, 60)} at {shown(list(self.origins), 76)}: "
                 "DPoP(origin=...) says where clients reach the app"

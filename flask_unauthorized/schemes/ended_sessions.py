@@ -59,7 +59,7 @@ class EndedSessions:
         if self._store.get("session-ended", _key(login.realm, login.session_id)) == _ENDED:
             return True
         mark = self._mark(login.subject, login.realm)
-        # If the clock went back, a login from the future may be older than the mark all the same.
+        # If the clock went back, a login from the future may still be older than the mark.
         return mark is not None and not mark < login.begun <= time.time() + 2 * CLOCK_SKEW
 
     def end(self, login: LoginRecord) -> bool:

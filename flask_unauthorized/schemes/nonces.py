@@ -34,7 +34,7 @@ from ..wire.jws import encode_base64url
 from .secret_keys import secret_keys
 
 MAX_NONCE: Final = 256
-"""Longest nonce that is checked, in bytes. One of ours has 65."""
+"""Longest nonce that is checked, in bytes. A nonce of this server has 65."""
 MAX_SKEW: Final = 60
 """How far in the future a nonce may have been made, in seconds, because the clocks of workers differ."""
 _SALT_PREFIX: Final = "flask_unauthorized.nonce"

@@ -121,7 +121,7 @@ def _unknown_endpoint_message(app: Flask, option: str, endpoint: str) -> str:
         fix = "write the name of the view's function, with the blueprint's before it, or an absolute URL"
     else:
         fix = "write the name of the view's function, with the blueprint's before it"
-    return f"{option}={endpoint!r} is no endpoint of the app {app.name!r}: {fix}"
+    return f"{option}={endpoint!r} is not an endpoint of the app {app.name!r}: {fix}"
 
 
 def warn_if_unbuildable(app: Flask, option: str, endpoint: str) -> None:

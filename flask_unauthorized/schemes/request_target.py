@@ -12,7 +12,7 @@ _SAFE = "/:@!$&'()*+,;=~"
 def raw_path(request: Request) -> str:
     """Return the path as it was sent, without the query.
 
-    Most servers pass the target on (``RAW_URI`` or ``REQUEST_URI``). On other servers the path is encoded anew from the
+    Most servers pass the target on (``RAW_URI`` or ``REQUEST_URI``). Elsewhere the path is encoded again from the
     decoded one, in which ``%2F`` looks like a slash.
 
     Returns:

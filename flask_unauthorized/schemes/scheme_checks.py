@@ -6,7 +6,7 @@ checked once, before the first request, and each message names the attribute, it
 1. `check_attributes` looks at the attributes alone: their types, and whether their values can be sent.
 2. The scheme's own `Scheme.check` runs between the two, because it may complete the set-up.
 3. `check_challenges` makes a challenge without an error, and compares its name with what the scheme reads. A scheme
-   that asks for one name and reads another one would refuse every client that does as it is told.
+   that asks for one name and reads another one would refuse every client that obeys the challenge.
 
 The challenges of a ``static`` scheme must be possible without a request, so an exception there is raised. Other schemes
 may need more of a request than an empty one has. Their challenges are then not checked.

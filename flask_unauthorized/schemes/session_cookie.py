@@ -3,8 +3,8 @@
 ``auth.login()`` writes a `LoginRecord` into the session, and this scheme reads it on each request:
 
 1. `SessionCookie.read` returns the record if it is whole, of this realm, and neither too old nor idle for too long. Any
-   other record is removed from the session, because it is no credential any more, and the cookie should go. The request
-   counts as one without credentials; only its private reason says why.
+   other record is removed from the session, because it isn't a credential any more, and the cookie should go. The
+   request is treated like one without credentials; only its private reason says why.
 2. `SessionCookie.verify` asks the store whether the session has ended, then the loader for the user. A rejected user is
    removed from the session. An accepted one is noted as active, at most once in `_USE_INTERVAL` seconds, because each
    note sends the cookie again.
@@ -153,7 +153,7 @@ class SessionCookie(Scheme[LoginRecord]):
             check_page(app, "login_view", self.login_view)
             if serving_app(app).is_guarded(self.login_view):
                 raise ConfigurationError(
-                    f"login_view={self.login_view!r} demands a login itself, so that nobody could log in: mark it "
+                    f"login_view={self.login_view!r} demands a login itself, so that no user could log in: mark it "
                     "@auth.public"
                 )
             warn_if_unbuildable(app, "login_view", self.login_view)
@@ -167,7 +167,7 @@ class SessionCookie(Scheme[LoginRecord]):
             return None
         login = read_record(content)
         if login is None or not self._is_alive(login) or login.realm != self._realm():
-            self.forget()  # It is no credential any more (RFC 9110 §11.4).
+            self.forget()  # It isn't a credential any more (RFC 9110 §11.4).
             state = scheme_state(request)
             if state is not None:
                 state.dropped_reason = self._dropped_reason(login)

@@ -1,12 +1,12 @@
 """`Challenge`: one challenge of ``WWW-Authenticate`` (RFC 9110 §11.6.1), valid by construction.
 
-Only this module prints challenges, so every challenge that this package makes is correct, whoever asked for it. There
+Only this module prints challenges, so all challenges of this package are correct, whichever code asked. There
 are two ways to make one:
 
 - ``Challenge(scheme, params)`` is for senders. It checks the grammar, the characters, and the rules of the scheme's own
   RFC (`rules`), and it raises on the first mistake. A mistake is a bug of the app or of a scheme.
 - `parse_challenges` is for receivers: tests, and the guard, which reads the challenges of other code. It requires the
-  grammar only. Old clients and servers break rules for senders, and their challenges must be readable all the same;
+  grammar only. Old clients and servers break rules for senders, and their challenges must still be readable;
   `soundness` decides whether such a challenge may be sent on.
 
 Both are printed in the same way: the scheme as registered, ``realm`` first, values quoted unless the scheme's RFC wants

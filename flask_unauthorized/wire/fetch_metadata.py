@@ -9,7 +9,7 @@ The order of evidence, the most reliable first:
 2. ``HX-Request``, which only htmx sets.
 3. ``X-Requested-With: XMLHttpRequest``, which jQuery and other libraries set.
 
-Anything else counts as a program or a page: a password prompt that nobody needed is a nuisance, but a program that
+Anything else counts as a program or a page: a needless password prompt is a nuisance, but a program that
 isn't offered Basic cannot log in. The result decides what is offered, never whether a request is accepted. So a client
 that lies in these fields gains nothing.
 """
@@ -26,7 +26,7 @@ PAGE_FIELDS: Final = ("Sec-Fetch-Dest", "Accept")
 def is_script(environ: Mapping[str, Any]) -> bool:
     """Return whether a script in a browser sent the request.
 
-    Node's ``fetch()`` sends a mode without a site. It is no browser, so it counts as a program. Android's WebView puts
+    Node's ``fetch()`` sends a mode without a site. It isn't a browser, so it is a program here. Android's WebView puts
     the name of its app into ``X-Requested-With``, also for pages, so only the value of the libraries counts.
 
     Args:

@@ -1,4 +1,4 @@
-"""The order of judgement, pair by pair; which credentials count; what is demanded of an identity."""
+"""The order of judgment, pair by pair; which credentials count; what is demanded of an identity."""
 
 import itertools
 import time

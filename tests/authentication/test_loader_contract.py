@@ -476,6 +476,33 @@ def test_no_fall_through_past_an_error_LDR_22(build, error):
     assert asked == []
 
 
+class LazyQuery:
+    """Shaped as the queries of SQLAlchemy's ORM and of Django: not sent before somebody iterates."""
+
+    def __iter__(self):
+        return iter(())
+
+    def filter(self, *conditions):
+        return self
+
+
+class Statement:
+    """Shaped as `sqlalchemy.select(User)` and as the queries of peewee."""
+
+    def where(self, *conditions):
+        return self
+
+
+@pytest.mark.parametrize("result", [LazyQuery(), Statement(), range(3), {}.keys(), {1: 2}.values(), {}.items(), pytest])
+def test_ldr_a_query_that_was_not_sent_is_no_user(make_app, result):
+    """It is there for every token: the ``.first()`` was forgotten."""
+    auth = Auth(Bearer(lambda token: result))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
+    with pytest.raises(TypeError, match="which cannot be a user"):
+        app.test_client().get("/", headers={"Authorization": "Bearer invented"})
+
+
 def test_a_user_object_of_basic_keeps_the_name_as_subject(make_app):
     class User:
         def __repr__(self):

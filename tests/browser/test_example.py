@@ -90,7 +90,7 @@ def test_a_wrong_password_and_a_name_that_nobody_has_look_the_same(register, app
         ("ä" * 5, WORD, "2 to 32 letters"),
         ("good", "short", "10 to 200 characters"),
         ("good", "x" * 201, "10 to 200 characters"),
-        ("Taken", WORD, "Somebody has this name already."),
+        ("Taken", WORD, "This name is already in use."),
     ],
 )
 def test_what_cannot_be_registered(register, client, name, word, told):

@@ -539,10 +539,10 @@ def test_red_14_an_optional_login_page_is_one(make_app):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"login_view": "nowhere"}, "login_view='nowhere' is no endpoint.*or an absolute URL"),
-        ({"login_view": ".login"}, "no endpoint"),
-        ({"login_view": "//login.example/"}, "no endpoint"),
-        ({"logout_view": "nowhere"}, "logout_view='nowhere' is no endpoint"),
+        ({"login_view": "nowhere"}, "login_view='nowhere' is not an endpoint.*or an absolute URL"),
+        ({"login_view": ".login"}, "is not an endpoint"),
+        ({"login_view": "//login.example/"}, "is not an endpoint"),
+        ({"logout_view": "nowhere"}, "logout_view='nowhere' is not an endpoint"),
         ({"login_view": "of"}, "login_view='of' has an address with lang"),
         ({"logout_view": "of"}, "logout_view='of' has an address with lang"),
     ],

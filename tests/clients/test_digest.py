@@ -267,7 +267,7 @@ def test_chromium_asks_and_gets_in(browser, url, path):
 
 
 def test_chromium_asks_again_for_a_wrong_password_and_not_for_an_old_nonce(browser, url):
-    assert "That was not accepted" in browser.open(url + "/strong", (USER, "wrong"))
+    assert "That name or password was not accepted" in browser.open(url + "/strong", (USER, "wrong"))
     assert len(browser.asked) == 2
     browser.open(url + "/brief", (USER, WORD))
     browser.asked = []

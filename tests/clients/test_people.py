@@ -200,7 +200,7 @@ def test_a_form_without_a_login_gets_a_page_that_says_what_became_of_it(person, 
     person.tab_to("#password")
     person.write("another battery")
     person.press("Enter")
-    person.wait("document.body.innerText.includes('What you sent was not kept.')")
+    person.wait("document.body.innerText.includes('What you sent was not saved.')")
     assert person.nameless() == person.faint() == []
     person.tab_to("main a")
     person.press("Enter")

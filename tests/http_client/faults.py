@@ -63,11 +63,11 @@ FAULTS: dict[str, Any] = {
 KEYS_ONLY: dict[str, Any] = {
     "answering `{}`": answer({}),
     'answering `{"keys": []}`': answer({"keys": []}),
-    "poisoned: our key id for a shared secret": answer({"keys": [_OCT]}),
-    "poisoned: our key id for a broken key": answer({"keys": [{"kty": "EC", "crv": "P-256", "kid": "one"}]}),
+    "sending a shared secret under a known key id": answer({"keys": [_OCT]}),
+    "sending a broken key under a known key id": answer({"keys": [{"kty": "EC", "crv": "P-256", "kid": "one"}]}),
 }
 INTROSPECTION_ONLY: dict[str, Any] = {
-    "answering 401 to our credentials": answer({"error": "invalid_client"}, 401),
+    "rejecting the API's own credentials with 401": answer({"error": "invalid_client"}, 401),
     'answering `{"active": true}` with `exp` as text': answer({"active": True, "aud": AUDIENCE, "exp": "soon"}),
 }
 

@@ -10,23 +10,30 @@ COMMAND = "python -m tests.http_client.table"
 _INTRODUCTION = f"""\
 # What happens when the authorization server is …
 
-The answers to our callers, the requests that the server gets, and the warnings in the log (`flask_unauthorized`, one a
-minute at most besides the one on each refused request), as the tests measured them on a server that misbehaves on
-purpose. `{COMMAND}` writes this page, and a test fails where it is stale.
+The tables show the responses to callers, the requests that the server gets, and the warnings in the log. The tests
+measured them on a server that misbehaves on purpose. The logger is `flask_unauthorized`. It warns once a minute at
+most, besides one warning for each refused request. `{COMMAND}` writes this page, and a test fails if it is stale.
 
-In short: **our trouble is 503 with `Retry-After` and without a challenge, never 401: nobody throws a good token away or
-logs in again because a key server is down. Who can be verified with the last good keys is let in.** No answer is
-followed elsewhere, decompressed, read beyond 512 kB (keys, metadata) or 64 kB (introspection), or waited for longer
-than the whole `timeout` (5 s and 2 s), however it drips. The look-up of the host's name is the one step that only the
-system's resolver bounds.
+In short: **a failure of the server is 503 with `Retry-After` and without a challenge, never 401. So callers don't throw
+a valid token away or log in again because a key server is down. Callers who can be verified with the last valid keys
+are accepted.**
 
-An app starts while its key server is down: nothing is fetched before the first token comes.
+- The client follows no redirect and decompresses no response.
+- It reads 512 kB at most (keys, metadata), or 64 kB (introspection).
+- It never waits longer than the whole `timeout` (5 s and 2 s), even if the response arrives byte by byte. Only the
+  look-up of the host's name isn't covered: the system's resolver limits that.
+
+An app can start while its key server is down, because nothing is fetched before the first token arrives.
 
 ## Keys (`JWKS`)
 
-*First* is the fault before any key was fetched; *later* is the fault ten minutes after; *known* is a good token, whose
-key was in the set, *unknown* one whose key id was not (it could be signed by a new key: nobody can say it is bad).
-{REQUESTS} requests of each kind at one moment, so one fetch; the next come after 1, 2, 4 … 60 seconds.
+- *First*: the fault occurs before any key was fetched.
+- *Later*: the fault occurs ten minutes after a fetch.
+- *Known*: a valid token whose key was in the set.
+- *Unknown*: a token whose key id was not in the set. A new key could have signed it, so it can't be called invalid.
+
+{REQUESTS} requests of each kind come at the same moment, so there is one fetch. The next fetches come after
+1, 2, 4 … 60 seconds.
 """
 _KEYS = (
     "| the key server is … | first | fetches | later, known | later, unknown | fetches | the log says |\n"
@@ -35,17 +42,20 @@ _KEYS = (
 _STORIES = """
 ## Keys, over time
 
-| the key server is … | answers | fetches | log |
+| the key server is … | responses | fetches | log |
 |---|---|---|---|"""
 _TOKENS = """
 ## Introspection
 
-Five requests with one token that nothing is kept of. What answers, however badly, is asked for each token, so that
-nobody's token can lock the others out; what is silent is left alone after the third time, for 1, 2, 4, 8, 10 seconds.
-An outage is never kept: the first good answer counts. Answers that were kept serve on for their 60 seconds. `active`
-that is missing or anything but `true` is no outage: 401.
+Five requests come with one token that isn't cached.
 
-| the endpoint is … | answers | requests | the log says |
+- A server that responds, even with an invalid response, is asked about each token. So one caller's token can't lock the
+  others out.
+- A server that doesn't respond isn't asked for 1, 2, 4, 8, 10 seconds after the third time.
+- An outage is never cached. The first valid response ends it. Cached responses stay in use for their 60 seconds.
+- `active` that is missing or anything but `true` is not an outage: callers get 401.
+
+| the endpoint is … | responses | requests | the log says |
 |---|---|--:|---|"""
 
 

@@ -117,8 +117,9 @@ NEIGHBOURS = (
         ),
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes")),
-        advice="A loader asks its validator. Our decorators then send no error to a caller who sent nothing, name the "
-        "missing scope in a challenge, and take `async` views. Of its own challenges, the scheme is spelled as it is "
-        "registered, and an empty `error_description` goes.",
+        advice="A loader asks Authlib's validator. The extension's decorators then send no error to a caller "
+        "without credentials, name the missing scope in a challenge, and accept `async` views. In "
+        "Authlib's own challenges, the scheme is spelled as it is registered, and an empty "
+        "`error_description` is removed.",
     ),
 )

@@ -61,9 +61,10 @@ NEIGHBOURS = (
         ),
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes"), Guarded("/again", "abort")),
-        advice="Lazy strings may be given to `abort_unauthorized`, `abort_forbidden`, `abort` and `auth.texts`; they "
-        "are translated when the answer is written. Realms stay plain strings, for clients keep passwords by realm. "
-        "Our own texts follow `Accept-Language`, not Babel's `locale_selector`. Flask-Admin uses Flask-Babel where it "
-        "is installed: call `Babel(app)` before `Admin(app)`, or its pages are 500, with our line or without.",
+        advice="You can give lazy strings to `abort_unauthorized`, `abort_forbidden`, `abort` and `auth.texts`. "
+        "They are translated when the response is written. Realms stay plain strings, because clients "
+        "store passwords by realm. The extension's own texts follow `Accept-Language`, not Babel's "
+        "`locale_selector`. Flask-Admin uses Flask-Babel if it is installed. Then call `Babel(app)` "
+        "before `Admin(app)`, or its pages are 500, with or without `init_app`.",
     ),
 )

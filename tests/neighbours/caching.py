@@ -65,12 +65,13 @@ NEIGHBOURS = (
         ),
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes"), Guarded("/report"), Guarded("/again", "abort")),
-        advice="Put `@cache.cached` below our decorator, and the caller into its key. Its usual key is the path: one "
-        "caller would get what another one was shown. Above our decorator it would answer callers whom nobody has "
-        "judged, so `auth.check` and the first request refuse that order. A cache that they cannot see, such as one in "
-        "flask-restful's `method_decorators` or one of your own, is found when it answers: a 2xx or 304 is judged "
-        "before it leaves, and the log names the endpoint. Under `protect` alone the order is right, "
-        "and the key is yours to mend. It also keeps what a view raises, such as `abort(403)`: pass `response_filter` "
-        "or key it by caller.",
+        advice="Put `@cache.cached` below the extension's decorator, and the caller into its key. Its usual key "
+        "is the path, so one caller would get what another one was shown. Above the decorator it would "
+        "answer callers who haven't been judged, so `auth.check` and the first request refuse that order."
+        " They can't see every cache, such as one in flask-restful's `method_decorators` or one of your "
+        "own. Such a cache is found when it answers: a 2xx or 304 is judged before it leaves, and the log"
+        " names the endpoint. Under `protect` alone the order is right, but you must change the key "
+        "yourself. Flask-Caching also caches what a view raises, such as `abort(403)`: pass "
+        "`response_filter`, or put the caller into the key.",
     ),
 )

@@ -122,11 +122,11 @@ NEIGHBOURS = (
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes"), Guarded("/again", "abort")),
         make=make,
-        advice="It raises every `HTTPException` of Flask out of Flask, and answers it itself, without headers. So our "
-        "refusals keep their status there, but lose their challenge, until a handler of yours replaces its own, as "
-        "below. Its own security answers before Flask is called. Give "
-        "such operations to our decorators, or add the challenge with `add_error_handler`. Its validation of "
-        "parameters and bodies comes before Flask too, so callers who are not logged in get 400 for a request that "
-        "is not valid.",
+        advice="Connexion raises every `HTTPException` of Flask out of Flask, and answers it itself, without "
+        "headers. So refusals keep their status there, but lose their challenge. To keep it, replace "
+        "connexion's handler with your own, as below. Connexion's own security answers before Flask is "
+        "called. Use the extension's decorators for such operations, or add the challenge with "
+        "`add_error_handler`. Connexion also validates parameters and bodies before Flask, so callers who"
+        " are not logged in get 400 for a request that is not valid.",
     ),
 )

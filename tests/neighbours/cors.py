@@ -76,12 +76,11 @@ NEIGHBOURS = (
         asks=_ASKS,
         together=together,
         guarded=(Guarded("/api/notes"), Guarded("/write", "scopes", "POST"), Guarded("/api/abort", "abort")),
-        advice="With `CORS(app)`, preflights pass our guards, and scripts that may read a refusal can read its "
-        "challenge. "
-        "With `cross_origin` above our decorator, preflights pass and answers can be read, but not refusals: they are "
-        "raised past it, as `abort` is. A script of another site that sends `Authorization: Basic` itself looks like a "
-        "browser that repeats a password: unsafe methods are 403 until its origin is also in "
-        "`Basic(trusted_origins={…})`.",
+        advice="With `CORS(app)`, preflights pass the guards, and scripts that may read a refusal can read its "
+        "challenge. With `cross_origin` above the extension's decorator, preflights pass and answers can "
+        "be read. Refusals can't be read, because they are raised past it, as `abort` is. A script of "
+        "another site that sends `Authorization: Basic` itself looks like a browser that repeats a "
+        "password. Its unsafe methods get 403 until its origin is also in `Basic(trusted_origins={…})`.",
     ),
     Neighbour(
         name="flask-cors, with credentials and exposed headers of its own",
@@ -90,7 +89,7 @@ NEIGHBOURS = (
         asks=_ASKS,
         together=together,
         guarded=(),
-        advice="What it exposes stays, and ours is added.",
+        advice="The headers that flask-cors exposes stay, and the extension adds its own.",
     ),
     Neighbour(
         name="flask-cors, its decorator",
@@ -99,6 +98,6 @@ NEIGHBOURS = (
         asks=_ASKS[2:],
         together=together,
         guarded=(),
-        advice="A 401 that is raised goes past `cross_origin`, with our line or without.",
+        advice="A 401 that is raised goes past `cross_origin`, with or without `init_app`.",
     ),
 )

@@ -103,7 +103,7 @@ NEIGHBOURS = (
         ),
         together=together,
         guarded=(Guarded("/api/notes"), Guarded("/api/write", "scopes"), Guarded("/me", "abort")),
-        advice="From the outside in: the route, our decorator, a limit by caller, the cache with the caller in its "
-        "key. Or the route, a limit by address, our decorator, the cache.",
+        advice="From the outside in: the route, the extension's decorator, a limit by caller, the cache with the"
+        " caller in its key. Or the route, a limit by address, the extension's decorator, the cache.",
     ),
 )

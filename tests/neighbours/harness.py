@@ -41,7 +41,7 @@ class Ask(NamedTuple):
     """A request, and what is expected: the neighbour's status, and the challenges once our line is there.
 
     ``after`` is ``None`` where the neighbour's own challenges stay as they are. ``page``: the body was Flask's own
-    error page, which nobody chose, and becomes ours. ``login`` is called with the client before. ``outside``: the 401
+    error page, and becomes a negotiated body. ``login`` is called with the client before. ``outside``: the 401
     is made outside of Flask, where our line changes nothing.
     """
 

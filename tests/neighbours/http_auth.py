@@ -87,9 +87,9 @@ NEIGHBOURS = (
         ),
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes")),
-        advice="Before you move: if pages of another origin send `Authorization: Basic` with `fetch()`, name that "
-        'origin, `Basic(check, trusted_origins={"https://app.example"})`; otherwise their unsafe requests get 403. '
-        "Its callbacks (`verify_password`, `verify_token`) are loaders of ours as they are, so that views can "
-        "move one by one.",
+        advice="Do this before you move: if pages of another origin send `Authorization: Basic` with `fetch()`, "
+        'name that origin, `Basic(check, trusted_origins={"https://app.example"})`. Otherwise their '
+        "unsafe requests get 403. Flask-HTTPAuth's callbacks (`verify_password`, `verify_token`) work as "
+        "loaders without a change, so that views can move one by one.",
     ),
 )

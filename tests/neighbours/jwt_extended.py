@@ -147,7 +147,8 @@ NEIGHBOURS = (
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes")),
         token=_token,
-        advice="It goes on making tokens, and a loader checks them with its `decode_token`. Our decorators then also "
-        'say what was wrong (`error="invalid_token"`), and 401 where it says 422.',
+        advice="Flask-JWT-Extended still makes the tokens, and a loader checks them with its `decode_token`. The"
+        ' extension\'s decorators then also say what was wrong (`error="invalid_token"`), and respond with'
+        " 401 where Flask-JWT-Extended responds with 422.",
     ),
 )

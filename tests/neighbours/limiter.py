@@ -71,10 +71,11 @@ NEIGHBOURS = (
         ),
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes"), Guarded("/again", "abort")),
-        advice="Put a limit by caller below our decorator: there the caller is known, and `key_func` may read "
-        "`auth.identity`. Limits of the whole app (`application_limits`, `default_limits`) are checked before the "
-        "guards, so key them by address; they count refused requests, too. A limit above our decorator does the same "
-        "for one view. Do not put one above and one below: Flask-Limiter checks both in the inner one, and no refused "
-        "request counts. Its 429 passes, whether or not the caller is logged in.",
+        advice="Put a limit by caller below the extension's decorator. There the caller is known, and `key_func`"
+        " may read `auth.identity`. Limits of the whole app (`application_limits`, `default_limits`) are "
+        "checked before the guards, so key them by address. They count refused requests, too. A limit "
+        "above the decorator does the same for one view. Do not put one above and one below: "
+        "Flask-Limiter checks both in the inner one, and no refused request counts. Its 429 passes, "
+        "whether or not the caller is logged in.",
     ),
 )

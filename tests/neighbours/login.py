@@ -109,15 +109,17 @@ NEIGHBOURS = (
             Ask("nothing sent, from a browser", "/me", 401, OURS, {"Accept": "text/html"}, page=True),
             Ask("by its request loader", "/me", 200, headers={"X-Token": "ada"}),
             Ask("by its request loader, wrong", "/me", 401, OURS, {"X-Token": "eve"}, page=True),
-            Ask("a token of ours, which it doesn't know", "/me", 401, OURS, bearer("ada"), page=True),
+            Ask(
+                "a token for the extension, which Flask-Login doesn't know", "/me", 401, OURS, bearer("ada"), page=True
+            ),
             Ask("remembered", "/me", 200, login=remembered),
             Ask("remembered, where a fresh login is needed", "/bank", 401, OURS, login=remembered, page=True),
         ),
         together=together,
         guarded=(Guarded("/api/notes"), Guarded("/api/write", "scopes"), Guarded("/page", "abort")),
-        advice="Pages keep its `@login_required`, the API takes ours. `abort_unauthorized` is a "
-        "good handler for it: it verifies what was sent, and tells nobody with a valid token of ours that it is "
-        "invalid.",
+        advice="Pages keep `@login_required` of Flask-Login, and the API uses `login_required` of the extension."
+        " `abort_unauthorized` works well as its unauthorized handler: it verifies the credentials that "
+        "were sent, so a caller with a valid token isn't told that the token is invalid.",
     ),
     Neighbour(
         name="Flask-Login, with a login view",

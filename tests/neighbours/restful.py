@@ -78,8 +78,8 @@ NEIGHBOURS = (
         asks=(*_ASKS, Ask("Flask's `abort(401)` in a view beside it", "/plain", 401, OURS, page=True)),
         together=together,
         guarded=GUARDED,
-        advice="`login_required` goes into `method_decorators`, or on a method. The body is its own, the challenges "
-        "are ours.",
+        advice="Put `login_required` into `method_decorators`, or on a method. flask-restful makes the body, and"
+        " the extension makes the challenges.",
     ),
     Neighbour(
         name="flask-restful, with `serve_challenge_on_401`",

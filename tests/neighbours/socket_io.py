@@ -78,12 +78,14 @@ NEIGHBOURS = (
         ),
         together=together,
         guarded=(Guarded("/notes"), Guarded("/again", "abort")),
-        advice="Its events never pass Flask's dispatch: `protect` and hooks do not see them, and they have no status "
-        "or challenge. Decorate the `connect` handler and each event that matters, and turn refusals into "
-        "`ConnectionRefusedError` for `connect` and into an answer for events, as below. Without that, a refused "
-        "`connect` leaves the client waiting, and with `always_connect=True` it leaves it connected. Whoever answers "
-        "an error of `connect` with a value accepts the connection. Keep `cors_allowed_origins` at its default, or "
-        "list origins: with `\"*\"`, another site's polling handshake is a GET with the visitor's cookie, which we "
-        "cannot tell from a page load. Its WebSocket handshakes of another site are refused by us all the same.",
+        advice="Flask-SocketIO's events never pass Flask's dispatch. So `protect` and hooks do not see them, and"
+        " they have no status or challenge. Decorate the `connect` handler and each event that matters. "
+        "Turn refusals into `ConnectionRefusedError` for `connect` and into an answer for events, as "
+        "below. Without that, a refused `connect` leaves the client waiting, and with "
+        "`always_connect=True` it leaves it connected. A handler that answers an error of `connect` with "
+        "a value accepts the connection. Keep `cors_allowed_origins` at its default, or list origins. "
+        "With `\"*\"`, another site's polling handshake is a GET with the visitor's cookie, and the "
+        "extension cannot distinguish it from a page load. It still refuses WebSocket handshakes of "
+        "another site.",
     ),
 )

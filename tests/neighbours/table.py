@@ -15,28 +15,31 @@ COMMAND = "python -m tests.neighbours.table"
 _INTRODUCTION = f"""\
 # Neighbours
 
-What happens to an app that uses another extension when one line is added, `auth.init_app(app)`; and how to use both.
-The tables are what the tests captured: each request was asked of the app without the line, and with it, before the
-other extension's set-up and after. The programs are run by the tests too; `load` is your loader (a token in, an
-`Identity` or `None` out), and what they import and what stands beside them is in `tests/neighbours`.
-`{COMMAND}` writes this page, and a test fails where it is stale.
+This page shows what happens to an app that uses another extension when one line is added, `auth.init_app(app)`. It also
+shows how to use both extensions.
 
-In short: **a 401 without a valid challenge gets one; a valid challenge of somebody else stays; every 401 becomes
+- The tables show what the tests captured. Each request was sent to the app without the line and with it. The line stood
+  before the other extension's set-up, and then after it.
+- The tests run the programs, too. `load` is your loader: it takes a token and returns an `Identity` or `None`. The
+  imports and the code around the programs are in `tests/neighbours`.
+- `{COMMAND}` writes this page, and a test fails if it is stale.
+
+In short: **a 401 without a valid challenge gets one. A valid challenge of other code stays. Every 401 becomes
 `no-store`, with `Authorization` in `Vary`. Everything else stays as it was, byte for byte.** There are three
 exceptions:
 
-- Flask's own error page, which nobody chose, becomes our negotiated body (JSON, problem details, HTML or text).
+- Flask's own error page becomes the extension's negotiated body (JSON, problem details, HTML or text).
 - In a challenge that stays, the scheme is spelled as it is registered, and an optional parameter that breaks its rules
   is left out.
-- A 401 that is made outside of Flask stays as it is: connexion 3 does that, and its section shows the way out.
+- A 401 that is made outside of Flask stays as it is. Connexion 3 does that, and its section shows a solution.
 
 Guards judge after all `before_request` functions and before all other decorators of a view. So what another extension
-does in such a function comes first: a limit, a redirect to HTTPS, a check for CSRF.
+does in such a function comes first, such as a limit, a redirect to HTTPS, or a check for CSRF.
 """
-_COLUMNS = "| 401s | challenge before | with our line | body | other headers |\n|---|---|---|---|---|"
+_COLUMNS = "| 401s | challenge before | with the line | body | other headers |\n|---|---|---|---|---|"
 _SUMMARY = (
-    "| neighbour | requests | of them 401 | challenge added or mended | kept their own | outside of Flask, as before "
-    "| body becomes ours |\n|---|--:|--:|--:|--:|--:|--:|"
+    "| neighbour | requests | of them 401 | challenge added or repaired | own challenge stays "
+    "| outside of Flask, as before | negotiated body |\n|---|--:|--:|--:|--:|--:|--:|"
 )
 
 
@@ -94,7 +97,7 @@ def _body(before: Answer, after: Answer) -> str:
     if before.body == after.body:
         return f"the same (`{kind}`)" if after.body else "the same (empty)"
     assert before.body == FLASKS_OWN_PAGE
-    return f"Flask's page becomes ours (`{kind}`)"
+    return f"Flask's page becomes a negotiated body (`{kind}`)"
 
 
 def _others(before: Answer, after: Answer) -> str:

@@ -55,8 +55,9 @@ NEIGHBOURS = (
         ),
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes"), Guarded("/again", "abort")),
-        advice="The order of set-up does not matter. Talisman redirects plain HTTP before any view is judged, so "
-        "credentials are not looked at there. Its headers stand on refusals too. Where the body of a 401 is ours, the "
-        "`Content-Security-Policy` is that of our page, for Talisman's would block the page's style.",
+        advice="The order of set-up does not matter. Talisman redirects plain HTTP before any view is judged, so"
+        " the extension does not read credentials there. Its headers are on refusals, too. If the "
+        "extension makes the body of a 401, the `Content-Security-Policy` is that of its page, because "
+        "Talisman's would block the page's style.",
     ),
 )

@@ -75,11 +75,12 @@ NEIGHBOURS = (
             Guarded("/v2/notes", method="POST"),
             Guarded("/v2/again", "abort", "POST"),
         ),
-        advice="`CSRFProtect` is a `before_request` function, and guards judge after those, so an unsafe request "
-        "without a CSRF token is 400 before anybody asks who sent it. Exempt the views that take tokens or keys: a "
-        "browser does not send these by itself. `csrf.exempt` may stand above or below our decorator. Views "
-        "for browsers keep both: our own check of cookies and passwords refuses requests of other sites, Flask-WTF "
-        "also refuses those of other pages. To judge first, set `WTF_CSRF_CHECK_DEFAULT = False` and call "
-        "`csrf.protect()` inside the guarded view.",
+        advice="`CSRFProtect` is a `before_request` function, and guards judge after those. So an unsafe request"
+        " without a CSRF token gets 400 before its credentials are read. Exempt the views that accept "
+        "tokens or keys, because a browser does not send these by itself. `csrf.exempt` may stand above "
+        "or below the extension's decorator. Views for browsers keep both checks: the extension refuses "
+        "requests of other sites with a cookie or a password, and Flask-WTF also refuses those of other "
+        "pages. To judge first, set `WTF_CSRF_CHECK_DEFAULT = False` and call `csrf.protect()` inside the"
+        " guarded view.",
     ),
 )

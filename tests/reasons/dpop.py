@@ -93,16 +93,16 @@ TABLE: list[tuple[str, Any, str]] = [
     ),
     (
         "crv", proof(header={"jwk": {**HOLDER.jwk, "crv": "P-1"}}),
-        "jwk is no public key: crv is none of P-256, P-384, P-521",
+        "jwk is not a public key: crv is none of P-256, P-384, P-521",
     ),
-    ("kty", proof(header={"jwk": {"kty": "oct"}}), "jwk is no public key: kty is none of EC, OKP and RSA"),
+    ("kty", proof(header={"jwk": {"kty": "oct"}}), "jwk is not a public key: kty is none of EC, OKP and RSA"),
     (
         "x", proof(header={"jwk": {**HOLDER.jwk, "x": "A!"}}),
-        "jwk is no public key: x is not base64url (RFC 7515 section 2)",
+        "jwk is not a public key: x is not base64url (RFC 7515 section 2)",
     ),
     (
         "y", proof(header={"jwk": {**HOLDER.jwk, "y": "AA"}}),
-        "jwk is no public key: y has too many octets, or too few (RFC 7518 section 6)",
+        "jwk is not a public key: y has too many octets, or too few (RFC 7518 section 6)",
     ),
     ("a payload that is not JSON", proof(payload=b"x"), "the payload is not JSON, expected a JSON object of claims"),
     (

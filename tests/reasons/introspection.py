@@ -164,7 +164,7 @@ ROWS = [
         "no user", answered(ACTIVE, user=lambda identity: None), 401,
         "user= returned None, so it knows no user for the subject of this token",
     ),
-    Row("no JSON", answered(b"oops"), 503, f"{WHO}: the answer is no JSON object (not JSON)"),
+    Row("no JSON", answered(b"oops"), 503, f"{WHO}: the answer is not a JSON object (not JSON)"),
     Row("a bug of post=", failing(KeyError(TOKEN)), 503, f"{WHO}: KeyError while asking"),
     Row("no connection", failing(ConnectionError(TOKEN)), 503, f"{WHO}: ConnectionError while asking"),
     Row("no connection for some time", failing(ConnectionError(TOKEN), 4), 503, f"{WHO}: ConnectionError while asking"),

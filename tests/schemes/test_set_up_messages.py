@@ -144,16 +144,16 @@ HTTPS = {"SESSION_COOKIE_SECURE": True}
           for odd in ({"SESSION_COOKIE_DOMAIN": "a.example"}, {"SESSION_COOKIE_PATH": "/x"},
                       {"APPLICATION_ROOT": "/x"})),
         ({"login_view": "nowhere"}, {},
-         "login_view='nowhere' is no endpoint of the app 'APP': write the name of the view's function, with the "
+         "login_view='nowhere' is not an endpoint of the app 'APP': write the name of the view's function, with the "
          "blueprint's before it, or an absolute URL"),
         ({"logout_view": "nowhere"}, {},
-         "logout_view='nowhere' is no endpoint of the app 'APP': write the name of the view's function, with the "
+         "logout_view='nowhere' is not an endpoint of the app 'APP': write the name of the view's function, with the "
          "blueprint's before it"),
         ({"login_view": "of_user"}, {},
          "login_view='of_user' has an address with user, which only @app.url_defaults could fill in: name a view whose "
          "address has no variable"),
         ({"login_view": "guarded"}, {},
-         "login_view='guarded' demands a login itself, so that nobody could log in: mark it @auth.public"),
+         "login_view='guarded' demands a login itself, so that no user could log in: mark it @auth.public"),
     ],
 )  # fmt: skip
 def test_of_sessions_in_their_app(make_app, options, config, text):
@@ -170,7 +170,7 @@ def test_a_host_cookie_that_may_be(make_app, config):
     auth.check(make_app(auth, **KEY, **HTTPS, SESSION_COOKIE_NAME="__Host-s", **config))
 
 
-SECURE = "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where anybody can copy it"
+SECURE = "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where attackers can copy it"
 SAME_SITE = "SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'"
 SHORT = "SECRET_KEY is short or well-known, so anyone can guess it and log in: use secrets.token_hex()"
 
