@@ -1,4 +1,4 @@
-"""What the log says of a refusal (the private reason), and what sits exactly on a limit."""
+"""What the log says of a refusal: the private reason."""
 
 import base64
 import logging

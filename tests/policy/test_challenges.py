@@ -1,4 +1,4 @@
-"""Refusals that only their class decides are kept ready: nothing of one request may show in the next."""
+"""Which challenges a refusal has. What is cached of refusals: nothing of one request shows in the next."""
 
 from collections.abc import Callable
 from functools import partial, wraps

@@ -1,4 +1,4 @@
-"""A 401 that isn't ours keeps what its maker said: the challenges of the error, of the app's handler, of a hook."""
+"""The error handler: whose body a refusal has, and whose challenges."""
 
 import pytest
 from flask import Blueprint, Response, abort

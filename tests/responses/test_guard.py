@@ -1,4 +1,4 @@
-"""The three nets and the guard: whoever produced a 401, it leaves with a valid challenge and the app's own body."""
+"""The guard: whoever produced a 401, it leaves with a valid challenge."""
 
 import pytest
 from flask import Blueprint, Response, abort, after_this_request
