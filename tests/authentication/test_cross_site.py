@@ -18,11 +18,10 @@ from flask_unauthorized import (
     abort_unauthorized,
 )
 from flask_unauthorized.testing import assert_unauthorized
+from tests.browser.conftest import KEY, USERS, session_cookie_of
 from tests.digest_client import challenge, sent
 from tests.digest_client import sent as digest_of
 from tests.helpers import app_with_schemes
-
-from .conftest import KEY, USERS, session_cookie_of
 
 OWN = "http://localhost"
 FOREIGN = [

@@ -11,9 +11,8 @@ from werkzeug.test import EnvironBuilder
 from flask_unauthorized import Auth, Bearer, Identity, SessionCookie, abort_unauthorized
 from flask_unauthorized.errors import MissingCredentials, StepUpRequired
 from flask_unauthorized.testing import assert_unauthorized
+from tests.browser.conftest import KEY, PAGE, USERS
 from tests.helpers import raise_error
-
-from .conftest import KEY, PAGE, USERS
 
 NAVIGATE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Sec-Fetch-Dest": "document"}
 HTML = {"Accept": "text/html"}

@@ -20,10 +20,9 @@ from flask_unauthorized.stores.base import MAX_LIFETIME
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.redis import RedisStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
+from tests.browser.conftest import KEY, USERS, forge, session_content, session_cookie_of
 from tests.helpers import app_with_schemes
 from tests.stores.servers import redis_server
-
-from .conftest import KEY, USERS, forge, session_content, session_cookie_of
 
 LIMIT = 3
 """``MAX_ENDED`` in these tests."""
