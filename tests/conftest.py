@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from flask_unauthorized import Auth, Bearer, Identity
 from flask_unauthorized.testing import assert_sound
 from flask_unauthorized.wire import Challenge
 
@@ -61,3 +62,9 @@ def make_app() -> Callable[..., Flask]:
         return app
 
     return make
+
+
+@pytest.fixture
+def auth() -> Auth[Any]:
+    """An `Auth` that knows one token, "good", of ada, with the scope "read". Files with other needs have their own."""
+    return Auth(Bearer({"good": Identity("ada", scopes={"read"})}.get))

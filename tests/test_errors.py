@@ -8,24 +8,10 @@ import pytest
 from werkzeug import exceptions as http
 
 import flask_unauthorized as fu
-from flask_unauthorized import Auth, AuthUnavailable, Bearer, Identity, TooManyAttempts, errors
+from flask_unauthorized import Auth, AuthUnavailable, Bearer, TooManyAttempts, errors
 from flask_unauthorized.errors import CrossSiteRequest
 
-NOW = 1_800_000_000
-
-
 GOOD = {"Authorization": "Bearer good"}
-
-
-@pytest.fixture
-def auth():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
 
 
 @pytest.mark.rfc("ST-01")

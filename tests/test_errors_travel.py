@@ -34,6 +34,7 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.errors import AuthUnavailable, CrossSiteRequest, StaleNonce
 from flask_unauthorized.signals import refused
+from tests.helpers import raise_error
 
 GOOD = {"Authorization": "Bearer good"}
 
@@ -203,24 +204,20 @@ def lazy_app(make_app, view=None, **config):
     return app, auth
 
 
-def _raise(error):
-    raise error
-
-
 MAKERS = {
     "abort_unauthorized": lambda text: abort_unauthorized(text),
     "by_keyword": lambda text: abort_unauthorized(message=text, error=ExpiredCredentials),
     "reason": lambda text: abort_unauthorized(text, reason=text),
     "abort": lambda text: abort(401, description=text),
-    "werkzeug": lambda text: _raise(HTTPUnauthorized(text)),
-    "error": lambda text: _raise(InvalidCredentials(text)),
-    "scope": lambda text: _raise(InsufficientScope(text, scopes="a b")),
-    "step_up": lambda text: _raise(StepUpRequired(text, max_age=5)),
-    "later": lambda text: _raise(TooManyAttempts(text, retry_after=5)),
-    "down": lambda text: _raise(AuthUnavailable(text)),
+    "werkzeug": lambda text: raise_error(HTTPUnauthorized(text)),
+    "error": lambda text: raise_error(InvalidCredentials(text)),
+    "scope": lambda text: raise_error(InsufficientScope(text, scopes="a b")),
+    "step_up": lambda text: raise_error(StepUpRequired(text, max_age=5)),
+    "later": lambda text: raise_error(TooManyAttempts(text, retry_after=5)),
+    "down": lambda text: raise_error(AuthUnavailable(text)),
     "returned": lambda text: MissingCredentials(text),
-    "copied": lambda text: _raise(pickle.loads(pickle.dumps(MissingCredentials(text)))),
-    "attribute": lambda text: _raise(type("Own", (Unauthorized,), {"description": text})()),
+    "copied": lambda text: raise_error(pickle.loads(pickle.dumps(MissingCredentials(text)))),
+    "attribute": lambda text: raise_error(type("Own", (Unauthorized,), {"description": text})()),
 }
 
 
@@ -239,14 +236,14 @@ def test_a_lazy_text_is_in_the_callers_language(make_app, maker, accept, languag
 
 def test_one_error_object_for_all_languages(make_app):  # F-16
     error = MissingCredentials(Lazy(**SIGN_IN))
-    app, _ = lazy_app(make_app, lambda: _raise(error))
+    app, _ = lazy_app(make_app, lambda: raise_error(error))
     for language in ("en", "de", "en"):
         assert app.test_client().get(f"/?lang={language}").json["message"] == SIGN_IN[language]
 
 
 def test_a_lazy_text_in_the_challenge(make_app):  # F-16
     app, auth = lazy_app(make_app)
-    view = auth.login_required(lambda: _raise(InvalidCredentials(Lazy(**SIGN_IN))))
+    view = auth.login_required(lambda: raise_error(InvalidCredentials(Lazy(**SIGN_IN))))
     app.add_url_rule("/", "view", view)
     line = app.test_client().get("/?lang=de", headers=GOOD).headers["WWW-Authenticate"]
     assert line == 'Bearer realm="notes", error="invalid_token", error_description="Bitte neu anmelden."'

@@ -56,8 +56,6 @@ SENT: dict[str, tuple[dict[str, str], str | None]] = {
     **{f"key of {name}": ({"X-Api-Key": name}, name) for name in CALLERS},
 }
 GUARDS = ("none", "required", "optional", "public", "scope", "role")
-WITHIN = (None, False, True)  # in the app, in an open blueprint, in a protected one
-METHODS = ("GET", "HEAD")
 # What a view does once it runs, with the status that it means.
 DEEDS: dict[str, tuple[Any, int]] = {
     "fine": (lambda: "fine", 200),

@@ -9,9 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.helpers import free_port
+
 from .digest_client import challenge, sent
 from .dpop_client import Holder
-from .live.conftest import free_port
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,7 +7,7 @@ from base64 import b64encode
 from contextlib import contextmanager
 
 import pytest
-from flask import Flask, abort
+from flask import abort
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from flask_unauthorized import (
@@ -24,6 +24,7 @@ from flask_unauthorized import (
     signals,
 )
 from flask_unauthorized.loaders import StaticTokens
+from tests.helpers import bearer_header, get_view, raise_error
 
 CANARY = "s3cr3tCanary42"
 KINDS = ("authenticated", "refused", "repaired")
@@ -31,10 +32,6 @@ KINDS = ("authenticated", "refused", "repaired")
 
 def load(token):
     return Identity("ada", scopes={"read"}) if token == "good" else None
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
 
 
 @contextmanager
@@ -79,7 +76,7 @@ def app(make_app, auth):
 
 def test_authenticated_names_identity_and_scheme(app):
     with heard() as found:
-        app.test_client().get("/", headers=bearer("good"))
+        app.test_client().get("/", headers=bearer_header("good"))
     assert found == [("authenticated", app, {"identity": Identity("ada", scopes={"read"}), "scheme": "Bearer"})]
 
 
@@ -102,7 +99,7 @@ def test_authenticated_is_said_once_a_request(make_app):
         return auth.require(scopes={"read"}).subject
 
     with heard() as found:
-        assert app.test_client().get("/", headers=bearer("good")).text == "ada"
+        assert app.test_client().get("/", headers=bearer_header("good")).text == "ada"
     assert [kind for kind, _, _ in found] == ["authenticated"]
 
 
@@ -111,12 +108,12 @@ def test_authenticated_is_said_once_a_request(make_app):
     [
         ("/", {}, "MissingCredentials", "no credentials"),
         ("/", {"Authorization": "Negotiate abc"}, "MissingCredentials", "no credentials"),
-        ("/", bearer("bad"), "InvalidCredentials", "the loader of Bearer returned None for the token"),
-        ("/", bearer("!"), "MalformedCredentials", "b64token"),
-        ("/", bearer("a, Bearer b"), "MalformedCredentials", ""),
-        ("/optional", bearer("bad"), "InvalidCredentials", "the loader of Bearer returned None for the token"),
-        ("/write", bearer("good"), "InsufficientScope", "write"),
-        ("/mine", bearer("good"), "Forbidden", None),
+        ("/", bearer_header("bad"), "InvalidCredentials", "the loader of Bearer returned None for the token"),
+        ("/", bearer_header("!"), "MalformedCredentials", "b64token"),
+        ("/", bearer_header("a, Bearer b"), "MalformedCredentials", ""),
+        ("/optional", bearer_header("bad"), "InvalidCredentials", "the loader of Bearer returned None for the token"),
+        ("/write", bearer_header("good"), "InsufficientScope", "write"),
+        ("/mine", bearer_header("good"), "Forbidden", None),
         ("/abort", {}, "Unauthorized", None),
     ],
 )
@@ -148,9 +145,9 @@ def test_refused_carries_challenges_and_a_receiver_cannot_change_them(app):
     "view",
     [
         lambda: abort_unauthorized(reason="because"),
-        lambda: _raise(InvalidCredentials(reason="because")),
-        lambda: _raise(MissingCredentials(reason="because")),
-        lambda: _raise(StepUpRequired(max_age=5, reason="because")),
+        lambda: raise_error(InvalidCredentials(reason="because")),
+        lambda: raise_error(MissingCredentials(reason="because")),
+        lambda: raise_error(StepUpRequired(max_age=5, reason="because")),
     ],
     ids=["abort", "invalid", "missing", "step_up"],
 )
@@ -162,10 +159,6 @@ def test_a_view_that_refuses_is_reported_once(app, caplog, view):
     ((name, _, arguments),) = found
     assert (name, arguments["error"].reason) == ("refused", "because")
     assert [r.getMessage().count("because") for r in caplog.records if r.name == "flask_unauthorized"] == [1]
-
-
-def _raise(error):
-    raise error
 
 
 def test_repaired_names_endpoint_and_challenges(app, caplog):
@@ -203,9 +196,9 @@ def test_signals_reach_only_receivers_of_their_app(app, make_app):
 @pytest.mark.parametrize(
     ("kind", "path", "headers", "status"),
     [
-        ("authenticated", "/", bearer("good"), 200),
+        ("authenticated", "/", bearer_header("good"), 200),
         ("refused", "/", {}, 401),
-        ("refused", "/write", bearer("good"), 403),
+        ("refused", "/write", bearer_header("good"), 403),
         ("repaired", "/plain", {}, 401),
     ],
 )
@@ -238,11 +231,11 @@ def basic(user, password):
 
 ENCODED = b64encode(f"ada:{CANARY}".encode()).decode()
 REQUESTS = {
-    "token": bearer(CANARY),
-    "token_prefix": bearer("bad." + CANARY),
-    "token_malformed": bearer(CANARY + "!"),
-    "token_doubled": bearer(f"{CANARY}, Bearer {CANARY}"),
-    "token_too_long": bearer(CANARY * 700),
+    "token": bearer_header(CANARY),
+    "token_prefix": bearer_header("bad." + CANARY),
+    "token_malformed": bearer_header(CANARY + "!"),
+    "token_doubled": bearer_header(f"{CANARY}, Bearer {CANARY}"),
+    "token_too_long": bearer_header(CANARY * 700),
     "token_of_no_scheme": {"Authorization": CANARY},
     "odd_scheme_name": {"Authorization": f"{CANARY}\x01 {CANARY}"},
     "unknown_scheme": {"Authorization": f"Negotiate {CANARY}"},
@@ -256,7 +249,7 @@ REQUESTS = {
     "key_doubled": {"X-API-Key": f"{CANARY}, {CANARY}"},
     "key_too_long": {"X-API-Key": CANARY * 50},
     "key_controls": {"X-API-Key": CANARY + "\x01"},
-    "two_at_once": {**bearer(CANARY), "X-API-Key": CANARY},
+    "two_at_once": {**bearer_header(CANARY), "X-API-Key": CANARY},
     "proxy": {"Proxy-Authorization": f"Basic {CANARY}"},
     "cookie": {"Cookie": f"session={CANARY}"},
 }
@@ -307,7 +300,7 @@ def test_lek_09_no_internals_in_the_answer_even_in_debug(make_app, loader, accep
     app = make_app(auth)
     app.debug = True
     app.add_url_rule("/", "view", auth.login_required(roles={"admin"})(lambda: "fine"))
-    response = app.test_client().get("/", headers={**bearer("any"), "Accept": accept_header})
+    response = app.test_client().get("/", headers={**bearer_header("any"), "Accept": accept_header})
     words = r"Traceback|\.py|Error\b|flask|redis|Credentials\(|class |lambda|line \d"
     assert not re.search(words, response.text + str(response.headers))
 
@@ -342,7 +335,7 @@ def test_lek_02_a_foreign_exception_is_cut_off(make_app):
     found = []
     app.register_error_handler(503, lambda error: found.append(error) or ("", 503))
     app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
-    assert app.test_client().get("/", headers=bearer("any")).status_code == 503
+    assert app.test_client().get("/", headers=bearer_header("any")).status_code == 503
     (error,) = found
     assert error.__cause__ is None
     assert error.__suppress_context__
@@ -366,11 +359,11 @@ def test_lek_02_a_foreign_exception_is_cut_off(make_app):
 @pytest.mark.parametrize("by", ["loader", "view"])
 def test_lek_13_no_control_character_reaches_the_log(make_app, caplog, reason, by):
     caplog.set_level(logging.DEBUG)
-    auth = Auth(Bearer(lambda token: _raise(InvalidCredentials(reason=reason))))
+    auth = Auth(Bearer(lambda token: raise_error(InvalidCredentials(reason=reason))))
     app = make_app(auth)
     view = auth.login_required(lambda: "fine") if by == "loader" else lambda: abort_unauthorized(reason=reason)
     app.add_url_rule("/", "view", view)
-    assert app.test_client().get("/", headers=bearer("any") if by == "loader" else {}).status_code == 401
+    assert app.test_client().get("/", headers=bearer_header("any") if by == "loader" else {}).status_code == 401
     messages = [record.getMessage() for record in caplog.records if record.name == "flask_unauthorized"]
     assert len(messages) == 1
     assert messages[0].isprintable()
@@ -388,12 +381,12 @@ def test_lek_13_a_long_reason_is_cut(make_app, caplog):
 def test_a_reason_never_leaves_the_server(app):
     app.add_url_rule("/why", "why", lambda: abort_unauthorized(reason=CANARY))
     for media in ("application/json", "application/problem+json", "text/html", "text/plain"):
-        response = app.test_client().get("/why", headers={**bearer("good"), "Accept": media})
+        response = app.test_client().get("/why", headers={**bearer_header("good"), "Accept": media})
         assert response.status_code == 401
         assert CANARY not in response.text + str(response.headers)
 
 
-@pytest.mark.parametrize(("headers", "level"), [({}, logging.INFO), (bearer("any"), logging.WARNING)])
+@pytest.mark.parametrize(("headers", "level"), [({}, logging.INFO), (bearer_header("any"), logging.WARNING)])
 def test_refusals_are_info_and_our_own_trouble_a_warning(make_app, caplog, headers, level):
     caplog.set_level(logging.DEBUG)
     auth = Auth(Bearer(unavailable), unavailable=[ConnectionError])
@@ -405,35 +398,8 @@ def test_refusals_are_info_and_our_own_trouble_a_warning(make_app, caplog, heade
     assert "view_name" in record.getMessage()
 
 
-NOW = 1_800_000_000
-
-
-@pytest.fixture
-def notes():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
-
-
-@pytest.fixture
-def serve(make_app, notes, monkeypatch):
-    """The answer of a view behind a guard to a request."""
-    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: NOW)
-
-    def answer(guard=None, view=lambda: "fine", headers=(), method="GET", url="/", **config):
-        app: Flask = make_app(notes, **config)
-        app.add_url_rule("/", "view", (guard or notes.login_required)(view))
-        return app.test_client().open(url, method=method, headers=dict(headers))
-
-    return answer
-
-
 @pytest.mark.rfc("H-38")
-def test_no_credential_is_logged(serve, caplog):
+def test_no_credential_is_logged(make_app, auth, caplog):
     caplog.set_level(logging.DEBUG)
-    serve(headers={"Authorization": "Bearer very-secret-token"})
+    get_view(make_app, auth, headers={"Authorization": "Bearer very-secret-token"})
     assert "very-secret-token" not in caplog.text

@@ -1,10 +1,13 @@
-"""What is demanded of an identity: step-up (RFC 9470)."""
+"""What is demanded of an identity: scopes, roles, and step-up (RFC 9470)."""
+
+import time
 
 import pytest
 from flask import Flask
 
-from flask_unauthorized import Auth, Bearer, Identity
+from flask_unauthorized import Auth, Bearer, ConfigurationError, Identity, any_of
 from flask_unauthorized.testing import assert_unauthorized
+from flask_unauthorized.wire import parse_challenges
 
 NOW = 1_800_000_000
 
@@ -82,3 +85,76 @@ def test_an_absurd_login_time_is_stale_not_500(make_app, at):
     app = make_app(auth)
     app.add_url_rule("/", "index", auth.login_required(max_age=60)(lambda: "x"))
     assert app.test_client().get("/", headers=ADA).status_code == 401
+
+
+def _status(make_app, identity, implied=None, **demands):
+    auth = Auth(Bearer(lambda token: identity), implied_scopes=implied, realm="r")
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(**demands)(lambda: "x"))
+    answer = app.test_client().get("/", headers={"Authorization": "Bearer x"})
+    lines = answer.headers.getlist("WWW-Authenticate")
+    return answer.status_code, (parse_challenges(lines)[0] if lines else None)
+
+
+@pytest.mark.rfc("B-07", "B-13")
+@pytest.mark.parametrize(
+    ("held", "demanded", "status"),
+    [
+        ({"a", "b"}, {"a", "b"}, 200),
+        ({"a"}, {"a", "b"}, 403),
+        ({"A"}, {"a"}, 403),
+        ({"b"}, any_of("a", "b"), 200),
+        ({"b"}, {"c", any_of("a", "b")}, 403),
+        ({"b", "c"}, ["c", any_of("a", "b")], 200),
+        ({"all"}, {"read"}, 200),
+        ({"write"}, {"read"}, 200),
+        ({"read"}, {"write"}, 403),
+    ],
+)
+def test_scopes(make_app, held, demanded, status):
+    implied = {"all": {"write"}, "write": {"read"}}
+    assert _status(make_app, Identity("ada", scopes=held), implied, scopes=demanded)[0] == status
+
+
+def test_the_needed_scopes_are_sorted_and_the_first_of_an_alternative_is_named(make_app):
+    status, challenge = _status(make_app, Identity("ada"), scopes={"z", "b", any_of("m", "a")})
+    assert (status, challenge.get("scope")) == (403, "b m z")
+
+
+@pytest.mark.rfc("H-02", "H-04")
+def test_a_role_that_is_not_held_is_403_without_challenge(make_app):
+    assert _status(make_app, Identity("ada", roles={"user"}), roles={"admin"}) == (403, None)
+    assert _status(make_app, Identity("ada", roles={"admin"}), roles=any_of("boss", "admin")) == (200, None)
+
+
+@pytest.mark.rfc("SU-01")
+@pytest.mark.parametrize(
+    ("identity", "status"),
+    [
+        (Identity("ada", acr="gold", auth_time=time.time()), 200),
+        (Identity("ada", acr="tin", auth_time=time.time()), 401),
+        (Identity("ada", auth_time=time.time()), 401),
+        (Identity("ada", acr="gold"), 401),
+        (Identity("ada", acr="gold", auth_time=time.time() - 10_000), 401),
+        (Identity("ada", acr="gold", auth_time=time.time() + 10_000), 401),
+    ],
+    ids=["fresh", "other-acr", "no-acr", "no-time", "old", "future"],
+)
+def test_step_up(make_app, identity, status):
+    found, challenge = _status(make_app, identity, acr=["gold", "silver"], max_age=3600)
+    assert found == status
+    if status == 401:
+        assert challenge.get("error") == "insufficient_user_authentication"
+        assert (challenge.get("acr_values"), challenge.get("max_age")) == ("gold silver", "3600")
+
+
+def test_a_bare_user_can_meet_no_scope_and_the_developer_is_told(make_app, caplog):
+    auth = Auth(Bearer(lambda token: object()))
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(scopes={"read"})(lambda: "x"))
+    with pytest.raises(ConfigurationError, match="Identity"):
+        app.test_client().get("/", headers={"Authorization": "Bearer x"})
+    app = make_app(auth, TESTING=False)
+    app.add_url_rule("/", "index", auth.login_required(scopes={"read"})(lambda: "x"))
+    assert app.test_client().get("/", headers={"Authorization": "Bearer x"}).status_code == 403
+    assert "Identity" in caplog.text

@@ -19,6 +19,7 @@ from werkzeug import exceptions as http
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, ConfigurationError, Identity, errors
 from flask_unauthorized.authentication.verification import identity_from_loader_result
 from flask_unauthorized.loaders import StaticTokens
+from tests.helpers import app_with_view
 
 BEARER = {"Authorization": "Bearer good"}
 BASIC = {"Authorization": "Basic YWRhOnB3"}  # ada:pw
@@ -500,12 +501,6 @@ def test_ldr_a_query_that_was_not_sent_is_no_user(make_app, result):
     app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     with pytest.raises(TypeError, match="which cannot be a user"):
         app.test_client().get("/", headers={"Authorization": "Bearer invented"})
-
-
-def app_with_view(make_app, auth, **config) -> Flask:
-    app = make_app(auth, **config)
-    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.get_user()}"))
-    return app
 
 
 def test_a_user_object_of_basic_keeps_the_name_as_subject(make_app):

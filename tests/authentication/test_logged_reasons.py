@@ -1,4 +1,4 @@
-"""What the log says of a refusal (the private reason), and what sits exactly on a limit."""
+"""What the log says of a refusal: the private reason."""
 
 import base64
 import logging
@@ -13,6 +13,7 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.schemes.basic import MAX_PASSWORD, MAX_USER
 from flask_unauthorized.wire.grammar import DEFAULT_CREDENTIAL_LIMIT
+from tests.helpers import bearer_header
 
 NOW = 1_800_000_000
 NOTHING = (
@@ -30,10 +31,6 @@ CONTROLS = "Basic: the name or the password holds a control character, expected 
 def basic(text: str | bytes) -> dict[str, str]:
     octets = text if isinstance(text, bytes) else text.encode()
     return {"Authorization": "Basic " + base64.b64encode(octets).decode()}
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 TOKENS = {
@@ -77,16 +74,16 @@ def refused(make_app, monkeypatch, caplog):
     ("headers", "status", "reason"),
     [
         ({}, 401, NOTHING),
-        (bearer("nobody"), 401, NO_TOKEN),
-        (bearer("X="), 401, NO_TOKEN),
+        (bearer_header("nobody"), 401, NO_TOKEN),
+        (bearer_header("X="), 401, NO_TOKEN),
         ({"Authorization": "Foo x, Bearer a b"}, 400, TWO),
         ({"Authorization": "Foo x, XBearer plain"}, 401, NOTHING),
         ({"Authorization": "XBearer plain"}, 401, NOTHING),
         (basic("a\x7f:b"), 401, CONTROLS),
         (basic("a" * MAX_USER + ":b"), 401, "the loader of Basic returned False for the name and the password"),
         (basic("a:" + "b" * MAX_PASSWORD), 401, "the loader of Basic returned False for the name and the password"),
-        (bearer("ended"), 401, f"expires_at has passed: it is {NOW}, and now {NOW}"),
-        (bearer("ending"), 200, None),
+        (bearer_header("ended"), 401, f"expires_at has passed: it is {NOW}, and now {NOW}"),
+        (bearer_header("ending"), 200, None),
     ],
 )  # fmt: skip
 def test_the_log_says_why(refused, headers, status, reason):
@@ -106,7 +103,7 @@ def test_the_log_says_why(refused, headers, status, reason):
     ],
 )
 def test_the_log_says_why_a_login_is_not_enough(refused, token, status, reason):
-    assert refused(bearer(token), acr="gold", max_age=60) == (status, reason)
+    assert refused(bearer_header(token), acr="gold", max_age=60) == (status, reason)
 
 
 def test_the_log_says_which_permission_is_missing(refused, caplog):
@@ -115,16 +112,18 @@ def test_the_log_says_which_permission_is_missing(refused, caplog):
         "none of the roles ['boss'] is held: the caller has [], by roles_claim= or the loader, and roles= of the view "
         "asks for others"
     )
-    assert refused(bearer("plain"), scopes={"b"}) == (403, no_scope)
-    assert refused(bearer("plain"), roles={"boss"}) == (403, no_role)
-    assert refused(bearer("granted"), scopes={"b"}) == (403, no_scope.replace("[]", "['a', 'c']"))
-    assert refused(bearer("granted"), roles={"boss"}) == (403, no_role.replace("[]", "['clerk']"))
-    assert refused(bearer("undated"), acr=["x", "gold2"])[1].startswith("acr is 'gold', and acr= of the view accepts")
-    assert refused(bearer("plain"), acr="gold") == (401, "acr is None, and acr= of the view accepts ['gold']")
+    assert refused(bearer_header("plain"), scopes={"b"}) == (403, no_scope)
+    assert refused(bearer_header("plain"), roles={"boss"}) == (403, no_role)
+    assert refused(bearer_header("granted"), scopes={"b"}) == (403, no_scope.replace("[]", "['a', 'c']"))
+    assert refused(bearer_header("granted"), roles={"boss"}) == (403, no_role.replace("[]", "['clerk']"))
+    assert refused(bearer_header("undated"), acr=["x", "gold2"])[1].startswith(
+        "acr is 'gold', and acr= of the view accepts"
+    )
+    assert refused(bearer_header("plain"), acr="gold") == (401, "acr is None, and acr= of the view accepts ['gold']")
     caplog.clear()
-    assert refused(bearer("user"), scopes={"b"}) == (403, no_scope)
+    assert refused(bearer_header("user"), scopes={"b"}) == (403, no_scope)
     (mistake,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert refused(bearer("user"), roles={"boss"}) == (403, no_role)
+    assert refused(bearer_header("user"), roles={"boss"}) == (403, no_role)
     (again,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert again == mistake.replace("scopes=['b']", "roles=['boss']")
     assert mistake.startswith("Requirement(scopes=['b']) demands scopes or roles, but the loader returned a bare user")
@@ -137,7 +136,7 @@ def test_the_log_names_the_option_by_which_an_origin_was_refused(make_app, caplo
     auth.protected_resource(api, authorization_servers=["https://id.example.com"], origins=["https://app.example"])
     app = make_app(auth)
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
-    headers = {**bearer("plain"), "Origin": "https://evil.example"}
+    headers = {**bearer_header("plain"), "Origin": "https://evil.example"}
     assert app.test_client().get("/", headers=headers, base_url=api).status_code == 403
     assert "(Origin is 'https://evil.example', expected one of ['https://api.example.com', 'https://app" in caplog.text
 
@@ -163,10 +162,10 @@ def test_what_names_no_scheme_of_ours_counts_as_nothing(refused, field):
 
 # F-18: whatever the values are, a reason is short, and making it never fails.
 def test_reasons_of_values_that_are_huge(refused):
-    status, reason = refused(bearer("huge"), max_age=60)
+    status, reason = refused(bearer_header("huge"), max_age=60)
     assert status == 401
     assert reason.startswith("the login is too old: auth_time is -1000")
-    status, reason = refused(bearer("many"), roles={f"other-{number}" for number in range(1000)})
+    status, reason = refused(bearer_header("many"), roles={f"other-{number}" for number in range(1000)})
     assert status == 403
     assert reason.startswith("none of the roles ['other-")
     assert "the caller has ['role-0', " in reason

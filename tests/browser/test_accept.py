@@ -7,7 +7,7 @@ from flask_unauthorized.testing import assert_unauthorized
 
 from .conftest import KEY, USERS
 
-JSON, HTML, TEXT = "application/json", "text/html", "text/plain"
+JSON, HTML = "application/json", "text/html"
 CHROME = (
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"
     "application/signed-exchange;v=b3;q=0.7"

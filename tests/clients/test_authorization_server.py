@@ -22,9 +22,9 @@ from flask_unauthorized import Auth, Bearer, InvalidCredentials
 from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwks import JWKS
 from flask_unauthorized.loaders.jwt import JWT
+from tests.helpers import free_port
 from tests.loaders.keys import jwk_of
 
-from ..live.conftest import free_port
 from .conftest import need
 
 SERVER = Path(__file__).with_name("oidc_server.mjs")

@@ -9,7 +9,9 @@ from collections import Counter
 
 import pytest
 
-from ..live.conftest import free_port, running
+from tests.helpers import free_port
+
+from ..live.conftest import running
 from .conftest import need
 from .test_programs import run
 

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from ..live.conftest import free_port
+from tests.helpers import free_port
+
 from .conftest import need
 from .test_programs import run
 

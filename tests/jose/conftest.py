@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, settings
 from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.jose import public_key_pem
 from flask_unauthorized.loaders.jwt import JWT
+from tests.helpers import challenges_of
 
-from ..independent import independent
 from .signing import AUDIENCE, ISSUER, pem
 
 RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -54,7 +54,7 @@ class Api:
         response = self.get(token)
         assert len(self.seen) == before, "the view ran"
         assert response.status_code == 401, response.status_code
-        ((_, params),) = independent(*response.headers.getlist("WWW-Authenticate"))
+        ((_, params),) = challenges_of(response)
         assert dict(params)["error"] == "invalid_token"
         return response
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.helpers import free_port
+
 ROOT = Path(__file__).parents[2]
 GUNICORN = ("-m", "gunicorn", "-b", "127.0.0.1:{port}", "--log-level", "error")
 SERVERS = {
@@ -34,12 +36,6 @@ class Server(NamedTuple):
     @property
     def keeps_alive(self) -> bool:
         return self.name not in ("gunicorn-sync", "werkzeug")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from flask_unauthorized import DPoP, InvalidCredentials
 from flask_unauthorized.jose import public_key_pem
 from flask_unauthorized.loaders.jwt import JWT, Issuers
 from tests.dpop_client import ORIGIN, Holder
-from tests.independent import independent
+from tests.helpers import challenges_of
 from tests.jose.conftest import Api, jwt
 from tests.jose.signing import AUDIENCE, ISSUER, claims, header, pem, private, signed, token
 
@@ -266,7 +266,7 @@ def test_what_is_wrong_with_a_token_is_the_same_under_dpop(make_app, changes):
     assert app.client.get("/", headers=holder.sent(token=token(**good))).status_code == 200
     refused = app.client.get("/", headers=holder.sent(token=token(**{**good, **changes})))
     assert refused.status_code == 401
-    ((scheme, params),) = independent(*refused.headers.getlist("WWW-Authenticate"))
+    ((scheme, params),) = challenges_of(refused)
     assert (scheme.lower(), params["error"]) == ("dpop", "invalid_token")
     assert len(app.seen) == 1
 

@@ -1,4 +1,4 @@
-"""The loaders that come with the package: StaticTokens, SignedTokens, Passwords."""
+"""SignedTokens."""
 
 import hashlib
 import time

@@ -1,4 +1,4 @@
-"""Refusals that only their class decides are kept ready: nothing of one request may show in the next."""
+"""Which challenges a refusal has. What is cached of refusals: nothing of one request shows in the next."""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -27,6 +27,7 @@ from flask_unauthorized.runtime.refuse import plan_in_force
 from flask_unauthorized.runtime.request_state import state_for
 from flask_unauthorized.testing import assert_unauthorized
 from flask_unauthorized.wire import parse_challenges
+from tests.helpers import app_with_schemes, challenges_of, get_view
 from tests.independent import independent
 
 MakeApp = Callable[..., Flask]
@@ -35,11 +36,6 @@ GOOD = {"Authorization": "Bearer good"}
 
 def _auth() -> Auth[Any]:
     return Auth(Bearer({"good": Identity("ada")}.get), Basic({}.get, realm="console"))
-
-
-@pytest.fixture
-def auth() -> Auth[Any]:
-    return Auth(Bearer({"good": Identity("ada")}.get))
 
 
 def test_what_a_hook_changes_in_one_answer_is_not_in_the_next(make_app: MakeApp, auth: Auth[Any]) -> None:
@@ -168,33 +164,6 @@ def test_ever_new_scopes_are_not_kept_for_ever(make_app: MakeApp, auth: Auth[Any
     assert max(kept) <= MAX_CACHED
 
 
-NOW = 1_800_000_000
-
-
-@pytest.fixture
-def notes():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
-
-
-@pytest.fixture
-def serve(make_app, notes, monkeypatch):
-    """The answer of a view behind a guard to a request."""
-    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: NOW)
-
-    def answer(guard=None, view=lambda: "fine", headers=(), method="GET", url="/", **config):
-        app: Flask = make_app(notes, **config)
-        app.add_url_rule("/", "view", (guard or notes.login_required)(view))
-        return app.test_client().open(url, method=method, headers=dict(headers))
-
-    return answer
-
-
 @pytest.mark.rfc("H-22")
 @pytest.mark.parametrize("turned", [False, True])
 def test_schemes_that_all_clients_know_stand_before_those_that_few_do(make_app, turned):
@@ -205,9 +174,9 @@ def test_schemes_that_all_clients_know_stand_before_those_that_few_do(make_app, 
         Basic(lambda name, password: None),
         Digest(lambda name: None),
     ]
-    notes = Auth(*(reversed(given) if turned else given))
-    app = make_app(notes, SECRET_KEY="a secret of thirty-two characters")
-    app.add_url_rule("/", "view", notes.login_required(lambda: "fine"))
+    auth = Auth(*(reversed(given) if turned else given))
+    app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     for _ in range(2):
         lines = app.test_client().get("/").headers.getlist("WWW-Authenticate")
         assert [line.partition(" ")[0] for line in lines[:3]] == ["Digest", "Basic", "Bearer"]
@@ -218,19 +187,19 @@ def test_schemes_that_all_clients_know_stand_before_those_that_few_do(make_app, 
 def test_parts_of_an_app_have_realms_of_their_own(make_app):
     shop = Basic(lambda name, password: name == "customer", realm="shop")
     office = Basic(lambda name, password: name == "clerk", realm="Shop")
-    notes = Auth(shop, office, realm="neither")
-    app = make_app(notes)
+    auth = Auth(shop, office, realm="neither")
+    app = make_app(auth)
     for name, scheme in (("shop", shop), ("office", office)):
         part = Blueprint(name, __name__, url_prefix=f"/{name}")
         part.add_url_rule("/", "view", lambda: "fine")
-        notes.protect(part, via=scheme)
+        auth.protect(part, via=scheme)
         app.register_blueprint(part)
     client = app.test_client()
     for path, realm, own, other in (("/shop/", "shop", "customer", "clerk"), ("/office/", "Shop", "clerk", "customer")):
         assert client.get(path, auth=(own, "pw")).status_code == 200
         for refused in (client.get(path), client.get(path, auth=(other, "pw"))):
             assert refused.status_code == 401
-            told = independent(*refused.headers.getlist("WWW-Authenticate"))
+            told = challenges_of(refused)
             assert [(scheme.lower(), params["realm"]) for scheme, params in told] == [("basic", realm)]
 
 
@@ -250,11 +219,11 @@ def test_parts_of_an_app_have_realms_of_their_own(make_app):
         (errors.AuthUnavailable, 503, {}),
     ],
 )
-def test_an_error_code_goes_with_its_status(serve, notes, kind, status, told):
+def test_an_error_code_goes_with_its_status(make_app, auth, kind, status, told):
     def view():
         raise kind
 
-    response = serve(notes.login_required, view, GOOD)
+    response = get_view(make_app, auth, auth.login_required, view, GOOD)
     assert response.status_code == status
     lines = response.headers.getlist("WWW-Authenticate")
     assert {scheme.lower(): params.get("error") for scheme, params in independent(*lines)} == told
@@ -281,9 +250,9 @@ OTHERS = [
 @pytest.mark.parametrize(("sent", "script"), [(sent, True) for sent in SCRIPTS] + [(sent, False) for sent in OTHERS])
 def test_a_script_is_offered_what_opens_no_password_box(make_app, sent, script, bare):
     """A true challenge all the same, on one line, which Firefox needs; programs and navigations get all of them."""
-    notes = Auth(Basic(lambda name, password: None), APIKey(lambda key: None), Bearer(lambda token: None))
-    app = make_app(notes)
-    app.add_url_rule("/", "view", (lambda: ("", 401)) if bare else notes.login_required(lambda: "fine"))
+    auth = Auth(Basic(lambda name, password: None), APIKey(lambda key: None), Bearer(lambda token: None))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", (lambda: ("", 401)) if bare else auth.login_required(lambda: "fine"))
     for headers in (sent, {**sent, "Authorization": "Basic YTpi"}, {**sent, "Authorization": "Bearer x"}):
         answer = app.test_client().get("/", headers=headers)
         assert answer.status_code == 401
@@ -296,36 +265,12 @@ def test_a_script_is_offered_what_opens_no_password_box(make_app, sent, script, 
 
 @pytest.mark.rfc("F-09")
 def test_a_script_is_offered_a_password_where_there_is_nothing_else(make_app):
-    notes = Auth(Basic(lambda name, password: None))
-    app = make_app(notes)
-    app.add_url_rule("/", "view", notes.login_required(lambda: "fine"))
+    auth = Auth(Basic(lambda name, password: None))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     answer = app.test_client().get("/", headers=SCRIPTS[0])
     assert_unauthorized(answer, scheme="Basic")
     assert "Sec-Fetch-Mode" not in answer.headers["Vary"]
-
-
-KEY = "a secret of thirty-two characters"
-
-
-@pytest.fixture
-def guarded(make_app):
-    """A view for everything, guarded by the schemes given; what ran is kept."""
-
-    def make(*schemes, **config):
-        auth = Auth(*schemes, realm="site")
-        app = make_app(auth, SECRET_KEY=KEY, **config)
-        app.ran = []
-
-        @app.route("/", methods=["GET", "POST"])
-        @auth.login_required
-        def view():
-            app.ran.append(auth.identity.subject)
-            return "ran"
-
-        app.auth = auth
-        return app
-
-    return make
 
 
 def test_a_realm_of_one_tenant_is_not_told_to_the_next(make_app):
@@ -347,10 +292,10 @@ def test_a_realm_of_one_tenant_is_not_told_to_the_next(make_app):
             assert f'realm="{host}"' in refused.headers["WWW-Authenticate"]
 
 
-def test_a_translated_wording_is_not_kept(guarded, monkeypatch):
+def test_a_translated_wording_is_not_kept(make_app, monkeypatch):
     language = []
     monkeypatch.setattr(InvalidCredentials, "description", property(lambda error: language[-1]))
-    client = guarded(Bearer(lambda token: None)).test_client()
+    client = app_with_schemes(make_app, Bearer(lambda token: None)).test_client()
     for words in ("No.", "Nein."):
         language.append(words)
         refused = client.get("/", headers={"Authorization": "Bearer x"})

@@ -4,47 +4,19 @@ import dataclasses
 from functools import partial
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, request
 
-from flask_unauthorized import Auth, Bearer, ConfigurationError, Identity
-from flask_unauthorized.loaders import StaticTokens
-
-KEY = "a secret of thirty-two characters"
+from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, Identity, abort_unauthorized, current_identity
+from tests.helpers import app_with_schemes
 
 
-@pytest.fixture
-def guarded(make_app):
-    """A view for everything, guarded by the schemes given; what ran is kept."""
-
-    def make(*schemes, **config):
-        auth = Auth(*schemes, realm="site")
-        app = make_app(auth, SECRET_KEY=KEY, **config)
-        app.ran = []
-
-        @app.route("/", methods=["GET", "POST"])
-        @auth.login_required
-        def view():
-            app.ran.append(auth.identity.subject)
-            return "ran"
-
-        app.auth = auth
-        return app
-
-    return make
-
-
-def test_protect_knows_its_own_keyword(guarded):
-    app = guarded(Bearer(lambda token: None))
+def test_protect_knows_its_own_keyword(make_app):
+    app = app_with_schemes(make_app, Bearer(lambda token: None))
     with pytest.raises(TypeError, match="did you mean public"):
         app.auth.protect(app, pubic={"a"})
 
 
-ADA = {"Authorization": "Bearer t"}
-
-
-@pytest.fixture
-def auth() -> Auth:
-    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
+ADA = {"Authorization": "Bearer good"}
 
 
 def test_public_opens_one_partial_not_all_of_its_function(auth, make_app):
@@ -161,3 +133,151 @@ def test_public_opens_one_of_two_equal_callables(auth, make_app):
     app.add_url_rule("/secret", "secret", secret)
     assert app.test_client().get("/open").text == "open"
     assert app.test_client().get("/secret").status_code == 401
+
+
+AS_ADA = {"Authorization": "Bearer ada"}
+
+
+AS_BOSS = {"Authorization": "Bearer boss"}
+
+
+@pytest.fixture
+def auth_of_two() -> Auth:
+    people = {
+        "ada": Identity("ada", scopes={"read"}, roles={"user"}),
+        "boss": Identity("boss", scopes={"read", "write"}, roles={"user", "boss"}),
+    }
+    return Auth(Bearer(people.get), APIKey(lambda key: Identity("device") if key == "good" else None))
+
+
+def _view():
+    """Says who."""
+    return current_identity.subject if current_identity else "nobody"
+
+
+def test_dec_12_protect_guards_all_but_what_is_public(auth_of_two, make_app):
+    app = make_app(auth_of_two)
+    auth_of_two.protect(app, public={"health", "static"})
+    auth_of_two.protect(app, public={"static", "health"})
+    app.add_url_rule("/", "index", _view)
+    app.add_url_rule("/health", "health", lambda: "up")
+    app.add_url_rule("/open", "open", auth_of_two.public(lambda: "open"))
+    app.add_url_rule("/optional", "optional", auth_of_two.login_optional(_view))
+    client = app.test_client()
+    assert client.get("/").status_code == 401
+    assert client.get("/", headers=AS_ADA).text == "ada"
+    assert [client.get(path).status_code for path in ("/health", "/open", "/optional", "/none")] == [200, 200, 200, 404]
+    assert client.post("/").status_code == 405
+    assert client.get("/optional", headers={"Authorization": "Bearer bad"}).status_code == 401
+    assert client.get("/static/x").status_code == 404
+
+
+def test_dec_25_static_files_are_guarded_unless_named(auth_of_two, make_app):
+    app = make_app(auth_of_two)
+    auth_of_two.protect(app)
+    assert app.test_client().get("/static/x").status_code == 401
+
+
+def test_protect_twice_with_something_else_is_an_error(auth_of_two, make_app):
+    app = make_app(auth_of_two)
+    auth_of_two.protect(app)
+    with pytest.raises(ConfigurationError, match="already"):
+        auth_of_two.protect(app, roles={"boss"})
+
+
+def test_protect_after_the_first_request_is_an_error(auth_of_two, make_app):
+    app = make_app(auth_of_two)
+    app.test_client().get("/")
+    with pytest.raises(ConfigurationError, match="before"):
+        auth_of_two.protect(app)
+
+
+def test_an_unknown_public_name_is_an_error(auth_of_two, make_app):
+    app = make_app(auth_of_two)
+    auth_of_two.protect(app, public={"helth"})
+    with pytest.raises(ConfigurationError, match="helth"):
+        auth_of_two.check(app)
+
+
+@pytest.mark.rfc("H-35")
+def test_dec_09_levels_add_up_and_the_nearest_via_wins(auth_of_two, make_app):
+    bearer, key = auth_of_two.schemes
+    app = make_app(auth_of_two)
+    outer, inner, twin = Blueprint("api", __name__), Blueprint("inner", __name__), Blueprint("api2", __name__)
+    auth_of_two.protect(app, via=key, public={"static"})
+    auth_of_two.protect(outer, via=bearer, scopes={"read"})
+    auth_of_two.protect(inner, roles={"user"})
+    inner.add_url_rule("/plain", "plain", _view)
+    inner.add_url_rule("/write", "write", auth_of_two.login_required(scopes={"write"})(_view))
+    inner.add_url_rule("/key", "key", auth_of_two.login_required(via=key)(_view))
+    twin.add_url_rule("/", "index", _view)
+    outer.register_blueprint(inner, url_prefix="/in")
+    app.register_blueprint(outer, url_prefix="/api")
+    app.register_blueprint(outer, url_prefix="/again", name="again")
+    app.register_blueprint(twin, url_prefix="/api2")
+    client = app.test_client()
+    for prefix in ("/api", "/again"):
+        refused = client.get(f"{prefix}/in/plain")
+        assert [line.split()[0] for line in refused.headers.getlist("WWW-Authenticate")] == ["Bearer"]
+        assert client.get(f"{prefix}/in/plain", headers=AS_ADA).text == "ada"
+        assert client.get(f"{prefix}/in/write", headers=AS_ADA).status_code == 403
+        assert 'scope="read write"' in client.get(f"{prefix}/in/write", headers=AS_ADA).headers["WWW-Authenticate"]
+        assert client.get(f"{prefix}/in/write", headers=AS_BOSS).text == "boss"
+        assert client.get(f"{prefix}/in/key", headers={"X-API-Key": "good"}).status_code == 403
+    assert client.get("/api2/", headers=AS_ADA).status_code == 401
+    assert client.get("/api2/", headers={"X-API-Key": "good"}).text == "device"
+
+
+def test_public_names_of_a_blueprint_are_relative_to_it(auth_of_two, make_app):
+    blueprint = Blueprint("b", __name__)
+    blueprint.add_url_rule("/open", "open", lambda: "open")
+    blueprint.add_url_rule("/closed", "closed", lambda: "closed")
+    auth_of_two.protect(blueprint, public={"open"})
+    app = make_app(auth_of_two)
+    app.register_blueprint(blueprint)
+    client = app.test_client()
+    assert [client.get(path).status_code for path in ("/open", "/closed")] == [200, 401]
+
+
+@pytest.mark.parametrize("target", ["app", "blueprint"])
+@pytest.mark.parametrize("own", [True, False], ids=["own HEAD", "automatic HEAD"])
+def test_protect_judges_head_as_get(make_app, target, own):  # T-03: HEAD tells a body's length and type
+    auth_of_two = Auth(Bearer(lambda token: "ada" if token == "good" else None))
+    app = make_app(auth_of_two)
+    part = Blueprint("part", __name__)
+    ran = []
+
+    def view():
+        ran.append(request.method)
+        return "secret"
+
+    part.add_url_rule("/", "view", view, methods=["GET", "HEAD"] if own else ["GET"])
+    auth_of_two.protect(app if target == "app" else part)
+    app.register_blueprint(part)
+    client = app.test_client()
+    for headers in ({}, {"Authorization": "Bearer bad"}):
+        refused = client.head("/", headers=headers)
+        assert (refused.status_code, ran) == (401, [])
+        assert refused.headers["WWW-Authenticate"].startswith("Bearer realm=")
+        assert "ETag" not in refused.headers
+    assert client.head("/", headers={"Authorization": "Bearer good"}).status_code == 200
+    assert ran == ["HEAD"]
+
+
+@pytest.mark.parametrize("where", ["login_required", "login_optional", "public", "require", "protect", "abort"])
+def test_via_names_schemes_of_this_auth_only(make_app, where):  # T-03
+    mine, foreign = Bearer(lambda token: "ada"), Bearer(lambda token: "eve")
+    auth_of_two = Auth(mine)
+    app = make_app(auth_of_two)
+    name = {
+        "login_required": lambda via: auth_of_two.login_required(via=via)(lambda: "x"),
+        "login_optional": lambda via: auth_of_two.login_optional(via=via)(lambda: "x"),
+        "public": lambda via: auth_of_two.public(via=via)(lambda: "x"),
+        "require": lambda via: auth_of_two.require(via=via),
+        "protect": lambda via: auth_of_two.protect(app, via=via),
+        "abort": lambda via: abort_unauthorized(via=via),
+    }[where]
+    with app.test_request_context():
+        for via in (foreign, [mine, foreign], {foreign}):
+            with pytest.raises(ConfigurationError, match=r"^via names <Bearer Bearer>, which this Auth doesn't have"):
+                name(via)

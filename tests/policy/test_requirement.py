@@ -8,19 +8,6 @@ from flask import Blueprint, Flask
 from flask_unauthorized import Auth, Bearer, ConfigurationError, Identity, StepUpRequired, any_of
 from flask_unauthorized.policy.requirement import Requirement, challenge_scopes_of, combine_decorators, inherit
 
-NOW = 1_800_000_000
-
-
-@pytest.fixture
-def auth():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
-
 
 @pytest.mark.rfc("SU-03")
 @pytest.mark.parametrize("max_age", [-1, 1.5, "60", True])

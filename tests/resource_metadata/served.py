@@ -3,7 +3,7 @@
 from flask_unauthorized import Auth, Bearer, Identity
 from flask_unauthorized.loaders import StaticTokens
 from flask_unauthorized.resource_metadata.document import WELL_KNOWN
-from tests.independent import independent
+from tests.helpers import challenges_of
 
 ORIGIN = "https://api.example.com"
 RESOURCE = f"{ORIGIN}/mcp"
@@ -20,14 +20,9 @@ TOKENS = StaticTokens(
 )
 
 
-def authorization(token):
-    """The request header for a token."""
-    return {"Authorization": f"Bearer {token}"}
-
-
 def challenges(response):
     """All challenges, read by an independent parser: scheme in lower case -> parameters."""
-    return {name.lower(): params for name, params in independent(*response.headers.getlist("WWW-Authenticate"))}
+    return {name.lower(): params for name, params in challenges_of(response)}
 
 
 def app_with_resource(make_app, *schemes, resource=RESOURCE, demands=None, config=None, **declared):

@@ -22,6 +22,7 @@ from flask_unauthorized import (
 from flask_unauthorized.jose import public_key_jwk
 from flask_unauthorized.loaders.jwt import JWT
 from flask_unauthorized.resource_metadata.document import WELL_KNOWN
+from tests.helpers import bearer_header
 
 from .served import (
     ISSUER,
@@ -30,7 +31,6 @@ from .served import (
     RESOURCE,
     TOKENS,
     app_with_resource,
-    authorization,
     challenges,
     get_document,
 )
@@ -75,7 +75,7 @@ def test_a_challenge_leads_to_a_document_about_the_url_that_was_asked_for(make_a
 
 def test_a_view_that_demands_no_scope_has_no_empty_one(make_app):
     _, app = app_with_resource(make_app, demands={})
-    for headers in ({}, authorization("nonsense")):
+    for headers in ({}, bearer_header("nonsense")):
         assert "scope" not in challenges(app.test_client().get("/mcp", headers=headers))["bearer"]
 
 
@@ -84,11 +84,11 @@ def test_a_view_that_demands_no_scope_has_no_empty_one(make_app):
     ("headers", "status", "error"),
     [
         ({}, 401, None),
-        (authorization("nonsense"), 401, "invalid_token"),
-        (authorization("none"), 403, "insufficient_scope"),
+        (bearer_header("nonsense"), 401, "invalid_token"),
+        (bearer_header("none"), 403, "insufficient_scope"),
         ({"Authorization": "Bearer a b"}, 400, "invalid_request"),
         ({"Authorization": "Basic eDp5"}, 401, None),
-        (authorization("read"), 200, None),
+        (bearer_header("read"), 200, None),
     ],
 )
 def test_the_statuses_are_told_apart_and_each_challenge_points_to_the_document(make_app, headers, status, error):
@@ -138,7 +138,7 @@ def test_with_dpop_alone_its_challenge_goes_first_and_points_to_it(make_app):
 @pytest.mark.rfc("M-19", "SU-04")
 def test_a_step_up_points_to_it_too(make_app):
     _, app = app_with_resource(make_app, demands={"acr": "gold", "max_age": 60, "scopes": {"notes:read"}})
-    response = app.test_client().get("/mcp", headers=authorization("read"))
+    response = app.test_client().get("/mcp", headers=bearer_header("read"))
     assert response.status_code == 401
     assert challenges(response)["bearer"] | {"error_description": ""} == {
         "realm": "notes", "scope": "notes:read", "resource_metadata": METADATA_URL, "error": StepUpRequired.error,
@@ -150,7 +150,7 @@ def test_a_step_up_points_to_it_too(make_app):
 def test_all_that_is_needed_is_told_at_once(make_app):
     _, app = app_with_resource(make_app, demands={"scopes": {"notes:read", "base"}})
     client = app.test_client()
-    response = client.get("/mcp", headers=authorization("none"))
+    response = client.get("/mcp", headers=bearer_header("none"))
     assert response.status_code == 403
     found = challenges(response)["bearer"]
     assert list(found) == ["realm", "scope", "resource_metadata", "error", "error_description"]
@@ -176,13 +176,13 @@ def test_what_a_tool_needs_besides_is_told_with_what_its_endpoint_needs(make_app
         return tool() if how == "decorator" else "done"
 
     client = app.test_client()
-    refused = client.post("/mcp/tools", headers=authorization("read"))
+    refused = client.post("/mcp/tools", headers=bearer_header("read"))
     assert refused.status_code == 403
     told = challenges(refused)["bearer"]
     assert (told["scope"], told["error"], told["resource_metadata"]) == (
         "notes:read notes:write", "insufficient_scope", METADATA_URL,
     )  # fmt: skip
-    assert client.post("/mcp/tools", headers=authorization("all")).text == "done"
+    assert client.post("/mcp/tools", headers=bearer_header("all")).text == "done"
 
 
 @pytest.mark.rfc("MC-10")
@@ -191,7 +191,7 @@ def test_a_scope_that_includes_others_will_do(make_app):
     app = make_app(auth)
     auth.protected_resource(RESOURCE)
     app.add_url_rule("/mcp", "mcp", auth.login_required(scopes={"notes:read"})(lambda: "inside"))
-    assert app.test_client().get("/mcp", headers=authorization("write")).text == "inside"
+    assert app.test_client().get("/mcp", headers=bearer_header("write")).text == "inside"
 
 
 def test_the_same_refusal_elsewhere_says_nothing_of_the_resource(make_app):
@@ -201,8 +201,8 @@ def test_the_same_refusal_elsewhere_says_nothing_of_the_resource(make_app):
     for _ in range(2):
         assert "resource_metadata" in challenges(client.get("/mcp"))["bearer"]
         assert "resource_metadata" not in challenges(client.get("/other"))["bearer"]
-        assert "resource_metadata" in challenges(client.get("/mcp", headers=authorization("none")))["bearer"]
-        assert "resource_metadata" not in challenges(client.get("/other", headers=authorization("none")))["bearer"]
+        assert "resource_metadata" in challenges(client.get("/mcp", headers=bearer_header("none")))["bearer"]
+        assert "resource_metadata" not in challenges(client.get("/other", headers=bearer_header("none")))["bearer"]
 
 
 def test_a_401_of_anybody_in_a_view_of_the_resource_points_to_it(make_app):
@@ -257,8 +257,8 @@ def test_the_challenges_are_ready_before_anybody_asks(make_app):
         f'Bearer realm="notes", scope="notes:read", resource_metadata="{METADATA_URL}"'
     ]
     with app.test_client() as client:
-        first = client.get("/mcp", headers=authorization("nonsense")).headers["WWW-Authenticate"]
-        assert client.get("/mcp", headers=authorization("nonsense")).headers["WWW-Authenticate"] == first
+        first = client.get("/mcp", headers=bearer_header("nonsense")).headers["WWW-Authenticate"]
+        assert client.get("/mcp", headers=bearer_header("nonsense")).headers["WWW-Authenticate"] == first
 
 
 # --- agents (MCP)
@@ -275,7 +275,7 @@ def test_every_request_of_a_session_needs_the_token(make_app):
     _, app = app_with_resource(make_app)
     client = app.test_client()
     session = {"Mcp-Session-Id": "1868a90c"}
-    assert client.post("/mcp", headers={**session, **authorization("read")}).status_code == 200
+    assert client.post("/mcp", headers={**session, **bearer_header("read")}).status_code == 200
     assert client.post("/mcp", headers=session).status_code == 401
 
 
@@ -293,8 +293,8 @@ def test_a_token_for_another_server_is_not_taken(make_app):
 
     client = app.test_client()
     good = token(RESOURCE)
-    assert client.get("/mcp", headers=authorization(good)).status_code == 200
-    client.get("/mcp/who", headers=authorization(good))
+    assert client.get("/mcp", headers=bearer_header(good)).status_code == 200
+    client.get("/mcp/who", headers=bearer_header(good))
     told = repr([(getattr(handed[0], name), str(name)) for name in dir(handed[0]) if not name.startswith("__")])
     assert good.rpartition(".")[2] not in told
     wrong = (
@@ -306,7 +306,7 @@ def test_a_token_for_another_server_is_not_taken(make_app):
         token(RESOURCE, issuer=ORIGIN),
     )
     for one in wrong:
-        response = client.get("/mcp", headers=authorization(one))
+        response = client.get("/mcp", headers=bearer_header(one))
         assert (response.status_code, challenges(response)["bearer"]["error"]) == (401, "invalid_token")
 
 
@@ -325,7 +325,7 @@ def test_a_bad_origin_is_refused_before_anything_else(make_app, origin, refused,
     _, app = app_with_resource(
         make_app, Bearer(lambda token: asked.append(token) or TOKENS(token)), origins={"https://app.example.com"}
     )
-    headers = {**({} if origin is None else {"Origin": origin}), **({} if token is None else authorization(token))}
+    headers = {**({} if origin is None else {"Origin": origin}), **({} if token is None else bearer_header(token))}
     response = app.test_client().post("/mcp", headers={**headers, "Host": "evil.example"})
     if refused:
         assert (response.status_code, asked) == (403, [])
@@ -339,17 +339,17 @@ def test_a_server_on_the_own_machine_is_safe_from_pages(make_app):
     """DNS rebinding: the page's own name leads to 127.0.0.1, but its Origin stays."""
     _, app = app_with_resource(make_app, resource="http://127.0.0.1:5000/mcp", origins=())
     client = app.test_client()
-    rebound = {"Origin": "http://evil.example:5000", "Host": "evil.example:5000", **authorization("read")}
+    rebound = {"Origin": "http://evil.example:5000", "Host": "evil.example:5000", **bearer_header("read")}
     assert client.post("/mcp", headers=rebound).status_code == 403
-    assert client.post("/mcp", headers={"Origin": "http://127.0.0.1:5000", **authorization("read")}).status_code == 200
+    assert client.post("/mcp", headers={"Origin": "http://127.0.0.1:5000", **bearer_header("read")}).status_code == 200
     _, open_to_all = app_with_resource(make_app)  # without origins= the field is not looked at
     assert open_to_all.test_client().post("/mcp", headers={**rebound, "Host": "a.example"}).status_code == 200
-    assert client.get("/other", headers={"Origin": "http://evil.example", **authorization("read")}).status_code == 200
+    assert client.get("/other", headers={"Origin": "http://evil.example", **bearer_header("read")}).status_code == 200
 
 
 def test_without_origins_none_is_looked_at(make_app):
     _, app = app_with_resource(make_app)
     assert (
-        app.test_client().post("/mcp", headers={"Origin": "https://x.example", **authorization("read")}).status_code
+        app.test_client().post("/mcp", headers={"Origin": "https://x.example", **bearer_header("read")}).status_code
         == 200
     )

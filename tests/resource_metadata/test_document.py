@@ -1,20 +1,13 @@
-"""Protected resources (RFC 9728): their documents, where they lie, and who gets them."""
+"""The metadata document of a protected resource (RFC 9728): where it lies, and what it says."""
 
-import gc
 import json
-import logging
-from urllib.parse import unquote_to_bytes
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from flask import Blueprint, Flask, abort, redirect
+from flask import Blueprint, Flask
 from flask.cli import ScriptInfo
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.test import Client
 
 from flask_unauthorized import (
     APIKey,
@@ -22,21 +15,19 @@ from flask_unauthorized import (
     Bearer,
     ConfigurationError,
     DPoP,
-    Identity,
     any_of,
 )
 from flask_unauthorized.cli import commands
 from flask_unauthorized.resource_metadata.document import WELL_KNOWN, parse_identifier
+from tests.helpers import bearer_header
 
 from .served import (
     ISSUER,
     METADATA_PATH,
-    METADATA_URL,
     ORIGIN,
     RESOURCE,
     TOKENS,
     app_with_resource,
-    authorization,
     challenges,
     get_document,
 )
@@ -196,7 +187,7 @@ def test_the_host_that_a_proxy_tells_chooses_the_document(first):  # F-40; RFC 9
 def test_aliases_keep_the_scope_of_a_403_apart(make_app):  # F-40
     _, app = app_with_resource(make_app, aliases=["https://old.example.com/mcp"], demands={"scopes": {"notes:write"}})
     for base in (ORIGIN, "https://old.example.com", ORIGIN):
-        response = app.test_client().get("/mcp", base_url=base, headers=authorization("read"))
+        response = app.test_client().get("/mcp", base_url=base, headers=bearer_header("read"))
         assert response.status_code == 403
         assert challenges(response)["bearer"]["resource_metadata"] == base + METADATA_PATH
 
@@ -391,7 +382,7 @@ def test_the_ways_to_send_a_token_are_those_that_work(make_app, ways):
     _, app = app_with_resource(make_app, Bearer(TOKENS, **dict.fromkeys(ways, True)))
     client = app.test_client()
     working = {
-        "header": client.get("/mcp", headers=authorization("read")),
+        "header": client.get("/mcp", headers=bearer_header("read")),
         "body": client.post("/mcp", data={"access_token": "read"}),
         "query": client.get("/mcp?access_token=read"),
     }
@@ -445,7 +436,7 @@ def test_what_is_said_of_dpop_is_what_holds(make_app, kinds):
     assert found.get("dpop_bound_access_tokens_required") == (True if kinds == "dpop" else None)
     assert found["bearer_methods_supported"] == ["header"]
     assert "tls_client_certificate_bound_access_tokens" not in found
-    response = app.test_client().get("/mcp", headers=authorization("read"))
+    response = app.test_client().get("/mcp", headers=bearer_header("read"))
     assert response.status_code == (401 if kinds == "dpop" else 200)
     offered = set(challenges(app.test_client().get("/mcp")))
     assert offered == {"bearer": {"bearer"}, "dpop": {"dpop"}, "both": {"bearer", "dpop"}}[kinds]
@@ -506,370 +497,3 @@ def test_other_members(make_app):
     for name, value in (("resource", RESOURCE), ("resource_name#it", "x"), ("x", None), ("x", []), ("x", float("nan"))):
         with pytest.raises(ConfigurationError, match="extra has"):
             app_with_resource(make_app, extra={name: value})
-
-
-# --- what is refused when it is configured
-
-
-@pytest.mark.rfc("M-01", "M-20")
-@pytest.mark.parametrize(
-    "resource",
-    [
-        "http://api.example.com/mcp", "http://127.0.0.1.example.com/", "ftp://127.0.0.1/", f"{RESOURCE}#f",
-        f"{RESOURCE}#",
-        "https:///mcp", "https://", "api.example.com/mcp", "/mcp", "", "https://ada@api.example.com/mcp",
-        "https://ada:pw@api.example.com/mcp", "https://api.example.com:port/", "https://api.example.com:99999/",
-        'https://api.example.com/"', "https://api.example.com/a b", "https://api.example.com/café",
-        "https://api.example.com/%zz", "https://api.example.com/a\\b", "https://api.example.com/\r\nX: y",
-        "https://api.example.com/a/../b", "https://api.example.com/./b", "https://api.example.com/%2E%2e/b",
-        "https://[::1", f"{RESOURCE}?", "https:api.example.com/mcp", "https:/api.example.com/mcp", "urn:example:mcp",
-    ],
-)  # fmt: skip
-def test_what_is_no_resource(make_app, resource):
-    with pytest.raises(ConfigurationError, match=r"resource '.*' (is|has|must)"):
-        Auth(Bearer(TOKENS)).protected_resource(resource)
-
-
-@pytest.mark.rfc("M-01")
-def test_a_query_is_warned_about(make_app, caplog):
-    Auth(Bearer(TOKENS)).protected_resource(f"{RESOURCE}?x=1")
-    assert [(one.levelno, "has a query" in one.getMessage()) for one in caplog.records] == [(logging.WARNING, True)]
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1:5000", "localhost", "[::1]:8000", "127.1.2.3"])
-def test_http_is_good_for_a_demo_on_the_same_machine(make_app, host):
-    assert Auth(Bearer(TOKENS)).protected_resource(f"http://{host}/mcp") == f"http://{host}{METADATA_PATH}"
-
-
-@pytest.mark.rfc("M-10")
-@pytest.mark.parametrize("issuer", [f"{ISSUER}?x", f"{ISSUER}#x", "http://as.example.com", "as.example.com", ""])
-def test_what_is_no_issuer(make_app, issuer):
-    with pytest.raises(ConfigurationError, match="authorization server"):
-        app_with_resource(make_app, authorization_servers=[issuer])
-
-
-@pytest.mark.parametrize(
-    ("declared", "kind", "told"),
-    [
-        ({"authorization_servers": ISSUER}, TypeError, "collection"),
-        ({"authorization_servers": [1]}, TypeError, "collection"),
-        ({"scopes": "notes:read"}, TypeError, "collection"),
-        ({"scopes": {"two words"}}, ConfigurationError, "scope token"),
-        ({"scopes": {""}}, ConfigurationError, "scope token"),
-        ({"name": 1}, TypeError, "name"),
-        ({"name": ""}, TypeError, "name"),
-        ({"name": {"": "x", "en us": "y"}}, ConfigurationError, "language"),
-        ({"documentation": "docs"}, ConfigurationError, "documentation"),
-        ({"documentation": "javascript:alert(1)"}, ConfigurationError, "documentation"),
-        ({"jwks_uri": 1}, TypeError, "jwks_uri"),
-        ({"signed_metadata": b"x"}, TypeError, "signed_metadata"),
-        ({"signing_algorithms": "ES256"}, TypeError, "signing_algorithms"),
-        ({"views": ()}, ConfigurationError, "empty"),
-        ({"views": "mcp"}, TypeError, "views"),
-        ({"views": [None]}, TypeError, "views"),
-        ({"origins": "https://a.example"}, TypeError, "origins"),
-        ({"origins": ["https://a.example/"]}, ConfigurationError, "origin"),
-        ({"origins": ["null"]}, ConfigurationError, "origin"),
-        ({"resource_name": "x"}, TypeError, "no keyword resource_name"),
-    ],
-)
-def test_what_cannot_be_meant(make_app, declared, kind, told):
-    with pytest.raises(kind, match=told):
-        app_with_resource(make_app, **declared)
-
-
-def test_a_resource_that_is_no_str():
-    with pytest.raises(TypeError, match="resource must be a str"):
-        Auth(Bearer(TOKENS)).protected_resource(b"https://api.example.com")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "again", [RESOURCE, "HTTPS://api.example.com:443/mcp", "https://API.example.com/mcp", f"{ORIGIN}/%6dcp"]
-)
-def test_a_resource_is_declared_once(make_app, again):
-    auth, _ = app_with_resource(make_app)
-    with pytest.raises(ConfigurationError, match="declared already"):
-        auth.protected_resource(again)
-    assert repr(auth._resources.declared) == f"(<ProtectedResource {RESOURCE}>,)"
-
-
-def test_a_host_with_and_without_a_slash_have_one_place(make_app):
-    auth = Auth(Bearer(TOKENS))
-    auth.protected_resource(ORIGIN)
-    with pytest.raises(ConfigurationError, match="at the same place"):
-        auth.protected_resource(f"{ORIGIN}/")
-
-
-_LETTERS = st.text("aZ0-._~:@!$&'()*+,;=/", max_size=12) | st.sampled_from(["%20", "%C3%A9", "%3C", "%2f", "%00", "//"])
-
-
-@pytest.mark.rfc("M-02", "M-07")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(path=st.lists(_LETTERS, max_size=3).map("".join), query=st.none() | _LETTERS.filter(bool))
-def test_any_identifier_has_its_document_where_its_url_says(make_app, path, query):
-    resource = f"{ORIGIN}/{path}" + ("" if query is None else f"?{query}")
-    assume(not {".", ".."} & set(path.split("/")))
-    auth = Auth(Bearer(TOKENS))
-    app = make_app(auth)
-    app.add_url_rule("/", "view", auth.login_required(lambda: ""))
-    url = auth.protected_resource(resource, views=app)
-    assert url.replace(WELL_KNOWN, "", 1) in (resource, resource.replace("/?", "?", 1), resource.removesuffix("/"))
-    target = url.removeprefix(ORIGIN)
-    environ = {  # as a server makes it
-        "PATH_INFO": unquote_to_bytes(target.partition("?")[0]).decode("latin-1"),
-        "QUERY_STRING": target.partition("?")[2],
-    }
-    found = app.test_client().get(WELL_KNOWN, environ_overrides=environ)
-    assert (found.status_code, found.json["resource"]) == (200, resource)
-
-
-def test_a_blueprint_belongs_to_one_resource(make_app):
-    auth = Auth(Bearer(TOKENS))
-    blueprint = Blueprint("api", "api")
-    auth.protected_resource(f"{ORIGIN}/a", views=blueprint)
-    with pytest.raises(ConfigurationError, match="belongs to"):
-        auth.protected_resource(f"{ORIGIN}/b", views=[blueprint])
-
-
-def test_after_the_first_request_it_is_too_late(make_app):
-    auth, app = app_with_resource(make_app)
-    app.test_client().get("/mcp")
-    with pytest.raises(ConfigurationError, match="has served a request"):
-        auth.protected_resource(f"{ORIGIN}/other")
-
-
-def test_a_document_that_was_asked_for_first_doesn_t_end_the_set_up(make_app):
-    auth, app = app_with_resource(make_app)
-    assert get_document(app)["scopes_supported"] == ["notes:read"]
-    app.add_url_rule("/mcp/more", "more", auth.login_required(scopes={"more"})(lambda: ""))
-    auth.protected_resource(f"{ORIGIN}/other")
-    assert get_document(app, f"{WELL_KNOWN}/other")["resource"] == f"{ORIGIN}/other"
-    assert app.test_client().get("/mcp/more").status_code == 401
-    assert get_document(app)["scopes_supported"] == ["more", "notes:read"]
-
-
-def test_a_blueprint_that_is_registered_nowhere_has_no_views(make_app):
-    auth, app = app_with_resource(make_app, views=Blueprint("unused", "unused"))
-    with pytest.raises(ConfigurationError, match=r"views=\(.*unused.*\) has none"):
-        auth.check(app)
-
-
-def test_a_resource_without_views_is_a_mistake(make_app):
-    auth, app = app_with_resource(make_app, resource=f"{ORIGIN}/api/mcp")
-    with pytest.raises(ConfigurationError, match="APPLICATION_ROOT"):
-        auth.check(app)
-    assert app.test_client().get(METADATA_PATH.replace("mcp", "api/mcp")).status_code == 404
-    for path in ("/mcp", "/other"):
-        with pytest.raises(ConfigurationError, match="APPLICATION_ROOT"):
-            app.test_client().get(path)
-
-
-def test_an_endpoint_in_two_resources_is_a_mistake(make_app):
-    auth, app = app_with_resource(make_app)
-    app.add_url_rule("/mcp/old", "two")
-    app.add_url_rule("/elsewhere", "two", auth.login_required(lambda: ""))
-    with pytest.raises(ConfigurationError, match=r"'two' belongs to https://api.example.com/mcp and no resource"):
-        auth.check(app)
-
-
-def test_a_rule_that_reaches_into_a_resource_with_its_second_variable_is_a_mistake(make_app):
-    auth, app = app_with_resource(make_app, resource=f"{ORIGIN}/mcpx")
-    app.add_url_rule("/mcpx", "root", auth.login_required(lambda: ""))
-    app.add_url_rule("/m<name>p<path:rest>", "wide", auth.login_required(lambda name, rest: f"{name} {rest}"))
-    assert app.url_map.bind("").match("/mcpx/tools") == ("wide", {"name": "c", "rest": "x/tools"})
-    with pytest.raises(ConfigurationError, match=r"'wide' matches below 'https://api.example.com/mcpx'"):
-        auth.check(app)
-
-
-@pytest.mark.rfc("MC-11")
-def test_offline_access_is_no_matter_of_a_resource(make_app):
-    with pytest.raises(ConfigurationError, match="offline_access"):
-        app_with_resource(make_app, scopes=["offline_access"])
-    auth, app = app_with_resource(make_app, demands={"scopes": {"offline_access"}})
-    with pytest.raises(ConfigurationError, match="offline_access"):
-        auth.check(app)
-
-
-# --- before and after init_app, several apps
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_it_may_be_declared_before_and_after_init_app(make_app, when):
-    auth = Auth(Bearer(TOKENS))
-    if when == "before":
-        auth.protected_resource(RESOURCE)
-    app = make_app(auth)
-    if when == "after":
-        auth.protected_resource(RESOURCE)
-    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: ""))
-    assert get_document(app)["resource"] == RESOURCE
-    assert challenges(app.test_client().get("/mcp"))["bearer"]["resource_metadata"] == METADATA_URL
-
-
-def test_one_auth_serves_several_apps(make_app):
-    auth = Auth(Bearer(TOKENS))
-    auth.protected_resource(f"{ORIGIN}/a")
-    first, second = make_app(auth), make_app(auth)
-    auth.protected_resource(f"{ORIGIN}/b")
-    first.add_url_rule("/a", "a", auth.login_required(scopes={"of:a"})(lambda: ""))
-    second.add_url_rule("/b", "b", auth.login_required(scopes={"of:b"})(lambda: ""))
-    for app in (first, second):
-        assert get_document(app, f"{WELL_KNOWN}/a")["scopes_supported"] == ["of:a"]
-        assert get_document(app, f"{WELL_KNOWN}/b")["scopes_supported"] == ["of:b"]
-    assert challenges(second.test_client().get("/b"))["bearer"]["resource_metadata"] == f"{ORIGIN}{WELL_KNOWN}/b"
-    del first, app
-    gc.collect()
-
-
-# --- public
-
-
-def lock_by_require(auth, app):
-    app.before_request(lambda: auth.require() and None)
-
-
-def lock_by_decorator(auth, app):
-    app.before_request(auth.login_required(lambda: None))
-
-
-def lock_by_abort(auth, app):
-    app.before_request(lambda: abort(401))
-
-
-def lock_by_redirect(auth, app):
-    app.before_request(lambda: redirect("/login"))
-
-
-def lock_by_protect(auth, app):
-    auth.protect(app)
-
-
-@pytest.mark.rfc("M-22")
-@pytest.mark.parametrize("lock", [lock_by_require, lock_by_decorator, lock_by_abort, lock_by_redirect, lock_by_protect])
-def test_the_document_is_public_whatever_hooks_the_app_has(make_app, lock):
-    auth, app = app_with_resource(make_app, config={"UNAUTHORIZED_REQUIRE_HTTPS": True})
-    lock(auth, app)
-    response = app.test_client().get(
-        METADATA_PATH, headers={"Origin": "https://evil.example", **authorization("nonsense")}
-    )
-    assert (response.status_code, response.json["resource"]) == (200, RESOURCE)
-    assert response.headers.getlist("Access-Control-Allow-Origin") == ["*"]
-    assert "Set-Cookie" not in response.headers
-
-
-@pytest.mark.rfc("M-22")
-def test_pages_of_other_sites_may_read_it(make_app):
-    """MCP clients in browsers send MCP-Protocol-Version along, so they ask before. An app's own CORS adds nothing."""
-    _, app = app_with_resource(make_app)
-
-    @app.after_request
-    def cors(response):
-        response.headers.add("Access-Control-Allow-Origin", "https://inspector.example")
-        return response
-
-    asked = {
-        "Origin": "https://inspector.example",
-        "Access-Control-Request-Method": "GET",
-        "Access-Control-Request-Headers": "mcp-protocol-version",
-    }
-    preflight = app.test_client().options(METADATA_PATH, headers=asked)
-    assert preflight.status_code == 200
-    assert preflight.headers.getlist("Access-Control-Allow-Origin") == ["*"]
-    assert preflight.headers["Access-Control-Allow-Headers"] == "*"
-    assert "GET" in preflight.headers["Access-Control-Allow-Methods"]
-    got = app.test_client().get(METADATA_PATH, headers={"Origin": "https://inspector.example"})
-    assert got.headers.getlist("Access-Control-Allow-Origin") == ["*"]
-    refused = app.test_client().get("/mcp", headers={"Origin": "https://inspector.example"})
-    assert "WWW-Authenticate" in refused.headers["Access-Control-Expose-Headers"]
-
-
-# --- below a prefix
-
-
-@pytest.mark.parametrize("declared", [{}, {"views": "app"}])
-def test_an_app_below_a_prefix(make_app, declared):
-    """The well-known URL lies outside of the mount, so the app is mounted there too."""
-    auth = Auth(Bearer(TOKENS))
-    app = make_app(auth, **({} if declared else {"APPLICATION_ROOT": "/api"}))
-    auth.protected_resource(f"{ORIGIN}/api/mcp", **({"views": app} if declared else {}))
-    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: "inside"))
-    site = Client(DispatcherMiddleware(Flask("root"), {"/api": app, WELL_KNOWN: app}))
-    found = site.get(f"{WELL_KNOWN}/api/mcp")
-    assert (found.status_code, found.json["resource"]) == (200, f"{ORIGIN}/api/mcp")
-    refused = site.get("/api/mcp")
-    assert challenges(refused)["bearer"]["resource_metadata"] == f"{ORIGIN}{WELL_KNOWN}/api/mcp"
-    assert site.get("/api/mcp", headers=authorization("read")).text == "inside"
-    for path in (f"{WELL_KNOWN}/mcp", f"{WELL_KNOWN}/api/other"):
-        assert site.get(path, headers=authorization("read")).status_code == 404  # the views don't lie there
-
-
-@pytest.mark.rfc("M-20", "M-23")
-def test_behind_a_proxy_that_cuts_the_prefix_off_and_speaks_plain_http(make_app):
-    auth = Auth(Bearer(TOKENS))
-    app = make_app(auth, APPLICATION_ROOT="/api")
-    auth.protected_resource(f"{ORIGIN}/api/mcp")
-    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: "inside"))
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1, x_host=1, x_proto=1)
-    proxy = {"X-Forwarded-Prefix": "/api", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
-    assert get_document(app, f"{WELL_KNOWN}/api/mcp", headers=proxy)["resource"] == f"{ORIGIN}/api/mcp"
-    refused = app.test_client().get("/mcp", headers=proxy)
-    assert challenges(refused)["bearer"]["resource_metadata"] == (
-        "https://api.example.com/.well-known/oauth-protected-resource/api/mcp"
-    )
-
-
-def test_a_resource_above_the_prefix_has_all_views(make_app):
-    auth = Auth(Bearer(TOKENS))
-    app = make_app(auth, APPLICATION_ROOT="/api/")
-    auth.protected_resource(ORIGIN)
-    app.add_url_rule("/mcp", "mcp", auth.login_required(lambda: ""))
-    assert challenges(app.test_client().get("/mcp"))["bearer"]["resource_metadata"] == f"{ORIGIN}{WELL_KNOWN}"
-
-
-def test_the_command_prints_what_a_server_in_front_may_serve(make_app):
-    auth, app = app_with_resource(make_app)
-    auth.protected_resource(f"{ORIGIN}/other")
-
-    def printed(app, *arguments):
-        runner = app.test_cli_runner()
-        done = runner.invoke(commands, ["resource-metadata", *arguments], obj=ScriptInfo(create_app=lambda: app))
-        return done.exit_code, done.output
-
-    code, text = printed(app, RESOURCE)
-    assert (code, json.loads(text)) == (0, get_document(app))
-    for arguments in ((), (f"{ORIGIN}/unknown",)):
-        code, text = printed(app, *arguments)
-        assert (code, f"{ORIGIN}/other" in text) == (2, True)
-    _, alone = app_with_resource(make_app)
-    code, text = printed(alone)
-    assert (code, json.loads(text)["resource"]) == (0, RESOURCE)
-    code, text = printed(make_app(Auth(Bearer(TOKENS))))
-    assert (code, "declares none" in text) == (2, True)
-
-
-NOW = 1_800_000_000
-
-
-@pytest.fixture
-def notes():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
-
-
-@pytest.mark.rfc("H-39")
-@pytest.mark.parametrize(
-    "members",
-    [
-        {"resource": "https://user:pw@api.example/notes"},
-        {"resource": "https://api.example/notes", "authorization_servers": ["https://user:pw@id.example"]},
-    ],
-    ids=["resource", "authorization_servers"],
-)
-def test_no_user_or_password_in_a_document_of_ours(notes, members):
-    with pytest.raises((ValueError, ConfigurationError)):
-        notes.protected_resource(**members)

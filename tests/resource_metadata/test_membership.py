@@ -1,8 +1,10 @@
 """Which views belong to a resource."""
 
 import pytest
+from flask import Blueprint
 
 from flask_unauthorized import Auth, Bearer, ConfigurationError
+from tests.resource_metadata.served import METADATA_PATH, ORIGIN, TOKENS, app_with_resource
 
 
 @pytest.mark.parametrize("rule", ["/<area>/run", "/<path:anything>", "/<any(mcp, api):area>/x", "/m<path:rest>"])
@@ -25,3 +27,44 @@ def test_a_rule_that_cannot_is_not(make_app, rule):
     app.add_url_rule("/<path:page>", "open", lambda page: "")  # nobody is asked there
     auth.protected_resource("https://api.example.com/mcp", origins=[])
     auth.check(app)
+
+
+def test_a_blueprint_belongs_to_one_resource(make_app):
+    auth = Auth(Bearer(TOKENS))
+    blueprint = Blueprint("api", "api")
+    auth.protected_resource(f"{ORIGIN}/a", views=blueprint)
+    with pytest.raises(ConfigurationError, match="belongs to"):
+        auth.protected_resource(f"{ORIGIN}/b", views=[blueprint])
+
+
+def test_a_blueprint_that_is_registered_nowhere_has_no_views(make_app):
+    auth, app = app_with_resource(make_app, views=Blueprint("unused", "unused"))
+    with pytest.raises(ConfigurationError, match=r"views=\(.*unused.*\) has none"):
+        auth.check(app)
+
+
+def test_a_resource_without_views_is_a_mistake(make_app):
+    auth, app = app_with_resource(make_app, resource=f"{ORIGIN}/api/mcp")
+    with pytest.raises(ConfigurationError, match="APPLICATION_ROOT"):
+        auth.check(app)
+    assert app.test_client().get(METADATA_PATH.replace("mcp", "api/mcp")).status_code == 404
+    for path in ("/mcp", "/other"):
+        with pytest.raises(ConfigurationError, match="APPLICATION_ROOT"):
+            app.test_client().get(path)
+
+
+def test_an_endpoint_in_two_resources_is_a_mistake(make_app):
+    auth, app = app_with_resource(make_app)
+    app.add_url_rule("/mcp/old", "two")
+    app.add_url_rule("/elsewhere", "two", auth.login_required(lambda: ""))
+    with pytest.raises(ConfigurationError, match=r"'two' belongs to https://api.example.com/mcp and no resource"):
+        auth.check(app)
+
+
+def test_a_rule_that_reaches_into_a_resource_with_its_second_variable_is_a_mistake(make_app):
+    auth, app = app_with_resource(make_app, resource=f"{ORIGIN}/mcpx")
+    app.add_url_rule("/mcpx", "root", auth.login_required(lambda: ""))
+    app.add_url_rule("/m<name>p<path:rest>", "wide", auth.login_required(lambda name, rest: f"{name} {rest}"))
+    assert app.url_map.bind("").match("/mcpx/tools") == ("wide", {"name": "c", "rest": "x/tools"})
+    with pytest.raises(ConfigurationError, match=r"'wide' matches below 'https://api.example.com/mcpx'"):
+        auth.check(app)

@@ -7,6 +7,7 @@ from flask import Flask, Response, abort, jsonify
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from flask_unauthorized import Auth, Bearer, Identity, MissingCredentials
+from tests.helpers import raise_error
 
 LINE = re.compile(r'([!#$%&\'*+.^_`|~0-9A-Za-z-]+) ((?:[a-z_]+="(?:[^"\\]|\\.)*"(?:, |\Z))+)')
 CLEAN = [("Bearer", {"realm": "notes"})]
@@ -50,8 +51,8 @@ SHAPES = {
     "abort_text": lambda: abort(401, "who?"),
     "abort_object": lambda: abort(401, {"why": "no"}),
     "abort_response": lambda: abort(Response("no", status=401)),
-    "raise_werkzeug": lambda: raise_it(HTTPUnauthorized()),
-    "raise_ours": lambda: raise_it(MissingCredentials()),
+    "raise_werkzeug": lambda: raise_error(HTTPUnauthorized()),
+    "raise_ours": lambda: raise_error(MissingCredentials()),
     "tuple": lambda: ("", 401),
     "response": lambda: Response("no", status=401),
     "json": lambda: (jsonify(error="no"), 401),
@@ -60,10 +61,6 @@ SHAPES = {
     "streamed": lambda: Response((part for part in ("n", "o")), status=401),
     "wsgi": lambda: wsgi_401,
 }
-
-
-def raise_it(error):
-    raise error
 
 
 def wsgi_401(environ, start_response):

@@ -21,6 +21,7 @@ from flask_unauthorized import (
     abort_unauthorized,
     current_identity,
 )
+from tests.helpers import bearer_header
 
 JSON, PROBLEM, HTML, TEXT = "application/json", "application/problem+json", "text/html", "text/plain"
 CANARY = "c4n4ry-t0ken"
@@ -35,10 +36,6 @@ def load(token):
     if token == "odd":
         raise InvalidCredentials("<script>alert('x')</script> & \"y\"")
     return Identity("ada", scopes={"read"}, acr="weak", auth_time=0) if token == "good" else None
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture
@@ -158,10 +155,10 @@ def test_lim_09_a_huge_accept_counts_as_any(app, accept, media):
 
 CASES = [
     ("/", {}, 401),
-    ("/", bearer("bad"), 401),
-    ("/", bearer("!"), 400),
-    ("/", bearer("busy"), 429),
-    ("/", bearer("down"), 503),
+    ("/", bearer_header("bad"), 401),
+    ("/", bearer_header("!"), 400),
+    ("/", bearer_header("busy"), 429),
+    ("/", bearer_header("down"), 503),
     ("/scope", GOOD, 403),
     ("/step", GOOD, 401),
     ("/abort", {}, 401),
@@ -210,7 +207,7 @@ def test_problem_mirrors_the_challenge(app, path, headers, status):
 def test_problem_names_what_is_needed(app):
     problem = get(app, "/scope", PROBLEM, GOOD).json
     assert (problem["error"], problem["scope"]) == ("insufficient_scope", "admin write")
-    titles = [get(app, accept=PROBLEM, headers=headers).json["title"] for headers in ({}, bearer("bad"))]
+    titles = [get(app, accept=PROBLEM, headers=headers).json["title"] for headers in ({}, bearer_header("bad"))]
     assert titles == ["Unauthorized", "Unauthorized"]
     problem = get(app, "/step", PROBLEM, GOOD).json
     assert (problem["error"], problem["acr_values"]) == ("insufficient_user_authentication", "gold silver")
@@ -239,7 +236,7 @@ def test_problem_base_must_be_an_absolute_uri(make_app, base):
 
 
 def test_lek_10_html_is_escaped_and_not_sniffed(app):
-    response = get(app, accept=HTML, headers=bearer("odd"))
+    response = get(app, accept=HTML, headers=bearer_header("odd"))
     assert_refused(response)
     assert response.content_type.replace(" ", "").lower() == "text/html;charset=utf-8"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -250,7 +247,7 @@ def test_lek_10_html_is_escaped_and_not_sniffed(app):
 
 @pytest.mark.parametrize("accept", [JSON, PROBLEM, HTML, TEXT])
 def test_lek_10_the_request_is_not_echoed(app, accept):
-    response = get(app, f"/?q=%3Cscript%3E{CANARY}", accept, {"X-Canary": CANARY, **bearer("bad-" + CANARY)})
+    response = get(app, f"/?q=%3Cscript%3E{CANARY}", accept, {"X-Canary": CANARY, **bearer_header("bad-" + CANARY)})
     assert_refused(response)
     assert CANARY not in response.text + str(response.headers)
 
@@ -375,7 +372,7 @@ def test_err_05_the_renderer_sees_nobody(app, auth):
     auth.renderer(TEXT)(
         lambda error: render_template_string(source, identity=auth.get_identity(), proxy=current_identity)
     )
-    response = get(app, accept=TEXT, headers=bearer("bad"))
+    response = get(app, accept=TEXT, headers=bearer_header("bad"))
     assert_refused(response)
     assert response.text == "[None|out]"
 
@@ -406,7 +403,7 @@ def test_lek_09_the_reason_is_shown_in_debug_only(make_app, debug, explain, show
     app.debug = debug
     app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     headers = {"X-Canary": CANARY, "Cookie": f"s={CANARY}"}
-    for sent in (bearer("bad-" + CANARY), {"X-API-Key": CANARY}, bearer(f"{CANARY}, {CANARY}")):
+    for sent in (bearer_header("bad-" + CANARY), {"X-API-Key": CANARY}, bearer_header(f"{CANARY}, {CANARY}")):
         page = get(app, f"/?q={CANARY}", HTML, {**headers, **sent})
         assert CANARY not in page.text + str(page.headers)
         for media in (JSON, PROBLEM, TEXT):
@@ -414,5 +411,5 @@ def test_lek_09_the_reason_is_shown_in_debug_only(make_app, debug, explain, show
             assert not any(word in other for word in ("Credentials(", "lambda", CANARY))
             assert ('"debug"' in other) is (shown and media != TEXT)
             assert shown or not any(word in other for word in ("the loader of Bearer returned None", "b64token"))
-    assert ("the loader of Bearer returned None" in get(app, accept=HTML, headers=bearer("bad")).text) is shown
-    assert ("ApiKey" in get(app, accept=HTML, headers=bearer("bad")).text) is shown
+    assert ("the loader of Bearer returned None" in get(app, accept=HTML, headers=bearer_header("bad")).text) is shown
+    assert ("ApiKey" in get(app, accept=HTML, headers=bearer_header("bad")).text) is shown

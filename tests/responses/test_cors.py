@@ -5,7 +5,7 @@ from functools import wraps
 import pytest
 from flask import Flask, make_response
 
-from flask_unauthorized import Auth, AuthUnavailable, Bearer, Identity, TooManyAttempts
+from flask_unauthorized import Auth, AuthUnavailable, Bearer, TooManyAttempts
 
 ORIGIN = {"Origin": "https://page.example"}
 PREFLIGHT = {**ORIGIN, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
@@ -114,31 +114,17 @@ def test_a_decorator_above_ours_may_answer_the_preflight(make_app, protected):
     assert app.test_client().options("/").status_code == 401
 
 
-NOW = 1_800_000_000
-
-
 GOOD = {"Authorization": "Bearer good"}
 
 
 ELSEWHERE = {"Origin": "https://elsewhere.example"}
 
 
-@pytest.fixture
-def notes():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
-
-
 @pytest.mark.rfc("F-03", "F-05", "F-06")
 @pytest.mark.parametrize("allowed", [None, "*", "https://elsewhere.example"])
-def test_a_script_reads_the_refusal_where_the_app_lets_it_read_anything(make_app, notes, allowed):
-    app = make_app(notes)
-    app.add_url_rule("/", "view", notes.login_required(lambda: "fine"))
+def test_a_script_reads_the_refusal_where_the_app_lets_it_read_anything(make_app, auth, allowed):
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     if allowed is not None:
         app.after_request(lambda answer: answer.headers.set("Access-Control-Allow-Origin", allowed) or answer)
     headers = app.test_client().get("/", headers=ELSEWHERE).headers
@@ -149,10 +135,10 @@ def test_a_script_reads_the_refusal_where_the_app_lets_it_read_anything(make_app
 
 @pytest.mark.rfc("F-06")
 @pytest.mark.parametrize("exposed", ["*", "*, X-Request-Id"])
-def test_a_star_of_the_app_does_not_stand_for_the_names(make_app, notes, exposed):
+def test_a_star_of_the_app_does_not_stand_for_the_names(make_app, auth, exposed):
     """With credentials a browser reads ``*`` as the name of a field (Fetch, CORS protocol)."""
-    app = make_app(notes)
-    app.add_url_rule("/", "view", notes.login_required(lambda: "fine"))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
 
     @app.after_request
     def cors(answer):
@@ -171,9 +157,9 @@ def test_a_script_reads_when_to_come_back(make_app, error):
     def load(token):
         raise error(retry_after=30)
 
-    notes = Auth(Bearer(load))
-    app = make_app(notes)
-    app.add_url_rule("/", "view", notes.login_required(lambda: "fine"))
+    auth = Auth(Bearer(load))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     app.after_request(lambda answer: answer.headers.set("Access-Control-Allow-Origin", "*") or answer)
     headers = app.test_client().get("/", headers={**ELSEWHERE, **GOOD}).headers
     assert (headers["Retry-After"], headers["Access-Control-Expose-Headers"]) == ("30", "Retry-After")

@@ -5,6 +5,7 @@ from flask import Flask, Response, abort
 
 from flask_unauthorized import Auth, Basic, Bearer, Challenge, ConfigurationError, Identity, Scheme
 from flask_unauthorized.testing import assert_sound
+from tests.helpers import app_with_view, challenge_lines
 
 OURS = 'Bearer realm="notes"'
 
@@ -87,10 +88,6 @@ def auth():
     return Auth(Bearer(lambda token: Identity("ada") if token == "good" else None), realm="notes")
 
 
-def lines_of(response):
-    return response.headers.getlist("WWW-Authenticate")
-
-
 def answering(line):
     return Response("no", 401, {"WWW-Authenticate": line})
 
@@ -109,7 +106,7 @@ each_maker = pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS)
 def test_a_sound_challenge_stays_on_an_open_view(make_app, auth, line, maker):  # F-13
     app = make_app(auth)
     app.add_url_rule("/", "view", lambda: maker(line))
-    assert lines_of(app.test_client().get("/")) == [line]
+    assert challenge_lines(app.test_client().get("/")) == [line]
 
 
 @pytest.mark.rfc("H-01", "B-27")
@@ -118,7 +115,7 @@ def test_a_sound_challenge_stays_on_an_open_view(make_app, auth, line, maker):  
 def test_what_is_no_challenge_gives_way_to_ours(make_app, auth, line, maker):  # F-13
     app = make_app(auth)
     app.add_url_rule("/", "view", lambda: maker(line))
-    assert lines_of(app.test_client().get("/")) == [OURS]
+    assert challenge_lines(app.test_client().get("/")) == [OURS]
 
 
 @pytest.mark.rfc("B-27")
@@ -126,7 +123,7 @@ def test_what_is_no_challenge_gives_way_to_ours(make_app, auth, line, maker):  #
 def test_a_broken_optional_parameter_goes_and_the_challenge_stays(make_app, auth, line, sent):  # F-13
     app = make_app(auth)
     app.add_url_rule("/", "view", lambda: answering(line))
-    assert lines_of(app.test_client().get("/")) == [sent]
+    assert challenge_lines(app.test_client().get("/")) == [sent]
 
 
 def plain_answer(line, status=401):
@@ -187,7 +184,7 @@ def test_a_guarded_view_names_a_scheme_that_it_takes(make_app, auth, guard, line
         auth.protect(app)
     app.add_url_rule("/", "view", GUARDS[guard](auth, lambda: answering(line)))
     response = app.test_client().get("/", headers={"Authorization": "Bearer good"})
-    assert (response.status_code, response.text, lines_of(response)) == (401, "no", sent)
+    assert (response.status_code, response.text, challenge_lines(response)) == (401, "no", sent)
 
 
 def test_only_what_the_view_takes_counts(make_app):  # F-13
@@ -196,7 +193,7 @@ def test_only_what_the_view_takes_counts(make_app):  # F-13
     app = make_app(auth)
     app.add_url_rule("/", "view", auth.login_required(via=basic)(lambda: answering('Bearer realm="x"')))
     response = app.test_client().get("/", headers={"Authorization": "Basic YWRhOnB3"})
-    assert lines_of(response) == ['Basic realm="notes", charset="UTF-8"', 'Bearer realm="x"']
+    assert challenge_lines(response) == ['Basic realm="notes", charset="UTF-8"', 'Bearer realm="x"']
 
 
 def test_with_a_handler_of_the_app(make_app, auth):  # F-13
@@ -205,8 +202,8 @@ def test_with_a_handler_of_the_app(make_app, auth):  # F-13
     app.add_url_rule("/open", "open", lambda: abort(401))
     app.add_url_rule("/", "view", auth.login_required(lambda: abort(401)))
     client = app.test_client()
-    assert lines_of(client.get("/open")) == ['Basic realm="up"']
-    assert lines_of(client.get("/", headers={"Authorization": "Bearer good"})) == [OURS, 'Basic realm="up"']
+    assert challenge_lines(client.get("/open")) == ['Basic realm="up"']
+    assert challenge_lines(client.get("/", headers={"Authorization": "Bearer good"})) == [OURS, 'Basic realm="up"']
 
 
 @pytest.mark.parametrize("line", ["nonsense", 'Basic realm="up"'])
@@ -234,16 +231,10 @@ def test_the_token68_of_a_configured_scheme_stays(make_app):
     app = make_app()
     Auth(Own(lambda credentials: None), app=app)
     app.add_url_rule("/", "view", lambda: answering("Own abc=="))
-    assert lines_of(app.test_client().get("/")) == ["Own abc=="]
+    assert challenge_lines(app.test_client().get("/")) == ["Own abc=="]
 
 
 ADA_BY_TOKEN = {"good": Identity("ada")}
-
-
-def app_with_view(make_app, auth, **config) -> Flask:
-    app = make_app(auth, **config)
-    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.get_user()}"))
-    return app
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""The three nets and the guard: whoever produced a 401, it leaves with a valid challenge and the app's own body."""
+"""The guard: whoever produced a 401, it leaves with a valid challenge."""
 
 import pytest
-from flask import Blueprint, Flask, Response, abort, after_this_request
+from flask import Blueprint, Response, abort, after_this_request
 
 from flask_unauthorized import (
     Auth,
@@ -10,6 +10,7 @@ from flask_unauthorized import (
     Identity,
     InsufficientScope,
 )
+from tests.helpers import get_view
 
 from .refusing import (
     BAD,
@@ -208,40 +209,13 @@ def test_off_leaves_foreign_401s_alone_and_ours_right(make_app):
     assert challenges(client.get("/ours")) == CLEAN
 
 
-NOW = 1_800_000_000
-
-
 # --- what is added to a response, and what isn't
 
 
-@pytest.fixture
-def notes():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
-
-
-@pytest.fixture
-def serve(make_app, notes, monkeypatch):
-    """The answer of a view behind a guard to a request."""
-    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: NOW)
-
-    def answer(guard=None, view=lambda: "fine", headers=(), method="GET", url="/", **config):
-        app: Flask = make_app(notes, **config)
-        app.add_url_rule("/", "view", (guard or notes.login_required)(view))
-        return app.test_client().open(url, method=method, headers=dict(headers))
-
-    return answer
-
-
 @pytest.mark.rfc("OP-01", "OP-03")
-def test_optional_www_authenticate_is_never_sent(serve, notes):
+def test_optional_www_authenticate_is_never_sent(make_app, auth):
     for headers in ({}, GOOD, BAD):
-        assert "Optional-WWW-Authenticate" not in serve(notes.login_optional, headers=headers).headers
+        assert "Optional-WWW-Authenticate" not in get_view(make_app, auth, auth.login_optional, headers=headers).headers
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

@@ -15,6 +15,7 @@ from flask_unauthorized import (
     abort_unauthorized,
 )
 from flask_unauthorized.errors import MalformedCredentials
+from tests.helpers import challenge_lines, raise_error
 from tests.independent import independent
 
 BASIC = 'Basic realm="notes", charset="UTF-8"'
@@ -29,10 +30,6 @@ def make_auth():
         Basic(lambda name, password: None),
         realm="notes",
     )
-
-
-def lines_of(response):
-    return response.headers.getlist("WWW-Authenticate")
 
 
 VIEWS = {
@@ -53,25 +50,21 @@ def test_all_challenges_on_one_line(make_app, view, handler):  # F-57
         app.register_error_handler(401, lambda error: ("mine", 401))
     app.add_url_rule("/", "view", VIEWS.get(view) or auth.login_required(lambda: "in"))
     for _ in range(2):  # the second answer is a kept one
-        assert lines_of(app.test_client().get("/")) == [f"{BASIC}, {BEARER}"]
+        assert challenge_lines(app.test_client().get("/")) == [f"{BASIC}, {BEARER}"]
 
 
 def test_a_rejected_token_and_a_malformed_one(make_app):  # F-57
     auth = make_auth()
     app = make_app(auth, UNAUTHORIZED_ONE_LINE=True)
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
-    app.add_url_rule("/malformed", "malformed", auth.login_optional(lambda: _raise(MalformedCredentials())))
-    (rejected,) = lines_of(app.test_client().get("/", headers=BAD))
+    app.add_url_rule("/malformed", "malformed", auth.login_optional(lambda: raise_error(MalformedCredentials())))
+    (rejected,) = challenge_lines(app.test_client().get("/", headers=BAD))
     assert [(name, params.get("error")) for name, params in independent(rejected)] == [
         ("basic", None),
         ("bearer", "invalid_token"),
     ]
-    (malformed,) = lines_of(app.test_client().get("/malformed"))
+    (malformed,) = challenge_lines(app.test_client().get("/malformed"))
     assert [name for name, _ in independent(malformed)] == ["basic", "bearer"]
-
-
-def _raise(error):
-    raise error
 
 
 @pytest.mark.parametrize(
@@ -81,7 +74,7 @@ def test_what_other_code_wrote_is_joined_too(make_app, config, headers):  # F-57
     app = make_app(make_auth(), **config)
     upstream = [("WWW-Authenticate", "Negotiate"), ("WWW-Authenticate", 'Bearer realm="up"')]
     app.add_url_rule("/", "view", lambda: Response("", 401, upstream))
-    assert lines_of(app.test_client().get("/", headers=headers)) == ['Negotiate, Bearer realm="up"']
+    assert challenge_lines(app.test_client().get("/", headers=headers)) == ['Negotiate, Bearer realm="up"']
 
 
 def test_a_hook_that_adds_a_line(make_app):  # F-57
@@ -89,14 +82,14 @@ def test_a_hook_that_adds_a_line(make_app):  # F-57
     app = make_app(auth, UNAUTHORIZED_ONE_LINE=True)
     app.after_request(lambda answer: answer.headers.add("WWW-Authenticate", 'Bearer realm="notes", x="y"') or answer)
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
-    assert lines_of(app.test_client().get("/")) == [f'{BASIC}, {BEARER}, Bearer realm="notes", x="y"']
+    assert challenge_lines(app.test_client().get("/")) == [f'{BASIC}, {BEARER}, Bearer realm="notes", x="y"']
 
 
 def test_two_digest_algorithms(make_app):  # F-57
     auth = Auth(Digest(lambda name: None, algorithms=("SHA-256", "MD5")), realm="notes")
     app = make_app(auth, UNAUTHORIZED_ONE_LINE=True, SECRET_KEY="k" * 32)
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
-    (line,) = lines_of(app.test_client().get("/"))
+    (line,) = challenge_lines(app.test_client().get("/"))
     assert [params["algorithm"] for _, params in independent(line)] == ["SHA-256", "MD5"]
 
 
@@ -104,7 +97,7 @@ def test_several_lines_without_it(make_app):
     auth = make_auth()
     app = make_app(auth)
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
-    assert lines_of(app.test_client().get("/")) == [BASIC, BEARER]
+    assert challenge_lines(app.test_client().get("/")) == [BASIC, BEARER]
 
 
 def test_an_adapter_that_keeps_the_last_line_loses_nothing(make_app):  # F-57

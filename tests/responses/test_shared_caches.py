@@ -3,11 +3,11 @@
 import io
 
 import pytest
-from flask import Flask, Response, request, send_file, send_from_directory
+from flask import Response, request, send_file, send_from_directory
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, Digest, DPoP, Identity, SessionCookie, Unauthorized
-from flask_unauthorized.loaders import StaticTokens
 from tests import digest_client
+from tests.helpers import get_view
 
 GOOD = {"Authorization": "Bearer good"}
 
@@ -274,65 +274,33 @@ def test_an_answer_to_a_key_is_kept_from_shared_caches(make_app, own, sent):
     assert answer.headers["Vary"] == "X-Api-Key"
 
 
-NOW = 1_800_000_000
-
-
-@pytest.fixture
-def notes():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
-
-
-@pytest.fixture
-def serve(make_app, notes, monkeypatch):
-    """The answer of a view behind a guard to a request."""
-    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: NOW)
-
-    def answer(guard=None, view=lambda: "fine", headers=(), method="GET", url="/", **config):
-        app: Flask = make_app(notes, **config)
-        app.add_url_rule("/", "view", (guard or notes.login_required)(view))
-        return app.test_client().open(url, method=method, headers=dict(headers))
-
-    return answer
-
-
 @pytest.mark.rfc("C-01")
-def test_an_accepted_answer_is_opened_to_no_shared_cache(serve):
-    caching = serve(headers=GOOD).headers.get("Cache-Control", "")
+def test_an_accepted_answer_is_opened_to_no_shared_cache(make_app, auth):
+    caching = get_view(make_app, auth, headers=GOOD).headers.get("Cache-Control", "")
     assert not {"public", "s-maxage", "must-revalidate"} & set(caching.replace("=", ",").replace(" ", "").split(","))
 
 
 @pytest.mark.rfc("C-06", "H-32")
 @pytest.mark.parametrize("kind", ["session", "key"])
 def test_an_anonymous_answer_of_an_optional_view_varies_by_the_cookie(make_app, kind):
-    notes = Auth(SessionCookie(lambda subject: subject) if kind == "session" else APIKey({}.get, cookie="key"))
-    app = make_app(notes, SECRET_KEY="a secret of thirty-two characters")
-    app.add_url_rule("/", "view", notes.login_optional(lambda: "for everybody"))
+    auth = Auth(SessionCookie(lambda subject: subject) if kind == "session" else APIKey({}.get, cookie="key"))
+    app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/", "view", auth.login_optional(lambda: "for everybody"))
     answered = app.test_client().get("/")
     assert (answered.status_code, answered.text) == (200, "for everybody")
     assert "Cookie" in [name.strip() for name in answered.headers["Vary"].split(",")]
 
 
-@pytest.fixture
-def reader_auth() -> Auth:
-    return Auth(Bearer(StaticTokens({"t": Identity("ada", scopes={"read"})})))
-
-
 # --- optional views, and refusals that a view caught
 
 
-def test_cac_04_an_answer_that_depends_on_a_caught_refusal_varies(reader_auth, make_app):
-    app = make_app(reader_auth)
+def test_cac_04_an_answer_that_depends_on_a_caught_refusal_varies(auth, make_app):
+    app = make_app(auth)
 
     @app.get("/")
     def index():
         try:
-            return reader_auth.require().subject
+            return auth.require().subject
         except Unauthorized:
             return "anonymous"
 

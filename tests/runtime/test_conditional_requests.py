@@ -20,6 +20,7 @@ from flask_unauthorized import (
     abort_unauthorized,
 )
 from flask_unauthorized.errors import AuthUnavailable, MalformedCredentials, TooManyAttempts
+from tests.helpers import raise_error
 
 BODY = "0123456789"
 GOOD = {"Authorization": "Bearer good"}
@@ -100,19 +101,15 @@ def test_a_good_caller_gets_304_and_206(app):
     assert client.get("/", headers={**GOOD, "If-Match": '"other"'}).status_code == 412
 
 
-def _raise(error):
-    raise error
-
-
 REFUSALS = {
     "abort_unauthorized": (lambda: abort_unauthorized("no"), 401),
     "abort_401": (lambda: abort(401), 401),
     "abort_401_text": (lambda: abort(401, "no"), 401),
     "upstream": (lambda: abort(401, www_authenticate=WWWAuthenticate("bearer", {"realm": "up"})), 401),
-    "werkzeug": (lambda: _raise(HTTPUnauthorized()), 401),
-    "malformed": (lambda: _raise(MalformedCredentials()), 400),
-    "throttled": (lambda: _raise(TooManyAttempts()), 429),
-    "unavailable": (lambda: _raise(AuthUnavailable()), 503),
+    "werkzeug": (lambda: raise_error(HTTPUnauthorized()), 401),
+    "malformed": (lambda: raise_error(MalformedCredentials()), 400),
+    "throttled": (lambda: raise_error(TooManyAttempts()), 429),
+    "unavailable": (lambda: raise_error(AuthUnavailable()), 503),
 }
 
 

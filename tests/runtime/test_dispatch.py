@@ -3,26 +3,10 @@
 import pytest
 from flask import Blueprint
 
-from flask_unauthorized import Auth, Bearer, Identity
-
-NOW = 1_800_000_000
-
-
 ORIGIN = {"Origin": "https://elsewhere.example"}
 
 
 PREFLIGHT = {**ORIGIN, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
-
-
-@pytest.fixture
-def auth():
-    tokens = {
-        "good": Identity("ada", scopes={"read"}),
-        "old": Identity("ada", acr="silver", auth_time=NOW - 3600),
-        "undated": Identity("ada", acr="gold"),
-        "fresh": Identity("ada", acr="gold", auth_time=NOW - 10),
-    }
-    return Auth(Bearer(tokens.get), realm="notes")
 
 
 @pytest.mark.rfc("F-02", "F-10")

@@ -11,6 +11,7 @@ from flask.views import MethodView
 from werkzeug.exceptions import HTTPException
 
 from flask_unauthorized import Auth, Bearer, Identity
+from tests.helpers import raise_error
 
 CALLERS = {"ada": Identity("ada", roles={"admin"}), "bob": Identity("bob")}
 ADA, BOB, BAD = ({"Authorization": f"Bearer {name}"} for name in ("ada", "bob", "nobody"))
@@ -40,15 +41,11 @@ def fresh() -> Response:
 
 RAISED: dict[str, tuple[Callable[[], Any], int]] = {
     "a response": (lambda: abort(fresh()), 200),
-    "a response of a class of exceptions": (lambda: raise_(HTTPException(response=fresh())), 200),
-    "a WSGI app": (lambda: raise_(HTTPException(response=fresh_wsgi)), 200),  # type: ignore[arg-type]
-    "304": (lambda: raise_(NotModified()), 304),
-    "no code": (lambda: raise_(WithoutCode()), 200),
+    "a response of a class of exceptions": (lambda: raise_error(HTTPException(response=fresh())), 200),
+    "a WSGI app": (lambda: raise_error(HTTPException(response=fresh_wsgi)), 200),  # type: ignore[arg-type]
+    "304": (lambda: raise_error(NotModified()), 304),
+    "no code": (lambda: raise_error(WithoutCode()), 200),
 }
-
-
-def raise_(error: Exception) -> None:
-    raise error
 
 
 def fresh_wsgi(environ: Any, start_response: Any) -> Any:

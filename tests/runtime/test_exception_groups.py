@@ -19,6 +19,7 @@ from flask_unauthorized import (
     abort_forbidden,
     abort_unauthorized,
 )
+from tests.helpers import challenge_lines
 
 if sys.version_info < (3, 11):
     pytest.skip("Python 3.10 has no exception groups", allow_module_level=True)
@@ -77,10 +78,6 @@ def serve(app, auth, place, view):
     return app.test_client().get("/", headers=GOOD)
 
 
-def challenges(response):
-    return response.headers.getlist("WWW-Authenticate")
-
-
 @pytest.mark.parametrize("place", PLACES)
 def test_abort_unauthorized_in_a_task_group(make_app, auth, place):
     async def view():
@@ -88,7 +85,7 @@ def test_abort_unauthorized_in_a_task_group(make_app, auth, place):
 
     response = serve(make_app(auth, PROPAGATE_EXCEPTIONS=False), auth, place, view)
     assert response.status_code == 401
-    assert len(challenges(response)) == 1
+    assert len(challenge_lines(response)) == 1
     assert response.headers["Cache-Control"] == "no-store"
 
 
@@ -100,7 +97,7 @@ def test_the_first_of_several_decides(make_app, auth, place, nested):
 
     response = serve(make_app(auth), auth, place, view)
     assert (response.status_code, response.json["message"]) == (401, "the first")
-    assert 'error="invalid_token"' in challenges(response)[0]
+    assert 'error="invalid_token"' in challenge_lines(response)[0]
 
 
 def test_the_first_decides_though_another_was_completed_after_it(make_app, auth):
@@ -109,7 +106,7 @@ def test_the_first_decides_though_another_was_completed_after_it(make_app, auth)
 
     response = serve(make_app(auth), auth, "guarded", view)
     assert (response.status_code, response.json["message"]) == (401, "first")
-    assert challenges(response)
+    assert challenge_lines(response)
 
 
 def test_an_outage_first_is_503(make_app, auth):
@@ -117,7 +114,7 @@ def test_an_outage_first_is_503(make_app, auth):
         make_app(auth), auth, "open", lambda: in_group(AuthUnavailable(retry_after=7), InvalidCredentials())
     )
     assert (response.status_code, response.headers["Retry-After"]) == (503, "7")
-    assert not challenges(response)
+    assert not challenge_lines(response)
 
 
 @pytest.mark.parametrize("place", ["open", "guarded", "protected", "hook"])
@@ -153,7 +150,7 @@ def test_the_handler_for_the_first_error_makes_the_body(make_app, auth, kind, pl
     app.register_error_handler(kind, lambda error: ("own body", 401))
     response = serve(app, auth, place, lambda: in_group(InvalidCredentials(), Forbidden()))
     assert (response.status_code, response.text) == (401, "own body")
-    assert challenges(response)
+    assert challenge_lines(response)
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["before-init_app", "after-init_app"])
@@ -174,7 +171,7 @@ def test_a_loader_that_asks_in_a_task_group(make_app):
     auth = Auth(Bearer(load))
     response = serve(make_app(auth), auth, "guarded", lambda: "fine")
     assert response.status_code == 401
-    assert 'error="invalid_token"' in challenges(response)[0]
+    assert 'error="invalid_token"' in challenge_lines(response)[0]
 
 
 def test_each_error_is_logged_once(make_app, auth, caplog):

@@ -2,6 +2,9 @@
 
 import pytest
 
+from tests.browser.conftest import build as build
+from tests.browser.conftest import clock as clock
+
 from .digest_served import Served
 from .dpop_served import Served as ServedDPoP
 

@@ -8,9 +8,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from flask_unauthorized import Auth, DPoP
+from flask_unauthorized import DPoP
 from flask_unauthorized.testing import assert_unauthorized
 from tests.dpop_client import GONE, ORIGIN, TOKEN, Holder, b64, dump
+from tests.helpers import app_with_schemes
 
 from .dpop_served import HOLDER, STRANGER, Served, assert_proof_refused
 
@@ -489,35 +490,11 @@ def flipped(octets):
     return octets[:-1] + bytes([octets[-1] ^ 1])
 
 
-KEY = "a secret of thirty-two characters"
-
-
-@pytest.fixture
-def guarded(make_app):
-    """A view for everything, guarded by the schemes given; what ran is kept."""
-
-    def make(*schemes, **config):
-        auth = Auth(*schemes, realm="site")
-        app = make_app(auth, SECRET_KEY=KEY, **config)
-        app.ran = []
-
-        @app.route("/", methods=["GET", "POST"])
-        @auth.login_required
-        def view():
-            app.ran.append(auth.identity.subject)
-            return "ran"
-
-        app.auth = auth
-        return app
-
-    return make
-
-
 # --- how long it takes
 
 
-def test_dpo_09_the_uri_of_a_proof_is_read_in_linear_time(guarded):
-    client = guarded(DPoP(lambda token: None, origin="https://api.example.com")).test_client()
+def test_dpo_09_the_uri_of_a_proof_is_read_in_linear_time(make_app):
+    client = app_with_schemes(make_app, DPoP(lambda token: None, origin="https://api.example.com")).test_client()
     holder = Holder("EdDSA")
     took = []
     for signs in (300, 2400):

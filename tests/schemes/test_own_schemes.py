@@ -4,7 +4,6 @@ import logging
 import shlex
 
 import pytest
-from flask import Flask
 
 from flask_unauthorized import (
     APIKey,
@@ -19,6 +18,7 @@ from flask_unauthorized import (
     Scheme,
     SessionCookie,
 )
+from tests.helpers import app_with_view, challenges_of
 from tests.independent import independent
 
 CHALLENGE = "WWW-Authenticate"
@@ -43,7 +43,7 @@ def ask(app, value=None, **headers):
 
 def offered(response):
     """The schemes in lower case, in their order."""
-    return [name.lower() for name, _ in independent(*response.headers.getlist(CHALLENGE))]
+    return [name.lower() for name, _ in challenges_of(response)]
 
 
 class Ticket(Scheme[str]):
@@ -296,7 +296,7 @@ def test_a_scheme_alone_is_nothing_sent(make_app, caplog, name, blanks):  # F-63
     for before in ("", " "):
         response = ask(app, before + name + blanks)
         assert response.status_code == 401
-        for _, params in independent(*response.headers.getlist(CHALLENGE)):
+        for _, params in challenges_of(response):
             assert not params.keys() & {"error", "error_description", "stale"}
         assert "MissingCredentials" in caplog.text
         opened = app.test_client().get("/open", headers={"Authorization": before + name + blanks})
@@ -509,12 +509,6 @@ def test_what_check_warns_of_is_told_once(make_app, caplog):  # F-40
     app.test_client().get("/")
     for text in ("SECRET_KEY is short", "SESSION_COOKIE_SECURE is False", "SESSION_COOKIE_SAMESITE is not set"):
         assert caplog.text.count(text) == 1
-
-
-def app_with_view(make_app, auth, **config) -> Flask:
-    app = make_app(auth, **config)
-    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.subject} {auth.get_user()}"))
-    return app
 
 
 # --- subclasses, and schemes without a challenge

@@ -3,9 +3,10 @@
 import pytest
 from flask import Request
 
-from flask_unauthorized import Auth, DPoP, Identity
+from flask_unauthorized import DPoP, Identity
 from flask_unauthorized.schemes.request_target import raw_path
 from tests.dpop_client import ORIGIN, Holder
+from tests.helpers import app_with_schemes
 
 from .dpop_served import HOLDER
 
@@ -68,35 +69,11 @@ def test_a_url_within_the_path_is_part_of_it(dpop):
         assert dpop.app.test_client().get("/", headers=sent, environ_overrides=environ).status_code == status
 
 
-KEY = "a secret of thirty-two characters"
-
-
-@pytest.fixture
-def guarded(make_app):
-    """A view for everything, guarded by the schemes given; what ran is kept."""
-
-    def make(*schemes, **config):
-        auth = Auth(*schemes, realm="site")
-        app = make_app(auth, SECRET_KEY=KEY, **config)
-        app.ran = []
-
-        @app.route("/", methods=["GET", "POST"])
-        @auth.login_required
-        def view():
-            app.ran.append(auth.identity.subject)
-            return "ran"
-
-        app.auth = auth
-        return app
-
-    return make
-
-
 @pytest.mark.parametrize("target", ["/files/../notes", "/files/%2e%2e/notes", "/notes/.", "/./notes", "/a/%2E/notes"])
-def test_dpo_09_a_target_that_clients_write_in_another_way_is_refused(guarded, target):
+def test_dpo_09_a_target_that_clients_write_in_another_way_is_refused(make_app, target):
     holder = Holder("EdDSA")
     tokens = {"t": Identity("ada", confirmation={"jkt": holder.jkt})}
-    app = guarded(DPoP(tokens.get, origin="https://api.example.com"))
+    app = app_with_schemes(make_app, DPoP(tokens.get, origin="https://api.example.com"))
     app.add_url_rule("/<path:rest>", "rest", app.auth.login_required(lambda rest: "ran"))
     headers = holder.sent(token="t", path="/notes")
     sent_as = {"RAW_URI": target}

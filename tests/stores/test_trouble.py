@@ -20,8 +20,9 @@ from flask_unauthorized.loaders.revocation import Revocations
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.redis import RedisStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
+from tests.helpers import app_with_schemes, free_port
 
-from .servers import free_port, redis_server
+from .servers import redis_server
 
 OPERATIONS = {
     "claim": lambda store: store.claim("a", "key", 60),
@@ -475,34 +476,10 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch):
         importlib.import_module("flask_unauthorized.stores.redis")
 
 
-KEY = "a secret of thirty-two characters"
-
-
-@pytest.fixture
-def guarded(make_app):
-    """A view for everything, guarded by the schemes given; what ran is kept."""
-
-    def make(*schemes, **config):
-        auth = Auth(*schemes, realm="site")
-        app = make_app(auth, SECRET_KEY=KEY, **config)
-        app.ran = []
-
-        @app.route("/", methods=["GET", "POST"])
-        @auth.login_required
-        def view():
-            app.ran.append(auth.identity.subject)
-            return "ran"
-
-        app.auth = auth
-        return app
-
-    return make
-
-
 # --- set-up
 
 
-def test_a_file_in_no_folder_is_found_before_the_first_request(guarded, tmp_path):
-    app = guarded(SessionCookie(Identity, store=SQLiteStore(tmp_path / "nowhere" / "auth.db")))
+def test_a_file_in_no_folder_is_found_before_the_first_request(make_app, tmp_path):
+    app = app_with_schemes(make_app, SessionCookie(Identity, store=SQLiteStore(tmp_path / "nowhere" / "auth.db")))
     with pytest.raises(ConfigurationError, match="nowhere"):
         app.auth.check(app)

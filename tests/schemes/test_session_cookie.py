@@ -19,8 +19,7 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
-
-from .conftest import KEY, USERS, forge, session_content, session_cookie_of
+from tests.browser.conftest import KEY, USERS, forge, session_content, session_cookie_of
 
 LOGIN = {"sub": "ada", "at": 2e9, "acr": None, "sid": "x", "begun": 2e9, "seen": 2e9, "again": False, "realm": "shop"}
 CHALLENGE = 'Cookie realm="shop", form-action="/login", cookie-name="session"'

@@ -18,10 +18,10 @@ from flask_unauthorized import (
     abort_unauthorized,
 )
 from flask_unauthorized.testing import assert_unauthorized
+from tests.browser.conftest import KEY, USERS, session_cookie_of
 from tests.digest_client import challenge, sent
 from tests.digest_client import sent as digest_of
-
-from .conftest import KEY, USERS, session_cookie_of
+from tests.helpers import app_with_schemes
 
 OWN = "http://localhost"
 FOREIGN = [
@@ -665,31 +665,10 @@ OTHER_SITES = [
 OWN_SITE = [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://localhost"}]
 
 
-@pytest.fixture
-def guarded(make_app):
-    """A view for everything, guarded by the schemes given; what ran is kept."""
-
-    def make(*schemes, **config):
-        auth = Auth(*schemes, realm="site")
-        app = make_app(auth, SECRET_KEY=KEY, **config)
-        app.ran = []
-
-        @app.route("/", methods=["GET", "POST"])
-        @auth.login_required
-        def view():
-            app.ran.append(auth.identity.subject)
-            return "ran"
-
-        app.auth = auth
-        return app
-
-    return make
-
-
 @pytest.mark.rfc("CK-05")
 @pytest.mark.parametrize("headers", OTHER_SITES)
-def test_a_page_of_another_site_cannot_use_the_password_that_the_browser_repeats(guarded, headers):
-    app = guarded(Basic(lambda name, password: True), SessionCookie(Identity))
+def test_a_page_of_another_site_cannot_use_the_password_that_the_browser_repeats(make_app, headers):
+    app = app_with_schemes(make_app, Basic(lambda name, password: True), SessionCookie(Identity))
     refused = app.test_client().post("/", headers={**BASIC, **headers})
     assert (refused.status_code, app.ran) == (403, [])
     assert "WWW-Authenticate" not in refused.headers
@@ -697,20 +676,20 @@ def test_a_page_of_another_site_cannot_use_the_password_that_the_browser_repeats
 
 
 @pytest.mark.parametrize("headers", OWN_SITE)
-def test_its_own_pages_and_programs_can(guarded, headers):
-    app = guarded(Basic(lambda name, password: True))
+def test_its_own_pages_and_programs_can(make_app, headers):
+    app = app_with_schemes(make_app, Basic(lambda name, password: True))
     assert app.test_client().post("/", headers={**BASIC, **headers}).text == "ran"
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t "])
-def test_a_blank_in_front_opens_no_way_around(guarded, blank):
-    app = guarded(Basic(lambda name, password: True))
+def test_a_blank_in_front_opens_no_way_around(make_app, blank):
+    app = app_with_schemes(make_app, Basic(lambda name, password: True))
     headers = {"Authorization": blank + BASIC["Authorization"], **OTHER_SITES[0]}
     assert (app.test_client().post("/", headers=headers).status_code, app.ran) == (403, [])
 
 
-def test_a_digest_answer_of_another_sites_form(guarded):
-    app = guarded(Digest({"ada": "password"}.get, realm="meters"))
+def test_a_digest_answer_of_another_sites_form(make_app):
+    app = app_with_schemes(make_app, Digest({"ada": "password"}.get, realm="meters"))
     client = app.test_client()
     told = challenge(client.post("/").headers["WWW-Authenticate"])
     answer = sent(told, user="ada", password="password", uri="/", method="POST")
@@ -718,9 +697,9 @@ def test_a_digest_answer_of_another_sites_form(guarded):
     assert client.post("/", headers=answer).text == "ran"  # the count was not used up
 
 
-def test_trusted_origins_and_the_name_that_only_scripts_send(guarded):
+def test_trusted_origins_and_the_name_that_only_scripts_send(make_app):
     trusting = Basic(lambda name, password: True, script_alias="XBasic", trusted_origins={"https://app.example"})
-    client = guarded(trusting).test_client()
+    client = app_with_schemes(make_app, trusting).test_client()
     trusted = {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
     assert client.post("/", headers={**BASIC, **trusted}).text == "ran"
     alias = {"Authorization": BASIC["Authorization"].replace("Basic", "XBasic")}

@@ -18,8 +18,7 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
-
-from .conftest import KEY, PAGE, USERS, session_content, session_cookie_of
+from tests.browser.conftest import KEY, PAGE, USERS, session_content, session_cookie_of
 
 
 class FailingStore(MemoryStore):

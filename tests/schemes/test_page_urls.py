@@ -11,8 +11,8 @@ from werkzeug.test import EnvironBuilder
 from flask_unauthorized import Auth, Bearer, Identity, SessionCookie, abort_unauthorized
 from flask_unauthorized.errors import MissingCredentials, StepUpRequired
 from flask_unauthorized.testing import assert_unauthorized
-
-from .conftest import KEY, PAGE, USERS
+from tests.browser.conftest import KEY, PAGE, USERS
+from tests.helpers import raise_error
 
 NAVIGATE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Sec-Fetch-Dest": "document"}
 HTML = {"Accept": "text/html"}
@@ -123,7 +123,7 @@ def serve(make_app):
         app.add_url_rule("/bare", "bare", lambda: ("", 401))
         app.add_url_rule("/abort", "abort", lambda: abort(401))
         app.add_url_rule("/ours", "ours", lambda: abort_unauthorized())
-        app.add_url_rule("/step", "step", lambda: _raise(StepUpRequired(max_age=5)))
+        app.add_url_rule("/step", "step", lambda: raise_error(StepUpRequired(max_age=5)))
         app.add_url_rule("/fresh", "fresh", auth.login_required(max_age=0)(lambda: "fresh"))
         app.add_url_rule("/in", "in", auth.public(lambda: auth.login("ada").subject), methods=["POST"])
         app.add_url_rule("/next", "next", auth.public(lambda: auth.next_url("/default")))
@@ -132,10 +132,6 @@ def serve(make_app):
         return app
 
     return make
-
-
-def _raise(error):
-    raise error
 
 
 def errors(caplog, level=logging.ERROR):

@@ -6,8 +6,7 @@ import pytest
 
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_unauthorized
-
-from .conftest import USERS, session_cookie_of
+from tests.browser.conftest import USERS, session_cookie_of
 
 
 def thief_with(shop, copied):

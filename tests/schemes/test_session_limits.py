@@ -5,8 +5,7 @@ import time
 import pytest
 
 from flask_unauthorized import Auth, SessionCookie
-
-from .conftest import KEY, PAGE
+from tests.browser.conftest import KEY, PAGE
 
 
 @pytest.mark.parametrize(("options", "seconds"), [({"idle": 600}, 600), ({"idle": None, "lifetime": 900}, 900)])

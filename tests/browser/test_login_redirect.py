@@ -23,6 +23,7 @@ from flask_unauthorized.browser.login_redirect import LOOP_WINDOW
 from flask_unauthorized.browser.next_url import MAX_NEXT_BYTES
 from flask_unauthorized.errors import MissingCredentials, StepUpRequired
 from flask_unauthorized.testing import assert_unauthorized
+from tests.helpers import raise_error
 
 from .conftest import KEY, PAGE, USERS
 
@@ -730,14 +731,10 @@ def shop_401s(build):
     add("/abort", "abort", lambda: abort(401))
     add("/bare", "bare", lambda: ("", 401))
     add("/ours", "ours", lambda: abort_unauthorized())
-    add("/raise", "raise", lambda: _raise(MissingCredentials()))
-    add("/step", "step", lambda: _raise(StepUpRequired(max_age=5)))
+    add("/raise", "raise", lambda: raise_error(MissingCredentials()))
+    add("/step", "step", lambda: raise_error(StepUpRequired(max_age=5)))
     add("/own", "own", lambda: abort(shop.app.response_class("own", 401)))
     return shop
-
-
-def _raise(error):
-    raise error
 
 
 @pytest.mark.parametrize("path", ["/abort", "/ours", "/raise", "/step"])

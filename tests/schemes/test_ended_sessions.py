@@ -20,9 +20,9 @@ from flask_unauthorized.stores.base import MAX_LIFETIME
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.redis import RedisStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
+from tests.browser.conftest import KEY, USERS, forge, session_content, session_cookie_of
+from tests.helpers import app_with_schemes
 from tests.stores.servers import redis_server
-
-from .conftest import KEY, USERS, forge, session_content, session_cookie_of
 
 LIMIT = 3
 """``MAX_ENDED`` in these tests."""
@@ -673,30 +673,9 @@ def test_flasks_limit_is_the_one_that_ends_the_session(build, clock):
 # --- one account, many sessions
 
 
-@pytest.fixture
-def guarded(make_app):
-    """A view for everything, guarded by the schemes given; what ran is kept."""
-
-    def make(*schemes, **config):
-        auth = Auth(*schemes, realm="site")
-        app = make_app(auth, SECRET_KEY=KEY, **config)
-        app.ran = []
-
-        @app.route("/", methods=["GET", "POST"])
-        @auth.login_required
-        def view():
-            app.ran.append(auth.identity.subject)
-            return "ran"
-
-        app.auth = auth
-        return app
-
-    return make
-
-
-def test_logging_in_and_out_again_and_again_fills_no_store(guarded):
+def test_logging_in_and_out_again_and_again_fills_no_store(make_app):
     store = MemoryStore(capacity=400)
-    app = guarded(SessionCookie(Identity, store=store))
+    app = app_with_schemes(make_app, SessionCookie(Identity, store=store))
     auth = app.auth
     app.add_url_rule("/in/<name>", "in", lambda name: auth.login(name).subject, methods=["POST"])
     app.add_url_rule("/out", "out", lambda: auth.logout() or "out", methods=["POST"])

@@ -1,0 +1,3 @@
+"""Fixtures of the tests of authentication."""
+
+from tests.browser.conftest import build as build

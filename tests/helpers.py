@@ -1,0 +1,73 @@
+"""What tests of several rooms need: apps with a view at ``/``, request headers, and the challenges of a response."""
+
+import socket
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from flask_unauthorized import Auth, Scheme
+
+from .independent import independent
+
+SECRET_KEY = "a secret of thirty-two characters"
+MakeApp = Callable[..., Flask]
+
+
+def app_with_view(make_app: MakeApp, auth: Auth[Any], view: Any = None, *, guard: Any = None, **config: Any) -> Flask:
+    """Return an app with a guarded view, which by default names the caller's subject and user."""
+    app = make_app(auth, **config)
+    view = view or (lambda: f"{auth.identity.subject} {auth.get_user()}")
+    app.add_url_rule("/", "view", (guard or auth.login_required)(view))
+    return app
+
+
+def app_with_schemes(make_app: MakeApp, *schemes: Scheme[Any], **config: Any) -> Any:
+    """Return an app with a guarded view, its `Auth` as ``app.auth``, and who was let in as ``app.ran``."""
+    auth: Auth[Any] = Auth(*schemes, realm="site")
+    app: Any = make_app(auth, SECRET_KEY=SECRET_KEY, **config)
+    app.auth, app.ran = auth, []
+
+    @app.route("/", methods=["GET", "POST"])
+    @auth.login_required
+    def view() -> str:
+        app.ran.append(auth.identity.subject)
+        return "ran"
+
+    return app
+
+
+def get_view(
+    make_app: MakeApp, auth: Auth[Any], guard: Any = None, view: Any = None, headers: Any = ()
+) -> TestResponse:
+    """Return the response to GET of a guarded view, in an app of its own."""
+    app = app_with_view(make_app, auth, view or (lambda: "fine"), guard=guard)
+    return app.test_client().get("/", headers=dict(headers))
+
+
+def bearer_header(token: str) -> dict[str, str]:
+    """Return the request header for a bearer token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def challenge_lines(response: Any) -> list[str]:
+    """Return the lines of ``WWW-Authenticate``."""
+    return list(response.headers.getlist("WWW-Authenticate"))
+
+
+def challenges_of(response: Any) -> list[tuple[str, dict[str, str]]]:
+    """Return scheme and parameters of each challenge, as a parser that isn't ours reads them."""
+    return independent(*challenge_lines(response))
+
+
+def raise_error(error: BaseException | type[BaseException]) -> NoReturn:
+    """Raise, where an expression is needed."""
+    raise error
+
+
+def free_port() -> int:
+    """Return a port of this machine that no server has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
