@@ -229,7 +229,7 @@ def ci(session: nox.Session) -> None:
     """
     between = [f"tests-{version}" for version in FOUND[1:-1] or [NEWEST]]
     for name in (
-        "lint", "types", "docs", "clients", "neighbours", "random-order", *between, "coverage", "random-apps",
+        "lint", "build", "types", "docs", "clients", "neighbours", "random-order", *between, "coverage", "random-apps",
         "tests-lowest",
     ):  # fmt: skip
         session.notify(name)

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -164,6 +165,49 @@ def test_all_names_are_there_and_all_is_exact():
     }  # fmt: skip
     assert set(flask_unauthorized.__all__) == public
     assert len(flask_unauthorized.__all__) == len(public)
+
+
+# What README and docs import: these paths stay, wherever the code behind them goes.
+DOCUMENTED_PATHS = {
+    "flask_unauthorized.certificates": {"ClientCert", "EscapedPEM"},
+    "flask_unauthorized.jose": {"hmac_key", "public_key_jwk", "public_key_pem", "read_key_set"},
+    "flask_unauthorized.loaders": {"Passwords", "SignedTokens", "StaticTokens"},
+    "flask_unauthorized.loaders.introspection": {"Introspection"},
+    "flask_unauthorized.loaders.jwks": {"JWKS"},
+    "flask_unauthorized.loaders.jwt": {"ANY", "JWT", "Issuers"},
+    "flask_unauthorized.loaders.revocation": {"Revocations"},
+    "flask_unauthorized.signals": {"authenticated", "refused", "repaired"},
+    "flask_unauthorized.stores.base": {"Store"},
+    "flask_unauthorized.stores.memory": {"MemoryStore"},
+    "flask_unauthorized.stores.redis": {"RedisStore"},
+    "flask_unauthorized.stores.sqlite": {"SQLiteStore"},
+    "flask_unauthorized.testing": {"acting_as", "assert_sound", "assert_unauthorized"},
+    "flask_unauthorized.wire": {"Challenge", "parse_authorization", "parse_challenges"},
+    "flask_unauthorized.wire.digest": {"name_hash"},
+    "flask_unauthorized.wire.dpop": {"thumbprint"},
+    "flask_unauthorized.wire.jws": {"encode_base64url"},
+}
+
+
+@pytest.mark.parametrize("module", DOCUMENTED_PATHS)
+def test_documented_import_paths_stay(module):
+    found = importlib.import_module(module)
+    assert {name for name in DOCUMENTED_PATHS[module] if hasattr(found, name)} == DOCUMENTED_PATHS[module]
+
+
+def test_the_documentation_imports_documented_paths_only():
+    root = Path(__file__).parents[1]
+    imports: dict[str, set[str]] = {}
+    for page in (root / "README.md", *sorted((root / "docs").glob("*.md"))):
+        for module, names in re.findall(
+            r"from (flask_unauthorized[\w.]*) import \(?([\w, \n]+)", page.read_text(encoding="utf-8")
+        ):
+            imports.setdefault(module, set()).update(re.findall(r"\w+", names.partition("\n")[0]))
+    known = {**DOCUMENTED_PATHS, "flask_unauthorized": {*flask_unauthorized.__all__, "signals"}}
+    assert imports
+    assert {module: names - known.get(module, set()) for module, names in imports.items()} == {
+        module: set() for module in imports
+    }
 
 
 def _python(*arguments: str) -> str:
