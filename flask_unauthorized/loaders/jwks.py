@@ -265,7 +265,7 @@ class JWKS:
     def _fetch_or_wait(self, most: int, known: "_FetchedKeys | None", *, early: bool = False) -> "_Fetch | None":
         """Wait for the fetch under way, or fetch if that is due. Return ``None`` if neither is.
 
-        Nor is one due where another request has brought a newer set than ``known`` meanwhile.
+        No fetch is made either if another request has stored a newer set than ``known``.
         """
         with self._lock:
             fetch = self._fetch_under_way()

@@ -39,7 +39,7 @@ class Profile:
     kinds: tuple[tuple[str, frozenset[str]], ...] = ()
     """Claims that name the kind of token, and their values, in lower case, in an access token."""
     not_kinds: tuple[tuple[str, frozenset[str]], ...] = ()
-    """The same for claims that say other things too: their values in what isn't an access token."""
+    """Claims with several uses, and the values that mark another kind of token."""
 
 
 PROFILES: Final = {

@@ -22,7 +22,7 @@ class SignedTokens:
     """A loader and maker of signed tokens (itsdangerous, HMAC-SHA-256): no database, but no revocation either.
 
     A token carries subject, scopes and roles, readable by anyone who holds it. With ``load``, a user who was deleted or
-    locked after the token was issued is rejected.
+    locked after the token was issued is rejected, and the scopes and roles are those that ``load`` returns.
 
     Args:
         salt: Names the purpose. A token for one purpose is not accepted for another.

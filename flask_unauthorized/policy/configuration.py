@@ -1,4 +1,4 @@
-"""`Configuration`: what one `Auth` was told, and what all apps read that it serves.
+"""`Configuration`: the settings of one `Auth`, shared by all its apps.
 
 `Auth` is the facade over it. An app's state knows the configuration and not `Auth`, so that imports point one way. What
 is said here holds for all apps; what depends on one app (its realm, its settings, its compiled plans) is in the app's

@@ -44,7 +44,7 @@ class EffectiveRequirements:
     def for_endpoint(self, endpoint: str, method: str | None = None) -> Requirement | None:
         """Return what an endpoint demands; ``None`` where nothing is demanded, or where it is public.
 
-        ``method`` counts for class views that have guarded methods; without it, what holds for all methods.
+        Pass ``method`` for class views with guarded methods. Without it, the result covers what all methods share.
         """
         key = endpoint, method if endpoint in self.method_guards else None
         try:

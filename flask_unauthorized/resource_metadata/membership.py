@@ -34,7 +34,7 @@ from ..schemes.base import AnyScheme
 from .document import ProtectedResource, refuse_offline_access
 
 _CONVERTERS_OF_NO_WORD: Final = ("int", "float", "uuid")
-"""URL converters that match no segment with the characters of a word."""
+"""URL converters that never match a word, so a rule with one can't match a path segment with letters."""
 
 
 class DemandsOfApp(Protocol):

@@ -1,9 +1,10 @@
 """Why a request was refused, for the developer: in debug mode, or with ``UNAUTHORIZED_EXPLAIN``.
 
 The explanation names what came, which level of the app demands what, what each scheme in force found, which
-specification decides, and a command that would send the right credentials. It names fields and schemes of the request,
-and never a value, because a client may put a secret anywhere. Even the name of a scheme is shown only if it is a
-well-known one: a client that forgets the scheme sends its secret where the name belongs.
+specification decides, and a command that would send the right credentials. It names fields and schemes of the request
+and none of their values, because a client may put a secret anywhere. Only the reason may quote a value that can't be a
+secret, such as an origin. Even the name of a scheme is shown only if it is a well-known one: a client that forgets the
+scheme sends its secret where the name belongs.
 """
 
 import shlex

@@ -33,9 +33,9 @@ def abort_unauthorized(
 ) -> NoReturn:
     """Stop the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
 
-    Without ``error``, credentials that came with the request are verified, unless that was done before. Rejected ones
-    are refused as their scheme refused them (``invalid_token``, a stale nonce); malformed ones with 400; 503 where they
-    can't be verified. Valid credentials and none get a challenge without an error.
+    Without ``error``, the credentials of the request are verified, unless that was done before. If they are rejected,
+    the response names that error (``invalid_token``, a stale nonce). Malformed ones get 400, and 503 is sent if they
+    can't be verified. If they are valid or absent, the challenge has no error.
 
     Args:
         message: The text for the client. Default: that of the error's class.
