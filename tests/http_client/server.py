@@ -66,6 +66,7 @@ class Server:
         try:
             plain.settimeout(30)
             if self._context is not None:
+                plain.getpeername()  # raises if the peer has gone: wrap_socket() would leave its socket open then
                 sock = self._context.wrap_socket(plain, server_side=True)
                 self._open.add(sock)
             while (request := _read(sock)) is not None:
