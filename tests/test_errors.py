@@ -75,14 +75,15 @@ def test_the_decision_table(kind, base, status, code):
 @pytest.mark.parametrize(("kind", "base", "status", "code"), TABLE)
 def test_the_docstring_of_an_error_is_a_row_of_the_reference(kind, base, status, code):
     """The reference table is made of them: status and occasion first, then all arguments, then the specification."""
-    first, *_ = kind.__doc__.splitlines()
+    text = inspect.getdoc(kind)  # Python 3.13 removes the indentation by itself
+    first, *_ = text.splitlines()
     assert first.startswith(f"{status}: ")
     assert first.endswith(".")
     assert len(first) < 80
-    assert re.search(r"Source: RFC \d+ §\d", kind.__doc__)
-    assert code is None or kind is fu.Unauthorized or f"``{code}``" in kind.__doc__
+    assert re.search(r"Source: RFC \d+ §\d", text)
+    assert code is None or kind is fu.Unauthorized or f"``{code}``" in text
     for argument in list(inspect.signature(kind.__init__).parameters)[1:]:
-        assert f"\n        {argument}: " in kind.__doc__
+        assert f"\n    {argument}: " in text
 
 
 @pytest.mark.parametrize(
