@@ -4,9 +4,18 @@ import json
 import socket
 import ssl
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
+
+
+def _close_half_made(error: OSError) -> None:
+    """Close the socket that CPython's wrap_socket() leaves open if the peer resets the connection in the middle of it."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        made = frame.f_locals.get("self")
+        if isinstance(made, ssl.SSLSocket):
+            made.close()
 
 
 class Request(NamedTuple):
@@ -66,7 +75,6 @@ class Server:
         try:
             plain.settimeout(30)
             if self._context is not None:
-                plain.getpeername()  # raises if the peer has gone: wrap_socket() would leave its socket open then
                 sock = self._context.wrap_socket(plain, server_side=True)
                 self._open.add(sock)
             while (request := _read(sock)) is not None:
@@ -78,8 +86,8 @@ class Server:
                     sock.sendall(answer)
                 if (callable(answer) and not self.keeps) or (not callable(answer) and b"Connection: close" in answer):
                     return
-        except OSError:
-            pass
+        except OSError as error:
+            _close_half_made(error)
         finally:
             sock.close()
             plain.close()
