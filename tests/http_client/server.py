@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 
 def _close_half_made(error: OSError) -> None:
-    """Close the socket that CPython's wrap_socket() leaves open if the peer resets the connection in the middle of it."""
+    """Close the socket that wrap_socket() of CPython leaves open if the peer resets the connection."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         made = frame.f_locals.get("self")
         if isinstance(made, ssl.SSLSocket):
