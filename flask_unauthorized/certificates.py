@@ -15,6 +15,7 @@ the key, and the token names the certificate.
 import base64
 import binascii
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
@@ -69,7 +70,7 @@ def peer_certificate(request: Request) -> bytes | None:
     return certificate if isinstance(certificate, bytes) and certificate else None
 
 
-class _ProxyField:
+class _ProxyField(ABC):
     """Find the certificate in a field, if the request comes from a trusted proxy."""
 
     form: str
@@ -131,8 +132,9 @@ class _ProxyField:
         headers = environ.get("asgi.scope", {}).get("headers", ())
         return any(b"_" in name and name.lower().replace(b"_", b"-") == self._wire_name for name, _ in headers)
 
+    @abstractmethod
     def _read(self, value: str) -> bytes | None:
-        raise NotImplementedError
+        """Return the certificate in a field's value; ``None`` if there is none."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.varies[0]}>"

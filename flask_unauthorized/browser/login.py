@@ -92,7 +92,7 @@ def log_in(
     kept = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
         scheme.begin(login, request, known=user_was_loaded)
-    except Exception:
+    except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise
     session.update(kept)

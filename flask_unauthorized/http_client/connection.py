@@ -237,7 +237,7 @@ class LimitedConnection(http.client.HTTPConnection):
         # Unbuffered: the first bytes behind the head belong to the TLS handshake.
         limited = _LimitedSocket(sock, _Limits(self._limits.deadline, MAX_TUNNEL_HEAD), buffered=False)
         limited.sendall("\r\n".join((*lines, "", "")).encode("ascii"))
-        with http.client.HTTPResponse(limited, method="CONNECT") as response:  # type: ignore[arg-type]
+        with http.client.HTTPResponse(limited, method="CONNECT") as response:  # type: ignore[arg-type]  # makefile() is all that it uses
             response.begin()
             return response.status
 

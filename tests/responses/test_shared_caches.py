@@ -150,7 +150,6 @@ SENDERS = {
 def test_files_are_private_in_full_in_part_and_unchanged(make_app, folder, carrier, sender):  # F-15
     holder = None
     if carrier == "dpop":
-        pytest.importorskip("cryptography")
         from tests.dpop_client import Holder
 
         holder = Holder()

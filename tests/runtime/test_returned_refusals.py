@@ -145,9 +145,9 @@ def test_a_subclass_that_overrides_the_handling_sees_the_exception(auth: Any) ->
     class Traced(Flask):
         seen: list[str] = []
 
-        def handle_user_exception(self, *arguments: Any) -> Any:
-            self.seen.append(type(arguments[-1]).__name__)
-            return super().handle_user_exception(*arguments)
+        def trap_http_exception(self, error: Exception) -> bool:
+            self.seen.append(type(error).__name__)
+            return super().trap_http_exception(error)
 
     app = Traced("app")
     auth.init_app(app)
