@@ -114,8 +114,9 @@ def reached(deed: str, sent: str | None) -> int:
     if deed == "abort_forbidden":
         # Who isn't known has to log in first; a route that nobody judged is judged now.
         return {None: 401, "bad": 401, "down": 503, "broken": 400}.get(sent, 403)
-    if deed == "abort_unauthorized" and sent == "broken":
-        return 400
+    if deed == "abort_unauthorized" and sent in ("broken", "down"):
+        # It says 401, but credentials that nobody can read or verify are told apart first.
+        return {"broken": 400, "down": 503}[sent]
     return DEEDS[deed][1]
 
 
