@@ -40,13 +40,13 @@ from .responses.error_handler import handle_error, handle_group, respond_at_disp
 from .responses.guard import guard
 from .runtime.app_state import AppState, app_state_of
 from .runtime.context import request_identity
-from .runtime.decorator import check_served, guard_view
+from .runtime.decorator import check_same_auth, guard_view
 from .runtime.dispatch import wrap_views
 from .runtime.exception_groups import GROUPS
 from .runtime.refuse import authenticate, refuse
 from .runtime.request_state import real_app, real_request, state_for, state_if_any
 from .schemes.base import AnyScheme
-from .schemes.serving import EXTENSION
+from .schemes.state_access import EXTENSION
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
@@ -263,7 +263,7 @@ class Auth(Generic[U]):
                 f"{target!r} is already protected with {known.requirement!r}: call protect() once, with all demands"
             )
         for state in self._app_states:
-            if state.served and (target is state.app or target in state.app.blueprints.values()):
+            if state.got_first_request and (target is state.app or target in state.app.blueprints.values()):
                 raise ConfigurationError(
                     f"the app {state.app.name!r} has served a request: call protect() before the first one"
                 )
@@ -274,7 +274,7 @@ class Auth(Generic[U]):
         """Deny by default even where `init_app` was forgotten, or another `Auth` serves the app."""
 
         def refuse_unserved() -> None:
-            check_served(self._configuration, app_state_of(real_app()))
+            check_same_auth(self._configuration, app_state_of(real_app()))
 
         try:
             target.before_request(refuse_unserved)
@@ -301,7 +301,7 @@ class Auth(Generic[U]):
         demanded = self._configuration.requirement("require", demands)
         request = real_request()
         state = state_for(request)
-        check_served(self._configuration, state.app_state)
+        check_same_auth(self._configuration, state.app_state)
         state.keep_satisfied_plan()
         identity = authenticate(
             state.app_state.plans.for_endpoint(request.endpoint, demanded, request.method), request, state

@@ -13,7 +13,7 @@ from ..errors import ErrorSnapshot
 from ..identity import Identity
 from ..policy.plan import Plan
 from ..schemes.base import AnyScheme
-from ..schemes.serving import SchemeState
+from ..schemes.state_access import SchemeState
 
 
 class Identification(NamedTuple):

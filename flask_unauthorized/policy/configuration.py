@@ -110,12 +110,12 @@ class Configuration:
                     f"unavailable must be a sequence of exception classes of your dependencies, not {kind!r}"
                 )
         for scheme in self.schemes:
-            if scheme._served and scheme._unavailable != kinds:
+            if scheme._in_use and scheme._unavailable != kinds:
                 raise ConfigurationError(
                     f"{scheme!r} belongs to another Auth with other unavailable=: make a second object"
                 )
             scheme._unavailable = kinds
-            scheme._served = True
+            scheme._in_use = True
 
 
 def _checked_schemes(schemes: tuple[object, ...]) -> tuple[AnyScheme, ...]:

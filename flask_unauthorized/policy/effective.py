@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from flask import Flask
 
 from ..errors import ConfigurationError
-from ..schemes.serving import suggest_endpoint
+from ..schemes.state_access import suggest_endpoint
 from .configuration import Configuration
 from .decorations import View, view_class_of
 from .plan import Plan

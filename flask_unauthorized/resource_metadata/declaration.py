@@ -85,7 +85,7 @@ class DeclaredResources:
                     "the resource %s has a query, which many clients lose: prefer a path (RFC 9728 §1.2)", one.resource
                 )
         for state in apps:
-            if state.served:
+            if state.got_first_request:
                 raise ConfigurationError(
                     f"the app {state.app.name!r} has served a request: call protected_resource() before its first one"
                 )

@@ -35,7 +35,7 @@ from ..runtime.dispatch import may_contain_view_output
 from ..runtime.flask_compat import handled_response
 from ..runtime.refuse import authenticate, plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for, state_if_any
-from ..schemes.serving import REQUEST_STATE
+from ..schemes.state_access import REQUEST_STATE
 from ..wire import Challenge, parse_challenges
 from ..wire.fetch_metadata import is_script
 from ..wire.soundness import examine

@@ -31,7 +31,7 @@ from ..resource_metadata.endpoint import DocumentIndex, index_documents
 from ..resource_metadata.membership import build_documents, resource_by_endpoint
 from ..schemes.base import AnyScheme, validated_realm
 from ..schemes.scheme_checks import check_attributes, check_challenges
-from ..schemes.serving import EXTENSION
+from ..schemes.state_access import EXTENSION, no_auth_error
 
 log: Final = logging.getLogger("flask_unauthorized")
 _NAMES_WITHOUT_MEANING: Final = frozenset({"__init__", "__main__", "app", "create_app", "main", "wsgi"})
@@ -44,7 +44,7 @@ class AppState:
 
     Attributes:
         ready: Whether the set-up was checked and has no mistake.
-        served: Whether the app has served a request, so that its set-up can't change any more.
+        got_first_request: Whether the app has served a request, so that its set-up can't change any more.
         mistake: What the check before the first request found.
         diagnostics_enabled: Whether bodies explain refusals to the developer.
         has_response_hooks: Whether the app, its blueprints or other extensions have ``after_request`` functions.
@@ -67,7 +67,7 @@ class AppState:
         self.realm_is_default = False
         self.diagnostics_enabled = False
         self.ready = False
-        self.served = False
+        self.got_first_request = False
         self.mistake: str | None = None
         self.has_response_hooks = False
         self.dispatched: dict[str, Callable[..., Any]] = {}
@@ -164,7 +164,7 @@ class AppState:
             Exception: What a loader, a scheme or a store raised in the check, if the endpoint may be guarded.
         """
         with self._lock:
-            if self.served:
+            if self.got_first_request:
                 return
             try:
                 self.check()
@@ -181,7 +181,7 @@ class AppState:
                 )
                 return
             finish()
-            self.ready, self.served = self.mistake is None, True
+            self.ready, self.got_first_request = self.mistake is None, True
 
     # --- while serving
 
@@ -198,7 +198,7 @@ class AppState:
     def _warn_of_hidden_guard(self, request: Request, guard: Callable[..., Any]) -> None:
         """Warn once of an endpoint whose guard the set-up couldn't see, so that no answer from above it is judged."""
         endpoint = request.endpoint
-        if endpoint is None or endpoint not in self.app.view_functions or not self.served:
+        if endpoint is None or endpoint not in self.app.view_functions or not self.got_first_request:
             return
         if self.requirements(endpoint) or self.effective.is_public(endpoint) or self.is_hook(guard):
             return
@@ -228,8 +228,5 @@ def app_state_of(app: Flask) -> AppState:
     """
     state: AppState | None = app.extensions.get(EXTENSION)
     if state is None:
-        # From None: what a guard looked for in vain before it came here is no news to a developer.
-        raise ConfigurationError(
-            f"no Auth serves the app {app.name!r}: call auth.init_app(app) when making it"
-        ) from None
+        raise no_auth_error(app) from None  # The AttributeError of a guard's own look-up wouldn't help a developer.
     return state

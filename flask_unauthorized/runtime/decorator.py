@@ -23,7 +23,7 @@ from ..policy.configuration import Configuration
 from ..policy.decorations import is_async, wrapping
 from ..policy.plan import Plan
 from ..policy.requirement import Requirement
-from ..schemes.serving import REQUEST_STATE
+from ..schemes.state_access import REQUEST_STATE
 from ..signals import authenticated
 from .app_state import AppState
 from .conditional_requests import ignore_conditions_of_401
@@ -156,11 +156,11 @@ def _find_plan(
     configuration: Configuration, request: Request, guard: Callable[..., Any], demanded: Requirement
 ) -> tuple[Plan, AppState]:
     app_state = state_for(request).app_state
-    check_served(configuration, app_state)
+    check_same_auth(configuration, app_state)
     return app_state.find_plan(request, demanded, guard), app_state
 
 
-def check_served(configuration: Configuration, app_state: AppState) -> None:
+def check_same_auth(configuration: Configuration, app_state: AppState) -> None:
     """Refuse a guard of one `Auth` in an app that another one serves. Raises `ConfigurationError`."""
     if app_state.configuration is not configuration:
         raise ConfigurationError(

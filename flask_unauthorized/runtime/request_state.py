@@ -12,7 +12,7 @@ from flask import Flask, Request, Response
 from ..authentication.state import AuthenticationState
 from ..identity import Identity
 from ..policy.challenges import HeaderLines, RecordedRefusal
-from ..schemes.serving import REQUEST_STATE
+from ..schemes.state_access import REQUEST_STATE
 from .app_state import AppState, app_state_of
 
 # Bound once: an attribute through a LocalProxy costs eight times as much.

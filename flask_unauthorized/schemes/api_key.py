@@ -32,7 +32,7 @@ from .base import (
     single_value,
 )
 from .origins import validated_origins
-from .serving import max_credentials
+from .state_access import max_credentials
 
 _CURL_OPTIONS = {"header": ("-H", "{}: KEY"), "cookie": ("-b", "{}=KEY"), "query": ("--url-query", "{}=KEY")}
 

@@ -154,7 +154,7 @@ class Scheme(ABC, Generic[C]):
     _loader: Loader | None = None
     # `Auth` sets these two: its ``unavailable=``, and that it was set. A scheme of two `Auth` must get the same value.
     _unavailable: tuple[type[Exception], ...] = ()
-    _served = False
+    _in_use = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -47,7 +47,7 @@ from .base import (
     single_value,
 )
 from .confirmation import KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
-from .serving import max_credentials
+from .state_access import max_credentials
 
 MAX_FORM = 64 * 1024
 """Longest form that is searched for a token, in bytes. If a credential may be longer than half of it, twice as much."""

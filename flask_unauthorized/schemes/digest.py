@@ -5,7 +5,7 @@ One request passes these steps. The first one that fails ends it.
 1. `Digest.read` reads the parameters (§3.4). They must be complete, name an algorithm and a ``qop`` that are offered,
    and a ``uri`` that is the target of the request (§3.4.6). See `digest_credentials` and `digest_uri`.
 2. `Digest.verify` compares the realm, and checks that this app made the nonce for this realm (§3.3). See `nonces`.
-3. For ``qop=auth-int`` it reads and hashes the body (§3.4.3). See `bodies`.
+3. For ``qop=auth-int`` it reads and hashes the body (§3.4.3). See `request_body`.
 4. The loader gets the name and returns the secret, from which H(A1) follows (§3.4.2). See `digest_secrets`.
 5. The response is computed from H(A1) and compared in constant time (§3.4.1, §3.6).
 6. The age of the nonce is checked, and its count is used up (§3.4, §5.5). See `digest_replay`.
@@ -57,18 +57,18 @@ from ..wire.digest import (
     session_hash,
 )
 from .base import Loader, Scheme
-from .bodies import is_body_consumed, read_body
 from .digest_authentication_info import VerifiedCredentials, authentication_info
 from .digest_credentials import WITHOUT_QOP, DigestCredentials, read_credentials
 from .digest_replay import NonceUses
 from .digest_secrets import NameOfHash, look_up
 from .nonces import Nonces
 from .origins import validated_origins
-from .serving import (
+from .request_body import is_body_consumed, read_body
+from .state_access import (
+    readable_app_state,
     realm_in_force,
     remember_for_response,
     remembered_for_response,
-    serving_app,
     warn_of_default_realm,
     warn_once,
 )
@@ -229,10 +229,10 @@ class Digest(Scheme[DigestCredentials]):
         self.store.check_processes(app, "Digest: used counts")
         warn_of_default_realm(self, app, "Stored hashes")
         # Clients don't unescape it alike, so that they hash different realms.
-        realm = self.realm if self.realm is not None else serving_app(app).realm
+        realm = self.realm if self.realm is not None else readable_app_state(app).realm
         if '"' in realm or "\\" in realm:
             raise ConfigurationError(f"realm={realm!a}: for Digest it must not hold a quote or a backslash")
-        if any(scheme.name == "Basic" for scheme in serving_app(app).schemes):
+        if any(scheme.name == "Basic" for scheme in readable_app_state(app).schemes):
             warn_once(app, "Basic beside Digest: where a view takes both, passwords are as safe as with Basic alone")
 
     def read(self, request: Request, rest: str | None) -> DigestCredentials | None:

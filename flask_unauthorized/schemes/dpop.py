@@ -55,7 +55,7 @@ from .base import Loader, Scheme, Secret, call_loader
 from .bearer import SPECIFICATION, check_token, oauth_challenges
 from .confirmation import CERTIFICATE, KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
 from .nonces import MAX_SKEW, Nonces
-from .serving import realm_in_force, remember_for_response, remembered_for_response
+from .state_access import realm_in_force, remember_for_response, remembered_for_response
 
 if TYPE_CHECKING:
     from .dpop_proof import Proof

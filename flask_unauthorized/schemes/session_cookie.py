@@ -40,7 +40,6 @@ from .base import FLASK_SESSION, Loader, Scheme, error_params
 from .ended_sessions import EndedSessions
 from .origins import validated_origins
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
-from .serving import scheme_state, serving_app, warn_of_default_realm
 from .session_record import SESSION_KEY, LoginRecord, is_time, read_record
 from .session_settings import (
     check_secret_key,
@@ -49,6 +48,7 @@ from .session_settings import (
     warn_of_session_fixation,
     warn_of_shorter_lifetime,
 )
+from .state_access import readable_app_state, scheme_state, warn_of_default_realm
 
 _real_session: Final = session._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
@@ -133,7 +133,7 @@ class SessionCookie(Scheme[LoginRecord]):
 
     def check(self, app: Flask) -> None:
         super().check(app)
-        count = sum(isinstance(scheme, SessionCookie) for scheme in serving_app(app).schemes)
+        count = sum(isinstance(scheme, SessionCookie) for scheme in readable_app_state(app).schemes)
         if count > 1:  # There is one session, so login() can't know for which scheme it is.
             raise ConfigurationError(
                 f"this Auth has {count} SessionCookie schemes, and logging in needs exactly one. For two kinds of "
@@ -151,7 +151,7 @@ class SessionCookie(Scheme[LoginRecord]):
             warn_of_default_realm(self, app, "Sessions")
         if self.login_view is not None and not is_absolute_url(self.login_view):
             check_page(app, "login_view", self.login_view)
-            if serving_app(app).is_guarded(self.login_view):
+            if readable_app_state(app).is_guarded(self.login_view):
                 raise ConfigurationError(
                     f"login_view={self.login_view!r} demands a login itself, so that no user could log in: mark it "
                     "@auth.public"
@@ -382,7 +382,7 @@ class SessionCookie(Scheme[LoginRecord]):
         return time.time() if self._ended is None else self._ended.begin_time(subject, self._realm())
 
     def _realm(self) -> str:
-        return serving_app(_real_app()).realm if self.realm is None else self.realm
+        return readable_app_state(_real_app()).realm if self.realm is None else self.realm
 
 
 def _renew_id() -> None:
