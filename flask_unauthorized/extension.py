@@ -97,7 +97,7 @@ class Auth(Generic[U]):
             unavailable=unavailable,
             challenge_order=challenge_order or (),
         )
-        self._configuration.decorations.facade = ref(self)
+        self._configuration.decorations.auth_ref = ref(self)
         self._resources = DeclaredResources()
         self._app_states: WeakSet[AppState] = WeakSet()
         self.schemes = self._configuration.schemes
@@ -253,7 +253,7 @@ class Auth(Generic[U]):
             TypeError: For arguments of a wrong type.
         """
         configuration = self._configuration
-        protection = Protection(configuration.requirement("protect", demands), public_names(public))
+        protection = Protection(configuration.make_requirement("protect", demands), public_names(public))
         target = protection_target(target)
         known = configuration.protections.get(target)
         if known == protection:
@@ -298,7 +298,7 @@ class Auth(Generic[U]):
             ConfigurationError: If another `Auth` serves the app.
             RuntimeError: Outside a request.
         """
-        demanded = self._configuration.requirement("require", demands)
+        demanded = self._configuration.make_requirement("require", demands)
         request = real_request()
         state = state_for(request)
         check_same_auth(self._configuration, state.app_state)
@@ -561,7 +561,7 @@ class Auth(Generic[U]):
         if len(views) > 1 or (views and demands):
             raise TypeError(f"{name} takes a view alone, or keywords: @auth.{name}(scopes={{...}})")
         configuration = self._configuration
-        demanded = configuration.requirement(name, demands, optional=optional)
+        demanded = configuration.make_requirement(name, demands, optional=optional)
 
         def decorate(view: Any) -> Any:
             check_view(view, name)

@@ -92,6 +92,6 @@ def _warn_missing_identity(plan: Plan, identity: Identity) -> None:
             f"{plan.requirement!r} demands scopes or roles, but the loader returned a bare user or subject: "
             "return Identity(subject, scopes=…, roles=…, user=…)"
         )
-        if plan.strict:
+        if plan.raises_on_mistakes:
             raise ConfigurationError(text)
         log.error("%s", text)

@@ -31,7 +31,7 @@ class Plan:
         "acr", "ambiguous", "by_name", "challenge_scopes", "challenges", "explicit_schemes", "has_preconditions",
         "has_requirements", "https_only", "implicit_schemes", "max_age", "max_credentials", "missing_reason",
         "optional", "origins", "plain_http", "reads_other_fields", "realm", "requirement", "requires_step_up",
-        "role_groups", "schemes", "schemes_without_response_headers", "scope_groups", "strict", "vary",
+        "raises_on_mistakes", "role_groups", "schemes", "schemes_without_response_headers", "scope_groups", "vary",
     )  # fmt: skip
 
     def __init__(
@@ -44,7 +44,7 @@ class Plan:
         implied_scopes: Mapping[str, frozenset[str]],
         challenge_order: Sequence[AnyScheme],
         plain_http: PlainHTTPWarning,
-        strict: bool,
+        raises_on_mistakes: bool,
         resource: Resource | None = None,
         ambiguous: frozenset[AnyScheme] = frozenset(),
     ) -> None:
@@ -52,7 +52,7 @@ class Plan:
         self.requirement: Final = requirement
         self.realm = realm
         self.max_credentials = settings.max_credentials
-        self.strict = strict
+        self.raises_on_mistakes = raises_on_mistakes
         self.plain_http: Final = plain_http
 
         # 1. Before credentials are read.

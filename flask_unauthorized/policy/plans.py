@@ -152,7 +152,7 @@ class Plans(Generic[Owner]):
             implied_scopes=configuration.implied_scopes,
             challenge_order=configuration.challenge_order,
             plain_http=self.plain_http,
-            strict=self.app.debug or self.app.testing,
+            raises_on_mistakes=self.app.debug or self.app.testing,
             resource=resource,
             ambiguous=ambiguous,
         )

@@ -125,7 +125,7 @@ class Requirement:
         return (self.via, self.scopes, self.roles, self.acr, self.max_age, self.optional)
 
 
-def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, optional: bool = False) -> Requirement:
+def make_requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, optional: bool = False) -> Requirement:
     """Make a `Requirement` from the keywords that a developer gave to ``where``.
 
     Raises `TypeError` for unknown keywords and wrong types (a bare string for scopes or roles) and `ConfigurationError`
@@ -231,7 +231,7 @@ def challenge_scopes_of(groups: Iterable[Group]) -> tuple[str, ...]:
     return tuple(sorted({group[0] for group in groups}))
 
 
-def implied(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+def expand_implied_scopes(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
     """Return all scopes that each scope includes, also indirectly. Raise `ConfigurationError` for a cycle."""
     if not isinstance(given, Mapping):
         raise TypeError(

@@ -18,7 +18,7 @@ from flask import Flask, Request
 
 from ..errors import ConfigurationError
 from ..policy.configuration import Configuration
-from ..policy.decorations import chain
+from ..policy.decorations import iter_wrapped
 from ..policy.effective import EffectiveRequirements
 from ..policy.plan import Plan
 from ..policy.plans import Plans
@@ -193,7 +193,7 @@ class AppState:
     def is_hook(self, guard: Callable[..., Any]) -> bool:
         """Return whether a guard is a ``before_request`` function, or part of one."""
         hooks = (hook for hooks in self.app.before_request_funcs.values() for hook in hooks)
-        return any(guard is function for hook in hooks for function in chain(hook))
+        return any(guard is function for hook in hooks for function in iter_wrapped(hook))
 
     def _warn_of_hidden_guard(self, request: Request, guard: Callable[..., Any]) -> None:
         """Warn once of an endpoint whose guard the set-up couldn't see, so that no answer from above it is judged."""

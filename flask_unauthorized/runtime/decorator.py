@@ -20,7 +20,7 @@ from flask import Request, Response
 from ..authentication.authenticate import authenticate_request
 from ..errors import AuthError, ConfigurationError
 from ..policy.configuration import Configuration
-from ..policy.decorations import is_async, wrapping
+from ..policy.decorations import is_async, wraps_view
 from ..policy.plan import Plan
 from ..policy.requirement import Requirement
 from ..schemes.state_access import REQUEST_STATE
@@ -72,7 +72,7 @@ def guard_view(
         dispatch: Given for a function that Flask itself calls: see `dispatch`.
         stands_for: The function whose name and attributes it gets. Default: the view.
     """
-    copy_attributes = wrapping(view if stands_for is None else stands_for)
+    copy_attributes = wraps_view(view if stands_for is None else stands_for)
     if not is_async(view):
         return copy_attributes(_guard(configuration, view, demanded, dispatch))
     # The guard of an async view runs inside of its wrapper, and the wrapper is what others see.

@@ -29,7 +29,7 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
-from ..policy.decorations import is_async, view_class_of, wrapping
+from ..policy.decorations import is_async, view_class_of, wraps_view
 from ..policy.plan import Plan
 from .app_state import AppState
 from .decorator import Dispatch, Respond, guard_view
@@ -68,7 +68,7 @@ def wrap_views(app_state: AppState, respond: Respond) -> None:
 def _misconfigured(view: Any, mistake: str) -> Any:
     """Return what replaces a guarded view in an app that isn't set up."""
 
-    @wrapping(view)
+    @wraps_view(view)
     def fails(*args: Any, **kwargs: Any) -> Any:
         raise ConfigurationError(mistake)
 
@@ -83,7 +83,7 @@ def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
     answers_preflights = _runs_unguarded_options(app_state, endpoint, view)
     if is_async(view):
 
-        @wrapping(view)
+        @wraps_view(view)
         async def judged_async(*args: Any, **kwargs: Any) -> Any:
             request = real_request()
             if answers_preflights and request.method == "OPTIONS" and is_preflight(request):
@@ -98,7 +98,7 @@ def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
 
         return judged_async
 
-    @wrapping(view)
+    @wraps_view(view)
     def judged(*args: Any, **kwargs: Any) -> Any:
         request = real_request()
         if answers_preflights and request.method == "OPTIONS" and is_preflight(request):
