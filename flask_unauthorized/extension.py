@@ -537,7 +537,7 @@ class Auth(Generic[U]):
             ConfigurationError: For what isn't a media type, and for a second renderer.
             TypeError: For what can't be called.
         """
-        media_type = _checked_media_type(media_type)
+        media_type = _validated_media_type(media_type)
 
         def register(render: R) -> R:
             self._configuration.add_renderer(media_type, render)
@@ -609,7 +609,7 @@ def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:
     state.has_response_hooks = bool(after) or any(hooks for name, hooks in app.after_request_funcs.items() if name)
 
 
-def _checked_media_type(media_type: str) -> str:
+def _validated_media_type(media_type: str) -> str:
     if callable(media_type):
         raise ConfigurationError(f'renderer takes a media type, not {media_type!r}: write @auth.renderer("text/html")')
     parts = media_type.split("/") if isinstance(media_type, str) else []

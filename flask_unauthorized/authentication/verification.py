@@ -18,7 +18,7 @@ from flask import Request
 from werkzeug.wrappers import Response
 
 from ..errors import AuthError, ErrorSnapshot, InvalidCredentials
-from ..identity import BareIdentity, Identity, dated
+from ..identity import BareIdentity, Identity, with_login
 from ..schemes.base import AnyScheme
 from .state import AuthenticationState
 
@@ -52,7 +52,7 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
         if identity.confirmation is not None or scheme.proves_key:
             scheme.prove(identity, credentials, request)
         if scheme.knows_login:
-            identity = dated(identity, *scheme.login_of(credentials))
+            identity = with_login(identity, *scheme.login_of(credentials))
     except AuthError as error:
         state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
         raise

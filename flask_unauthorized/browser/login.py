@@ -87,11 +87,11 @@ def log_in(
     except AuthUnavailable:
         raise
     except AuthError:
-        scheme.end(request, known=user_was_loaded)
+        scheme.end(request, user_was_loaded=user_was_loaded)
         raise
     kept = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
-        scheme.begin(login, request, known=user_was_loaded)
+        scheme.begin(login, request, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise
@@ -107,7 +107,7 @@ def log_out(scheme: SessionCookie) -> None:
     _refuse_cross_site(scheme, request, "logout", "trusted_origins=", scheme.trusted_origins)
     state = state_for(request)
     try:
-        scheme.end(request, known=_user_was_loaded(scheme, state))
+        scheme.end(request, user_was_loaded=_user_was_loaded(scheme, state))
     finally:  # This comes last, because a loader may ask who is calling.
         _reset_caller(scheme, request, state)
 

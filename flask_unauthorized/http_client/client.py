@@ -127,7 +127,7 @@ class Fetcher:
         if ca_file is not None and not os.path.isfile(ca_file):
             raise ConfigurationError(f"ca_file={os.fspath(ca_file)!a} is not a file: give a PEM file of authorities")
         self.limit = limit
-        self.timeout = checked_time("timeout", timeout, MAX_TIMEOUT)
+        self.timeout = validated_time("timeout", timeout, MAX_TIMEOUT)
         self.allow_http_loopback = allow_http_loopback
         self.proxy = None if proxy is None else read_proxy_url(proxy)
         self._ca_file = ca_file
@@ -397,7 +397,7 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
 
 
-def checked_time(name: str, value: float, most: float, least: float = 0.0) -> float:
+def validated_time(name: str, value: float, most: float, least: float = 0.0) -> float:
     """Return ``value`` if it is a number of seconds above ``least`` and up to ``most``.
 
     Args:

@@ -30,7 +30,7 @@ from ..errors import AuthUnavailable, ConfigurationError, InvalidCredentials
 from ..http_client.client import Fetcher
 from ..identity import Identity
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
-from .claims import RolesPaths, check_parts, checked_callable, checked_count, checked_names, claim_path, with_user
+from .claims import RolesPaths, check_parts, claim_path, validated_callable, validated_count, validated_names, with_user
 from .discovery import check_issuer
 from .introspection_answer import AnswerRules
 from .introspection_cache import AnswerCache
@@ -123,7 +123,7 @@ class Introspection:
     ) -> None:
         if post is not None and proxy is not None:
             raise ConfigurationError("Introspection has proxy= and post=, which posts by itself: give one of them")
-        max_concurrent = checked_count("max_concurrent", max_concurrent)
+        max_concurrent = validated_count("max_concurrent", max_concurrent)
         fetcher = Fetcher(
             limit=MAX_ANSWER,
             timeout=timeout,
@@ -146,16 +146,16 @@ class Introspection:
             issuer=issuer if endpoint is None else None,
             credentials=client_credentials(client_id, client_secret, client_auth, access_token),
             fetcher=fetcher,
-            post=checked_callable("post", post),
+            post=validated_callable("post", post),
             max_concurrent=max_concurrent,
         )
-        audiences = None if audience is None else checked_names("audience", audience)
+        audiences = None if audience is None else validated_names("audience", audience)
         self._rules = AnswerRules(audiences, issuer, subject, claim_path(roles_claim))
-        self._user = checked_callable("user", user)
+        self._user = validated_callable("user", user)
         self._cache = AnswerCache(
             seconds("cache", cache, most=MAX_CACHE),
             seconds("negative_cache", negative_cache, most=MAX_NEGATIVE_CACHE),
-            checked_count("cache_size", cache_size),
+            validated_count("cache_size", cache_size),
         )
         self._skips_cache = False
 
@@ -202,8 +202,8 @@ class Introspection:
             except InvalidCredentials as refusal:
                 self._cache.put_refusal(digest, refusal, number)
                 raise
-            except AuthUnavailable as trouble:
-                self._endpoint.record_bad_answer(trouble)
+            except AuthUnavailable as error:
+                self._endpoint.record_bad_answer(error)
                 raise
             self._cache.put(digest, identity, number)
             return identity

@@ -97,12 +97,12 @@ class IntrospectionEndpoint:
         answered: bool | None
         try:
             answer = read_json_object(self._send(token))
-        except FetchError as trouble:
-            text, answered = str(trouble), trouble.status is not None
-        except JOSEError as trouble:
-            text, answered = f"the answer is not a JSON object ({trouble})", True
-        except Exception as trouble:  # what the app gave us may raise anything, and the text may hold anything
-            text, answered = f"{type(trouble).__name__} while asking", _has_answered(trouble)
+        except FetchError as error:
+            text, answered = str(error), error.status is not None
+        except JOSEError as error:
+            text, answered = f"the answer is not a JSON object ({error})", True
+        except Exception as error:  # what the app gave us may raise anything, and the text may hold anything
+            text, answered = f"{type(error).__name__} while asking", _has_answered(error)
         else:
             with self._lock:
                 self._silence.record_success()
@@ -111,10 +111,10 @@ class IntrospectionEndpoint:
             self._leave()
         raise self._failure(text, answered)
 
-    def record_bad_answer(self, trouble: AuthUnavailable) -> None:
+    def record_bad_answer(self, error: AuthUnavailable) -> None:
         """Log an answer that is JSON, but not one of RFC 7662."""
         with self._lock:
-            self._bad_answers.record_failure(self.clock(), trouble.reason or "", "503")
+            self._bad_answers.record_failure(self.clock(), error.reason or "", "503")
 
     def _send(self, token: str) -> bytes:
         form = {"token": token, "token_type_hint": "access_token"}
@@ -171,18 +171,18 @@ class IntrospectionEndpoint:
             return AuthUnavailable(reason=f"{self.name}: {text}")
 
 
-def _has_answered(trouble: Exception) -> bool | None:
-    """Return whether the server answered before a callable of the app raised ``trouble``; ``None`` if unknown.
+def _has_answered(error: Exception) -> bool | None:
+    """Return whether the server answered before a callable of the app raised ``error``; ``None`` if unknown.
 
     The exceptions of requests and httpx have the ``response``, those of urllib the ``code``.
     """
-    if isinstance(trouble, IntrospectionRefused):
+    if isinstance(error, IntrospectionRefused):
         return True
-    response = getattr(trouble, "response", None)
-    status = getattr(trouble, "code", None) if response is None else getattr(response, "status_code", None)
+    response = getattr(error, "response", None)
+    status = getattr(error, "code", None) if response is None else getattr(response, "status_code", None)
     if isinstance(status, int) and 100 <= status <= 599:
         return True
-    return False if isinstance(trouble, OSError) else None
+    return False if isinstance(error, OSError) else None
 
 
 def client_credentials(

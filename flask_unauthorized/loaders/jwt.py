@@ -41,16 +41,16 @@ from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
 from .claims import (
     RolesPaths,
     check_parts,
-    checked_callable,
-    checked_count,
-    checked_names,
     claim_path,
     shown_claim,
     shown_names,
+    validated_callable,
+    validated_count,
+    validated_names,
     with_user,
 )
 from .jwt_claims import ClaimRules
-from .jwt_options import algorithms_of_one_family, checked_audiences, checked_issuer, checked_leeway, keys_of
+from .jwt_options import algorithms_of_one_family, keys_of, validated_audiences, validated_issuer, validated_leeway
 from .jwt_profiles import PROFILES
 from .revocation import Revocations
 from .token_cache import TokenCache, VerifiedToken, token_digest
@@ -133,31 +133,31 @@ class JWT:
         engine: Engine | None = None,
         proxy: str | None = None,
     ) -> None:
-        self.issuer = checked_issuer(issuer)
+        self.issuer = validated_issuer(issuer)
         self._algorithms = algorithms_of_one_family(algorithms)
         self._keys = keys_of(self.issuer, keys, self._algorithms, proxy)
         if profile not in PROFILES:
             raise ConfigurationError(f"profile={profile!a}: choose 'rfc9068' or 'oidc-compat'")
         required = tuple(
-            (name, None if value is ANY else checked_names(f"required_claims[{name!a}]", value))
+            (name, None if value is ANY else validated_names(f"required_claims[{name!a}]", value))
             for name, value in (required_claims or {}).items()
         )
         self._rules = ClaimRules(
             issuer=self.issuer,
-            audiences=checked_audiences(audience, has_required_claims=bool(required)),
+            audiences=validated_audiences(audience, has_required_claims=bool(required)),
             profile=PROFILES[profile],
-            leeway=checked_leeway(leeway),
+            leeway=validated_leeway(leeway),
             allow_eternal=allow_eternal,
             roles_claim=claim_path(roles_claim),
             required=required,
             needs_id=revoked is not None,
         )
-        self._user = checked_callable("user", user)
-        self._revoked = checked_callable("revoked", revoked)
+        self._user = validated_callable("user", user)
+        self._revoked = validated_callable("revoked", revoked)
         if isinstance(revoked, Revocations):
             revoked.cover(leeway)
         self._engine = PyJWTEngine() if engine is None else engine
-        size = checked_count("cache_size", cache_size, least=0)
+        size = validated_count("cache_size", cache_size, least=0)
         self._cache = TokenCache(size) if size else None
 
     def __call__(self, token: str) -> Identity:

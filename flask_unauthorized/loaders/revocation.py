@@ -23,7 +23,7 @@ from flask import Flask, has_request_context, request
 
 from ..errors import AuthUnavailable, configured_seconds
 from ..identity import Identity
-from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store, checked_store
+from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store, validated_store
 from .jwt_claims import token_id
 
 GRACE: Final = 3600
@@ -48,7 +48,7 @@ class Revocations:
     """
 
     def __init__(self, store: Store, *, leeway: int = 60) -> None:
-        self.store = checked_store(store)
+        self.store = validated_store(store)
         self.leeway = configured_seconds("leeway", leeway, most=GRACE)
 
     def cover(self, leeway: int) -> None:

@@ -35,7 +35,7 @@ class Configuration:
         unavailable: Sequence[type[Exception]],
         challenge_order: Sequence[AnyScheme],
     ) -> None:
-        self.schemes: Final = _checked_schemes(schemes)
+        self.schemes: Final = _validated_schemes(schemes)
         self.realm: Final = None if realm is None else validated_realm(realm)
         self.implied_scopes: Final = expand_implied_scopes(implied_scopes)
         self.challenge_order: Final = self._own_schemes(challenge_order, "challenge_order")
@@ -118,7 +118,7 @@ class Configuration:
             scheme._in_use = True
 
 
-def _checked_schemes(schemes: tuple[object, ...]) -> tuple[AnyScheme, ...]:
+def _validated_schemes(schemes: tuple[object, ...]) -> tuple[AnyScheme, ...]:
     checked: list[AnyScheme] = []
     for scheme in schemes:
         if not isinstance(scheme, Scheme):

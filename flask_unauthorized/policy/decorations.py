@@ -6,9 +6,8 @@ function was decorated, then the view that Flask calls must contain the wrapper.
 never run, is found at the set-up.
 
 Everything is keyed by function objects, weakly: a copied attribute (``functools.wraps``) proves nothing.
-`iter_wrapped`
-follows a view to the functions that it wraps. Public views are keyed by identity instead, because two equal callables
-are two views all the same.
+`iter_wrapped` follows a view to the functions that it wraps. Public views are keyed by identity instead, because two
+equal callables are two views all the same.
 """
 
 import functools

@@ -30,8 +30,8 @@ class Plan:
     __slots__ = (
         "acr", "ambiguous", "by_name", "challenge_scopes", "challenges", "explicit_schemes", "has_preconditions",
         "has_requirements", "https_only", "implicit_schemes", "max_age", "max_credentials", "missing_reason",
-        "optional", "origins", "plain_http", "reads_other_fields", "realm", "requirement", "requires_step_up",
-        "raises_on_mistakes", "role_groups", "schemes", "schemes_without_response_headers", "scope_groups", "vary",
+        "optional", "origins", "plain_http", "raises_on_mistakes", "reads_other_fields", "realm", "requirement",
+        "requires_step_up", "role_groups", "schemes", "schemes_without_response_headers", "scope_groups", "vary",
     )  # fmt: skip
 
     def __init__(

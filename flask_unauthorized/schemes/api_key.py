@@ -111,7 +111,7 @@ class APIKey(Scheme[Secret]):
                 "printable ASCII only"
             )
         secret = Secret()
-        secret.loader_args = (key,)
+        secret.arguments = (key,)
         return secret
 
     def _find(self, request: Request) -> str | None:

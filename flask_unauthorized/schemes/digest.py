@@ -44,7 +44,7 @@ from ..errors import (
     StaleNonce,
     shown,
 )
-from ..stores.base import Store, checked_store
+from ..stores.base import Store, validated_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
 from ..wire.digest import (
@@ -176,14 +176,14 @@ class Digest(Scheme[DigestCredentials]):
         self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
         # Clients prefer the first value, and many of them hash bodies wrongly, so auth goes first.
         self.qop = tuple(sorted(validated_choice("qop", qop, _QOPS)))
-        self.legacy = _checked_legacy(legacy, self.qop)
+        self.legacy = _validated_legacy(legacy, self.qop)
         self._accepted_qops = (*self.qop, WITHOUT_QOP) if self.legacy else self.qop
         self.name_of_hash = name_of_hash
         self.domain = _joined_domain(domain)
         self.opaque = opaque
         self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=MIN_NONCE_LIFETIME)
-        self.nonce_uses = _checked_uses(nonce_uses)
-        self.store = MemoryStore() if store is None else checked_store(store)
+        self.nonce_uses = _validated_uses(nonce_uses)
+        self.store = MemoryStore() if store is None else validated_store(store)
         self.rspauth = validated_flag("rspauth", rspauth)
         self.nextnonce = validated_flag("nextnonce", nextnonce)
         self.max_body = max_body
@@ -393,7 +393,7 @@ def _is_made_with(sent: DigestCredentials, h_a1: str, body_hash: str, method: st
     return hmac.compare_digest(expected.encode("latin-1"), sent.response.encode("latin-1"))
 
 
-def _checked_legacy(legacy: bool, qop: tuple[str, ...]) -> bool:
+def _validated_legacy(legacy: bool, qop: tuple[str, ...]) -> bool:
     if not isinstance(legacy, bool):
         raise TypeError(f"legacy must be True or False, not {legacy!r}")
     if legacy and "auth" not in qop:
@@ -403,7 +403,7 @@ def _checked_legacy(legacy: bool, qop: tuple[str, ...]) -> bool:
     return legacy
 
 
-def _checked_uses(uses: int | None) -> int | None:
+def _validated_uses(uses: int | None) -> int | None:
     if uses is not None and (isinstance(uses, bool) or not isinstance(uses, int)):
         raise TypeError(f"nonce_uses must be an int or None, not {uses!r}")
     if uses is not None and uses < 1:

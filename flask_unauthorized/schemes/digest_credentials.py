@@ -107,7 +107,7 @@ def read_credentials(
     """
     parameters = _parameters(rest)
     try:
-        credentials = _checked_credentials(parameters, rest, algorithms, qops)
+        credentials = _validated_credentials(parameters, rest, algorithms, qops)
     except MalformedCredentials as error:
         if is_valid_nonce(parameters.get("nonce", ""), request):
             raise InvalidCredentials(reason=error.reason) from None
@@ -117,7 +117,7 @@ def read_credentials(
     return credentials
 
 
-def _checked_credentials(
+def _validated_credentials(
     parameters: Mapping[str, str], rest: str, algorithms: Mapping[str, str], qops: tuple[str, ...]
 ) -> DigestCredentials:
     found = _read_required(parameters, qops)

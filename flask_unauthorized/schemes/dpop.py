@@ -48,12 +48,12 @@ from ..errors import (
     shown,
 )
 from ..identity import BareIdentity, Identity
-from ..stores.base import Store, checked_store
+from ..stores.base import Store, validated_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
 from .base import Loader, Scheme, Secret, call_loader
 from .bearer import SPECIFICATION, check_token, oauth_challenges
-from .confirmation import CERTIFICATE, KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
+from .confirmation import CERTIFICATE, KEY, CertificateSource, check_certificate, validated_confirmation, vary_fields
 from .nonces import MAX_SKEW, Nonces
 from .state_access import realm_in_force, remember_for_response, remembered_for_response
 
@@ -163,7 +163,7 @@ class DPoP(Scheme[DPoPCredentials]):
         self.origins, self.algorithms = self._rules.origins, self._rules.algorithms
         self.nonce = validated_flag("nonce", nonce)
         self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=1)
-        self.store = MemoryStore() if store is None else checked_store(store)
+        self.store = MemoryStore() if store is None else validated_store(store)
         self.certificate = certificate
         self.varies = ("DPoP", *vary_fields(certificate))
         if self.curl_options is None:
@@ -196,7 +196,7 @@ class DPoP(Scheme[DPoPCredentials]):
         credentials.proof = self._rules.read(credentials.proof_field, credentials.token, request)
         self.store.check_workers(request.environ)
         secret = Secret()
-        secret.loader_args = (credentials.token,)
+        secret.arguments = (credentials.token,)
         found: object = call_loader(self, secret)
         return found
 
@@ -208,7 +208,7 @@ class DPoP(Scheme[DPoPCredentials]):
                 "the loader of DPoP returned a bare user or subject, which is bound to no key: return "
                 'Identity(subject, user=…, confirmation={"jkt": …}), the cnf of the token'
             )
-        confirmation = checked_confirmation(self.name, identity.confirmation)
+        confirmation = validated_confirmation(self.name, identity.confirmation)
         if confirmation.get(KEY) != proof.thumbprint:
             what = "is that of another key" if KEY in confirmation else "is absent"
             raise InvalidCredentials(

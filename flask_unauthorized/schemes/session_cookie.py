@@ -34,7 +34,7 @@ from flask.sessions import SecureCookieSessionInterface
 from ..arguments import explains_arguments, whole_seconds
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, shown
 from ..identity import Identity
-from ..stores.base import Store, checked_store
+from ..stores.base import Store, validated_store
 from ..wire import Challenge
 from .base import FLASK_SESSION, Loader, Scheme, error_params
 from .ended_sessions import EndedSessions
@@ -123,7 +123,7 @@ class SessionCookie(Scheme[LoginRecord]):
         self.logout_view = validated_view("logout_view", logout_view)
         self.lifetime = whole_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else whole_seconds("idle", idle, least=1)
-        self.store = None if store is None else checked_store(store)
+        self.store = None if store is None else validated_store(store)
         self._ended = None if self.store is None else EndedSessions(self.store, self.lifetime)
         self._subject = subject
         self.trusted_origins = validated_origins(trusted_origins)
@@ -289,29 +289,31 @@ class SessionCookie(Scheme[LoginRecord]):
             realm=realm,
         )
 
-    def begin(self, login: LoginRecord, request: Request, *, known: bool = False) -> None:
+    def begin(self, login: LoginRecord, request: Request, *, user_was_loaded: bool = False) -> None:
         """Put a login into the session, in place of everything that was there.
 
         Args:
             login: What `new_login` returned.
             request: The request.
-            known: As in `end`.
+            user_was_loaded: As in `end`.
         """
-        if self._end_copies(request, known):  # The mark that was written ends this login too, unless it begins later.
+        if self._end_copies(request, user_was_loaded):
+            # All sessions of the user ended, this login included, unless it begins later.
             login.begun = self._begin_time(login.subject)
         session.clear()
         session[SESSION_KEY] = login.to_session()
         _renew_id()
 
-    def end(self, request: Request, *, known: bool = False) -> None:
+    def end(self, request: Request, *, user_was_loaded: bool = False) -> None:
         """End the session in this browser. With a store, also end all copies of its cookie.
 
         Args:
             request: The request.
-            known: Whether the loader has accepted the user of this session in this request. It isn't called again then.
+            user_was_loaded: Whether the loader has accepted the user of this session in this request. It isn't called
+                again then.
         """
         try:
-            self._end_copies(request, known)
+            self._end_copies(request, user_was_loaded)
         finally:  # The user may leave the browser now, whatever the store responds.
             _renew_id()
             session.clear()
@@ -331,14 +333,14 @@ class SessionCookie(Scheme[LoginRecord]):
         """Remove the login from the session. Other content of the session stays."""
         session.pop(SESSION_KEY, None)
 
-    def _end_copies(self, request: Request, known: bool) -> bool:
+    def _end_copies(self, request: Request, user_was_loaded: bool) -> bool:
         """End the login of this session in the store. Return whether that ended all sessions of its user."""
         login = self._current()
         if login is None or self._ended is None or self._was_ended(login, request):
             return False
         accepted = True
         try:
-            if not known:
+            if not user_was_loaded:
                 user: object = self.load(login.subject)
                 accepted = user is not None and user is not False
         except AuthError as error:  # If the loader is unavailable, the user may exist, and wants the session to end.

@@ -93,10 +93,10 @@ class RedisStore(Store):
         return self._client.set(key, "1", nx=True, px=_milliseconds(lifetime)) is True
 
     def _spend(self, key: str, number: int, lifetime: float) -> bool:
-        return _checked_int(self._spends(keys=[key], args=[number, _milliseconds(lifetime)])) == 1
+        return _validated_int(self._spends(keys=[key], args=[number, _milliseconds(lifetime)])) == 1
 
     def _increment(self, key: str, lifetime: float) -> int:
-        return _checked_int(self._increments(keys=[key], args=[_milliseconds(lifetime)]))
+        return _validated_int(self._increments(keys=[key], args=[_milliseconds(lifetime)]))
 
     def _put(self, key: str, value: str, lifetime: float) -> None:
         answer = self._client.set(key, value, px=_milliseconds(lifetime))
@@ -129,7 +129,7 @@ def _milliseconds(lifetime: float) -> int:
     return int(lifetime * 1000) + 1
 
 
-def _checked_int(response: Any) -> int:
+def _validated_int(response: Any) -> int:
     if isinstance(response, bool) or not isinstance(response, int):
         raise AuthUnavailable(reason=f"RedisStore: a script returned type {type(response).__name__}, expected an int")
     return response

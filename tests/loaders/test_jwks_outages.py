@@ -59,7 +59,7 @@ EACH = pytest.mark.parametrize("content", BAD.values(), ids=BAD)
 
 
 @EACH
-def test_key_14_without_keys_it_is_our_trouble(plain, clock, pair, content):
+def test_key_14_without_keys_it_is_a_server_side_failure(plain, clock, pair, content):
     plain.answers["/keys"] = content
     keys = jwks(plain, clock)
     for kid in ("one", None):
@@ -182,10 +182,10 @@ def test_a_fetch_of_ones_own(clock, pair):
     assert asked == ["https://as.example/keys"]
 
 
-@pytest.mark.parametrize("trouble", [OSError, KeyError, MemoryError, RecursionError, FetchError, AuthUnavailable])
-def test_fau_01_a_fetch_of_ones_own_that_fails(clock, trouble, caplog):
+@pytest.mark.parametrize("error", [OSError, KeyError, MemoryError, RecursionError, FetchError, AuthUnavailable])
+def test_fau_01_a_fetch_of_ones_own_that_fails(clock, error, caplog):
     def own(url):
-        raise trouble("s3cret" if trouble is not FetchError else "told")
+        raise error("s3cret" if error is not FetchError else "told")
 
     keys = JWKS("https://as.example/keys", fetch=own)
     with pytest.raises(AuthUnavailable) as caught:
@@ -217,9 +217,9 @@ def test_an_interrupted_fetch_holds_nobody_up(pair):
     assert find_ids(keys, "one") == ["one"]
 
 
-def no_threads(trouble):
+def no_threads(error):
     """The module threading, whose threads cannot be started, or never run."""
-    thread = mock.Mock(**{"return_value.start.side_effect": trouble})
+    thread = mock.Mock(**{"return_value.start.side_effect": error})
     return SimpleNamespace(Thread=thread, Event=threading.Event)
 
 

@@ -36,9 +36,9 @@ def member(name: str, value: Any, **options: Any) -> Any:
     return answered({**ACTIVE, name: value}, **options)
 
 
-def failing(trouble: Exception, times: int = 1) -> Any:
+def failing(error: Exception, times: int = 1) -> Any:
     def post(*sent: Any) -> bytes:
-        raise trouble
+        raise error
 
     def run() -> AuthError:
         load = made(post)
