@@ -66,7 +66,7 @@ def as_text(value: Any, default: Any = "") -> str:
 class ConfigurationError(Exception):
     """A mistake of the developer, found while configuring, decorating, or before the first request.
 
-    It is no `AuthError`, so no handler turns it into a response; the app does not start, or answers 500.
+    It is no `AuthError`, so no handler turns it into a response; the app does not start, or responds with 500.
     """
 
 
@@ -282,7 +282,7 @@ class NonceRequired(InvalidCredentials):
     """
 
     error = "use_dpop_nonce"
-    description = "The DPoP proof needs the nonce that comes with this answer."
+    description = "The DPoP proof needs the nonce that comes with this response."
     nonce: str | None = None
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:

@@ -60,7 +60,7 @@ R = TypeVar("R", bound=Renderer)
 
 
 class Auth(Generic[U]):
-    """Protect views, and answer every refusal as the RFCs ask. ``Auth[User]`` types `user`.
+    """Protect views, and respond to every refusal as the RFCs ask. ``Auth[User]`` types `user`.
 
     Args:
         *schemes: The schemes by which callers may authenticate. Challenges are offered in the order that most clients
@@ -176,7 +176,7 @@ class Auth(Generic[U]):
         Without arguments, any identity will do. Use it bare (``@auth.login_required``) or with keywords.
 
         Args:
-            *view: The view, where the decorator is used bare.
+            *view: The view, if the decorator is used without parentheses.
             **demands: What the caller must have:
 
                 - ``via``: the schemes to choose from, one or several;
@@ -200,7 +200,7 @@ class Auth(Generic[U]):
         """Decorate a view that also runs for anonymous callers. Invalid credentials are still refused.
 
         Args:
-            *view: The view, where the decorator is used bare.
+            *view: The view, if the decorator is used without parentheses.
             **demands: What a caller who sent credentials must have; see `login_required`.
 
         Raises:
@@ -219,7 +219,7 @@ class Auth(Generic[U]):
         """Mark a view as open on purpose, whatever `protect` says. The view is returned unchanged.
 
         Args:
-            *view: The view, where the decorator is used bare.
+            *view: The view, if the decorator is used without parentheses.
             via: The schemes that the view's own 401 offers, such as that of a login endpoint. Default: all of them.
             **unknown: Nothing else; for the message.
 
@@ -271,7 +271,7 @@ class Auth(Generic[U]):
         configuration.protections[target] = protection
 
     def _refuse_while_unserved(self, target: Flask | Blueprint) -> None:
-        """Deny by default even where `init_app` was forgotten, or another `Auth` serves the app."""
+        """Deny by default even if `init_app` was forgotten, or another `Auth` serves the app."""
 
         def refuse_unserved() -> None:
             check_same_auth(self._configuration, app_state_of(real_app()))
@@ -338,7 +338,7 @@ class Auth(Generic[U]):
 
         Raises:
             MissingCredentials: For an anonymous caller.
-            RuntimeError: Outside a request, and where the loader gave a subject or an `Identity` without ``user``:
+            RuntimeError: Outside a request, and if the loader gave a subject or an `Identity` without ``user``:
                 read `identity` there.
         """
         user: U | None = self.identity.user
@@ -354,7 +354,7 @@ class Auth(Generic[U]):
         return request_identity()
 
     def get_user(self) -> U | None:
-        """Return the loader's user object, ``None`` for an anonymous caller or where the loader gave none.
+        """Return the loader's user object, ``None`` for an anonymous caller or if the loader gave none.
 
         Raises:
             RuntimeError: Outside a request.
@@ -546,10 +546,10 @@ class Auth(Generic[U]):
         return register
 
     def allow_shared_cache(self) -> None:
-        """Let shared caches keep the answer to this request, if its ``Cache-Control`` says so.
+        """Let shared caches keep the response to this request, if its ``Cache-Control`` says so.
 
-        Call this in a view whose answer is the same for all callers. Otherwise ``private`` is added to the
-        ``Cache-Control`` of an answer to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
+        Call this in a view whose response is the same for all callers. Otherwise ``private`` is added to the
+        ``Cache-Control`` of a response to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
         removed. Refusals stay ``no-store``.
 
         Raises:

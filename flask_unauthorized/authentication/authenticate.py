@@ -1,6 +1,6 @@
 """One request: from a plan and what was sent to an `Identity`, or to an `AuthError`.
 
-The order of judgment is fixed, because each answer says something else to the client:
+The order of judgment is fixed, because each response says something else to the client:
 
 1. preconditions: HTTPS, and the origins of the resource (403);
 2. selection: which credentials decide; broken syntax is 400;

@@ -1,6 +1,6 @@
 """Whether an identity meets a plan: expiry, then step-up, then scopes and roles.
 
-The order is that of the answers: expired credentials and a login that is too old or too weak are 401 (RFC 9470), a
+The order is that of the responses: expired credentials and a login that is too old or too weak are 401 (RFC 9470), a
 missing permission is 403. A login without a known time or class counts as too old or too weak.
 """
 

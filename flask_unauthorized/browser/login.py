@@ -22,7 +22,7 @@ Invariants:
 - Credentials of other schemes keep their result. Their DPoP proof or Digest count must not be spent twice.
 - A guard that was met before the login or logout stays met, because the caller of that time met it.
 - No cache may store the response: it sets or deletes a session cookie, and ``Set-Cookie`` doesn't prevent that
-  (RFC 9111 §7.3). The response hook does so even where the guard is switched off.
+  (RFC 9111 §7.3). The response hook does so even if the guard is switched off.
 - A logout always empties this browser's session, whatever the store responds. People may leave the browser then.
 """
 
@@ -89,13 +89,13 @@ def log_in(
     except AuthError:
         scheme.end(request, user_was_loaded=user_was_loaded)
         raise
-    kept = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
+    kept_values = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
         scheme.begin(login, request, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise
-    session.update(kept)
+    session.update(kept_values)
     state.identity = identity
     state.scheme = state.login_scheme = scheme
     return identity

@@ -270,7 +270,7 @@ class Fetcher:
             cause = error.__cause__
             return f"the proxy {proxy}: {_describe_error(cause) if isinstance(cause, Exception) else 'no response'}"
         hint = ": check the user and password in proxy=" if error.status == 407 else ""
-        return f"the proxy {proxy} answered CONNECT with {error.status}{hint}"
+        return f"the proxy {proxy} responded to CONNECT with {error.status}{hint}"
 
     def __repr__(self) -> str:
         proxy = "" if self.proxy is None else f", proxy {self.proxy}"
@@ -429,20 +429,21 @@ def _read_body(response: http.client.HTTPResponse, method: str, target: Target, 
         if len(content) > limit:
             raise FetchError(f"{what}: more than {limit} bytes")
     if response.length:
-        raise FetchError(f"{what}: the answer ended early")
+        raise FetchError(f"{what}: the response ended early")
     if not content:  # also a head that was cut off, which http.client takes for an empty response
-        raise FetchError(f"{what}: an empty answer", status=200)
+        raise FetchError(f"{what}: an empty response", status=200)
     return content
 
 
 def _problem_with_head(response: http.client.HTTPResponse, limit: int) -> str | None:
     """Return why a response isn't acceptable, judged by its status and header fields."""
     if response.status != 200:
-        return f"answered {response.status}{', and redirects are not followed' if 300 <= response.status < 400 else ''}"
+        is_redirect = 300 <= response.status < 400
+        return f"responded with {response.status}{', and redirects are not followed' if is_redirect else ''}"
     if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
-        return "the answer is compressed, which was not asked for"
+        return "the response is compressed, which was not asked for"
     if response.getheader("Content-Type", "").lower().startswith("text/html"):
-        return "answered with a page (text/html)"
+        return "responded with a page (text/html)"
     if response.length is not None and response.length > limit:
         return f"more than {limit} bytes"
     return None
@@ -453,7 +454,7 @@ def _describe_error(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not accepted ({error.verify_message})"
     if isinstance(error, ResponseTooLargeError):
-        return "the answer is too large"
+        return "the response is too large"
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ssl.SSLError):

@@ -1,4 +1,4 @@
-"""Reading claims, whether a token holds them or an introspection answer does (RFC 7519, RFC 7662).
+"""Reading claims, whether a token holds them or an introspection response does (RFC 7519, RFC 7662).
 
 The last part checks the options that `JWT` and `Introspection` share.
 """

@@ -98,7 +98,7 @@ class JWKS:
 
     Nothing is fetched before the first token comes, so an app starts while its key server is down. While the server is
     down, the last keys stay in use until they are ``max_stale`` old; after that, or if none were ever fetched, tokens
-    are `AuthUnavailable` (503). An answer without a usable key changes nothing. One object serves all threads of a
+    are `AuthUnavailable` (503). A response without a usable key changes nothing. One object serves all threads of a
     process; each process fetches for itself.
 
     Args:
@@ -190,7 +190,7 @@ class JWKS:
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[Key]:
         """Return the keys that may have signed: by key id, or without one the first few for ``algorithm``.
 
-        Empty if there is none, so that the token is invalid. Raises `AuthUnavailable` where that can't be known.
+        Empty if there is none, so that the token is invalid. Raises `AuthUnavailable` if that can't be known.
         """
         known = self._current
         keys = self._keys_in_force()
@@ -287,7 +287,7 @@ class JWKS:
         return fetch
 
     def _refresh_in_background(self, known: "_FetchedKeys | None") -> None:
-        """Begins a fetch in a thread of its own, where one is due and none is under way."""
+        """Begins a fetch in a thread of its own, if one is due and none is under way."""
         if not self._threads_run:
             self._fetch_or_wait(0, known)
             return

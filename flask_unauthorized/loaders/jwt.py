@@ -80,7 +80,7 @@ class JWT:
 
     - ``typ`` may be ``JWT`` or absent, and the three claims may be absent.
     - The client is also read from ``azp``, ``cid`` or ``appid``, the scopes also from ``scp`` and from lists.
-    - ID tokens are recognized by their claims only (``at_hash``, ``token_use``, …; ``nonce`` where nothing says that it
+    - ID tokens are recognized by their claims only (``at_hash``, ``token_use``, …; ``nonce`` if nothing says that it
       is an access token), so the audience decides.
     - A token without ``sub`` that names its client is accepted. Its identity has a ``client_id`` and no ``subject``.
       ``required_claims={"sub": ANY}`` rejects those.
@@ -186,7 +186,7 @@ class JWT:
     def _accept(
         self, jws: CompactJWS, *, claims: dict[str, Any] | None = None, digest: bytes | None = None
     ) -> Identity:
-        """Verify a token that was read; ``claims`` are those of its payload, where `Issuers` has parsed it."""
+        """Verify a token that was read; ``claims`` are those of its payload, if `Issuers` has parsed it."""
         key = self._verify(jws)
         if claims is None:
             claims = _claims(jws)

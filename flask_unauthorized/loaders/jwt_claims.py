@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 
 `ClaimRules.identity` checks in this order: issuer, audience, times, kind of token, subject and client, ``jti``, then
-``required_claims``. The order decides which reason the log names where several rules are broken: the first one
+``required_claims``. The order decides which reason the log names if several rules are broken: the first one
 should be what the developer has to correct first.
 
 - A claim that *limits* the token (``aud``, ``exp``, ``nbf``, ``cnf``) rejects it if it is malformed. A claim that

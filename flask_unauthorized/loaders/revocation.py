@@ -102,9 +102,9 @@ class Revocations:
             if not isinstance(value, str) or not value:
                 raise ValueError(f"{name} must be a text that isn't empty, not {value!a}")
         # A token that is dated `leeway` from now ends that much later, and is accepted for another `leeway` then.
-        kept = min(lifetime + 2 * self.leeway, MAX_LIFETIME) if 0 < lifetime <= MAX_LIFETIME else lifetime
+        entry_lifetime = min(lifetime + 2 * self.leeway, MAX_LIFETIME) if 0 < lifetime <= MAX_LIFETIME else lifetime
         # With the fraction of the second, since some issuers write one into ``iat``.
-        self.store.put(_SUBJECTS, _key(issuer, subject), f"{time() + self.leeway:.6f}", kept)
+        self.store.put(_SUBJECTS, _key(issuer, subject), f"{time() + self.leeway:.6f}", entry_lifetime)
 
     def __call__(self, identity: Identity) -> bool:
         """Return whether the token of ``identity`` was revoked. One without issuer or ``jti`` counts as revoked."""

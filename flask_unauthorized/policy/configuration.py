@@ -74,7 +74,7 @@ class Configuration:
         return found or demanded
 
     def schemes_of(self, where: str, via: AnyScheme | Collection[AnyScheme] | None) -> tuple[AnyScheme, ...] | None:
-        """Return the schemes that ``via`` names; ``None`` where it is ``None``. Raises as `make_requirement` does."""
+        """Return the schemes that ``via`` names; ``None`` if it is ``None``. Raises as `make_requirement` does."""
         return self.make_requirement(where, {"via": via}).via
 
     def add_renderer(self, media_type: str, render: Renderer) -> None:

@@ -89,7 +89,7 @@ class Plan:
         self.role_groups = tuple(map(frozenset, requirement.roles))
         self.has_requirements = bool(self.requires_step_up or self.scope_groups or self.role_groups)
 
-        # What the answer to an accepted request has to name.
+        # What the response to an accepted request has to name.
         self.vary = self.challenges.vary
         self.schemes_without_response_headers = frozenset(
             () if self.optional else filter(_leaves_no_trace, self.schemes)

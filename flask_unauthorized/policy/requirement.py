@@ -64,7 +64,7 @@ def any_of(*names: str) -> AnyOf:
 
 
 class Requirement:
-    """What a view demands. Immutable; equal where all demands are equal.
+    """What a view demands. Immutable; equal if all demands are equal.
 
     ``via`` are the schemes to choose from (``None``: not said), ``scopes`` and ``roles`` sets of groups that must all
     be met, ``acr`` the acceptable login classes in order of preference, ``max_age`` the longest time since the login in
@@ -184,7 +184,7 @@ def _unknown(where: str, name: str) -> str:
 def combine_decorators(requirements: Iterable[Requirement]) -> Requirement:
     """Combine the demands of decorators on one view: ``via`` and ``acr`` narrow, the rest adds up.
 
-    Raises `ConfigurationError` where ``via`` or ``acr`` leave nothing. It is optional only if all of them are.
+    Raises `ConfigurationError` if ``via`` or ``acr`` leave nothing. It is optional only if all of them are.
     """
     return reduce(_combine, requirements)
 

@@ -5,8 +5,8 @@ check reads settings and views each time, because views may have come since. It 
 endpoints, so that mistakes come to light before a request does.
 
 If the check before the first request finds a mistake, open routes still work: a health check shouldn't depend on it.
-Guarded views answer 500, and the log names the mistake (CRITICAL). If the check itself fails, because a database is
-down, the next request checks again. Until then guarded views answer 500 as well.
+Guarded views respond with 500, and the log names the mistake (CRITICAL). If the check itself fails, because a database
+is down, the next request checks again. Until then guarded views respond with 500 as well.
 """
 
 import logging
@@ -170,12 +170,12 @@ class AppState:
                 self.check()
             except ConfigurationError as error:
                 self.mistake = str(error)
-                log.critical("guarded views answer 500, for the app %r is not set up: %s", self.app.name, error)
+                log.critical("guarded views respond with 500, for the app %r is not set up: %s", self.app.name, error)
             except Exception as error:
                 if endpoint is not None and self.effective.may_be_guarded(endpoint):
                     raise
                 log.error(  # noqa: TRY400  # the text of the exception may hold a secret, such as a database's URL
-                    "guarded views answer 500 until the check of the app %r passes: %s was raised in it",
+                    "guarded views respond with 500 until the check of the app %r passes: %s was raised in it",
                     self.app.name,
                     type(error).__name__,
                 )
@@ -196,7 +196,7 @@ class AppState:
         return any(guard is function for hook in hooks for function in iter_wrapped(hook))
 
     def _warn_of_hidden_guard(self, request: Request, guard: Callable[..., Any]) -> None:
-        """Warn once of an endpoint whose guard the set-up couldn't see, so that no answer from above it is judged."""
+        """Warn once of an endpoint whose guard the set-up couldn't see, so that no response from above it is judged."""
         endpoint = request.endpoint
         if endpoint is None or endpoint not in self.app.view_functions or not self.got_first_request:
             return

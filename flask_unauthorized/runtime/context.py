@@ -26,7 +26,7 @@ def request_identity() -> Identity | None:
     state = state_if_any(request)
     if state is not None and (state.plan is not None or state.identity is not None):
         return state.identity
-    app_state = app_state_of(real_app())  # where init_app was forgotten, all callers would look anonymous
+    app_state = app_state_of(real_app())  # Without init_app, all callers would look anonymous
     endpoint = request.endpoint
     if endpoint not in app_state.dispatched or app_state.effective.for_endpoint(endpoint, request.method) is None:
         return None

@@ -3,11 +3,11 @@
 `guard_view` makes the wrapper that `Auth.login_required` and its kin put around a view, and that `dispatch` puts around
 views which only `Auth.protect` guards. It is one function, because on this path every call counts:
 
-1. A CORS preflight has no credentials. It gets the default OPTIONS answer, and the view doesn't run.
+1. A CORS preflight has no credentials. It gets the default OPTIONS response, and the view doesn't run.
 2. The plan is found on the routing rule. The first request to a rule compiles it (`AppState.find_plan`).
 3. The request is authenticated. If the plan was satisfied before, by an outer decorator, nothing is done.
 4. The view runs. What it raises as an `AuthError` is a refusal as well. If it caught a refusal itself, then what it
-   answers is its own.
+   returns is its own.
 
 The wrapper of an ``async def`` view is ``async def``, and runs the same steps before it awaits the view.
 """
@@ -80,11 +80,11 @@ def guard_view(
 
     @copy_attributes
     async def guarded(*args: Any, **kwargs: Any) -> Any:
-        answer = guard()
-        if answer is not _run_async_view:
-            return answer
+        result = guard()
+        if result is not _run_async_view:
+            return result
         try:
-            answer = await view(*args, **kwargs)
+            result = await view(*args, **kwargs)
         except AuthError as error:
             handle_refusal_of_current_request(error)
             raise
@@ -92,8 +92,8 @@ def guard_view(
             request = real_request()
             raise_refusal_of(group, request, state_for(request))
             raise
-        state_for(real_request()).recorded_refusal = None  # the view caught it, and what it answers is its own
-        return answer
+        state_for(real_request()).recorded_refusal = None  # the view caught it, and what it returns is its own
+        return result
 
     return guarded
 
@@ -136,7 +136,7 @@ def _guard(
                 announce(state)
             if app_state.has_response_hooks and has_conditional_fields(request.environ):
                 ignore_conditions_of_401(request)
-            answer = view(*args, **kwargs)
+            result = view(*args, **kwargs)
         except AuthError as error:
             handle_refusal(error, request, state)
             response = None if dispatch is None else dispatch.respond_to(error, request, state)
@@ -146,8 +146,8 @@ def _guard(
         except GROUPS as group:
             raise_refusal_of(group, request, state)
             raise
-        state.recorded_refusal = None  # if there was one, the view caught it, and what it answers is its own
-        return answer
+        state.recorded_refusal = None  # if there was one, the view caught it, and what it returns is its own
+        return result
 
     return guarded
 
@@ -169,7 +169,7 @@ def check_same_auth(configuration: Configuration, app_state: AppState) -> None:
 
 
 def _answers_preflight(request: Request, guard: Callable[..., Any], demanded: Requirement) -> bool:
-    """Return whether the request is a preflight, and the guard is one that answers it.
+    """Return whether the request is a preflight, and the guard is one that handles it.
 
     That is the guard of the endpoint, or a ``before_request`` function. A guarded helper function is neither.
     """

@@ -39,7 +39,7 @@ class RequestState(AuthenticationState):
         is_foreign_error: Whether the error that was handled last isn't an `AuthError`: ``abort(401)``, another
             extension.
         no_store: Whether no cache may store the response, whatever hooks say: a login, a logout, a redirect to it.
-        allows_shared_cache: Whether the view lets shared caches keep its answer.
+        allows_shared_cache: Whether the view lets shared caches keep its response.
     """
 
     app_state: AppState

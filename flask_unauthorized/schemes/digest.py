@@ -147,7 +147,7 @@ class Digest(Scheme[DigestCredentials]):
     names_subject = True
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {
         "invalid_token": ("RFC 7616 §3.3, the Digest challenge", "https://www.rfc-editor.org/rfc/rfc7616#section-3.3"),
-        "invalid_request": ("RFC 7616 §3.4, the Digest answer", "https://www.rfc-editor.org/rfc/rfc7616#section-3.4"),
+        "invalid_request": ("RFC 7616 §3.4, the Digest response", "https://www.rfc-editor.org/rfc/rfc7616#section-3.4"),
     }
     curl_options = ("--digest", "-u", "NAME:PASSWORD")
 

@@ -20,7 +20,7 @@ Four facts make this more than a set of ids:
 4. **Entries live as long as what they end**, and a little longer for the clocks. A session that outlived its entry
    would be valid again.
 
-All entries are kept by realm, because another app with the same store may have another user of the same name.
+All entries are stored by realm, because another app with the same store may have another user of the same name.
 """
 
 import math
@@ -111,7 +111,7 @@ class EndedSessions:
         return None if not_before is None else float(not_before)
 
     def _entry_lifetime(self, begun: float) -> float:
-        """Return how long an entry is kept that ends sessions which began until ``begun``, in seconds.
+        """Return how long an entry is stored that ends sessions which began until ``begun``, in seconds.
 
         The sessions live longer on a machine whose clock is behind this one, so the entry does, too.
         """

@@ -108,7 +108,7 @@ def scheme_state(request: Request) -> SchemeState[Any] | None:
 def remember_for_response(scheme: Scheme[Any], request: Request, value: object) -> None:
     """Remember ``value`` until `Scheme.respond` of the same request.
 
-    It replaces an earlier value of the same scheme. Challenges are also made where no request has a state, such as in
+    It replaces an earlier value of the same scheme. Challenges are also made without a state of the request, such as in
     ``auth.check()``. Nothing is remembered then, because no `Scheme.respond` follows.
     """
     state = scheme_state(request)

@@ -75,7 +75,7 @@ class Store(ABC):
 
     Args:
         prefix: Separates apps that share a store: a token such as ``"my_app"``.
-        strict: Raises `ConfigurationError` where the checks of the set-up otherwise log a warning.
+        strict: Raises `ConfigurationError` if the checks of the set-up otherwise log a warning.
 
     Raises:
         ConfigurationError: ``prefix`` isn't a token.

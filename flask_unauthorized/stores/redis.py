@@ -6,7 +6,7 @@
 - A window is a hash with one slot per place, because a number in Lua 5.1 holds only 53 bits.
 - The client waits 250 ms at most. It retries once if a connection was closed while idle, and never after a timeout,
   because a second one would double the wait.
-- Types and values that the library didn't write are `AuthUnavailable`, because no answer can be derived from them.
+- Types and values that the library didn't write are `AuthUnavailable`, because no result can be derived from them.
 """
 
 import logging
@@ -99,10 +99,10 @@ class RedisStore(Store):
         return _validated_int(self._increments(keys=[key], args=[_milliseconds(lifetime)]))
 
     def _put(self, key: str, value: str, lifetime: float) -> None:
-        answer = self._client.set(key, value, px=_milliseconds(lifetime))
-        if answer is not True:
+        result = self._client.set(key, value, px=_milliseconds(lifetime))
+        if result is not True:
             raise AuthUnavailable(
-                reason=f"RedisStore: SET returned type {type(answer).__name__}, expected True: the value was not stored"
+                reason=f"RedisStore: SET returned type {type(result).__name__}, expected True: the value was not stored"
             )
 
     def _get(self, key: str) -> str | None:

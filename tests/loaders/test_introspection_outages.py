@@ -111,7 +111,7 @@ def test_a_server_that_is_silent_is_left_alone_and_one_that_answers_is_not(plain
     plain.answers["/introspect"] = answer(ACTIVE)
     assert loader(TOKEN).subject == "ada"
     told = [record.getMessage() for record in caplog.records]
-    assert told[-1].endswith("answers again")
+    assert told[-1].endswith("responds again")
     assert len(told) == 3  # the first 500, the first silence, and the end
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 

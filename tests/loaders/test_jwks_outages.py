@@ -107,7 +107,7 @@ def test_key_15_the_last_good_keys_serve_up_to_max_stale(plain, clock, pair, cap
     told = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert 86_400 / 120 < len(told) <= 86_400 / 60
     assert plain.calls() <= 1 + 86_400 / 50
-    assert "answered 503; the keys of 300 s ago serve" in told[0].getMessage()
+    assert "responded with 503; the keys of 300 s ago serve" in told[0].getMessage()
     assert "secret" not in caplog.text
     clock.now = begun + 86_401
     with pytest.raises(AuthUnavailable):
@@ -133,8 +133,8 @@ def test_an_outage_that_ends_is_told(plain, clock, pair, caplog):
     clock.turn(2)
     find_ids(keys, "one")
     assert [record.getMessage().split(": ", 1)[1] for record in caplog.records] == [
-        f"GET {plain.url}/keys: answered 503; no keys: 503",
-        "answers again",
+        f"GET {plain.url}/keys: responded with 503; no keys: 503",
+        "responds again",
     ]
 
 
