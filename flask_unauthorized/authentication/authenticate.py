@@ -28,7 +28,8 @@ from typing import Any, Final
 
 from flask import Request
 
-from ..errors import CrossSiteRequest, Forbidden, MalformedCredentials, MissingCredentials, shown
+from ..errors import CrossSiteRequest, Forbidden, MalformedCredentials, MissingCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from ..policy.plan import Plan
 from ..schemes.base import AnyScheme, check_size

@@ -8,14 +8,8 @@ import logging
 from time import time
 from typing import Final
 
-from ..errors import (
-    ConfigurationError,
-    ExpiredCredentials,
-    Forbidden,
-    InsufficientScope,
-    StepUpRequired,
-    shown,
-)
+from ..errors import ConfigurationError, ExpiredCredentials, Forbidden, InsufficientScope, StepUpRequired
+from ..errors.text import shown
 from ..identity import BareIdentity, Identity
 from ..policy.plan import Plan
 

@@ -12,7 +12,8 @@ from typing import Final
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-from ..errors import AuthError, ErrorSnapshot
+from ..errors import AuthError
+from ..errors.snapshot import ErrorSnapshot
 from ..policy.plan import Plan
 from .authenticate import check_preconditions, select
 from .authorization import check_expiry

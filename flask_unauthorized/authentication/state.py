@@ -9,7 +9,7 @@ The state never holds an exception, whose traceback would keep frames alive: a r
 
 from typing import NamedTuple
 
-from ..errors import ErrorSnapshot
+from ..errors.snapshot import ErrorSnapshot
 from ..identity import Identity
 from ..policy.plan import Plan
 from ..schemes.base import AnyScheme

@@ -17,7 +17,8 @@ from typing import Any, Final
 from flask import Request
 from werkzeug.wrappers import Response
 
-from ..errors import AuthError, ErrorSnapshot, InvalidCredentials
+from ..errors import AuthError, InvalidCredentials
+from ..errors.snapshot import ErrorSnapshot
 from ..identity import BareIdentity, Identity, with_login
 from ..schemes.base import AnyScheme
 from .state import AuthenticationState

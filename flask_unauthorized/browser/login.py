@@ -33,7 +33,8 @@ from flask import Request, Response, after_this_request, session
 
 from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
 from ..authentication.verification import verify
-from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, shown
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest
+from ..errors.text import shown
 from ..identity import Identity
 from ..runtime.app_state import app_state_of
 from ..runtime.refuse import plan_in_force

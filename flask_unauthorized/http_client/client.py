@@ -34,6 +34,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote_to_bytes, urlencode, urlsplit
 
+from ..arguments import validated_seconds
 from ..errors import ConfigurationError
 from .connection import LimitedConnection, Proxy, ProxyError, ResponseTooLargeError
 
@@ -43,8 +44,9 @@ TIMEOUT: Final = 5.0
 """Longest time that a fetch may take from connecting to the last byte, in seconds."""
 CONNECT_TIMEOUT: Final = 2.0
 """Longest time for a connection to one address, in seconds."""
+MIN_TIMEOUT: Final = 0.001
 MAX_TIMEOUT: Final = 60.0
-"""Longest ``timeout`` that may be configured, in seconds."""
+"""Shortest and longest ``timeout`` that may be configured, in seconds."""
 
 MAX_IDLE: Final = 30.0
 """Longest time that a connection waits for its next request, in seconds. Firewalls may drop it after that."""
@@ -127,7 +129,7 @@ class Fetcher:
         if ca_file is not None and not os.path.isfile(ca_file):
             raise ConfigurationError(f"ca_file={os.fspath(ca_file)!a} is not a file: give a PEM file of authorities")
         self.limit = limit
-        self.timeout = validated_time("timeout", timeout, MAX_TIMEOUT)
+        self.timeout = validated_seconds("timeout", timeout, least=MIN_TIMEOUT, most=MAX_TIMEOUT)
         self.allow_http_loopback = allow_http_loopback
         self.proxy = None if proxy is None else read_proxy_url(proxy)
         self._ca_file = ca_file
@@ -395,26 +397,6 @@ def shown_url(url: str) -> str:
     except ValueError:
         return "a URL that can't be read"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
-
-
-def validated_time(name: str, value: float, most: float, least: float = 0.0) -> float:
-    """Return ``value`` if it is a number of seconds above ``least`` and up to ``most``.
-
-    Args:
-        name: The name of the argument, for the error.
-        value: The number of seconds.
-        most: The highest that is allowed.
-        least: The number that it must exceed.
-
-    Raises:
-        ConfigurationError: It is outside of the bounds.
-        TypeError: It isn't a number.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    if not least < value <= most:  # refuses NaN as well
-        raise ConfigurationError(f"{name}={value}: use more than {least:g} and at most {most:g} seconds")
-    return float(value)
 
 
 def _read_body(response: http.client.HTTPResponse, method: str, target: Target, limit: int) -> bytes:

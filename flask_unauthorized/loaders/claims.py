@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from flask import Flask
 
-from ..errors import ConfigurationError, InvalidCredentials, shown
+from ..errors import ConfigurationError, InvalidCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from ..schemes.confirmation import CERTIFICATE, KEY
 from ..schemes.run_async import resolve_awaitable

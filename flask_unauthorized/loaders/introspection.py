@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from flask import Flask
 
-from ..arguments import explains_arguments, seconds
+from ..arguments import explains_arguments, validated_seconds
 from ..errors import AuthUnavailable, ConfigurationError, InvalidCredentials
 from ..http_client.client import Fetcher
 from ..identity import Identity
@@ -153,8 +153,8 @@ class Introspection:
         self._rules = ResponseRules(audiences, issuer, subject, claim_path(roles_claim))
         self._user = validated_callable("user", user)
         self._cache = AnswerCache(
-            seconds("cache", cache, most=MAX_CACHE),
-            seconds("negative_cache", negative_cache, most=MAX_NEGATIVE_CACHE),
+            validated_seconds("cache", cache, most=MAX_CACHE),
+            validated_seconds("negative_cache", negative_cache, most=MAX_NEGATIVE_CACHE),
             validated_count("cache_size", cache_size),
         )
         self._skips_cache = False

@@ -20,7 +20,8 @@ import time
 from collections import OrderedDict
 from typing import Any
 
-from ..errors import ExpiredCredentials, InvalidCredentials, shown
+from ..errors import ExpiredCredentials, InvalidCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from ..stores.locks import renew_after_fork
 

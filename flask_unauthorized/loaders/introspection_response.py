@@ -20,7 +20,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials, shown
+from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from .claims import CONFIRMATIONS, MAX_TEXT, NO_NAMES, Claims, RolesClaim, is_confirmation, text_or_none, time_or_none
 

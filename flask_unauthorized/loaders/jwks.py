@@ -42,7 +42,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
-from ..arguments import explains_arguments, seconds
+from ..arguments import explains_arguments, validated_seconds
 from ..errors import AuthUnavailable, ConfigurationError
 from ..http_client.client import TIMEOUT, Fetcher, FetchError, Get, shown_url
 from ..jose import Key, select_keys
@@ -144,8 +144,8 @@ class JWKS:
         elif not isinstance(url, str):
             raise TypeError(f"a URL must be a str, not {type(url).__name__}")
         self._source = KeySetSource(url, fetcher=self._fetcher, fetch=fetch)
-        self.cache = seconds("cache", cache, least=MIN_CACHE, most=MAX_CACHE)
-        self.max_stale = seconds("max_stale", max_stale, most=MAX_STALE_LIMIT)
+        self.cache = validated_seconds("cache", cache, least=MIN_CACHE, most=MAX_CACHE)
+        self.max_stale = validated_seconds("max_stale", max_stale, most=MAX_STALE_LIMIT)
         if self.max_stale < 2 * self.cache:
             raise ConfigurationError(f"max_stale={self.max_stale:g}: use at least twice cache={self.cache:g}")
         self._clock = time.monotonic

@@ -24,6 +24,7 @@ The mistakes of developers are found in `jwt_options`, when a `JWT` is made.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import timedelta
 from enum import Enum
 from time import time
 from typing import Any, Final, Literal
@@ -93,7 +94,8 @@ class JWT:
         algorithms: The algorithms that the issuer may use. HS256, HS384 and HS512 need an `hmac_key` and can't be mixed
             with others.
         profile: ``"rfc9068"`` or ``"oidc-compat"``.
-        leeway: For clocks that differ, in seconds, at most 3 600. ``expires_at`` of the identity includes it.
+        leeway: For clocks that differ: seconds or a `timedelta`, at most 3 600 s. ``expires_at`` of the identity
+            includes it.
         allow_eternal: Whether tokens without ``exp`` are accepted.
         roles_claim: Where the roles are: ``"roles"``, ``"realm_access.roles"``, or a tuple of names if there are dots
             in them. A name with ``://`` isn't split. A list has several paths, whose roles add up. A string, an array
@@ -123,7 +125,7 @@ class JWT:
         keys: Keys | Key | Iterable[Key] | None = None,
         algorithms: Collection[str] = DEFAULT_ALGORITHMS,
         profile: Literal["rfc9068", "oidc-compat"] = "rfc9068",
-        leeway: int = 60,
+        leeway: int | timedelta = 60,
         allow_eternal: bool = False,
         roles_claim: RolesPaths | None = None,
         required_claims: Mapping[str, str | Collection[str] | Anything] | None = None,
@@ -155,7 +157,7 @@ class JWT:
         self._user = validated_callable("user", user)
         self._revoked = validated_callable("revoked", revoked)
         if isinstance(revoked, Revocations):
-            revoked.cover(leeway)
+            revoked.cover(self._rules.leeway)
         self._engine = PyJWTEngine() if engine is None else engine
         size = validated_count("cache_size", cache_size, least=0)
         self._cache = TokenCache(size) if size else None

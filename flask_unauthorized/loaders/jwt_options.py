@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
-from ..errors import ConfigurationError, configured_seconds
+from ..arguments import validated_whole_seconds
+from ..errors import ConfigurationError
 from ..jose import Key, Keys, StaticKeys
 from ..jose.algorithms import HMAC, validated_algorithms
 from .claims import validated_names
@@ -85,8 +87,9 @@ def validated_audiences(audience: str | Collection[str] | None, *, has_required_
     return validated_names("audience", audience)
 
 
-def validated_leeway(leeway: int) -> int:
+def validated_leeway(leeway: int | timedelta) -> int:
     """Return the leeway in seconds; the log warns of a long one."""
-    if configured_seconds("leeway", leeway, most=MAX_LEEWAY) > LONG_LEEWAY:
-        log.warning("JWT with leeway=%d: tokens live that many seconds longer than their issuer says", leeway)
-    return leeway
+    length = validated_whole_seconds("leeway", leeway, most=MAX_LEEWAY)
+    if length > LONG_LEEWAY:
+        log.warning("JWT with leeway=%d: tokens live that many seconds longer than their issuer says", length)
+    return length

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from ..arguments import explains_arguments, seconds
+from ..arguments import explains_arguments, validated_seconds
 from ..errors import ConfigurationError
 from ..schemes.base import Secret
 from ..stores.locks import renew_after_fork
@@ -67,7 +67,7 @@ class Passwords:
         self._load = load
         self._method = method
         self._dummy: str | None = None
-        self._cache = seconds("cache", cache, most=MAX_CACHE)  # 0: nothing is cached
+        self._cache = validated_seconds("cache", cache, most=MAX_CACHE)  # 0: nothing is cached
         self._verified: OrderedDict[bytes, float] = OrderedDict()
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()

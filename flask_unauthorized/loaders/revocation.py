@@ -21,7 +21,8 @@ from typing import Any, Final
 
 from flask import Flask, has_request_context, request
 
-from ..errors import AuthUnavailable, configured_seconds
+from ..arguments import validated_whole_seconds
+from ..errors import AuthUnavailable
 from ..identity import Identity
 from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store, validated_store
 from .jwt_claims import token_id
@@ -41,15 +42,15 @@ class Revocations:
 
     Args:
         store: Where the list is.
-        leeway: How far ahead the issuer's clock may be, in seconds. A `JWT` raises it to its own.
+        leeway: How far ahead the issuer's clock may be: seconds or a `timedelta`. A `JWT` raises it to its own.
 
     Raises:
         ConfigurationError: ``leeway`` is out of range, or ``store`` is not a store.
     """
 
-    def __init__(self, store: Store, *, leeway: int = 60) -> None:
+    def __init__(self, store: Store, *, leeway: int | timedelta = 60) -> None:
         self.store = validated_store(store)
-        self.leeway = configured_seconds("leeway", leeway, most=GRACE)
+        self.leeway = validated_whole_seconds("leeway", leeway, most=GRACE)
 
     def cover(self, leeway: int) -> None:
         """Raise ``leeway`` for a loader that accepts tokens whose ``iat`` is that many seconds in the future."""

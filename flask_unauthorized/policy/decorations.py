@@ -14,6 +14,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from datetime import timedelta
 from itertools import count
 from types import FunctionType
 from typing import Any, Final, TypedDict, TypeVar
@@ -37,7 +38,7 @@ class Demands(TypedDict, total=False):
     scopes: Names | None
     roles: Names | None
     acr: str | list[str] | tuple[str, ...] | None
-    max_age: int | None
+    max_age: int | timedelta | None
 
 
 class Decorations:

@@ -14,7 +14,8 @@ it must know of one is an attribute of `Scheme`.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..errors import MAX_REASON, ConfigurationError
+from ..errors import ConfigurationError
+from ..errors.text import MAX_REASON
 from ..schemes.base import FLASK_SESSION, AnyScheme
 from ..wire.rules import SPELLINGS
 from .challenges import ChallengeSet

@@ -16,8 +16,8 @@ from collections.abc import Set as AbstractSet
 from functools import reduce
 from typing import Any, Final
 
-from ..arguments import unknown_keyword_message
-from ..errors import ConfigurationError, configured_seconds
+from ..arguments import unknown_keyword_message, validated_whole_seconds
+from ..errors import ConfigurationError
 from ..identity import as_set
 from ..wire.rules import check_scope_token
 
@@ -148,7 +148,7 @@ def make_requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, o
         scope_groups,
         _groups("roles", given.get("roles")),
         _acr(given.get("acr")),
-        None if max_age is None else configured_seconds("max_age", max_age),
+        None if max_age is None else validated_whole_seconds("max_age", max_age),
         optional,
     )
 

@@ -12,7 +12,8 @@ from flask import Flask, Request, Response
 
 from ..authentication.cross_site import SAFE_METHODS
 from ..browser.login_redirect import login_page_url
-from ..errors import AuthError, CacheKey, response_cache_key
+from ..errors import AuthError
+from ..errors.cache_key import CacheKey, response_cache_key
 from ..policy.challenges import CachedResponse, HeaderLines, cache_put
 from ..rendering.headers import CHALLENGE_FIELD
 from ..rendering.html import CONTENT_SECURITY_POLICY, render_html

@@ -19,7 +19,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from ..browser.login_redirect import login_redirect
-from ..errors import AuthError, Unauthorized, is_text, response_cache_key
+from ..errors import AuthError, Unauthorized
+from ..errors.cache_key import response_cache_key
+from ..errors.text import is_text
 from ..policy.challenges import RecordedRefusal
 from ..policy.plan import Plan
 from ..rendering.headers import CHALLENGE_FIELD

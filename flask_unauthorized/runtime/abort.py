@@ -15,10 +15,9 @@ from ..errors import (
     InvalidCredentials,
     MissingCredentials,
     StepUpRequired,
-    Text,
     Unauthorized,
-    shown,
 )
+from ..errors.text import Text, shown
 from ..schemes.base import AnyScheme
 from .refuse import authenticate, plan_in_force, refuse
 from .request_state import RequestState, real_request, state_for

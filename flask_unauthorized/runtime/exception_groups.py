@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from flask import Flask, Request
 
-from ..errors import AuthError, ErrorSnapshot
+from ..errors import AuthError
+from ..errors.snapshot import ErrorSnapshot
 from .refuse import record_as_response
 from .request_state import RequestState
 

@@ -32,15 +32,8 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from flask import Flask, Request, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from ..errors import (
-    AuthError,
-    AuthUnavailable,
-    ConfigurationError,
-    InvalidCredentials,
-    MalformedCredentials,
-    is_text,
-    shown,
-)
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..errors.text import is_text, shown
 from ..identity import Identity
 from ..wire import Challenge
 from ..wire.rules import check_realm

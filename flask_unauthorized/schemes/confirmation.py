@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from flask import Request
 
-from ..errors import ConfigurationError, InvalidCredentials, shown
+from ..errors import ConfigurationError, InvalidCredentials
+from ..errors.text import shown
 from .base import Scheme
 
 KEY: Final = "jkt"

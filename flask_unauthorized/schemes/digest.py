@@ -36,14 +36,9 @@ from typing import ClassVar, Final
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import explains_arguments, validated_choice, validated_flag, whole_seconds
-from ..errors import (
-    AuthError,
-    ConfigurationError,
-    InvalidCredentials,
-    StaleNonce,
-    shown,
-)
+from ..arguments import explains_arguments, validated_choice, validated_flag, validated_whole_seconds
+from ..errors import AuthError, ConfigurationError, InvalidCredentials, StaleNonce
+from ..errors.text import shown
 from ..stores.base import Store, validated_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
@@ -181,7 +176,7 @@ class Digest(Scheme[DigestCredentials]):
         self.name_of_hash = name_of_hash
         self.domain = _joined_domain(domain)
         self.opaque = opaque
-        self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=MIN_NONCE_LIFETIME)
+        self.nonce_lifetime = validated_whole_seconds("nonce_lifetime", nonce_lifetime, least=MIN_NONCE_LIFETIME)
         self.nonce_uses = _validated_uses(nonce_uses)
         self.store = MemoryStore() if store is None else validated_store(store)
         self.rspauth = validated_flag("rspauth", rspauth)

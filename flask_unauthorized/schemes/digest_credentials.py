@@ -20,7 +20,8 @@ from typing import Final
 
 from flask import Request
 
-from ..errors import InvalidCredentials, MalformedCredentials, shown
+from ..errors import InvalidCredentials, MalformedCredentials
+from ..errors.text import shown
 from ..wire import parse_authorization
 from ..wire.digest import read_extended, read_name
 from ..wire.grammar import BWS, MAX_PARAMS, QUOTED, TOKEN, GrammarError

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, quote, unquote_to_bytes
 
 from flask import Request
 
-from ..errors import shown
+from ..errors.text import shown
 
 _ABSOLUTE: Final = re.compile(r"http(s?)://([^/?#]*)", re.IGNORECASE)
 

@@ -31,8 +31,9 @@ from urllib.parse import urlencode
 from flask import Flask, Request, current_app, session
 from flask.sessions import SecureCookieSessionInterface
 
-from ..arguments import explains_arguments, whole_seconds
-from ..errors import AuthError, ConfigurationError, InvalidCredentials, shown
+from ..arguments import explains_arguments, validated_whole_seconds
+from ..errors import AuthError, ConfigurationError, InvalidCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from ..stores.base import Store, validated_store
 from ..wire import Challenge
@@ -121,8 +122,8 @@ class SessionCookie(Scheme[LoginRecord]):
         self.login_view = validated_view("login_view", login_view)
         self.depends_on_script = login_view is not None  # pages are redirected, scripts aren't
         self.logout_view = validated_view("logout_view", logout_view)
-        self.lifetime = whole_seconds("lifetime", lifetime, least=1)
-        self.idle = None if idle is None else whole_seconds("idle", idle, least=1)
+        self.lifetime = validated_whole_seconds("lifetime", lifetime, least=1)
+        self.idle = None if idle is None else validated_whole_seconds("idle", idle, least=1)
         self.store = None if store is None else validated_store(store)
         self._ended = None if self.store is None else EndedSessions(self.store, self.lifetime)
         self._subject = subject

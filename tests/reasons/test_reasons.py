@@ -14,7 +14,7 @@ import pytest
 
 import flask_unauthorized
 from flask_unauthorized import AuthError, Identity, errors
-from flask_unauthorized.errors import MAX_REASON
+from flask_unauthorized.errors.text import MAX_REASON
 from tests.canaries import watching
 
 from . import (
