@@ -23,7 +23,7 @@ from typing import Any
 from ..errors import ExpiredCredentials, InvalidCredentials
 from ..errors.text import shown
 from ..identity import Identity
-from ..stores.locks import renew_after_fork
+from ..locks import renew_after_fork
 
 _Refusal = tuple[type[InvalidCredentials], str | None]
 

@@ -28,7 +28,7 @@ from urllib.parse import quote_plus
 
 from ..errors import AuthUnavailable, ConfigurationError
 from ..http_client.client import Fetcher, FetchError, shown_url
-from ..stores.locks import renew_after_fork
+from ..locks import renew_after_fork
 from ..wire.jws import JOSEError, read_json_object
 from .backoff import Backoff
 from .discovery import discover, member_url

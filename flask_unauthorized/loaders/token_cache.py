@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from ..identity import Identity
 from ..jose import Key
-from ..stores.locks import renew_after_fork
+from ..locks import renew_after_fork
 
 
 class VerifiedToken(NamedTuple):
