@@ -127,8 +127,6 @@ def _is_ready(app_state: AppState) -> bool:
 
 
 def _identify(request: Request, state: RequestState) -> Identification:
-    if state.verifying_scheme is not None:  # the loader itself asks who is calling
-        return _NO_CALLER
     first = state.identification is None
     found = identify(plan_in_force(request, state), request, state)
     if first and found.refusal is not None and issubclass(found.refusal.kind, AuthUnavailable):
