@@ -90,7 +90,7 @@ def test_the_schemes_offered_may_be_named():
 def test_a_secret_in_the_answer_fails_without_showing_it(where):
     headers = [("X-Echo", "s3cret-1")] if where == "header" else []
     response = answer(200, headers=headers, body="hello s3cret-1" if where == "body" else "")
-    with pytest.raises(AssertionError, match="a secret is in the answer") as failure:
+    with pytest.raises(AssertionError, match="a secret is in the response") as failure:
         assert_sound(response, secrets=["other", "s3cret-1"])
     assert "s3cret-1" not in str(failure.value)
     assert_sound(response, secrets=["other"])
