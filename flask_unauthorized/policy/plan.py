@@ -30,8 +30,9 @@ class Plan:
     __slots__ = (
         "acr", "ambiguous", "by_name", "challenge_scopes", "challenges", "explicit_schemes", "has_preconditions",
         "has_requirements", "https_only", "implicit_schemes", "max_age", "max_credentials", "missing_reason",
-        "optional", "origins", "plain_http", "reads_other_fields", "realm", "requirement", "requires_step_up",
-        "role_groups", "schemes", "schemes_without_response_headers", "scope_groups", "strict", "vary",
+        "optional", "origins", "plain_http", "prompting_schemes", "reads_other_fields", "realm", "requirement",
+        "requires_step_up", "role_groups", "schemes", "schemes_without_response_headers", "scope_groups", "strict",
+        "vary",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +79,7 @@ class Plan:
         self.explicit_schemes = tuple(scheme for scheme in others if not scheme.ambient)
         self.implicit_schemes = tuple(scheme for scheme in others if scheme.ambient)
         self.reads_other_fields = bool(others)
+        self.prompting_schemes = frozenset(scheme for scheme in self.schemes if scheme.prompts)
         self.missing_reason = _missing_reason(self.schemes)
 
         # 3. What the identity must have.

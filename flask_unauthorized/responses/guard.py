@@ -66,7 +66,10 @@ def guard(response: Response) -> Response:
             return response
         if state.scheme in plan.schemes_without_response_headers:
             if not state.allows_shared_cache:
-                _keep_private(response)
+                for name, _ in response.headers:
+                    if name not in _USUAL_FIELDS and name.lower() == "cache-control":
+                        keep_out_of_shared_caches(response, always=False)
+                        break
             return response
     _complete(response, status, request, state)
     return response
@@ -83,14 +86,6 @@ def _check_unjudged(
         response = _refuse_unjudged(response, request)
         state = state_if_any(request)
     return response, state
-
-
-def _keep_private(response: Response) -> None:
-    """Keep the response to an identified caller out of shared caches, if it has ``Cache-Control``."""
-    for name, _ in response.headers:
-        if name not in _USUAL_FIELDS and name.lower() == "cache-control":
-            keep_out_of_shared_caches(response, always=False)
-            break
 
 
 def _refuse_unjudged(response: Response, request: Request) -> Response:
