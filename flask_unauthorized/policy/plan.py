@@ -79,7 +79,7 @@ class Plan:
         self.explicit_schemes = tuple(scheme for scheme in others if not scheme.ambient)
         self.implicit_schemes = tuple(scheme for scheme in others if scheme.ambient)
         self.reads_other_fields = bool(others)
-        self.prompting_schemes = frozenset(scheme for scheme in self.schemes if scheme.prompts)
+        self.prompting_schemes = frozenset(filter(_prompts, self.schemes))
         self.missing_reason = _missing_reason(self.schemes)
 
         # 3. What the identity must have.
@@ -100,6 +100,10 @@ class Plan:
 
 def _reads_other_fields(scheme: AnyScheme) -> bool:
     return any(where != "authorization" for where, _ in scheme.reads)
+
+
+def _prompts(scheme: AnyScheme) -> bool:
+    return scheme.prompts
 
 
 def _leaves_no_trace(scheme: AnyScheme) -> bool:

@@ -70,8 +70,7 @@ def guard(response: Response) -> Response:
     if status != 401 and state.recorded_refusal is None:
         plan = state.plan
         if plan is None:
-            if state.identification is not None:
-                _name_identification(response, request, state)
+            _name_identification(response, request, state)
             return response
         if state.scheme in plan.schemes_without_response_headers:
             if not state.allows_shared_cache:
@@ -317,6 +316,8 @@ def _name_dependencies(response: Response, state: RequestState, plan: Plan, is_r
 
 def _name_identification(response: Response, request: Request, state: RequestState) -> None:
     """Name in ``Vary`` what the response of a hook depends on, if the hook asked who is calling."""
+    if state.identification is None:
+        return
     add_vary(response, plan_in_force(request, state).vary)
-    if state.identification is not None and state.identification.identity is not None and not state.allows_shared_cache:
+    if state.identification.identity is not None and not state.allows_shared_cache:
         keep_out_of_shared_caches(response, always=True)
