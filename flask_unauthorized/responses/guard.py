@@ -29,8 +29,8 @@ from ..rendering.headers import (
     add_vary,
     expose_to_scripts,
     keep_out_of_shared_caches,
-    no_store,
     set_challenge_lines,
+    set_no_store,
 )
 from ..runtime.app_state import app_state_of
 from ..runtime.dispatch import may_contain_view_output
@@ -176,7 +176,7 @@ def _restore_and_repair(response: Response, status: int, request: Request, state
         _join_challenge_lines(response, request, state)
         _restore_page_protection(response, state)
     if is_refusal or state.no_store:
-        no_store(response)
+        set_no_store(response)
         if state.recorded_refusal is not None or is_refusal:  # a refusal, or the redirect to the login page
             for name in _VALIDATORS:
                 response.headers.remove(name)
