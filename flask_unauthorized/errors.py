@@ -63,6 +63,14 @@ def as_text(value: Any, default: Any = "") -> str:
         return default if type(default) is str else ""
 
 
+def loggable_reason(error: "AuthError") -> str:
+    """Return the private reason of an error for a log: one line of at most `MAX_REASON` characters.
+
+    It may hold what a loader wrote.
+    """
+    return "".join(character if character.isprintable() else "?" for character in as_text(error.reason)[:MAX_REASON])
+
+
 class ConfigurationError(Exception):
     """A mistake of the developer, found while configuring, decorating, or before the first request.
 

@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 
 from .. import signals
 from ..authentication.authenticate import authenticate_request, select
-from ..errors import MAX_REASON, AuthError, AuthUnavailable, ErrorSnapshot, as_text, response_cache_key
+from ..errors import AuthError, AuthUnavailable, ErrorSnapshot, loggable_reason, response_cache_key
 from ..identity import Identity
 from ..policy.challenges import RecordedRefusal, cache_put
 from ..policy.plan import Plan
@@ -161,9 +161,6 @@ def log_and_signal(error: AuthError, request: Request, state: RequestState) -> N
     error.refusal_number = state.refusal_number
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
     if log.isEnabledFor(level):
-        reason = "".join(
-            character if character.isprintable() else "?" for character in as_text(error.reason)[:MAX_REASON]
-        )
-        log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
+        log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, loggable_reason(error))
     if signals.refused.receivers:
         signals.send(signals.refused, real_app(), error=ErrorSnapshot(error).restore())
