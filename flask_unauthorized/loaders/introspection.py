@@ -192,7 +192,7 @@ class Introspection:
         return identity if self._user is None else with_user(identity, self._user)
 
     def recognizes(self, token: str) -> bool:
-        """Return ``False`` for what can't be a token, and for a JWT that claims to be of another issuer than ``issuer``.
+        """Return ``False`` for what can't be a token, and for a JWT that names another issuer than ``issuer``.
 
         A scheme with several loaders doesn't ask the server about those. All other tokens may be the server's.
         """

@@ -38,7 +38,6 @@ from ..errors import (
     ConfigurationError,
     InvalidCredentials,
     MalformedCredentials,
-    is_text,
     shown,
 )
 from ..identity import Identity
@@ -335,8 +334,8 @@ class Scheme(ABC, Generic[C]):
             raise TypeError("loader takes the function: write @scheme.loader without parentheses")
         if self._loader is not None:
             raise ConfigurationError(
-                f"this {type(self).__name__} has a loader already: make another scheme object, or for tokens of several "
-                f"kinds pass all loaders at once, {type(self).__name__}(load, other)"
+                f"this {type(self).__name__} has a loader already: make another scheme object, or pass all loaders "
+                f"at once, {type(self).__name__}(load, other), which are then asked in order"
             )
         _check_loader(self, load)
         self._loader = load

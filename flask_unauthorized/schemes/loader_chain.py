@@ -206,7 +206,7 @@ def _rank(failure: ErrorSnapshot) -> int:
         if kind is not InvalidCredentials:
             return 1  # It is expired or revoked, say.
         return 2 if "description" in failure.fields else 3  # The loader may have written a message.
-    # MissingCredentials says that no token was sent, which isn't so. A 400 is sent only if no loader could read the token.
+    # MissingCredentials says that no token was sent, which isn't so. A 400 is sent only if no loader could read it.
     return 5 if issubclass(kind, MalformedCredentials) else 4
 
 
