@@ -68,3 +68,12 @@ JWT("https://id.example", audience="x", profile="any")  # refused: no such profi
 JWT("https://id.example", audience="x", keys="secret")  # refused: a key is made, not guessed
 Bearer(certificate="Client-Cert")  # refused: a function
 abort_unauthorized(error=Forbidden)  # refused: not a 401
+
+
+def first(token: str) -> str | None:
+    return None
+
+
+Bearer(first, "no loader")  # refused
+APIKey(first, 7)  # refused
+Basic(first, first)  # refused
