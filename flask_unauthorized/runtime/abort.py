@@ -73,8 +73,6 @@ def abort_unauthorized(
         app_state = state.app_state
         schemes = app_state.configuration.schemes_of("abort_unauthorized", via) or ()
         state.plan = app_state.plans.for_open_route(request.endpoint, schemes)
-    if state.verifying_scheme is not None:
-        raise refusal  # The loader rejects. Another loader of the scheme may still accept.
     refuse(refusal, request, state)
 
 

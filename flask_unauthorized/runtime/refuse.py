@@ -79,7 +79,13 @@ def plan_in_force(request: Request, state: RequestState) -> Plan:
 
 
 def refuse(error: AuthError, request: Request, state: RequestState) -> NoReturn:
-    """Raise ``error`` with the challenges in force."""
+    """Raise ``error`` with the challenges in force.
+
+    A loader only rejects the credentials by it. Another loader of the scheme may accept them, and a page that is open
+    only asked who is calling. So the code that asked the loader refuses the request, or doesn't.
+    """
+    if state.verifying_scheme is not None:
+        raise error
     attach_challenges(error, request, state)
     log_and_signal(error, request, state)
     raise error

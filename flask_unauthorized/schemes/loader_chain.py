@@ -106,7 +106,7 @@ class LoaderChain:
 
         Raises:
             AuthError: If no loader accepts the token, or if one decides by this error.
-            Exception: What a loader raised that is no rejection.
+            Exception: What a loader raised, unless it is a rejection or an outage.
         """
         secret = Secret()
         secret.loader_args = args
