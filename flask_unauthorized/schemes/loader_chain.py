@@ -24,7 +24,7 @@ Invariants:
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
@@ -50,14 +50,10 @@ log: Final = logging.getLogger("flask_unauthorized")
 class Owner(Protocol):
     """What a chain needs of its scheme."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def names_subject(self) -> bool: ...
-    @property
-    def _credential(self) -> str: ...
-    @property
-    def _unavailable(self) -> tuple[type[Exception], ...]: ...
+    name: str
+    names_subject: ClassVar[bool]
+    _credential: ClassVar[str]
+    _unavailable: tuple[type[Exception], ...]
 
 
 class _Link(NamedTuple):
