@@ -20,7 +20,10 @@ from werkzeug.exceptions import HTTPException
 
 from .. import signals
 from ..authentication.authenticate import authenticate_request, select
-from ..errors import AuthError, AuthUnavailable, ErrorSnapshot, loggable_reason, response_cache_key
+from ..errors import AuthError, AuthUnavailable
+from ..errors.cache_key import response_cache_key
+from ..errors.snapshot import ErrorSnapshot
+from ..errors.text import loggable_text
 from ..identity import Identity
 from ..policy.challenges import RecordedRefusal, cache_put
 from ..policy.plan import Plan
@@ -167,6 +170,6 @@ def log_and_signal(error: AuthError, request: Request, state: RequestState) -> N
     error.refusal_number = state.refusal_number
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
     if log.isEnabledFor(level):
-        log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, loggable_reason(error))
+        log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, loggable_text(error.reason))
     if signals.refused.receivers:
         signals.send(signals.refused, real_app(), error=ErrorSnapshot(error).restore())

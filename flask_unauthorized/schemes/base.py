@@ -32,14 +32,8 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from flask import Flask, Request, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from ..errors import (
-    AuthError,
-    AuthUnavailable,
-    ConfigurationError,
-    InvalidCredentials,
-    MalformedCredentials,
-    shown,
-)
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from ..wire import Challenge
 from ..wire.rules import check_realm
@@ -138,7 +132,7 @@ class Scheme(ABC, Generic[C]):
     _loader: Loader | None = None
     # `Auth` sets these two: its ``unavailable=``, and that it was set. A scheme of two `Auth` must get the same value.
     _unavailable: tuple[type[Exception], ...] = ()
-    _served = False
+    _in_use = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -356,7 +350,7 @@ class Scheme(ABC, Generic[C]):
             secret = args[0]
         else:
             secret = Secret()
-            secret.loader_args = args
+            secret.arguments = args
         return call_loader(self, secret)
 
     def call_option(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
@@ -375,9 +369,9 @@ class Scheme(ABC, Generic[C]):
             return function(*args)
         except AuthError:
             raise
-        except self._unavailable as trouble:
+        except self._unavailable as error:
             raise AuthUnavailable(
-                reason=f"{option} of {self.name} raised {type(trouble).__name__}, which unavailable= of Auth lists"
+                reason=f"{option} of {self.name} raised {type(error).__name__}, which unavailable= of Auth lists"
             ) from None
 
     def __repr__(self) -> str:
@@ -403,7 +397,7 @@ def call_loader(self: Scheme[Any], credentials: Secret, request: Request | None 
             "the class, so that auth.check() finds out"
         )
     try:
-        result = load(*credentials.loader_args)
+        result = load(*credentials.arguments)
         if type(result) is Identity or not hasattr(type(result), "__await__"):
             return result
         return resolve_awaitable(result)

@@ -29,18 +29,16 @@ from typing import Any, ClassVar, Final, NamedTuple, Protocol
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from ..errors import (
-    MAX_REASON,
     AuthError,
     AuthUnavailable,
     ConfigurationError,
-    ErrorSnapshot,
     InvalidCredentials,
     MalformedCredentials,
     StepUpRequired,
     Unauthorized,
-    is_text,
-    loggable_reason,
 )
+from ..errors.snapshot import ErrorSnapshot
+from ..errors.text import MAX_REASON, is_text, loggable_text
 from .run_async import resolve_awaitable
 from .secret import Secret
 
@@ -74,6 +72,10 @@ class _Failure(NamedTuple):
     def is_outage(self) -> bool:
         return issubclass(self.error.kind, AuthUnavailable)
 
+    @property
+    def reason(self) -> str:
+        return loggable_text(self.error.fields.get("reason"))
+
 
 class LoaderChain:
     """Several loaders as one. See the module's description.
@@ -94,7 +96,7 @@ class LoaderChain:
             if any(load is other for other in loaders[: number - 1]):
                 raise ConfigurationError(f"{type(scheme).__name__} has a loader twice ({_name(load)}): pass it once")
             label = f"loader {number} ({_name(load)})"
-            links.append(_Link(label, load, _checked_recognizes(load, label, count)))
+            links.append(_Link(label, load, _validated_recognizes(load, label, count)))
         self._links = tuple(links)
 
     def __call__(self, *args: str) -> Any:
@@ -105,7 +107,7 @@ class LoaderChain:
             Exception: What a loader raised, unless it is a rejection or an outage.
         """
         secret = Secret()
-        secret.loader_args = args
+        secret.arguments = args
         del args
         scheme = self._scheme
         failures: list[_Failure] = []
@@ -113,7 +115,7 @@ class LoaderChain:
             try:
                 if link.recognizes is not None and not _is_recognized(link.label, link.recognizes, secret):
                     continue
-                result = resolve_awaitable(link.load(*secret.loader_args))
+                result = resolve_awaitable(link.load(*secret.arguments))
             except AuthError as error:
                 if not _lets_others_decide(error):
                     raise
@@ -152,7 +154,7 @@ class LoaderChain:
                 self._scheme.name,
                 self._scheme._credential,
                 failure.error.kind.__name__,
-                loggable_reason(failure.error.restore()),
+                failure.reason,
             )
 
     def _warn_of_outages(self, failures: list[_Failure], accepting: _Link) -> None:
@@ -163,7 +165,7 @@ class LoaderChain:
                     "%s of %s is unavailable (%s), and %s decided",
                     failure.link.label,
                     self._scheme.name,
-                    loggable_reason(failure.error.restore()),
+                    failure.reason,
                     accepting.label,
                 )
 
@@ -207,20 +209,18 @@ def _rank(failure: ErrorSnapshot) -> int:
 
 
 def _described(failure: _Failure, longest: int) -> str:
-    text = (
-        f"{failure.link.label}: {loggable_reason(failure.error.restore()) or f'raised {failure.error.kind.__name__}'}"
-    )
+    text = f"{failure.link.label}: {failure.reason or f'raised {failure.error.kind.__name__}'}"
     return text if len(text) <= longest else f"{text[: max(0, longest - 3)]}..."
 
 
 def _is_recognized(label: str, recognizes: Callable[..., Any], secret: Secret) -> bool:
-    result = recognizes(*secret.loader_args)
+    result = recognizes(*secret.arguments)
     if not isinstance(result, bool):
         raise TypeError(f"recognizes() of {label} returned a {type(result).__name__}: return True or False")
     return result
 
 
-def _checked_recognizes(load: Callable[..., Any], label: str, count: int) -> Callable[..., Any] | None:
+def _validated_recognizes(load: Callable[..., Any], label: str, count: int) -> Callable[..., Any] | None:
     """Return the method ``recognizes`` of a loader, ``None`` if it has none."""
     recognizes = getattr(load, "recognizes", None)
     if recognizes is None:

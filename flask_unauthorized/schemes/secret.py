@@ -7,8 +7,8 @@ class Secret:
     Its ``repr`` shows nothing, and it can't be pickled, so that no log and no cache gets the credential by accident.
     """
 
-    __slots__ = ("loader_args",)
-    loader_args: tuple[str, ...]
+    __slots__ = ("arguments",)
+    arguments: tuple[str, ...]
     """The arguments of the loader. They are set after the object was made: an ``__init__`` would cost a call more."""
 
     def __repr__(self) -> str:

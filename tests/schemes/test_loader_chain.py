@@ -20,7 +20,7 @@ from flask_unauthorized import (
     errors,
     signals,
 )
-from flask_unauthorized.errors import MAX_REASON
+from flask_unauthorized.errors.text import MAX_REASON
 from flask_unauthorized.jose import public_key_pem
 from flask_unauthorized.loaders import SignedTokens, StaticTokens
 from flask_unauthorized.loaders.jwt import JWT, Issuers
