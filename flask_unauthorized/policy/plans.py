@@ -11,6 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from flask import Flask
 from werkzeug.routing import Rule
 
+from ..locks import renew_after_fork
 from ..schemes.base import AnyScheme
 from .configuration import Configuration
 from .effective import EffectiveRequirements
@@ -50,6 +51,7 @@ class Plans(Generic[Owner]):
         """The protected resource of each endpoint that belongs to one."""
         self.plain_http = PlainHTTPWarning()
         self._lock = threading.RLock()
+        renew_after_fork(self, threading.RLock)
         self._compiled: dict[tuple[str | None, str | None, int], _Compiled] = {}
         self._by_content: dict[tuple[Requirement | None, Resource | None, tuple[AnyScheme, ...] | None], Plan] = {}
         self._on_rules: list[dict[int, tuple[Plan, Owner]]] = []
