@@ -40,7 +40,7 @@ class StaticTokens:
 
     def recognizes(self, token: str) -> bool:
         """Return whether ``token`` is one of the tokens. A scheme with several loaders asks the others for the rest."""
-        return _digest(token) in self._by_digest
+        return token_digest(token) in self._by_digest
 
     def __repr__(self) -> str:
         return f"<StaticTokens: {len(self._by_digest)} tokens>"
