@@ -698,7 +698,7 @@ MISTAKES = {
     "an underscore in a header": (
         lambda: APIKey(load, header="X_Key"),
         ConfigurationError,
-        "header='X_Key' has an underscore, which servers drop: use -",
+        "header='X_Key' has an underscore, which servers drop: write 'X-Key'",
     ),
     "two places for a key": (
         lambda: APIKey(load, header="X-Key", query="key"),

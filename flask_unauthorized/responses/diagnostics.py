@@ -77,7 +77,10 @@ def _sent(request: Request, plan: Plan) -> Iterator[str]:
     for scheme in plan.schemes:
         yield from _in_other_fields(scheme, request)
     yield from dict.fromkeys(
-        f"{name}: …" for scheme in plan.schemes for name in scheme.varies if _has_field(name, request)
+        f"{name}: …"
+        for scheme in plan.schemes
+        for name in scheme.varies
+        if name != "Authorization" and _has_field(name, request)
     )
 
 
@@ -90,6 +93,8 @@ def _in_other_fields(scheme: AnyScheme, request: Request) -> Iterator[str]:
             yield f"Cookie: {name}=…"
         elif where == "query" and _in_query(name, request):
             yield f"?{name}=…"
+        elif where == "environ" and request.environ.get(name):
+            yield f"{name} of the server"
 
 
 def _reads(scheme: AnyScheme) -> tuple[tuple[str, str], ...]:
@@ -138,6 +143,8 @@ def _options(scheme: AnyScheme) -> tuple[str, ...]:
     if scheme.curl_options is not None:
         return scheme.curl_options
     where, name = _reads(scheme)[0]
+    if where == "environ":
+        return ()
     if where == "authorization":
         return "-H", f"Authorization: {scheme.name} CREDENTIALS"
     if where == "header":

@@ -359,7 +359,9 @@ def test_every_case_has_its_words_in_german(make_app, case):
 
 
 def test_the_address_of_the_login_page_is_escaped():
-    problem = ProblemDetails(401, "missing", "", schemes=("Cookie",), login_page='/login?a=1&b="><script>')
+    problem = ProblemDetails(
+        401, "missing", "", schemes=("Cookie",), credential_kinds=("session",), login_page='/login?a=1&b="><script>'
+    )
     assert '<a href="/login?a=1&amp;b=&quot;&gt;&lt;script&gt;">Log in</a>' in render_html(problem)
 
 
