@@ -164,8 +164,8 @@ _GERMAN: Final[dict[str, str]] = {
     "do.login": "Anmelden",
     "do.login_first": "Melden Sie sich auf dieser Website an und laden Sie diese Seite dann neu.",
     "do.password": "Laden Sie diese Seite neu und geben Sie Name und Passwort ein, wenn Ihr Browser danach fragt.",
-    "do.sign_on": "Diese Website hat einen Anmeldedienst. Laden Sie diese Seite neu, und melden Sie sich an, wenn er Sie "
-    "darum bittet.",
+    "do.sign_on": "Diese Website hat einen Anmeldedienst. Laden Sie diese Seite neu, und melden Sie sich an, "
+    "wenn er Sie darum bittet.",
     "do.other": "Verwenden Sie eine Anmeldung der Art „{scheme}“. Die Betreiber dieser Website können Ihnen sagen, wie "
     "Sie eine bekommen.",
     "do.send_again": "Was Sie gesendet haben, wurde nicht gespeichert. Melden Sie sich an, gehen Sie dann zurück und "

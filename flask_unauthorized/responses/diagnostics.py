@@ -125,7 +125,11 @@ def _finding(scheme: AnyScheme, error: AuthError, state: RequestState, request: 
         return _reason(error)
     named = (request.environ.get("HTTP_AUTHORIZATION") or "").strip(" \t").partition(" ")[0].lower()
     sent = ("authorization", named) in scheme.reads or any(_in_other_fields(scheme, request))
-    return "It was not asked, because something else was decided before." if sent else "Nothing was sent for it."
+    if not sent:
+        return "Nothing was sent for it."
+    if isinstance(error, errors.MissingCredentials) and state.dropped_reason is not None:
+        return _reason(error)  # The scheme saw it, and treated it like nothing.
+    return "It was not asked, because something else was decided before."
 
 
 def _command(scheme: AnyScheme, request: Request) -> str:
