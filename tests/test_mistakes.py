@@ -727,7 +727,7 @@ MISTAKES = {
     "RemoteUser(header='REMOTE_USER')": (
         lambda: RemoteUser(load, header="REMOTE_USER", proxies=["10.0.0.5"]),
         ConfigurationError,
-        "header='REMOTE_USER' is no header: leave header= out, and REMOTE_USER of the environ is read",
+        "header='REMOTE_USER' isn't a header: leave header= out, and REMOTE_USER of the environ is read",
     ),
     "RemoteUser(header=) as a key of the environ": (
         lambda: RemoteUser(load, header="HTTP_X_FORWARDED_USER", proxies=["10.0.0.5"]),

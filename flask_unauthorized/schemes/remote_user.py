@@ -122,7 +122,7 @@ class RemoteUser(Scheme[Secret]):
         """Read ``header`` of ``proxies`` in place of ``REMOTE_USER``."""
         if header == _KEY:
             raise ConfigurationError(
-                "header='REMOTE_USER' is no header: leave header= out, and REMOTE_USER of the environ is read"
+                "header='REMOTE_USER' isn't a header: leave header= out, and REMOTE_USER of the environ is read"
             )
         validated_header(header)
         if proxies is None:

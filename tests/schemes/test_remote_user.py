@@ -276,7 +276,6 @@ def test_explicit_credentials_decide(build):
     assert served.seen == ["ada", "ada"]
 
 
-@pytest.mark.rfc("H-08")
 @pytest.mark.parametrize(
     ("way", "fields"),
     [("server", {"Authorization", "Cookie"}), ("proxy", {"X-Forwarded-User", "Authorization", "Cookie"})],
