@@ -186,7 +186,7 @@ def test_tokens_under_the_name_of_keys_beside_keys_in_a_header(make_app):
 @pytest.mark.parametrize("kind", ["tokens", "Token", "", None, 5, "bearer"])
 def test_a_kind_of_credentials_that_no_page_has_words_for(make_app, kind):
     app, auth = serve(make_app, type("Own", (Ticket,), {"credential_kind": kind})(load))
-    with pytest.raises(ConfigurationError, match="Own.credential_kind must be one of token, token_with_proof, key, "):
+    with pytest.raises(ConfigurationError, match=r"Own\.credential_kind must be one of token, token_with_proof, key, "):
         auth.check(app)
 
 

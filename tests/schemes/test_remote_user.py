@@ -287,6 +287,25 @@ def test_responses_say_what_they_depend_on(build, way, fields):
     assert served.send("ada").cache_control.private
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_open_pages_know_the_caller_quietly(build, way, caplog):
+    served = build(way)
+
+    @served.app.route("/open", methods=["GET", "POST"])
+    def open_page():
+        return {"who": getattr(served.auth.get_identity(), "subject", None)}
+
+    caplog.set_level(logging.INFO)
+    assert served.send("ada", "/open").json == {"who": "ada"}
+    evil = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    assert served.send("ada", "/open", method="POST", headers=evil).json == {"who": None}
+    assert served.send("ada\x00", "/open").json == {"who": None}
+    assert not caplog.records
+    if way == "proxy":
+        assert served.send("admin", "/open", **STRANGER).json == {"who": None}
+    assert served.seen == ["ada"]
+
+
 # --- the app's own challenge
 
 
