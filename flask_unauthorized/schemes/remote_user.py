@@ -32,14 +32,15 @@ from typing import Any, Final
 from flask import Request, current_app
 
 from ..arguments import explains_arguments
-from ..errors import AuthError, ConfigurationError, MalformedCredentials, shown
+from ..errors import AuthError, ConfigurationError, MalformedCredentials
+from ..errors.text import shown
 from ..proxies import TrustedProxies, came_with_underscores, peer_address
 from ..wire import Challenge
 from ..wire.soundness import examine
 from .base import Loader, Scheme, Secret, call_loader, error_params
 from .header_names import validated_header
 from .origins import validated_origins
-from .serving import scheme_state, serving_app
+from .state_access import readable_app_state, scheme_state
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_NAME: Final = 1024
@@ -158,7 +159,7 @@ class RemoteUser(Scheme[Secret]):
                     "fields with one, so the proxy must remove what clients send, and send a name without commas"
                 )
         secret = Secret()
-        secret.loader_args = (_checked_name(self.place, value),)
+        secret.arguments = (_checked_name(self.place, value),)
         return secret
 
     def _ignore(self, request: Request, peer: str) -> None:
@@ -170,7 +171,7 @@ class RemoteUser(Scheme[Secret]):
         state = scheme_state(request)
         if state is not None:
             state.dropped_reason = reason
-        logged, key = serving_app(current_app).logged_once, ("ignored", self)
+        logged, key = readable_app_state(current_app).logged_once, ("ignored", self)
         is_first = key not in logged
         logged.add(key)
         hint = ": if that is your proxy, name it; if not, clients reach the app directly" if is_first else ""
@@ -179,7 +180,7 @@ class RemoteUser(Scheme[Secret]):
     verify = call_loader
 
     def subject(self, credentials: Secret) -> str | None:
-        return credentials.loader_args[0]
+        return credentials.arguments[0]
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         return self._own_challenges or _challenges(self.name, realm, error_params(error))
