@@ -12,6 +12,7 @@ from flask_unauthorized import (
     Auth,
     Basic,
     Bearer,
+    Challenge,
     ConfigurationError,
     Digest,
     DPoP,
@@ -26,6 +27,7 @@ from flask_unauthorized import (
 from flask_unauthorized.certificates import ClientCert
 from flask_unauthorized.loaders import StaticTokens
 from flask_unauthorized.loaders.jwt import JWT
+from flask_unauthorized.schemes.remote_user import RemoteUser
 
 ISSUER = "https://id.example.com"
 
@@ -752,7 +754,99 @@ MISTAKES = {
     "an underscore in a header": (
         lambda: APIKey(load, header="X_Key"),
         ConfigurationError,
-        "header='X_Key' has an underscore, which servers drop: use -",
+        "header='X_Key' has an underscore, which servers drop: write 'X-Key'",
+    ),
+    "the key of a header in the environ": (
+        lambda: APIKey(load, header="HTTP_X_KEY"),
+        ConfigurationError,
+        "header='HTTP_X_KEY' has an underscore, which servers drop: write 'X-Key'",
+    ),
+    "a header without the prefix HTTP_": (
+        lambda: APIKey(load, header="Content-Type"),
+        ConfigurationError,
+        "header='Content-Type' describes the body: use a name of your own, X-API-Key",
+    ),
+    "RemoteUser(header=) without proxies": (
+        lambda: RemoteUser(load, header="X-Forwarded-User"),
+        ConfigurationError,
+        "header='X-Forwarded-User' needs proxies=: any client can send this header, and would be logged in under any "
+        "name. Name the addresses of the proxies that set it, such as proxies=['10.0.0.5']",
+    ),
+    "RemoteUser(proxies=) without a header": (
+        lambda: RemoteUser(load, proxies=["10.0.0.5"]),
+        ConfigurationError,
+        "proxies= needs header=: without it REMOTE_USER is read, which the server that runs the app sets itself. Name "
+        "the field that your proxies set, such as header='X-Forwarded-User'",
+    ),
+    "RemoteUser(header='REMOTE_USER')": (
+        lambda: RemoteUser(load, header="REMOTE_USER", proxies=["10.0.0.5"]),
+        ConfigurationError,
+        "header='REMOTE_USER' isn't a header: leave header= out, and REMOTE_USER of the environ is read",
+    ),
+    "RemoteUser(header=) as a key of the environ": (
+        lambda: RemoteUser(load, header="HTTP_X_FORWARDED_USER", proxies=["10.0.0.5"]),
+        ConfigurationError,
+        "header='HTTP_X_FORWARDED_USER' has an underscore, which servers drop: write 'X-Forwarded-User'",
+    ),
+    "RemoteUser(header=) of another scheme": (
+        lambda: RemoteUser(load, header="Authorization", proxies=["10.0.0.5"]),
+        ConfigurationError,
+        "header='Authorization' belongs to another scheme: use a name of your own, X-API-Key",
+    ),
+    "proxies as a str": (
+        lambda: RemoteUser(load, header="X-User", proxies="10.0.0.5"),
+        TypeError,
+        "proxies='10.0.0.5' is a bare string: write [\"10.0.0.5\"]",
+    ),
+    "proxies as a number": (
+        lambda: RemoteUser(load, header="X-User", proxies=[10]),
+        TypeError,
+        "proxies must hold str, not 10",
+    ),
+    "no proxies": (
+        lambda: RemoteUser(load, header="X-User", proxies=[]),
+        ConfigurationError,
+        'proxies is empty: name the addresses of your proxies, such as ["10.0.0.0/24"]',
+    ),
+    "a proxy by its name": (
+        lambda: RemoteUser(load, header="X-User", proxies=["proxy.example"]),
+        ConfigurationError,
+        "proxies has 'proxy.example': write addresses or networks such as '10.0.0.5' and '10.0.0.0/24', or 'unix:'",
+    ),
+    "every address is a proxy": (
+        lambda: RemoteUser(load, header="X-User", proxies=["::/0"]),
+        ConfigurationError,
+        "proxies has '::/0', which is every address, so any client could forge the field: name the addresses or the "
+        "network of your proxies, such as '10.0.0.0/24'",
+    ),
+    "a challenge that is bare": (
+        lambda: RemoteUser(load, challenge="Bearer"),
+        ConfigurationError,
+        "challenge='Bearer' can't be sent: a challenge 'Bearer' without a parameter, which that scheme does not "
+        "define. Write it as in WWW-Authenticate, such as 'Negotiate' or 'Negotiate, Basic realm=\"intranet\"' "
+        "(RFC 9110 §11.6.1)",
+    ),
+    "an empty challenge": (
+        lambda: RemoteUser(load, challenge=""),
+        ConfigurationError,
+        "challenge='' can't be sent: it names no scheme. Write it as in WWW-Authenticate, such as 'Negotiate' or "
+        "'Negotiate, Basic realm=\"intranet\"' (RFC 9110 §11.6.1)",
+    ),
+    "a challenge twice": (
+        lambda: RemoteUser(load, challenge="Negotiate, Negotiate"),
+        ConfigurationError,
+        "challenge='Negotiate, Negotiate' can't be sent: a scheme stands twice. Write it as in WWW-Authenticate, such "
+        "as 'Negotiate' or 'Negotiate, Basic realm=\"intranet\"' (RFC 9110 §11.6.1)",
+    ),
+    "a challenge that is no str": (
+        lambda: RemoteUser(load, challenge=Challenge("Negotiate")),
+        TypeError,
+        "challenge must be a str such as 'Negotiate', not <Challenge Negotiate>",
+    ),
+    "a realm that isn't sent": (
+        lambda: RemoteUser(load, challenge="Negotiate", realm="shop"),
+        ConfigurationError,
+        "realm='shop' is not sent, because challenge= replaces the challenge: leave it out",
     ),
     "two places for a key": (
         lambda: APIKey(load, header="X-Key", query="key"),

@@ -27,6 +27,7 @@ LAYERS = [
         "identity": "`Identity`",
         "signals": "the signals that apps listen to",
         "arguments": "helpers for messages about a developer's mistake",
+        "proxies": "the proxies that an app trusts",
     },
     {
         "rendering": "an error becomes a body: negotiation, renderers, translations",
@@ -177,6 +178,7 @@ DOCUMENTED_PATHS = {
     "flask_unauthorized.loaders.jwks": {"JWKS"},
     "flask_unauthorized.loaders.jwt": {"ANY", "JWT", "Issuers"},
     "flask_unauthorized.loaders.revocation": {"Revocations"},
+    "flask_unauthorized.schemes.remote_user": {"RemoteUser"},
     "flask_unauthorized.signals": {"authenticated", "refused", "repaired"},
     "flask_unauthorized.stores.base": {"Store"},
     "flask_unauthorized.stores.memory": {"MemoryStore"},

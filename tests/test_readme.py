@@ -81,6 +81,18 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
     assert client.get("/", base_url="https://localhost").status_code == 401
 
 
+def test_the_remote_users_of_the_docs_get_in():
+    scope = {"__name__": "guide"}
+    exec(_program("`REMOTE_USER` of the server", "docs/remote-user.md"), scope)
+    client = scope["app"].test_client()
+    assert client.get("/", environ_overrides={"REMOTE_USER": "ada"}).json == {"who": "ada"}
+    assert client.get("/", headers={"Remote-User": "ada"}).headers["WWW-Authenticate"] == 'RemoteUser realm="guide"'
+    exec(_program("A header of a proxy", "docs/remote-user.md"), scope)
+    client, named = scope["app"].test_client(), {"X-Forwarded-User": "ada"}
+    assert client.get("/", headers=named).json == {"who": "ada"}
+    assert client.get("/", headers=named, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).status_code == 401
+
+
 def test_the_posted_answer_of_the_docs_works():  # F-43
     scope = {"__name__": "guide"}
     exec(_program("An identity provider that posts its answer", "docs/browsers.md"), scope)

@@ -64,9 +64,9 @@ class ChallengeSet:
     """The challenges of one plan, and its caches of refusals."""
 
     __slots__ = (
-        "challenges_without_error", "default_challenges", "header_cache", "may_be_several", "realm", "resource",
-        "response_cache", "responses_cacheable", "scheme_names", "schemes", "scopes", "script_schemes", "vary",
-        "vary_header_on_refusal", "vary_on_refusal",
+        "challenges_without_error", "credential_kinds", "default_challenges", "header_cache", "may_be_several", "realm",
+        "resource", "response_cache", "responses_cacheable", "scheme_names", "schemes", "scopes", "script_schemes",
+        "vary", "vary_header_on_refusal", "vary_on_refusal",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,7 @@ class ChallengeSet:
         self.challenges_without_error = self._make_static(schemes)
         self.schemes = order_schemes(schemes, challenge_order, self._names_metadata)
         self.scheme_names = tuple(scheme.name for scheme in self.schemes)
+        self.credential_kinds: tuple[str, ...] = tuple(scheme.credential_kind for scheme in self.schemes)
         self._check_size(requirement)
         if resource is not None and len(resource.urls) > 1:
             self._drop_those_of_a_host()

@@ -133,6 +133,8 @@ def _place(read: tuple[str, str]) -> str:
     where, name = read
     if read == FLASK_SESSION:
         return "Flask's session"  # The app chooses the name of its cookie.
+    if where == "environ":
+        return f"{name} of the server"
     return "Authorization" if where == "authorization" else f"the {where} {name}"
 
 

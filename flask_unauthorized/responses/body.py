@@ -123,6 +123,8 @@ def _render_built_in(
     problem = problem_details(
         error,
         schemes=plan.challenges.scheme_names,
+        credential_kinds=plan.challenges.credential_kinds,
+        tried_kind=None if state.attempted_scheme is None else state.attempted_scheme.credential_kind,
         login_page=login_page_url(plan, request),
         has_unsaved_input=request.method not in SAFE_METHODS,
         explanation=_explanation(error, request, state),

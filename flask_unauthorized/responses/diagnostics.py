@@ -80,7 +80,10 @@ def _sent(request: Request, plan: Plan) -> Iterator[str]:
     for scheme in plan.schemes:
         yield from _in_other_fields(scheme, request)
     yield from dict.fromkeys(
-        f"{name}: …" for scheme in plan.schemes for name in scheme.varies if _has_field(name, request)
+        f"{name}: …"
+        for scheme in plan.schemes
+        for name in scheme.varies
+        if name != "Authorization" and _has_field(name, request)
     )
 
 
@@ -93,6 +96,8 @@ def _in_other_fields(scheme: AnyScheme, request: Request) -> Iterator[str]:
             yield f"Cookie: {name}=…"
         elif where == "query" and _in_query(name, request):
             yield f"?{name}=…"
+        elif where == "environ" and request.environ.get(name):
+            yield f"{name} of the server"
 
 
 def _reads(scheme: AnyScheme) -> tuple[tuple[str, str], ...]:
@@ -123,7 +128,11 @@ def _finding(scheme: AnyScheme, error: AuthError, state: RequestState, request: 
         return _reason(error)
     named = (request.environ.get("HTTP_AUTHORIZATION") or "").strip(" \t").partition(" ")[0].lower()
     sent = ("authorization", named) in scheme.reads or any(_in_other_fields(scheme, request))
-    return "It was not asked, because something else was decided before." if sent else "Nothing was sent for it."
+    if not sent:
+        return "Nothing was sent for it."
+    if isinstance(error, errors.MissingCredentials) and state.dropped_reason is not None:
+        return _reason(error)  # The scheme saw it, and treated it like nothing.
+    return "It was not asked, because something else was decided before."
 
 
 def _command(scheme: AnyScheme, request: Request) -> str:
@@ -141,6 +150,8 @@ def _options(scheme: AnyScheme) -> tuple[str, ...]:
     if scheme.curl_options is not None:
         return scheme.curl_options
     where, name = _reads(scheme)[0]
+    if where == "environ":
+        return ()
     if where == "authorization":
         return "-H", f"Authorization: {scheme.name} CREDENTIALS"
     if where == "header":

@@ -23,15 +23,18 @@ from ..wire.grammar import is_token
 from ..wire.rules import spell_field_name
 from .base import (
     MIN_CREDENTIAL_LIMIT,
+    CredentialKind,
     Loader,
     Scheme,
     Secret,
     call_loader,
     check_size,
+    demand_params,
     error_params,
     query_values,
     single_value,
 )
+from .header_names import validated_header
 from .origins import validated_origins
 from .state_access import max_credentials
 
@@ -42,7 +45,8 @@ class APIKey(Scheme[Secret]):
     """Authenticate by an API key under a name of your choice.
 
     The loader gets the key: a ``str`` of printable ASCII without a comma. Make one object for each place where clients
-    may send a key.
+    may send a key. The key may be a token: each loader of `Bearer` works here, as in
+    ``APIKey(JWT(…), header="Cf-Access-Jwt-Assertion")``.
 
     The challenge is the private scheme ``ApiKey realm="…", in="header", name="X-API-Key"``. No scheme is registered for
     keys, and a 401 needs a challenge (RFC 9110 §11.6.1).
@@ -66,6 +70,7 @@ class APIKey(Scheme[Secret]):
     name = "ApiKey"
     needs_loader = True
     cacheable_challenges = True
+    credential_kind: CredentialKind = "key"
     _credential = "the key"
     reads: tuple[tuple[str, str], ...] = ()  # each object sets it
 
@@ -89,6 +94,8 @@ class APIKey(Scheme[Secret]):
         _check_name(self.place, self.key_name)
         self.reads = ((self.place, self.key_name.lower() if self.place == "header" else self.key_name),)
         self.ambient = self.place == "cookie"
+        if self.ambient and type(self).credential_kind == "key":
+            self.credential_kind = "session"  # A login page sets such a cookie, so people see the page.
         if self.curl_options is None:
             option, template = _CURL_OPTIONS[self.place]
             shown_name = spell_field_name(self.key_name) if self.place == "header" else self.key_name
@@ -128,22 +135,22 @@ class APIKey(Scheme[Secret]):
     verify = call_loader
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
-        return _challenges(self.name, realm, self.place, self.key_name, error_params(error))
+        params = (*demand_params(error), *error_params(error))
+        return _challenges(self.name, realm, self.place, self.key_name, params)
 
 
 @functools.lru_cache(maxsize=512)
 def _challenges(
-    scheme: str, realm: str, place: str, name: str, error: tuple[tuple[str, str], ...]
+    scheme: str, realm: str, place: str, name: str, params: tuple[tuple[str, str], ...]
 ) -> tuple[Challenge, ...]:
-    return (Challenge(scheme, (("realm", realm), ("in", place), ("name", name), *error)),)
+    return (Challenge(scheme, (("realm", realm), ("in", place), ("name", name), *params)),)
 
 
 def _check_name(place: str, name: str) -> None:
+    if place == "header":
+        validated_header(name)
+        return
     if not isinstance(name, str):
         raise TypeError(f"the name of the {place} must be a str, not {type(name).__name__}")
     if not is_token(name):
         raise ConfigurationError(f"{place}={name!a} is not a token: use letters, digits and - (RFC 9110 §5.1)")
-    if place == "header" and name.lower() in ("authorization", "proxy-authorization", "cookie"):
-        raise ConfigurationError(f"header={name!r} belongs to another scheme: use a name of your own, X-API-Key")
-    if place == "header" and "_" in name:
-        raise ConfigurationError(f"header={name!r} has an underscore, which servers drop: use -")

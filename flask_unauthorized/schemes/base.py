@@ -4,7 +4,7 @@ This module is for people who write a scheme. It holds the base class, and the h
 
 - `Secret` and `call_loader` take a credential to the loader. `call_loader` can be the whole ``verify`` of a scheme.
 - `single_value`, `query_values` and `check_size` read a credential from a request.
-- `error_params` and `error_description` put an error into a challenge.
+- `error_params`, `demand_params` and `error_description` put an error into a challenge.
 
 The class attributes of a scheme declare all that other parts of the package need to know. Nothing is inferred from a
 scheme's class, so a scheme of an app has the same possibilities as one of this package. `scheme_checks` checks what
@@ -27,12 +27,20 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from flask import Flask, Request, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from ..errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..errors import (
+    AuthError,
+    AuthUnavailable,
+    ConfigurationError,
+    InsufficientScope,
+    InvalidCredentials,
+    MalformedCredentials,
+    StepUpRequired,
+)
 from ..errors.text import shown
 from ..identity import Identity
 from ..wire import Challenge
@@ -45,6 +53,8 @@ C = TypeVar("C")
 Loader = Callable[..., Any]
 L = TypeVar("L", bound=Loader)
 
+CredentialKind = Literal["token", "token_with_proof", "key", "password", "session", "sign_on", "login"]
+"""What `Scheme.credential_kind` may be."""
 MIN_CREDENTIAL_LIMIT: Final = 256
 """The least value of ``UNAUTHORIZED_MAX_CREDENTIALS``, in bytes. Shorter credentials need no look-up of the limit."""
 FLASK_SESSION: Final = ("cookie", "session")
@@ -77,9 +87,9 @@ class Scheme(ABC, Generic[C]):
     Attributes:
         name: The scheme's name as it is registered and sent, such as ``"Bearer"`` (RFC 9110 §11.1).
         reads: The places where the scheme looks for credentials: pairs of a location (``"authorization"``,
-            ``"header"``, ``"cookie"``, ``"query"`` or ``"form"``) and a name, in lower case for the first two
-            locations. Default: ``Authorization`` under ``name``. ``Vary`` follows from it. Two schemes of one view must
-            not read the same place.
+            ``"header"``, ``"cookie"``, ``"query"``, ``"form"``, or ``"environ"`` for what the server itself sets) and
+            a name, in lower case for the first two locations. Default: ``Authorization`` under ``name``. ``Vary``
+            follows from it. Two schemes of one view must not read the same place.
         realm: The scheme's own realm. ``None`` means the realm of the app.
         ambient: Browsers send the credentials by themselves, as they do cookies. Unsafe requests from other sites are
             then refused with 403, and credentials of other schemes take precedence.
@@ -103,6 +113,10 @@ class Scheme(ABC, Generic[C]):
         varies: Further request fields on which responses depend, as they are sent in ``Vary``.
         login_view: The endpoint or the URL of the page to which browsers are redirected. ``Vary`` then names the fields
             by which the extension tells pages from scripts.
+        credential_kind: What people call the credentials. The refusal page chooses its words by it: ``"token"``,
+            ``"token_with_proof"`` (with a new proof for each request), ``"key"``, ``"password"``, ``"session"`` (the
+            site has a login page), ``"sign_on"`` (a server in front of the app logs people in), or ``"login"``, which
+            shows the scheme's ``name``. A view that takes only tokens and keys is described as one for programs.
         specification: For diagnostics: by error code, the title and the URL of the paragraph that explains it.
         curl_options: For diagnostics: the options that make curl send credentials, such as ``("-u", "NAME:PASSWORD")``.
             Default: they follow from ``reads``.
@@ -123,6 +137,7 @@ class Scheme(ABC, Generic[C]):
     proves_key: bool = False
     oauth: ClassVar[bool] = False
     varies: tuple[str, ...] = ()
+    credential_kind: CredentialKind = "login"
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {}
     curl_options: tuple[str, ...] | None = None
     trusted_origins: frozenset[str] = frozenset()
@@ -459,6 +474,23 @@ def error_params(error: AuthError | None) -> tuple[tuple[str, str], ...]:
         return ()
     text = error_description(getattr(error, "message", "") or "")
     return (("error", error.error), ("error_description", text)) if text else (("error", error.error),)
+
+
+def demand_params(error: AuthError | None) -> tuple[tuple[str, str], ...]:
+    """Return the parameters that say what would help: ``scope``, ``acr_values`` and ``max_age`` (RFC 9470 §3).
+
+    Args:
+        error: What `Scheme.challenges` got.
+
+    Returns:
+        Pairs of name and value. Empty if neither more scope nor a new login would help.
+    """
+    if isinstance(error, InsufficientScope):
+        return (("scope", " ".join(error.scopes)),) if error.scopes else ()
+    if not isinstance(error, StepUpRequired):
+        return ()
+    acr = (("acr_values", " ".join(error.acr_values)),) if error.acr_values else ()
+    return acr if error.max_age is None else (*acr, ("max_age", str(error.max_age)))
 
 
 def single_value(scheme: str, values: list[str]) -> str | None:

@@ -67,6 +67,7 @@ class Basic(Scheme[Secret]):
 
     name = "Basic"
     prompts = True
+    credential_kind = "password"
     needs_loader = True
     cacheable_challenges = True
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {

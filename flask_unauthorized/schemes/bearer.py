@@ -26,7 +26,6 @@ from ..arguments import explains_arguments, validated_flag
 from ..errors import (
     AuthError,
     ConfigurationError,
-    InsufficientScope,
     InvalidCredentials,
     MalformedCredentials,
     StepUpRequired,
@@ -42,6 +41,7 @@ from .base import (
     Secret,
     call_loader,
     check_size,
+    demand_params,
     error_params,
     query_values,
     single_value,
@@ -65,7 +65,8 @@ _RESERVED_PARAMS = frozenset(
     {"realm", "scope", "error", "error_description", "error_uri", "acr_values", "max_age", "resource_metadata"}
 )
 # Names of schemes with other credentials. Clients would not send a bearer token under them.
-_OTHER_SCHEMES = (SPELLINGS.keys() | {"ntlm"}) - {"bearer"}
+# Some services do take one as "Authorization: ApiKey".
+_OTHER_SCHEMES = (SPELLINGS.keys() | {"ntlm"}) - {"bearer", "apikey"}
 
 
 class Bearer(Scheme[Secret]):
@@ -98,6 +99,7 @@ class Bearer(Scheme[Secret]):
 
     name = "Bearer"
     oauth = True
+    credential_kind = "token"
     needs_loader = True
     cacheable_challenges = True
     specification = SPECIFICATION
@@ -198,20 +200,21 @@ def oauth_challenges(
         error: What `Scheme.challenges` got.
         params: Further parameters. They come last.
     """
-    scope = " ".join(error.scopes) if isinstance(error, InsufficientScope) else ""
+    demands = demand_params(error)
     if isinstance(error, StepUpRequired):
-        acr = (("acr_values", " ".join(error.acr_values)),) if error.acr_values else ()
-        max_age = () if error.max_age is None else (("max_age", str(error.max_age)),)
-        params = (*acr, *max_age, *params)
-    return _challenges(name, realm, scope, error_params(error), params)
+        demands, params = (), (*demands, *params)
+    return _challenges(name, realm, demands, error_params(error), params)
 
 
 @functools.lru_cache(maxsize=512)
 def _challenges(
-    name: str, realm: str, scope: str, error: tuple[tuple[str, str], ...], params: tuple[tuple[str, str], ...]
+    name: str,
+    realm: str,
+    scopes: tuple[tuple[str, str], ...],
+    error: tuple[tuple[str, str], ...],
+    params: tuple[tuple[str, str], ...],
 ) -> tuple[Challenge, ...]:
     # MCP clients use the first "scope=" in the field, even inside error_description. So scope stands before it.
-    scopes = (("scope", scope),) if scope else ()
     return (Challenge(name, (("realm", realm), *scopes, *error, *params)),)
 
 

@@ -137,6 +137,7 @@ class Digest(Scheme[DigestCredentials]):
 
     name = "Digest"
     prompts = True
+    credential_kind = "password"
     static = False
     needs_loader = True
     names_subject = True

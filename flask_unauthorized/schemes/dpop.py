@@ -127,6 +127,7 @@ class DPoP(Scheme[DPoPCredentials]):
     needs_loader = True
     proves_key = True
     oauth = True
+    credential_kind = "token_with_proof"
     _credential = "the token"
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {
         "invalid_token": ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}#section-7.1"),

@@ -97,6 +97,7 @@ class SessionCookie(Scheme[LoginRecord]):
     name = "Cookie"
     reads = (FLASK_SESSION,)
     ambient = True
+    credential_kind = "session"
     static = False
     needs_loader = True
     names_subject: ClassVar[bool] = True

@@ -8,13 +8,13 @@ import re
 from collections.abc import Callable, Collection
 from typing import Final
 
-# As registered with IANA, and the two schemes of this project, ApiKey and Cookie. Clients should compare without case
-# (RFC 9110 §11.1), but some don't, so the registered spelling is sent.
+# As registered with IANA, and the schemes of this project: ApiKey, Cookie and RemoteUser. Clients should compare
+# without case (RFC 9110 §11.1), but some don't, so the registered spelling is sent.
 SPELLINGS: Final = {
     name.lower(): name
     for name in (
         "ApiKey", "Basic", "Bearer", "Concealed", "Cookie", "Digest", "DPoP", "GNAP", "HOBA", "Mutual", "Negotiate",
-        "OAuth", "PrivateToken", "SCRAM-SHA-1", "SCRAM-SHA-256", "vapid",
+        "OAuth", "PrivateToken", "RemoteUser", "SCRAM-SHA-1", "SCRAM-SHA-256", "vapid",
     )
 }  # fmt: skip
 
