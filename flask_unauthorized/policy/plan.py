@@ -2,7 +2,8 @@
 
 A plan is made once and then read by every request. It answers three questions:
 
-1. What must hold before any credentials are read? HTTPS, and the origins of a protected resource.
+1. What is decided before any credentials are read? HTTPS, the origins of a protected resource, and whether the request
+   is judged at all (``unless``).
 2. Where are credentials looked for? The scheme names of ``Authorization`` in one table; then schemes that read another
    field: those that the caller chose to send (an API key), then those that browsers send by themselves (a cookie).
 3. What must the identity have? Scopes and roles as groups of alternatives, the class and the time of the login.
@@ -29,9 +30,10 @@ class Plan:
 
     __slots__ = (
         "acr", "ambiguous", "by_name", "challenge_scopes", "challenges", "explicit_schemes", "has_preconditions",
-        "has_requirements", "https_only", "implicit_schemes", "max_age", "max_credentials", "missing_reason",
-        "optional", "origins", "plain_http", "reads_other_fields", "realm", "requirement", "requires_step_up",
-        "role_groups", "schemes", "schemes_without_response_headers", "scope_groups", "strict", "vary",
+        "has_requirements", "https_only", "implicit_schemes", "is_open", "max_age", "max_credentials",
+        "missing_reason", "optional", "origins", "plain_http", "reads_other_fields", "realm", "requirement",
+        "requires_step_up", "role_groups", "schemes", "schemes_without_response_headers", "scope_groups", "strict",
+        "vary",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +49,7 @@ class Plan:
         strict: bool,
         resource: Resource | None = None,
         ambiguous: frozenset[AnyScheme] = frozenset(),
+        is_open: bool = False,
     ) -> None:
         _check_shared_reads(schemes)
         self.requirement: Final = requirement
@@ -58,7 +61,9 @@ class Plan:
         # 1. Before credentials are read.
         self.https_only = settings.require_https
         self.origins = None if resource is None else resource.origins
-        self.has_preconditions = self.https_only or self.origins is not None
+        self.is_open = is_open
+        """Whether ``unless`` dropped all levels: nothing is demanded, and no credentials are refused."""
+        self.has_preconditions = self.https_only or self.origins is not None or is_open
 
         # 2. Where credentials are looked for.
         self.challenge_scopes = challenge_scopes_of(requirement.scopes)

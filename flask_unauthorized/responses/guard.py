@@ -110,7 +110,7 @@ def _refuse_unjudged(response: Response, request: Request) -> Response:
     if app_state.effective.for_endpoint(endpoint, request.method) is None:
         return response
     state = state_for(request)
-    plan = app_state.plans.for_endpoint(endpoint, None, request.method)
+    plan = app_state.plan_for_request(endpoint, request, state)
     if state.has_satisfied(plan):
         return response
     try:

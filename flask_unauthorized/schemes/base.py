@@ -125,6 +125,7 @@ class Scheme(ABC, Generic[C]):
         varies: Further request fields on which responses depend, as they are sent in ``Vary``.
         login_view: The endpoint or the URL of the page to which browsers are redirected. ``Vary`` then names the fields
             by which the extension tells pages from scripts.
+        login_redirect_varies: Further request fields on which the way to that page depends.
         specification: For diagnostics: by error code, the title and the URL of the paragraph that explains it.
         curl_options: For diagnostics: the options that make curl send credentials, such as ``("-u", "NAME:PASSWORD")``.
             Default: they follow from ``reads``.
@@ -149,6 +150,7 @@ class Scheme(ABC, Generic[C]):
     curl_options: tuple[str, ...] | None = None
     trusted_origins: frozenset[str] = frozenset()
     login_view: str | None = None
+    login_redirect_varies: tuple[str, ...] = ()
 
     _credential: ClassVar[str] = "the credentials"  # what the loader gets, as reasons name it
     _loader: Loader | None = None
