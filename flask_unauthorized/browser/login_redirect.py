@@ -21,7 +21,7 @@ With ``htmx=True``, conditions 1 and 3 to 5 also lead people to the login page w
 - Where htmx restores a page of its history, it doesn't read that field. It shows the page to which a redirect leads, so
   such a request counts as a navigation.
 
-A view with ``redirect=False`` leads nobody to the login page.
+A view with ``redirect=False`` leads no caller to the login page.
 
 Every other request gets the 401 with its challenges. Both depend on the same request fields, so both name them in
 ``Vary``. Neither may be cached: after the login the same address has another response.

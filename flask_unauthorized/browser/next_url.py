@@ -21,7 +21,7 @@ Two more details keep users safe. The path is quoted again, because browsers and
 characters. The query is dropped unless all its parameters are listed in ``keep_query``, because addresses appear in
 logs and ``Referer`` fields, and a query may hold a secret.
 
-A form that was sent and a fragment that htmx asked for are no pages to come back to. Instead, `path_of_page` takes the
+Users can't come back to a form that was sent, or to a fragment that htmx asked for. Instead, `path_of_page` takes the
 address of the page around them, as the browser names it in ``Referer`` or ``HX-Current-URL``.
 """
 
