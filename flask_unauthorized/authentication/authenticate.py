@@ -7,10 +7,9 @@ The order of judgment is fixed, because each answer says something else to the c
 3. verification: availability (503), authenticity, key binding (401);
 4. authorization: expiry, step-up (401), scopes and roles (403).
 
-A plan that the request has satisfied before is not judged again. An open plan (``unless`` dropped all levels) reads no
-credentials, and `identification` tells who is calling, as on any open route. The identity is set only when all steps
-have passed, so an error page never shows a caller who was refused with 401. `verification` and `authorization` are
-modules of their own. Preconditions and selection stand here, because most refusals end in them.
+A plan that the request has satisfied before is not judged again. The identity is set only when all steps have passed,
+so an error page never shows a caller who was refused with 401. `verification` and `authorization` are modules of their
+own. Preconditions and selection stand here, because most refusals end in them.
 
 How credentials are selected:
 
@@ -43,21 +42,17 @@ SEND_ONE: Final = "More than one credential was sent. Send one."
 
 
 def authenticate_request(plan: Plan, request: Request, state: AuthenticationState) -> Identity | None:
-    """Return the caller, if they meet the plan; ``None`` if it is open, or optional and nothing was sent.
+    """Return the caller, if they meet the plan; ``None`` only if the plan is optional and nothing was sent.
 
     Raises:
         AuthError: Without challenges. `runtime.refuse.handle_refusal` attaches them.
     """
     if state.satisfied_plan is plan:
         return state.identity
-    if plan.has_preconditions:
-        if plan.is_open:
-            state.satisfied_plan = plan
-            return state.identity
-        state.plan, state.attempted_scheme = plan, None
-        check_preconditions(plan, request.environ)
     state.plan = plan
     state.attempted_scheme = None
+    if plan.has_preconditions:
+        check_preconditions(plan, request.environ)
     selected = select(plan, request, state)
     if selected is not None:
         scheme, credentials = selected

@@ -105,8 +105,7 @@ def log_in(
     session.update(kept)
     state.identity = identity
     state.scheme = state.login_scheme = scheme
-    if signals.logged_in.receivers:
-        signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
+    signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
     return identity
 
 

@@ -2,8 +2,7 @@
 
 A plan is made once and then read by every request. It answers three questions:
 
-1. What is decided before any credentials are read? HTTPS, the origins of a protected resource, and whether the request
-   is judged at all (``unless``).
+1. What must hold before any credentials are read? HTTPS, and the origins of a protected resource.
 2. Where are credentials looked for? The scheme names of ``Authorization`` in one table; then schemes that read another
    field: those that the caller chose to send (an API key), then those that browsers send by themselves (a cookie).
 3. What must the identity have? Scopes and roles as groups of alternatives, the class and the time of the login.
@@ -62,8 +61,8 @@ class Plan:
         self.https_only = settings.require_https
         self.origins = None if resource is None else resource.origins
         self.is_open = is_open
-        """Whether ``unless`` dropped all levels: nothing is demanded, and no credentials are refused."""
-        self.has_preconditions = self.https_only or self.origins is not None or is_open
+        """Whether ``unless`` dropped all levels. By such a plan no request is judged; callers are identified only."""
+        self.has_preconditions = self.https_only or self.origins is not None
 
         # 2. Where credentials are looked for.
         self.challenge_scopes = challenge_scopes_of(requirement.scopes)

@@ -202,6 +202,9 @@ class AppState:
     ) -> Plan:
         """Return the plan by which a request is judged: that of the levels that hold.
 
+        If none holds, nothing is demanded, so the request has satisfied the plan. It isn't judged: no credentials are
+        read, and a later question who is calling is answered as on any open route.
+
         Args:
             endpoint: The endpoint whose levels count.
             request: The request.
@@ -216,7 +219,11 @@ class AppState:
         conditions = plan.requirement.unless
         if not conditions:
             return plan
-        return self.plans.for_endpoint(endpoint, extra, request.method, dropped_levels(conditions, state))
+        plan = self.plans.for_endpoint(endpoint, extra, request.method, dropped_levels(conditions, state))
+        if plan.is_open and state.satisfied_plan is not plan:
+            state.keep_satisfied_plan()
+            state.satisfied_plan = plan
+        return plan
 
     def known_plan(self, request: Request, state: AuthenticationState) -> Plan:
         """Return the plan of a request's endpoint as far as it is known. No function of ``unless=`` runs."""
