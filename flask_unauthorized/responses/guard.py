@@ -70,6 +70,8 @@ def guard(response: Response) -> Response:
     if status != 401 and state.recorded_refusal is None:
         plan = state.plan
         if plan is None:
+            if state.satisfied_plan is not None:  # ``unless`` has opened the view
+                _note_leaving(response, request)
             if state.identification is not None:
                 _name_identification(response, request, state)
             return response
@@ -86,9 +88,7 @@ def _check_unjudged(
 ) -> tuple[Response, RequestState | None]:
     """Return the response to a request without an identity; without a state, if there is nothing to complete."""
     if state is None or state.plan is None:
-        note_response_left(request)
-        if type(response.response) is not list:
-            _name_later_questions(response, request)
+        _note_leaving(response, request)
     status = response.status_code
     if status == 401:
         return response, state_for(request) if state is None else state
@@ -96,6 +96,13 @@ def _check_unjudged(
         response = _refuse_unjudged(response, request)
         state = state_if_any(request)
     return response, state
+
+
+def _note_leaving(response: Response, request: Request) -> None:
+    """Note that the response to a request that wasn't judged leaves now."""
+    note_response_left(request)
+    if type(response.response) is not list:
+        _name_later_questions(response, request)
 
 
 def _name_later_questions(response: Response, request: Request) -> None:

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import pytest
-from flask import Blueprint, abort, current_app, g, request
+from flask import Blueprint, abort, current_app, g, request, stream_with_context
 from flask.views import MethodView
 
 from flask_unauthorized import (
@@ -228,6 +228,20 @@ def test_who_is_calling_is_known_in_an_opened_view_and_verified_once(auth, make_
         assert len(loaded) == len(headers)
         assert "Authorization" in answer.headers["Vary"]
     assert acting_as(app, Identity("eve")).get("/", headers=OPEN).text == "eve True"
+
+
+def test_a_streamed_answer_of_an_opened_view_verifies_nothing_when_its_headers_have_left(auth, make_app, loaded):
+    app = make_app(auth)
+
+    @app.get("/")
+    @auth.login_required(unless=opened)
+    def view():
+        return app.response_class(stream_with_context(str(auth.get_identity()) for _ in range(2)))
+
+    answer = app.test_client().get("/", headers={**OPEN, **ADA})
+    assert (answer.text, loaded) == ("NoneNone", [])
+    assert "Authorization" in answer.headers["Vary"]
+    assert "private" in answer.headers["Cache-Control"]
 
 
 def test_a_caller_who_is_known_in_an_opened_view_gets_403_and_not_401(auth, make_app):
