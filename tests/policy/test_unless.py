@@ -166,6 +166,7 @@ def forms(auth, app):
     for name, form in views.items():
         app.add_url_rule(f"/form/{name}", name, form)
     app.add_url_rule("/form/socket", "socket", guard(view), websocket=True)
+    app.add_url_rule("/form/socket-below", "socket below", outer(guard(view)), websocket=True)
     return [rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/form/") and not rule.websocket]
 
 
@@ -192,13 +193,14 @@ def test_every_form_of_view_is_guarded_and_can_be_opened(auth, make_app, loaded)
     assert set(counts) == {1}
 
 
-def test_a_rule_for_websockets_is_judged_before_its_decorators(auth, make_app):
+@pytest.mark.parametrize("path", ["socket", "socket-below"])
+def test_a_rule_for_websockets_is_judged_before_its_decorators(auth, make_app, path):
     app = make_app(auth)
     forms(auth, app)
     handshake = {"Connection": "Upgrade", "Upgrade": "websocket"}
     client = app.test_client()
     for headers, expected in (({}, 401), (ADA, 200), (OPEN, 200), ({**OPEN, **WRONG}, 200)):
-        got = client.get("ws://localhost/form/socket", headers={**handshake, **headers})
+        got = client.get(f"ws://localhost/form/{path}", headers={**handshake, **headers})
         assert got.status_code == expected
 
 
@@ -308,6 +310,17 @@ def test_each_unless_drops_the_demand_of_its_own_level_only(auth, make_app, drop
         return functools.wraps(inner)(lambda: inner()) if below else inner
 
     app.add_url_rule("/", "view", outer(auth.login_required(scopes={"read"}, unless=second)(lambda: "ran")))
+    assert status(app, **{**drop, **sent}) == expected
+
+
+@pytest.mark.parametrize(("drop", "sent", "expected"), LEVELS)
+def test_two_levels_of_protect_are_dropped_one_by_one(auth, make_app, drop, sent, expected):
+    app = make_app(auth)
+    pages = Blueprint("pages", __name__)
+    auth.protect(app, scopes={"admin"}, unless=opened, public={"static"})
+    auth.protect(pages, scopes={"read"}, unless=second)
+    pages.add_url_rule("/", "view", lambda: "ran")
+    app.register_blueprint(pages)
     assert status(app, **{**drop, **sent}) == expected
 
 
