@@ -54,7 +54,7 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Private keys under which Flask's objects hold our state: one module spells them, and gives typed accessors.
 KEYS = {"unauthorized", "_unauthorized"}
-KEYS_ARE_SPELLED_IN = "schemes/serving.py"
+KEYS_ARE_SPELLED_IN = "schemes/state_access.py"
 
 
 def _modules():

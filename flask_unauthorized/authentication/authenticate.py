@@ -1,6 +1,6 @@
 """One request: from a plan and what was sent to an `Identity`, or to an `AuthError`.
 
-The order of judgment is fixed, because each answer says something else to the client:
+The order of judgment is fixed, because each response says something else to the client:
 
 1. preconditions: HTTPS, and the origins of the resource (403);
 2. selection: which credentials decide; broken syntax is 400;
@@ -28,7 +28,8 @@ from typing import Any, Final
 
 from flask import Request
 
-from ..errors import CrossSiteRequest, Forbidden, MalformedCredentials, MissingCredentials, shown
+from ..errors import CrossSiteRequest, Forbidden, MalformedCredentials, MissingCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from ..policy.plan import Plan
 from ..schemes.base import AnyScheme, check_size

@@ -23,7 +23,7 @@ Invariants:
 - Credentials of other schemes keep their result. Their DPoP proof or Digest count must not be spent twice.
 - A guard that was met before the login or logout stays met, because the caller of that time met it.
 - No cache may store the response: it sets or deletes a session cookie, and ``Set-Cookie`` doesn't prevent that
-  (RFC 9111 §7.3). The response hook does so even where the guard is switched off.
+  (RFC 9111 §7.3). The response hook does so even if the guard is switched off.
 - The signals are sent after success only. Their arguments are the caller and the scheme's name, and nothing of the
   session.
 - A logout always empties this browser's session, whatever the store responds. People may leave the browser then.
@@ -38,7 +38,8 @@ from flask import Request, Response, after_this_request, session
 from .. import signals
 from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
 from ..authentication.verification import verify
-from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, shown
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest
+from ..errors.text import shown
 from ..identity import Identity
 from ..runtime.app_state import app_state_of
 from ..runtime.refuse import plan_in_force
@@ -94,15 +95,15 @@ def log_in(
     except AuthUnavailable:
         raise
     except AuthError:
-        scheme.end(request, known=user_was_loaded)
+        scheme.end(request, user_was_loaded=user_was_loaded)
         raise
-    kept = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
+    kept_values = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
-        scheme.begin(login, request, known=user_was_loaded)
+        scheme.begin(login, request, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise
-    session.update(kept)
+    session.update(kept_values)
     state.identity = identity
     state.scheme = state.login_scheme = scheme
     signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
@@ -116,7 +117,7 @@ def log_out(scheme: SessionCookie) -> None:
     state = state_for(request)
     ended = _ended_login(scheme, request, state) if signals.logged_out.receivers else None
     try:
-        scheme.end(request, known=_user_was_loaded(scheme, state))
+        scheme.end(request, user_was_loaded=_user_was_loaded(scheme, state))
     finally:  # This comes last, because a loader may ask who is calling.
         _reset_caller(scheme, request, state)
     if ended is not None:

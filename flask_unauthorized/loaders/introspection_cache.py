@@ -20,7 +20,8 @@ import time
 from collections import OrderedDict
 from typing import Any
 
-from ..errors import ExpiredCredentials, InvalidCredentials, shown
+from ..errors import ExpiredCredentials, InvalidCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from ..stores.locks import renew_after_fork
 
@@ -35,7 +36,7 @@ class _Questions:
     def __init__(self) -> None:
         self.count = 0
         self.newest = 0  # when its question was asked, as a number that `AnswerCache.begin` gave
-        self.refusal: _Refusal | None = None  # None where the newest answer accepts the token
+        self.refusal: _Refusal | None = None  # None if the newest answer accepts the token
 
 
 class AnswerCache:
@@ -94,7 +95,7 @@ class AnswerCache:
                 return
             newer = self._under_way[digest].refusal
         if newer is not None:
-            raise newer[0](reason=f"{newer[1]} (answer to a later request)")
+            raise newer[0](reason=f"{newer[1]} (response to a later request)")
 
     def put_refusal(self, digest: bytes, refusal: InvalidCredentials, number: int) -> None:
         """Store a rejection."""

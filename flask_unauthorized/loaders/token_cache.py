@@ -58,7 +58,7 @@ class TokenCache:
         return found
 
     def put(self, digest: bytes, verified: VerifiedToken) -> None:
-        """Add an entry, and remove the one that was not used for longest where there are too many."""
+        """Add an entry, and remove the one that was not used for longest if there are too many."""
         with self._lock:
             self._tokens[digest] = verified
             self._tokens.move_to_end(digest)

@@ -27,7 +27,7 @@ from .settings import Settings
 from .unless import NOTHING_DROPPED, Condition
 
 MAX_PLANS: Final = 4096
-"""The most compiled plans that are kept per app: ``require()`` with ever new demands must not grow without bound."""
+"""The most compiled plans that are cached per app: ``require()`` with ever new demands must not grow without bound."""
 PLANS_OF_RULE: Final = "_unauthorized_plans"
 """The private attribute of a routing rule that holds the plans of its view."""
 _NO_DEMAND: Final = Requirement()
@@ -193,7 +193,7 @@ class Plans(Generic[Owner]):
             implied_scopes=configuration.implied_scopes,
             challenge_order=configuration.challenge_order,
             plain_http=self.plain_http,
-            strict=self.app.debug or self.app.testing,
+            raises_on_mistakes=self.app.debug or self.app.testing,
             resource=resource,
             ambiguous=ambiguous,
             is_open=is_open,

@@ -1,6 +1,6 @@
 """Header fields that several rooms edit: challenges, caching, ``Vary`` and what scripts of other origins may read.
 
-Each function edits one field and leaves what the app wrote where that is possible. Werkzeug's ``response.vary`` and
+Each function edits one field and leaves what the app wrote if that is possible. Werkzeug's ``response.vary`` and
 ``response.cache_control`` parse a field and write it back in their own order and spelling, so they aren't used here.
 """
 

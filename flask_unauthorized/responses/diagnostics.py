@@ -15,7 +15,9 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from .. import errors
-from ..errors import MAX_REASON, AuthError, AuthUnavailable, ErrorSnapshot, as_text
+from ..errors import AuthError, AuthUnavailable
+from ..errors.snapshot import ErrorSnapshot
+from ..errors.text import MAX_REASON, as_text
 from ..policy.plan import Plan
 from ..policy.unless import known_as_dropped
 from ..rendering.problem import Explanation, SchemeDiagnosis

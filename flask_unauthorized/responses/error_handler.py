@@ -20,7 +20,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from ..browser.login_redirect import htmx_redirect, login_redirect
-from ..errors import AuthError, Unauthorized, is_text, response_cache_key
+from ..errors import AuthError, Unauthorized
+from ..errors.cache_key import response_cache_key
+from ..errors.text import is_text
 from ..policy.challenges import RecordedRefusal
 from ..policy.plan import Plan
 from ..rendering.headers import CHALLENGE_FIELD
@@ -33,7 +35,7 @@ from ..runtime.request_state import RequestState, real_app, real_request, state_
 from .body import render_refusal
 
 MAX_APP_HANDLERS: Final = 4096
-"""The most answers that are kept to the question which handler of the app an error has."""
+"""The most entries in the cache of the handlers that errors have."""
 
 
 def handle_error(error: Exception) -> Any:
@@ -113,7 +115,7 @@ def _respond_to_foreign_error(app: Flask, error: Exception, state: RequestState,
 
 
 def handle_group(group: Exception) -> Any:
-    """Return the response to an exception group: one that holds refusals only is answered as its first one."""
+    """Return the response to an exception group: one that holds refusals only is returned as its first one."""
     request = real_request()
     refusal = refusal_of_group(group, request, state_for(request))
     if refusal is not None:
@@ -133,7 +135,7 @@ def _as_refusal(error: Exception) -> AuthError | None:
         return None
     # An app may give abort(401, ...) anything; a text of its own stays.
     own = is_text(error.description) and error.description is not HTTPUnauthorized.description
-    reason = "the app or another extension answered 401 by itself: abort_unauthorized() takes a reason="
+    reason = "the app or another extension responded with 401 by itself: abort_unauthorized() takes a reason="
     return Unauthorized(error.description if own else None, reason=reason)
 
 

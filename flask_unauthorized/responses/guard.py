@@ -44,7 +44,7 @@ from ..runtime.request_state import (
     state_for,
     state_if_any,
 )
-from ..schemes.serving import REQUEST_STATE
+from ..schemes.state_access import REQUEST_STATE
 from ..wire import Challenge, parse_challenges
 from ..wire.fetch_metadata import is_script
 from ..wire.soundness import examine
@@ -55,11 +55,11 @@ _VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")
 """Fields of hooks that say how a body can be asked for again, which no refusal can (RFC 9110 §13.2.1)."""
 _PAGE_PROTECTION: Final = ("Content-Security-Policy", "X-Content-Type-Options")
 _USUAL_FIELDS: Final = frozenset({"Content-Type", "Content-Length", "Location", "Vary"})
-"""Fields that most answers have: their names need no closer look."""
+"""Fields that most responses have: their names need no closer look."""
 
 
 def guard(response: Response) -> Response:
-    """Return the response, completed where something is missing."""
+    """Return the response, completed if something is missing."""
     request = real_request()
     state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, for every response passes here
     if state is None or state.satisfied_plan is None:
@@ -131,9 +131,9 @@ def _keep_private(response: Response) -> None:
 
 
 def _refuse_unjudged(response: Response, request: Request) -> Response:
-    """Return a refusal in place of what a guarded endpoint answered to a request that wasn't judged.
+    """Return a refusal in place of what a guarded endpoint returned for a request that wasn't judged.
 
-    That is the answer of a view that was put into ``app.view_functions`` while the app serves. The answer of a
+    That is the response of a view that was put into ``app.view_functions`` while the app serves. The response of a
     ``before_request`` function of the app passes: the registered view is still the guarded one then.
     """
     endpoint = request.endpoint
@@ -253,7 +253,7 @@ def _repair(response: Response, request: Request, state: RequestState, plan: Pla
     if state.app_state.settings.guard == "strict":
         what = "only with challenges that it doesn't take" if sound else "without a challenge"
         raise ConfigurationError(
-            f"endpoint {request.endpoint!r} answered 401 {what} (RFC 9110 §15.5.2): call "
+            f"endpoint {request.endpoint!r} responded with 401 {what} (RFC 9110 §15.5.2): call "
             "abort_unauthorized() instead; UNAUTHORIZED_GUARD='repair' would add one"
         )
     added = plan.challenges.in_force(None, None, request)

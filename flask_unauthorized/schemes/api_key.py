@@ -32,7 +32,7 @@ from .base import (
     single_value,
 )
 from .origins import validated_origins
-from .serving import max_credentials
+from .state_access import max_credentials
 
 _CURL_OPTIONS = {"header": ("-H", "{}: KEY"), "cookie": ("-b", "{}=KEY"), "query": ("--url-query", "{}=KEY")}
 
@@ -111,7 +111,7 @@ class APIKey(Scheme[Secret]):
                 "printable ASCII only"
             )
         secret = Secret()
-        secret.loader_args = (key,)
+        secret.arguments = (key,)
         return secret
 
     def _find(self, request: Request) -> str | None:

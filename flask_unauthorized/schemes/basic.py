@@ -111,7 +111,7 @@ class Basic(Scheme[Secret]):
                 "fields"
             )
         secret = Secret()
-        secret.loader_args = self._split(_decode(rest))
+        secret.arguments = self._split(_decode(rest))
         return secret
 
     def _split(self, octets: bytes) -> tuple[str, str]:
@@ -146,7 +146,7 @@ class Basic(Scheme[Secret]):
     verify = call_loader
 
     def subject(self, credentials: Secret) -> str | None:
-        return credentials.loader_args[0] or None
+        return credentials.arguments[0] or None
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         alias = self.script_alias

@@ -38,24 +38,18 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import explains_arguments, validated_flag, whole_seconds
-from ..errors import (
-    AuthError,
-    InvalidCredentials,
-    InvalidProof,
-    NonceRequired,
-    configured_seconds,
-    shown,
-)
+from ..arguments import explains_arguments, validated_flag, validated_whole_seconds
+from ..errors import AuthError, InvalidCredentials, InvalidProof, NonceRequired
+from ..errors.text import shown
 from ..identity import BareIdentity, Identity
-from ..stores.base import Store, checked_store
+from ..stores.base import Store, validated_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
 from .base import Loader, Scheme, Secret, call_loader
 from .bearer import SPECIFICATION, check_token, oauth_challenges
-from .confirmation import CERTIFICATE, KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
+from .confirmation import CERTIFICATE, KEY, CertificateSource, check_certificate, validated_confirmation, vary_fields
 from .nonces import MAX_SKEW, Nonces
-from .serving import realm_in_force, remember_for_response, remembered_for_response
+from .state_access import realm_in_force, remember_for_response, remembered_for_response
 
 if TYPE_CHECKING:
     from .dpop_proof import Proof
@@ -114,8 +108,8 @@ class DPoP(Scheme[DPoPCredentials]):
             made in advance.
         nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`. A response brings a new one after half
             of that.
-        window: How long ago a proof may have been made, in seconds.
-        ahead: How far in the future a proof may have been made, in seconds, because clocks differ.
+        window: How long ago a proof may have been made: seconds or a `timedelta`.
+        ahead: How far in the future a proof may have been made, because clocks differ: seconds or a `timedelta`.
         store: Holds the used proofs. The default `MemoryStore` isn't shared between processes.
         realm: The realm of this scheme, default the app's.
         certificate: Finds the client's certificate, for tokens that are bound to one as well: see `Bearer`.
@@ -147,8 +141,8 @@ class DPoP(Scheme[DPoPCredentials]):
         algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
         nonce: bool = False,
         nonce_lifetime: int | timedelta = 300,
-        window: int = 60,
-        ahead: int = 10,
+        window: int | timedelta = 60,
+        ahead: int | timedelta = 10,
         store: Store | None = None,
         realm: str | None = None,
         certificate: CertificateSource | None = None,
@@ -157,13 +151,13 @@ class DPoP(Scheme[DPoPCredentials]):
         # Imported here, so that apps without DPoP need not install the extra, nor load it.
         from .dpop_proof import ProofRules
 
-        self.window = configured_seconds("window", window, most=MAX_WINDOW)
-        self.ahead = configured_seconds("ahead", ahead, most=MAX_WINDOW)
+        self.window = validated_whole_seconds("window", window, most=MAX_WINDOW)
+        self.ahead = validated_whole_seconds("ahead", ahead, most=MAX_WINDOW)
         self._rules = ProofRules(origin, algorithms, self.window, self.ahead)
         self.origins, self.algorithms = self._rules.origins, self._rules.algorithms
         self.nonce = validated_flag("nonce", nonce)
-        self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=1)
-        self.store = MemoryStore() if store is None else checked_store(store)
+        self.nonce_lifetime = validated_whole_seconds("nonce_lifetime", nonce_lifetime, least=1)
+        self.store = MemoryStore() if store is None else validated_store(store)
         self.certificate = certificate
         self.varies = ("DPoP", *vary_fields(certificate))
         if self.curl_options is None:
@@ -196,7 +190,7 @@ class DPoP(Scheme[DPoPCredentials]):
         credentials.proof = self._rules.read(credentials.proof_field, credentials.token, request)
         self.store.check_workers(request.environ)
         secret = Secret()
-        secret.loader_args = (credentials.token,)
+        secret.arguments = (credentials.token,)
         found: object = call_loader(self, secret)
         return found
 
@@ -208,7 +202,7 @@ class DPoP(Scheme[DPoPCredentials]):
                 "the loader of DPoP returned a bare user or subject, which is bound to no key: return "
                 'Identity(subject, user=…, confirmation={"jkt": …}), the cnf of the token'
             )
-        confirmation = checked_confirmation(self.name, identity.confirmation)
+        confirmation = validated_confirmation(self.name, identity.confirmation)
         if confirmation.get(KEY) != proof.thumbprint:
             what = "is that of another key" if KEY in confirmation else "is absent"
             raise InvalidCredentials(
