@@ -40,7 +40,6 @@ auth.login_required(unless=True)  # refused: a function
 auth.login_required(unless=lambda path: True)  # refused: without arguments
 auth.login_optional(redirect="no")  # refused: a bool
 auth.public(view, reason="why")  # refused: a view alone, or keywords
-auth.protect(app, public={"static": None})  # refused: a reason is a text
 auth.protected_resource("https://a.example", authorization_servers="https://b.example")  # refused: a bare string
 auth.protected_resource("https://a.example", scopes="read")  # refused
 auth.protected_resource("https://a.example", resource_name="A")  # refused: no such keyword
