@@ -623,7 +623,11 @@ def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:
     # Rebound, not changed: Flask is iterating over such a list, and would skip the next hook.
     drop = {check_first, *state.configuration.unserved_hooks}
     for name, hooks in list(app.before_request_funcs.items()):
-        app.before_request_funcs[name] = [hook for hook in hooks if hook not in drop]
+        remaining = [hook for hook in hooks if hook not in drop]
+        if remaining:
+            app.before_request_funcs[name] = remaining
+        else:  # Flask would go through the empty list on each request
+            del app.before_request_funcs[name]
     last = [_note_response_left if state.settings.guard == "off" else guard]
     after = [function for function in app.after_request_funcs[None] if function is not guard]
     app.after_request_funcs[None] = last + after

@@ -20,6 +20,7 @@ LAYERS = [
     {
         "wire": "read and write header fields: grammar, challenges, credentials. Standard library only",
         "lazy_names": "packages that import a name when it is first used",
+        "locks": "locks that survive `fork`",
     },
     {
         "errors": "the typed exceptions, their statuses and wording",

@@ -135,7 +135,7 @@ def _select_from_authorization(
         if _contains_second_credential(rest.partition(",")[2], plan):
             state.attempted_scheme = None
         raise
-    if scheme.prompts:
+    if scheme in plan.prompting_schemes and is_unsafe(request):
         _check_repeated_password(raw, request, scheme)
     return None if credentials is None else (scheme, credentials)
 
@@ -172,11 +172,11 @@ def _select_from_other_fields(
 
 
 def _check_repeated_password(raw: str, request: Request, scheme: AnyScheme) -> None:
-    """Refuse a password that a browser repeats by itself, if a page of another site sent the request.
+    """Refuse a password that a browser repeats by itself, if a page of another site sent the unsafe request.
 
     Browsers repeat it under the scheme's own name. Under another name only a program sends it.
     """
-    if is_unsafe(request) and raw.strip(" \t").partition(" ")[0].lower() == scheme.name.lower():
+    if raw.strip(" \t").partition(" ")[0].lower() == scheme.name.lower():
         check_site(request, scheme)
 
 

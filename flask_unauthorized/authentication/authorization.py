@@ -12,10 +12,9 @@ from ..errors import ConfigurationError, ExpiredCredentials, Forbidden, Insuffic
 from ..errors.text import shown
 from ..identity import BareIdentity, Identity
 from ..policy.plan import Plan
+from ..wire.rules import MAX_CLOCK_SKEW
 
 log: Final = logging.getLogger("flask_unauthorized")
-MAX_CLOCK_SKEW: Final = 60
-"""How far in the future a login time may lie before it counts as wrong, in seconds."""
 
 
 def authorize(plan: Plan, identity: Identity) -> None:

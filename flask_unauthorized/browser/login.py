@@ -33,7 +33,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from flask import Request, Response, after_this_request, session
+from flask import Request, after_this_request, session
 
 from .. import signals
 from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
@@ -41,6 +41,7 @@ from ..authentication.verification import verify
 from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest
 from ..errors.text import shown
 from ..identity import Identity
+from ..rendering.headers import set_no_store
 from ..runtime.app_state import app_state_of
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
@@ -183,9 +184,4 @@ def _reset_caller(scheme: SessionCookie, request: Request, state: RequestState) 
     }
     state.plan = plan_in_force(request, state)  # With a plan, the guard looks at the response.
     state.no_store = True
-    after_this_request(_set_no_store)
-
-
-def _set_no_store(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    after_this_request(set_no_store)

@@ -29,19 +29,19 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, unquote
 
 from flask import Request
+from werkzeug.exceptions import HTTPException
 
 from ..errors import MalformedCredentials
 from ..schemes.base import query_values
 from ..schemes.page_urls import is_own_path
+from ..schemes.request_target import PATH_CHARACTERS
 
 if TYPE_CHECKING:
     from ..schemes.session_cookie import SessionCookie
 
 MAX_NEXT_BYTES: Final = 2048
 """Longest ``next`` that is sent or followed, in bytes."""
-_SEGMENT_CHARACTERS: Final = "/:@!$&'()*+,;=~"
-"""What `quote` leaves alone in a path (RFC 3986 §3.3)."""
-_TARGET_CHARACTERS: Final = _SEGMENT_CHARACTERS + "%?#"
+_TARGET_CHARACTERS: Final = PATH_CHARACTERS + "%?#"
 """What `quote` leaves alone in a target that is quoted already and may have a query and a fragment."""
 
 
@@ -68,9 +68,7 @@ def return_path(scheme: "SessionCookie", request: Request) -> str | None:
 
     ``None`` if `next_url` would not accept that path.
     """
-    path = _mount_path(request) + quote(
-        request.environ.get("PATH_INFO", "").encode("latin-1"), safe=_SEGMENT_CHARACTERS
-    )
+    path = _mount_path(request) + quote(request.environ.get("PATH_INFO", "").encode("latin-1"), safe=PATH_CHARACTERS)
     return _with_kept_query(path, request.query_string.decode("latin-1"), scheme, request)
 
 
@@ -80,7 +78,10 @@ def path_of_page(scheme: "SessionCookie", request: Request, url: str | None) -> 
     ``None`` if the field is missing or names a page of another origin: then another site sent the user, or a proxy
     doesn't tell the app its own address.
     """
-    own = f"{request.scheme}://{request.host}/"
+    try:
+        own = f"{request.scheme}://{request.host}/"
+    except HTTPException:  # The app doesn't trust the host.
+        return None
     if url is None or not url.startswith(own):
         return None
     path, _, query = url[len(own) - 1 :].partition("#")[0].partition("?")
@@ -112,4 +113,4 @@ def _path_of(target: str) -> str:
 
 def _mount_path(request: Request) -> str:
     """Return the path where the app is mounted, quoted; empty for the root of the host."""
-    return quote(request.script_root, safe=_SEGMENT_CHARACTERS)
+    return quote(request.script_root, safe=PATH_CHARACTERS)

@@ -6,7 +6,7 @@ Theory of operation
 One token takes these steps:
 
 1. What can't be a token is rejected without asking: empty, too long, or not printable ASCII.
-2. `AnswerCache` (`introspection_cache`) may know it. `fresh` skips this step and nothing else.
+2. `IntrospectionCache` (`introspection_cache`) may know it. `fresh` skips this step and nothing else.
 3. `IntrospectionEndpoint` (`introspection_endpoint`) asks the server, or raises `AuthUnavailable`.
 4. `ResponseRules` (`introspection_response`) turns the response into an identity, or raises.
 5. The cache stores the identity or the rejection. A 503 is never stored: the next request asks again.
@@ -16,7 +16,6 @@ Invariants: a token never goes into a log, a reason or a stored exception, and n
 """
 
 import copy
-import hashlib
 import os
 import time
 from collections.abc import Callable, Collection
@@ -29,10 +28,11 @@ from ..arguments import explains_arguments, validated_seconds
 from ..errors import AuthUnavailable, ConfigurationError, InvalidCredentials
 from ..http_client.client import Fetcher
 from ..identity import Identity
+from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from .claims import RolesPaths, check_parts, claim_path, validated_callable, validated_count, validated_names, with_user
 from .discovery import check_issuer
-from .introspection_cache import AnswerCache
+from .introspection_cache import IntrospectionCache
 from .introspection_endpoint import ClientAuth, IntrospectionEndpoint, IntrospectionRefused, Post, client_credentials
 from .introspection_response import ResponseRules
 
@@ -81,7 +81,7 @@ class Introspection:
         negative_cache: How long a rejected token is cached: 0 to 10 seconds, as a number or a `timedelta`.
         cache_size: Most entries of each of the two kinds.
         max_concurrent: Most tokens that the server is asked about at a time; more are 503.
-        timeout: Longest time for one question, in seconds.
+        timeout: Longest time for one request, in seconds.
         ca_file: A file of certificate authorities in PEM, in place of the system's.
         allow_http_loopback: Whether ``http://localhost`` is allowed, for demos and tests.
         proxy: The URL of an HTTP proxy for ``https://`` URLs, ``"http://proxy.example:3128"`` or
@@ -152,7 +152,7 @@ class Introspection:
         audiences = None if audience is None else validated_names("audience", audience)
         self._rules = ResponseRules(audiences, issuer, subject, claim_path(roles_claim))
         self._user = validated_callable("user", user)
-        self._cache = AnswerCache(
+        self._cache = IntrospectionCache(
             validated_seconds("cache", cache, most=MAX_CACHE),
             validated_seconds("negative_cache", negative_cache, most=MAX_NEGATIVE_CACHE),
             validated_count("cache_size", cache_size),
@@ -182,7 +182,7 @@ class Introspection:
             raise InvalidCredentials(
                 reason=f"the token has {len(token)} characters, expected 1 to {MAX_CREDENTIAL_LIMIT} of printable ASCII"
             )
-        digest = hashlib.sha256(token.encode("ascii")).digest()
+        digest = token_digest(token)
         identity = None if self._skips_cache else self._cache.get(digest)
         if identity is None:
             identity = self._ask(token, digest)

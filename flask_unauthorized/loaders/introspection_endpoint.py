@@ -1,4 +1,4 @@
-"""`IntrospectionEndpoint`: one question to the authorization server about one token (RFC 7662 §2).
+"""`IntrospectionEndpoint`: one request to the authorization server about one token (RFC 7662 §2).
 
 Theory of operation
 -------------------
@@ -12,8 +12,8 @@ responded at all:
   Otherwise anyone could lock out all users by sending tokens that the server responds to with an error.
 - **Unknown**, if a ``post=`` of the app raised something that doesn't tell: only this token fails.
 
-At most ``max_concurrent`` questions are under way; more are 503 at once, so a slow server can't hold all threads. The
-count belongs to one process: after a fork it begins at zero, since the parent's questions never end in the child.
+At most ``max_concurrent`` requests are under way; more are 503 at once, so a slow server can't hold all threads. The
+count belongs to one process: after a fork it begins at zero, since the parent's requests never end in the child.
 Texts of exceptions that other code raised are not logged, because they may hold the token or the client's secret.
 """
 
@@ -28,7 +28,7 @@ from urllib.parse import quote_plus
 
 from ..errors import AuthUnavailable, ConfigurationError
 from ..http_client.client import Fetcher, FetchError, shown_url
-from ..stores.locks import renew_after_fork
+from ..locks import renew_after_fork
 from ..wire.jws import JOSEError, read_json_object
 from .backoff import Backoff
 from .discovery import discover, member_url

@@ -23,10 +23,8 @@ from typing import Any, Final
 from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials
 from ..errors.text import shown
 from ..identity import Identity
+from ..wire.rules import MAX_CLOCK_SKEW
 from .claims import CONFIRMATIONS, MAX_TEXT, NO_NAMES, Claims, RolesClaim, is_confirmation, text_or_none, time_or_none
-
-SKEW: Final = 60
-"""How far the server's clock may be ahead of this machine's, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ class ResponseRules:
                 reason=f"exp has passed, though the authorization server says active: exp is {shown(expires_at)}, "
                 f"and it is {now:.0f} here"
             )
-        if begins_at is not None and begins_at > now + SKEW:
+        if begins_at is not None and begins_at > now + MAX_CLOCK_SKEW:
             raise InvalidCredentials(
                 reason=f"nbf has not come, though the authorization server says active: nbf is {shown(begins_at)}, "
                 f"and it is {now:.0f} here"

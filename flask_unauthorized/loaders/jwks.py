@@ -47,7 +47,7 @@ from ..errors import AuthUnavailable, ConfigurationError
 from ..http_client.client import TIMEOUT, Fetcher, FetchError, Get, shown_url
 from ..jose import Key, select_keys
 from ..jose.key_sets import MAX_KEYS, KeySet
-from ..stores.locks import renew_after_fork
+from ..locks import renew_after_fork
 from ..wire.jws import JOSEError
 from .backoff import Backoff
 from .discovery import check_issuer

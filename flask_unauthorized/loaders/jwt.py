@@ -37,6 +37,7 @@ from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine
 from ..jose.key_selection import RenewableKeys
 from ..schemes.run_async import resolve_awaitable
+from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
 from .claims import (
@@ -54,7 +55,7 @@ from .jwt_claims import ClaimRules
 from .jwt_options import algorithms_of_one_family, keys_of, validated_audiences, validated_issuer, validated_leeway
 from .jwt_profiles import PROFILES
 from .revocation import Revocations
-from .token_cache import TokenCache, VerifiedToken, token_digest
+from .token_cache import TokenCache, VerifiedToken
 
 DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 """What issuers sign with today; RFC 9068 §2.1 asks for the first."""

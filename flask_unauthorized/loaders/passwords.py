@@ -15,8 +15,8 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from ..arguments import explains_arguments, validated_seconds
 from ..errors import ConfigurationError
+from ..locks import renew_after_fork
 from ..schemes.base import Secret
-from ..stores.locks import renew_after_fork
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_CACHED: Final = 1024

@@ -27,6 +27,7 @@ from ..errors import AuthError, ConfigurationError, InsufficientScope
 from ..schemes.base import AnyScheme
 from ..wire import Challenge
 from ..wire.fetch_metadata import PAGE_FIELDS, SCRIPT_FIELDS, is_script
+from ..wire.rules import spell_field_name
 from .requirement import Requirement
 from .resource import Resource
 
@@ -246,7 +247,7 @@ def _vary(schemes: Sequence[AnyScheme]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for where, name in (read for scheme in schemes for read in scheme.reads):
         if where == "header":
-            found["-".join(part.capitalize() for part in name.split("-"))] = None
+            found[spell_field_name(name)] = None
         elif where in ("authorization", "cookie"):
             found[where.capitalize()] = None
     found.update((field, None) for scheme in schemes for field in scheme.varies)

@@ -30,8 +30,8 @@ class Plan:
 
     __slots__ = (
         "acr", "ambiguous", "by_name", "challenge_scopes", "challenges", "explicit_schemes", "has_preconditions",
-        "has_requirements", "https_only", "implicit_schemes", "is_open", "max_age", "max_credentials",
-        "missing_reason", "optional", "origins", "plain_http", "raises_on_mistakes", "reads_other_fields", "realm",
+        "has_requirements", "https_only", "implicit_schemes", "is_open", "max_age", "max_credentials", "missing_reason",
+        "optional", "origins", "plain_http", "prompting_schemes", "raises_on_mistakes", "reads_other_fields", "realm",
         "requirement", "requires_step_up", "role_groups", "schemes", "schemes_without_response_headers", "scope_groups",
         "vary",
     )  # fmt: skip
@@ -83,6 +83,7 @@ class Plan:
         self.explicit_schemes = tuple(scheme for scheme in others if not scheme.ambient)
         self.implicit_schemes = tuple(scheme for scheme in others if scheme.ambient)
         self.reads_other_fields = bool(others)
+        self.prompting_schemes = frozenset(filter(_prompts, self.schemes))
         self.missing_reason = _missing_reason(self.schemes)
 
         # 3. What the identity must have.
@@ -103,6 +104,10 @@ class Plan:
 
 def _reads_other_fields(scheme: AnyScheme) -> bool:
     return any(where != "authorization" for where, _ in scheme.reads)
+
+
+def _prompts(scheme: AnyScheme) -> bool:
+    return scheme.prompts
 
 
 def _leaves_no_trace(scheme: AnyScheme) -> bool:

@@ -16,6 +16,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from flask import Flask
 from werkzeug.routing import Rule
 
+from ..locks import renew_after_fork
 from ..schemes.base import AnyScheme
 from .configuration import Configuration
 from .effective import EffectiveRequirements
@@ -58,6 +59,7 @@ class Plans(Generic[Owner]):
         """The protected resource of each endpoint that belongs to one."""
         self.plain_http = PlainHTTPWarning()
         self._lock = threading.RLock()
+        renew_after_fork(self, threading.RLock)
         self._compiled: dict[tuple[str | None, str | None, int, frozenset[Condition]], _Compiled] = {}
         self._by_content: dict[
             tuple[Requirement | None, Resource | None, tuple[AnyScheme, ...] | None, bool], Plan

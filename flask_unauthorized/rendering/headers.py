@@ -24,7 +24,7 @@ def set_challenge_lines(response: Response, lines: Iterable[str]) -> None:
         response.headers.add(CHALLENGE_FIELD, line)
 
 
-def no_store(response: Response) -> Response:
+def set_no_store(response: Response) -> Response:
     """Forbid every cache to store a response. ``Set-Cookie`` alone doesn't do that (RFC 9111 §7.3).
 
     It returns the response, so that it can serve as an ``after_request`` function.

@@ -29,8 +29,8 @@ from ..rendering.headers import (
     add_vary,
     expose_to_scripts,
     keep_out_of_shared_caches,
-    no_store,
     set_challenge_lines,
+    set_no_store,
 )
 from ..runtime.app_state import app_state_of
 from ..runtime.dispatch import may_contain_view_output
@@ -70,14 +70,14 @@ def guard(response: Response) -> Response:
     if status != 401 and state.recorded_refusal is None:
         plan = state.plan
         if plan is None:
-            if state.satisfied_plan is not None:  # ``unless`` has opened the view
-                _note_leaving(response, request)
-            if state.identification is not None:
-                _name_identification(response, request, state)
+            _complete_unjudged(response, request, state)
             return response
         if state.scheme in plan.schemes_without_response_headers:
             if not state.allows_shared_cache:
-                _keep_private(response)
+                for name, _ in response.headers:
+                    if name not in _USUAL_FIELDS and name.lower() == "cache-control":
+                        keep_out_of_shared_caches(response, always=False)
+                        break
             return response
     _complete(response, status, request, state)
     return response
@@ -120,14 +120,6 @@ def _name_later_questions(response: Response, request: Request) -> None:
         add_vary(response, plan.vary)
         if state is None or not state.allows_shared_cache:
             keep_out_of_shared_caches(response, always=True)
-
-
-def _keep_private(response: Response) -> None:
-    """Keep the response to an identified caller out of shared caches, if it has ``Cache-Control``."""
-    for name, _ in response.headers:
-        if name not in _USUAL_FIELDS and name.lower() == "cache-control":
-            keep_out_of_shared_caches(response, always=False)
-            break
 
 
 def _refuse_unjudged(response: Response, request: Request) -> Response:
@@ -189,7 +181,7 @@ def _restore_and_repair(response: Response, status: int, request: Request, state
         _join_challenge_lines(response, request, state)
         _restore_page_protection(response, state)
     if is_refusal or state.no_store:
-        no_store(response)
+        set_no_store(response)
         if state.recorded_refusal is not None or is_refusal:  # a refusal, or the redirect to the login page
             for name in _VALIDATORS:
                 response.headers.remove(name)
@@ -327,8 +319,12 @@ def _name_dependencies(response: Response, state: RequestState, plan: Plan, is_r
         keep_out_of_shared_caches(response, always=in_other_field)
 
 
-def _name_identification(response: Response, request: Request, state: RequestState) -> None:
-    """Name in ``Vary`` what the response of a hook depends on, if the hook asked who is calling."""
+def _complete_unjudged(response: Response, request: Request, state: RequestState) -> None:
+    """Name in ``Vary`` what the response depends on, if any code asked who is calling, or may still ask."""
+    if state.satisfied_plan is not None:  # ``unless`` has opened the view
+        _note_leaving(response, request)
+    if state.identification is None:
+        return
     add_vary(response, plan_in_force(request, state).vary)
-    if state.identification is not None and state.identification.identity is not None and not state.allows_shared_cache:
+    if state.identification.identity is not None and not state.allows_shared_cache:
         keep_out_of_shared_caches(response, always=True)

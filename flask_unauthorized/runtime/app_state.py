@@ -18,6 +18,7 @@ from flask import Flask, Request
 
 from ..authentication.state import AuthenticationState
 from ..errors import ConfigurationError
+from ..locks import renew_after_fork
 from ..policy.configuration import Configuration
 from ..policy.decorations import iter_wrapped
 from ..policy.effective import EffectiveRequirements
@@ -80,6 +81,7 @@ class AppState:
         self._declared_resources = resources
         self._apps = apps  # all apps of the `Auth`: a resource may lie in several
         self._lock = threading.RLock()
+        renew_after_fork(self, threading.RLock)
 
     @property
     def schemes(self) -> Sequence[AnyScheme]:

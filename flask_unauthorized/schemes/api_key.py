@@ -20,6 +20,7 @@ from ..arguments import explains_arguments
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
 from ..wire import Challenge
 from ..wire.grammar import is_token
+from ..wire.rules import spell_field_name
 from .base import (
     MIN_CREDENTIAL_LIMIT,
     Loader,
@@ -88,7 +89,7 @@ class APIKey(Scheme[Secret]):
         self.ambient = self.place == "cookie"
         if self.curl_options is None:
             option, template = _CURL_OPTIONS[self.place]
-            shown_name = self.key_name.title() if self.place == "header" else self.key_name
+            shown_name = spell_field_name(self.key_name) if self.place == "header" else self.key_name
             self.curl_options = option, template.format(shown_name)
         self.trusted_origins = validated_origins(trusted_origins)
         self._environ_key = "HTTP_" + self.key_name.upper().replace("-", "_")

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, quote, unquote_to_bytes
 from flask import Request
 
 from ..errors.text import shown
+from .request_target import PATH_CHARACTERS
 
 _ABSOLUTE: Final = re.compile(r"http(s?)://([^/?#]*)", re.IGNORECASE)
 
@@ -35,7 +36,7 @@ def is_request_target(uri: str, request: Request) -> bool:
     if named == target:
         return True
     # The target as the client knows it, if a proxy removed a prefix.
-    prefix = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), safe="/:@!$&'()*+,;=~")
+    prefix = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), safe=PATH_CHARACTERS)
     return not target.startswith(prefix + "/") and named == prefix + target
 
 

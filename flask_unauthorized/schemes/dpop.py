@@ -23,7 +23,8 @@ Invariants:
 - A signature is verified only for a key that a valid token is bound to. Clients without a token can't make the app
   verify signatures, nor fill the cache of keys.
 - A proof is used up last, so that a proof that fails another check takes no space in the store.
-- The store forgets a proof later than any worker would accept it, even if the workers' clocks differ by `MAX_SKEW`.
+- The store forgets a proof later than any worker would accept it, even if the workers' clocks differ by
+  `MAX_CLOCK_SKEW`.
 - A nonce is never stored.
 
 Why the check is in two parts: form and claims cost little, and refuse most mistakes before the loader is asked. The
@@ -45,10 +46,11 @@ from ..identity import BareIdentity, Identity
 from ..stores.base import Store, validated_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
+from ..wire.rules import MAX_CLOCK_SKEW
 from .base import Loader, Scheme, Secret, call_loader
 from .bearer import SPECIFICATION, check_token, oauth_challenges
 from .confirmation import CERTIFICATE, KEY, CertificateSource, check_certificate, validated_confirmation, vary_fields
-from .nonces import MAX_SKEW, Nonces
+from .nonces import Nonces
 from .state_access import realm_in_force, remember_for_response, remembered_for_response
 
 if TYPE_CHECKING:
@@ -255,7 +257,7 @@ class DPoP(Scheme[DPoPCredentials]):
         if age is None:
             what = "has no nonce" if nonce is None else "has a nonce that this app did not sign for the realm in force"
             raise NonceRequired(reason=f"DPoP: the proof {what}, and nonce=True asks for that of DPoP-Nonce")
-        if not -MAX_SKEW <= age <= self.nonce_lifetime:
+        if not -MAX_CLOCK_SKEW <= age <= self.nonce_lifetime:
             raise NonceRequired(
                 reason=f"DPoP: the nonce has expired: it is {age:.0f} s old, and nonce_lifetime={self.nonce_lifetime}"
             )
@@ -270,7 +272,7 @@ class DPoP(Scheme[DPoPCredentials]):
                 reason=f"DPoP: the proof expired while the loader ran: iat is {shown(proof.iat)}, window={self.window} "
                 f"and ahead={self.ahead}"
             )
-        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + MAX_SKEW):
+        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + MAX_CLOCK_SKEW):
             raise InvalidProof(
                 reason="DPoP: a proof with this jti and key was used before, and each counts once: make a new one"
             )

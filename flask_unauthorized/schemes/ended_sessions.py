@@ -12,9 +12,9 @@ Four facts make this more than a set of ids:
 
 1. **A user must not be able to fill the store** by logging in and out. Logouts are counted for each user, and after
    `MAX_ENDED` of them a logout ends all sessions of the user. It then writes the not-before time, which is one entry.
-2. **Clocks of machines differ.** The not-before time lies `CLOCK_SKEW` seconds ahead, so that it covers a session that
-   began by a clock ahead of this one. A new session must be later than that, or it would be over at once: `begin_time`
-   gives the next moment after it.
+2. **Clocks of machines differ.** The not-before time lies `MAX_CLOCK_SKEW` seconds ahead, so that it covers a session
+   that began by a clock ahead of this one. A new session must be later than that, or it would be over at once:
+   `begin_time` gives the next moment after it.
 3. **A not-before time never goes back.** A session may have begun just after the last one, and an earlier time would
    revive the sessions between them.
 4. **Entries live as long as what they end**, and a little longer for the clocks. A session that outlived its entry
@@ -28,12 +28,11 @@ import time
 from typing import Final
 
 from ..stores.base import MAX_LIFETIME, Store
+from ..wire.rules import MAX_CLOCK_SKEW
 from .session_record import LoginRecord
 
 MAX_ENDED: Final = 100
 """Most sessions of one user that the store remembers one by one. After that, a logout ends all sessions of the user."""
-CLOCK_SKEW: Final = 60
-"""Greatest difference of the clocks of two machines, in seconds."""
 _ENDED: Final = "ended"
 """The value of an ended session. A logout that failed in the middle leaves a claim, which has another value."""
 
@@ -60,7 +59,7 @@ class EndedSessions:
             return True
         not_before = self._not_before(login.subject, login.realm)
         # If the clock went back, a login from the future may still be older than the not-before time.
-        return not_before is not None and not not_before < login.begun <= time.time() + 2 * CLOCK_SKEW
+        return not_before is not None and not not_before < login.begun <= time.time() + 2 * MAX_CLOCK_SKEW
 
     def end(self, login: LoginRecord) -> bool:
         """End one session. Return whether that ended all sessions of its user.
@@ -91,7 +90,7 @@ class EndedSessions:
             AuthUnavailable: If the store can't be asked.
         """
         last = self._not_before(subject, realm)
-        not_before = time.time() + CLOCK_SKEW
+        not_before = time.time() + MAX_CLOCK_SKEW
         if last is not None and not_before <= last:
             not_before = math.nextafter(last, math.inf)
         self._store.put("session-not-before", _key(realm, subject), repr(not_before), self._entry_lifetime(not_before))
@@ -115,7 +114,7 @@ class EndedSessions:
 
         The sessions live longer on a machine whose clock is behind this one, so the entry does, too.
         """
-        return min(begun + self._lifetime - time.time() + CLOCK_SKEW + 1, MAX_LIFETIME)
+        return min(begun + self._lifetime - time.time() + MAX_CLOCK_SKEW + 1, MAX_LIFETIME)
 
 
 def _key(realm: str, name: str) -> str:
