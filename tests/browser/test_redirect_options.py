@@ -97,6 +97,7 @@ def test_a_page_is_still_redirected_with_302_and_leads_back_to_itself(posting):
     [
         None,
         "https://evil.example/form",
+        "https://evil.com/form",  # as long as the own origin
         "http://localhost.evil.example/form",
         "http://localhost@evil.example/form",
         "http://localhost:81/form",
