@@ -28,8 +28,8 @@ from .errors import (
 )
 from .identity import Identity
 from .policy.configuration import Configuration
-from .policy.decorations import Demands, check_view
-from .policy.protection import Protection, protection_target, public_names
+from .policy.decorations import Demands, LevelDemands, check_view
+from .policy.protection import Protection, protection_target, public_names, validated_reason
 from .policy.settings import read_settings
 from .rendering.renderers import Renderer
 from .rendering.translations import Texts
@@ -168,7 +168,7 @@ class Auth(Generic[U]):
     def login_required(self, view: V, /) -> V: ...
 
     @overload
-    def login_required(self, **demands: "Unpack[Demands]") -> Callable[[V], V]: ...
+    def login_required(self, **demands: "Unpack[LevelDemands]") -> Callable[[V], V]: ...
 
     def login_required(self, *view: Any, **demands: Any) -> Any:
         """Decorate a view that runs only for callers who meet the demands. It stands below the route.
@@ -182,7 +182,10 @@ class Auth(Generic[U]):
                 - ``via``: the schemes to choose from, one or several;
                 - ``scopes``, ``roles``: all of them; `any_of` for one of several;
                 - ``acr``: acceptable classes of the login, in order of preference (RFC 9470);
-                - ``max_age``: the longest time since the login, in seconds.
+                - ``max_age``: the longest time since the login, in seconds;
+                - ``unless``: a function without arguments. If it returns ``True``, this decorator demands nothing of
+                  the current request. It must return a `bool`;
+                - ``redirect``: ``False`` if a refusal must never lead to the login page.
 
         Raises:
             TypeError: For an unknown keyword or a value of a wrong type, when decorating.
@@ -194,7 +197,7 @@ class Auth(Generic[U]):
     def login_optional(self, view: V, /) -> V: ...
 
     @overload
-    def login_optional(self, **demands: "Unpack[Demands]") -> Callable[[V], V]: ...
+    def login_optional(self, **demands: "Unpack[LevelDemands]") -> Callable[[V], V]: ...
 
     def login_optional(self, *view: Any, **demands: Any) -> Any:
         """Decorate a view that also runs for anonymous callers. Invalid credentials are still refused.
@@ -213,39 +216,58 @@ class Auth(Generic[U]):
     def public(self, view: V, /) -> V: ...
 
     @overload
-    def public(self, *, via: AnyScheme | Collection[AnyScheme] | None = None) -> Callable[[V], V]: ...
+    def public(
+        self, *, via: AnyScheme | Collection[AnyScheme] | None = None, reason: str | None = None
+    ) -> Callable[[V], V]: ...
 
-    def public(self, *view: Any, via: AnyScheme | Collection[AnyScheme] | None = None, **unknown: Any) -> Any:
+    def public(
+        self,
+        *view: Any,
+        via: AnyScheme | Collection[AnyScheme] | None = None,
+        reason: str | None = None,
+        **unknown: Any,
+    ) -> Any:
         """Mark a view as open on purpose, whatever `protect` says. The view is returned unchanged.
 
         Args:
             *view: The view, if the decorator is used without parentheses.
             via: The schemes that the view's own 401 offers, such as that of a login endpoint. Default: all of them.
+            reason: Why the view is open, for those who review the app. Callers never see it.
             **unknown: Nothing else; for the message.
 
         Raises:
-            TypeError: For what isn't a view or a scheme, and for other keywords.
+            TypeError: For what isn't a view, a scheme or a text, and for other keywords.
             ConfigurationError: For a view that is guarded, and for a scheme that this `Auth` doesn't have.
         """
         for name in unknown:
-            raise TypeError(f"public() has no keyword {name}: a public view demands nothing, so it takes only via")
-        if len(view) > 1 or (view and via is not None):
+            raise TypeError(
+                f"public() has no keyword {name}: a public view demands nothing, so it takes only via and reason"
+            )
+        if len(view) > 1 or (view and (via is not None or reason is not None)):
             raise TypeError("public takes a view alone, or via=: @auth.public(via=bearer)")
         offered = self._configuration.schemes_of("public", via)
+        why = None if reason is None else validated_reason(reason, "public(reason=)")
 
         def mark(marked: V) -> V:
             check_view(marked, "public")
-            self._configuration.decorations.mark_public(marked, offered)
+            self._configuration.decorations.mark_public(marked, offered, why)
             return marked
 
         return mark(view[0]) if view else mark
 
-    def protect(self, target: Flask | Blueprint, *, public: Collection[str] = (), **demands: "Unpack[Demands]") -> None:
+    def protect(
+        self,
+        target: Flask | Blueprint,
+        *,
+        public: Collection[str] | Mapping[str, str] = (),
+        **demands: "Unpack[LevelDemands]",
+    ) -> None:
         """Deny by default: all views of an app or a blueprint, present and future, need an identity.
 
         Args:
             target: The app or the blueprint.
-            public: The names of endpoints that are left open, such as ``"static"``; relative to the blueprint.
+            public: The names of endpoints that are left open, such as ``"static"``; relative to the blueprint. A
+                mapping also says why each is open: ``{"static": "assets"}``.
             **demands: What the caller must have; see `login_required`.
 
         Raises:
@@ -291,7 +313,7 @@ class Auth(Generic[U]):
         Call it in a view or a ``before_request`` function.
 
         Args:
-            **demands: What the caller must have; see `login_required`.
+            **demands: What the caller must have; see `login_required`. Write ``if`` in place of ``unless``.
 
         Raises:
             AuthError: If the caller doesn't meet the demands.
@@ -304,7 +326,7 @@ class Auth(Generic[U]):
         check_same_auth(self._configuration, state.app_state)
         state.keep_satisfied_plan()
         identity = authenticate(
-            state.app_state.plans.for_endpoint(request.endpoint, demanded, request.method), request, state
+            state.app_state.plan_for_request(request.endpoint, request, state, demanded), request, state
         )
         if identity is None:
             raise RuntimeError("a demand that is not optional was met without an identity")

@@ -179,7 +179,7 @@ DOCUMENTED_PATHS = {
     "flask_unauthorized.loaders.jwt": {"ANY", "JWT", "Issuers"},
     "flask_unauthorized.loaders.revocation": {"Revocations"},
     "flask_unauthorized.schemes.remote_user": {"RemoteUser"},
-    "flask_unauthorized.signals": {"authenticated", "refused", "repaired"},
+    "flask_unauthorized.signals": {"authenticated", "logged_in", "logged_out", "refused", "repaired"},
     "flask_unauthorized.stores.base": {"Store"},
     "flask_unauthorized.stores.memory": {"MemoryStore"},
     "flask_unauthorized.stores.redis": {"RedisStore"},

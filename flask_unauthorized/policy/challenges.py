@@ -98,7 +98,7 @@ class ChallengeSet:
         self.header_cache: dict[Any, tuple[tuple[Challenge, ...], RecordedRefusal]] = {}
         self.response_cache: dict[Any, CachedResponse] = {}
         self.vary = _vary(self.schemes)
-        self.vary_on_refusal = (*self.vary, *_fields_that_tell_scripts(self.schemes, bool(self.script_schemes)))
+        self.vary_on_refusal = (*self.vary, *_fields_on_refusal(self.schemes, bool(self.script_schemes), requirement))
         self.vary_header_on_refusal = ", ".join(dict.fromkeys(("Accept", *self.vary_on_refusal)))
 
     def _make_static(self, schemes: Sequence[AnyScheme]) -> dict[AnyScheme, tuple[Challenge, ...]]:
@@ -233,11 +233,14 @@ def _schemes_for_scripts(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...
     return silent if len(silent) < len(schemes) else ()
 
 
-def _fields_that_tell_scripts(schemes: Sequence[AnyScheme], scripts_get_others: bool) -> tuple[str, ...]:
-    """Return the request fields that tell scripts from pages, as far as these get different responses."""
+def _fields_on_refusal(
+    schemes: Sequence[AnyScheme], scripts_get_others: bool, requirement: Requirement
+) -> tuple[str, ...]:
+    """Return the request fields by which callers get different refusals, or another way to the login page."""
     differs = scripts_get_others or any(scheme.depends_on_script for scheme in schemes)
-    leads_pages = any(scheme.login_view is not None for scheme in schemes)
-    return (*(SCRIPT_FIELDS if differs else ()), *(PAGE_FIELDS if leads_pages else ()))
+    leading = [scheme for scheme in schemes if scheme.login_view is not None and requirement.redirect]
+    others = (field for scheme in leading for field in scheme.login_redirect_varies)
+    return (*(SCRIPT_FIELDS if differs else ()), *(PAGE_FIELDS if leading else ()), *others)
 
 
 def _vary(schemes: Sequence[AnyScheme]) -> tuple[str, ...]:

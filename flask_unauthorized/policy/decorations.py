@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from datetime import timedelta
 from itertools import count
 from types import FunctionType
-from typing import Any, Final, TypedDict, TypeVar
+from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from ..errors import ConfigurationError
@@ -39,6 +39,21 @@ class Demands(TypedDict, total=False):
     roles: Names | None
     acr: str | list[str] | tuple[str, ...] | None
     max_age: int | timedelta | None
+    redirect: bool
+
+
+class LevelDemands(Demands, total=False):
+    """The same, with what only a level takes: a decorator or `Auth.protect`."""
+
+    unless: Callable[[], bool] | None
+
+
+class PublicMark(NamedTuple):
+    """What `Auth.public` says of one view: the schemes that its own 401 offers, and why the view is open."""
+
+    view: ref[Any]
+    via: tuple[AnyScheme, ...] | None
+    reason: str | None
 
 
 class Decorations:
@@ -55,7 +70,7 @@ class Decorations:
         self._view_by_wrapper: WeakKeyDictionary[Any, View] = WeakKeyDictionary()  # a wrapper -> the view in it
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
         # By identity, because equal callables are still two views.
-        self._public: dict[int, tuple[ref[Any], tuple[AnyScheme, ...] | None]] = {}
+        self._public: dict[int, PublicMark] = {}
         # The decorators themselves, because flask-restful applies its method_decorators again on each request.
         self._decorators: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()
 
@@ -71,7 +86,7 @@ class Decorations:
         for function in functions:
             self._recorded.setdefault(function, set()).add(demanded)
 
-    def mark_public(self, view: View, via: tuple[AnyScheme, ...] | None = None) -> None:
+    def mark_public(self, view: View, via: tuple[AnyScheme, ...] | None = None, reason: str | None = None) -> None:
         """Record that ``view`` is open on purpose. ``via`` are the schemes that its own 401 offers."""
         if inspect.ismethod(view):
             raise TypeError(
@@ -79,7 +94,7 @@ class Decorations:
             )
         if self.requirements_of(view) or view in self._recorded:
             raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")
-        self._public[id(view)] = ref(view), via
+        self._public[id(view)] = PublicMark(ref(view), via, reason)
 
     def is_public(self, view: View, registered: Collection[View] = ()) -> bool:
         """Return whether the view, or what it wraps, was marked public.
@@ -93,7 +108,12 @@ class Decorations:
     def offered_by(self, view: View) -> tuple[AnyScheme, ...] | None:
         """Return the schemes that a public view offers in its own 401; ``None`` if its decorator named none."""
         found = self._marked_in(view, ())
-        return None if found is None else self._public[id(found)][1]
+        return None if found is None else self._public[id(found)].via
+
+    def public_reason(self, view: View, registered: Collection[View] = ()) -> str | None:
+        """Return why a view is open, as ``public(reason=...)`` says; ``None`` if it doesn't."""
+        found = self._marked_in(view, registered)
+        return None if found is None else self._public[id(found)].reason
 
     def _marked_in(self, view: View, registered: Collection[View]) -> View | None:
         seen: set[int] = set()
@@ -109,7 +129,7 @@ class Decorations:
 
     def _is_marked_public(self, view: View) -> bool:
         marked = self._public.get(id(view))
-        return marked is not None and marked[0]() is view
+        return marked is not None and marked.view() is view
 
     def requirements_of(self, view: View | None) -> list[Requirement]:
         """Return what this `Auth`'s wrappers around and in the view demand, outermost first."""

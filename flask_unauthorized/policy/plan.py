@@ -30,7 +30,7 @@ class Plan:
 
     __slots__ = (
         "acr", "ambiguous", "by_name", "challenge_scopes", "challenges", "explicit_schemes", "has_preconditions",
-        "has_requirements", "https_only", "implicit_schemes", "max_age", "max_credentials", "missing_reason",
+        "has_requirements", "https_only", "implicit_schemes", "is_open", "max_age", "max_credentials", "missing_reason",
         "optional", "origins", "plain_http", "prompting_schemes", "raises_on_mistakes", "reads_other_fields", "realm",
         "requirement", "requires_step_up", "role_groups", "schemes", "schemes_without_response_headers", "scope_groups",
         "vary",
@@ -49,6 +49,7 @@ class Plan:
         raises_on_mistakes: bool,
         resource: Resource | None = None,
         ambiguous: frozenset[AnyScheme] = frozenset(),
+        is_open: bool = False,
     ) -> None:
         _check_shared_reads(schemes)
         self.requirement: Final = requirement
@@ -60,6 +61,8 @@ class Plan:
         # 1. Before credentials are read.
         self.https_only = settings.require_https
         self.origins = None if resource is None else resource.origins
+        self.is_open = is_open
+        """Whether ``unless`` dropped all levels. By such a plan no request is judged; callers are identified only."""
         self.has_preconditions = self.https_only or self.origins is not None
 
         # 2. Where credentials are looked for.

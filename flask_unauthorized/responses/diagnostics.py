@@ -19,6 +19,7 @@ from ..errors import AuthError, AuthUnavailable
 from ..errors.snapshot import ErrorSnapshot
 from ..errors.text import MAX_REASON, as_text
 from ..policy.plan import Plan
+from ..policy.unless import known_as_dropped
 from ..rendering.problem import Explanation, SchemeDiagnosis
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app
@@ -52,7 +53,12 @@ def explain(error: AuthError, request: Request, state: RequestState) -> Explanat
     return Explanation(
         reason=_reason(error),
         sent=tuple(_sent(request, plan)) or ("nothing that a scheme in force reads",),
-        required=state.app_state.effective.sources(request.endpoint, plan, request.method),
+        required=state.app_state.effective.sources(
+            request.endpoint,
+            plan,
+            request.method,
+            {*known_as_dropped(state.unless_results or (), state.unless_results)},
+        ),
         schemes=tuple(
             SchemeDiagnosis(scheme.name, _finding(scheme, error, state, request), _command(scheme, request))
             for scheme in plan.schemes

@@ -70,7 +70,7 @@ def guard(response: Response) -> Response:
     if status != 401 and state.recorded_refusal is None:
         plan = state.plan
         if plan is None:
-            _name_identification(response, request, state)
+            _complete_unjudged(response, request, state)
             return response
         if state.scheme in plan.schemes_without_response_headers:
             if not state.allows_shared_cache:
@@ -88,9 +88,7 @@ def _check_unjudged(
 ) -> tuple[Response, RequestState | None]:
     """Return the response to a request without an identity; without a state, if there is nothing to complete."""
     if state is None or state.plan is None:
-        note_response_left(request)
-        if type(response.response) is not list:
-            _name_later_questions(response, request)
+        _note_leaving(response, request)
     status = response.status_code
     if status == 401:
         return response, state_for(request) if state is None else state
@@ -98,6 +96,13 @@ def _check_unjudged(
         response = _refuse_unjudged(response, request)
         state = state_if_any(request)
     return response, state
+
+
+def _note_leaving(response: Response, request: Request) -> None:
+    """Note that the response to a request that wasn't judged leaves now."""
+    note_response_left(request)
+    if type(response.response) is not list:
+        _name_later_questions(response, request)
 
 
 def _name_later_questions(response: Response, request: Request) -> None:
@@ -134,7 +139,7 @@ def _refuse_unjudged(response: Response, request: Request) -> Response:
     if app_state.effective.for_endpoint(endpoint, request.method) is None:
         return response
     state = state_for(request)
-    plan = app_state.plans.for_endpoint(endpoint, None, request.method)
+    plan = app_state.plan_for_request(endpoint, request, state)
     if state.has_satisfied(plan):
         return response
     try:
@@ -314,8 +319,10 @@ def _name_dependencies(response: Response, state: RequestState, plan: Plan, is_r
         keep_out_of_shared_caches(response, always=in_other_field)
 
 
-def _name_identification(response: Response, request: Request, state: RequestState) -> None:
-    """Name in ``Vary`` what the response of a hook depends on, if the hook asked who is calling."""
+def _complete_unjudged(response: Response, request: Request, state: RequestState) -> None:
+    """Name in ``Vary`` what the response depends on, if any code asked who is calling, or may still ask."""
+    if state.satisfied_plan is not None:  # ``unless`` has opened the view
+        _note_leaving(response, request)
     if state.identification is None:
         return
     add_vary(response, plan_in_force(request, state).vary)

@@ -124,7 +124,10 @@ def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str 
     request = real_request()
     state = state_for(request)
     # This route may not have been judged yet: a caller who is known by now isn't asked to log in.
-    if state.identity is None and authenticate(plan_in_force(request, state), request, state) is None:
+    plan = plan_in_force(request, state)
+    if plan.is_open:  # It demands nothing, and the caller has to be known here.
+        plan = state.app_state.plans.for_open_route(request.endpoint, plan.schemes)
+    if state.identity is None and authenticate(plan, request, state) is None:
         abort_unauthorized(
             reason="abort_forbidden() was called for an unknown caller, so it became 401: a login may help"
         )

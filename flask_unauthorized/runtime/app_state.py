@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from flask import Flask, Request
 
+from ..authentication.state import AuthenticationState
 from ..errors import ConfigurationError
 from ..locks import renew_after_fork
 from ..policy.configuration import Configuration
@@ -25,6 +26,7 @@ from ..policy.plan import Plan
 from ..policy.plans import Plans
 from ..policy.requirement import Requirement
 from ..policy.settings import Settings, read_settings
+from ..policy.unless import Condition, dropped, known_as_dropped
 from ..rendering.translations import check_translations
 from ..resource_metadata.declaration import DeclaredResources
 from ..resource_metadata.document import ProtectedResource
@@ -130,7 +132,7 @@ class AppState:
             for endpoint in app.view_functions:
                 for method in (None, *self.effective.method_guards.get(endpoint, ())):
                     if self.effective.for_endpoint(endpoint, method) is not None:
-                        self.plans.for_endpoint(endpoint, None, method)
+                        self.plans.compile_all(endpoint, method)
 
     def build_documents(self) -> dict[ProtectedResource, bytes]:
         """Return the metadata of all declared resources, over all apps of the `Auth`."""
@@ -187,10 +189,49 @@ class AppState:
 
     # --- while serving
 
-    def find_plan(self, request: Request, demanded: Requirement, guard: Callable[..., Any]) -> Plan:
-        """Return the plan of a guard whose rule doesn't know it yet."""
+    def find_plan(
+        self, request: Request, state: AuthenticationState, demanded: Requirement, guard: Callable[..., Any]
+    ) -> Plan:
+        """Return the plan of a guard whose rule doesn't know it: at the first request, or because of ``unless``."""
         self._warn_of_hidden_guard(request, guard)
-        return self.plans.for_guard(request.url_rule, demanded, request.method)
+        plan = self.plans.for_guard(request.url_rule, demanded, request.method)
+        if plan.requirement.unless:
+            return self.plan_for_request(request.endpoint, request, state, demanded)
+        return plan
+
+    def plan_for_request(
+        self, endpoint: str | None, request: Request, state: AuthenticationState, extra: Requirement | None = None
+    ) -> Plan:
+        """Return the plan by which a request is judged: that of the levels that hold.
+
+        If none holds, nothing is demanded, so the request has satisfied the plan. It isn't judged: no credentials are
+        read, and a later question who is calling is answered as on any open route.
+
+        Args:
+            endpoint: The endpoint whose levels count.
+            request: The request.
+            state: Its state.
+            extra: What a decorator or ``require()`` demands on top.
+
+        Raises:
+            TypeError: If a function of ``unless=`` returns anything else than a `bool`.
+            Exception: What such a function raises.
+        """
+        plan = self.plans.for_endpoint(endpoint, extra, request.method)
+        conditions = plan.requirement.unless
+        if not conditions:
+            return plan
+        plan = self.plans.for_endpoint(endpoint, extra, request.method, dropped_levels(conditions, state))
+        if plan.is_open and state.satisfied_plan is not plan:
+            state.keep_satisfied_plan()
+            state.satisfied_plan = plan
+        return plan
+
+    def known_plan(self, request: Request, state: AuthenticationState) -> Plan:
+        """Return the plan of a request's endpoint as far as it is known. No function of ``unless=`` runs."""
+        plan = self.plans.for_endpoint(request.endpoint, None, request.method)
+        known = known_as_dropped(plan.requirement.unless, state.unless_results)
+        return self.plans.for_endpoint(request.endpoint, None, request.method, known) if known else plan
 
     def is_hook(self, guard: Callable[..., Any]) -> bool:
         """Return whether a guard is a ``before_request`` function, or part of one."""
@@ -211,6 +252,13 @@ class AppState:
                 "itself, call auth.require() there, or mark the view @auth.public",
                 endpoint,
             )
+
+
+def dropped_levels(conditions: Iterable[Condition], state: AuthenticationState) -> frozenset[Condition]:
+    """Return the functions of ``unless=`` whose levels demand nothing of a request; see `policy.unless.dropped`."""
+    if state.unless_results is None:
+        state.unless_results = {}
+    return dropped(conditions, state.unless_results)
 
 
 def default_realm(name: str) -> str:

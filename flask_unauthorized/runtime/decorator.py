@@ -4,7 +4,8 @@
 views which only `Auth.protect` guards. It is one function, because on this path every call counts:
 
 1. A CORS preflight has no credentials. It gets the default OPTIONS response, and the view doesn't run.
-2. The plan is found on the routing rule. The first request to a rule compiles it (`AppState.find_plan`).
+2. The plan is found on the routing rule. The first request to a rule compiles it (`AppState.find_plan`). If a level
+   has ``unless``, each request asks for its plan.
 3. The request is authenticated. If the plan was satisfied before, by an outer decorator, nothing is done.
 4. The view runs. What it raises as an `AuthError` is a refusal as well. If it caught a refusal itself, then what it
    returns is its own.
@@ -155,9 +156,9 @@ def _guard(
 def _find_plan(
     configuration: Configuration, request: Request, guard: Callable[..., Any], demanded: Requirement
 ) -> tuple[Plan, AppState]:
-    app_state = state_for(request).app_state
-    check_same_auth(configuration, app_state)
-    return app_state.find_plan(request, demanded, guard), app_state
+    state = state_for(request)
+    check_same_auth(configuration, state.app_state)
+    return state.app_state.find_plan(request, state, demanded, guard), state.app_state
 
 
 def check_same_auth(configuration: Configuration, app_state: AppState) -> None:

@@ -31,7 +31,7 @@ from werkzeug.exceptions import HTTPException
 from ..errors import ConfigurationError
 from ..policy.decorations import is_async, view_class_of, wraps_view
 from ..policy.plan import Plan
-from .app_state import AppState
+from .app_state import AppState, dropped_levels
 from .decorator import Dispatch, Respond, guard_view
 from .flask_compat import handles_errors_itself, is_preflight, options_response
 from .refuse import authenticate, authenticate_late
@@ -135,14 +135,18 @@ def _judge_early(app_state: AppState, endpoint: str, request: Request) -> None:
     if request.method == "OPTIONS" and is_preflight(request):
         return
     method = request.method
+    demanded = app_state.effective.for_endpoint(endpoint, method)
+    if demanded is None:
+        return
+    state = state_for(request)
     if getattr(request.url_rule, "websocket", False):
-        plan: Plan | None = app_state.plans.for_endpoint(endpoint, None, method)
-        if app_state.effective.for_endpoint(endpoint, method) is None:
-            return
+        plan: Plan | None = app_state.plan_for_request(endpoint, request, state)
+    elif demanded.unless:
+        plan = app_state.plans.for_protect(endpoint, method, dropped_levels(demanded.unless, state))
     else:
         plan = app_state.plans.for_protect(endpoint, method)
     if plan is not None:
-        authenticate(plan, request, state_for(request))
+        authenticate(plan, request, state)
 
 
 def _judge_late(app_state: AppState, endpoint: str, request: Request, result: Any) -> Any:
@@ -182,11 +186,11 @@ def _judge_raised(app_state: AppState, endpoint: str, request: Request, error: H
 
 def _unmet_plan(app_state: AppState, endpoint: str, request: Request) -> Plan | None:
     """Return the endpoint's plan if this request hasn't met it; ``None`` also if nothing is demanded."""
-    method = request.method
-    if app_state.effective.for_endpoint(endpoint, method) is None:
+    if app_state.effective.for_endpoint(endpoint, request.method) is None:
         return None
-    plan = app_state.plans.for_endpoint(endpoint, None, method)
-    return None if state_for(request).has_satisfied(plan) else plan
+    state = state_for(request)
+    plan = app_state.plan_for_request(endpoint, request, state)
+    return None if state.has_satisfied(plan) else plan
 
 
 def may_contain_view_output(status: int) -> bool:

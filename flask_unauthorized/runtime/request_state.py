@@ -42,6 +42,7 @@ class RequestState(AuthenticationState):
         is_rendering: Whether a renderer of the app runs at this moment.
         is_foreign_error: Whether the error that was handled last isn't an `AuthError`: ``abort(401)``, another
             extension.
+        htmx_redirect: The URL of the login page, if htmx sent a request that was refused.
         no_store: Whether no cache may store the response, whatever hooks say: a login, a logout, a redirect to it.
         allows_shared_cache: Whether the view lets shared caches keep its response.
     """
@@ -55,6 +56,7 @@ class RequestState(AuthenticationState):
     rendered_page: tuple[Response, bytes] | None = None
     is_rendering = False
     is_foreign_error = False
+    htmx_redirect: str | None = None
     no_store = False
     allows_shared_cache = False
 

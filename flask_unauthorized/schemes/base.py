@@ -117,6 +117,7 @@ class Scheme(ABC, Generic[C]):
             ``"token_with_proof"`` (with a new proof for each request), ``"key"``, ``"password"``, ``"session"`` (the
             site has a login page), ``"sign_on"`` (a server in front of the app logs people in), or ``"login"``, which
             shows the scheme's ``name``. A view that takes only tokens and keys is described as one for programs.
+        login_redirect_varies: Further request fields on which the way to that page depends.
         specification: For diagnostics: by error code, the title and the URL of the paragraph that explains it.
         curl_options: For diagnostics: the options that make curl send credentials, such as ``("-u", "NAME:PASSWORD")``.
             Default: they follow from ``reads``.
@@ -142,6 +143,7 @@ class Scheme(ABC, Generic[C]):
     curl_options: tuple[str, ...] | None = None
     trusted_origins: frozenset[str] = frozenset()
     login_view: str | None = None
+    login_redirect_varies: tuple[str, ...] = ()
 
     _credential: ClassVar[str] = "the credentials"  # what the loader gets, as reasons name it
     _loader: Loader | None = None

@@ -31,12 +31,13 @@ from urllib.parse import urlencode
 from flask import Flask, Request, current_app, session
 from flask.sessions import SecureCookieSessionInterface
 
-from ..arguments import explains_arguments, validated_whole_seconds
+from ..arguments import explains_arguments, validated_flag, validated_whole_seconds
 from ..errors import AuthError, ConfigurationError, InvalidCredentials
 from ..errors.text import shown
 from ..identity import Identity
 from ..stores.base import Store, validated_store
 from ..wire import Challenge
+from ..wire.fetch_metadata import HTMX_FIELDS
 from .base import FLASK_SESSION, Loader, Scheme, error_params
 from .ended_sessions import EndedSessions
 from .origins import validated_origins
@@ -88,6 +89,9 @@ class SessionCookie(Scheme[LoginRecord]):
             of apps and browser extensions are possible (``capacitor://localhost``).
         keep_query: Names of query parameters. The way back to a page includes its query only if all its parameters are
             named here, because addresses are logged, and a query may hold a secret.
+        redirect_posts: Also redirect browsers that send a form to the login page (303). What they sent is lost, and
+            the way back is the page with the form.
+        htmx: Lead people to the login page whose page asks by htmx: the 401 gets ``HX-Redirect``.
 
     Raises:
         ConfigurationError: If a value is out of range, or isn't an origin.
@@ -118,6 +122,8 @@ class SessionCookie(Scheme[LoginRecord]):
         subject: Callable[[Any], str] | None = None,
         trusted_origins: Iterable[str] = (),
         keep_query: Iterable[str] = SHOWN_PARAMETERS,
+        redirect_posts: bool = False,
+        htmx: bool = False,
     ) -> None:
         super().__init__(loader, realm=realm)
         self.login_view = validated_view("login_view", login_view)
@@ -130,6 +136,12 @@ class SessionCookie(Scheme[LoginRecord]):
         self._subject = subject
         self.trusted_origins = validated_origins(trusted_origins)
         self.keep_query = _validated_names(keep_query)
+        self.redirect_posts = validated_flag("redirect_posts", redirect_posts)
+        self.htmx = validated_flag("htmx", htmx)
+        for option in ("redirect_posts", "htmx"):
+            if getattr(self, option) and login_view is None:
+                raise ConfigurationError(f"{option}=True needs a login page: set login_view=")
+        self.login_redirect_varies = (*(("Referer",) if redirect_posts else ()), *(HTMX_FIELDS if htmx else ()))
 
     # --- the interface of a scheme
 

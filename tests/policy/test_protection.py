@@ -266,3 +266,68 @@ def test_via_names_schemes_of_this_auth_only(make_app, where):  # T-03
         for via in (foreign, [mine, foreign], {foreign}):
             with pytest.raises(ConfigurationError, match=r"^via names <Bearer Bearer>, which this Auth doesn't have"):
                 name(via)
+
+
+# --- why a view is open
+
+
+def reasons(app):
+    effective = app.extensions["unauthorized"].effective
+    effective.refresh()
+    return {endpoint: effective.public_reason(endpoint) for endpoint in app.view_functions}
+
+
+def test_the_reason_of_an_open_view_is_kept_for_those_who_review_the_app(auth, make_app):
+    app = make_app(auth)
+    pages = Blueprint("pages", __name__)
+    auth.protect(app, public={"static": "assets", "pages.about": "marketing"})
+    auth.protect(pages, public={"terms": "the law"})
+    pages.add_url_rule("/about", "about", lambda: "about")
+    pages.add_url_rule("/terms", "terms", lambda: "terms")
+    app.register_blueprint(pages)
+    app.add_url_rule("/health", "health", auth.public(reason="the load balancer asks")(lambda: "fine"))
+    app.add_url_rule("/login", "login", auth.public(via=auth.schemes[0], reason="people log in here")(lambda: ""))
+    app.add_url_rule("/plain", "plain", auth.public(lambda: "open"))
+    app.add_url_rule("/secret", "secret", lambda: "secret")
+    assert reasons(app) == {
+        "static": "assets",
+        "pages.about": "marketing",
+        "pages.terms": "the law",
+        "health": "the load balancer asks",
+        "login": "people log in here",
+        "plain": None,
+        "secret": None,
+    }
+    client = app.test_client()
+    assert [client.get(path).status_code for path in ("/about", "/terms", "/health", "/plain", "/secret")] == [
+        200, 200, 200, 200, 401,
+    ]  # fmt: skip
+
+
+def test_a_reason_reaches_no_caller(auth, make_app):
+    app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
+    app.add_url_rule("/", "view", auth.public(reason="hush")(lambda: abort_unauthorized()))
+    answer = app.test_client().get("/", headers={"Accept": "text/html"})
+    assert "hush" not in answer.text + str(answer.headers)
+
+
+@pytest.mark.parametrize("reason", ["", " ", 5, True, b"assets"])
+def test_a_reason_is_words(auth, make_app, reason):
+    app = make_app(auth)
+    with pytest.raises(TypeError, match=r"public\(reason=\) must say in words why the view is open, not"):
+        auth.public(reason=reason)
+    with pytest.raises(TypeError, match=r"public\['static'\] must say in words why the view is open, not"):
+        auth.protect(app, public={"static": reason})
+
+
+def test_the_same_names_with_other_reasons_are_another_protection(auth, make_app):
+    app = make_app(auth)
+    auth.protect(app, public={"static": "assets"})
+    auth.protect(app, public={"static": "assets"})
+    with pytest.raises(ConfigurationError, match="already protected"):
+        auth.protect(app, public={"static": "files"})
+
+
+def test_a_view_and_a_reason_are_two_calls(auth):
+    with pytest.raises(TypeError, match="public takes a view alone"):
+        auth.public(lambda: "x", reason="why")

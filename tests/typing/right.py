@@ -66,6 +66,9 @@ app = Flask(__name__)
 auth.init_app(app)
 api = Blueprint("api", __name__)
 auth.protect(api, public={"health"}, scopes={"api"})
+auth.protect(api, public={"health": "the load balancer asks"}, unless=lambda: app.debug, redirect=False)
+auth.require(redirect=False)
+SessionCookie(login_view="login", redirect_posts=True, htmx=True)
 
 
 @app.get("/<int:number>")
@@ -86,6 +89,22 @@ def configured() -> ResponseReturnValue:
 async def optional() -> str:
     user = auth.get_user()
     return user.name if user else "nobody"
+
+
+@auth.login_required(unless=lambda: app.debug, redirect=False)
+def sometimes_open() -> str:
+    return "open"
+
+
+assert_type(sometimes_open(), str)
+
+
+@auth.public(reason="the load balancer asks", via=bearer)
+def alive() -> str:
+    return "alive"
+
+
+assert_type(alive(), str)
 
 
 @auth.public

@@ -43,6 +43,11 @@ auth.login_optional(scopes={1, 2})  # refused
 auth.protect("api")  # refused
 auth.protect(app, role={"admin"})  # refused
 auth.require(scopes="read")  # refused
+auth.require(unless=lambda: True)  # refused: write if
+auth.login_required(unless=True)  # refused: a function
+auth.login_required(unless=lambda path: True)  # refused: without arguments
+auth.login_optional(redirect="no")  # refused: a bool
+auth.public(view, reason="why")  # refused: a view alone, or keywords
 auth.protected_resource("https://a.example", authorization_servers="https://b.example")  # refused: a bare string
 auth.protected_resource("https://a.example", scopes="read")  # refused
 auth.protected_resource("https://a.example", resource_name="A")  # refused: no such keyword
