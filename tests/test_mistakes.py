@@ -88,7 +88,11 @@ def checked(*schemes, change=lambda auth, app: None, **config):
 
 
 def returned(value):
-    auth, app = shop(Bearer(lambda token: value))
+    returned_by(Bearer(lambda token: value))
+
+
+def returned_by(bearer):
+    auth, app = shop(bearer)
     app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
     app.test_client().get("/", headers={"Authorization": "Bearer x"})
 
@@ -162,6 +166,18 @@ def late_init():
     app = bare()
     app.test_client().get("/")
     Auth(Bearer(load)).init_app(app)
+
+
+async def async_function(token):
+    return True
+
+
+def recognizing(recognizes):
+    def load(token):
+        return token
+
+    load.recognizes = recognizes
+    return load
 
 
 def second_loader():
@@ -636,7 +652,43 @@ MISTAKES = {
     "a second loader": (
         second_loader,
         ConfigurationError,
-        "this Bearer has a loader already: make another scheme object",
+        "this Bearer has a loader already: make another scheme object, or pass all loaders at once, "
+        "Bearer(load, other), which are then asked in order",
+    ),
+    "one loader twice": (
+        lambda: Bearer(str, str),
+        ConfigurationError,
+        "Bearer has a loader twice (str): pass it once",
+    ),
+    "a secret beside a loader": (  # which no message may show
+        lambda: APIKey(str, "s3cret"),
+        ConfigurationError,
+        "the loader of APIKey must be callable, not str: pass a function, APIKey(load)",
+    ),
+    "None before a loader": (
+        lambda: Bearer(None, str),
+        ConfigurationError,
+        "the loader of Bearer must be callable, not NoneType: pass a function, Bearer(load)",
+    ),
+    "recognizes= as a value": (
+        lambda: Bearer(str, recognizing(True)),
+        ConfigurationError,
+        "recognizes of loader 2 (load) is a bool: make it a method",
+    ),
+    "an async recognizes()": (
+        lambda: Bearer(str, recognizing(async_function)),
+        ConfigurationError,
+        "recognizes() of loader 2 (load) is async: look at the form of the token only, without await",
+    ),
+    "recognizes() without the token": (
+        lambda: Bearer(str, recognizing(lambda: True)),
+        ConfigurationError,
+        "recognizes() of loader 2 (load) is called with 1 argument, as the loader is, and doesn't take that",
+    ),
+    "recognizes() that returns no bool": (
+        lambda: returned_by(Bearer(lambda token: None, recognizing(lambda token: token))),
+        TypeError,
+        "recognizes() of loader 2 (load) returned a str: return True or False",
     ),
     "parentheses too many": (
         lambda: Bearer().loader(),
@@ -646,7 +698,8 @@ MISTAKES = {
     "True from a loader of tokens": (
         lambda: returned(True),
         TypeError,
-        f"the loader of Bearer returned a bool, {NO_USER}",
+        "the loader of Bearer returned True, which names no caller: return an Identity, your user object or a "
+        "non-empty subject for yes, and None for no",
     ),
     "a dict from a loader": (
         lambda: returned({"sub": "ada"}),

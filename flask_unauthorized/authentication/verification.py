@@ -124,6 +124,11 @@ def _cannot_be_user(result: object, scheme: AnyScheme) -> TypeError:
     fix = "return an Identity, your user object, a non-empty subject, or None for no"
     if hasattr(kind, "__next__"):
         fix = f"it is there whether or not a user was found. Take the first row out of it, and {fix}"
+    if isinstance(result, bool):  # `verify_token` of Flask-HTTPAuth may return it
+        return TypeError(
+            f"the loader of {scheme.name} returned {result}, which names no caller: return an Identity, your user "
+            "object or a non-empty subject for yes, and None for no"
+        )
     what = "an empty str" if isinstance(result, str) else f"a {kind.__name__}"
     return TypeError(f"the loader of {scheme.name} returned {what}, which cannot be a user: {fix}")
 

@@ -40,6 +40,11 @@ def as_text(value: Any, default: Any = "") -> str:
         return default if type(default) is str else ""
 
 
+def loggable_text(value: Any) -> str:
+    """Format a private reason for a log: one line of at most `MAX_REASON` characters. It may hold a loader's text."""
+    return "".join(character if character.isprintable() else "?" for character in as_text(value)[:MAX_REASON])
+
+
 def shown(value: object, longest: int = 48) -> str:
     """Format a value for a private reason: in ASCII, sets sorted, at most ``longest`` characters."""
     if type(value) is frozenset:

@@ -30,6 +30,7 @@ from ..http_client.client import Fetcher
 from ..identity import Identity
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
+from ..wire.jws import unverified_issuer
 from .claims import RolesPaths, check_parts, claim_path, validated_callable, validated_count, validated_names, with_user
 from .discovery import check_issuer
 from .introspection_cache import IntrospectionCache
@@ -151,6 +152,7 @@ class Introspection:
         )
         audiences = None if audience is None else validated_names("audience", audience)
         self._rules = ResponseRules(audiences, issuer, subject, claim_path(roles_claim))
+        self._issuer = issuer
         self._user = validated_callable("user", user)
         self._cache = IntrospectionCache(
             validated_seconds("cache", cache, most=MAX_CACHE),
@@ -178,7 +180,7 @@ class Introspection:
             ExpiredCredentials: It has expired.
             AuthUnavailable: The authorization server can't be asked, or its response can't be used.
         """
-        if not 0 < len(token) <= MAX_CREDENTIAL_LIMIT or not token.isascii() or not token.isprintable():
+        if not _can_be_token(token):
             raise InvalidCredentials(
                 reason=f"the token has {len(token)} characters, expected 1 to {MAX_CREDENTIAL_LIMIT} of printable ASCII"
             )
@@ -188,6 +190,14 @@ class Introspection:
             identity = self._ask(token, digest)
         del token  # what follows may fail, and a traceback shows locals
         return identity if self._user is None else with_user(identity, self._user)
+
+    def recognizes(self, token: str) -> bool:
+        """Return ``False`` for what can't be a token, and for a JWT that names another issuer than ``issuer``.
+
+        A scheme with several loaders doesn't ask the server about those. All other tokens may be the server's.
+        """
+        claimed = unverified_issuer(token) if self._issuer is not None else None
+        return _can_be_token(token) and claimed in (None, self._issuer)
 
     def check_app(self, app: Flask) -> None:
         """Check ``user=`` before an app's first request."""
@@ -212,3 +222,7 @@ class Introspection:
 
     def __repr__(self) -> str:
         return f"<{self._endpoint.name[0].upper()}{self._endpoint.name[1:]}>"
+
+
+def _can_be_token(token: str) -> bool:
+    return 0 < len(token) <= MAX_CREDENTIAL_LIMIT and token.isascii() and token.isprintable()

@@ -16,7 +16,8 @@ A token becomes an `Identity` in these steps, and each may reject it. `JWT.__cal
 Invariants:
 
 - `JWT` parses the payload only after the signature was verified. `Issuers` has to read ``iss`` before that, to
-  choose the issuer; nothing else of the payload is used before the chosen `JWT` has verified the signature.
+  choose the issuer; nothing else of the payload is used before the chosen `JWT` has verified the signature. The same
+  holds for ``recognizes``, by which a scheme with several loaders finds out which one to ask.
 - Keys that can't be known now are `AuthUnavailable` (503). Missing keys never reject or accept a token.
 - No frame of a traceback holds the token's text, because debug pages and error trackers show local variables.
 
@@ -39,7 +40,7 @@ from ..jose.key_selection import RenewableKeys
 from ..schemes.run_async import resolve_awaitable
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
-from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
+from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws, unverified_issuer
 from .claims import (
     RolesPaths,
     check_parts,
@@ -180,6 +181,13 @@ class JWT:
             del token  # a traceback shows locals
         return self._check_current(found if isinstance(found, Identity) else self._accept(found, digest=digest))
 
+    def recognizes(self, token: str) -> bool:
+        """Return whether ``token`` has three parts and claims to be of ``issuer``. Nothing is verified.
+
+        A scheme with several loaders doesn't ask this one for other tokens.
+        """
+        return unverified_issuer(token) == self.issuer
+
     def check_app(self, app: Flask) -> None:
         """Check the keys and the callables before an app's first request."""
         check_parts(app, self._keys, self._user, self._revoked)
@@ -298,6 +306,10 @@ class Issuers:
                 "give Issuers a JWT for it"
             )
         return chosen._check_current(chosen._accept(jws, claims=claims, digest=digest))
+
+    def recognizes(self, token: str) -> bool:
+        """Return whether ``token`` claims to be of one of the issuers: see `JWT.recognizes`."""
+        return unverified_issuer(token) in self._by_issuer
 
     def check_app(self, app: Flask) -> None:
         """Check each `JWT` before an app's first request."""

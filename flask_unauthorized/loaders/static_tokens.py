@@ -38,6 +38,10 @@ class StaticTokens:
         # Callers can't choose a digest that shares a prefix with a stored one: the time of the look-up reveals nothing.
         return self._by_digest.get(token_digest(token))
 
+    def recognizes(self, token: str) -> bool:
+        """Return whether ``token`` is one of the tokens. A scheme with several loaders asks the others for the rest."""
+        return token_digest(token) in self._by_digest
+
     def __repr__(self) -> str:
         return f"<StaticTokens: {len(self._by_digest)} tokens>"
 

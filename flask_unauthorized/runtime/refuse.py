@@ -23,7 +23,7 @@ from ..authentication.authenticate import authenticate_request, select
 from ..errors import AuthError, AuthUnavailable
 from ..errors.cache_key import response_cache_key
 from ..errors.snapshot import ErrorSnapshot
-from ..errors.text import MAX_REASON, as_text
+from ..errors.text import loggable_text
 from ..identity import Identity
 from ..policy.challenges import RecordedRefusal, cache_put
 from ..policy.plan import Plan
@@ -81,7 +81,13 @@ def plan_in_force(request: Request, state: RequestState) -> Plan:
 
 
 def refuse(error: AuthError, request: Request, state: RequestState) -> NoReturn:
-    """Raise ``error`` with the challenges in force."""
+    """Raise ``error`` with the challenges in force.
+
+    A loader only rejects the credentials by it. Another loader of the scheme may accept them, and a page that is open
+    only asked who is calling. So the code that asked the loader refuses the request, or doesn't.
+    """
+    if state.verifying_scheme is not None:
+        raise error
     attach_challenges(error, request, state)
     log_and_signal(error, request, state)
     raise error
@@ -168,9 +174,7 @@ def log_and_signal(error: AuthError, request: Request, state: RequestState) -> N
     error.refusal_number = state.refusal_number
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
     if log.isEnabledFor(level):
-        reason = "".join(
-            character if character.isprintable() else "?" for character in as_text(error.reason)[:MAX_REASON]
-        )
+        reason = loggable_text(error.reason)
         if state.unless_results:
             reason += f"; {_results(state.unless_results)}"
         log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)

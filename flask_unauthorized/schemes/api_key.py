@@ -49,6 +49,8 @@ class APIKey(Scheme[Secret]):
 
     Args:
         loader: Gets the key, returns the caller.
+        *more_loaders: Loaders for other kinds of keys. They are asked in this order, and the first that doesn't
+            reject the key decides. A loader's method ``recognizes``, if it has one, says which it isn't asked for.
         header: The header that holds the key. Default: ``X-API-Key``, if there is no ``query`` and no ``cookie``.
         query: The parameter of the query that holds the key. Queries end up in logs and histories.
         cookie: The cookie that holds the key. Browsers send it by themselves, so unsafe requests from other sites are
@@ -71,14 +73,14 @@ class APIKey(Scheme[Secret]):
     def __init__(
         self,
         loader: Loader | None = None,
-        *,
+        *more_loaders: Loader,
         header: str | None = None,
         query: str | None = None,
         cookie: str | None = None,
         realm: str | None = None,
         trusted_origins: Iterable[str] = (),
     ) -> None:
-        super().__init__(loader, realm=realm)
+        super().__init__(loader, *more_loaders, realm=realm)
         places = {"header": header, "query": query, "cookie": cookie}
         given = {place: name for place, name in places.items() if name is not None} or {"header": "X-API-Key"}
         if len(given) > 1:

@@ -33,11 +33,13 @@ from flask import Flask, Request, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from ..errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
-from ..errors.text import is_text, shown
+from ..errors.text import shown
 from ..identity import Identity
 from ..wire import Challenge
 from ..wire.rules import check_realm
+from .loader_chain import LoaderChain, rejected_by_401, unavailable_by
 from .run_async import resolve_awaitable
+from .secret import Secret as Secret
 
 C = TypeVar("C")
 Loader = Callable[..., Any]
@@ -47,23 +49,6 @@ MIN_CREDENTIAL_LIMIT: Final = 256
 """The least value of ``UNAUTHORIZED_MAX_CREDENTIALS``, in bytes. Shorter credentials need no look-up of the limit."""
 FLASK_SESSION: Final = ("cookie", "session")
 """What a scheme reads that reads Flask's session, whatever name the app gives to its cookie."""
-
-
-class Secret:
-    """A credential on its way to the loader.
-
-    Its ``repr`` shows nothing, and it can't be pickled, so that no log and no cache gets the credential by accident.
-    """
-
-    __slots__ = ("arguments",)
-    arguments: tuple[str, ...]
-    """The arguments of the loader. They are set after the object was made: an ``__init__`` would cost a call more."""
-
-    def __repr__(self) -> str:
-        return "<Secret>"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("a secret is not pickled")
 
 
 class _DefaultReads:
@@ -157,21 +142,28 @@ class Scheme(ABC, Generic[C]):
         if _mro_index(cls, "challenges") < _mro_index(cls, "cacheable_challenges"):
             cls.cacheable_challenges = False
 
-    def __init__(self, loader: Loader | None = None, *, realm: str | None = None) -> None:
+    def __init__(self, loader: Loader | None = None, *more_loaders: Loader, realm: str | None = None) -> None:
         """Make a scheme.
 
         Args:
             loader: The loader. It can also be registered later, with ``@scheme.loader``.
+            *more_loaders: Loaders for other kinds of the credentials. They are asked in this order, and the first that
+                doesn't reject the credentials decides: see `flask_unauthorized.schemes.loader_chain`.
             realm: The scheme's own realm. ``None`` means the realm of the app.
 
         Raises:
-            ConfigurationError: If the realm can't be sent, or the loader can't be called with ``loader_args``
-                arguments.
+            ConfigurationError: If the realm can't be sent, or a loader can't be called with ``loader_args`` arguments,
+                or is there twice.
             TypeError: If the realm isn't a string.
         """
         if realm is not None:
             self.realm = validated_realm(realm)
-        if loader is not None:
+        if more_loaders:
+            loaders: tuple[Any, ...] = (loader, *more_loaders)
+            for load in loaders:
+                _check_loader(self, load)
+            self._loader = LoaderChain(self, loaders, self.loader_args)
+        elif loader is not None:
             self.loader(loader)
 
     @abstractmethod
@@ -278,7 +270,7 @@ class Scheme(ABC, Generic[C]):
     def check(self, app: Flask) -> None:
         """Check the set-up before an app's first request.
 
-        It also calls ``check_app(app)`` of the loader, if the loader has such a method. Call ``super().check(app)``
+        It also calls ``check_app(app)`` of each loader that has such a method. Call ``super().check(app)``
         first if you override it. It may be called more than once.
 
         Args:
@@ -292,11 +284,13 @@ class Scheme(ABC, Generic[C]):
                 f"{type(self).__name__} has no loader: pass one, {type(self).__name__}(load), "
                 "or register one with @scheme.loader; a subclass that asks none says needs_loader = False"
             )
-        if inspect.iscoroutinefunction(self._loader) and find_spec("asgiref") is None:
-            raise ConfigurationError(f"the loader of {type(self).__name__} is async: install flask[async]")
-        loader_check = getattr(self._loader, "check_app", None)
-        if callable(loader_check):
-            loader_check(app)
+        loaders = self._loader.loaders if isinstance(self._loader, LoaderChain) else (self._loader,)
+        for load in loaders:
+            if inspect.iscoroutinefunction(load) and find_spec("asgiref") is None:
+                raise ConfigurationError(f"the loader of {type(self).__name__} is async: install flask[async]")
+            loader_check = getattr(load, "check_app", None)
+            if callable(loader_check):
+                loader_check(app)
 
     def respond(self, response: Response, accepted: bool) -> None:
         """Add header fields to the response to a request that had credentials of this scheme.
@@ -335,7 +329,10 @@ class Scheme(ABC, Generic[C]):
         if load is None:
             raise TypeError("loader takes the function: write @scheme.loader without parentheses")
         if self._loader is not None:
-            raise ConfigurationError(f"this {type(self).__name__} has a loader already: make another scheme object")
+            raise ConfigurationError(
+                f"this {type(self).__name__} has a loader already: make another scheme object, or pass all loaders "
+                f"at once, {type(self).__name__}(load, other), which are then asked in order"
+            )
         _check_loader(self, load)
         self._loader = load
         return load
@@ -409,14 +406,9 @@ def call_loader(self: Scheme[Any], credentials: Secret, request: Request | None 
     except AuthError:
         raise
     except HTTPUnauthorized as refused:
-        text = refused.description
-        own = is_text(text) and text is not HTTPUnauthorized.description
-        reason = f"the loader of {self.name} raised {type(refused).__name__} (401), which rejects {self._credential}"
-        raise InvalidCredentials(text if own else None, reason=reason) from None
-    except self._unavailable as error:
-        raise AuthUnavailable(
-            reason=f"the loader of {self.name} raised {type(error).__name__}, which unavailable= of Auth lists"
-        ) from None
+        raise rejected_by_401(self, refused) from None
+    except self._unavailable as trouble:
+        raise unavailable_by(self, trouble) from None
 
 
 def validated_realm(realm: str) -> str:

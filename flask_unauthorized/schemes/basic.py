@@ -53,7 +53,8 @@ class Basic(Scheme[Secret]):
         loader: Gets name and password, returns the caller.
         realm: The scheme's own realm. Default: that of the app.
         latin1: Read octets that aren't UTF-8 as Latin-1 (RFC 7617 appendix B.2).
-        empty_password: Let the loader see empty passwords. Otherwise they are refused.
+        empty_password: Let the loader see empty passwords. Otherwise they are refused. Set it if callers send a token
+            as the name and no password (``curl -u TOKEN:``).
         script_alias: Another name for the scheme, such as ``"XBasic"``, which is offered to scripts of a browser. No
             password box opens for it, and credentials under it are accepted like Basic. It is for apps that have no
             other scheme; beside another scheme, scripts aren't offered Basic.

@@ -76,6 +76,8 @@ class Bearer(Scheme[Secret]):
 
     Args:
         loader: Gets the token, returns the caller.
+        *more_loaders: Loaders for other kinds of tokens. They are asked in this order, and the first that doesn't
+            reject the token decides. A loader's method ``recognizes``, if it has one, says which it isn't asked for.
         realm: The scheme's own realm. Default: that of the app.
         form: Also read ``access_token`` from a form (RFC 6750 §2.2).
         query: Also read ``access_token`` from the URL (RFC 6750 §2.3). The RFC advises against it, because URLs end up
@@ -105,7 +107,7 @@ class Bearer(Scheme[Secret]):
     def __init__(
         self,
         loader: Loader | None = None,
-        *,
+        *more_loaders: Loader,
         realm: str | None = None,
         form: bool = False,
         query: bool = False,
@@ -114,7 +116,7 @@ class Bearer(Scheme[Secret]):
         name: str | None = None,
         params: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(loader, realm=realm)
+        super().__init__(loader, *more_loaders, realm=realm)
         if name is not None:
             self.name = name
         _check_name(self.name)

@@ -81,8 +81,8 @@ _current_app_object: Final = current_app._get_current_object  # type: ignore[att
 
 _NO_USER: Final = "Digest: no user has the name: the loader, or name_of_hash=, returned None"
 _WRONG_PASSWORD: Final = (
-    "Digest: the response was not made with what the loader returned for the name: the password is wrong, or a stored "
-    "hash is of another name, realm or password"
+    "Digest: the response was not made with what the loader returned for the name: the password is wrong, a stored "
+    "hash was returned as a str and not by its algorithm, or it is of another name, realm or password"
 )
 
 

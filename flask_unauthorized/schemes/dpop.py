@@ -101,6 +101,8 @@ class DPoP(Scheme[DPoPCredentials]):
 
     Args:
         loader: Returns the identity for a token. May be registered with ``@dpop.loader`` instead.
+        *more_loaders: Loaders for other kinds of tokens. They are asked in this order, and the first that doesn't
+            reject the token decides. A loader's method ``recognizes``, if it has one, says which it isn't asked for.
         origin: Where clients reach the app, ``"https://api.example.com"``, or several. If a proxy removes a path
             prefix, add it here. The URI in a proof is compared with this, never with ``Host``. Plain http is accepted
             for localhost only.
@@ -138,7 +140,7 @@ class DPoP(Scheme[DPoPCredentials]):
     def __init__(
         self,
         loader: Loader | None = None,
-        *,
+        *more_loaders: Loader,
         origin: str | Iterable[str],
         algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
         nonce: bool = False,
@@ -149,7 +151,7 @@ class DPoP(Scheme[DPoPCredentials]):
         realm: str | None = None,
         certificate: CertificateSource | None = None,
     ) -> None:
-        super().__init__(loader, realm=realm)
+        super().__init__(loader, *more_loaders, realm=realm)
         # Imported here, so that apps without DPoP need not install the extra, nor load it.
         from .dpop_proof import ProofRules
 

@@ -49,6 +49,14 @@ def load_user(token: str) -> User | None:
     return User(token) if token else None
 
 
+async def load_device(token: str) -> Identity | None:
+    return None
+
+
+Bearer(load_user, load_device, StaticTokens({"t": "tom"}), JWT("https://id.example", audience="api"), form=True)
+APIKey(load_user, SignedTokens("key", 60), header="X-Key")
+DPoP(load_device, Introspection("https://id.example/i", audience="api", access_token="x"), origin="https://a.example")
+assert_type(StaticTokens({"t": "tom"}).recognizes("t"), bool)
 Bearer(load_user, name="Token", params={"authorization_uri": "https://id.example/authorize"})
 auth.protected_resource("https://a.example/mcp", aliases=["https://b.example/mcp"])
 

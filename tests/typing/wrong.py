@@ -3,6 +3,7 @@
 from flask import Flask
 
 from flask_unauthorized import (
+    APIKey,
     Auth,
     Basic,
     Bearer,
@@ -25,6 +26,13 @@ def view() -> str:
     return ""
 
 
+def first(token: str) -> str | None:
+    return None
+
+
+Bearer(first, "no loader")  # refused
+APIKey(first, 7)  # refused
+Basic(first, first)  # refused: one loader
 auth.login_required(scopes="read write")  # refused: a bare string is a collection of letters
 auth.login_required(roles="admin")  # refused
 auth.login_required(scope={"read"})  # refused: no such keyword
