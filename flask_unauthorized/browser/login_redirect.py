@@ -11,6 +11,8 @@ redirect they would read the login page as the resource. So the redirect is sent
 4. The redirect wouldn't loop. If a step-up still fails after the user has just logged in again, the login page can't
    meet the demand, and sending the user there again would never end.
 5. The login page has a URL in this request. A refusal never fails because a redirect can't be built.
+6. If a proxy asks whether a request may pass, the login page lies on the host of that request, and the proxy passes on
+   redirects. nginx doesn't, and gets the URL with the 401.
 
 Every other request gets the 401 with its challenges. Both depend on the same request fields, so both name them in
 ``Vary``. Neither may be cached: after the login the same address has another response.
@@ -26,6 +28,7 @@ from flask import Request, Response
 
 from ..authentication.cross_site import is_websocket_handshake
 from ..errors import AuthError, Unauthorized
+from ..forward_auth.original import forwarded_request
 from ..policy.plan import Plan
 from ..rendering.negotiation import accepts_html, is_page_load
 from ..runtime.request_state import RequestState, real_app
@@ -51,6 +54,13 @@ def login_redirect(error: AuthError, request: Request, state: RequestState, plan
     target = scheme.login_url(return_path(scheme, request))
     if target is None:  # `SessionCookie.login_url` has logged why.
         return None
+    forwarded = forwarded_request(request.environ)
+    if forwarded is not None:
+        # The way back is a path, so it is of use on the host of the original request only. The URL is absolute because
+        # Traefik resolves a relative one against the address where it asks us.
+        target = forwarded.login_url = forwarded.absolute_url(target)
+        if target is None or not forwarded.takes_all_statuses:
+            return None
     response: Response = real_app().response_class(status=302)
     response.headers["Location"] = target
     response.headers["Vary"] = plan.challenges.vary_header_on_refusal

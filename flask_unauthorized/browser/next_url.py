@@ -28,6 +28,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from flask import Request
 
 from ..errors import MalformedCredentials
+from ..forward_auth.original import forwarded_request
 from ..schemes.base import query_values
 from ..schemes.page_urls import is_own_path
 
@@ -65,9 +66,13 @@ def return_path(scheme: "SessionCookie", request: Request) -> str | None:
 
     ``None`` if `next_url` would not accept that path.
     """
-    path = _mount_path(request) + quote(
-        request.environ.get("PATH_INFO", "").encode("latin-1"), safe=_SEGMENT_CHARACTERS
-    )
+    forwarded = forwarded_request(request.environ)
+    if forwarded is None:
+        path = _mount_path(request) + quote(
+            request.environ.get("PATH_INFO", "").encode("latin-1"), safe=_SEGMENT_CHARACTERS
+        )
+    else:  # The page lies behind a proxy that asks us.
+        path = quote(forwarded.path.encode("latin-1"), safe=_SEGMENT_CHARACTERS + "%")
     query = request.query_string.decode("latin-1")
     # Some frameworks separate parameters by semicolons too. A part without "=" is a name as well.
     names = {name for name, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True)}

@@ -17,6 +17,7 @@ from typing import Any, Final
 from flask import Flask, Request
 
 from ..errors import ConfigurationError
+from ..forward_auth.endpoint import Endpoint as ForwardAuthEndpoint
 from ..policy.configuration import Configuration
 from ..policy.decorations import chain
 from ..policy.effective import EffectiveRequirements
@@ -53,6 +54,7 @@ class AppState:
         logged_once: What was logged and isn't logged again.
         documents: The metadata of protected resources (RFC 9728).
         serves_metadata: Whether the app serves them.
+        forward_auth: The endpoints that reverse proxies ask, by path.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class AppState:
         self.logged_once: set[object] = set()
         self.documents: DocumentIndex = {}
         self.serves_metadata = False
+        self.forward_auth: dict[str, ForwardAuthEndpoint] = {}
         self._declared_resources = resources
         self._apps = apps  # all apps of the `Auth`: a resource may lie in several
         self._lock = threading.RLock()
