@@ -44,6 +44,8 @@ _CONDITIONS: Final = (
     "HTTP_IF_RANGE",
     "HTTP_RANGE",
 )
+_NOT_ORIGINAL: Final = frozenset({*_CONDITIONS, "HTTP_CONNECTION"})
+"""What is left out. With ``Connection: upgrade``, Werkzeug would look for a WebSocket rule at the endpoint's path."""
 
 
 class BrokenForwarding(Exception):
@@ -143,7 +145,7 @@ def _field(environ: Mapping[str, Any], name: str, form: re.Pattern[str], longest
 
 def original_environ(environ: Mapping[str, Any], forwarded: Forwarded) -> dict[str, Any]:
     """Return the environ of the original request, at the path of the endpoint."""
-    made = {name: value for name, value in environ.items() if name not in _CONDITIONS}
+    made = {name: value for name, value in environ.items() if name not in _NOT_ORIGINAL}
     made.update(
         {
             "REQUEST_METHOD": forwarded.method,

@@ -324,13 +324,18 @@ def test_what_a_client_says_about_the_caller_is_dropped(proxy, name):
     assert (answer.status, answer.fields("X-Auth-Subject"), answer.fields("X-Auth-Roles")) == (200, ["ada"], [])
 
 
-@pytest.mark.parametrize("path", ["//evil.example/x", "/../login", "/%2e%2e/login", "/a//b", "/x?next=//evil", "/\\evil"])
+@pytest.mark.parametrize("path", ["//evil.example/x", "/a//b", "/x?next=//evil", "/\\evil", "/a/../b", "/login/x", "/;x"])
 def test_an_odd_path_is_judged_and_leads_nowhere_else(proxy, path):
     assert ask(proxy, path).status == 401
     answer = ask(proxy, path, **NAVIGATION)
     assert answer.status == 302
     assert answer.headers["Location"].startswith(f"http://127.0.0.1:{proxy.port}/login")
     assert "//evil" not in answer.headers["Location"].partition("?next=")[2].partition("?")[0]
+
+
+@pytest.mark.parametrize("path", ["/login/../report", "/login/..;/report", "/login%2f..%2freport", "/login/%2e%2e/report"])
+def test_no_path_leads_around_the_question(proxy, path):
+    assert ask(proxy, path).status in (400, 401, 404)
 
 
 def test_the_endpoint_is_not_open_to_clients(proxy, ports):
