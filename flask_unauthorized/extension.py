@@ -541,11 +541,11 @@ class Auth(Generic[U]):
     ) -> None:
         """Add an endpoint that nginx ``auth_request``, Caddy ``forward_auth`` and Traefik ``ForwardAuth`` ask.
 
-        The proxy names the request that a client sent (``X-Original-URI`` and ``X-Original-Method``, or
-        ``X-Forwarded-Uri`` and ``X-Forwarded-Method``, with ``X-Forwarded-Host`` and ``X-Forwarded-Proto``). That request
-        is judged: its method decides about cross-site requests, and Digest and DPoP compare its target. The answer is
-        204, 401 or 403. For Caddy and Traefik it may also be a redirect to the login page, or another refusal. The
-        configurations of the proxies are in ``docs/forward-auth.md``.
+        The proxy names the request that a client sent: ``X-Original-URI`` and ``X-Original-Method``, or
+        ``X-Forwarded-Uri`` and ``X-Forwarded-Method``, with ``X-Forwarded-Host`` and ``X-Forwarded-Proto``. That
+        request is judged. Its method decides about cross-site requests, and Digest and DPoP compare its target. The
+        response is 204, 401 or 403. Caddy and Traefik may also get a redirect to the login page, or another refusal.
+        The configurations of the proxies are in ``docs/forward-auth.md``.
 
         Args:
             rule: The path of the endpoint, such as ``"/auth"``. It has no variables.
@@ -571,7 +571,7 @@ class Auth(Generic[U]):
                 )
         if any(known.path == path for known in self._forward_auth):
             raise ConfigurationError(f"forward_auth({path!r}) was called twice: give the second one another path")
-        endpoint = Endpoint(path, trusted, self._decorate("forward_auth", (), demands, optional=False)(view))
+        endpoint = Endpoint(path, trusted, self._decorate("forward_auth", (), {**demands}, optional=False)(view))
         for state in self._app_states:
             add_endpoint(state, endpoint)
             state.ready = False

@@ -21,7 +21,7 @@ Invariants:
 """
 
 import logging
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flask import Flask
@@ -52,7 +52,7 @@ class AppWithForwardAuth(Protocol):
 
     served: bool
     """Whether the app has served a request."""
-    forward_auth: MutableMapping[str, "Endpoint"]
+    forward_auth: dict[str, "Endpoint"]
     """The endpoints of the app, by path."""
     logged_once: set[object]
     """Keys of the messages that were logged, and aren't logged again."""
@@ -77,7 +77,7 @@ class Endpoint:
 def checked_path(rule: str) -> str:
     """Return the path of an endpoint. Raises `ConfigurationError` if it isn't a fixed path, `TypeError` if no str."""
     if not isinstance(rule, str):
-        raise TypeError(f"forward_auth takes the path of the endpoint, not {rule!r}: forward_auth(\"/auth\", proxies=…)")
+        raise TypeError(f'forward_auth takes the path of the endpoint, not {rule!r}: forward_auth("/auth", proxies=…)')
     if not rule.startswith("/") or "//" in rule or not rule.isascii() or any(one in rule for one in "<>?#% \\"):
         raise ConfigurationError(
             f'forward_auth takes a fixed path without variables, not {rule!r}: write such as "/auth"'
@@ -100,8 +100,8 @@ def add_endpoint(state: AppWithForwardAuth, endpoint: Endpoint) -> None:
         add_layer(app, lambda inner: _with_endpoints(state, inner))
     state.forward_auth[endpoint.path] = endpoint
     # A rule without methods takes all of them. Flask's add_url_rule would give it GET.
-    host = {"host": "<forwarded_host>"} if app.url_map.host_matching else {}
-    app.url_map.add(app.url_rule_class(endpoint.path, endpoint=endpoint.name, **host))
+    host = "<forwarded_host>" if app.url_map.host_matching else None
+    app.url_map.add(app.url_rule_class(endpoint.path, endpoint=endpoint.name, host=host))
     app.view_functions[endpoint.name] = endpoint.view
 
 

@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import shown
+from ..schemes.proxies import came_with_underscores
 
 UNKNOWN_METHOD: Final = "METHOD-NOT-FORWARDED"
 """The method of an original request whose method the proxy doesn't name."""
@@ -35,6 +36,7 @@ FORWARDED: Final = "flask_unauthorized.forwarded"
 _URI: Final = re.compile(r"/[!-\"$-~\x80-\xff]*")
 _METHOD: Final = re.compile(r"[A-Z][A-Z0-9_-]{0,31}")  # Werkzeug turns "post" into "POST", other servers don't
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_PROTO: Final = re.compile(r"https?|wss?")
 _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}  # Traefik names ws and wss
 _CONDITIONS: Final = (
     "HTTP_IF_MATCH",
@@ -123,9 +125,7 @@ def read_original(environ: Mapping[str, Any]) -> Forwarded:
     host = _field(environ, "X-Forwarded-Host", _HOST, 300) or _field(environ, "Host", _HOST, 300)
     if host is None:
         raise BrokenForwarding("neither X-Forwarded-Host nor Host came")
-    proto = environ.get("HTTP_X_FORWARDED_PROTO") or environ.get("wsgi.url_scheme", "http")
-    if proto not in _SCHEMES:
-        raise BrokenForwarding(f"X-Forwarded-Proto is {shown(proto)}, expected http or https")
+    proto = _field(environ, "X-Forwarded-Proto", _PROTO, 5) or environ.get("wsgi.url_scheme", "http")
     takes_all_statuses = original[0] is None
     return Forwarded(uri, method or UNKNOWN_METHOD, host, _SCHEMES[proto], takes_all_statuses=takes_all_statuses)
 
@@ -135,6 +135,8 @@ def _field(environ: Mapping[str, Any], name: str, form: re.Pattern[str], longest
     value: str | None = environ.get(f"HTTP_{name.upper().replace('-', '_')}")
     if not value:
         return None
+    if came_with_underscores(environ, name):
+        raise BrokenForwarding(f"{name} came with underscores for dashes: let the proxy remove that spelling, too")
     if len(value) > longest:
         raise BrokenForwarding(f"{name} has {len(value)} characters, expected at most {longest}")
     if form.fullmatch(value) is None:

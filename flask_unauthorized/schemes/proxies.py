@@ -81,6 +81,21 @@ def peer_of(environ: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
+def came_with_underscores(environ: Mapping[str, Any], name: str) -> bool:
+    """Return whether a client sent a field whose name has underscores for dashes.
+
+    In the environ both spellings are one key, and a proxy removes the one with dashes only. Most servers drop the other
+    one. Only a2wsgi passes on the names as they came, so elsewhere the answer is ``False``.
+
+    Args:
+        environ: The WSGI environ.
+        name: The name of the field, with dashes.
+    """
+    wanted = name.lower().encode("latin-1")
+    headers = environ.get("asgi.scope", {}).get("headers", ())
+    return any(b"_" in sent and sent.lower().replace(b"_", b"-") == wanted for sent, _ in headers)
+
+
 def _network(option: str, value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         network = ipaddress.ip_network(value)

@@ -4,7 +4,7 @@ import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_unauthorized import ConfigurationError
-from flask_unauthorized.schemes.proxies import TrustedProxies
+from flask_unauthorized.schemes.proxies import TrustedProxies, came_with_underscores
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,27 @@ def test_values_are_checked_when_the_object_is_made(proxies, error, message):
 
 
 def test_the_message_names_the_argument():
-    with pytest.raises(ConfigurationError, match="^peers is empty"):
+    with pytest.raises(ConfigurationError) as raised:
         TrustedProxies([], "peers")
+    assert str(raised.value).startswith("peers is empty: ")
 
 
 def test_repr():
     assert repr(TrustedProxies(["unix", "10.0.0.0/8"])) == "TrustedProxies(['unix', '10.0.0.0/8'])"
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ([], False),
+        ([b"x-remote-user"], False),
+        ([b"x_remote_user"], True),
+        ([b"x-remote_user", b"x-remote-user"], True),
+        ([b"X_Remote_User"], True),
+        ([b"x_remote_name"], False),
+    ],
+)
+def test_a_spelling_with_underscores_is_found_where_the_server_names_it(sent, found):
+    environ = {"asgi.scope": {"headers": [(name, b"root") for name in sent]}}  # as a2wsgi does
+    assert came_with_underscores(environ, "X-Remote-User") is found
+    assert not came_with_underscores({}, "X-Remote-User")
