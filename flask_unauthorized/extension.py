@@ -34,6 +34,7 @@ from .policy.configuration import Configuration
 from .policy.decorations import Demands, check_view
 from .policy.protection import Protection, protection_target, public_names
 from .policy.settings import read_settings
+from .proxies import TrustedProxies
 from .rendering.renderers import Renderer
 from .rendering.translations import Texts
 from .resource_metadata.declaration import DeclaredResources, Views
@@ -49,7 +50,6 @@ from .runtime.exception_groups import GROUPS
 from .runtime.refuse import authenticate, refuse
 from .runtime.request_state import real_app, real_request, state_for, state_if_any
 from .schemes.base import AnyScheme
-from .schemes.proxies import TrustedProxies
 from .schemes.serving import EXTENSION
 
 if TYPE_CHECKING:
@@ -549,8 +549,8 @@ class Auth(Generic[U]):
 
         Args:
             rule: The path of the endpoint, such as ``"/auth"``. It has no variables.
-            proxies: The addresses and networks of the proxies, such as ``["127.0.0.1", "10.0.0.0/24"]``, and ``"unix"``
-                for UNIX sockets. All other peers get 403.
+            proxies: The addresses and networks of the proxies, such as ``["127.0.0.1", "10.0.0.0/24"]``, and
+                ``"unix:"`` for Unix sockets. All other peers get 403.
             headers: What the 204 says about the caller, by name of the header field: an attribute of `Identity`, or a
                 function of it that returns a text, a collection or ``None``. Values are percent-encoded. Default:
                 ``X-Auth-Subject``, ``X-Auth-Scopes``, ``X-Auth-Roles`` and ``X-Auth-Client``.

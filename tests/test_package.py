@@ -26,6 +26,7 @@ LAYERS = [
         "identity": "`Identity`",
         "signals": "the signals that apps listen to",
         "arguments": "helpers for messages about a developer's mistake",
+        "proxies": "the proxies that an app trusts",
     },
     {
         "rendering": "an error becomes a body: negotiation, renderers, translations",

@@ -216,3 +216,15 @@ def test_the_dpop_example_prints_its_exchange():
     errors = re.findall(r' error="([^"]+)"', done.stdout)
     assert errors == ["use_dpop_nonce", "invalid_token", "invalid_dpop_proof", "invalid_token"]
     assert done.stdout.count("DPoP-Nonce: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [("python", "app.py"), ("nginx", "nginx.conf"), ("", "Caddyfile"), ("yaml", "traefik.yml")],
+)
+def test_the_page_on_forward_authentication_shows_the_files_that_the_tests_run(language, name):
+    """`tests/clients/test_forward_auth.py` runs them, except for Traefik's."""
+    page = (ROOT / "docs/forward-auth.md").read_text(encoding="utf-8")
+    file = (ROOT / "examples/forward_auth" / name).read_text(encoding="utf-8")
+    assert f"`examples/forward_auth/{name}`" in page
+    assert f"```{language}\n{file}```\n" in page

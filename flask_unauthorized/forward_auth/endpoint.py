@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from flask import Flask
 
 from ..errors import ConfigurationError, shown
-from ..schemes.proxies import TrustedProxies, peer_of
+from ..proxies import TrustedProxies, peer_address
 from ..wsgi import add_layer
 from .original import BrokenForwarding, Forwarded, original_environ, read_original
 
@@ -39,6 +39,8 @@ STATUS_FIELD: Final = "X-Auth-Status"
 """The real status of a refusal that nginx gets as 403."""
 LOGIN_FIELD: Final = "X-Auth-Login"
 """The absolute URL of the login page, on a 401 for a browser that opens a page."""
+_MAX_WARNINGS: Final = 200
+"""How many messages are remembered, because a client can cause a new one each time."""
 _STATUS_LINES: Final = {204: "204 No Content", 403: "403 Forbidden"}
 
 
@@ -112,12 +114,12 @@ def _with_endpoints(state: AppWithForwardAuth, app: "WSGIApplication") -> "WSGIA
         endpoint = endpoints.get(environ.get("PATH_INFO", ""))
         if endpoint is None:
             return app(environ, start_response)
-        if not endpoint.proxies.sent(environ):
+        if not endpoint.proxies.trusts(environ):
             return _refuse(
                 state,
                 endpoint,
                 start_response,
-                f"the peer {shown(peer_of(environ))} is not in proxies=: name it there if it is your proxy",
+                f"the peer {shown(peer_address(environ))} is not in proxies=: name it there if it is your proxy",
             )
         try:
             forwarded = read_original(environ)
@@ -168,10 +170,6 @@ def _refuse(
     return [body]
 
 
-_MAX_WARNINGS: Final = 200
-"""How many messages are remembered, because a client can cause a new one each time."""
-
-
 class _Answer:
     """A ``start_response`` that brings an answer of the app into the form that the proxy takes."""
 
@@ -184,24 +182,22 @@ class _Answer:
         """Whether the body of the app isn't sent. It is known when the app has called this object, as Flask does."""
 
     def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        forwarded = self._forwarded
         code = int(status[:3])
         sent = self._sent_status(code, headers)
         if sent != code:
             status = _STATUS_LINES[sent]
-        if sent == 403 and code != 403:
-            dropped = {"location", "cache-control"}
-            headers = [line for line in headers if line[0].lower() not in dropped]
+        if sent == 403 != code:
+            headers = _without(headers, "Location", "Cache-Control")
             headers += [("Cache-Control", "no-store"), (STATUS_FIELD, str(code))]
         if sent == 401:
             headers = _joined_challenges(headers)
-            if forwarded.login_url is not None:
-                headers.append((LOGIN_FIELD, forwarded.login_url))
-        # The proxy asked by GET, so the answer to a HEAD must say itself that it has no body.
-        self.drops_body = sent == 204 or forwarded.method == "HEAD" or (sent != code and code < 400)
+            if self._forwarded.login_url is not None:
+                headers.append((LOGIN_FIELD, self._forwarded.login_url))
+        self.drops_body = sent == 204 or self._forwarded.method == "HEAD" or (sent != code and code < 400)
         if self.drops_body:
-            headers = [line for line in headers if line[0].lower() not in ("content-length", "content-type")]
-            headers += [] if sent == 204 else [("Content-Length", "0")]
+            headers = _without(headers, "Content-Length", "Content-Type")
+            if sent != 204:  # The proxy asked by GET, so it would wait for a body.
+                headers.append(("Content-Length", "0"))
         return self._start_response(status, headers, exc_info)
 
     def _sent_status(self, code: int, headers: list[tuple[str, str]]) -> int:
@@ -216,8 +212,13 @@ class _Answer:
         return code if forwarded.takes_all_statuses or code == 401 else 403
 
 
+def _without(headers: list[tuple[str, str]], *names: str) -> list[tuple[str, str]]:
+    dropped = {name.lower() for name in names}
+    return [line for line in headers if line[0].lower() not in dropped]
+
+
 def _joined_challenges(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return headers with all challenges on one line: nginx before 1.23 passes on the first line only."""
     challenges = [value for name, value in headers if name.lower() == "www-authenticate"]
-    rest = [line for line in headers if line[0].lower() != "www-authenticate"]
+    rest = _without(headers, "WWW-Authenticate")
     return [*rest, ("WWW-Authenticate", ", ".join(challenges))] if challenges else rest

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import shown
-from ..schemes.proxies import came_with_underscores
+from ..proxies import came_with_underscores
 
 UNKNOWN_METHOD: Final = "METHOD-NOT-FORWARDED"
 """The method of an original request whose method the proxy doesn't name."""

@@ -29,7 +29,18 @@ from tests.dpop_client import TOKEN, Holder
 from .asking import CROSS_SITE, GOOD, NAVIGATION, PROXY, Asked, by_caddy, by_nginx
 
 BOTH = pytest.mark.parametrize("by", [by_nginx, by_caddy], ids=["nginx", "caddy"])
-UNNAMED = ["203.0.113.9", "127.0.0.1", "192.0.2.2", "", "localhost", "unix", "192.0.2.1, 203.0.113.9", "::1", "unknown"]
+UNNAMED = [
+    "203.0.113.9",
+    "127.0.0.1",
+    "192.0.2.2",
+    "",
+    "localhost",
+    "unix:",
+    "<local>",
+    "192.0.2.1, 203.0.113.9",
+    "::1",
+    "unknown",
+]
 
 
 @pytest.fixture
@@ -508,7 +519,7 @@ def test_each_app_has_each_endpoint(make_app):
     bearer, key = auth.schemes
     first, second = make_app(auth), make_app()
     auth.forward_auth("/auth", proxies=[PROXY], via=bearer)
-    auth.forward_auth("/auth/keys", proxies=["unix"], via=key)
+    auth.forward_auth("/auth/keys", proxies=["unix:"], via=key)
     auth.init_app(second)
     auth.check(second)
     for app in (first, second):
@@ -591,7 +602,7 @@ def test_a_request_past_the_layer_is_refused(make_app):
         (
             {"proxies": []},
             ConfigurationError,
-            'proxies is empty: name the addresses of your proxies, such as ["127.0.0.1"]',
+            'proxies is empty: name the addresses of your proxies, such as ["10.0.0.0/24"]',
         ),
         (
             {"scope": {"a"}},
