@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from weakref import WeakSet, ref
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .arguments import explains_arguments
@@ -43,12 +43,12 @@ from .resource_metadata.endpoint import serve_metadata
 from .responses.error_handler import handle_error, handle_group, respond_at_dispatch
 from .responses.guard import guard
 from .runtime.app_state import AppState, app_state_of
-from .runtime.context import request_identity
+from .runtime.context import add_template_globals, request_identity, request_scheme
 from .runtime.decorator import check_served, guard_view
 from .runtime.dispatch import wrap_views
 from .runtime.exception_groups import GROUPS
 from .runtime.refuse import authenticate, refuse
-from .runtime.request_state import real_app, real_request, state_for, state_if_any
+from .runtime.request_state import note_response_left, real_app, real_request, state_for, state_if_any
 from .schemes.base import AnyScheme
 from .schemes.serving import EXTENSION
 
@@ -373,8 +373,7 @@ class Auth(Generic[U]):
     @property
     def scheme(self) -> AnyScheme | None:
         """The scheme object that the caller used, ``None`` for an anonymous one."""
-        state = state_if_any(real_request())
-        return None if state is None else state.scheme
+        return request_scheme()
 
     # --- people in browsers
 
@@ -658,10 +657,17 @@ def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:
     drop = {check_first, *state.configuration.unserved_hooks}
     for name, hooks in list(app.before_request_funcs.items()):
         app.before_request_funcs[name] = [hook for hook in hooks if hook not in drop]
-    last = [] if state.settings.guard == "off" else [guard]
+    last = [_note_response_left if state.settings.guard == "off" else guard]
     after = [function for function in app.after_request_funcs[None] if function is not guard]
     app.after_request_funcs[None] = last + after
+    add_template_globals(app)
     state.has_response_hooks = bool(after) or any(hooks for name, hooks in app.after_request_funcs.items() if name)
+
+
+def _note_response_left(response: Response) -> Response:
+    """Note what the guard would note. Without it, all responses stay as they are."""
+    note_response_left(real_request())
+    return response
 
 
 def _checked_media_type(media_type: str) -> str:

@@ -6,7 +6,8 @@ Every response passes it, and most leave at once. It acts on:
    takes its place (`_refuse_unjudged`);
 2. a refusal whose headers a handler or hook has changed: they are restored (`_restore`);
 3. a 401 that other code made: its sound challenges stay, and the app's are added if none is left (`_repair`);
-4. the response to an identified caller: shared caches are kept out, and ``Vary`` names what it depended on.
+4. the response to an identified caller: shared caches are kept out, and ``Vary`` names what it depended on;
+5. a streamed response of an open route, whose generator may still ask who is calling: it gets the same.
 
 A refusal that is unchanged since it was rendered needs none of this, so its header lines are compared first.
 ``UNAUTHORIZED_GUARD`` decides what happens to a 401 without a challenge: ``repair`` adds one, ``strict`` raises for
@@ -20,6 +21,7 @@ from typing import Final
 from flask import Request, Response
 
 from .. import signals
+from ..authentication.identification import carries_credentials
 from ..errors import AuthError, ConfigurationError
 from ..policy.plan import Plan
 from ..rendering.headers import (
@@ -34,7 +36,14 @@ from ..runtime.app_state import app_state_of
 from ..runtime.dispatch import may_contain_view_output
 from ..runtime.flask_compat import handled_response
 from ..runtime.refuse import authenticate, plan_in_force
-from ..runtime.request_state import RequestState, real_app, real_request, state_for, state_if_any
+from ..runtime.request_state import (
+    RequestState,
+    note_response_left,
+    real_app,
+    real_request,
+    state_for,
+    state_if_any,
+)
 from ..schemes.serving import REQUEST_STATE
 from ..wire import Challenge, parse_challenges
 from ..wire.fetch_metadata import is_script
@@ -76,6 +85,10 @@ def _check_unjudged(
     response: Response, request: Request, state: RequestState | None
 ) -> tuple[Response, RequestState | None]:
     """Return the response to a request without an identity; without a state, if there is nothing to complete."""
+    if state is None or state.plan is None:
+        note_response_left(request)
+        if type(response.response) is not list:
+            _name_later_questions(response, request)
     status = response.status_code
     if status == 401:
         return response, state_for(request) if state is None else state
@@ -83,6 +96,23 @@ def _check_unjudged(
         response = _refuse_unjudged(response, request)
         state = state_if_any(request)
     return response, state
+
+
+def _name_later_questions(response: Response, request: Request) -> None:
+    """Complete a streamed response, whose generator may ask who is calling when the headers have left.
+
+    A file asks nothing. A request that carries no credentials has no caller.
+    """
+    app = real_app()
+    app_state = app_state_of(app)
+    if not response.is_streamed or response.direct_passthrough or not app_state.ready:
+        return
+    plan = app_state.plans.for_endpoint(request.endpoint, None, request.method)
+    if carries_credentials(plan, request, app.session_interface.get_cookie_name(app)):
+        state = state_if_any(request)
+        add_vary(response, plan.vary)
+        if state is None or not state.allows_shared_cache:
+            keep_out_of_shared_caches(response, always=True)
 
 
 def _keep_private(response: Response) -> None:

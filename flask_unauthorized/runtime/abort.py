@@ -97,7 +97,7 @@ def _rejection(request: Request, state: RequestState) -> AuthError | None:
         return InvalidCredentials(reason=f"the loader of {state.verifying_scheme.name} called abort_unauthorized()")
     if state.identity is not None:
         return None
-    found = identify(plan_in_force(request, state), request, state)
+    found = identify(plan_in_force(request, state), request, state, may_read_body=True)
     if found.refusal is None:
         return None
     rejected = found.refusal.restore()

@@ -22,6 +22,10 @@ real_request: Final = _request_proxy._get_current_object
 real_app: Final = _app_proxy._get_current_object
 
 
+_RESPONSE_LEFT: Final = "_unauthorized_response_left"
+"""A private attribute of the request object. Most requests to open routes have no state that could hold it."""
+
+
 class RequestState(AuthenticationState):
     """Everything that is noted of one request.
 
@@ -53,6 +57,16 @@ class RequestState(AuthenticationState):
     is_foreign_error = False
     no_store = False
     allows_shared_cache = False
+
+
+def has_response_left(request: Request) -> bool:
+    """Return whether the guard has seen the response, so that no header can be set any more."""
+    return hasattr(request, _RESPONSE_LEFT)
+
+
+def note_response_left(request: Request) -> None:
+    """Note that the headers of the response leave now."""
+    setattr(request, _RESPONSE_LEFT, True)
 
 
 def state_for(request: Request) -> RequestState:

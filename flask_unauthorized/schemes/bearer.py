@@ -47,7 +47,7 @@ from .base import (
     single_value,
 )
 from .confirmation import KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
-from .serving import max_credentials
+from .serving import BodyNotRead, max_credentials, may_read_body
 
 MAX_FORM = 64 * 1024
 """Longest form that is searched for a token, in bytes. If a credential may be longer than half of it, twice as much."""
@@ -151,7 +151,10 @@ class Bearer(Scheme[Secret]):
         if self.query:
             sent += _unless_empty(query_values(request, _PARAM))
         if self.form and _has_form(request, max(MAX_FORM, 2 * max_credentials(request))):
-            sent += _unless_empty(request.form.getlist(_PARAM))
+            if may_read_body(request):
+                sent += _form_values(request)
+            elif not sent:
+                raise BodyNotRead
         token = single_value(self.name, sent)
         if token is not None and len(token) > MIN_CREDENTIAL_LIMIT:
             check_size(f"{self.name}: the token", token, max_credentials(request))
@@ -265,12 +268,16 @@ def _check_padded(name: str, token: str) -> None:
         )
 
 
+def _form_values(request: Request) -> list[str]:
+    """Return the tokens in the form. One that isn't ASCII holds none (RFC 6750 §2.2)."""
+    is_ascii = request.get_data(parse_form_data=False).isascii()
+    return _unless_empty(request.form.getlist(_PARAM)) if is_ascii else []
+
+
 def _has_form(request: Request, longest: int) -> bool:
     """Return whether the body is a form of at most ``longest`` bytes that may hold a token (RFC 6750 §2.2)."""
     if request.method in ("GET", "HEAD", "OPTIONS", "TRACE", "DELETE"):
         return False
     if request.mimetype != "application/x-www-form-urlencoded":
         return False
-    if request.content_length is None or request.content_length > longest:
-        return False
-    return request.get_data(parse_form_data=False).isascii()
+    return request.content_length is not None and request.content_length <= longest

@@ -34,6 +34,10 @@ REQUEST_STATE: Final = "_unauthorized"
 """The private attribute of the request object that holds the state of the request."""
 
 
+class BodyNotRead(Exception):
+    """Raised by a scheme that needs the body, while `may_read_body` is false. It says nothing about the caller."""
+
+
 class ServingApp(Protocol):
     """The part of an app's state that schemes read."""
 
@@ -75,6 +79,8 @@ class SchemeState(Generic[P]):
     """The plan by which the request is authenticated, or was authenticated last."""
     kept_by_scheme: dict[Scheme[Any], Any] | None = None
     """By scheme, what `Scheme.verify` or `Scheme.challenges` remember for `Scheme.respond`."""
+    may_read_body: bool = True
+    """Whether `Scheme.read` and `Scheme.verify` may read a body that no code has read yet."""
     dropped_reason: str | None = None
     """Why `Scheme.read` dropped what came: the private reason of a refusal for lack of credentials."""
 
@@ -139,6 +145,16 @@ def max_credentials(request: Request) -> int:
     """
     state: SchemeState[PlanInForce] | None = getattr(request, REQUEST_STATE, None)  # scheme_state, without its call
     return DEFAULT_CREDENTIAL_LIMIT if state is None or state.plan is None else state.plan.max_credentials
+
+
+def may_read_body(request: Request) -> bool:
+    """Return whether a scheme may read the body, or raises `BodyNotRead` if it can't do without.
+
+    Code that asks who is calling before the view runs must leave the body to the view, which may stream it, or not read
+    it at all. A body that Werkzeug has cached or parsed may always be used.
+    """
+    state = scheme_state(request)
+    return state is None or state.may_read_body or not {"_cached_data", "form"}.isdisjoint(vars(request))
 
 
 def warn_once(app: Flask, text: str) -> None:
