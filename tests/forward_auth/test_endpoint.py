@@ -6,6 +6,7 @@ import time
 
 import pytest
 from flask import Flask, abort, make_response, redirect, request
+from flask.cli import routes_command
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
@@ -211,6 +212,29 @@ def test_digest_compares_the_original_method_and_uri(make_app, by):
         fields = by("/meters/7?day=a%20b", method)
         response = asked({**fields, **sent(told, uri=uri, method=hashed, nc=count)})
         assert response.status_code == (status if by is by_nginx or status != 403 else 400), (uri, method, hashed)
+
+
+@BOTH
+def test_a_hook_that_asks_for_the_caller_sees_the_original_request(make_app, by):
+    """A Digest count is spent once, by the hook or by the guard, and the hook's answer is the guard's."""
+    seen = []
+    asked = Asked(make_app, Digest({"ada": ADA}.get, store=MemoryStore(single_process=True)))
+    asked.app.before_request(lambda: seen.append((identity := asked.auth.get_identity()) and identity.subject))
+    told = challenge(asked(by("/meters/7", "PUT")).headers["WWW-Authenticate"].partition(", Digest")[0])
+    fields = {**by("/meters/7", "PUT"), **sent(told, uri="/meters/7", method="PUT", nc=1)}
+    assert (asked(fields).status_code, asked(fields).status_code) == (204, 401)
+    assert seen == [None, "ada", None]
+
+
+@BOTH
+def test_a_hook_of_a_cross_site_request_has_no_caller(make_app, by):
+    seen = []
+    asked = Asked(make_app)
+    asked.app.before_request(lambda: seen.append((identity := asked.auth.get_identity()) and identity.subject))
+    asked.log_in()
+    assert asked({**by(method="POST"), **CROSS_SITE}).status_code == 403
+    assert asked(by(method="POST")).status_code == 204
+    assert seen[-2:] == [None, "ada"]
 
 
 @BOTH
@@ -553,6 +577,13 @@ def test_an_app_that_matches_hosts(make_app):
             "/auth", headers={**by_caddy(host=host), **GOOD}, environ_overrides={"REMOTE_ADDR": PROXY}
         )
         assert response.status_code == 204
+
+
+def test_flask_lists_the_endpoint(make_app):
+    asked = Asked(make_app)
+    listed = asked.app.test_cli_runner().invoke(routes_command, [])
+    assert listed.exit_code == 0
+    assert "forward_auth:/auth" in listed.output
 
 
 def test_other_paths_are_as_before(asked):

@@ -51,6 +51,8 @@ def load_user(token: str) -> User | None:
 
 Bearer(load_user, name="Token", params={"authorization_uri": "https://id.example/authorize"})
 auth.protected_resource("https://a.example/mcp", aliases=["https://b.example/mcp"])
+auth.forward_auth("/auth", proxies=["10.0.0.1", "unix:"], roles={"editor"})
+auth.forward_auth("/mail", proxies=("10.0.0.1",), headers={"X-User": "subject", "X-Mail": lambda who: who.user.email})
 
 assert_type(load_user("x"), User | None)
 
