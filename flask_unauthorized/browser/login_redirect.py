@@ -58,7 +58,7 @@ def login_redirect(error: AuthError, request: Request, state: RequestState, plan
     if forwarded is not None:
         # The way back is a path, so it is of use on the host of the original request only. The URL is absolute because
         # Traefik resolves a relative one against the address where it asks us.
-        target = forwarded.login_url = forwarded.absolute_url(target)
+        target = forwarded.login_url = forwarded.login_target(target)
         if target is None or not forwarded.takes_all_statuses:
             return None
     response: Response = real_app().response_class(status=302)

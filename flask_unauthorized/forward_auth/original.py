@@ -89,12 +89,22 @@ class Forwarded:
         """The query of the original request, as the client sent it."""
         return self.uri.partition("?")[2]
 
-    def absolute_url(self, url: str) -> str | None:
-        """Return an absolute URL on the origin of the original request; ``None`` if ``url`` lies on another one."""
+    def login_target(self, url: str) -> str | None:
+        """Return the absolute URL to which a redirect may lead, on the origin of the original request.
+
+        Args:
+            url: The URL of the login page.
+
+        Returns:
+            The URL. ``None`` if it lies on another origin, or if it is the page that the client asked for: the proxy
+            guards the login page, too, and a redirect would never end.
+        """
         origin = f"{self.url_scheme}://{self.host}"
         if url.startswith("/") and not url.startswith("//"):
-            return origin + url
-        return url if url.lower().startswith(f"{origin}/".lower()) else None
+            url = origin + url
+        elif not url.lower().startswith(f"{origin}/".lower()):
+            return None
+        return None if url[len(origin) :].partition("?")[0] == self.path else url
 
 
 def forwarded_request(environ: Mapping[str, Any]) -> Forwarded | None:

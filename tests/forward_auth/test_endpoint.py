@@ -400,6 +400,13 @@ def test_a_login_page_elsewhere_is_no_target(make_app, login_view, leads):
 
 
 @BOTH
+@pytest.mark.parametrize("uri", ["/login", "/login?next=/login"])
+def test_a_guarded_login_page_is_no_endless_redirect(asked, by, uri):
+    response = asked({**by(uri), **NAVIGATION})
+    assert (response.status_code, "X-Auth-Login" in response.headers) == (401, False)
+
+
+@BOTH
 @pytest.mark.parametrize(
     "fields",
     [{}, {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}, {**NAVIGATION, "Authorization": "Bearer bad"}],
