@@ -44,13 +44,13 @@ from .responses.error_handler import handle_error, handle_group, respond_at_disp
 from .responses.guard import guard
 from .runtime.app_state import AppState, app_state_of
 from .runtime.context import add_template_globals, request_identity, request_scheme
-from .runtime.decorator import check_served, guard_view
+from .runtime.decorator import check_same_auth, guard_view
 from .runtime.dispatch import wrap_views
 from .runtime.exception_groups import GROUPS
 from .runtime.refuse import authenticate, refuse
 from .runtime.request_state import note_response_left, real_app, real_request, state_for, state_if_any
 from .schemes.base import AnyScheme
-from .schemes.serving import EXTENSION
+from .schemes.state_access import EXTENSION
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
@@ -64,7 +64,7 @@ R = TypeVar("R", bound=Renderer)
 
 
 class Auth(Generic[U]):
-    """Protect views, and answer every refusal as the RFCs ask. ``Auth[User]`` types `user`.
+    """Protect views, and respond to every refusal as the RFCs ask. ``Auth[User]`` types `user`.
 
     Args:
         *schemes: The schemes by which callers may authenticate. Challenges are offered in the order that most clients
@@ -101,7 +101,7 @@ class Auth(Generic[U]):
             unavailable=unavailable,
             challenge_order=challenge_order or (),
         )
-        self._configuration.decorations.facade = ref(self)
+        self._configuration.decorations.auth_ref = ref(self)
         self._resources = DeclaredResources()
         self._app_states: WeakSet[AppState] = WeakSet()
         self._forward_auth: list[Endpoint] = []
@@ -183,7 +183,7 @@ class Auth(Generic[U]):
         Without arguments, any identity will do. Use it bare (``@auth.login_required``) or with keywords.
 
         Args:
-            *view: The view, where the decorator is used bare.
+            *view: The view, if the decorator is used without parentheses.
             **demands: What the caller must have:
 
                 - ``via``: the schemes to choose from, one or several;
@@ -207,7 +207,7 @@ class Auth(Generic[U]):
         """Decorate a view that also runs for anonymous callers. Invalid credentials are still refused.
 
         Args:
-            *view: The view, where the decorator is used bare.
+            *view: The view, if the decorator is used without parentheses.
             **demands: What a caller who sent credentials must have; see `login_required`.
 
         Raises:
@@ -226,7 +226,7 @@ class Auth(Generic[U]):
         """Mark a view as open on purpose, whatever `protect` says. The view is returned unchanged.
 
         Args:
-            *view: The view, where the decorator is used bare.
+            *view: The view, if the decorator is used without parentheses.
             via: The schemes that the view's own 401 offers, such as that of a login endpoint. Default: all of them.
             **unknown: Nothing else; for the message.
 
@@ -260,7 +260,7 @@ class Auth(Generic[U]):
             TypeError: For arguments of a wrong type.
         """
         configuration = self._configuration
-        protection = Protection(configuration.requirement("protect", demands), public_names(public))
+        protection = Protection(configuration.make_requirement("protect", demands), public_names(public))
         target = protection_target(target)
         known = configuration.protections.get(target)
         if known == protection:
@@ -270,7 +270,7 @@ class Auth(Generic[U]):
                 f"{target!r} is already protected with {known.requirement!r}: call protect() once, with all demands"
             )
         for state in self._app_states:
-            if state.served and (target is state.app or target in state.app.blueprints.values()):
+            if state.got_first_request and (target is state.app or target in state.app.blueprints.values()):
                 raise ConfigurationError(
                     f"the app {state.app.name!r} has served a request: call protect() before the first one"
                 )
@@ -278,10 +278,10 @@ class Auth(Generic[U]):
         configuration.protections[target] = protection
 
     def _refuse_while_unserved(self, target: Flask | Blueprint) -> None:
-        """Deny by default even where `init_app` was forgotten, or another `Auth` serves the app."""
+        """Deny by default even if `init_app` was forgotten, or another `Auth` serves the app."""
 
         def refuse_unserved() -> None:
-            check_served(self._configuration, app_state_of(real_app()))
+            check_same_auth(self._configuration, app_state_of(real_app()))
 
         try:
             target.before_request(refuse_unserved)
@@ -305,10 +305,10 @@ class Auth(Generic[U]):
             ConfigurationError: If another `Auth` serves the app.
             RuntimeError: Outside a request.
         """
-        demanded = self._configuration.requirement("require", demands)
+        demanded = self._configuration.make_requirement("require", demands)
         request = real_request()
         state = state_for(request)
-        check_served(self._configuration, state.app_state)
+        check_same_auth(self._configuration, state.app_state)
         state.keep_satisfied_plan()
         identity = authenticate(
             state.app_state.plans.for_endpoint(request.endpoint, demanded, request.method), request, state
@@ -345,7 +345,7 @@ class Auth(Generic[U]):
 
         Raises:
             MissingCredentials: For an anonymous caller.
-            RuntimeError: Outside a request, and where the loader gave a subject or an `Identity` without ``user``:
+            RuntimeError: Outside a request, and if the loader gave a subject or an `Identity` without ``user``:
                 read `identity` there.
         """
         user: U | None = self.identity.user
@@ -361,7 +361,7 @@ class Auth(Generic[U]):
         return request_identity()
 
     def get_user(self) -> U | None:
-        """Return the loader's user object, ``None`` for an anonymous caller or where the loader gave none.
+        """Return the loader's user object, ``None`` for an anonymous caller or if the loader gave none.
 
         Raises:
             RuntimeError: Outside a request.
@@ -564,7 +564,7 @@ class Auth(Generic[U]):
         trusted = TrustedProxies(proxies)
         view = forward_auth_view(checked_headers(headers), self.get_identity)
         for state in self._app_states:
-            if state.served:
+            if state.got_first_request:
                 raise ConfigurationError(
                     f"the app {state.app.name!r} has served a request: call forward_auth() before its first one"
                 )
@@ -591,7 +591,7 @@ class Auth(Generic[U]):
             ConfigurationError: For what isn't a media type, and for a second renderer.
             TypeError: For what can't be called.
         """
-        media_type = _checked_media_type(media_type)
+        media_type = _validated_media_type(media_type)
 
         def register(render: R) -> R:
             self._configuration.add_renderer(media_type, render)
@@ -600,10 +600,10 @@ class Auth(Generic[U]):
         return register
 
     def allow_shared_cache(self) -> None:
-        """Let shared caches keep the answer to this request, if its ``Cache-Control`` says so.
+        """Let shared caches keep the response to this request, if its ``Cache-Control`` says so.
 
-        Call this in a view whose answer is the same for all callers. Otherwise ``private`` is added to the
-        ``Cache-Control`` of an answer to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
+        Call this in a view whose response is the same for all callers. Otherwise ``private`` is added to the
+        ``Cache-Control`` of a response to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
         removed. Refusals stay ``no-store``.
 
         Raises:
@@ -615,7 +615,7 @@ class Auth(Generic[U]):
         if len(views) > 1 or (views and demands):
             raise TypeError(f"{name} takes a view alone, or keywords: @auth.{name}(scopes={{...}})")
         configuration = self._configuration
-        demanded = configuration.requirement(name, demands, optional=optional)
+        demanded = configuration.make_requirement(name, demands, optional=optional)
 
         def decorate(view: Any) -> Any:
             check_view(view, name)
@@ -656,7 +656,11 @@ def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:
     # Rebound, not changed: Flask is iterating over such a list, and would skip the next hook.
     drop = {check_first, *state.configuration.unserved_hooks}
     for name, hooks in list(app.before_request_funcs.items()):
-        app.before_request_funcs[name] = [hook for hook in hooks if hook not in drop]
+        remaining = [hook for hook in hooks if hook not in drop]
+        if remaining:
+            app.before_request_funcs[name] = remaining
+        else:  # Flask would go through the empty list on each request
+            del app.before_request_funcs[name]
     last = [_note_response_left if state.settings.guard == "off" else guard]
     after = [function for function in app.after_request_funcs[None] if function is not guard]
     app.after_request_funcs[None] = last + after
@@ -670,7 +674,7 @@ def _note_response_left(response: Response) -> Response:
     return response
 
 
-def _checked_media_type(media_type: str) -> str:
+def _validated_media_type(media_type: str) -> str:
     if callable(media_type):
         raise ConfigurationError(f'renderer takes a media type, not {media_type!r}: write @auth.renderer("text/html")')
     parts = media_type.split("/") if isinstance(media_type, str) else []

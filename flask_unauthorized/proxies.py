@@ -98,7 +98,7 @@ def came_with_underscores(environ: Mapping[str, Any], field: str) -> bool:
 
 
 def _socket_peer(sock: Any) -> str:
-    """Return the address of the other end of a socket; a text that is no address if the connection is closed."""
+    """Return the address of the other end of a socket; a text that isn't an address if the connection is closed."""
     try:
         peer = sock.getpeername()
     except (AttributeError, OSError, ValueError):

@@ -382,10 +382,11 @@ MISTAKES = {
         TypeError,
         "acr must be a str or a list of str in order of preference, not {'gold'}",
     ),
-    "max_age as a timedelta": (
-        lambda: demand(max_age=datetime.timedelta(minutes=5)),
+    "max_age as a timedelta with a fraction": (
+        lambda: demand(max_age=datetime.timedelta(seconds=1.5)),
         TypeError,
-        "max_age must be an int of seconds, not datetime.timedelta(seconds=300)",
+        "max_age must be a whole number of seconds, or a timedelta of whole seconds, not "
+        "datetime.timedelta(seconds=1, microseconds=500000)",
     ),
     "max_age below 0": (
         lambda: demand(max_age=-1),

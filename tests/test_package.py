@@ -20,6 +20,7 @@ LAYERS = [
     {
         "wire": "read and write header fields: grammar, challenges, credentials. Standard library only",
         "lazy_names": "packages that import a name when it is first used",
+        "locks": "locks that survive `fork`",
     },
     {
         "errors": "the typed exceptions, their statuses and wording",
@@ -57,7 +58,7 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Private keys under which Flask's objects hold our state: one module spells them, and gives typed accessors.
 KEYS = {"unauthorized", "_unauthorized"}
-KEYS_ARE_SPELLED_IN = "schemes/serving.py"
+KEYS_ARE_SPELLED_IN = "schemes/state_access.py"
 
 
 def _modules():

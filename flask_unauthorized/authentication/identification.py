@@ -22,10 +22,11 @@ from typing import Final
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-from ..errors import AuthError, ErrorSnapshot
+from ..errors import AuthError
+from ..errors.snapshot import ErrorSnapshot
 from ..policy.plan import Plan
 from ..schemes.base import FLASK_SESSION
-from ..schemes.serving import BodyNotRead
+from ..schemes.state_access import BodyNotRead
 from .authenticate import check_preconditions, select
 from .authorization import check_expiry
 from .state import AuthenticationState, Identification

@@ -4,16 +4,16 @@ The state is one slotless object on the real request object: never on ``flask.g`
 context, and an identity on ``g`` would show one caller to another. Each layer adds what it notes: `SchemeState` for
 schemes, `AuthenticationState` here, and `runtime.request_state.RequestState` for the rest. All of them are one object.
 
-The state never holds an exception, whose traceback would keep frames alive: a refusal is kept as an `ErrorSnapshot`.
+The state never holds an exception, whose traceback would keep frames alive: a refusal is stored as an `ErrorSnapshot`.
 """
 
 from typing import NamedTuple
 
-from ..errors import ErrorSnapshot
+from ..errors.snapshot import ErrorSnapshot
 from ..identity import Identity
 from ..policy.plan import Plan
 from ..schemes.base import AnyScheme
-from ..schemes.serving import SchemeState
+from ..schemes.state_access import SchemeState
 
 
 class Identification(NamedTuple):

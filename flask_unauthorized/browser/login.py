@@ -22,19 +22,21 @@ Invariants:
 - Credentials of other schemes keep their result. Their DPoP proof or Digest count must not be spent twice.
 - A guard that was met before the login or logout stays met, because the caller of that time met it.
 - No cache may store the response: it sets or deletes a session cookie, and ``Set-Cookie`` doesn't prevent that
-  (RFC 9111 §7.3). The response hook does so even where the guard is switched off.
+  (RFC 9111 §7.3). The response hook does so even if the guard is switched off.
 - A logout always empties this browser's session, whatever the store responds. People may leave the browser then.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-from flask import Request, Response, after_this_request, session
+from flask import Request, after_this_request, session
 
 from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
 from ..authentication.verification import verify
-from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, shown
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest
+from ..errors.text import shown
 from ..identity import Identity
+from ..rendering.headers import set_no_store
 from ..runtime.app_state import app_state_of
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
@@ -87,15 +89,15 @@ def log_in(
     except AuthUnavailable:
         raise
     except AuthError:
-        scheme.end(request, known=user_was_loaded)
+        scheme.end(request, user_was_loaded=user_was_loaded)
         raise
-    kept = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
+    kept_values = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
-        scheme.begin(login, request, known=user_was_loaded)
+        scheme.begin(login, request, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise
-    session.update(kept)
+    session.update(kept_values)
     state.identity = identity
     state.scheme = state.login_scheme = scheme
     return identity
@@ -107,7 +109,7 @@ def log_out(scheme: SessionCookie) -> None:
     _refuse_cross_site(scheme, request, "logout", "trusted_origins=", scheme.trusted_origins)
     state = state_for(request)
     try:
-        scheme.end(request, known=_user_was_loaded(scheme, state))
+        scheme.end(request, user_was_loaded=_user_was_loaded(scheme, state))
     finally:  # This comes last, because a loader may ask who is calling.
         _reset_caller(scheme, request, state)
 
@@ -146,9 +148,4 @@ def _reset_caller(scheme: SessionCookie, request: Request, state: RequestState) 
     }
     state.plan = plan_in_force(request, state)  # With a plan, the guard looks at the response.
     state.no_store = True
-    after_this_request(_set_no_store)
-
-
-def _set_no_store(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    after_this_request(set_no_store)

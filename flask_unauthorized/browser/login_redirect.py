@@ -18,7 +18,7 @@ Every other request gets the 401 with its challenges. Both depend on the same re
 ``Vary``. Neither may be cached: after the login the same address has another response.
 
 The refusal page links to the login page too (`login_page_url`). People see that page in spite of these rules, for
-example after a POST, or where a redirect would loop.
+example after a POST, or if a redirect would loop.
 """
 
 import time

@@ -31,15 +31,14 @@ from ..errors import MalformedCredentials
 from ..forward_auth.original import forwarded_request
 from ..schemes.base import query_values
 from ..schemes.page_urls import is_own_path
+from ..schemes.request_target import PATH_CHARACTERS
 
 if TYPE_CHECKING:
     from ..schemes.session_cookie import SessionCookie
 
 MAX_NEXT_BYTES: Final = 2048
 """Longest ``next`` that is sent or followed, in bytes."""
-_SEGMENT_CHARACTERS: Final = "/:@!$&'()*+,;=~"
-"""What `quote` leaves alone in a path (RFC 3986 §3.3)."""
-_TARGET_CHARACTERS: Final = _SEGMENT_CHARACTERS + "%?#"
+_TARGET_CHARACTERS: Final = PATH_CHARACTERS + "%?#"
 """What `quote` leaves alone in a target that is quoted already and may have a query and a fragment."""
 
 
@@ -69,10 +68,10 @@ def return_path(scheme: "SessionCookie", request: Request) -> str | None:
     forwarded = forwarded_request(request.environ)
     if forwarded is None:
         path = _mount_path(request) + quote(
-            request.environ.get("PATH_INFO", "").encode("latin-1"), safe=_SEGMENT_CHARACTERS
+            request.environ.get("PATH_INFO", "").encode("latin-1"), safe=PATH_CHARACTERS
         )
-    else:  # The page lies behind a proxy that asks us.
-        path = quote(forwarded.path.encode("latin-1"), safe=_SEGMENT_CHARACTERS + "%")
+    else:  # The page lies behind a proxy that asks the app.
+        path = quote(forwarded.path.encode("latin-1"), safe=PATH_CHARACTERS + "%")
     query = request.query_string.decode("latin-1")
     # Some frameworks separate parameters by semicolons too. A part without "=" is a name as well.
     names = {name for name, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True)}
@@ -98,4 +97,4 @@ def _path_of(target: str) -> str:
 
 def _mount_path(request: Request) -> str:
     """Return the path where the app is mounted, quoted; empty for the root of the host."""
-    return quote(request.script_root, safe=_SEGMENT_CHARACTERS)
+    return quote(request.script_root, safe=PATH_CHARACTERS)

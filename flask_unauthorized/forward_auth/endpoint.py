@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flask import Flask
 
-from ..errors import ConfigurationError, shown
+from ..errors import ConfigurationError
+from ..errors.text import shown
 from ..proxies import TrustedProxies, peer_address
 from ..wsgi import add_layer
 from .original import BrokenForwarding, Forwarded, original_environ, read_original
@@ -52,7 +53,7 @@ class AppWithForwardAuth(Protocol):
         """The app."""
         ...
 
-    served: bool
+    got_first_request: bool
     """Whether the app has served a request."""
     forward_auth: dict[str, "Endpoint"]
     """The endpoints of the app, by path."""

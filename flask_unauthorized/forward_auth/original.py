@@ -23,7 +23,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import shown
+from ..errors.text import shown
 from ..proxies import came_with_underscores
 
 UNKNOWN_METHOD: Final = "METHOD-NOT-FORWARDED"

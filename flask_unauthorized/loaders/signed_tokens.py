@@ -9,8 +9,9 @@ from typing import Any, Final
 from flask import Flask, current_app
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
-from ..arguments import explains_arguments, whole_seconds
-from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials, shown
+from ..arguments import explains_arguments, validated_whole_seconds
+from ..errors import ConfigurationError, ExpiredCredentials, InvalidCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from ..schemes.secret_keys import as_bytes, secret_keys
 
@@ -52,7 +53,7 @@ class SignedTokens:
         if secret_key is not None and not secret_key:
             raise ConfigurationError("secret_key is empty: use secrets.token_hex()")
         self.salt = salt
-        self.lifetime = whole_seconds("lifetime", lifetime, least=1)
+        self.lifetime = validated_whole_seconds("lifetime", lifetime, least=1)
         self._secret_key = secret_key
         self._load = load
 

@@ -4,7 +4,7 @@ Most challenges depend on nothing in the request, so they are made once, in the 
 (`order_schemes`). Three levels of readiness follow from what the schemes declare:
 
 1. ``static``: the challenge without an error is made at the set-up (`challenges_without_error`). If all schemes are
-   static, the whole answer to a caller who sent nothing is ready (`default_challenges`).
+   static, the whole response to a caller who sent nothing is ready (`default_challenges`).
 2. ``cacheable_challenges`` as well: a challenge with an error depends on the error's class only. Then
    `responses_cacheable` is true, and refusals are cached when they were made once: their challenges and header lines
    in `header_cache`, the whole response in `response_cache`. The key is `errors.response_cache_key`.
@@ -27,11 +27,12 @@ from ..errors import AuthError, ConfigurationError, InsufficientScope
 from ..schemes.base import AnyScheme
 from ..wire import Challenge
 from ..wire.fetch_metadata import PAGE_FIELDS, SCRIPT_FIELDS, is_script
+from ..wire.rules import spell_field_name
 from .requirement import Requirement
 from .resource import Resource
 
 MAX_HEADERS: Final = 8 * 1024
-"""The most bytes that the challenges of one answer may have together. Servers and clients cut longer headers."""
+"""The most bytes that the challenges of one response may have together. Servers and clients cut longer headers."""
 MAX_CACHED: Final = 256
 """The most refusals that one cache of a plan holds."""
 _RANK: Final = {"digest": 0, "basic": 1, "bearer": 2}  # measured on real clients: see order_schemes
@@ -243,7 +244,7 @@ def _vary(schemes: Sequence[AnyScheme]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for where, name in (read for scheme in schemes for read in scheme.reads):
         if where == "header":
-            found["-".join(part.capitalize() for part in name.split("-"))] = None
+            found[spell_field_name(name)] = None
         elif where in ("authorization", "cookie"):
             found[where.capitalize()] = None
     found.update((field, None) for scheme in schemes for field in scheme.varies)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from flask import Flask
 
 from ..errors import ConfigurationError
-from ..schemes.serving import suggest_endpoint
+from ..schemes.state_access import suggest_endpoint
 from .configuration import Configuration
 from .decorations import View, view_class_of
 from .plan import Plan
@@ -42,7 +42,7 @@ class EffectiveRequirements:
         self._cache.clear()
 
     def for_endpoint(self, endpoint: str, method: str | None = None) -> Requirement | None:
-        """Return what an endpoint demands; ``None`` where nothing is demanded, or where it is public.
+        """Return what an endpoint demands; ``None`` if nothing is demanded, or if it is public.
 
         Pass ``method`` for class views with guarded methods. Without it, the result covers what all methods share.
         """

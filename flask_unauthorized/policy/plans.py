@@ -11,6 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from flask import Flask
 from werkzeug.routing import Rule
 
+from ..locks import renew_after_fork
 from ..schemes.base import AnyScheme
 from .configuration import Configuration
 from .effective import EffectiveRequirements
@@ -21,7 +22,7 @@ from .resource import Resource
 from .settings import Settings
 
 MAX_PLANS: Final = 4096
-"""The most compiled plans that are kept per app: ``require()`` with ever new demands must not grow without bound."""
+"""The most compiled plans that are cached per app: ``require()`` with ever new demands must not grow without bound."""
 PLANS_OF_RULE: Final = "_unauthorized_plans"
 """The private attribute of a routing rule that holds the plans of its view."""
 _NO_DEMAND: Final = Requirement()
@@ -50,6 +51,7 @@ class Plans(Generic[Owner]):
         """The protected resource of each endpoint that belongs to one."""
         self.plain_http = PlainHTTPWarning()
         self._lock = threading.RLock()
+        renew_after_fork(self, threading.RLock)
         self._compiled: dict[tuple[str | None, str | None, int], _Compiled] = {}
         self._by_content: dict[tuple[Requirement | None, Resource | None, tuple[AnyScheme, ...] | None], Plan] = {}
         self._on_rules: list[dict[int, tuple[Plan, Owner]]] = []
@@ -152,7 +154,7 @@ class Plans(Generic[Owner]):
             implied_scopes=configuration.implied_scopes,
             challenge_order=configuration.challenge_order,
             plain_http=self.plain_http,
-            strict=self.app.debug or self.app.testing,
+            raises_on_mistakes=self.app.debug or self.app.testing,
             resource=resource,
             ambiguous=ambiguous,
         )

@@ -16,8 +16,8 @@ from collections.abc import Set as AbstractSet
 from functools import reduce
 from typing import Any, Final
 
-from ..arguments import unknown_keyword_message
-from ..errors import ConfigurationError, configured_seconds
+from ..arguments import unknown_keyword_message, validated_whole_seconds
+from ..errors import ConfigurationError
 from ..identity import as_set
 from ..wire.rules import check_scope_token
 
@@ -64,7 +64,7 @@ def any_of(*names: str) -> AnyOf:
 
 
 class Requirement:
-    """What a view demands. Immutable; equal where all demands are equal.
+    """What a view demands. Immutable; equal if all demands are equal.
 
     ``via`` are the schemes to choose from (``None``: not said), ``scopes`` and ``roles`` sets of groups that must all
     be met, ``acr`` the acceptable login classes in order of preference, ``max_age`` the longest time since the login in
@@ -125,7 +125,7 @@ class Requirement:
         return (self.via, self.scopes, self.roles, self.acr, self.max_age, self.optional)
 
 
-def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, optional: bool = False) -> Requirement:
+def make_requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, optional: bool = False) -> Requirement:
     """Make a `Requirement` from the keywords that a developer gave to ``where``.
 
     Raises `TypeError` for unknown keywords and wrong types (a bare string for scopes or roles) and `ConfigurationError`
@@ -148,7 +148,7 @@ def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, option
         scope_groups,
         _groups("roles", given.get("roles")),
         _acr(given.get("acr")),
-        None if max_age is None else configured_seconds("max_age", max_age),
+        None if max_age is None else validated_whole_seconds("max_age", max_age),
         optional,
     )
 
@@ -184,7 +184,7 @@ def _unknown(where: str, name: str) -> str:
 def combine_decorators(requirements: Iterable[Requirement]) -> Requirement:
     """Combine the demands of decorators on one view: ``via`` and ``acr`` narrow, the rest adds up.
 
-    Raises `ConfigurationError` where ``via`` or ``acr`` leave nothing. It is optional only if all of them are.
+    Raises `ConfigurationError` if ``via`` or ``acr`` leave nothing. It is optional only if all of them are.
     """
     return reduce(_combine, requirements)
 
@@ -231,7 +231,7 @@ def challenge_scopes_of(groups: Iterable[Group]) -> tuple[str, ...]:
     return tuple(sorted({group[0] for group in groups}))
 
 
-def implied(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+def expand_implied_scopes(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
     """Return all scopes that each scope includes, also indirectly. Raise `ConfigurationError` for a cycle."""
     if not isinstance(given, Mapping):
         raise TypeError(

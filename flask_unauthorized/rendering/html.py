@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Final
 
-from ..errors import Text
+from ..errors.text import Text
 from .problem import Explanation, ProblemDetails
 from .translations import BUILT_IN_TRANSLATIONS, TEXT_KEYS, translate
 

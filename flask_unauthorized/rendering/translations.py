@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from ..errors import ConfigurationError, Text, as_text, is_text
+from ..errors import ConfigurationError
+from ..errors.text import Text, as_text, is_text
 
 Texts = dict[str, Text]
 """The texts of one language, by key."""

@@ -52,7 +52,7 @@ class AppWithMetadata(Protocol):
     """The documents, once the state is ready."""
     ready: bool
     """Whether the configuration was checked and the documents were made."""
-    served: bool
+    got_first_request: bool
     """Whether the app has served a request, so that nothing can be declared any more."""
     serves_metadata: bool
     """Whether `serve_metadata` was called for the app."""

@@ -15,13 +15,16 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from .. import errors
-from ..errors import MAX_REASON, AuthError, AuthUnavailable, ErrorSnapshot, as_text
+from ..errors import AuthError, AuthUnavailable
+from ..errors.snapshot import ErrorSnapshot
+from ..errors.text import MAX_REASON, as_text
 from ..policy.plan import Plan
 from ..rendering.problem import Explanation, SchemeDiagnosis
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app
 from ..schemes.base import AnyScheme, query_values
 from ..schemes.session_cookie import SessionCookie
+from ..wire.rules import spell_field_name
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
 _UNAUTHORIZED: Final = ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2")
@@ -85,7 +88,7 @@ def _in_other_fields(scheme: AnyScheme, request: Request) -> Iterator[str]:
     """Give what came for a scheme in other fields than ``Authorization``, without values."""
     for where, name in _reads(scheme):
         if where == "header" and _has_field(name, request):
-            yield f"{_field(name)}: …"
+            yield f"{spell_field_name(name)}: …"
         elif where == "cookie" and name in request.cookies:
             yield f"Cookie: {name}=…"
         elif where == "query" and _in_query(name, request):
@@ -141,11 +144,7 @@ def _options(scheme: AnyScheme) -> tuple[str, ...]:
     if where == "authorization":
         return "-H", f"Authorization: {scheme.name} CREDENTIALS"
     if where == "header":
-        return "-H", f"{_field(name)}: CREDENTIALS"
+        return "-H", f"{spell_field_name(name)}: CREDENTIALS"
     if where == "cookie":
         return "-b", f"{name}=KEY"
     return ("--url-query" if where == "query" else "--data-urlencode"), f"{name}=KEY"
-
-
-def _field(name: str) -> str:
-    return "-".join(part.capitalize() for part in name.split("-"))

@@ -19,7 +19,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from ..browser.login_redirect import login_redirect
-from ..errors import AuthError, Unauthorized, is_text, response_cache_key
+from ..errors import AuthError, Unauthorized
+from ..errors.cache_key import response_cache_key
+from ..errors.text import is_text
 from ..policy.challenges import RecordedRefusal
 from ..policy.plan import Plan
 from ..rendering.headers import CHALLENGE_FIELD
@@ -32,7 +34,7 @@ from ..runtime.request_state import RequestState, real_app, real_request, state_
 from .body import render_refusal
 
 MAX_APP_HANDLERS: Final = 4096
-"""The most answers that are kept to the question which handler of the app an error has."""
+"""The most entries in the cache of the handlers that errors have."""
 
 
 def handle_error(error: Exception) -> Any:
@@ -73,7 +75,7 @@ def _prepare(error: AuthError, request: Request, state: RequestState, plan: Plan
 
 
 def _respond(error: AuthError, request: Request, state: RequestState, app: Flask, plan: Plan) -> Response:
-    """Return the built-in response: the cached one, if the last one to an equal refusal was kept."""
+    """Return the built-in response: the cached one, if the last one to an equal refusal was cached."""
     media_type = negotiate(request.environ.get("HTTP_ACCEPT"), state.app_state.configuration.media_types)
     content = response_cache_key(error)
     key = content, media_type, error.scheme, error.one_line
@@ -96,7 +98,7 @@ def _respond_to_foreign_error(app: Flask, error: Exception, state: RequestState,
 
 
 def handle_group(group: Exception) -> Any:
-    """Return the response to an exception group: one that holds refusals only is answered as its first one."""
+    """Return the response to an exception group: one that holds refusals only is returned as its first one."""
     request = real_request()
     refusal = refusal_of_group(group, request, state_for(request))
     if refusal is not None:
@@ -116,7 +118,7 @@ def _as_refusal(error: Exception) -> AuthError | None:
         return None
     # An app may give abort(401, ...) anything; a text of its own stays.
     own = is_text(error.description) and error.description is not HTTPUnauthorized.description
-    reason = "the app or another extension answered 401 by itself: abort_unauthorized() takes a reason="
+    reason = "the app or another extension responded with 401 by itself: abort_unauthorized() takes a reason="
     return Unauthorized(error.description if own else None, reason=reason)
 
 

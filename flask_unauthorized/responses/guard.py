@@ -29,8 +29,8 @@ from ..rendering.headers import (
     add_vary,
     expose_to_scripts,
     keep_out_of_shared_caches,
-    no_store,
     set_challenge_lines,
+    set_no_store,
 )
 from ..runtime.app_state import app_state_of
 from ..runtime.dispatch import may_contain_view_output
@@ -44,7 +44,7 @@ from ..runtime.request_state import (
     state_for,
     state_if_any,
 )
-from ..schemes.serving import REQUEST_STATE
+from ..schemes.state_access import REQUEST_STATE
 from ..wire import Challenge, parse_challenges
 from ..wire.fetch_metadata import is_script
 from ..wire.soundness import examine
@@ -55,11 +55,11 @@ _VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")
 """Fields of hooks that say how a body can be asked for again, which no refusal can (RFC 9110 §13.2.1)."""
 _PAGE_PROTECTION: Final = ("Content-Security-Policy", "X-Content-Type-Options")
 _USUAL_FIELDS: Final = frozenset({"Content-Type", "Content-Length", "Location", "Vary"})
-"""Fields that most answers have: their names need no closer look."""
+"""Fields that most responses have: their names need no closer look."""
 
 
 def guard(response: Response) -> Response:
-    """Return the response, completed where something is missing."""
+    """Return the response, completed if something is missing."""
     request = real_request()
     state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, for every response passes here
     if state is None or state.satisfied_plan is None:
@@ -70,12 +70,14 @@ def guard(response: Response) -> Response:
     if status != 401 and state.recorded_refusal is None:
         plan = state.plan
         if plan is None:
-            if state.identification is not None:
-                _name_identification(response, request, state)
+            _name_identification(response, request, state)
             return response
         if state.scheme in plan.schemes_without_response_headers:
             if not state.allows_shared_cache:
-                _keep_private(response)
+                for name, _ in response.headers:
+                    if name not in _USUAL_FIELDS and name.lower() == "cache-control":
+                        keep_out_of_shared_caches(response, always=False)
+                        break
             return response
     _complete(response, status, request, state)
     return response
@@ -115,18 +117,10 @@ def _name_later_questions(response: Response, request: Request) -> None:
             keep_out_of_shared_caches(response, always=True)
 
 
-def _keep_private(response: Response) -> None:
-    """Keep the response to an identified caller out of shared caches, if it has ``Cache-Control``."""
-    for name, _ in response.headers:
-        if name not in _USUAL_FIELDS and name.lower() == "cache-control":
-            keep_out_of_shared_caches(response, always=False)
-            break
-
-
 def _refuse_unjudged(response: Response, request: Request) -> Response:
-    """Return a refusal in place of what a guarded endpoint answered to a request that wasn't judged.
+    """Return a refusal in place of what a guarded endpoint returned for a request that wasn't judged.
 
-    That is the answer of a view that was put into ``app.view_functions`` while the app serves. The answer of a
+    That is the response of a view that was put into ``app.view_functions`` while the app serves. The response of a
     ``before_request`` function of the app passes: the registered view is still the guarded one then.
     """
     endpoint = request.endpoint
@@ -182,7 +176,7 @@ def _restore_and_repair(response: Response, status: int, request: Request, state
         _join_challenge_lines(response, request, state)
         _restore_page_protection(response, state)
     if is_refusal or state.no_store:
-        no_store(response)
+        set_no_store(response)
         if state.recorded_refusal is not None or is_refusal:  # a refusal, or the redirect to the login page
             for name in _VALIDATORS:
                 response.headers.remove(name)
@@ -246,7 +240,7 @@ def _repair(response: Response, request: Request, state: RequestState, plan: Pla
     if state.app_state.settings.guard == "strict":
         what = "only with challenges that it doesn't take" if sound else "without a challenge"
         raise ConfigurationError(
-            f"endpoint {request.endpoint!r} answered 401 {what} (RFC 9110 §15.5.2): call "
+            f"endpoint {request.endpoint!r} responded with 401 {what} (RFC 9110 §15.5.2): call "
             "abort_unauthorized() instead; UNAUTHORIZED_GUARD='repair' would add one"
         )
     added = plan.challenges.in_force(None, None, request)
@@ -322,6 +316,8 @@ def _name_dependencies(response: Response, state: RequestState, plan: Plan, is_r
 
 def _name_identification(response: Response, request: Request, state: RequestState) -> None:
     """Name in ``Vary`` what the response of a hook depends on, if the hook asked who is calling."""
+    if state.identification is None:
+        return
     add_vary(response, plan_in_force(request, state).vary)
-    if state.identification is not None and state.identification.identity is not None and not state.allows_shared_cache:
+    if state.identification.identity is not None and not state.allows_shared_cache:
         keep_out_of_shared_caches(response, always=True)

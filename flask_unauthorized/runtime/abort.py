@@ -15,10 +15,9 @@ from ..errors import (
     InvalidCredentials,
     MissingCredentials,
     StepUpRequired,
-    Text,
     Unauthorized,
-    shown,
 )
+from ..errors.text import Text, shown
 from ..schemes.base import AnyScheme
 from .refuse import authenticate, plan_in_force, refuse
 from .request_state import RequestState, real_request, state_for
@@ -124,7 +123,7 @@ def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str 
     """
     request = real_request()
     state = state_for(request)
-    # This route may not have been judged yet: a caller who is known by now is not told to log in.
+    # This route may not have been judged yet: a caller who is known by now isn't asked to log in.
     if state.identity is None and authenticate(plan_in_force(request, state), request, state) is None:
         abort_unauthorized(
             reason="abort_forbidden() was called for an unknown caller, so it became 401: a login may help"

@@ -5,8 +5,8 @@ check reads settings and views each time, because views may have come since. It 
 endpoints, so that mistakes come to light before a request does.
 
 If the check before the first request finds a mistake, open routes still work: a health check shouldn't depend on it.
-Guarded views answer 500, and the log names the mistake (CRITICAL). If the check itself fails, because a database is
-down, the next request checks again. Until then guarded views answer 500 as well.
+Guarded views respond with 500, and the log names the mistake (CRITICAL). If the check itself fails, because a database
+is down, the next request checks again. Until then guarded views respond with 500 as well.
 """
 
 import logging
@@ -18,8 +18,9 @@ from flask import Flask, Request
 
 from ..errors import ConfigurationError
 from ..forward_auth.endpoint import Endpoint as ForwardAuthEndpoint
+from ..locks import renew_after_fork
 from ..policy.configuration import Configuration
-from ..policy.decorations import chain
+from ..policy.decorations import iter_wrapped
 from ..policy.effective import EffectiveRequirements
 from ..policy.plan import Plan
 from ..policy.plans import Plans
@@ -32,7 +33,7 @@ from ..resource_metadata.endpoint import DocumentIndex, index_documents
 from ..resource_metadata.membership import build_documents, resource_by_endpoint
 from ..schemes.base import AnyScheme, validated_realm
 from ..schemes.scheme_checks import check_attributes, check_challenges
-from ..schemes.serving import EXTENSION
+from ..schemes.state_access import EXTENSION, no_auth_error
 
 log: Final = logging.getLogger("flask_unauthorized")
 _NAMES_WITHOUT_MEANING: Final = frozenset({"__init__", "__main__", "app", "create_app", "main", "wsgi"})
@@ -45,7 +46,7 @@ class AppState:
 
     Attributes:
         ready: Whether the set-up was checked and has no mistake.
-        served: Whether the app has served a request, so that its set-up can't change any more.
+        got_first_request: Whether the app has served a request, so that its set-up can't change any more.
         mistake: What the check before the first request found.
         diagnostics_enabled: Whether bodies explain refusals to the developer.
         has_response_hooks: Whether the app, its blueprints or other extensions have ``after_request`` functions.
@@ -69,7 +70,7 @@ class AppState:
         self.realm_is_default = False
         self.diagnostics_enabled = False
         self.ready = False
-        self.served = False
+        self.got_first_request = False
         self.mistake: str | None = None
         self.has_response_hooks = False
         self.dispatched: dict[str, Callable[..., Any]] = {}
@@ -81,6 +82,7 @@ class AppState:
         self._declared_resources = resources
         self._apps = apps  # all apps of the `Auth`: a resource may lie in several
         self._lock = threading.RLock()
+        renew_after_fork(self, threading.RLock)
 
     @property
     def schemes(self) -> Sequence[AnyScheme]:
@@ -167,24 +169,24 @@ class AppState:
             Exception: What a loader, a scheme or a store raised in the check, if the endpoint may be guarded.
         """
         with self._lock:
-            if self.served:
+            if self.got_first_request:
                 return
             try:
                 self.check()
             except ConfigurationError as error:
                 self.mistake = str(error)
-                log.critical("guarded views answer 500, for the app %r is not set up: %s", self.app.name, error)
+                log.critical("guarded views respond with 500, for the app %r is not set up: %s", self.app.name, error)
             except Exception as error:
                 if endpoint is not None and self.effective.may_be_guarded(endpoint):
                     raise
                 log.error(  # noqa: TRY400  # the text of the exception may hold a secret, such as a database's URL
-                    "guarded views answer 500 until the check of the app %r passes: %s was raised in it",
+                    "guarded views respond with 500 until the check of the app %r passes: %s was raised in it",
                     self.app.name,
                     type(error).__name__,
                 )
                 return
             finish()
-            self.ready, self.served = self.mistake is None, True
+            self.ready, self.got_first_request = self.mistake is None, True
 
     # --- while serving
 
@@ -196,12 +198,12 @@ class AppState:
     def is_hook(self, guard: Callable[..., Any]) -> bool:
         """Return whether a guard is a ``before_request`` function, or part of one."""
         hooks = (hook for hooks in self.app.before_request_funcs.values() for hook in hooks)
-        return any(guard is function for hook in hooks for function in chain(hook))
+        return any(guard is function for hook in hooks for function in iter_wrapped(hook))
 
     def _warn_of_hidden_guard(self, request: Request, guard: Callable[..., Any]) -> None:
-        """Warn once of an endpoint whose guard the set-up couldn't see, so that no answer from above it is judged."""
+        """Warn once of an endpoint whose guard the set-up couldn't see, so that no response from above it is judged."""
         endpoint = request.endpoint
-        if endpoint is None or endpoint not in self.app.view_functions or not self.served:
+        if endpoint is None or endpoint not in self.app.view_functions or not self.got_first_request:
             return
         if self.requirements(endpoint) or self.effective.is_public(endpoint) or self.is_hook(guard):
             return
@@ -231,8 +233,5 @@ def app_state_of(app: Flask) -> AppState:
     """
     state: AppState | None = app.extensions.get(EXTENSION)
     if state is None:
-        # From None: what a guard looked for in vain before it came here is no news to a developer.
-        raise ConfigurationError(
-            f"no Auth serves the app {app.name!r}: call auth.init_app(app) when making it"
-        ) from None
+        raise no_auth_error(app) from None  # The AttributeError of a guard's own look-up wouldn't help a developer.
     return state

@@ -20,7 +20,10 @@ from werkzeug.exceptions import HTTPException
 
 from .. import signals
 from ..authentication.authenticate import authenticate_request, select
-from ..errors import MAX_REASON, AuthError, AuthUnavailable, ErrorSnapshot, as_text, response_cache_key
+from ..errors import AuthError, AuthUnavailable
+from ..errors.cache_key import response_cache_key
+from ..errors.snapshot import ErrorSnapshot
+from ..errors.text import MAX_REASON, as_text
 from ..identity import Identity
 from ..policy.challenges import RecordedRefusal, cache_put
 from ..policy.plan import Plan

@@ -12,7 +12,7 @@ from flask import Flask, Request, Response
 from ..authentication.state import AuthenticationState
 from ..identity import Identity
 from ..policy.challenges import HeaderLines, RecordedRefusal
-from ..schemes.serving import REQUEST_STATE
+from ..schemes.state_access import REQUEST_STATE
 from .app_state import AppState, app_state_of
 
 # Bound once: an attribute through a LocalProxy costs eight times as much.
@@ -43,7 +43,7 @@ class RequestState(AuthenticationState):
         is_foreign_error: Whether the error that was handled last isn't an `AuthError`: ``abort(401)``, another
             extension.
         no_store: Whether no cache may store the response, whatever hooks say: a login, a logout, a redirect to it.
-        allows_shared_cache: Whether the view lets shared caches keep its answer.
+        allows_shared_cache: Whether the view lets shared caches keep its response.
     """
 
     app_state: AppState

@@ -20,6 +20,7 @@ from ..arguments import explains_arguments
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
 from ..wire import Challenge
 from ..wire.grammar import is_token
+from ..wire.rules import spell_field_name
 from .base import (
     MIN_CREDENTIAL_LIMIT,
     Loader,
@@ -32,7 +33,7 @@ from .base import (
     single_value,
 )
 from .origins import validated_origins
-from .serving import max_credentials
+from .state_access import max_credentials
 
 _CURL_OPTIONS = {"header": ("-H", "{}: KEY"), "cookie": ("-b", "{}=KEY"), "query": ("--url-query", "{}=KEY")}
 
@@ -88,7 +89,7 @@ class APIKey(Scheme[Secret]):
         self.ambient = self.place == "cookie"
         if self.curl_options is None:
             option, template = _CURL_OPTIONS[self.place]
-            shown_name = self.key_name.title() if self.place == "header" else self.key_name
+            shown_name = spell_field_name(self.key_name) if self.place == "header" else self.key_name
             self.curl_options = option, template.format(shown_name)
         self.trusted_origins = validated_origins(trusted_origins)
         self._environ_key = "HTTP_" + self.key_name.upper().replace("-", "_")
@@ -111,7 +112,7 @@ class APIKey(Scheme[Secret]):
                 "printable ASCII only"
             )
         secret = Secret()
-        secret.loader_args = (key,)
+        secret.arguments = (key,)
         return secret
 
     def _find(self, request: Request) -> str | None:

@@ -32,15 +32,8 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from flask import Flask, Request, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from ..errors import (
-    AuthError,
-    AuthUnavailable,
-    ConfigurationError,
-    InvalidCredentials,
-    MalformedCredentials,
-    is_text,
-    shown,
-)
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
+from ..errors.text import is_text, shown
 from ..identity import Identity
 from ..wire import Challenge
 from ..wire.rules import check_realm
@@ -62,8 +55,8 @@ class Secret:
     Its ``repr`` shows nothing, and it can't be pickled, so that no log and no cache gets the credential by accident.
     """
 
-    __slots__ = ("loader_args",)
-    loader_args: tuple[str, ...]
+    __slots__ = ("arguments",)
+    arguments: tuple[str, ...]
     """The arguments of the loader. They are set after the object was made: an ``__init__`` would cost a call more."""
 
     def __repr__(self) -> str:
@@ -154,7 +147,7 @@ class Scheme(ABC, Generic[C]):
     _loader: Loader | None = None
     # `Auth` sets these two: its ``unavailable=``, and that it was set. A scheme of two `Auth` must get the same value.
     _unavailable: tuple[type[Exception], ...] = ()
-    _served = False
+    _in_use = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -360,7 +353,7 @@ class Scheme(ABC, Generic[C]):
             secret = args[0]
         else:
             secret = Secret()
-            secret.loader_args = args
+            secret.arguments = args
         return call_loader(self, secret)
 
     def call_option(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
@@ -379,9 +372,9 @@ class Scheme(ABC, Generic[C]):
             return function(*args)
         except AuthError:
             raise
-        except self._unavailable as trouble:
+        except self._unavailable as error:
             raise AuthUnavailable(
-                reason=f"{option} of {self.name} raised {type(trouble).__name__}, which unavailable= of Auth lists"
+                reason=f"{option} of {self.name} raised {type(error).__name__}, which unavailable= of Auth lists"
             ) from None
 
     def __repr__(self) -> str:
@@ -407,7 +400,7 @@ def call_loader(self: Scheme[Any], credentials: Secret, request: Request | None 
             "the class, so that auth.check() finds out"
         )
     try:
-        result = load(*credentials.loader_args)
+        result = load(*credentials.arguments)
         if type(result) is Identity or not hasattr(type(result), "__await__"):
             return result
         return resolve_awaitable(result)
@@ -418,9 +411,9 @@ def call_loader(self: Scheme[Any], credentials: Secret, request: Request | None 
         own = is_text(text) and text is not HTTPUnauthorized.description
         reason = f"the loader of {self.name} raised {type(refused).__name__} (401), which rejects {self._credential}"
         raise InvalidCredentials(text if own else None, reason=reason) from None
-    except self._unavailable as trouble:
+    except self._unavailable as error:
         raise AuthUnavailable(
-            reason=f"the loader of {self.name} raised {type(trouble).__name__}, which unavailable= of Auth lists"
+            reason=f"the loader of {self.name} raised {type(error).__name__}, which unavailable= of Auth lists"
         ) from None
 
 

@@ -46,8 +46,8 @@ from .base import (
     query_values,
     single_value,
 )
-from .confirmation import KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
-from .serving import BodyNotRead, max_credentials, may_read_body
+from .confirmation import KEY, CertificateSource, check_certificate, validated_confirmation, vary_fields
+from .state_access import BodyNotRead, max_credentials, may_read_body
 
 MAX_FORM = 64 * 1024
 """Longest form that is searched for a token, in bytes. If a credential may be longer than half of it, twice as much."""
@@ -142,7 +142,7 @@ class Bearer(Scheme[Secret]):
         if not rest or not rest.isascii() or 0 in rest.encode().translate(_IS_IN_ALPHABET):
             _check_padded(self.name, rest)
         secret = Secret()
-        secret.loader_args = (rest,)
+        secret.arguments = (rest,)
         return secret
 
     def _single_token(self, request: Request, rest: str | None) -> str | None:
@@ -173,7 +173,7 @@ class Bearer(Scheme[Secret]):
     def prove(self, identity: Identity, credentials: Secret, request: Request) -> None:
         if self.certificate is None:
             super().prove(identity, credentials, request)
-        confirmation = checked_confirmation(self.name, identity.confirmation)
+        confirmation = validated_confirmation(self.name, identity.confirmation)
         if KEY in confirmation:
             raise InvalidCredentials(
                 reason=f"{self.name}: the token is bound to a key (cnf has jkt), which {self.name} doesn't prove: send "

@@ -86,8 +86,8 @@ def _sample_challenges(scheme: Scheme[Any], app: Flask, realm: str) -> tuple[Cha
     # Imported here because this module costs more than the whole package, and is needed once.
     from werkzeug.test import create_environ
 
-    served: Any = current_app
-    in_context = has_app_context() and served._get_current_object() is app
+    current: Any = current_app
+    in_context = has_app_context() and current._get_current_object() is app
     with nullcontext() if in_context else app.app_context():
         try:
             return tuple(scheme.challenges(realm, None, app.request_class(create_environ())))

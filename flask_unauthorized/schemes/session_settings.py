@@ -12,7 +12,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from ..errors import ConfigurationError
 from .secret_keys import secret_keys
-from .serving import warn_once
+from .state_access import warn_once
 
 log: Final = logging.getLogger("flask_unauthorized")
 _MIN_KEY_LENGTH: Final = 16

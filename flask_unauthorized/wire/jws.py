@@ -87,7 +87,7 @@ def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) 
     """Decode a token in the compact form (RFC 7515 §7.1), without verifying it.
 
     Each part must be there, canonical base64url and within its limit. The header must be a JSON object with a string as
-    ``alg``, ``kid`` and ``typ`` strings where given, and without ``crit``, ``b64``, ``zip``, ``enc`` or a nested token
+    ``alg``, ``kid`` and ``typ`` strings if given, and without ``crit``, ``b64``, ``zip``, ``enc`` or a nested token
     (``cty``). Addresses and certificates of keys (``jku``, ``x5u``, ``x5c``) are never used.
 
     Args:
@@ -172,7 +172,7 @@ def encode_base64url(octets: bytes) -> str:
 
 @lru_cache(maxsize=_CACHED_HEADERS)
 def _header(part: str, embedded_key: bool) -> Mapping[str, Any]:
-    # An issuer's tokens share a handful of headers, so each is read once; what isn't a header is never kept.
+    # An issuer's tokens share a handful of headers, so each is read once; what isn't a header is never cached.
     try:
         header = read_json_object(decode_base64url(part))
     except JOSEError as error:

@@ -18,6 +18,8 @@ SPELLINGS: Final = {
     )
 }  # fmt: skip
 
+MAX_CLOCK_SKEW: Final = 60
+"""How far the clocks of two machines may differ, in seconds."""
 MAX_REALM: Final = 256
 """The longest realm that may be sent, in bytes."""
 
@@ -27,6 +29,11 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21\x23-\x5b\x5d-\x7e]+")
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*@")
+
+
+def spell_field_name(name: str) -> str:
+    """Return a field name as it is usually written: ``"X-Api-Key"`` for ``"x-api-key"``."""
+    return "-".join(part.capitalize() for part in name.split("-"))
 
 
 def check_printable(name: str, value: str) -> None:

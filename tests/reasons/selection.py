@@ -140,6 +140,6 @@ ROWS = [
     ),
     Row(
         "abort(401)", request_of(bearer(), guard=None, view=lambda auth: abort(401)), 401,
-        "the app or another extension answered 401 by itself: abort_unauthorized() takes a reason=",
+        "the app or another extension responded with 401 by itself: abort_unauthorized() takes a reason=",
     ),
 ]  # fmt: skip

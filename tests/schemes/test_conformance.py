@@ -320,7 +320,7 @@ def test_bug_in_the_loader_is_500_never_401_LDR_09(build, error):
 
 @pytest.mark.rfc("I-07")
 @pytest.mark.parametrize("path", ["/", "/optional"])
-def test_trouble_of_ours_is_503_with_retry_after_and_no_challenge(build, path):
+def test_a_server_side_failure_is_503_with_retry_after_and_no_challenge(build, path):
     def load(*given):
         raise ConnectionResetError("the database is gone")  # a subclass of what is listed
 

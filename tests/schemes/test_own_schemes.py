@@ -336,7 +336,7 @@ def test_a_scheme_that_asks_nobody_needs_no_loader(make_app):  # F-46
         needs_loader = False
 
         def verify(self, credentials, request):
-            return "ada" if credentials.loader_args == ("good",) else None
+            return "ada" if credentials.arguments == ("good",) else None
 
     for scheme, name in ((Fixed(), "Ticket"), (Own(), "Bearer")):
         app, auth = serve(make_app, scheme)

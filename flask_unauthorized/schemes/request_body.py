@@ -21,7 +21,7 @@ from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..errors import MalformedCredentials
-from .serving import BodyNotRead, may_read_body
+from .state_access import BodyNotRead, may_read_body
 
 _HTTP_1: Final = ("HTTP/1.1", "HTTP/1.0")
 
