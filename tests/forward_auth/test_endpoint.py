@@ -122,6 +122,7 @@ def test_no_more_than_200_messages_are_remembered(asked):
 def test_hooks_and_schemes_see_the_original_request(asked, by, method):
     response = asked({**by("/report?page=2", method), **GOOD})
     assert (response.status_code, response.data) == (204, b"")
+    assert response.headers["Cache-Control"] == "no-store"
     assert asked.handled == [(method, "shop.example")]
 
 
