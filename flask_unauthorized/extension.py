@@ -26,11 +26,15 @@ from .errors import (
     TooManyAttempts,
     Unauthorized,
 )
+from .forward_auth.caller_headers import CallerHeaders, checked_headers
+from .forward_auth.endpoint import Endpoint, add_endpoint, checked_path
+from .forward_auth.view import forward_auth_view
 from .identity import Identity
 from .policy.configuration import Configuration
 from .policy.decorations import Demands, LevelDemands, check_view
 from .policy.protection import Protection, protection_target, public_names, validated_reason
 from .policy.settings import read_settings
+from .proxies import TrustedProxies
 from .rendering.renderers import Renderer
 from .rendering.translations import Texts
 from .resource_metadata.declaration import DeclaredResources, Views
@@ -100,6 +104,7 @@ class Auth(Generic[U]):
         self._configuration.decorations.auth_ref = ref(self)
         self._resources = DeclaredResources()
         self._app_states: WeakSet[AppState] = WeakSet()
+        self._forward_auth: list[Endpoint] = []
         self.schemes = self._configuration.schemes
         if app is not None:
             self.init_app(app)
@@ -144,6 +149,8 @@ class Auth(Generic[U]):
         self._app_states.add(state)
         if self._resources.declared:
             serve_metadata(state)
+        for endpoint in self._forward_auth:
+            add_endpoint(state, endpoint)
 
     def check(self, app: Flask) -> None:
         """Check now what the first request would check. ``flask unauthorized check`` does the same.
@@ -542,6 +549,54 @@ class Auth(Generic[U]):
             **members,
         )
         return declared.metadata_url
+
+    # --- reverse proxies that ask
+
+    def forward_auth(
+        self,
+        rule: str,
+        *,
+        proxies: Iterable[str],
+        headers: CallerHeaders | None = None,
+        **demands: "Unpack[Demands]",
+    ) -> None:
+        """Add an endpoint that nginx ``auth_request``, Caddy ``forward_auth`` and Traefik ``ForwardAuth`` ask.
+
+        The proxy names the request that a client sent: ``X-Original-URI`` and ``X-Original-Method``, or
+        ``X-Forwarded-Uri`` and ``X-Forwarded-Method``, with ``X-Forwarded-Host`` and ``X-Forwarded-Proto``. That
+        request is judged. Its method decides about cross-site requests, and Digest and DPoP compare its target. The
+        response is 204, 401 or 403. Caddy and Traefik may also get a redirect to the login page, or another refusal.
+        The configurations of the proxies are in ``docs/forward-auth.md``.
+
+        Args:
+            rule: The path of the endpoint, such as ``"/auth"``. It has no variables.
+            proxies: The addresses and networks of the proxies, such as ``["127.0.0.1", "10.0.0.0/24"]``, and
+                ``"unix:"`` for Unix sockets. All other peers get 403.
+            headers: What the 204 says about the caller, by name of the header field: an attribute of `Identity`, or a
+                function of it that returns a text, a collection or ``None``. Values are percent-encoded. Default:
+                ``X-Auth-Subject``, ``X-Auth-Scopes``, ``X-Auth-Roles`` and ``X-Auth-Client``.
+            **demands: What the caller must have; see `login_required`.
+
+        Raises:
+            ConfigurationError: If a value can't work, if the path has a route already, or if an app has served a
+                request.
+            TypeError: For an argument of a wrong type, or an unknown keyword.
+        """
+        path = checked_path(rule)
+        trusted = TrustedProxies(proxies)
+        view = forward_auth_view(checked_headers(headers), self.get_identity)
+        for state in self._app_states:
+            if state.got_first_request:
+                raise ConfigurationError(
+                    f"the app {state.app.name!r} has served a request: call forward_auth() before its first one"
+                )
+        if any(known.path == path for known in self._forward_auth):
+            raise ConfigurationError(f"forward_auth({path!r}) was called twice: give the second one another path")
+        endpoint = Endpoint(path, trusted, self._decorate("forward_auth", (), {**demands}, optional=False)(view))
+        for state in self._app_states:
+            add_endpoint(state, endpoint)
+            state.ready = False
+        self._forward_auth.append(endpoint)
 
     # --- bodies
 

@@ -279,3 +279,15 @@ def test_the_single_page_app_of_the_docs_works():
     assert ask("/api/logout", "POST").status_code == 204
     opened = {**origin, "Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
     assert ask("/api/notes", headers=opened).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [("python", "app.py"), ("nginx", "nginx.conf"), ("", "Caddyfile"), ("yaml", "traefik.yml")],
+)
+def test_the_page_on_forward_authentication_shows_the_files_that_the_tests_run(language, name):
+    """`tests/clients/test_forward_auth.py` runs them, except for Traefik's."""
+    page = (ROOT / "docs/forward-auth.md").read_text(encoding="utf-8")
+    file = (ROOT / "examples/forward_auth" / name).read_text(encoding="utf-8")
+    assert f"`examples/forward_auth/{name}`" in page
+    assert f"```{language}\n{file}```\n" in page

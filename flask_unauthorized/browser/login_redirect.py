@@ -13,6 +13,8 @@ redirect they would read the login page as the resource. So the redirect is sent
 4. The redirect wouldn't loop. If a step-up still fails after the user has just logged in again, the login page can't
    meet the demand, and sending the user there again would never end.
 5. The login page has a URL in this request. A refusal never fails because a redirect can't be built.
+6. If a proxy asks whether a request may pass, the login page lies on the host of that request, and the proxy passes on
+   redirects. nginx doesn't, and gets the URL with the 401.
 
 With ``htmx=True``, conditions 1 and 3 to 5 also lead people to the login page whose page asks by htmx:
 
@@ -37,6 +39,7 @@ from flask import Request, Response
 
 from ..authentication.cross_site import is_websocket_handshake
 from ..errors import AuthError, Unauthorized
+from ..forward_auth.original import forwarded_request
 from ..policy.plan import Plan
 from ..rendering.negotiation import accepts_html, is_page_load
 from ..runtime.request_state import RequestState, real_app
@@ -62,6 +65,11 @@ def login_redirect(error: AuthError, request: Request, state: RequestState, plan
     target = _target(error, scheme, _way_back(scheme, request), request, state)
     if target is None:
         return None
+    forwarded = forwarded_request(request.environ)
+    if forwarded is not None:
+        forwarded.login_url = target
+        if not forwarded.takes_all_statuses:
+            return None
     response: Response = real_app().response_class(status=302 if request.method in ("GET", "HEAD") else 303)
     response.headers["Location"] = target
     response.headers["Vary"] = plan.challenges.vary_header_on_refusal
@@ -92,7 +100,13 @@ def _target(
         return None
     if _sent_explicit_credentials(request, state) or _redirect_would_loop(scheme, request):
         return None
-    return scheme.login_url(way_back)  # Where that is ``None``, `SessionCookie.login_url` has logged why.
+    target = scheme.login_url(way_back)
+    if target is None:  # `SessionCookie.login_url` has logged why.
+        return None
+    # The way back is a path. If a proxy asks, it is of use on the host of the original request only. The URL is absolute
+    # because Traefik resolves a relative one against the address where it asks the app.
+    forwarded = forwarded_request(request.environ)
+    return target if forwarded is None else forwarded.login_target(target)
 
 
 def _way_back(scheme: "SessionCookie", request: Request) -> str | None:

@@ -32,6 +32,7 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from ..errors import MalformedCredentials
+from ..forward_auth.original import forwarded_request
 from ..schemes.base import query_values
 from ..schemes.page_urls import is_own_path
 from ..schemes.request_target import PATH_CHARACTERS
@@ -68,7 +69,13 @@ def return_path(scheme: "SessionCookie", request: Request) -> str | None:
 
     ``None`` if `next_url` would not accept that path.
     """
-    path = _mount_path(request) + quote(request.environ.get("PATH_INFO", "").encode("latin-1"), safe=PATH_CHARACTERS)
+    forwarded = forwarded_request(request.environ)
+    if forwarded is None:
+        path = _mount_path(request) + quote(
+            request.environ.get("PATH_INFO", "").encode("latin-1"), safe=PATH_CHARACTERS
+        )
+    else:  # The page lies behind a proxy that asks the app.
+        path = quote(forwarded.path.encode("latin-1"), safe=PATH_CHARACTERS + "%")
     return _with_kept_query(path, request.query_string.decode("latin-1"), scheme, request)
 
 

@@ -18,6 +18,7 @@ from flask import Flask, Request
 
 from ..authentication.state import AuthenticationState
 from ..errors import ConfigurationError
+from ..forward_auth.endpoint import Endpoint as ForwardAuthEndpoint
 from ..locks import renew_after_fork
 from ..policy.configuration import Configuration
 from ..policy.decorations import iter_wrapped
@@ -56,6 +57,7 @@ class AppState:
         logged_once: What was logged and isn't logged again.
         documents: The metadata of protected resources (RFC 9728).
         serves_metadata: Whether the app serves them.
+        forward_auth: The endpoints that reverse proxies ask, by path.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class AppState:
         self.logged_once: set[object] = set()
         self.documents: DocumentIndex = {}
         self.serves_metadata = False
+        self.forward_auth: dict[str, ForwardAuthEndpoint] = {}
         self._declared_resources = resources
         self._apps = apps  # all apps of the `Auth`: a resource may lie in several
         self._lock = threading.RLock()

@@ -59,6 +59,8 @@ DPoP(load_device, Introspection("https://id.example/i", audience="api", access_t
 assert_type(StaticTokens({"t": "tom"}).recognizes("t"), bool)
 Bearer(load_user, name="Token", params={"authorization_uri": "https://id.example/authorize"})
 auth.protected_resource("https://a.example/mcp", aliases=["https://b.example/mcp"])
+auth.forward_auth("/auth", proxies=["10.0.0.1", "unix:"], roles={"editor"})
+auth.forward_auth("/mail", proxies=("10.0.0.1",), headers={"X-User": "subject", "X-Mail": lambda who: who.user.email})
 
 assert_type(load_user("x"), User | None)
 

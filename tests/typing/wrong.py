@@ -52,6 +52,9 @@ auth.protected_resource("https://a.example", authorization_servers="https://b.ex
 auth.protected_resource("https://a.example", scopes="read")  # refused
 auth.protected_resource("https://a.example", resource_name="A")  # refused: no such keyword
 auth.protected_resource("https://a.example", views="mcp")  # refused: an app or blueprints
+auth.forward_auth("/auth")  # refused: proxies are needed
+auth.forward_auth("/auth", proxies=["10.0.0.1"], headers={"X-User": 7})  # refused
+auth.forward_auth("/auth", proxies=["10.0.0.1"], scope={"a"})  # refused: no such keyword
 auth.identity = Identity("ada")  # refused: read-only
 auth.user.nothing()  # refused: a str has no such method
 auth.get_user().upper()  # refused: may be None
