@@ -103,8 +103,8 @@ def _target(
     target = scheme.login_url(way_back)
     if target is None:  # `SessionCookie.login_url` has logged why.
         return None
-    # The way back is a path. If a proxy asks, it is of use on the host of the original request only. The URL is absolute
-    # because Traefik resolves a relative one against the address where it asks the app.
+    # The way back is a path. If a proxy asks, it is of use only on the host of the original request. The URL is
+    # absolute, because Traefik resolves a relative one against the address where it asks the app.
     forwarded = forwarded_request(request.environ)
     return target if forwarded is None else forwarded.login_target(target)
 
