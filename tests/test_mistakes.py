@@ -202,7 +202,7 @@ SETTINGS = (
     "UNAUTHORIZED_REALM, UNAUTHORIZED_GUARD, UNAUTHORIZED_EXPLAIN, UNAUTHORIZED_REQUIRE_HTTPS, "
     "UNAUTHORIZED_PROBLEM_BASE, UNAUTHORIZED_MAX_CREDENTIALS, UNAUTHORIZED_ONE_LINE"
 )
-KEYWORDS = "via, scopes, roles, acr, max_age"
+KEYWORDS = "via, scopes, roles, acr, max_age, redirect"
 NO_USER = "which cannot be a user: return an Identity, your user object, a non-empty subject, or None for no"
 SCOPE_RULE = 'use one or more printable ASCII characters without blank, " and \\ (RFC 6749 §3.3)'
 NOT_AN_ORIGIN = "which is not an origin: write https://host or https://host:port, the host in ASCII"
@@ -279,6 +279,17 @@ MISTAKES = {
         "login_required() has no keyword fresh: did you mean max_age? max_age=300 demands a login in the last 300 "
         "seconds",
     ),
+    "refresh": (
+        lambda: demand(refresh=True),
+        TypeError,
+        "login_required() has no keyword refresh: give refresh tokens a scheme of their own, and name it with "
+        "via=scheme",
+    ),
+    "locations": (
+        lambda: demand(locations=["headers"]),
+        TypeError,
+        "login_required() has no keyword locations: name the schemes with via=scheme",
+    ),
     "mfa": (
         lambda: demand(mfa=True),
         TypeError,
@@ -332,7 +343,7 @@ MISTAKES = {
     "public with demands": (
         lambda: shop()[0].public(scopes={"read"}),
         TypeError,
-        "public() has no keyword scopes: a public view demands nothing, so it takes only via",
+        "public() has no keyword scopes: a public view demands nothing, so it takes only via and reason",
     ),
     "Auth(schemes=)": (
         lambda: Auth(schemes=[Bearer(load)]),

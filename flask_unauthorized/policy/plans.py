@@ -22,7 +22,7 @@ from .configuration import Configuration
 from .effective import EffectiveRequirements
 from .plain_http import PlainHTTPWarning
 from .plan import Plan
-from .requirement import Requirement
+from .requirement import Requirement, inherit
 from .resource import Resource
 from .settings import Settings
 from .unless import NOTHING_DROPPED, Condition
@@ -95,13 +95,31 @@ class Plans(Generic[Owner]):
             if is_open:
                 whole = self.requirements.combine(endpoint, extra, method) or _NO_DEMAND
                 merged = Requirement(whole.via, optional=True, redirect=whole.redirect)
-            view = None if endpoint is None else self.app.view_functions.get(endpoint)
-            offered = None if merged is not None or view is None else self.configuration.decorations.offered_by(view)
+            elif merged is not None and merged.via is None and extra is not None:
+                merged = self._with_schemes_of_open_view(merged, endpoint, method, dropped)
+            offered = None if merged is not None else self._offered_by(endpoint)
             if len(self._compiled) >= MAX_PLANS:
                 self.forget()
             plan = self._plan_for(merged, endpoint, offered, is_open=is_open)
             self._compiled[key] = _Compiled(plan, extra)
             return plan
+
+    def _with_schemes_of_open_view(
+        self, demanded: Requirement, endpoint: str | None, method: str | None, dropped: frozenset[Condition]
+    ) -> Requirement:
+        """Return what ``require()`` demands in a view that is open, with the schemes that identify callers there.
+
+        So ``auth.identity`` and ``auth.get_identity()`` of one view name the same caller.
+        """
+        if self.requirements.combine(endpoint, None, method, dropped) is not None:
+            return demanded
+        whole = self.requirements.combine(endpoint, None, method)
+        via = self._offered_by(endpoint) if whole is None else whole.via
+        return demanded if via is None else inherit((Requirement(via), demanded))
+
+    def _offered_by(self, endpoint: str | None) -> tuple[AnyScheme, ...] | None:
+        view = None if endpoint is None else self.app.view_functions.get(endpoint)
+        return None if view is None else self.configuration.decorations.offered_by(view)
 
     def compile_all(self, endpoint: str, method: str | None) -> None:
         """Compile the plans of a guarded endpoint, with any of its levels dropped. Raise `ConfigurationError`."""

@@ -41,10 +41,12 @@ def validated_origins(origins: Iterable[str], option: str = "trusted_origins") -
 
     Raises:
         ConfigurationError: If a value isn't an origin that browsers send.
-        TypeError: If ``origins`` is a string, or a value isn't one.
+        TypeError: If ``origins`` is a string or ``None``, or a value isn't a string.
     """
     if isinstance(origins, str):
         raise TypeError(f'{option}={origins!r} is a bare string: write {{"{origins}"}}')
+    if origins is None:
+        raise TypeError(f'{option}=None names no origin: leave it out, or write {{"https://pages.example"}}')
     return frozenset(_validated_origin(option, origin) for origin in origins)
 
 

@@ -284,6 +284,19 @@ def test_require_in_an_opened_view_still_demands_a_caller(auth, make_app):
     assert status(app, "/identity", X_Open="yes", **ADA) == 200
 
 
+@pytest.mark.parametrize("ask", [lambda auth: auth.identity, lambda auth: auth.require()], ids=["identity", "require"])
+def test_an_opened_view_demands_and_knows_callers_of_the_same_schemes(make_app, ask):
+    bearer, key = Bearer(lambda token: Identity("ada")), APIKey(lambda key: Identity("bob"))
+    auth = Auth(bearer, key, realm="site")
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(via=key, unless=opened)(lambda: ask(auth).subject))
+    client = app.test_client()
+    answer = client.get("/", headers={"Authorization": "Bearer t", **OPEN})
+    assert answer.status_code == 401
+    assert [line.split()[0] for line in challenge_lines(answer)] == ["ApiKey"]
+    assert client.get("/", headers={"X-API-Key": "k", **OPEN}).text == "bob"
+
+
 # --- several levels
 
 
@@ -441,9 +454,10 @@ def raising(error):
 
 
 BAD = {
-    "None": (lambda: None, TypeError, "returned None, and it must return True or False"),
+    "None": (lambda: None, TypeError, r"returned None, and it must return True or False: write bool\(\.\.\.\)$"),
     "a number": (lambda: 1, TypeError, "returned 1, and it must return True or False"),
-    "a text": (lambda: "s3cret", TypeError, "returned a str, and it must return True or False"),
+    # bool("false") is True, so it would open the view.
+    "a text": (lambda: "s3cret", TypeError, 'returned a str, and .* False: compare it, such as value == "true"$'),
     "an exception": (raising(Broken("x")), Broken, "x"),
     "a refusal": (
         lambda: abort_unauthorized(),

@@ -334,6 +334,24 @@ def test_public_via_says_who_is_asked(make_app: Any) -> None:
     assert asked == ["people", "machines"]
 
 
+def test_a_public_view_that_demands_a_caller_takes_the_schemes_that_it_names(make_app: Any) -> None:
+    people, machines = Bearer(lambda token: Identity("ada")), APIKey(lambda key: Identity("bot"))
+    auth = Auth(people, machines)
+    app = make_app(auth)
+    app.add_url_rule("/identity", "identity", auth.public(via=people)(lambda: auth.identity.subject))
+    app.add_url_rule("/require", "require", auth.public(via=people)(lambda: auth.require().subject))
+    app.add_url_rule("/other", "other", auth.public(via=people)(lambda: auth.require(via=machines).subject))
+    app.add_url_rule("/all", "all", auth.public(lambda: auth.identity.subject))
+    client = app.test_client()
+    for path in ("/identity", "/require"):
+        response = client.get(path, headers={"X-API-Key": "k"})
+        assert response.status_code == 401
+        assert [line.split()[0] for line in response.headers.getlist("WWW-Authenticate")] == ["Bearer"]
+        assert client.get(path, headers=GOOD).text == "ada"
+    assert client.get("/other", headers={"X-API-Key": "k"}).text == "bot"
+    assert client.get("/all", headers={"X-API-Key": "k"}).text == "bot"
+
+
 def test_a_guarded_endpoint_asks_its_own_schemes_in_a_hook(make_app: Any) -> None:
     asked: list[str] = []
     people = Bearer(lambda token: asked.append("people") or Identity("ada"))

@@ -116,6 +116,8 @@ def test_the_longest_window_and_what_holds_where_none_is_given():
         ({"trusted_origins": "https://a"}, TypeError,
          "trusted_origins='https://a' is a bare string: write {\"https://a\"}"),
         ({"trusted_origins": [1]}, TypeError, "trusted_origins must hold str, not int"),
+        ({"trusted_origins": None}, TypeError,
+         "trusted_origins=None names no origin: leave it out, or write {\"https://pages.example\"}"),
         ({"trusted_origins": ["https://a/"]}, ConfigurationError,
          "trusted_origins has 'https://a/', which is not an origin: write https://host or https://host:port, the host "
          "in ASCII"),
