@@ -241,6 +241,17 @@ def test_the_switch_and_the_open_paths_of_the_docs_work():
     assert [client.get(path).status_code for path in paths] == [200, 200, 200, 200]
 
 
+def test_a_fixed_user_while_authentication_is_off():
+    scope = {"__name__": "guide"}
+    exec(_program("A caller while authentication is off", "docs/unless.md"), scope)
+    app, client = scope["app"], scope["app"].test_client()
+    bob = {"Authorization": "Bearer token-of-bob"}
+    assert client.get("/me").json == client.get("/me", headers=bob).json == {"you": "Ada"}
+    app.config["DISABLE_AUTH"] = False
+    assert client.get("/me").status_code == 401
+    assert client.get("/me", headers=bob).json == {"you": "Bob"}
+
+
 def test_the_single_page_app_of_the_docs_works():
     """As Chromium sends it: the pages are on another port of the same host, so on another origin of the same site."""
     scope = {"__name__": "guide"}

@@ -172,7 +172,9 @@ def make_requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, o
 
 _KEYWORDS: Final = ("via", "scopes", "roles", "acr", "max_age", "unless", "redirect")
 _ELSEWHERE: Final = {
-    **dict.fromkeys(("auth", "backend", "backends", "locations", "scheme", "schemes"), "name the schemes with via=scheme"),
+    **dict.fromkeys(
+        ("auth", "backend", "backends", "locations", "scheme", "schemes"), "name the schemes with via=scheme"
+    ),
     **dict.fromkeys(("group", "groups", "role"), 'did you mean roles? Write roles={"admin"}'),
     **dict.fromkeys(("permission", "permissions", "scope"), 'did you mean scopes? Write scopes={"read"}'),
     **dict.fromkeys(("fresh", "recent"), "did you mean max_age? max_age=300 demands a login in the last 300 seconds"),

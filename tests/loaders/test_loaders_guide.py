@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_unauthorized import Auth, Bearer
+from flask_unauthorized import Auth, Basic, Bearer
 from flask_unauthorized.jose import hmac_key
 from flask_unauthorized.loaders import jwks
 from flask_unauthorized.loaders.jwt import JWT
@@ -77,3 +77,36 @@ def test_the_callback_of_flask_httpauth():
         response = client.get("/me", auth=(name, password))
         assert response.status_code == status
         assert status == 401 or response.json == {"subject": "ada"}
+
+
+def test_the_objects_of_flask_httpauth_that_apifairy_documents(make_app):
+    pytest.importorskip("flask_httpauth")
+    basic, bearer = Basic(lambda name, password: True), Bearer({"token-of-ada": "ada"}.get)
+    auth = Auth(basic, bearer)
+    scope = {"__name__": "guide", "auth": auth, "basic": basic, "bearer": bearer}
+    exec(PROGRAMS[4], scope)
+    app = make_app(auth)
+    for path, documented in (("/token", scope["token_auth"]), ("/password", scope["basic_auth"])):
+        # This is how APIFairy's authenticate() decorates a view.
+        app.add_url_rule(path, path[1:], documented.login_required()(lambda: auth.identity.subject))
+    client = app.test_client()
+    assert client.get("/token", headers={"Authorization": "Bearer token-of-ada"}).text == "ada"
+    assert client.get("/password", auth=("eve", "x")).text == "eve"
+    assert client.get("/token", auth=("eve", "x")).headers["WWW-Authenticate"].split()[0] == "Bearer"
+    assert client.get("/password").headers["WWW-Authenticate"].split()[0] == "Basic"
+
+
+def test_an_app_that_has_left_flask_jwt_extended():
+    client = scope_of(PROGRAMS[5])["app"].test_client()
+    expired = {"Authorization": "Token eyJhbGciOiJIUzI1NiJ9.e30.AAAA"}
+    wrong = client.post("/login", json={"name": "Ada", "password": "x"}, headers=expired)
+    assert (wrong.status_code, wrong.json) == (401, {"msg": "Wrong name or password."})
+    assert wrong.headers["WWW-Authenticate"].split()[0] == "Token"
+    right = client.post("/login", json={"name": "Ada", "password": "correct horse"}, headers=expired)
+    token = right.json["token"]
+    for name in ("Token", "token"):
+        assert client.get("/me", headers={"Authorization": f"{name} {token}"}).json == {"you": "Ada"}
+    assert client.get("/me", headers=expired).json == {"msg": "The credentials are not valid."}
+    assert client.get("/me", headers={"Authorization": f"Bearer {token}"}).headers["WWW-Authenticate"] == (
+        'Token realm="guide"'
+    )
