@@ -238,7 +238,8 @@ class Auth(Generic[U]):
 
         Args:
             *view: The view, if the decorator is used without parentheses.
-            via: The schemes that the view's own 401 offers, such as that of a login endpoint. Default: all of them.
+            via: The schemes that the view's own 401 offers, such as that of a login endpoint. Only these identify a
+                caller in this view. Default: all of them.
             reason: Why the view is open, for those who review the app. Callers never see it.
             **unknown: Nothing else; for the message.
 

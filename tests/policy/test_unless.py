@@ -474,8 +474,10 @@ def test_a_function_that_fails_is_a_500_for_every_caller(make_app, auth, kind, h
     unless, error, message = BAD[kind]
     app = make_app(auth)
     app.add_url_rule("/", "view", auth.login_required(unless=unless)(lambda: "ran"))
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as raised:
         app.test_client().get("/", headers=headers)
+    if error is TypeError:  # The traceback shows the mistake alone, and no error from inside the extension before it.
+        assert raised.value.__suppress_context__
     app.testing = False
     app.config["PROPAGATE_EXCEPTIONS"] = False
     answer = app.test_client().get("/", headers=headers)
