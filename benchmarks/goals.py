@@ -166,11 +166,11 @@ def _scope_check(results: Results) -> Goal:
 
 def _open_page(results: Results) -> Goal:
     """The guard sees every response, so this isn't zero."""
-    text = "open page, no code asks: no more than the guard's 12 k instructions"
+    text = "open page, no code asks: <= 20 k instructions, for the guard"
     overhead = results.overhead(("ours.bearer", "open"), True)
     if overhead is None:
         return Goal(text, "not counted", "unknown")
-    return Goal(text, f"{overhead / 1000:.1f} k", _verdict(overhead <= 12000, None))
+    return Goal(text, f"{overhead / 1000:.1f} k", _verdict(overhead <= 20000, None))
 
 
 def _no_garbage(results: Results) -> Goal:
