@@ -328,7 +328,7 @@ MISTAKES = {
     "a keyword of nobody": (
         lambda: shop()[0].require(color="x"),
         TypeError,
-        f"require() has no keyword color: it takes {KEYWORDS}",
+        f"require() has no keyword color: it takes {KEYWORDS}, redirect",
     ),
     "exempt= of protect": (
         lambda: shop()[0].protect(bare(), exempt={"login"}),
