@@ -22,10 +22,10 @@ from typing import Final
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-from ..errors import AuthError
+from ..errors import AuthError, MalformedCredentials
 from ..errors.snapshot import ErrorSnapshot
 from ..policy.plan import Plan
-from ..schemes.base import FLASK_SESSION
+from ..schemes.base import FLASK_SESSION, query_values
 from ..schemes.state_access import BodyNotRead
 from .authenticate import check_preconditions, select
 from .authorization import check_expiry
@@ -92,7 +92,15 @@ def carries_credentials(plan: Plan, request: Request, session_cookie: str) -> bo
         (where == "authorization" and "HTTP_AUTHORIZATION" in environ)
         or (where == "header" and f"HTTP_{name.upper().replace('-', '_')}" in environ)
         or (where == "cookie" and (session_cookie if (where, name) == FLASK_SESSION else name) in request.cookies)
-        or (where == "query" and name in request.args)
+        or (where == "query" and _is_in_query(request, name))
+        or (where == "environ" and environ.get(name))
         for scheme in plan.schemes
         for where, name in scheme.reads
     )
+
+
+def _is_in_query(request: Request, name: str) -> bool:
+    try:
+        return bool(query_values(request, name))
+    except MalformedCredentials:  # Such a query identifies no caller.
+        return False
