@@ -151,6 +151,8 @@ def _refuse_unjudged(response: Response, request: Request) -> Response:
 
 
 def _complete(response: Response, status: int, request: Request, state: RequestState) -> None:
+    if state.plan is None:  # Not judged, such as a view that ``unless`` has opened.
+        note_response_left(request)
     refused = state.recorded_refusal is not None and state.recorded_refusal.status == status
     is_untouched = refused and list(iter(response.headers)) == state.rendered_headers
     if not is_untouched:

@@ -28,6 +28,7 @@ from ..policy.plans import Plans
 from ..policy.requirement import Requirement
 from ..policy.settings import Settings, read_settings
 from ..policy.unless import Condition, dropped, known_as_dropped
+from ..proxies import refuse_second_proxy_fix
 from ..rendering.translations import check_translations
 from ..resource_metadata.declaration import DeclaredResources
 from ..resource_metadata.document import ProtectedResource
@@ -128,6 +129,8 @@ class AppState:
                 check_attributes(scheme)
                 scheme.check(app)
                 check_challenges(scheme, app, self.realm)
+            if self.forward_auth:
+                refuse_second_proxy_fix(app)
             self.effective.check()
             declared = self._declared_resources.declared
             self.plans.resources = {**resource_by_endpoint(self, declared)}
