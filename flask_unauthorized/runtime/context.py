@@ -93,10 +93,8 @@ def identification_of_request() -> Identification:
         return Identification(state.identity, state.scheme, None)
     if state is not None and (state.plan is not None or _was_refused_with(401, state)):
         return _caller_of_403(state) if _was_refused_with(403, state) else _NO_CALLER
-    if has_response_left(request):
-        return _NO_CALLER if state is None or state.identification is None else state.identification
     app = real_app()
-    if not is_of_app(request, app):
+    if has_response_left(request) or not is_of_app(request, app):
         return _NO_CALLER if state is None or state.identification is None else state.identification
     app_state = app_state_of(app)  # where init_app was forgotten, all callers would look anonymous
     return _identify(request, state_for(request)) if state is not None or _is_ready(app_state) else _NO_CALLER
