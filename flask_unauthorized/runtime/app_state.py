@@ -27,7 +27,6 @@ from ..policy.plans import Plans
 from ..policy.requirement import Requirement
 from ..policy.settings import Settings, read_settings
 from ..policy.unless import Condition, dropped, known_as_dropped
-from ..proxies import refuse_second_proxy_fix
 from ..rendering.translations import check_translations
 from ..resource_metadata.declaration import DeclaredResources
 from ..resource_metadata.document import ProtectedResource
@@ -132,6 +131,8 @@ class AppState:
                 scheme.check(app)
                 check_challenges(scheme, app, self.realm)
             if self.forward_auth:
+                from ..proxies import refuse_second_proxy_fix  # only apps with such an endpoint load it
+
                 refuse_second_proxy_fix(app)
             self.effective.check()
             declared = self._declared_resources.declared

@@ -95,9 +95,13 @@ def identification_of_request() -> Identification:
         return _caller_of_403(state) if _was_refused_with(403, state) else _NO_CALLER
     app = real_app()
     if has_response_left(request) or not is_of_app(request, app):
-        return (None if state is None else state.identification) or _NO_CALLER
+        return _found_before(state)
     app_state = app_state_of(app)  # where init_app was forgotten, all callers would look anonymous
     return _identify(request, state_for(request)) if state is not None or _is_ready(app_state) else _NO_CALLER
+
+
+def _found_before(state: RequestState | None) -> Identification:
+    return _NO_CALLER if state is None or state.identification is None else state.identification
 
 
 def _was_refused_with(status: int, state: RequestState) -> bool:
