@@ -9,7 +9,7 @@ from flask import Flask, abort, make_response, redirect, request
 from flask.cli import routes_command
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.test import Client
+from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
 from flask_unauthorized import (
     APIKey,
@@ -610,6 +610,33 @@ def test_other_paths_are_as_before(asked):
 
     response = asked({**by_nginx("/x?a=1", "DELETE"), "Host": "app.example"}, path="/other")
     assert (response.text, seen) == ("fine", [("GET", "app.example", {})])
+
+
+@pytest.mark.parametrize(("answers", "status"), [("200", 403), ("302", 403), ("401", 401), ("204", 204)])
+def test_a_middleware_that_is_a_generator_sends_no_octets_beyond_the_length(make_app, answers, status):
+    """nginx would take them for the next response on this connection."""
+    auth = Auth(Bearer({"good": Identity("ada")}.get))
+    app = make_app(auth)
+    inner, closed = app.wsgi_app, []
+
+    def middleware(environ, start_response):
+        try:
+            yield from inner(environ, start_response)
+        finally:
+            closed.append(True)
+
+    app.wsgi_app = middleware
+    auth.forward_auth("/auth", proxies=[PROXY])
+    if answers in ("200", "302"):
+        app.before_request(lambda: ("HTTP/1.1 204 No Content", int(answers), {"Location": "/down"}))
+    fields = {**by_nginx(), **(GOOD if answers == "204" else {})}
+    environ = EnvironBuilder("/auth", headers=fields, environ_overrides={"REMOTE_ADDR": PROXY}).get_environ()
+    body, line, headers = run_wsgi_app(app, environ)
+    octets = b"".join(body)
+    body.close()
+    assert line.startswith(f"{status} ")
+    assert len(octets) == int(headers.get("Content-Length", 0))
+    assert closed == [True]
 
 
 def test_a_request_past_the_layer_is_refused(make_app):
