@@ -101,10 +101,7 @@ def _call(unless: Condition) -> bool:
     if not isinstance(answer, bool):
         # bool("false") is True and would open the view, so a text has another fix.
         fix = "compare the text, such as value == 'true'" if isinstance(answer, str) else "write bool(...)"
-        # The extension is looking up the plan here; a failed look-up would stand above this error in the log.
-        raise TypeError(
-            f"unless={name_of(unless)} returned {_shown(answer)}, and it must return True or False: {fix}"
-        ) from None
+        raise TypeError(f"unless={name_of(unless)} returned {_shown(answer)}, and it must return True or False: {fix}")
     return answer
 
 
