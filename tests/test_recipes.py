@@ -1,5 +1,6 @@
 """The programs of docs/recipes.md do what the page says. Those that need other extensions: `tests/neighbours`."""
 
+import gc
 import logging
 import os
 import re
@@ -10,16 +11,18 @@ import time
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask, abort, flash, get_flashed_messages, redirect
 
+from flask_unauthorized import Auth, AuthError, Bearer, Identity, SessionCookie, Unauthorized
 from flask_unauthorized.authentication import authorization
+from flask_unauthorized.signals import logged_in
 from flask_unauthorized.testing import assert_sound
-from tests.helpers import bearer_header, challenge_lines
+from tests.helpers import SECRET_KEY, bearer_header, challenge_lines
 
 PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
 ADA, BOB, EVE = (bearer_header(f"token-of-{name}") for name in ("ada", "bob", "eve"))
 NOTHING_SENT = 'Bearer realm="notes"'
-BROWSER = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html"}
+BROWSER = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html,application/xhtml+xml"}
 HTTPS = "https://localhost"
 
 
@@ -182,12 +185,80 @@ def test_bodies_per_blueprint():
 
 def test_an_abort_with_401_has_the_body_of_the_extension_beside_these_handlers():
     scope = run("Bodies per blueprint, error and scheme")
-    from flask import abort
-
     scope["app"].add_url_rule("/old", view_func=lambda: abort(401))
     answer = scope["app"].test_client().get("/old")
     assert (answer.status_code, answer.json["error"]) == (401, "Unauthorized")
     assert challenge_lines(answer) == [BASIC, NOTHING_SENT]
+
+
+def build_with_handler(kind, *, of_blueprint, status=401):
+    """Return a client of an app with a login page and one error handler, in front of a guarded view of a blueprint."""
+    auth = Auth(SessionCookie({}.get, login_view="login"), Bearer({}.get), realm="notes")
+    app, api = Flask("app"), Blueprint("api", "app")
+    app.config.update(SECRET_KEY=SECRET_KEY, TESTING=True)
+    auth.init_app(app)
+    handle = (api if of_blueprint else app).errorhandler(kind)
+    handle(lambda error: ({"msg": getattr(error, "message", "Werkzeug's")}, status))
+    app.add_url_rule("/login", "login", auth.public(lambda: "form"))
+    api.add_url_rule("/notes", "notes", auth.login_required(lambda: "notes"))
+    api.add_url_rule("/old", "old", lambda: abort(401))
+    app.register_blueprint(api)
+    return app.test_client()
+
+
+@pytest.mark.parametrize(
+    ("kind", "of_blueprint", "redirected"),
+    [
+        (401, False, True), (AuthError, False, True), (AuthError, True, True), (Unauthorized, False, False),
+        (Unauthorized, True, False), (401, True, False),
+    ],
+)  # fmt: skip
+def test_which_handlers_replace_the_redirect_to_the_login_page(kind, of_blueprint, redirected):
+    client = build_with_handler(kind, of_blueprint=of_blueprint)
+    program = client.get("/notes")
+    assert program.json == {"msg": "Authentication is required to access this resource."}
+    assert len(challenge_lines(program)) == 2
+    opened = client.get("/notes", headers=BROWSER)
+    assert (opened.status_code, opened.location) == ((302, "/login?next=/notes") if redirected else (401, None))
+
+
+def test_a_handler_without_a_status_makes_a_200():
+    assert build_with_handler(Unauthorized, of_blueprint=True, status=200).get("/notes").status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "own"), [(401, True), (Unauthorized, False)])
+def test_an_abort_with_401_reaches_handlers_of_the_status_only(kind, own):
+    answer = build_with_handler(kind, of_blueprint=False).get("/old")
+    assert (answer.status_code, answer.json.get("msg") == "Werkzeug's") == (401, own)
+    assert len(challenge_lines(answer)) == 2
+
+
+def test_one_handler_of_a_blueprint_for_all_refusals():
+    changed = program("Bodies per blueprint, error and scheme").replace("@app.errorhandler(Unauthorized)", "", 1)
+    changed = re.sub(r"@api\.errorhandler\(\w+\)\n", "", changed)
+    scope = {"__name__": "app"}
+    exec(changed, scope)
+    handler = lambda error: ({"msg": error.message}, error.code)  # noqa: E731
+    other = Flask("other")
+    scope["auth"].init_app(other)
+    api = Blueprint("all", "other")
+    api.errorhandler(AuthError)(handler)
+    api.add_url_rule("/", view_func=scope["auth"].login_required(roles={"editor"})(lambda: "ran"))
+    other.register_blueprint(api)
+    client = other.test_client()
+    for sent, status in (({}, 401), (ADA, 403), ({"Authorization": "Bearer a b"}, 400)):
+        answer = client.get("/", headers=sent)
+        assert (answer.status_code, list(answer.json)) == (status, ["msg"])
+        assert_sound(answer)
+
+
+def test_a_handler_of_the_app_for_a_status_runs_before_one_of_a_blueprint_for_auth_errors():
+    scope = run("Bodies per blueprint, error and scheme")
+    api = Blueprint("late", "app")
+    api.errorhandler(AuthError)(lambda error: ("blueprint", 401))
+    api.add_url_rule("/late", view_func=scope["auth"].login_required(lambda: "ran"))
+    scope["app"].register_blueprint(api)
+    assert scope["app"].test_client().get("/late").text.startswith("<h1>Please log in</h1>")
 
 
 def shown(answer):
@@ -234,6 +305,26 @@ def test_an_expired_session_is_treated_as_if_there_were_none(monkeypatch):
     assert shown(client.get(client.get("/", **page).location, **page)) == ["Please log in to see this page."]
 
 
+@pytest.mark.parametrize(("options", "kept"), [({}, []), ({"keep": {"_flashes"}}, ["before"])])
+def test_a_login_empties_the_session_of_messages(options, kept):
+    auth = Auth(SessionCookie({"ada": Identity("ada")}.get))
+    app = Flask("app")
+    app.config.update(SECRET_KEY=SECRET_KEY, TESTING=True)
+    auth.init_app(app)
+
+    @app.post("/login")
+    @auth.public
+    def login():
+        flash("before")
+        auth.login("ada", **options)
+        return redirect("/")
+
+    app.add_url_rule("/", "home", lambda: get_flashed_messages())
+    client = app.test_client()
+    client.post("/login")
+    assert client.get("/").json == kept
+
+
 def later(monkeypatch, seconds):
     """Let time pass."""
     now = time.time() + seconds
@@ -258,9 +349,36 @@ def test_a_record_of_logins(tmp_path, monkeypatch):
     ]
 
 
+def test_connect_holds_a_local_receiver_weakly_and_connect_via_holds_it():
+    sender, heard = Flask("app"), []
+
+    def connect():
+        def weakly(app, **_):
+            heard.append("weakly")
+
+        @logged_in.connect_via(sender)
+        def strongly(app, **_):
+            heard.append("strongly")
+
+        logged_in.connect(weakly, sender)
+        return strongly.__code__
+
+    code = connect()
+    gc.collect()
+    logged_in.send(sender, identity=Identity("ada"), scheme="Cookie")
+    assert heard == ["strongly"]
+    for receiver in list(logged_in.receivers_for(sender)):
+        if getattr(receiver, "__code__", None) is code:
+            logged_in.disconnect(receiver, sender)
+
+
 @pytest.mark.parametrize(
     ("language", "tag", "title"),
-    [("fr", "fr", "Réservé aux membres"), ("en", "en", "Members only"), ("de", "de", "Bitte melden Sie sich an")],
+    [
+        ("fr", "fr", "Réservé aux membres"),
+        ("en", "en", "Members only"),
+        ("de", "de", "Bitte melden Sie sich an"),  # codespell:ignore
+    ],
 )
 def test_other_languages(language, tag, title):
     headers = {"Accept": "text/html", "Accept-Language": language}
@@ -277,7 +395,11 @@ def test_navigation_bar_and_log(monkeypatch, capsys):
     try:
         client = scope["app"].test_client()
         link = '<a href="/notes">Log in</a>'
-        for sent, bar, name in ((None, link, "-"), (("ada", "correct horse"), "ada", "ada"), (("ada", "no"), link, "-")):
+        for sent, bar, name in (
+            (None, link, "-"),
+            (("ada", "correct horse"), "ada", "ada"),
+            (("ada", "no"), link, "-"),
+        ):
             answer = client.get("/", auth=sent)
             assert answer.status_code == 200
             assert answer.text.replace("\n", "") == f"<nav>{bar}</nav>"

@@ -1,6 +1,5 @@
 """The programs of docs/recipes.md that need other extensions do what the page says."""
 
-
 import pytest
 
 from tests.helpers import bearer_header
