@@ -234,20 +234,13 @@ def test_an_abort_with_401_reaches_handlers_of_the_status_only(kind, own):
 
 
 def test_one_handler_of_a_blueprint_for_all_refusals():
-    changed = program("Bodies per blueprint, error and scheme").replace("@app.errorhandler(Unauthorized)", "", 1)
-    changed = re.sub(r"@api\.errorhandler\(\w+\)\n", "", changed)
-    scope = {"__name__": "app"}
-    exec(changed, scope)
-    handler = lambda error: ({"msg": error.message}, error.code)  # noqa: E731
-    other = Flask("other")
-    scope["auth"].init_app(other)
-    api = Blueprint("all", "other")
-    api.errorhandler(AuthError)(handler)
-    api.add_url_rule("/", view_func=scope["auth"].login_required(roles={"editor"})(lambda: "ran"))
-    other.register_blueprint(api)
-    client = other.test_client()
+    auth, app, api = Auth(Bearer({"token-of-ada": Identity("ada")}.get)), Flask("app"), Blueprint("api", "app")
+    auth.init_app(app)
+    api.errorhandler(AuthError)(lambda error: ({"msg": error.message}, error.code))
+    api.add_url_rule("/", view_func=auth.login_required(roles={"editor"})(lambda: "ran"))
+    app.register_blueprint(api)
     for sent, status in (({}, 401), (ADA, 403), ({"Authorization": "Bearer a b"}, 400)):
-        answer = client.get("/", headers=sent)
+        answer = app.test_client().get("/", headers=sent)
         assert (answer.status_code, list(answer.json)) == (status, ["msg"])
         assert_sound(answer)
 
