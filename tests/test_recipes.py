@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,14 @@ def program(heading):
     return re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
 
 
-def run(heading):
-    """Run the program of a recipe, as ``app.py`` that Flask imports, and return its names."""
+def run(heading, *changes):
+    """Run the program of a recipe, as ``app.py`` that Flask imports, and return its names. Change it before."""
+    text = program(heading)
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
     scope = {"__name__": "app"}
-    exec(compile(program(heading), "app.py", "exec"), scope)
+    exec(compile(text, "app.py", "exec"), scope)
     assert isinstance(scope["app"], Flask)
     return scope
 
@@ -78,12 +83,12 @@ def test_the_permission_refuses_where_the_guard_was_forgotten():
 
 def test_the_permission_of_async_views():
     pytest.importorskip("asgiref")
-    changed = program("Roles and permissions").replace(
-        "return view(*args, **kwargs)", "return current_app.ensure_sync(view)(*args, **kwargs)"
+    scope = run(
+        "Roles and permissions",
+        ("from flask import Flask", "from flask import Flask, current_app"),
+        ("return view(*args, **kwargs)", "return current_app.ensure_sync(view)(*args, **kwargs)"),
+        ("def add()", "async def add()"),
     )
-    changed = changed.replace("def add()", "async def add()")
-    scope = {"__name__": "app"}
-    exec("from flask import current_app\n" + changed, scope)
     client = scope["app"].test_client()
     assert client.post("/notes", headers=ADA).json == {"added by": "ada"}
     assert client.post("/notes", headers=BOB).status_code == 403
@@ -334,7 +339,8 @@ def test_a_record_of_logins(tmp_path, monkeypatch):
     assert client.post("/login", data=right, base_url=HTTPS).json == {"you": "ada"}
     assert client.post("/logout", base_url=HTTPS).status_code == 204
     assert client.post("/logout", base_url=HTTPS).status_code == 204  # no login, so no row
-    rows = sqlite3.connect("audit.db").execute("select event, subject, detail, address from audit").fetchall()
+    with closing(sqlite3.connect("audit.db")) as database:
+        rows = database.execute("select event, subject, detail, address from audit").fetchall()
     assert rows == [
         ("refused", None, "the login form had a wrong name or password", "127.0.0.1"),
         ("login", "ada", None, "127.0.0.1"),
@@ -381,42 +387,53 @@ def test_other_languages(language, tag, title):
     assert challenge_lines(answer) == [BASIC]
 
 
-def test_navigation_bar_and_log(monkeypatch, capsys):
-    monkeypatch.setattr(logging.getLogger(), "handlers", [])
-    monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
-    scope = run("Navigation bar and log")
-    try:
-        client = scope["app"].test_client()
-        link = '<a href="/notes">Log in</a>'
-        for sent, bar, name in (
-            (None, link, "-"),
-            (("ada", "correct horse"), "ada", "ada"),
-            (("ada", "no"), link, "-"),
-        ):
-            answer = client.get("/", auth=sent)
-            assert answer.status_code == 200
-            assert answer.text.replace("\n", "") == f"<nav>{bar}</nav>"
-            assert capsys.readouterr().err == f"INFO [{name}] home page\n"
-        scope["app"].logger.info("outside of a request")
-        assert capsys.readouterr().err == "INFO [-] outside of a request\n"
-    finally:
-        logging.getLogger().manager._clear_cache()  # the level of before holds again
+@contextmanager
+def logging_of_a_fresh_process():
+    """Take pytest's handlers away, so that the program configures the logging."""
+    root = logging.getLogger()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(root, "handlers", [])
+        patch.setattr(root, "level", logging.WARNING)
+        yield
+    root.manager._clear_cache()  # loggers remember which levels they log
 
 
-def test_the_tests_of_the_page_pass(tmp_path):
-    (tmp_path / "app.py").write_text(program("Roles and permissions"), encoding="utf-8")
-    (tmp_path / "test_app.py").write_text(program("Tests"), encoding="utf-8")
-    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, capture_output=True, text=True,
-        timeout=60, env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
-    assert (done.returncode, "3 passed" in done.stdout) == (0, True), done.stdout + done.stderr
+@pytest.mark.parametrize(
+    ("sent", "bar", "name"),
+    [
+        (None, '<a href="/notes">Log in</a>', "-"),
+        (("ada", "correct horse"), "ada", "ada"),
+        (("ada", "wrong"), '<a href="/notes">Log in</a>', "-"),
+    ],
+)
+def test_navigation_bar_and_log(capsys, sent, bar, name):
+    with logging_of_a_fresh_process():
+        app = run("Navigation bar and log")["app"]
+        answer = app.test_client().get("/", auth=sent)
+        app.logger.info("outside of a request")
+    assert (answer.status_code, answer.text.replace("\n", "")) == (200, f"<nav>{bar}</nav>")
+    assert capsys.readouterr().err == f"INFO [{name}] home page\nINFO [-] outside of a request\n"
 
 
-def test_a_forgotten_guard_fails_the_tests_of_the_page(tmp_path):
-    """A switch that turns authentication off would hide this."""
-    app = program("Roles and permissions").replace("            if not auth.user.may(action):", "            if False:")
+def test_the_log_of_the_loader_has_no_caller(capsys):
+    logged = ("(name, password) ==", 'app.logger.info("checking") or (name, password) ==')
+    with logging_of_a_fresh_process():
+        run("Navigation bar and log", logged)["app"].test_client().get("/", auth=("ada", "correct horse"))
+    assert capsys.readouterr().err == "INFO [-] checking\nINFO [ada] home page\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ([], "3 passed"),
+        ([("if not auth.user.may(action)", "if False")], "1 failed, 2 passed"),
+    ],
+)
+def test_the_tests_of_the_page_find_what_is_forgotten(tmp_path, changes, outcome):
+    app = program("Roles and permissions")
+    for old, new in changes:
+        assert app.count(old) == 1
+        app = app.replace(old, new)
     (tmp_path / "app.py").write_text(app, encoding="utf-8")
     (tmp_path / "test_app.py").write_text(program("Tests"), encoding="utf-8")
     path = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
@@ -424,4 +441,4 @@ def test_a_forgotten_guard_fails_the_tests_of_the_page(tmp_path):
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, capture_output=True, text=True,
         timeout=60, env={**os.environ, "PYTHONPATH": path},
     )  # fmt: skip
-    assert (done.returncode, "1 failed, 2 passed" in done.stdout) == (1, True), done.stdout + done.stderr
+    assert (done.returncode, outcome in done.stdout) == (int(bool(changes)), True), done.stdout + done.stderr

@@ -19,6 +19,13 @@ def test_rate_limits_per_caller():
     assert (invalid.status_code, elsewhere.status_code) == (429, 200)
 
 
+def test_a_user_who_is_named_like_an_address_has_a_limit_of_their_own():
+    pytest.importorskip("flask_limiter")
+    named = ('"token-of-bob": "bob"', '"token-of-bob": "127.0.0.1"')
+    client = run("Rate limits per caller", named)["app"].test_client()
+    assert [client.get("/", headers=sent).status_code for sent in ({}, {}, {}, BOB)] == [200, 200, 429, 200]
+
+
 @pytest.fixture
 def german(tmp_path, monkeypatch):
     """A German translation beside ``app.py``."""
