@@ -1,0 +1,499 @@
+"""Who is calling, asked by a neighbor: limits by caller, keys of caches, locales, menus, and two kinds of logins.
+
+The neighbors ask at a time when no view was judged, on open pages too, and in either order of set-up.
+"""
+
+import pytest
+from flask import Flask, render_template_string
+
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    AuthUnavailable,
+    Bearer,
+    Digest,
+    Identity,
+    SessionCookie,
+    abort_unauthorized,
+    current_identity,
+    current_user,
+)
+from flask_unauthorized.testing import assert_unauthorized
+from tests.conftest import SoundClient
+from tests.digest_client import ADA, challenge, sent
+
+from .harness import CHALLENGE, bearer, modules
+
+MODULES = modules()  # or all of this is skipped
+import flask_login  # noqa: E402
+from flask_admin import Admin, AdminIndexView, BaseView, expose  # noqa: E402
+from flask_babel import Babel, get_locale, gettext  # noqa: E402
+from flask_caching import Cache  # noqa: E402
+from flask_cors import CORS  # noqa: E402
+from flask_limiter import Limiter  # noqa: E402
+from flask_limiter.util import get_remote_address  # noqa: E402
+
+FROM_HERE = {"Sec-Fetch-Site": "same-origin"}
+NAVIGATION = {"Accept": "text/html,application/xhtml+xml"}
+ORDERS = pytest.mark.parametrize("first", ["neighbor", "auth"])
+
+
+class Load:
+    """A loader that notes whom it was asked for. ``ada`` and ``bob`` are known."""
+
+    def __init__(self) -> None:
+        self.asked = []
+
+    def __call__(self, token):
+        self.asked.append(token)
+        if token == "down":
+            raise AuthUnavailable
+        if token == "bug":
+            raise LookupError("a bug of the loader")
+        return Identity(token, claims={"locale": "de" if token == "ada" else "en"}) if token in ("ada", "bob") else None
+
+
+@pytest.fixture
+def load():
+    return Load()
+
+
+def new_app(**config):
+    app = Flask("shop")
+    app.config.update(
+        SECRET_KEY="a secret of thirty-two characters",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=True,
+        **config,
+    )
+    app.test_client_class = SoundClient
+    return app
+
+
+def set_up(app, first, neighbor, auth):
+    """Call the ``init_app`` of both."""
+    for extension in (neighbor, auth) if first == "neighbor" else (auth, neighbor):
+        extension.init_app(app)
+
+
+def get(client, path, caller=None, **headers):
+    return client.get(path, headers={**headers, **(bearer(caller) if caller else {})})
+
+
+def statuses(client, path, *callers):
+    return [get(client, path, caller).status_code for caller in callers]
+
+
+# --- Flask-Limiter
+
+
+def caller_or_address():
+    return f"user:{current_identity.subject}" if current_identity else f"address:{get_remote_address()}"
+
+
+def limited(load, first="neighbor", scheme=None, **options):
+    """An app whose every view is limited by caller, its limiter and its `Auth`."""
+    options = {"default_limits": ["2 per hour"], **options}
+    app, auth = new_app(), Auth(scheme or Bearer(load))
+    limiter = Limiter(caller_or_address, storage_uri="memory://", strategy="moving-window", **options)
+    set_up(app, first, limiter, auth)
+    app.add_url_rule("/open", "open", lambda: "open")
+    app.add_url_rule("/guarded", "guarded", auth.login_required(lambda: "guarded"))
+    app.add_url_rule("/optional", "optional", auth.login_optional(lambda: "optional"))
+    return app, limiter, auth
+
+
+@ORDERS
+@pytest.mark.parametrize(
+    ("path", "anonymous", "invalid"), [("/open", 200, 200), ("/guarded", 401, 401), ("/optional", 200, 401)]
+)
+def test_a_default_limit_by_caller_counts_each_caller_and_the_rest_by_address(load, first, path, anonymous, invalid):
+    app, _, _ = limited(load, first)
+    client = app.test_client()
+    assert statuses(client, path, "ada", "ada", "ada", "bob") == [200, 200, 429, 200]
+    assert statuses(client, path, None, "eve", "eve", None) == [anonymous, invalid, 429, 429]
+    assert load.asked == ["ada", "ada", "ada", "bob", "eve", "eve"]  # once per request
+
+
+def test_an_error_page_knows_the_caller_where_flask_limiter_does_not_count(load):
+    app, _, _ = limited(load)
+    app.register_error_handler(404, lambda error: (caller_or_address(), 404))
+    client = app.test_client()
+    answers = [get(client, "/nowhere", "ada") for _ in range(4)]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(404, "user:ada")}
+
+
+def test_a_429_keeps_its_body_and_its_handler_knows_the_caller(load):
+    app, _, _ = limited(load, headers_enabled=True)
+    client = app.test_client()
+    statuses(client, "/guarded", "ada", "ada")
+    refused = get(client, "/guarded", "ada")
+    assert "2 per 1 hour" in refused.text
+    assert CHALLENGE not in refused.headers
+    assert (refused.headers["X-RateLimit-Remaining"], refused.headers["Cache-Control"]) == ("0", "private")
+    assert "authorization" in {name.lower() for name in refused.vary}
+    app, _, _ = limited(load)
+    app.register_error_handler(429, lambda error: ({"slow down": caller_or_address()}, 429))
+    client = app.test_client()
+    assert statuses(client, "/open", "ada", "ada") == [200, 200]
+    assert get(client, "/open", "ada").json == {"slow down": "user:ada"}
+
+
+def test_a_limit_by_caller_may_stand_above_the_guard(load):
+    app, limiter, auth = limited(load, default_limits=[])
+    app.add_url_rule("/", "view", limiter.limit("2 per hour")(auth.login_required(lambda: "inside")))
+    client = app.test_client()
+    assert statuses(client, "/", "ada", "ada", "ada", "bob") == [200, 200, 429, 200]
+    assert statuses(client, "/", None, "eve", "eve", "bob") == [401, 401, 429, 200]
+    assert load.asked == ["ada", "ada", "ada", "bob", "eve", "eve", "bob"]
+
+
+def test_shared_limits_and_costs_may_ask_who_is_calling(load):
+    app, limiter, auth = limited(load, default_limits=[])
+    shared = limiter.shared_limit("4 per hour", "reports", cost=lambda: 1 if current_user.is_authenticated else 4)
+    app.add_url_rule("/one", "one", shared(lambda: "one"))
+    app.add_url_rule("/two", "two", shared(auth.login_optional(lambda: "two")))
+    client = app.test_client()
+    assert statuses(client, "/one", "ada", "ada", "ada") == [200] * 3
+    assert statuses(client, "/two", "ada", "ada", "bob") == [200, 429, 200]
+    assert statuses(client, "/two", None) + statuses(client, "/one", None) == [200, 429]
+
+
+def test_failed_logins_alone_are_counted(load):
+    app, limiter, auth = limited(load, default_limits=[], scheme=SessionCookie(load))
+    failed = limiter.limit(
+        "2 per hour", key_func=get_remote_address, deduct_when=lambda response: response.status_code == 401
+    )
+
+    @app.post("/login/<name>")
+    @failed
+    def login(name):
+        if name == "eve":
+            abort_unauthorized("Wrong password.")
+        return auth.login(name).subject
+
+    client = app.test_client()
+    logins = [client.post(f"/login/{name}", headers=FROM_HERE) for name in ("ada", "eve", "bob", "ada", "eve", "ada")]
+    assert [answer.status_code for answer in logins] == [200, 401, 200, 200, 401, 429]
+
+
+def test_a_limit_by_caller_spends_no_digest_count_twice(load):
+    app, _, _ = limited(load, default_limits=["9 per hour"], scheme=Digest(lambda name: ADA, realm="r"))
+    client = app.test_client()
+    told = challenge(client.get("/guarded").headers[CHALLENGE])
+    first = sent(told, uri="/guarded")
+    assert client.get("/guarded", headers=first).text == "guarded"
+    assert client.get("/guarded", headers=sent(told, nc=2, uri="/guarded")).text == "guarded"
+    assert client.get("/guarded", headers=first).status_code == 401  # a replay
+
+
+@pytest.mark.parametrize("swallow_errors", [False, True])
+def test_a_key_function_that_asks_turns_no_failure_of_the_server_into_a_401(load, swallow_errors):
+    app, _, _ = limited(load, swallow_errors=swallow_errors)
+    client = app.test_client()
+    assert statuses(client, "/guarded", "down", "bug") == [503, 500]
+    assert statuses(client, "/open", "down") == [200]
+
+
+# --- Flask-Login
+
+
+def with_flask_login(load, first="neighbor", protection="basic", scheme=None, user_loader=None):
+    """An app with the logins of both, and pages that say whom each of them knows."""
+    app, auth, manager = new_app(), Auth(scheme or SessionCookie(load)), flask_login.LoginManager()
+    manager.session_protection = protection
+    manager.user_loader(user_loader or MODULES["login"].User)
+    set_up(app, first, manager, auth)
+
+    def who():
+        ours = current_identity.subject if current_identity else None
+        return f"{flask_login.current_user.get_id()} {ours}"
+
+    def log_in(remember=False):
+        return str(flask_login.login_user(MODULES["login"].User("tess"), remember=remember))
+
+    app.add_url_rule("/", "who", who)
+    app.add_url_rule("/template", "template", lambda: render_template_string(_TEMPLATE))
+    app.add_url_rule("/theirs", "theirs", flask_login.login_required(who))
+    app.add_url_rule("/ours", "ours", auth.login_required(who))
+    app.add_url_rule("/both", "both", flask_login.login_required(auth.login_required(who)))
+    app.add_url_rule("/login", "login", log_in, methods=["POST"])
+    app.add_url_rule("/remember", "remember", lambda: log_in(True), methods=["POST"])
+    app.add_url_rule("/logout", "logout", lambda: str(flask_login.logout_user()), methods=["POST"])
+    app.add_url_rule("/our-login", "our-login", lambda: auth.login("ada").subject, methods=["POST"])
+    app.add_url_rule("/our-login-keep", "keep", lambda: auth.login("ada", keep=_KEYS).subject, methods=["POST"])
+    app.add_url_rule("/our-logout", "our-logout", lambda: str(auth.logout()), methods=["POST"])
+    return app, auth, manager
+
+
+_TEMPLATE = "{{ current_user.get_id() }} {{ current_identity.subject if current_identity else None }}"
+_KEYS = ("_user_id", "_fresh", "_id")  # what Flask-Login keeps in the session
+PROTECTIONS = pytest.mark.parametrize("protection", [None, "basic", "strong"])
+
+
+def walk(client, *paths):
+    """Post to each path, as a page of the app does, and return what ``/`` says after the last one."""
+    for path in paths:
+        assert client.post(path, headers=FROM_HERE, base_url="https://localhost").status_code == 200
+    return client.get("/", base_url="https://localhost").text
+
+
+def over_https(client, *paths):
+    return [client.get(path, base_url="https://localhost").status_code for path in paths]
+
+
+@ORDERS
+@PROTECTIONS
+def test_templates_see_flask_logins_user_and_our_identity(load, first, protection):
+    app, _, _ = with_flask_login(load, first, protection)
+    client = app.test_client()
+    for paths, seen in (((), "None None"), (("/login",), "tess None"), (("/our-login-keep",), "tess ada")):
+        assert walk(client, *paths) == seen
+        assert client.get("/template", base_url="https://localhost").text == seen
+
+
+@ORDERS
+@PROTECTIONS
+def test_guards_of_both_judge_by_their_own_login(load, first, protection):
+    app, _, _ = with_flask_login(load, first, protection)
+    pages = "/theirs", "/ours", "/both"
+    for paths, expected in (
+        ((), [401, 401, 401]), (("/login",), [200, 401, 401]), (("/our-login",), [401, 200, 401]),
+        (("/our-login", "/login"), [200, 200, 200]), (("/login", "/our-login-keep"), [200, 200, 200]),
+    ):  # fmt: skip
+        client = app.test_client()
+        walk(client, *paths)
+        assert over_https(client, *pages) == expected
+        assert over_https(client, *pages) == expected  # "strong" has changed the session by then
+
+
+@ORDERS
+@PROTECTIONS
+def test_what_a_login_and_a_logout_of_one_does_to_the_other(load, first, protection):
+    app, _, _ = with_flask_login(load, first, protection)
+    for paths, seen in (
+        (("/our-login", "/login", "/logout"), "None ada"),  # theirs leaves ours
+        (("/login", "/our-login"), "None ada"),  # ours empties the session
+        (("/login", "/our-login-keep"), "tess ada"),  # but for keep=
+        (("/our-login", "/login", "/our-logout"), "None None"),
+    ):
+        assert walk(app.test_client(), *paths) == seen
+
+
+def test_a_remember_cookie_outlives_our_logout(load):
+    app, _, _ = with_flask_login(load)
+    client = app.test_client()
+    assert walk(client, "/remember", "/our-login-keep", "/our-logout") == "tess None"
+    assert over_https(client, "/theirs", "/ours") == [200, 401]
+
+
+@ORDERS
+def test_a_request_loader_that_asks_us_lets_tokens_into_pages_of_flask_login(load, first):
+    app, auth, manager = with_flask_login(load, first, scheme=Bearer(load))
+
+    @manager.request_loader
+    def by_token(request):
+        identity = auth.get_identity()
+        return None if identity is None else MODULES["login"].User(identity.subject)
+
+    client = app.test_client()
+    assert get(client, "/theirs", "ada").text == "ada ada"
+    assert get(client, "/ours", "ada").text == "ada ada"
+    assert load.asked == ["ada", "ada"]
+    for caller in (None, "eve"):
+        assert_unauthorized(get(client, "/theirs", caller), scheme="Bearer")
+
+
+def test_a_loader_may_ask_flask_login(load):
+    def with_session(token):
+        user = flask_login.current_user
+        return Identity(f"{token} for {user.get_id()}") if user.is_authenticated else None
+
+    app, _, _ = with_flask_login(load, scheme=Bearer(with_session))
+    client = app.test_client()
+    assert get(client, "/ours", "robot").status_code == 401
+    walk(client, "/login")
+    over = client.get("/ours", headers=bearer("robot"), base_url="https://localhost")
+    assert over.text == "tess robot for tess"
+
+
+def test_loaders_that_ask_each_other_end_and_verify_once(load):
+    def ours(token):
+        load.asked.append(token)
+        return Identity(f"{token}/{flask_login.current_user.get_id()}")
+
+    def theirs(user_id):
+        load.asked.append(user_id)
+        return MODULES["login"].User(user_id + ("!" if current_identity else ""))
+
+    app, _, _ = with_flask_login(load, scheme=Bearer(ours), user_loader=theirs)
+    client = app.test_client()
+    client.post("/login", base_url="https://localhost")
+    load.asked.clear()
+    answer = client.get("/ours", headers=bearer("ada"), base_url="https://localhost")
+    assert (answer.status_code, answer.text) == (200, "tess ada/tess")  # theirs was asked while ours ran
+    assert load.asked == ["ada", "tess"]
+
+
+# --- Flask-Admin
+
+
+def with_flask_admin(load, first="neighbor"):
+    """An app whose console asks ``current_user`` what the documentation of Flask-Admin asks that of Flask-Login."""
+    app, auth = new_app(), Auth(SessionCookie(load, login_view="login"), Bearer(load))
+    Babel(app)
+
+    class Secret(BaseView):
+        def is_accessible(self):
+            return current_user.is_authenticated
+
+        def inaccessible_callback(self, name, **kwargs):
+            abort_unauthorized()
+
+        @expose("/")
+        def index(self):
+            return self.render("console.html")
+
+    class Index(AdminIndexView):
+        @expose("/")
+        def index(self):
+            return self.render("console.html")
+
+    admin = Admin(name="Shop", index_view=Index())
+    for number in range(3):
+        admin.add_view(Secret(name=f"Secret{number}", endpoint=f"secret{number}"))
+    set_up(app, first, admin, auth)
+    app.jinja_loader = _templates()
+    app.add_url_rule("/login", "login", lambda: "the login page")
+    app.add_url_rule("/in", "in", lambda: auth.login("ada").subject, methods=["POST"])
+    return app, auth, admin
+
+
+def _templates():
+    from jinja2 import DictLoader
+
+    page = (
+        "{% extends 'admin/base.html' %}"
+        "{% block body %}<p>{{ current_user.subject if current_user.is_authenticated else 'Log in' }}</p>{% endblock %}"
+    )
+    return DictLoader({"console.html": page})
+
+
+@ORDERS
+def test_is_accessible_and_the_menu_know_the_caller(load, first):
+    app, _, _ = with_flask_admin(load, first)
+    client = app.test_client()
+    for caller, greeting, links in ((None, "<p>Log in</p>", 0), ("ada", "<p>ada</p>", 3), ("eve", "<p>Log in</p>", 0)):
+        load.asked.clear()
+        page = get(client, "/admin/", caller)
+        assert (page.status_code, greeting in page.text, page.text.count('href="/admin/secret')) == (200, True, links)
+        assert load.asked == [caller] * (caller is not None)  # the menu asks for each of its views
+
+
+@ORDERS
+def test_a_view_that_is_not_accessible_leads_people_to_the_login_and_refuses_programs(load, first):
+    app, _, _ = with_flask_admin(load, first)
+    client = app.test_client()
+    led = client.get("/admin/secret1/", headers=NAVIGATION)
+    assert (led.status_code, led.headers["Location"]) == (302, "/login?next=/admin/secret1/")
+    assert_unauthorized(get(client, "/admin/secret1/"), scheme="Bearer", error=None)
+    assert_unauthorized(get(client, "/admin/secret1/", "eve"), scheme="Bearer", error="invalid_token")
+    client.post("/in", headers=FROM_HERE, base_url="https://localhost")
+    inside = client.get("/admin/secret1/", headers=NAVIGATION, base_url="https://localhost")
+    assert (inside.status_code, "<p>ada</p>" in inside.text) == (200, True)
+
+
+@ORDERS
+def test_protect_takes_the_blueprint_of_one_view_of_flask_admin(load, first):
+    app, auth, _ = with_flask_admin(load, first)
+    auth.protect(app.blueprints["admin"])
+    client = app.test_client()
+    assert_unauthorized(get(client, "/admin/"), scheme="Bearer", error=None)
+    assert get(client, "/admin/", "ada").status_code == 200
+    assert get(client, "/admin/secret1/", "ada").status_code == 200
+    with client.get("/admin/static/admin/css/bootstrap4/admin.css") as file:
+        assert file.status_code == 401  # its files lie in the blueprint of the index
+
+
+# --- Flask-Caching, Flask-Babel, flask-cors
+
+
+@ORDERS
+def test_an_open_page_is_cached_for_each_caller(load, first):
+    app, auth, cache = new_app(), Auth(Bearer(load)), Cache(config={"CACHE_TYPE": "SimpleCache"})
+    set_up(app, first, cache, auth)
+    made = []
+
+    @app.get("/")
+    @cache.cached(
+        make_cache_key=lambda *args, **kwargs: f"page of {current_identity.subject if current_identity else ''}"
+    )
+    def page():
+        made.append(1)
+        return f"Hello {current_identity.subject if current_identity else 'stranger'}"
+
+    client = app.test_client()
+    for _ in range(2):
+        for caller, text in (
+            ("ada", "Hello ada"),
+            ("bob", "Hello bob"),
+            (None, "Hello stranger"),
+            ("eve", "Hello stranger"),
+        ):
+            answer = get(client, "/", caller)
+            assert answer.text == text
+            assert answer.vary.to_header() == "Authorization"
+            assert ("Cache-Control" in answer.headers) == (caller in ("ada", "bob"))
+    assert len(made) == 3
+    assert len(load.asked) == 6
+
+
+@ORDERS
+def test_the_language_of_the_caller_holds_for_all_pages(load, first):
+    app, auth = new_app(), Auth(Bearer(load))
+    babel = Babel()
+
+    class WithSelector:
+        @staticmethod
+        def init_app(app):
+            babel.init_app(app, locale_selector=lambda: current_identity.claims["locale"] if current_identity else "fr")
+
+    set_up(app, first, WithSelector, auth)
+    app.add_url_rule("/", "open", lambda: str(get_locale()))
+    app.add_url_rule("/guarded", "guarded", auth.login_required(lambda: str(get_locale())))
+    app.register_error_handler(404, lambda error: (str(get_locale()), 404))
+    client = app.test_client()
+    for path in ("/", "/guarded", "/nowhere"):
+        load.asked.clear()
+        assert [get(client, path, caller).text for caller in ("ada", "bob")] == ["de", "en"]
+        assert load.asked == ["ada", "bob"]
+    assert [get(client, "/", caller).text for caller in (None, "eve")] == ["fr", "fr"]
+
+
+def test_a_loader_that_translates_gets_the_language_of_strangers(load):
+    def translating(token):
+        gettext("Looking for you.")
+        return load(token)
+
+    app, auth = new_app(), Auth(Bearer(translating))
+    auth.init_app(app)
+    Babel(app, locale_selector=lambda: current_identity.claims["locale"] if current_identity else "fr")
+    app.add_url_rule("/", "view", auth.login_required(lambda: str(get_locale())))
+    answer = get(app.test_client(), "/", "ada")
+    assert (answer.status_code, answer.text, load.asked) == (200, "fr", ["ada"])  # Flask-Babel asks once per request
+
+
+@ORDERS
+def test_the_vary_of_flask_cors_and_ours_are_one_list(load, first):
+    app, auth = new_app(), Auth(Bearer(load), APIKey(load, cookie="key"))
+    origin = {"Origin": "https://page.example"}
+    set_up(app, first, CORS(origins=["https://page.example", "https://other.example"]), auth)
+    app.add_url_rule("/", "open", caller_or_address)
+    app.add_url_rule("/same", "same", lambda: "the same for all")
+    client = app.test_client()
+    for caller, text in (("ada", "user:ada"), (None, "address:127.0.0.1")):
+        answer = get(client, "/", caller, **origin)
+        assert answer.text == text
+        assert {name.lower() for name in answer.vary} == {"origin", "authorization", "cookie"}
+        assert answer.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+    assert get(client, "/same", "ada", **origin).vary.to_header() == "Origin"
