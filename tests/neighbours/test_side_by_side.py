@@ -33,6 +33,7 @@ from flask_cors import CORS  # noqa: E402
 from flask_limiter import Limiter  # noqa: E402
 from flask_limiter.util import get_remote_address  # noqa: E402
 
+HTTPS = "https://localhost"
 FROM_HERE = {"Sec-Fetch-Site": "same-origin"}
 NAVIGATION = {"Accept": "text/html,application/xhtml+xml"}
 ORDERS = pytest.mark.parametrize("first", ["neighbor", "auth"])
@@ -234,12 +235,12 @@ PROTECTIONS = pytest.mark.parametrize("protection", [None, "basic", "strong"])
 def walk(client, *paths):
     """Post to each path, as a page of the app does, and return what ``/`` says after the last one."""
     for path in paths:
-        assert client.post(path, headers=FROM_HERE, base_url="https://localhost").status_code == 200
-    return client.get("/", base_url="https://localhost").text
+        assert client.post(path, headers=FROM_HERE, base_url=HTTPS).status_code == 200
+    return client.get("/", base_url=HTTPS).text
 
 
 def over_https(client, *paths):
-    return [client.get(path, base_url="https://localhost").status_code for path in paths]
+    return [client.get(path, base_url=HTTPS).status_code for path in paths]
 
 
 @ORDERS
@@ -249,7 +250,7 @@ def test_templates_see_flask_logins_user_and_our_identity(load, first, protectio
     client = app.test_client()
     for paths, seen in (((), "None None"), (("/login",), "tess None"), (("/our-login-keep",), "tess ada")):
         assert walk(client, *paths) == seen
-        assert client.get("/template", base_url="https://localhost").text == seen
+        assert client.get("/template", base_url=HTTPS).text == seen
 
 
 @ORDERS
@@ -287,6 +288,18 @@ def test_a_remember_cookie_outlives_our_logout(load):
     assert over_https(client, "/theirs", "/ours") == [200, 401]
 
 
+@pytest.mark.parametrize(("order", "seen"), [("/our-logout-theirs", "None None"), ("/theirs-our-logout", "tess None")])
+def test_logging_out_of_both_removes_the_remember_cookie_in_one_order(load, order, seen):
+    app, auth, _ = with_flask_login(load)
+    app.add_url_rule(
+        "/our-logout-theirs", "a", lambda: f"{auth.logout()} {flask_login.logout_user()}", methods=["POST"]
+    )
+    app.add_url_rule(
+        "/theirs-our-logout", "b", lambda: f"{flask_login.logout_user()} {auth.logout()}", methods=["POST"]
+    )
+    assert walk(app.test_client(), "/remember", "/our-login-keep", order) == seen
+
+
 @ORDERS
 def test_a_request_loader_that_asks_us_lets_tokens_into_pages_of_flask_login(load, first):
     app, auth, manager = with_flask_login(load, first, scheme=Bearer(load))
@@ -313,7 +326,7 @@ def test_a_loader_may_ask_flask_login(load):
     client = app.test_client()
     assert get(client, "/ours", "robot").status_code == 401
     walk(client, "/login")
-    over = client.get("/ours", headers=bearer("robot"), base_url="https://localhost")
+    over = client.get("/ours", headers=bearer("robot"), base_url=HTTPS)
     assert over.text == "tess robot for tess"
 
 
@@ -328,9 +341,9 @@ def test_loaders_that_ask_each_other_end_and_verify_once(load):
 
     app, _, _ = with_flask_login(load, scheme=Bearer(ours), user_loader=theirs)
     client = app.test_client()
-    client.post("/login", base_url="https://localhost")
+    client.post("/login", base_url=HTTPS)
     load.asked.clear()
-    answer = client.get("/ours", headers=bearer("ada"), base_url="https://localhost")
+    answer = client.get("/ours", headers=bearer("ada"), base_url=HTTPS)
     assert (answer.status_code, answer.text) == (200, "tess ada/tess")  # theirs was asked while ours ran
     assert load.asked == ["ada", "tess"]
 
@@ -398,8 +411,8 @@ def test_a_view_that_is_not_accessible_leads_people_to_the_login_and_refuses_pro
     assert (led.status_code, led.headers["Location"]) == (302, "/login?next=/admin/secret1/")
     assert_unauthorized(get(client, "/admin/secret1/"), scheme="Bearer", error=None)
     assert_unauthorized(get(client, "/admin/secret1/", "eve"), scheme="Bearer", error="invalid_token")
-    client.post("/in", headers=FROM_HERE, base_url="https://localhost")
-    inside = client.get("/admin/secret1/", headers=NAVIGATION, base_url="https://localhost")
+    client.post("/in", headers=FROM_HERE, base_url=HTTPS)
+    inside = client.get("/admin/secret1/", headers=NAVIGATION, base_url=HTTPS)
     assert (inside.status_code, "<p>ada</p>" in inside.text) == (200, True)
 
 
@@ -413,6 +426,144 @@ def test_protect_takes_the_blueprint_of_one_view_of_flask_admin(load, first):
     assert get(client, "/admin/secret1/", "ada").status_code == 200
     with client.get("/admin/static/admin/css/bootstrap4/admin.css") as file:
         assert file.status_code == 401  # its files lie in the blueprint of the index
+
+
+def test_the_files_of_flask_admin_stay_public_if_they_are_named(load):
+    app, auth, _ = with_flask_admin(load)
+    auth.protect(app.blueprints["admin"], public={"static"})
+    client = app.test_client()
+    assert_unauthorized(get(client, "/admin/"), scheme="Bearer", error=None)
+    with client.get("/admin/static/admin/css/bootstrap4/admin.css") as file:
+        assert file.status_code == 200
+
+
+# --- Flask-Security
+
+
+_PAGE_OF_BOTH = (
+    "{{ current_user.email if current_user.is_authenticated else 'stranger' }}"
+    " {{ current_identity.subject if current_identity else 'nobody' }}"
+)
+SECURITY = pytest.mark.skipif("security" not in MODULES, reason="Flask-Security-Too needs Python 3.11")
+
+
+@SECURITY
+@ORDERS
+@pytest.mark.tells_secrets("body", because="Flask-Security sends its token in the response to a login")
+def test_templates_see_flask_securitys_user_and_our_identity(load, first):
+    from flask_security import Security
+
+    module = MODULES["security"]
+    app, auth, people = new_app(**module.SETTINGS), Auth(Bearer(load)), module.People()
+
+    class WithPeople:
+        @staticmethod
+        def init_app(app):
+            Security().init_app(app, people)
+
+    set_up(app, first, WithPeople, auth)
+    app.add_url_rule("/", "open", lambda: render_template_string(_PAGE_OF_BOTH))
+    app.add_url_rule("/api", "api", auth.login_required(lambda: render_template_string(_PAGE_OF_BOTH)))
+    client = app.test_client(use_cookies=True)
+    assert get(client, "/", "ada").text == "stranger ada"
+    signed_in(module, client)
+    for path, caller, text in (("/", None, "tess@shop.example nobody"), ("/", "ada", "tess@shop.example ada")):
+        assert client.get(path, headers=bearer(caller) if caller else {}, base_url=HTTPS).text == text
+    assert client.get("/api", headers=bearer("ada"), base_url=HTTPS).text == "tess@shop.example ada"
+    assert_unauthorized(client.get("/api", base_url=HTTPS), scheme="Bearer", error=None)
+
+
+def signed_in(module, client):
+    """Log in, and return a token of Flask-Security."""
+    answer = client.post(
+        "/login?include_auth_token", json={"email": module.EMAIL, "password": module.PASSWORD}, base_url=HTTPS
+    )
+    return answer.json["response"]["user"]["authentication_token"]
+
+
+def served_with_security():
+    module = MODULES["security"]
+    app = new_app()
+    return module, app, module.together(app)
+
+
+@SECURITY
+@pytest.mark.tells_secrets("body", because="Flask-Security sends its token in the response to a login")
+def test_a_token_of_flask_security_is_checked_by_our_guard():
+    module, app, _ = served_with_security()
+    token = signed_in(module, app.test_client())
+    client = app.test_client()
+    assert client.get("/api/notes", headers={"Authentication-Token": token}).json == {"owner": module.EMAIL}
+    assert client.get("/old", headers={"Authentication-Token": token}).text == f"Hello {module.EMAIL}"
+    assert client.get("/api/write", headers={"Authentication-Token": token}).status_code == 403
+    for wrong in ("nonsense", token[:-1] + ("A" if token[-1] != "A" else "B"), "e30.x.y"):
+        assert client.get("/api/notes", headers={"Authentication-Token": wrong}).status_code == 401
+    module.User.active = False
+    try:
+        assert client.get("/api/notes", headers={"Authentication-Token": token}).status_code == 401
+    finally:
+        module.User.active = True
+
+
+@SECURITY
+@pytest.mark.tells_secrets("body", because="Flask-Security sends its token in the response to a login")
+def test_a_session_of_flask_security_is_none_of_ours_and_the_other_way_round():
+    module, app, _ = served_with_security()
+    client = app.test_client()
+    signed_in(module, client)
+    assert client.get("/page", base_url=HTTPS).text == f"Hello {module.EMAIL}"
+    assert client.get("/api/notes", base_url=HTTPS).status_code == 401
+    led = app.test_client().get("/page", headers={**bearer("ada"), **NAVIGATION})
+    assert (led.status_code, led.headers["Location"]) == (302, "/login?next=/page")
+
+
+@SECURITY
+def test_a_view_of_flask_security_names_in_its_401_what_it_takes():
+    _, app, _ = served_with_security()
+    refused = app.test_client().get("/old", headers={"Accept": "application/json"})
+    assert [line.split()[0] for line in refused.headers.getlist(CHALLENGE)] == ["ApiKey"]
+    assert refused.json["response"]["errors"] == ["You must sign in to view this resource."]
+
+
+@SECURITY
+def test_protect_leaves_flask_securitys_pages_open_if_they_are_named(load):
+    from flask_security import Security
+
+    module = MODULES["security"]
+    app, auth = new_app(**module.SETTINGS), Auth(Bearer(load))
+    Security(app, module.People())
+    auth.init_app(app)
+    auth.protect(app, public={"static", "security.login", "security.logout", "security.static"})
+    app.add_url_rule("/notes", "notes", lambda: "notes")
+    client = app.test_client()
+    assert [client.get(path).status_code for path in ("/login", "/notes", "/verify")] == [200, 401, 401]
+    assert get(client, "/notes", "ada").text == "notes"
+
+
+@pytest.mark.parametrize(("status", "caller"), [(401, None), (403, "ada")])
+def test_a_permission_of_flask_principal_gets_a_challenge_with_its_401(load, status, caller):
+    principal = pytest.importorskip("flask_principal")
+    app, auth = new_app(), Auth(Bearer(load))
+    principal.Principal(app)
+    auth.init_app(app)
+
+    @principal.identity_loaded.connect_via(app)
+    def on_identity_loaded(sender, identity):
+        identity.provides.add(principal.RoleNeed(identity.id))
+
+    @app.before_request
+    def tell_flask_principal():
+        if current_identity:
+            principal.identity_changed.send(app, identity=principal.Identity(current_identity.subject))
+
+    staff = principal.Permission(principal.RoleNeed("bob"))
+    app.add_url_rule("/", "staff", staff.require(status)(lambda: "inside"))
+    client = app.test_client()
+    refused = get(client, "/", caller)
+    assert refused.status_code == status
+    assert (CHALLENGE in refused.headers) == (status == 401)
+    assert get(client, "/", "bob").text == "inside"
+    assert load.asked == ([caller] if caller else []) + ["bob"]
 
 
 # --- Flask-Caching, Flask-Babel, flask-cors
@@ -446,6 +597,14 @@ def test_an_open_page_is_cached_for_each_caller(load, first):
             assert ("Cache-Control" in answer.headers) == (caller in ("ada", "bob"))
     assert len(made) == 3
     assert len(load.asked) == 6
+
+
+def test_without_the_caller_in_its_key_a_cached_page_shows_the_first_caller(load):  # what the page warns of
+    app, auth, cache = new_app(), Auth(Bearer(load)), Cache(config={"CACHE_TYPE": "SimpleCache"})
+    set_up(app, "auth", cache, auth)
+    app.add_url_rule("/", "page", cache.cached()(lambda: caller_or_address()))
+    client = app.test_client()
+    assert [get(client, "/", caller).text for caller in ("ada", "bob")] == ["user:ada", "user:ada"]
 
 
 @ORDERS
