@@ -518,6 +518,23 @@ def test_a_session_of_flask_security_is_none_of_ours_and_the_other_way_round():
 
 
 @SECURITY
+@pytest.mark.tells_secrets("body", because="Flask-Security sends its token in the response to a login")
+def test_a_login_of_ours_ends_that_of_flask_security(load):  # what the page warns of
+    from flask_security import Security
+
+    module = MODULES["security"]
+    app, auth = new_app(**module.SETTINGS), Auth(SessionCookie(load))
+    Security(app, module.People())
+    auth.init_app(app)
+    app.add_url_rule("/", "who", lambda: render_template_string(_PAGE_OF_BOTH))
+    app.add_url_rule("/ours", "ours", lambda: auth.login("ada").subject, methods=["POST"])
+    client = app.test_client()
+    signed_in(module, client)
+    assert client.get("/", base_url=HTTPS).text == "tess@shop.example nobody"
+    assert walk(client, "/ours") == "stranger ada"
+
+
+@SECURITY
 def test_a_view_of_flask_security_names_in_its_401_what_it_takes():
     _, app, _ = served_with_security()
     refused = app.test_client().get("/old", headers={"Accept": "application/json"})
