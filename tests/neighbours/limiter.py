@@ -81,7 +81,7 @@ NEIGHBOURS = (
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes"), Guarded("/again", "abort")),
         advice="A `key_func` may call `auth.get_identity()` on every page. Return the address for callers who "
-        "aren't known, as the program shows.\n\n"
+        "aren't known, as the program shows: Flask-Limiter applies no limit to an empty key.\n\n"
         "- **Below the extension's decorator**, a limit counts accepted requests only, and `key_func` may read "
         "`auth.identity`.\n"
         "- **Above the decorator**, and as `default_limits` or `application_limits`, a limit counts refused requests "
