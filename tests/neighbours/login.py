@@ -121,7 +121,7 @@ NEIGHBOURS = (
         " `abort_unauthorized` works well as its unauthorized handler: it verifies the credentials that "
         "were sent, so a caller with a valid token isn't told that the token is invalid.\n\n"
         "- **Templates.** `current_user` stays Flask-Login's. Use `current_identity` for the extension's caller. In "
-        "Python code, the import decides.\n"
+        "Python code, the import decides. Import macros `with context`: without it, they see the extension's caller.\n"
         "- **Guards.** Each guard judges by its own login. A view with both decorators needs both logins.\n"
         "- **Tokens for its pages.** A `request_loader` may call `auth.get_identity()` and return the user. Then pages "
         "with Flask-Login's decorator also accept the extension's tokens. Scopes aren't checked there.\n"

@@ -4,7 +4,7 @@ The neighbors ask at a time when no view was judged, on open pages too, and in e
 """
 
 import pytest
-from flask import Flask, render_template_string
+from flask import Blueprint, Flask, render_template_string
 
 from flask_unauthorized import (
     APIKey,
@@ -172,6 +172,31 @@ def test_shared_limits_and_costs_may_ask_who_is_calling(load):
     assert statuses(client, "/two", None) + statuses(client, "/one", None) == [200, 429]
 
 
+@pytest.mark.parametrize("how", ["exempt_when", "request_filter"])
+def test_callers_who_are_known_may_be_exempt(load, how):
+    app, limiter, auth = limited(load, default_limits=[])
+    exempt = {"exempt_when": lambda: current_user.is_authenticated} if how == "exempt_when" else {}
+    if how == "request_filter":
+        limiter.request_filter(lambda: current_user.is_authenticated)
+    app.add_url_rule("/", "view", limiter.limit("1 per hour", **exempt)(auth.login_optional(lambda: "inside")))
+    client = app.test_client()
+    assert statuses(client, "/", "ada", "ada", None, "ada", None, "eve") == [200, 200, 200, 200, 429, 429]
+    assert load.asked == ["ada", "ada", "ada", "eve"]
+
+
+@ORDERS
+def test_a_limit_of_a_blueprint_may_ask_who_is_calling(load, first):
+    app, limiter, auth = limited(load, first, default_limits=[])
+    shop = Blueprint("shop", "shop")
+    limiter.limit("2 per hour")(shop)
+    auth.protect(shop)
+    shop.add_url_rule("/shop", "view", lambda: "inside")
+    app.register_blueprint(shop)
+    client = app.test_client()
+    assert statuses(client, "/shop", "ada", "ada", "ada", "bob", None) == [200, 200, 429, 200, 401]
+    assert load.asked == ["ada", "ada", "ada", "bob"]
+
+
 def test_failed_logins_alone_are_counted(load):
     app, limiter, auth = limited(load, default_limits=[], scheme=SessionCookie(load))
     failed = limiter.limit(
@@ -263,6 +288,23 @@ def test_templates_see_flask_logins_user_and_our_identity(load, first, protectio
     for paths, seen in (((), "None None"), (("/login",), "tess None"), (("/our-login-keep",), "tess ada")):
         assert walk(client, *paths) == seen
         assert client.get("/template", base_url=HTTPS).text == seen
+
+
+def test_a_macro_without_context_sees_our_caller(load):  # what the page warns of
+    from jinja2 import DictLoader
+
+    app, _, _ = with_flask_login(load)
+    macro = (
+        "{% macro name() %}{{ current_user.subject if current_user.subject else current_user.get_id() }}{% endmacro %}"
+    )
+    app.jinja_loader = DictLoader({"macros.html": macro})
+    for how in ("", " with context"):
+        page = "{% from 'macros.html' import name" + how + " %}{{ name() }}"
+        app.add_url_rule(f"/macro{len(how)}", how or "without", lambda page=page: render_template_string(page))
+    client = app.test_client()
+    walk(client, "/login", "/our-login-keep")
+    assert client.get("/macro0", base_url=HTTPS).text == "ada"
+    assert client.get("/macro13", base_url=HTTPS).text == "tess"
 
 
 @ORDERS
