@@ -15,6 +15,7 @@ from flask_unauthorized import (
     Digest,
     Identity,
     SessionCookie,
+    abort_forbidden,
     abort_unauthorized,
     current_identity,
     current_user,
@@ -28,6 +29,8 @@ from .harness import CHALLENGE, bearer, modules
 MODULES = modules()  # or all of this is skipped
 import flask_login  # noqa: E402
 from flask_admin import Admin, AdminIndexView, BaseView, expose  # noqa: E402
+from flask_admin.form import BaseForm  # noqa: E402
+from flask_admin.model import BaseModelView  # noqa: E402
 from flask_babel import Babel, get_locale, gettext  # noqa: E402
 from flask_caching import Cache  # noqa: E402
 from flask_cors import CORS  # noqa: E402
@@ -510,6 +513,67 @@ def test_the_files_of_flask_admin_stay_public_if_they_are_named(load):
     assert_unauthorized(get(client, "/admin/"), scheme="Bearer", error=None)
     with client.get("/admin/static/admin/css/bootstrap4/admin.css") as file:
         assert file.status_code == 200
+
+
+def notes_view(rows):
+    """A model view of Flask-Admin whose models are dictionaries in a list, in place of a database."""
+
+    class Notes(BaseModelView):
+        column_list = ("text",)
+        can_create = can_edit = False
+
+        def is_accessible(self):
+            return current_user.is_authenticated and current_user.subject == "ada"
+
+        def inaccessible_callback(self, name, **kwargs):
+            abort_forbidden()
+
+        def get_pk_value(self, model):
+            return model["id"]
+
+        def scaffold_list_columns(self):
+            return ["text"]
+
+        def scaffold_sortable_columns(self):
+            return {}
+
+        def init_search(self):
+            return False
+
+        def scaffold_form(self):
+            return BaseForm
+
+        scaffold_list_form = scaffold_form
+
+        def _get_field_value(self, model, name):
+            return model[name]
+
+        def get_list(self, page, sort_field, sort_desc, search, filters, page_size=None):
+            return len(rows), rows
+
+        def get_one(self, key):
+            return next(row for row in rows if row["id"] == key)
+
+        def delete_model(self, model):
+            rows.remove(model)
+            return True
+
+    return Notes(dict, name="Notes", endpoint="note")
+
+
+def test_a_model_view_shows_and_deletes_rows_for_callers_who_may(load):
+    app, _, admin = with_flask_admin(load)
+    rows = [{"id": "1", "text": "the first note"}]
+    admin.add_view(notes_view(rows))
+    client = app.test_client()
+    page = get(client, "/admin/note/", "ada")
+    assert (page.status_code, "the first note" in page.text, load.asked) == (200, True, ["ada"])
+    assert get(client, "/admin/note/", "bob").status_code == 403
+    assert_unauthorized(get(client, "/admin/note/"), scheme="Bearer", error=None)
+    assert_unauthorized(get(client, "/admin/note/", "eve"), scheme="Bearer", error="invalid_token")
+    for caller, status, left in (("bob", 403, 1), ("eve", 401, 1), ("ada", 302, 0)):
+        answer = client.post("/admin/note/delete/", data={"id": "1"}, headers=bearer(caller))
+        assert (answer.status_code, len(rows)) == (status, left)
 
 
 # --- Flask-Security
