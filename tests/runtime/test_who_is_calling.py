@@ -556,6 +556,19 @@ def test_a_stream_is_taken_to_ask_if_credentials_came(make_app: Any, load: Load)
     assert load.asked == []
 
 
+def test_flasks_own_error_page_asks_nothing_and_a_streamed_one_may(make_app: Any, load: Load) -> None:
+    app = make_app(Auth(Bearer(load)))
+    app.add_url_rule("/teapot", "teapot", lambda: abort(418))
+    app.add_url_rule("/stream", "stream", lambda: (stream_with_context(who() for _ in range(2)), 404))
+    client = app.test_client()
+    for path, status in (("/teapot", 418), ("/nowhere", 404)):
+        response = client.get(path, headers=GOOD)
+        assert (response.status_code, sorted(response.headers.keys())) == (status, ["Content-Length", "Content-Type"])
+    streamed = client.get("/stream", headers=GOOD)
+    assert (streamed.headers["Cache-Control"], streamed.vary.to_header()) == ("private", "Authorization")
+    assert load.asked == []
+
+
 def test_no_query_breaks_an_open_stream(make_app: Any, load: Load) -> None:
     """Servers pass on octets that are not UTF-8. No code of this page looks at the query."""
     for scheme in (APIKey(load, query="key"), Bearer(load, query=True)):
