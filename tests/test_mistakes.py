@@ -202,7 +202,7 @@ SETTINGS = (
     "UNAUTHORIZED_REALM, UNAUTHORIZED_GUARD, UNAUTHORIZED_EXPLAIN, UNAUTHORIZED_REQUIRE_HTTPS, "
     "UNAUTHORIZED_PROBLEM_BASE, UNAUTHORIZED_MAX_CREDENTIALS, UNAUTHORIZED_ONE_LINE"
 )
-KEYWORDS = "via, scopes, roles, acr, max_age, redirect"
+KEYWORDS = "via, scopes, roles, acr, max_age"
 NO_USER = "which cannot be a user: return an Identity, your user object, a non-empty subject, or None for no"
 SCOPE_RULE = 'use one or more printable ASCII characters without blank, " and \\ (RFC 6749 §3.3)'
 NOT_AN_ORIGIN = "which is not an origin: write https://host or https://host:port, the host in ASCII"

@@ -130,6 +130,10 @@ class AppState:
                 check_attributes(scheme)
                 scheme.check(app)
                 check_challenges(scheme, app, self.realm)
+            if self.forward_auth:
+                from ..proxies import refuse_second_proxy_fix  # only apps with such an endpoint load it
+
+                refuse_second_proxy_fix(app)
             self.effective.check()
             declared = self._declared_resources.declared
             self.plans.resources = {**resource_by_endpoint(self, declared)}
@@ -283,5 +287,5 @@ def app_state_of(app: Flask) -> AppState:
     """
     state: AppState | None = app.extensions.get(EXTENSION)
     if state is None:
-        raise no_auth_error(app) from None  # The AttributeError of a guard's own look-up wouldn't help a developer.
+        raise no_auth_error(app)
     return state
