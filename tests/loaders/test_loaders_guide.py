@@ -112,7 +112,7 @@ def test_the_objects_of_flask_httpauth_that_apifairy_documents(make_app):
     basic, bearer = Basic(lambda name, password: True), Bearer({"token-of-ada": "ada"}.get)
     auth = Auth(basic, bearer)
     scope = {"__name__": "guide", "auth": auth, "basic": basic, "bearer": bearer}
-    exec(PROGRAMS[4], scope)
+    exec(PROGRAMS[5], scope)
     app = make_app(auth)
     for path, documented in (("/token", scope["token_auth"]), ("/password", scope["basic_auth"])):
         # This is how APIFairy's authenticate() decorates a view.
@@ -125,7 +125,7 @@ def test_the_objects_of_flask_httpauth_that_apifairy_documents(make_app):
 
 
 def test_an_app_that_has_left_flask_jwt_extended():
-    client = scope_of(PROGRAMS[5])["app"].test_client()
+    client = scope_of(PROGRAMS[6])["app"].test_client()
     expired = {"Authorization": "Token eyJhbGciOiJIUzI1NiJ9.e30.AAAA"}
     wrong = client.post("/login", json={"name": "Ada", "password": "x"}, headers=expired)
     assert (wrong.status_code, wrong.json) == (401, {"msg": "Wrong name or password."})
