@@ -95,6 +95,12 @@ def test_a_private_member_is_one_though_null(name):
     assert read({**jwk("RS256", kid="k1"), name: None}) == ()
 
 
+def test_a_number_may_be_as_long_as_the_limit_of_1024_characters():
+    member = spelled("RS256", "n", lambda text: with_zeros(text, 768 - len(unb64(text))))
+    assert len(member["n"]) == 1024
+    assert read(member) == (public_key_jwk(jwk("RS256", kid="k1")),)
+
+
 @pytest.mark.parametrize(
     "member",
     [

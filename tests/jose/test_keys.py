@@ -354,7 +354,8 @@ def test_key_04_key_12_jwks_that_are_not_for_this(change):
         5,
         b"{}",
         {},
-        {"kty": "OKP", "crv": "X25519", "x": b64(bytes(32))},
+        {**jwk("EdDSA"), "crv": "X25519"},
+        {**jwk("EdDSA"), "kty": "EC"},
         {"kty": "OKP", "crv": "Ed448", "x": b64(bytes(57))},
         {"kty": "OKP", "crv": "Ed25519"},
     ],
@@ -362,6 +363,31 @@ def test_key_04_key_12_jwks_that_are_not_for_this(change):
 def test_what_is_no_jwk_is_our_error(value):
     with pytest.raises(JOSEError):
         public_key_jwk(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"kty": "oct"}, "a JWK that holds a secret: only public keys are read"),
+        ({**jwk("EdDSA"), "crv": "X25519"}, "a JWK of a kind that isn't spoken (kty, crv)"),
+        ({**jwk("EdDSA"), "x": b64(bytes(31))}, "a JWK whose x hasn't 32 octets"),
+        ({**jwk("RS256"), "e": "AAEAAQ"}, "a JWK whose e begins with a zero (RFC 7518 §2, Base64urlUInt)"),
+        (
+            {**jwk("RS256"), "e": number(65536)},
+            "an RSA key whose exponent is even, below 3 or above 2^32, or whose modulus is even",
+        ),
+    ],
+)
+def test_the_operator_reads_what_is_wrong_with_a_jwk(value, text):
+    with pytest.raises(JOSEError) as raised:
+        public_key_jwk(value)
+    assert str(raised.value) == text
+
+
+def test_key_11_a_kid_may_be_as_long_as_the_limit():
+    kid = "x" * 256
+    assert public_key_pem(RSA_PEM, kid=kid).kid == kid
+    assert public_key_jwk({**jwk("ES256"), "kid": kid}).kid == kid
 
 
 def test_a_jwk_for_none_of_the_algorithms_allowed():
