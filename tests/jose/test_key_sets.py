@@ -61,6 +61,19 @@ def test_a_number_is_read_as_a_number(algorithm, name, change, caplog):
         public_key_jwk(member)
 
 
+@pytest.mark.parametrize(
+    ("member", "texts"),
+    [
+        (spelled("RS256", "n", with_zeros), "n begins with a zero octet too many"),
+        (spelled("ES256", "x", padded), "x is padded with '='"),
+        ({**spelled("ES256", "x", padded), "use": None}, "use is null, x is padded with '='"),
+    ],
+)
+def test_the_log_says_what_the_issuer_should_correct(member, texts, caplog):
+    read(member)
+    assert caplog.messages == [f"key 0 of the set (kid 'k1') is used, but its issuer should correct it: {texts}"]
+
+
 @pytest.mark.parametrize(("curve", "size", "crv"), [(ec.SECP256R1(), 32, "P-256"), (ec.SECP521R1(), 66, "P-521")])
 def test_a_short_coordinate_without_its_zeros(curve, size, crv, caplog):
     for scalar in range(1, 5000):  # the first point whose x is short: the same in each run

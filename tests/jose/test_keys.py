@@ -96,6 +96,12 @@ def test_key_01_what_is_no_public_key_in_pem_is_refused_at_set_up(text):
         public_key_pem(text)
 
 
+def test_a_key_that_is_no_text_is_named_by_its_type():
+    with pytest.raises(ConfigurationError) as raised:
+        public_key_pem(5)
+    assert str(raised.value) == "public_key_pem: the key must be a str or bytes, not int"
+
+
 @pytest.mark.parametrize("make", [lambda: ec.generate_private_key(ec.SECP256K1()), ed448.Ed448PrivateKey.generate])
 def test_jws_26_keys_of_curves_that_are_not_spoken_are_refused_at_set_up(make):
     with pytest.raises(ConfigurationError, match="isn't spoken"):

@@ -105,6 +105,20 @@ def test_valid_credentials_are_distinguished_from_the_missing_scope(make_app):
     assert shlex.split(debug["schemes"][0]["command"])[:4] == ["curl", "-i", "-X", "DELETE"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("Door x", "Authorization: Door …"),  # in force
+        ("  door x", "Authorization: door …"),
+        ("Digest x", "Authorization: Digest …"),  # a registered name
+        ("Window x", "Authorization, without a scheme that is known here"),  # it may be a secret
+    ],
+)
+def test_only_names_that_are_known_are_shown(make_app, sent, shown):
+    app = app_with_schemes(make_app, Bearer(lambda token: None, name="Door"), UNAUTHORIZED_EXPLAIN=True)
+    assert explained(app, Authorization=sent)["sent"] == [shown]
+
+
 def test_a_bare_401_on_an_open_route_is_explained_too(make_app, auth_of_page):
     app = make_app(auth_of_page, UNAUTHORIZED_EXPLAIN=True)
     app.add_url_rule("/", "view", lambda: __import__("flask").abort(401))

@@ -299,7 +299,7 @@ def test_a_guarded_helper_does_not_answer_preflights(make_app: Any) -> None:
     assert response.status_code == 401
 
 
-@pytest.mark.parametrize("place", ["decorated", "hook", "wrapped", "protected"])
+@pytest.mark.parametrize("place", ["decorated", "hook", "wrapped", "protected", "wrapped, and the app protected"])
 def test_guards_answer_preflights_where_they_stand(make_app: Any, place: str) -> None:
     auth = Auth(Bearer(lambda token: None))
     app = make_app(auth)
@@ -309,14 +309,14 @@ def test_guards_answer_preflights_where_they_stand(make_app: Any, place: str) ->
         ran.append("view")
         return "x"
 
-    guarded: Any = auth.login_required(view) if place in ("decorated", "wrapped") else view
-    if place == "wrapped":
+    guarded: Any = auth.login_required(view) if place.startswith(("decorated", "wrapped")) else view
+    if place.startswith("wrapped"):
         guarded = functools.wraps(guarded)(lambda: guarded_inside())
         guarded_inside = guarded.__wrapped__
     if place == "hook":
         app.before_request(auth.login_required(lambda: None))
-    if place == "protected":
-        auth.protect(app)
+    if place.endswith("protected"):
+        auth.protect(app, scopes={"write"})
     app.add_url_rule("/", "v", guarded, methods=["GET", "OPTIONS"])
     response = app.test_client().options("/", headers=PREFLIGHT)
     assert response.status_code == 200
