@@ -495,7 +495,7 @@ def test_tls_to_the_proxy_is_refused_and_says_so():
 
 @pytest.mark.parametrize("url", [b"http://proxy.example", 3128, {"https": "http://proxy.example"}, True])
 def test_a_proxy_is_text(url):
-    with pytest.raises(TypeError, match="proxy must be a str"):
+    with pytest.raises(TypeError, match=f"^proxy must be a str, not {type(url).__name__}$"):
         Fetcher(proxy=url)
 
 

@@ -35,6 +35,7 @@ def test_a_prefix_that_no_address_can_have_is_explained_all_the_same(make_app):
     app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1)
     refused = app.test_client().get("/", headers={"X-Forwarded-Prefix": ":99999"})
     assert refused.status_code == 401
+    assert refused.json["debug"]["schemes"][0]["command"] == "curl -i -H 'Authorization: Bearer TOKEN' /"
 
 
 CANARY = "c4n4ry-0123456789"

@@ -107,6 +107,19 @@ def test_a_body_over_the_limit_of_the_app_is_read_as_well(app, connection, frami
     assert body.tell() == 3
 
 
+class Endless(Body):
+    def read(self, size=-1):
+        return b"x" * 100
+
+
+def test_a_body_that_never_ends_is_read_for_a_bounded_time(app, connection, monkeypatch):
+    monkeypatch.setattr("flask_unauthorized.responses.drain.MAX_SECONDS", 0.05)
+    response = post(app, Endless(), **{"gunicorn.socket": connection[0]}, **FRAMINGS["chunks"])
+    assert response.status_code == 401
+    response.close()
+    assert not is_open(connection)
+
+
 # F-08: "can't start new thread" at the process limit
 def test_no_thread_to_be_had_ends_the_connection_and_not_the_response(app, connection, monkeypatch):
     def fail(self):
