@@ -235,7 +235,7 @@ def test_an_ipv6_address_that_the_certificate_does_not_name(proxy, authority, ca
 # --- bad proxies
 
 
-@pytest.mark.parametrize("status", [101, 301, 302, 400, 403, 404, 407, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [101, 199, 300, 301, 302, 400, 403, 404, 407, 429, 500, 502, 503, 504])
 def test_a_proxy_that_opens_no_tunnel(proxy, target, ca_file, status):
     proxy.response = (
         b"HTTP/1.1 %d s3cret-reason\r\nLocation: https://as.example/\r\nContent-Length: 11\r\n\r\ns3cret-body" % status
