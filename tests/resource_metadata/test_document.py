@@ -477,7 +477,10 @@ def test_signed_metadata_passes_as_it_is(make_app):
     [
         (signed({"resource": RESOURCE}), "no iss"),
         (signed({"iss": ORIGIN, "signed_metadata": "x"}), "itself"),
-        (signed({"iss": ORIGIN, "resource": f"{ORIGIN}/other"}), f"^signed_metadata is for the resource '{ORIGIN}/other'"),
+        (
+            signed({"iss": ORIGIN, "resource": f"{ORIGIN}/other"}),
+            f"^signed_metadata is for the resource '{ORIGIN}/other'",
+        ),
         (signed({"iss": ORIGIN}, "none"), "not signed"),
         (signed({"iss": ORIGIN}).rpartition(".")[0], "three parts"),
         (signed({"iss": ORIGIN}).rpartition(".")[0] + ".", "not signed"),

@@ -6,6 +6,8 @@ import threading
 from contextlib import ExitStack, suppress
 
 import pytest
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Response
 
 from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.responses.drain import THREADS_PER_DRAIN
@@ -105,6 +107,17 @@ def test_a_body_over_the_limit_of_the_app_is_read_as_well(app, connection, frami
     response = post(app, body, **{"gunicorn.socket": connection[0]}, **FRAMINGS[framing])
     assert response.status_code == 401
     assert body.tell() == 3
+
+
+def test_a_request_without_a_body_is_left_alone(app, connection):
+    """What stands behind it on the connection is the next request."""
+    environ = EnvironBuilder(method="POST").get_environ()
+    assert "CONTENT_LENGTH" not in environ
+    body = Body(b"GET / HTTP/1.1")
+    environ.update({"wsgi.input": body, "wsgi.input_terminated": True, "gunicorn.socket": connection[0]})
+    assert Response.from_app(app, environ).status_code == 401
+    assert body.asked == 0
+    assert is_open(connection)
 
 
 class Endless(Body):
