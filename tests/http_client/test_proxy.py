@@ -488,6 +488,16 @@ def test_the_refusal_of_a_proxy_shows_no_password(url):
     assert "cret" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_what_is_no_url_is_said_first():
+    with pytest.raises(ConfigurationError, match=r"^proxy='http://\[proxy' is not a URL: write "):
+        Fetcher(proxy="http://[proxy")
+
+
+def test_a_name_that_dns_cannot_have_is_a_failure_of_the_fetch(target, ca_file):
+    error = fails(target.url + "/x", f"http://{'a' * 64}.example:1", ca_file=ca_file)
+    assert "the proxy" in str(error)
+
+
 def test_tls_to_the_proxy_is_refused_and_says_so():
     with pytest.raises(ConfigurationError, match="asks for TLS to the proxy, which is not supported"):
         Fetcher(proxy="https://proxy.example:3128")

@@ -35,7 +35,7 @@ def test_a_cache_above_the_guard_is_refused(make_app, auth, order):
     )(view)
     app = make_app(auth)
     app.add_url_rule("/", "page", view)
-    with pytest.raises(ConfigurationError, match="^endpoint 'page' has a cache above its guard"):
+    with pytest.raises(ConfigurationError, match=r"^endpoint 'page' has a cache above its guard"):
         auth.check(app)
 
 
@@ -52,7 +52,7 @@ def test_a_cache_above_the_guard_of_a_method_is_refused(make_app, auth, place):
         Page.get = cached(Page.get)
     app = make_app(auth)
     app.add_url_rule("/", view_func=Page.as_view("page"))
-    with pytest.raises(ConfigurationError, match="^endpoint 'page' has a cache above its guard"):
+    with pytest.raises(ConfigurationError, match=r"^endpoint 'page' has a cache above its guard"):
         auth.check(app)
 
 

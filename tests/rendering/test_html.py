@@ -608,6 +608,7 @@ def test_an_app_replaces_texts_and_adds_languages(make_app, auth):
         ("en", {"missing.titel": "x"}, "'missing.titel': did you mean 'missing.title'"),
         ("fr", {"do.scope": "{portée}"}, "no braces but {scheme}, {scope}, {seconds}, {minutes} and {hours}"),
         ("fr", {"do": "{"}, "no braces"),
+        ("fr", {"do.scope": "{scope.name}"}, "no braces"),
         ("fr", {"do": 5}, "must be a str"),
         ("english", {}, "write a language tag such as 'fr'"),
     ],

@@ -236,7 +236,7 @@ def test_aliases_that_cannot_be(make_app, aliases, error, text):  # F-40
 def test_an_alias_is_declared_once(make_app):  # F-40
     auth, _ = app_with_resource(make_app, aliases=["https://b.example/mcp"])
     for again in ({"resource": "https://b.example/mcp"}, {"resource": "https://c.example/x", "aliases": [RESOURCE]}):
-        with pytest.raises(ConfigurationError, match="is declared already"):
+        with pytest.raises(ConfigurationError, match=r"^the resource 'https://.+' is declared already"):
             auth.protected_resource(**again)
 
 

@@ -299,6 +299,16 @@ def test_a_guarded_helper_does_not_answer_preflights(make_app: Any) -> None:
     assert response.status_code == 401
 
 
+def test_the_log_names_an_endpoint_whose_guard_the_set_up_cannot_see(make_app: Any, auth: Any, caplog: Any) -> None:
+    app = make_app(auth)
+    helper = auth.login_required(lambda: "from the helper")
+    app.add_url_rule("/", "page", lambda: helper())
+    for _ in range(2):
+        assert app.test_client().get("/", headers={"Authorization": "Bearer good"}).text == "from the helper"
+    (said,) = [text for text in caplog.messages if "a guard runs" in text]
+    assert said.startswith("endpoint 'page': a guard runs that is not among its decorators, so an answer that ")
+
+
 @pytest.mark.parametrize("place", ["decorated", "hook", "wrapped", "protected", "wrapped, and the app protected"])
 def test_guards_answer_preflights_where_they_stand(make_app: Any, place: str) -> None:
     auth = Auth(Bearer(lambda token: None))
