@@ -482,6 +482,7 @@ def test_signed_metadata_passes_as_it_is(make_app):
             f"^signed_metadata is for the resource '{ORIGIN}/other'",
         ),
         (signed({"iss": ORIGIN}, "none"), "not signed"),
+        (signed({"iss": ORIGIN}, "none") + "c2lnbmVk", "not signed"),
         (signed({"iss": ORIGIN}).rpartition(".")[0], "three parts"),
         (signed({"iss": ORIGIN}).rpartition(".")[0] + ".", "not signed"),
         ("WzFd.WzFd.x", "three parts"),
