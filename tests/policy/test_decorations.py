@@ -56,6 +56,18 @@ def test_a_cache_above_the_guard_of_a_method_is_refused(make_app, auth, place):
         auth.check(app)
 
 
+@pytest.mark.parametrize("value", [None, 5, "get", {"get": None}])
+def test_an_attribute_with_the_name_of_flask_restfuls_is_no_list_of_decorators(make_app, auth, value):
+    class Page(MethodView):
+        method_decorators = value
+        get = auth.login_required(lambda self: "page")
+
+    app = make_app(auth)
+    app.add_url_rule("/", view_func=Page.as_view("page"))
+    assert app.test_client().get("/").status_code == 401
+    assert app.test_client().get("/", headers={"Authorization": "Bearer good"}).text == "page"
+
+
 @pytest.mark.parametrize("decorate", [lambda auth: auth.login_required(cached(page)), lambda auth: cached(page)])
 def test_a_cache_below_the_guard_or_without_one_is_fine(make_app, auth, decorate):
     app = make_app(auth)

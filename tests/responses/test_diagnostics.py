@@ -27,6 +27,7 @@ def test_a_request_that_cannot_be_read_can_be_explained(make_app, query, status,
     environ = {"QUERY_STRING": query, "HTTP_HOST": "\xff bad host"}
     response = app.test_client().get("/", headers={"Accept": accept}, environ_overrides=environ)
     assert response.status_code == status
+    assert ("?access_token=" in response.text) is ("access_token" in query)
     assert "curl" in response.text
 
 

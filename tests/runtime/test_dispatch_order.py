@@ -417,6 +417,10 @@ def test_a_view_swapped_in_while_serving_is_judged_by_the_guard(make_app: Any, g
     app.add_url_rule("/", "v", (lambda: "old") if guard == "protect" else auth.login_required(lambda: "old"))
     client = app.test_client()
     assert client.get("/").status_code == 401
+    registered = app.view_functions["v"]
+    app.view_functions["v"] = lambda: f"around {registered()}"  # a tool that wraps views while the app serves
+    assert client.get("/").status_code == 401
+    assert client.get("/", headers=GOOD).text == "around old"
     app.view_functions["v"] = lambda: Response("swapped", headers={"X-From": "swapped"})
     refused = client.get("/")
     assert refused.status_code == 401
