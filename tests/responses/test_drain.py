@@ -120,6 +120,16 @@ def test_a_request_without_a_body_is_left_alone(app, connection):
     assert is_open(connection)
 
 
+@pytest.mark.parametrize(("view", "status", "asked"), [(lambda: "fine", 200, False), (lambda: ("no", 401), 401, True)])
+def test_of_a_view_s_own_answers_only_401_ends_what_was_sent(make_app, auth, connection, view, status, asked):
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(view), methods=["POST"])
+    body = Body(b"abc")
+    environ = {"gunicorn.socket": connection[0], "HTTP_AUTHORIZATION": "Bearer good", **FRAMINGS["length"]}
+    assert post(app, body, **environ).status_code == status
+    assert (body.asked > 0) is asked
+
+
 class Endless(Body):
     def read(self, size=-1):
         return b"x" * 100
