@@ -526,13 +526,6 @@ def test_csr_08_and_nobody_else_does(posted, headers):  # F-43
     assert session_cookie_of(shop.client) is None
 
 
-def test_a_redirect_from_a_provider_logs_in(posted):
-    """The browser follows it with GET (RFC 6749 §4.1.2), so it needs no named origin."""
-    _, shop = posted(set())
-    redirected = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-    assert shop.app.test_client().get("/callback", headers=redirected).text == "ada"
-
-
 def test_the_origins_of_one_login_open_no_other_view(posted):  # F-43
     """Neither another login, nor a logout, nor what the cookie opens."""
     answered, shop = posted({"https://idp.example"}, view="elsewhere")
