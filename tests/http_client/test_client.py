@@ -277,6 +277,7 @@ def test_the_query_is_not_told(plain):
 def test_a_limit_that_is_none(limit):
     with pytest.raises(ConfigurationError, match="limit"):
         Fetcher(limit=limit)
+    assert Fetcher(limit=1).limit == 1
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 61, float("nan"), float("inf")])
