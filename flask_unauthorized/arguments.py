@@ -7,7 +7,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from .errors import ConfigurationError
+from .errors import MAX_TIME_SPAN, ConfigurationError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -111,12 +111,18 @@ def validated_choice(name: str, given: Sequence[str], known: tuple[str, ...]) ->
     return values
 
 
-def seconds(name: str, value: float | timedelta, *, least: float = 0, most: float = 2**31) -> float:
+def validated_seconds(name: str, value: float | timedelta, *, least: float = 0, most: float = MAX_TIME_SPAN) -> float:
     """Return a span of time in seconds, which the developer gave as a number or a `timedelta`.
 
+    Args:
+        name: The name of the argument, for the message.
+        value: What the developer passed.
+        least: The shortest span that is allowed, in seconds.
+        most: The longest one.
+
     Raises:
-        TypeError: ``value`` is neither.
-        ConfigurationError: It is below ``least`` or above ``most`` seconds.
+        TypeError: If it is neither a number nor a `timedelta`.
+        ConfigurationError: If it is below ``least`` or above ``most``.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, bool) or not isinstance(number, (int, float)):
@@ -126,9 +132,9 @@ def seconds(name: str, value: float | timedelta, *, least: float = 0, most: floa
     return number
 
 
-def whole_seconds(name: str, value: int | timedelta, *, least: int = 0, most: int = 2**31) -> int:
-    """Return the same as `seconds`, for times that are counted in whole seconds. A fraction is a `TypeError`."""
+def validated_whole_seconds(name: str, value: int | timedelta, *, least: int = 0, most: int = MAX_TIME_SPAN) -> int:
+    """Return the same as `validated_seconds`, for times in whole seconds. A fraction is a `TypeError`."""
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, float) and (not number.is_integer() or not isinstance(value, timedelta)):
         raise TypeError(f"{name} must be a whole number of seconds, or a timedelta of whole seconds, not {value!r}")
-    return int(seconds(name, value, least=least, most=most))
+    return int(validated_seconds(name, value, least=least, most=most))

@@ -16,20 +16,18 @@ import base64
 import binascii
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from flask import Request
 
 from .errors import ConfigurationError, MalformedCredentials
+from .proxies import TrustedProxies, came_with_underscores
 from .wire.grammar import is_token
 
 MAX_CERTIFICATE: Final = 64 * 1024
 """Longest field with a certificate that is read, in bytes."""
-UNIX: Final = "unix:"
-"""Stands for a proxy that connects through a Unix socket, for which a server names no address."""
 
 # uWSGI sets the second one, all others the first. Clients can't set them with a header, because PEP 3333 puts HTTP_
 # before its name.
@@ -77,24 +75,17 @@ class _ProxyField(ABC):
     """How the field is written, for the message about a wrong one."""
 
     def __init__(self, proxies: Iterable[str], field: str) -> None:
-        if isinstance(proxies, str):
-            raise TypeError(f'proxies={proxies!r} is a bare string: write ["{proxies}"]')
-        names = tuple(proxies)
-        if not names:
-            raise ConfigurationError('proxies is empty: name the addresses of your proxies, such as ["10.0.0.0/24"]')
+        self.proxies = TrustedProxies(proxies)
         if not isinstance(field, str) or not is_token(field):
             raise ConfigurationError(f"field must be the name of a header such as 'Client-Cert', not {field!a}")
-        self.unix = UNIX in names
-        self.proxies = tuple(_network(name) for name in names if name != UNIX)
         self.varies = (field,)
         self._environ_key = "HTTP_" + field.upper().replace("-", "_")
-        self._wire_name = field.lower().encode()
 
     def __call__(self, request: Request) -> bytes | None:
         value = request.environ.get(self._environ_key)
-        if not value or not self.trusts(request.environ):
+        if not value or not self.proxies.trusts(request.environ):
             return None
-        if self._came_with_underscores(request.environ):
+        if came_with_underscores(request.environ, self.varies[0]):
             raise MalformedCredentials(
                 reason=f"{self.varies[0]} came with underscores for dashes, which this server reads alike: the proxy "
                 "must remove that spelling, too"
@@ -106,31 +97,6 @@ class _ProxyField(ABC):
                 f"{MAX_CERTIFICATE}, expected it as {self.form}: look at what the proxy sends"
             )
         return found
-
-    def trusts(self, environ: Mapping[str, Any]) -> bool:
-        """Return whether one of the proxies made the connection to the server.
-
-        Args:
-            environ: The WSGI environment of the request.
-        """
-        # ProxyFix replaces the proxy's address with the client's, and saves the original.
-        peer = environ.get("werkzeug.proxy_fix.orig", environ).get("REMOTE_ADDR")
-        if not peer:
-            return self.unix
-        try:
-            address = ip_address(peer)
-        except ValueError:
-            return False
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in network for network in self.proxies)
-
-    def _came_with_underscores(self, environ: Mapping[str, Any]) -> bool:
-        """Return whether the field's name was sent with underscores.
-
-        Only a2wsgi passes on the names as they were sent.
-        """
-        headers = environ.get("asgi.scope", {}).get("headers", ())
-        return any(b"_" in name and name.lower().replace(b"_", b"-") == self._wire_name for name, _ in headers)
 
     @abstractmethod
     def _read(self, value: str) -> bytes | None:
@@ -189,15 +155,6 @@ class EscapedPEM(_ProxyField):
 
     def _read(self, value: str) -> bytes | None:
         return _from_pem(value)
-
-
-def _network(name: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(name)
-    except ValueError:
-        raise ConfigurationError(
-            f"proxies has {name!r}: write addresses or networks such as '10.0.0.5' and '10.0.0.0/24', or 'unix:'"
-        ) from None
 
 
 def _from_pem(value: str) -> bytes | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from weakref import WeakSet, ref
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .arguments import explains_arguments
@@ -28,8 +28,8 @@ from .errors import (
 )
 from .identity import Identity
 from .policy.configuration import Configuration
-from .policy.decorations import Demands, check_view
-from .policy.protection import Protection, protection_target, public_names
+from .policy.decorations import Demands, LevelDemands, check_view
+from .policy.protection import Protection, protection_target, public_names, validated_reason
 from .policy.settings import read_settings
 from .rendering.renderers import Renderer
 from .rendering.translations import Texts
@@ -39,18 +39,21 @@ from .resource_metadata.endpoint import serve_metadata
 from .responses.error_handler import handle_error, handle_group, respond_at_dispatch
 from .responses.guard import guard
 from .runtime.app_state import AppState, app_state_of
-from .runtime.context import request_identity
-from .runtime.decorator import check_served, guard_view
+from .runtime.context import add_template_globals, request_identity, request_scheme
+from .runtime.decorator import check_same_auth, guard_view
 from .runtime.dispatch import wrap_views
 from .runtime.exception_groups import GROUPS
 from .runtime.refuse import authenticate, refuse
-from .runtime.request_state import real_app, real_request, state_for, state_if_any
+from .runtime.request_state import note_response_left, real_app, real_request, state_for, state_if_any
 from .schemes.base import AnyScheme
-from .schemes.serving import EXTENSION
+from .schemes.state_access import EXTENSION
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
     from typing_extensions import Unpack
+
+    from .forward_auth.caller_headers import CallerHeaders
+    from .forward_auth.endpoint import Endpoint
 
     U = TypeVarWithDefault("U", default=Any)
 else:
@@ -60,7 +63,7 @@ R = TypeVar("R", bound=Renderer)
 
 
 class Auth(Generic[U]):
-    """Protect views, and answer every refusal as the RFCs ask. ``Auth[User]`` types `user`.
+    """Protect views, and respond to every refusal as the RFCs ask. ``Auth[User]`` types `user`.
 
     Args:
         *schemes: The schemes by which callers may authenticate. Challenges are offered in the order that most clients
@@ -97,9 +100,10 @@ class Auth(Generic[U]):
             unavailable=unavailable,
             challenge_order=challenge_order or (),
         )
-        self._configuration.decorations.facade = ref(self)
+        self._configuration.decorations.auth_ref = ref(self)
         self._resources = DeclaredResources()
         self._app_states: WeakSet[AppState] = WeakSet()
+        self._forward_auth: list[Endpoint] = []
         self.schemes = self._configuration.schemes
         if app is not None:
             self.init_app(app)
@@ -144,6 +148,11 @@ class Auth(Generic[U]):
         self._app_states.add(state)
         if self._resources.declared:
             serve_metadata(state)
+        if self._forward_auth:
+            from .forward_auth.endpoint import add_endpoint  # only apps with such an endpoint load it
+
+            for endpoint in self._forward_auth:
+                add_endpoint(state, endpoint)
 
     def check(self, app: Flask) -> None:
         """Check now what the first request would check. ``flask unauthorized check`` does the same.
@@ -168,7 +177,7 @@ class Auth(Generic[U]):
     def login_required(self, view: V, /) -> V: ...
 
     @overload
-    def login_required(self, **demands: "Unpack[Demands]") -> Callable[[V], V]: ...
+    def login_required(self, **demands: "Unpack[LevelDemands]") -> Callable[[V], V]: ...
 
     def login_required(self, *view: Any, **demands: Any) -> Any:
         """Decorate a view that runs only for callers who meet the demands. It stands below the route.
@@ -176,13 +185,16 @@ class Auth(Generic[U]):
         Without arguments, any identity will do. Use it bare (``@auth.login_required``) or with keywords.
 
         Args:
-            *view: The view, where the decorator is used bare.
+            *view: The view, if the decorator is used without parentheses.
             **demands: What the caller must have:
 
                 - ``via``: the schemes to choose from, one or several;
                 - ``scopes``, ``roles``: all of them; `any_of` for one of several;
                 - ``acr``: acceptable classes of the login, in order of preference (RFC 9470);
-                - ``max_age``: the longest time since the login, in seconds.
+                - ``max_age``: the longest time since the login, in seconds;
+                - ``unless``: a function without arguments. If it returns ``True``, this decorator demands nothing of
+                  the current request. It must return a `bool`;
+                - ``redirect``: ``False`` if a refusal must never lead to the login page.
 
         Raises:
             TypeError: For an unknown keyword or a value of a wrong type, when decorating.
@@ -194,13 +206,13 @@ class Auth(Generic[U]):
     def login_optional(self, view: V, /) -> V: ...
 
     @overload
-    def login_optional(self, **demands: "Unpack[Demands]") -> Callable[[V], V]: ...
+    def login_optional(self, **demands: "Unpack[LevelDemands]") -> Callable[[V], V]: ...
 
     def login_optional(self, *view: Any, **demands: Any) -> Any:
         """Decorate a view that also runs for anonymous callers. Invalid credentials are still refused.
 
         Args:
-            *view: The view, where the decorator is used bare.
+            *view: The view, if the decorator is used without parentheses.
             **demands: What a caller who sent credentials must have; see `login_required`.
 
         Raises:
@@ -213,39 +225,58 @@ class Auth(Generic[U]):
     def public(self, view: V, /) -> V: ...
 
     @overload
-    def public(self, *, via: AnyScheme | Collection[AnyScheme] | None = None) -> Callable[[V], V]: ...
+    def public(
+        self, *, via: AnyScheme | Collection[AnyScheme] | None = None, reason: str | None = None
+    ) -> Callable[[V], V]: ...
 
-    def public(self, *view: Any, via: AnyScheme | Collection[AnyScheme] | None = None, **unknown: Any) -> Any:
+    def public(
+        self,
+        *view: Any,
+        via: AnyScheme | Collection[AnyScheme] | None = None,
+        reason: str | None = None,
+        **unknown: Any,
+    ) -> Any:
         """Mark a view as open on purpose, whatever `protect` says. The view is returned unchanged.
 
         Args:
-            *view: The view, where the decorator is used bare.
+            *view: The view, if the decorator is used without parentheses.
             via: The schemes that the view's own 401 offers, such as that of a login endpoint. Default: all of them.
+            reason: Why the view is open, for those who review the app. Callers never see it.
             **unknown: Nothing else; for the message.
 
         Raises:
-            TypeError: For what isn't a view or a scheme, and for other keywords.
+            TypeError: For what isn't a view, a scheme or a text, and for other keywords.
             ConfigurationError: For a view that is guarded, and for a scheme that this `Auth` doesn't have.
         """
         for name in unknown:
-            raise TypeError(f"public() has no keyword {name}: a public view demands nothing, so it takes only via")
-        if len(view) > 1 or (view and via is not None):
+            raise TypeError(
+                f"public() has no keyword {name}: a public view demands nothing, so it takes only via and reason"
+            )
+        if len(view) > 1 or (view and (via is not None or reason is not None)):
             raise TypeError("public takes a view alone, or via=: @auth.public(via=bearer)")
         offered = self._configuration.schemes_of("public", via)
+        why = None if reason is None else validated_reason(reason, "public(reason=)")
 
         def mark(marked: V) -> V:
             check_view(marked, "public")
-            self._configuration.decorations.mark_public(marked, offered)
+            self._configuration.decorations.mark_public(marked, offered, why)
             return marked
 
         return mark(view[0]) if view else mark
 
-    def protect(self, target: Flask | Blueprint, *, public: Collection[str] = (), **demands: "Unpack[Demands]") -> None:
+    def protect(
+        self,
+        target: Flask | Blueprint,
+        *,
+        public: Collection[str] | Mapping[str, str] = (),
+        **demands: "Unpack[LevelDemands]",
+    ) -> None:
         """Deny by default: all views of an app or a blueprint, present and future, need an identity.
 
         Args:
             target: The app or the blueprint.
-            public: The names of endpoints that are left open, such as ``"static"``; relative to the blueprint.
+            public: The names of endpoints that are left open, such as ``"static"``; relative to the blueprint. A
+                mapping also says why each is open: ``{"static": "assets"}``.
             **demands: What the caller must have; see `login_required`.
 
         Raises:
@@ -253,7 +284,7 @@ class Auth(Generic[U]):
             TypeError: For arguments of a wrong type.
         """
         configuration = self._configuration
-        protection = Protection(configuration.requirement("protect", demands), public_names(public))
+        protection = Protection(configuration.make_requirement("protect", demands), public_names(public))
         target = protection_target(target)
         known = configuration.protections.get(target)
         if known == protection:
@@ -263,7 +294,7 @@ class Auth(Generic[U]):
                 f"{target!r} is already protected with {known.requirement!r}: call protect() once, with all demands"
             )
         for state in self._app_states:
-            if state.served and (target is state.app or target in state.app.blueprints.values()):
+            if state.got_first_request and (target is state.app or target in state.app.blueprints.values()):
                 raise ConfigurationError(
                     f"the app {state.app.name!r} has served a request: call protect() before the first one"
                 )
@@ -271,10 +302,10 @@ class Auth(Generic[U]):
         configuration.protections[target] = protection
 
     def _refuse_while_unserved(self, target: Flask | Blueprint) -> None:
-        """Deny by default even where `init_app` was forgotten, or another `Auth` serves the app."""
+        """Deny by default even if `init_app` was forgotten, or another `Auth` serves the app."""
 
         def refuse_unserved() -> None:
-            check_served(self._configuration, app_state_of(real_app()))
+            check_same_auth(self._configuration, app_state_of(real_app()))
 
         try:
             target.before_request(refuse_unserved)
@@ -291,20 +322,20 @@ class Auth(Generic[U]):
         Call it in a view or a ``before_request`` function.
 
         Args:
-            **demands: What the caller must have; see `login_required`.
+            **demands: What the caller must have; see `login_required`. Write ``if`` in place of ``unless``.
 
         Raises:
             AuthError: If the caller doesn't meet the demands.
             ConfigurationError: If another `Auth` serves the app.
             RuntimeError: Outside a request.
         """
-        demanded = self._configuration.requirement("require", demands)
+        demanded = self._configuration.make_requirement("require", demands)
         request = real_request()
         state = state_for(request)
-        check_served(self._configuration, state.app_state)
+        check_same_auth(self._configuration, state.app_state)
         state.keep_satisfied_plan()
         identity = authenticate(
-            state.app_state.plans.for_endpoint(request.endpoint, demanded, request.method), request, state
+            state.app_state.plan_for_request(request.endpoint, request, state, demanded), request, state
         )
         if identity is None:
             raise RuntimeError("a demand that is not optional was met without an identity")
@@ -338,7 +369,7 @@ class Auth(Generic[U]):
 
         Raises:
             MissingCredentials: For an anonymous caller.
-            RuntimeError: Outside a request, and where the loader gave a subject or an `Identity` without ``user``:
+            RuntimeError: Outside a request, and if the loader gave a subject or an `Identity` without ``user``:
                 read `identity` there.
         """
         user: U | None = self.identity.user
@@ -354,7 +385,7 @@ class Auth(Generic[U]):
         return request_identity()
 
     def get_user(self) -> U | None:
-        """Return the loader's user object, ``None`` for an anonymous caller or where the loader gave none.
+        """Return the loader's user object, ``None`` for an anonymous caller or if the loader gave none.
 
         Raises:
             RuntimeError: Outside a request.
@@ -366,8 +397,7 @@ class Auth(Generic[U]):
     @property
     def scheme(self) -> AnyScheme | None:
         """The scheme object that the caller used, ``None`` for an anonymous one."""
-        state = state_if_any(real_request())
-        return None if state is None else state.scheme
+        return request_scheme()
 
     # --- people in browsers
 
@@ -522,6 +552,60 @@ class Auth(Generic[U]):
         )
         return declared.metadata_url
 
+    # --- reverse proxies that ask
+
+    def forward_auth(
+        self,
+        rule: str,
+        *,
+        proxies: Iterable[str],
+        headers: "CallerHeaders | None" = None,
+        **demands: "Unpack[Demands]",
+    ) -> None:
+        """Add an endpoint that nginx ``auth_request``, Caddy ``forward_auth`` and Traefik ``ForwardAuth`` ask.
+
+        The proxy names the request that a client sent: ``X-Original-URI`` and ``X-Original-Method``, or
+        ``X-Forwarded-Uri`` and ``X-Forwarded-Method``, with ``X-Forwarded-Host`` and ``X-Forwarded-Proto``. That
+        request is judged. Its method decides about cross-site requests, and Digest and DPoP compare its target. The
+        response is 204, 401 or 403. Caddy and Traefik may also get a redirect to the login page, or another refusal.
+        The configurations of the proxies are in ``docs/forward-auth.md``.
+
+        Args:
+            rule: The path of the endpoint, such as ``"/auth"``. It has no variables.
+            proxies: The addresses and networks of the proxies, such as ``["127.0.0.1", "10.0.0.0/24"]``, and
+                ``"unix:"`` for Unix sockets. All other peers get 403.
+            headers: What the 204 says about the caller, by name of the header field: an attribute of `Identity`, or a
+                function of it that returns a text, a collection or ``None``. Values are percent-encoded. Default:
+                ``X-Auth-Subject``, ``X-Auth-Scopes``, ``X-Auth-Roles`` and ``X-Auth-Client``.
+            **demands: What the caller must have; see `login_required`.
+
+        Raises:
+            ConfigurationError: If a value can't work, if the path has a route already, or if an app has served a
+                request.
+            TypeError: For an argument of a wrong type, or an unknown keyword.
+        """
+        # Only apps with such an endpoint load these modules.
+        from .forward_auth.caller_headers import validated_headers
+        from .forward_auth.endpoint import Endpoint, add_endpoint, validated_path
+        from .forward_auth.view import forward_auth_view
+        from .proxies import TrustedProxies
+
+        path = validated_path(rule)
+        trusted = TrustedProxies(proxies)
+        view = forward_auth_view(validated_headers(headers), self.get_identity)
+        for state in self._app_states:
+            if state.got_first_request:
+                raise ConfigurationError(
+                    f"the app {state.app.name!r} has served a request: call forward_auth() before its first one"
+                )
+        if any(known.path == path for known in self._forward_auth):
+            raise ConfigurationError(f"forward_auth({path!r}) was called twice: give the second one another path")
+        endpoint = Endpoint(path, trusted, self._decorate("forward_auth", (), {**demands}, optional=False)(view))
+        for state in self._app_states:
+            add_endpoint(state, endpoint)
+            state.ready = False
+        self._forward_auth.append(endpoint)
+
     # --- bodies
 
     def renderer(self, media_type: str) -> Callable[[R], R]:
@@ -537,7 +621,7 @@ class Auth(Generic[U]):
             ConfigurationError: For what isn't a media type, and for a second renderer.
             TypeError: For what can't be called.
         """
-        media_type = _checked_media_type(media_type)
+        media_type = _validated_media_type(media_type)
 
         def register(render: R) -> R:
             self._configuration.add_renderer(media_type, render)
@@ -546,10 +630,10 @@ class Auth(Generic[U]):
         return register
 
     def allow_shared_cache(self) -> None:
-        """Let shared caches keep the answer to this request, if its ``Cache-Control`` says so.
+        """Let shared caches keep the response to this request, if its ``Cache-Control`` says so.
 
-        Call this in a view whose answer is the same for all callers. Otherwise ``private`` is added to the
-        ``Cache-Control`` of an answer to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
+        Call this in a view whose response is the same for all callers. Otherwise ``private`` is added to the
+        ``Cache-Control`` of a response to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
         removed. Refusals stay ``no-store``.
 
         Raises:
@@ -561,7 +645,7 @@ class Auth(Generic[U]):
         if len(views) > 1 or (views and demands):
             raise TypeError(f"{name} takes a view alone, or keywords: @auth.{name}(scopes={{...}})")
         configuration = self._configuration
-        demanded = configuration.requirement(name, demands, optional=optional)
+        demanded = configuration.make_requirement(name, demands, optional=optional)
 
         def decorate(view: Any) -> Any:
             check_view(view, name)
@@ -602,14 +686,25 @@ def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:
     # Rebound, not changed: Flask is iterating over such a list, and would skip the next hook.
     drop = {check_first, *state.configuration.unserved_hooks}
     for name, hooks in list(app.before_request_funcs.items()):
-        app.before_request_funcs[name] = [hook for hook in hooks if hook not in drop]
-    last = [] if state.settings.guard == "off" else [guard]
+        remaining = [hook for hook in hooks if hook not in drop]
+        if remaining:
+            app.before_request_funcs[name] = remaining
+        else:  # Flask would go through the empty list on each request
+            del app.before_request_funcs[name]
+    last = [_note_response_left if state.settings.guard == "off" else guard]
     after = [function for function in app.after_request_funcs[None] if function is not guard]
     app.after_request_funcs[None] = last + after
+    add_template_globals(app)
     state.has_response_hooks = bool(after) or any(hooks for name, hooks in app.after_request_funcs.items() if name)
 
 
-def _checked_media_type(media_type: str) -> str:
+def _note_response_left(response: Response) -> Response:
+    """Note what the guard would note. Without it, all responses stay as they are."""
+    note_response_left(real_request())
+    return response
+
+
+def _validated_media_type(media_type: str) -> str:
     if callable(media_type):
         raise ConfigurationError(f'renderer takes a media type, not {media_type!r}: write @auth.renderer("text/html")')
     parts = media_type.split("/") if isinstance(media_type, str) else []

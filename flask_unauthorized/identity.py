@@ -92,7 +92,7 @@ class BareIdentity(Identity):
     __slots__ = ()
 
 
-def dated(identity: Identity, auth_time: float, acr: str | None) -> Identity:
+def with_login(identity: Identity, auth_time: float, acr: str | None) -> Identity:
     """Return a copy with the time and the context class of the login, unless the identity has its own."""
     copied = object.__new__(type(identity))
     for name in _FIELDS:  # They were checked when the identity was made.

@@ -2,6 +2,9 @@
 
 - ``authenticated(app, identity, scheme)``: a request was accepted. ``scheme`` is the name of its scheme.
 - ``refused(app, error)``: a request was refused. ``error`` is a copy without traceback, with its private ``reason``.
+- ``logged_in(app, identity, scheme)``: ``auth.login()`` has logged a caller in. A user object is ``identity.user``.
+- ``logged_out(app, identity, scheme)``: ``auth.logout()`` has ended a login. ``identity`` is ``None`` if the session's
+  user is gone, or can't be loaded.
 - ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
@@ -19,6 +22,8 @@ log: Final = logging.getLogger("flask_unauthorized")
 _namespace = Namespace()
 authenticated: Final = _namespace.signal("unauthorized-authenticated")
 refused: Final = _namespace.signal("unauthorized-refused")
+logged_in: Final = _namespace.signal("unauthorized-logged-in")
+logged_out: Final = _namespace.signal("unauthorized-logged-out")
 repaired: Final = _namespace.signal("unauthorized-repaired")
 
 

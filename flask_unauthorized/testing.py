@@ -63,7 +63,7 @@ def assert_sound(
         _check("no-store" in ",".join(caching), f"Cache-Control is {caching}, not no-store", shown)
     everything = str(response.headers).encode() + response.get_data()
     leaked = any(secret.encode() in everything for secret in secrets)
-    _check(not leaked, "a secret is in the answer", response.status)
+    _check(not leaked, "a secret is in the response", response.status)
     return tuple(challenges)
 
 

@@ -2,12 +2,12 @@
 
 import socket
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from flask_unauthorized import Auth, Scheme
+from flask_unauthorized import APIKey, Auth, Bearer, Identity, Scheme, current_identity
 
 from .independent import independent
 
@@ -49,6 +49,24 @@ def get_view(
 def bearer_header(token: str) -> dict[str, str]:
     """Return the request header for a bearer token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+AS_ADA: Final = bearer_header("ada")
+AS_BOSS: Final = bearer_header("boss")
+
+
+def make_auth_of_two() -> Auth[Any]:
+    """Return an `Auth` with the callers of `AS_ADA` and `AS_BOSS`, who may do more, and a device with an API key."""
+    people = {
+        "ada": Identity("ada", scopes={"read"}, roles={"user"}),
+        "boss": Identity("boss", scopes={"read", "write"}, roles={"user", "boss"}),
+    }
+    return Auth(Bearer(people.get), APIKey(lambda key: Identity("device") if key == "good" else None))
+
+
+def name_of_caller() -> str:
+    """Return the name of the caller."""
+    return str(current_identity.subject) if current_identity else "anonymous"
 
 
 def challenge_lines(response: Any) -> list[str]:

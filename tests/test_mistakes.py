@@ -12,6 +12,7 @@ from flask_unauthorized import (
     Auth,
     Basic,
     Bearer,
+    Challenge,
     ConfigurationError,
     Digest,
     DPoP,
@@ -26,6 +27,7 @@ from flask_unauthorized import (
 from flask_unauthorized.certificates import ClientCert
 from flask_unauthorized.loaders import StaticTokens
 from flask_unauthorized.loaders.jwt import JWT
+from flask_unauthorized.schemes.remote_user import RemoteUser
 
 ISSUER = "https://id.example.com"
 
@@ -88,7 +90,11 @@ def checked(*schemes, change=lambda auth, app: None, **config):
 
 
 def returned(value):
-    auth, app = shop(Bearer(lambda token: value))
+    returned_by(Bearer(lambda token: value))
+
+
+def returned_by(bearer):
+    auth, app = shop(bearer)
     app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
     app.test_client().get("/", headers={"Authorization": "Bearer x"})
 
@@ -162,6 +168,18 @@ def late_init():
     app = bare()
     app.test_client().get("/")
     Auth(Bearer(load)).init_app(app)
+
+
+async def async_function(token):
+    return True
+
+
+def recognizing(recognizes):
+    def load(token):
+        return token
+
+    load.recognizes = recognizes
+    return load
 
 
 def second_loader():
@@ -299,7 +317,7 @@ MISTAKES = {
     "a keyword of nobody": (
         lambda: shop()[0].require(color="x"),
         TypeError,
-        f"require() has no keyword color: it takes {KEYWORDS}",
+        f"require() has no keyword color: it takes {KEYWORDS}, redirect",
     ),
     "exempt= of protect": (
         lambda: shop()[0].protect(bare(), exempt={"login"}),
@@ -314,7 +332,7 @@ MISTAKES = {
     "public with demands": (
         lambda: shop()[0].public(scopes={"read"}),
         TypeError,
-        "public() has no keyword scopes: a public view demands nothing, so it takes only via",
+        "public() has no keyword scopes: a public view demands nothing, so it takes only via and reason",
     ),
     "Auth(schemes=)": (
         lambda: Auth(schemes=[Bearer(load)]),
@@ -382,10 +400,11 @@ MISTAKES = {
         TypeError,
         "acr must be a str or a list of str in order of preference, not {'gold'}",
     ),
-    "max_age as a timedelta": (
-        lambda: demand(max_age=datetime.timedelta(minutes=5)),
+    "max_age as a timedelta with a fraction": (
+        lambda: demand(max_age=datetime.timedelta(seconds=1.5)),
         TypeError,
-        "max_age must be an int of seconds, not datetime.timedelta(seconds=300)",
+        "max_age must be a whole number of seconds, or a timedelta of whole seconds, not "
+        "datetime.timedelta(seconds=1, microseconds=500000)",
     ),
     "max_age below 0": (
         lambda: demand(max_age=-1),
@@ -635,7 +654,43 @@ MISTAKES = {
     "a second loader": (
         second_loader,
         ConfigurationError,
-        "this Bearer has a loader already: make another scheme object",
+        "this Bearer has a loader already: make another scheme object, or pass all loaders at once, "
+        "Bearer(load, other), which are then asked in order",
+    ),
+    "one loader twice": (
+        lambda: Bearer(str, str),
+        ConfigurationError,
+        "Bearer has a loader twice (str): pass it once",
+    ),
+    "a secret beside a loader": (  # which no message may show
+        lambda: APIKey(str, "s3cret"),
+        ConfigurationError,
+        "the loader of APIKey must be callable, not str: pass a function, APIKey(load)",
+    ),
+    "None before a loader": (
+        lambda: Bearer(None, str),
+        ConfigurationError,
+        "the loader of Bearer must be callable, not NoneType: pass a function, Bearer(load)",
+    ),
+    "recognizes= as a value": (
+        lambda: Bearer(str, recognizing(True)),
+        ConfigurationError,
+        "recognizes of loader 2 (load) is a bool: make it a method",
+    ),
+    "an async recognizes()": (
+        lambda: Bearer(str, recognizing(async_function)),
+        ConfigurationError,
+        "recognizes() of loader 2 (load) is async: look at the form of the token only, without await",
+    ),
+    "recognizes() without the token": (
+        lambda: Bearer(str, recognizing(lambda: True)),
+        ConfigurationError,
+        "recognizes() of loader 2 (load) is called with 1 argument, as the loader is, and doesn't take that",
+    ),
+    "recognizes() that returns no bool": (
+        lambda: returned_by(Bearer(lambda token: None, recognizing(lambda token: token))),
+        TypeError,
+        "recognizes() of loader 2 (load) returned a str: return True or False",
     ),
     "parentheses too many": (
         lambda: Bearer().loader(),
@@ -645,7 +700,8 @@ MISTAKES = {
     "True from a loader of tokens": (
         lambda: returned(True),
         TypeError,
-        f"the loader of Bearer returned a bool, {NO_USER}",
+        "the loader of Bearer returned True, which names no caller: return an Identity, your user object or a "
+        "non-empty subject for yes, and None for no",
     ),
     "a dict from a loader": (
         lambda: returned({"sub": "ada"}),
@@ -698,7 +754,99 @@ MISTAKES = {
     "an underscore in a header": (
         lambda: APIKey(load, header="X_Key"),
         ConfigurationError,
-        "header='X_Key' has an underscore, which servers drop: use -",
+        "header='X_Key' has an underscore, which servers drop: write 'X-Key'",
+    ),
+    "the key of a header in the environ": (
+        lambda: APIKey(load, header="HTTP_X_KEY"),
+        ConfigurationError,
+        "header='HTTP_X_KEY' has an underscore, which servers drop: write 'X-Key'",
+    ),
+    "a header without the prefix HTTP_": (
+        lambda: APIKey(load, header="Content-Type"),
+        ConfigurationError,
+        "header='Content-Type' describes the body: use a name of your own, X-API-Key",
+    ),
+    "RemoteUser(header=) without proxies": (
+        lambda: RemoteUser(load, header="X-Forwarded-User"),
+        ConfigurationError,
+        "header='X-Forwarded-User' needs proxies=: any client can send this header, and would be logged in under any "
+        "name. Name the addresses of the proxies that set it, such as proxies=['10.0.0.5']",
+    ),
+    "RemoteUser(proxies=) without a header": (
+        lambda: RemoteUser(load, proxies=["10.0.0.5"]),
+        ConfigurationError,
+        "proxies= needs header=: without it REMOTE_USER is read, which the server that runs the app sets itself. Name "
+        "the field that your proxies set, such as header='X-Forwarded-User'",
+    ),
+    "RemoteUser(header='REMOTE_USER')": (
+        lambda: RemoteUser(load, header="REMOTE_USER", proxies=["10.0.0.5"]),
+        ConfigurationError,
+        "header='REMOTE_USER' isn't a header: leave header= out, and REMOTE_USER of the environ is read",
+    ),
+    "RemoteUser(header=) as a key of the environ": (
+        lambda: RemoteUser(load, header="HTTP_X_FORWARDED_USER", proxies=["10.0.0.5"]),
+        ConfigurationError,
+        "header='HTTP_X_FORWARDED_USER' has an underscore, which servers drop: write 'X-Forwarded-User'",
+    ),
+    "RemoteUser(header=) of another scheme": (
+        lambda: RemoteUser(load, header="Authorization", proxies=["10.0.0.5"]),
+        ConfigurationError,
+        "header='Authorization' belongs to another scheme: use a name of your own, X-API-Key",
+    ),
+    "proxies as a str": (
+        lambda: RemoteUser(load, header="X-User", proxies="10.0.0.5"),
+        TypeError,
+        "proxies='10.0.0.5' is a bare string: write [\"10.0.0.5\"]",
+    ),
+    "proxies as a number": (
+        lambda: RemoteUser(load, header="X-User", proxies=[10]),
+        TypeError,
+        "proxies must hold str, not 10",
+    ),
+    "no proxies": (
+        lambda: RemoteUser(load, header="X-User", proxies=[]),
+        ConfigurationError,
+        'proxies is empty: name the addresses of your proxies, such as ["10.0.0.0/24"]',
+    ),
+    "a proxy by its name": (
+        lambda: RemoteUser(load, header="X-User", proxies=["proxy.example"]),
+        ConfigurationError,
+        "proxies has 'proxy.example': write addresses or networks such as '10.0.0.5' and '10.0.0.0/24', or 'unix:'",
+    ),
+    "every address is a proxy": (
+        lambda: RemoteUser(load, header="X-User", proxies=["::/0"]),
+        ConfigurationError,
+        "proxies has '::/0', which is every address, so any client could forge the field: name the addresses or the "
+        "network of your proxies, such as '10.0.0.0/24'",
+    ),
+    "a challenge that is bare": (
+        lambda: RemoteUser(load, challenge="Bearer"),
+        ConfigurationError,
+        "challenge='Bearer' can't be sent: a challenge 'Bearer' without a parameter, which that scheme does not "
+        "define. Write it as in WWW-Authenticate, such as 'Negotiate' or 'Negotiate, Basic realm=\"intranet\"' "
+        "(RFC 9110 §11.6.1)",
+    ),
+    "an empty challenge": (
+        lambda: RemoteUser(load, challenge=""),
+        ConfigurationError,
+        "challenge='' can't be sent: it names no scheme. Write it as in WWW-Authenticate, such as 'Negotiate' or "
+        "'Negotiate, Basic realm=\"intranet\"' (RFC 9110 §11.6.1)",
+    ),
+    "a challenge twice": (
+        lambda: RemoteUser(load, challenge="Negotiate, Negotiate"),
+        ConfigurationError,
+        "challenge='Negotiate, Negotiate' can't be sent: a scheme stands twice. Write it as in WWW-Authenticate, such "
+        "as 'Negotiate' or 'Negotiate, Basic realm=\"intranet\"' (RFC 9110 §11.6.1)",
+    ),
+    "a challenge that is no str": (
+        lambda: RemoteUser(load, challenge=Challenge("Negotiate")),
+        TypeError,
+        "challenge must be a str such as 'Negotiate', not <Challenge Negotiate>",
+    ),
+    "a realm that isn't sent": (
+        lambda: RemoteUser(load, challenge="Negotiate", realm="shop"),
+        ConfigurationError,
+        "realm='shop' is not sent, because challenge= replaces the challenge: leave it out",
     ),
     "two places for a key": (
         lambda: APIKey(load, header="X-Key", query="key"),

@@ -20,12 +20,14 @@ LAYERS = [
     {
         "wire": "read and write header fields: grammar, challenges, credentials. Standard library only",
         "lazy_names": "packages that import a name when it is first used",
+        "locks": "locks that survive `fork`",
     },
     {
         "errors": "the typed exceptions, their statuses and wording",
         "identity": "`Identity`",
         "signals": "the signals that apps listen to",
         "arguments": "helpers for messages about a developer's mistake",
+        "proxies": "the proxies that an app trusts",
     },
     {
         "rendering": "an error becomes a body: negotiation, renderers, translations",
@@ -33,12 +35,14 @@ LAYERS = [
         "jose": "keys and signatures (extra `jwt`)",
         "http_client": "bounded requests to the servers that the configuration names",
         "certificates": "where the client's certificate is",
+        "wsgi": "WSGI layers around an app",
     },
     {"schemes": "how credentials are carried and verified: `Bearer`, `Basic`, `Digest`, …"},
     {"policy": "what views demand and which challenges they offer"},
     {
         "authentication": "one request becomes an `Identity` or an error",
         "resource_metadata": "protected-resource metadata (RFC 9728)",
+        "forward_auth": "the endpoint that reverse proxies ask: the request that a client sent to the proxy is judged",
         "loaders": "ready loaders: `JWT`, `Introspection`, `Passwords`, …",
     },
     {"runtime": "ties policy and authentication to Flask: state of app and request, wrappers, refusals"},
@@ -54,7 +58,7 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Private keys under which Flask's objects hold our state: one module spells them, and gives typed accessors.
 KEYS = {"unauthorized", "_unauthorized"}
-KEYS_ARE_SPELLED_IN = "schemes/serving.py"
+KEYS_ARE_SPELLED_IN = "schemes/state_access.py"
 
 
 def _modules():
@@ -176,7 +180,8 @@ DOCUMENTED_PATHS = {
     "flask_unauthorized.loaders.jwks": {"JWKS"},
     "flask_unauthorized.loaders.jwt": {"ANY", "JWT", "Issuers"},
     "flask_unauthorized.loaders.revocation": {"Revocations"},
-    "flask_unauthorized.signals": {"authenticated", "refused", "repaired"},
+    "flask_unauthorized.schemes.remote_user": {"RemoteUser"},
+    "flask_unauthorized.signals": {"authenticated", "logged_in", "logged_out", "refused", "repaired"},
     "flask_unauthorized.stores.base": {"Store"},
     "flask_unauthorized.stores.memory": {"MemoryStore"},
     "flask_unauthorized.stores.redis": {"RedisStore"},

@@ -40,7 +40,7 @@ def basic(name: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
-# What is sent, and what it is: a caller, None for nothing, "bad", "down" (our trouble) or "broken" (syntax).
+# What is sent, and what it is: a caller, None for nothing, "bad", "down" (a server-side failure) or "broken" (syntax).
 SENT: dict[str, tuple[dict[str, str], str | None]] = {
     "nothing": ({}, None),
     "another scheme": ({"Authorization": "Negotiate YII="}, None),
@@ -207,7 +207,7 @@ class Promise(RuleBasedStateMachine):
             return
         # 4. The view ran exactly where the demands were met.
         assert self.entered == ([path] if refused is None else [])
-        # 2. and 3. Who should log in, who is not allowed, and our own trouble are told apart.
+        # 2. and 3. Who should log in, who is not allowed, and a server-side failure are distinguished.
         expected = reached(deed, caller) if refused is None else refused
         if expected == 404 and "turns 404 into 401" in self.hooks:
             expected = 401

@@ -81,6 +81,18 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
     assert client.get("/", base_url="https://localhost").status_code == 401
 
 
+def test_the_remote_users_of_the_docs_get_in():
+    scope = {"__name__": "guide"}
+    exec(_program("`REMOTE_USER` of the server", "docs/remote-user.md"), scope)
+    client = scope["app"].test_client()
+    assert client.get("/", environ_overrides={"REMOTE_USER": "ada"}).json == {"who": "ada"}
+    assert client.get("/", headers={"Remote-User": "ada"}).headers["WWW-Authenticate"] == 'RemoteUser realm="guide"'
+    exec(_program("A header of a proxy", "docs/remote-user.md"), scope)
+    client, named = scope["app"].test_client(), {"X-Forwarded-User": "ada"}
+    assert client.get("/", headers=named).json == {"who": "ada"}
+    assert client.get("/", headers=named, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).status_code == 401
+
+
 def test_the_posted_answer_of_the_docs_works():  # F-43
     scope = {"__name__": "guide"}
     exec(_program("An identity provider that posts its answer", "docs/browsers.md"), scope)
@@ -216,3 +228,66 @@ def test_the_dpop_example_prints_its_exchange():
     errors = re.findall(r' error="([^"]+)"', done.stdout)
     assert errors == ["use_dpop_nonce", "invalid_token", "invalid_dpop_proof", "invalid_token"]
     assert done.stdout.count("DPoP-Nonce: ") == 1
+
+
+def test_the_switch_and_the_open_paths_of_the_docs_work():
+    scope = {"__name__": "guide"}
+    exec(_program("Open for some requests", "docs/unless.md"), scope)
+    app, client = scope["app"], scope["app"].test_client()
+    paths = ("/", "/about", "/about/us", "/secret")
+    assert [client.get(path).status_code for path in paths] == [200, 200, 401, 401]
+    assert client.get("/secret", headers={"Authorization": "Bearer token-of-ada"}).json == {"page": "secret"}
+    app.config["LOGIN_DISABLED"] = True
+    assert [client.get(path).status_code for path in paths] == [200, 200, 200, 200]
+
+
+def test_the_single_page_app_of_the_docs_works():
+    """As Chromium sends it: the pages are on another port of the same host, so on another origin of the same site."""
+    scope = {"__name__": "guide"}
+    exec(_program("Single-page apps", "docs/browsers.md"), scope)
+    client = scope["app"].test_client()
+    origin = {"Origin": "http://localhost:3000"}
+    fetch = {
+        **origin,
+        "Accept": "*/*",
+        "Sec-Fetch-Mode": "cors",
+        "Sec-Fetch-Site": "same-site",
+        "Sec-Fetch-Dest": "empty",
+    }
+    preflight = {**fetch, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+
+    def ask(path, method="GET", headers=fetch, **options):
+        answer = client.open(path, method=method, headers=headers, base_url="https://localhost:5000", **options)
+        if headers["Origin"] == origin["Origin"]:
+            assert answer.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+            assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+        return answer
+
+    for path in ("/api/login", "/api/notes"):
+        assert ask(path, "OPTIONS", preflight).status_code == 200
+    refused = ask("/api/notes")
+    assert (refused.status_code, refused.json["error"]) == (401, "Unauthorized")
+    assert refused.headers["WWW-Authenticate"].startswith('Cookie realm="notes"')
+    assert "WWW-Authenticate" in refused.headers["Access-Control-Expose-Headers"]
+    wrong = ask("/api/login", "POST", json={"name": "ada", "password": "wrong"})
+    assert (wrong.status_code, wrong.json["message"]) == (401, "Wrong name or password.")
+    evil = {**fetch, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    right = {"name": "ada", "password": "correct horse"}
+    assert ask("/api/login", "POST", evil, json=right).status_code == 403
+    assert ask("/api/login", "POST", json=right).json == {"you": "ada"}
+    assert ask("/api/notes").json == {"notes of": "ada"}
+    assert ask("/api/logout", "POST").status_code == 204
+    opened = {**origin, "Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+    assert ask("/api/notes", headers=opened).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [("python", "app.py"), ("nginx", "nginx.conf"), ("", "Caddyfile"), ("yaml", "traefik.yml")],
+)
+def test_the_page_on_forward_authentication_shows_the_files_that_the_tests_run(language, name):
+    """`tests/clients/test_forward_auth.py` runs them, except for Traefik's."""
+    page = (ROOT / "docs/forward-auth.md").read_text(encoding="utf-8")
+    file = (ROOT / "examples/forward_auth" / name).read_text(encoding="utf-8")
+    assert f"`examples/forward_auth/{name}`" in page
+    assert f"```{language}\n{file}```\n" in page

@@ -387,7 +387,7 @@ def test_a_reason_never_leaves_the_server(app):
 
 
 @pytest.mark.parametrize(("headers", "level"), [({}, logging.INFO), (bearer_header("any"), logging.WARNING)])
-def test_refusals_are_info_and_our_own_trouble_a_warning(make_app, caplog, headers, level):
+def test_refusals_are_info_and_server_side_failures_a_warning(make_app, caplog, headers, level):
     caplog.set_level(logging.DEBUG)
     auth = Auth(Bearer(unavailable), unavailable=[ConnectionError])
     app = make_app(auth)

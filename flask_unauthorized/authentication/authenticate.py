@@ -1,6 +1,6 @@
 """One request: from a plan and what was sent to an `Identity`, or to an `AuthError`.
 
-The order of judgment is fixed, because each answer says something else to the client:
+The order of judgment is fixed, because each response says something else to the client:
 
 1. preconditions: HTTPS, and the origins of the resource (403);
 2. selection: which credentials decide; broken syntax is 400;
@@ -28,7 +28,8 @@ from typing import Any, Final
 
 from flask import Request
 
-from ..errors import CrossSiteRequest, Forbidden, MalformedCredentials, MissingCredentials, shown
+from ..errors import CrossSiteRequest, Forbidden, MalformedCredentials, MissingCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from ..policy.plan import Plan
 from ..schemes.base import AnyScheme, check_size
@@ -134,7 +135,7 @@ def _select_from_authorization(
         if _contains_second_credential(rest.partition(",")[2], plan):
             state.attempted_scheme = None
         raise
-    if scheme.prompts:
+    if scheme in plan.prompting_schemes and is_unsafe(request):
         _check_repeated_password(raw, request, scheme)
     return None if credentials is None else (scheme, credentials)
 
@@ -171,11 +172,11 @@ def _select_from_other_fields(
 
 
 def _check_repeated_password(raw: str, request: Request, scheme: AnyScheme) -> None:
-    """Refuse a password that a browser repeats by itself, if a page of another site sent the request.
+    """Refuse a password that a browser repeats by itself, if a page of another site sent the unsafe request.
 
     Browsers repeat it under the scheme's own name. Under another name only a program sends it.
     """
-    if is_unsafe(request) and raw.strip(" \t").partition(" ")[0].lower() == scheme.name.lower():
+    if raw.strip(" \t").partition(" ")[0].lower() == scheme.name.lower():
         check_site(request, scheme)
 
 

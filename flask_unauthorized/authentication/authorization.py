@@ -1,6 +1,6 @@
 """Whether an identity meets a plan: expiry, then step-up, then scopes and roles.
 
-The order is that of the answers: expired credentials and a login that is too old or too weak are 401 (RFC 9470), a
+The order is that of the responses: expired credentials and a login that is too old or too weak are 401 (RFC 9470), a
 missing permission is 403. A login without a known time or class counts as too old or too weak.
 """
 
@@ -8,20 +8,13 @@ import logging
 from time import time
 from typing import Final
 
-from ..errors import (
-    ConfigurationError,
-    ExpiredCredentials,
-    Forbidden,
-    InsufficientScope,
-    StepUpRequired,
-    shown,
-)
+from ..errors import ConfigurationError, ExpiredCredentials, Forbidden, InsufficientScope, StepUpRequired
+from ..errors.text import shown
 from ..identity import BareIdentity, Identity
 from ..policy.plan import Plan
+from ..wire.rules import MAX_CLOCK_SKEW
 
 log: Final = logging.getLogger("flask_unauthorized")
-MAX_CLOCK_SKEW: Final = 60
-"""How far in the future a login time may lie before it counts as wrong, in seconds."""
 
 
 def authorize(plan: Plan, identity: Identity) -> None:
@@ -92,6 +85,6 @@ def _warn_missing_identity(plan: Plan, identity: Identity) -> None:
             f"{plan.requirement!r} demands scopes or roles, but the loader returned a bare user or subject: "
             "return Identity(subject, scopes=…, roles=…, user=…)"
         )
-        if plan.strict:
+        if plan.raises_on_mistakes:
             raise ConfigurationError(text)
         log.error("%s", text)

@@ -10,7 +10,8 @@ from typing import Final
 
 from flask import Request
 
-from ..errors import CrossSiteRequest, shown
+from ..errors import CrossSiteRequest
+from ..errors.text import shown
 from ..schemes.base import AnyScheme
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

@@ -1,9 +1,19 @@
 """Identification: who is calling, without refusing the request and without asking for more.
 
-A hook may ask for the caller before the view is judged. Then the credentials are verified, once per request, and the
-judgment reuses the result. Required HTTPS, the resource's origins and expiry are checked, because without them no
-caller is identified. Scopes, roles and step-up aren't. If several schemes read the same field, the extension can't
-know which loader to ask, so it identifies no caller.
+The navigation bar of an open page, a rate limiter's key, a locale selector and an error page ask who is calling, before
+or without a judgment of the view. The rules:
+
+1. The credentials are verified once per request, and a later judgment reuses the result. If verification is under way,
+   because the loader itself asks who is calling, then no caller is known yet and nothing is verified a second time.
+2. Nothing is refused, logged at INFO or signaled. Missing, invalid and expired credentials identify no caller, nor do
+   those that a browser added to an unsafe request of another site's page.
+3. Required HTTPS, the resource's origins and expiry are checked, because without them no caller is identified. Scopes,
+   roles and step-up aren't: they decide what a caller may do.
+4. If several schemes of the `Auth` read the same field, the extension can't know which loader to ask, so it identifies
+   no caller. A token is never handed to a loader that it wasn't meant for.
+5. A body that no code has read stays unread. Credentials that need it are looked at again when it has been read.
+6. An exception of the loader is raised the first time. Later calls in the same request return no caller, so that the
+   page which reports the exception can be rendered.
 """
 
 import logging
@@ -12,8 +22,11 @@ from typing import Final
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-from ..errors import AuthError, ErrorSnapshot
+from ..errors import AuthError
+from ..errors.snapshot import ErrorSnapshot
 from ..policy.plan import Plan
+from ..schemes.base import FLASK_SESSION
+from ..schemes.state_access import BodyNotRead
 from .authenticate import check_preconditions, select
 from .authorization import check_expiry
 from .state import AuthenticationState, Identification
@@ -23,22 +36,30 @@ log: Final = logging.getLogger("flask_unauthorized")
 _NOBODY: Final = Identification(None, None, None)
 
 
-def identify(plan: Plan, request: Request, state: AuthenticationState) -> Identification:
+def identify(
+    plan: Plan, request: Request, state: AuthenticationState, *, may_read_body: bool = False
+) -> Identification:
     """Return who is calling by the credentials that ``plan`` reads.
 
     An exception of the loader is raised the first time. Later calls return no identity.
     """
-    if state.identification is None:
-        state.identification = _NOBODY
-        before = state.plan, state.attempted_scheme
-        try:
-            state.identification = _identify(plan, request, state)
-        except AuthError as error:
-            state.identification = Identification(None, state.attempted_scheme, ErrorSnapshot(error))
-        except HTTPException:  # a body that is too long or broken: the code that reads it responds to that
-            pass
-        finally:
-            state.plan, state.attempted_scheme = before
+    if state.identification is not None:
+        return state.identification
+    state.identification = _NOBODY  # the answer for a loader that asks who is calling
+    before = state.plan, state.attempted_scheme
+    state.may_read_body = may_read_body
+    try:
+        state.identification = _identify(plan, request, state)
+    except BodyNotRead:
+        state.identification = None
+        return _NOBODY
+    except AuthError as error:
+        state.identification = Identification(None, state.attempted_scheme, ErrorSnapshot(error))
+    except HTTPException:  # a body that is too long or broken: the code that reads it responds to that
+        pass
+    finally:
+        state.plan, state.attempted_scheme = before
+        state.may_read_body = True
     return state.identification
 
 
@@ -56,3 +77,22 @@ def _identify(plan: Plan, request: Request, state: AuthenticationState) -> Ident
     identity = verify(scheme, credentials, request, state)
     check_expiry(identity)
     return Identification(identity, scheme, None)
+
+
+def carries_credentials(plan: Plan, request: Request, session_cookie: str) -> bool:
+    """Return whether a request has a field that ``plan`` reads. Verifies nothing, and reads no body.
+
+    Args:
+        plan: The plan.
+        request: The request.
+        session_cookie: The name of the app's session cookie.
+    """
+    environ = request.environ
+    return any(
+        (where == "authorization" and "HTTP_AUTHORIZATION" in environ)
+        or (where == "header" and f"HTTP_{name.upper().replace('-', '_')}" in environ)
+        or (where == "cookie" and (session_cookie if (where, name) == FLASK_SESSION else name) in request.cookies)
+        or (where == "query" and name in request.args)
+        for scheme in plan.schemes
+        for where, name in scheme.reads
+    )

@@ -4,16 +4,17 @@ The state is one slotless object on the real request object: never on ``flask.g`
 context, and an identity on ``g`` would show one caller to another. Each layer adds what it notes: `SchemeState` for
 schemes, `AuthenticationState` here, and `runtime.request_state.RequestState` for the rest. All of them are one object.
 
-The state never holds an exception, whose traceback would keep frames alive: a refusal is kept as an `ErrorSnapshot`.
+The state never holds an exception, whose traceback would keep frames alive: a refusal is stored as an `ErrorSnapshot`.
 """
 
 from typing import NamedTuple
 
-from ..errors import ErrorSnapshot
+from ..errors.snapshot import ErrorSnapshot
 from ..identity import Identity
 from ..policy.plan import Plan
+from ..policy.unless import Results
 from ..schemes.base import AnyScheme
-from ..schemes.serving import SchemeState
+from ..schemes.state_access import SchemeState
 
 
 class Identification(NamedTuple):
@@ -41,6 +42,7 @@ class AuthenticationState(SchemeState[Plan]):
         verifying_scheme: The scheme that verifies credentials at this moment.
         verification_results: What each scheme's credentials came to. Each is verified once per request.
         identification: What `identify` found. It is asked once per request.
+        unless_results: What the functions of ``unless=`` returned. Each runs once per request.
     """
 
     satisfied_plan: Plan | None = None
@@ -53,6 +55,7 @@ class AuthenticationState(SchemeState[Plan]):
     verifying_scheme: AnyScheme | None = None
     verification_results: dict[AnyScheme, Identity | ErrorSnapshot] | None = None
     identification: Identification | None = None
+    unless_results: Results | None = None
 
     def has_satisfied(self, plan: Plan) -> bool:
         """Return whether this request satisfied ``plan`` at any time."""

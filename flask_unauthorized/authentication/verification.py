@@ -1,10 +1,10 @@
-"""From credentials to an `Identity`: the scheme verifies, the loader answers, and its answer is read strictly.
+"""From credentials to an `Identity`: the scheme verifies, the loader returns a result, and the result is read strictly.
 
-Each scheme's credentials are verified once per request. The result is kept, a refusal as well, so that a second
+Each scheme's credentials are verified once per request. The result is stored, a refusal as well, so that a second
 question (``require()``, an outer decorator, a quiet question before the view) never asks the loader again and never
 spends a proof or a count twice.
 
-Loaders fail closed. ``None`` rejects. ``True`` and ``False`` count only where the credentials name the caller. A
+Loaders fail closed. ``None`` rejects. ``True`` and ``False`` count only if the credentials name the caller. A
 positive ``int`` is a subject, if the credentials name no caller. What can't be a user (a cursor, a response, an empty
 string) is a `TypeError`, and so a 500: it is the developer's mistake, and the caller must not be accepted.
 """
@@ -17,8 +17,9 @@ from typing import Any, Final
 from flask import Request
 from werkzeug.wrappers import Response
 
-from ..errors import AuthError, ErrorSnapshot, InvalidCredentials
-from ..identity import BareIdentity, Identity, dated
+from ..errors import AuthError, InvalidCredentials
+from ..errors.snapshot import ErrorSnapshot
+from ..identity import BareIdentity, Identity, with_login
 from ..schemes.base import AnyScheme
 from .state import AuthenticationState
 
@@ -52,7 +53,7 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
         if identity.confirmation is not None or scheme.proves_key:
             scheme.prove(identity, credentials, request)
         if scheme.knows_login:
-            identity = dated(identity, *scheme.login_of(credentials))
+            identity = with_login(identity, *scheme.login_of(credentials))
     except AuthError as error:
         state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
         raise
@@ -66,7 +67,7 @@ def identity_from_loader_result(result: object, scheme: AnyScheme, credentials: 
     """Return what a loader returned as an identity.
 
     Raises:
-        InvalidCredentials: For ``None``, and for ``False`` where the credentials name the caller.
+        InvalidCredentials: For ``None``, and for ``False`` if the credentials name the caller.
         TypeError: For what can't be a user.
     """
     if isinstance(result, Identity):
@@ -123,6 +124,11 @@ def _cannot_be_user(result: object, scheme: AnyScheme) -> TypeError:
     fix = "return an Identity, your user object, a non-empty subject, or None for no"
     if hasattr(kind, "__next__"):
         fix = f"it is there whether or not a user was found. Take the first row out of it, and {fix}"
+    if isinstance(result, bool):  # `verify_token` of Flask-HTTPAuth may return it
+        return TypeError(
+            f"the loader of {scheme.name} returned {result}, which names no caller: return an Identity, your user "
+            "object or a non-empty subject for yes, and None for no"
+        )
     what = "an empty str" if isinstance(result, str) else f"a {kind.__name__}"
     return TypeError(f"the loader of {scheme.name} returned {what}, which cannot be a user: {fix}")
 

@@ -14,6 +14,7 @@ A login takes these steps:
 3. Begin a new session. Content that an attacker planted before the login doesn't survive (session fixation). Only the
    keys in ``keep`` do.
 4. Make the new user the caller of this request.
+5. Send the signal ``logged_in``.
 
 Invariants:
 
@@ -22,19 +23,25 @@ Invariants:
 - Credentials of other schemes keep their result. Their DPoP proof or Digest count must not be spent twice.
 - A guard that was met before the login or logout stays met, because the caller of that time met it.
 - No cache may store the response: it sets or deletes a session cookie, and ``Set-Cookie`` doesn't prevent that
-  (RFC 9111 §7.3). The response hook does so even where the guard is switched off.
+  (RFC 9111 §7.3). The response hook does so even if the guard is switched off.
+- The signals are sent after success only. Their arguments are the caller and the scheme's name, and nothing of the
+  session.
 - A logout always empties this browser's session, whatever the store responds. People may leave the browser then.
 """
 
+import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from flask import Request, Response, after_this_request, session
+from flask import Request, after_this_request, session
 
+from .. import signals
 from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
 from ..authentication.verification import verify
-from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, shown
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest
+from ..errors.text import shown
 from ..identity import Identity
+from ..rendering.headers import set_no_store
 from ..runtime.app_state import app_state_of
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
@@ -42,6 +49,8 @@ from ..schemes.base import AnyScheme
 from ..schemes.origins import validated_origins
 from ..schemes.session_cookie import SessionCookie
 from ..schemes.session_record import SESSION_KEY
+
+log: Final = logging.getLogger("flask_unauthorized")
 
 
 def session_scheme(schemes: Iterable[AnyScheme]) -> SessionCookie:
@@ -87,17 +96,18 @@ def log_in(
     except AuthUnavailable:
         raise
     except AuthError:
-        scheme.end(request, known=user_was_loaded)
+        scheme.end(request, user_was_loaded=user_was_loaded)
         raise
-    kept = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
+    kept_values = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
-        scheme.begin(login, request, known=user_was_loaded)
+        scheme.begin(login, request, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise
-    session.update(kept)
+    session.update(kept_values)
     state.identity = identity
     state.scheme = state.login_scheme = scheme
+    signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
     return identity
 
 
@@ -106,10 +116,38 @@ def log_out(scheme: SessionCookie) -> None:
     request = real_request()
     _refuse_cross_site(scheme, request, "logout", "trusted_origins=", scheme.trusted_origins)
     state = state_for(request)
+    ended = _ended_login(scheme, request, state) if signals.logged_out.receivers else None
     try:
-        scheme.end(request, known=_user_was_loaded(scheme, state))
+        scheme.end(request, user_was_loaded=_user_was_loaded(scheme, state))
     finally:  # This comes last, because a loader may ask who is calling.
         _reset_caller(scheme, request, state)
+    if ended is not None:
+        signals.send(signals.logged_out, real_app(), identity=ended.identity, scheme=scheme.name)
+
+
+class _EndedLogin(NamedTuple):
+    """The login that a logout ends, for the signal; without an identity if its user can't be loaded."""
+
+    identity: Identity | None
+
+
+def _ended_login(scheme: SessionCookie, request: Request, state: RequestState) -> _EndedLogin | None:
+    """Return whose login a logout is about to end; ``None`` if the session holds none that is alive.
+
+    Nothing that goes wrong here prevents the logout.
+    """
+    if state.login_scheme is scheme:
+        return _EndedLogin(state.identity)
+    login = scheme.read(request, None)
+    if login is None:
+        return None
+    try:
+        return _EndedLogin(verify(scheme, login, request, state))
+    except AuthError:
+        return _EndedLogin(None)
+    except Exception:
+        log.exception("the signal logged_out names no user, because the loader failed")
+        return _EndedLogin(None)
 
 
 def end_sessions(scheme: SessionCookie, who: Any) -> None:
@@ -146,9 +184,4 @@ def _reset_caller(scheme: SessionCookie, request: Request, state: RequestState) 
     }
     state.plan = plan_in_force(request, state)  # With a plan, the guard looks at the response.
     state.no_store = True
-    after_this_request(_set_no_store)
-
-
-def _set_no_store(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    after_this_request(set_no_store)

@@ -20,25 +20,29 @@ it is open which one a proxy or a page has checked.
 Two more details keep users safe. The path is quoted again, because browsers and Werkzeug disagree on unquoted
 characters. The query is dropped unless all its parameters are listed in ``keep_query``, because addresses appear in
 logs and ``Referer`` fields, and a query may hold a secret.
+
+Users can't come back to a form that was sent, or to a fragment that htmx asked for. Instead, `path_of_page` takes the
+address of the page around them, as the browser names it in ``Referer`` or ``HX-Current-URL``.
 """
 
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, unquote
 
 from flask import Request
+from werkzeug.exceptions import HTTPException
 
 from ..errors import MalformedCredentials
+from ..forward_auth.forwarded import forwarded_request
 from ..schemes.base import query_values
 from ..schemes.page_urls import is_own_path
+from ..schemes.request_target import PATH_CHARACTERS
 
 if TYPE_CHECKING:
     from ..schemes.session_cookie import SessionCookie
 
 MAX_NEXT_BYTES: Final = 2048
 """Longest ``next`` that is sent or followed, in bytes."""
-_SEGMENT_CHARACTERS: Final = "/:@!$&'()*+,;=~"
-"""What `quote` leaves alone in a path (RFC 3986 §3.3)."""
-_TARGET_CHARACTERS: Final = _SEGMENT_CHARACTERS + "%?#"
+_TARGET_CHARACTERS: Final = PATH_CHARACTERS + "%?#"
 """What `quote` leaves alone in a target that is quoted already and may have a query and a fragment."""
 
 
@@ -65,10 +69,33 @@ def return_path(scheme: "SessionCookie", request: Request) -> str | None:
 
     ``None`` if `next_url` would not accept that path.
     """
-    path = _mount_path(request) + quote(
-        request.environ.get("PATH_INFO", "").encode("latin-1"), safe=_SEGMENT_CHARACTERS
-    )
-    query = request.query_string.decode("latin-1")
+    forwarded = forwarded_request(request.environ)
+    if forwarded is None:
+        path = _mount_path(request) + quote(
+            request.environ.get("PATH_INFO", "").encode("latin-1"), safe=PATH_CHARACTERS
+        )
+    else:  # The page lies behind a proxy that asks the app.
+        path = quote(forwarded.path.encode("latin-1"), safe=PATH_CHARACTERS + "%")
+    return _with_kept_query(path, request.query_string.decode("latin-1"), scheme, request)
+
+
+def path_of_page(scheme: "SessionCookie", request: Request, url: str | None) -> str | None:
+    """Return the path of a page of this app that a request field names, with its query as in `return_path`.
+
+    ``None`` if the field is missing or names a page of another origin: then another site sent the user, or a proxy
+    doesn't tell the app its own address.
+    """
+    try:
+        own = f"{request.scheme}://{request.host}/"
+    except HTTPException:  # The app doesn't trust the host.
+        return None
+    if url is None or not url.startswith(own):
+        return None
+    path, _, query = url[len(own) - 1 :].partition("#")[0].partition("?")
+    return _with_kept_query(path, query, scheme, request)
+
+
+def _with_kept_query(path: str, query: str, scheme: "SessionCookie", request: Request) -> str | None:
     # Some frameworks separate parameters by semicolons too. A part without "=" is a name as well.
     names = {name for name, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True)}
     target = f"{path}?{query}" if names and names <= scheme.keep_query and query.isascii() else path
@@ -93,4 +120,4 @@ def _path_of(target: str) -> str:
 
 def _mount_path(request: Request) -> str:
     """Return the path where the app is mounted, quoted; empty for the root of the host."""
-    return quote(request.script_root, safe=_SEGMENT_CHARACTERS)
+    return quote(request.script_root, safe=PATH_CHARACTERS)

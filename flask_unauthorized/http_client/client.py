@@ -34,6 +34,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote_to_bytes, urlencode, urlsplit
 
+from ..arguments import validated_seconds
 from ..errors import ConfigurationError
 from .connection import LimitedConnection, Proxy, ProxyError, ResponseTooLargeError
 
@@ -43,8 +44,9 @@ TIMEOUT: Final = 5.0
 """Longest time that a fetch may take from connecting to the last byte, in seconds."""
 CONNECT_TIMEOUT: Final = 2.0
 """Longest time for a connection to one address, in seconds."""
+MIN_TIMEOUT: Final = 0.001
 MAX_TIMEOUT: Final = 60.0
-"""Longest ``timeout`` that may be configured, in seconds."""
+"""Shortest and longest ``timeout`` that may be configured, in seconds."""
 
 MAX_IDLE: Final = 30.0
 """Longest time that a connection waits for its next request, in seconds. Firewalls may drop it after that."""
@@ -127,7 +129,7 @@ class Fetcher:
         if ca_file is not None and not os.path.isfile(ca_file):
             raise ConfigurationError(f"ca_file={os.fspath(ca_file)!a} is not a file: give a PEM file of authorities")
         self.limit = limit
-        self.timeout = checked_time("timeout", timeout, MAX_TIMEOUT)
+        self.timeout = validated_seconds("timeout", timeout, least=MIN_TIMEOUT, most=MAX_TIMEOUT)
         self.allow_http_loopback = allow_http_loopback
         self.proxy = None if proxy is None else read_proxy_url(proxy)
         self._ca_file = ca_file
@@ -270,7 +272,7 @@ class Fetcher:
             cause = error.__cause__
             return f"the proxy {proxy}: {_describe_error(cause) if isinstance(cause, Exception) else 'no response'}"
         hint = ": check the user and password in proxy=" if error.status == 407 else ""
-        return f"the proxy {proxy} answered CONNECT with {error.status}{hint}"
+        return f"the proxy {proxy} responded to CONNECT with {error.status}{hint}"
 
     def __repr__(self) -> str:
         proxy = "" if self.proxy is None else f", proxy {self.proxy}"
@@ -397,26 +399,6 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
 
 
-def checked_time(name: str, value: float, most: float, least: float = 0.0) -> float:
-    """Return ``value`` if it is a number of seconds above ``least`` and up to ``most``.
-
-    Args:
-        name: The name of the argument, for the error.
-        value: The number of seconds.
-        most: The highest that is allowed.
-        least: The number that it must exceed.
-
-    Raises:
-        ConfigurationError: It is outside of the bounds.
-        TypeError: It isn't a number.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    if not least < value <= most:  # refuses NaN as well
-        raise ConfigurationError(f"{name}={value}: use more than {least:g} and at most {most:g} seconds")
-    return float(value)
-
-
 def _read_body(response: http.client.HTTPResponse, method: str, target: Target, limit: int) -> bytes:
     """Return the complete body of an acceptable response, else raise `FetchError`."""
     what = f"{method} {target.display_url}"
@@ -429,20 +411,21 @@ def _read_body(response: http.client.HTTPResponse, method: str, target: Target, 
         if len(content) > limit:
             raise FetchError(f"{what}: more than {limit} bytes")
     if response.length:
-        raise FetchError(f"{what}: the answer ended early")
+        raise FetchError(f"{what}: the response ended early")
     if not content:  # also a head that was cut off, which http.client takes for an empty response
-        raise FetchError(f"{what}: an empty answer", status=200)
+        raise FetchError(f"{what}: an empty response", status=200)
     return content
 
 
 def _problem_with_head(response: http.client.HTTPResponse, limit: int) -> str | None:
     """Return why a response isn't acceptable, judged by its status and header fields."""
     if response.status != 200:
-        return f"answered {response.status}{', and redirects are not followed' if 300 <= response.status < 400 else ''}"
+        is_redirect = 300 <= response.status < 400
+        return f"responded with {response.status}{', and redirects are not followed' if is_redirect else ''}"
     if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
-        return "the answer is compressed, which was not asked for"
+        return "the response is compressed, which was not asked for"
     if response.getheader("Content-Type", "").lower().startswith("text/html"):
-        return "answered with a page (text/html)"
+        return "responded with a page (text/html)"
     if response.length is not None and response.length > limit:
         return f"more than {limit} bytes"
     return None
@@ -453,7 +436,7 @@ def _describe_error(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not accepted ({error.verify_message})"
     if isinstance(error, ResponseTooLargeError):
-        return "the answer is too large"
+        return "the response is too large"
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ssl.SSLError):

@@ -15,7 +15,7 @@ ASYMMETRIC: Final = frozenset({*RSA, *EC, *EDDSA})
 ALL: Final = ASYMMETRIC | frozenset(HMAC)
 
 
-def checked_algorithms(names: Iterable[str]) -> frozenset[str]:
+def validated_algorithms(names: Iterable[str]) -> frozenset[str]:
     """Return ``names`` as a set. Raises `TypeError` for a bare str, `ConfigurationError` for none or an unknown one."""
     if isinstance(names, (str, bytes)):
         raise TypeError(f"algorithms={names!r} is a bare string: write ({names!r},)")

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from ..wire.jws import JOSEError, decode_base64url
 from . import algorithms as names
 from .key_strength import check_rsa
-from .keys import CURVES, Key, PublicKey, algorithms_of, checked_kid, key_of
+from .keys import CURVES, Key, PublicKey, algorithms_of, key_of, validated_kid
 
 MAX_MEMBER: Final = 1024
 """Longest number in a JWK, in characters; the modulus of RSA with 4 096 bits has 683."""
@@ -53,7 +53,7 @@ def public_key_jwk(jwk: Mapping[str, Any], *, algorithms: Iterable[str] | None =
             raise OtherUseError("a JWK whose alg isn't one of its family that is verified")
     if not serves & allowed:
         raise OtherUseError("a JWK that serves none of the algorithms allowed")
-    return key_of(public, serves & allowed, checked_kid(jwk["kid"]) if "kid" in jwk else None)
+    return key_of(public, serves & allowed, validated_kid(jwk["kid"]) if "kid" in jwk else None)
 
 
 def _check_use(jwk: Mapping[str, Any]) -> None:

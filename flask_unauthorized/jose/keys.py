@@ -141,7 +141,7 @@ def public_key_pem(pem: str | bytes, *, algorithm: str | None = None, kid: str |
 
 def _configured_kid(kid: str | None) -> str | None:
     try:
-        return None if kid is None else checked_kid(kid)
+        return None if kid is None else validated_kid(kid)
     except JOSEError:
         raise ConfigurationError(f"kid must be a str of at most {MAX_KID} octets, not {kid!a:.80}") from None
 
@@ -149,7 +149,7 @@ def _configured_kid(kid: str | None) -> str | None:
 # --- for `jwk`
 
 
-def checked_kid(kid: Any) -> str:
+def validated_kid(kid: Any) -> str:
     """Return a key id that is a string of bounded length. Raises `JOSEError` otherwise."""
     if not isinstance(kid, str) or len(kid.encode("utf-8", "surrogatepass")) > MAX_KID:
         raise JOSEError(f"a JWK whose kid isn't a string of at most {MAX_KID} octets")

@@ -2,7 +2,7 @@
 
 A server that is down is not asked for each request. The first ``free`` failures in a row have no consequence, then the
 server is left alone for 1, 2, 4 … ``longest`` seconds, and callers get 503 with `Retry-After` meanwhile. One success
-ends it. The log gets at most one warning in `WARN_EVERY` seconds, and one when the server answers again. Without that,
+ends it. The log gets at most one warning in `WARN_EVERY` seconds, and one when the server responds again. Without that,
 an outage would write a line for each request.
 
 The object has no lock and no clock: its holder has both, and passes the time.
@@ -54,7 +54,7 @@ class Backoff:
         """End the outage, and log that if its beginning was logged."""
         if self._has_warned:
             self._has_warned = False
-            log.warning("%s: answers again", self.server)
+            log.warning("%s: responds again", self.server)
         self.failures = 0
         self._reason = _UNDER_WAY
         self._paused_until = float("-inf")

@@ -1,4 +1,4 @@
-"""Reading claims, whether a token holds them or an introspection answer does (RFC 7519, RFC 7662).
+"""Reading claims, whether a token holds them or an introspection response does (RFC 7519, RFC 7662).
 
 The last part checks the options that `JWT` and `Introspection` share.
 """
@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from flask import Flask
 
-from ..errors import ConfigurationError, InvalidCredentials, shown
+from ..errors import ConfigurationError, InvalidCredentials
+from ..errors.text import shown
 from ..identity import Identity
 from ..schemes.confirmation import CERTIFICATE, KEY
 from ..schemes.run_async import resolve_awaitable
@@ -191,7 +192,7 @@ def check_parts(app: Flask, *parts: Any) -> None:
 # --- options that a developer gives
 
 
-def checked_names(name: str, values: Any) -> frozenset[str]:
+def validated_names(name: str, values: Any) -> frozenset[str]:
     """Return one text or several as a set; `ConfigurationError` for none, or an empty one."""
     names = frozenset((values,)) if isinstance(values, str) else frozenset(values)
     if not names or not all(isinstance(one, str) and one for one in names):
@@ -221,14 +222,14 @@ def _one_path(claim: Any) -> tuple[str, ...]:
     return claim
 
 
-def checked_callable(name: str, value: Any) -> Any:
+def validated_callable(name: str, value: Any) -> Any:
     """Return ``value`` if it can be called, or is ``None``; else raise `ConfigurationError`."""
     if value is not None and not callable(value):
         raise ConfigurationError(f"{name} must be callable, not {type(value).__name__}")
     return value
 
 
-def checked_count(name: str, value: Any, *, least: int = 1) -> int:
+def validated_count(name: str, value: Any, *, least: int = 1) -> int:
     """Return ``value`` if it is a whole number up to a million; else raise `ConfigurationError`."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 1_000_000:
         raise ConfigurationError(f"{name} must be a whole number from {least} to 1000000, not {value!a}")

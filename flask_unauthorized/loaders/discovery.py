@@ -36,15 +36,15 @@ def discover(issuer: str, get: Get) -> Mapping[str, Any]:
 
     Its ``issuer`` must be the same, compared as text (RFC 8414 §3.3, §4). Raises `FetchError`.
     """
-    troubles = []
+    failures = []
     for url in metadata_urls(issuer):
         try:
             return _read(issuer, url, get(url))
-        except FetchError as trouble:
-            if trouble.status is None:  # the server can't be reached: the other place is on the same server
+        except FetchError as error:
+            if error.status is None:  # the server can't be reached: the other place is on the same server
                 raise
-            troubles.append(str(trouble))
-    raise FetchError("; ".join(troubles), status=0)
+            failures.append(str(error))
+    raise FetchError("; ".join(failures), status=0)
 
 
 def member_url(

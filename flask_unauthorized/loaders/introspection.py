@@ -6,9 +6,9 @@ Theory of operation
 One token takes these steps:
 
 1. What can't be a token is rejected without asking: empty, too long, or not printable ASCII.
-2. `AnswerCache` (`introspection_cache`) may know it. `fresh` skips this step and nothing else.
+2. `IntrospectionCache` (`introspection_cache`) may know it. `fresh` skips this step and nothing else.
 3. `IntrospectionEndpoint` (`introspection_endpoint`) asks the server, or raises `AuthUnavailable`.
-4. `AnswerRules` (`introspection_answer`) turns the answer into an identity, or raises.
+4. `ResponseRules` (`introspection_response`) turns the response into an identity, or raises.
 5. The cache stores the identity or the rejection. A 503 is never stored: the next request asks again.
 6. ``user=`` looks up the user, each time.
 
@@ -16,7 +16,6 @@ Invariants: a token never goes into a log, a reason or a stored exception, and n
 """
 
 import copy
-import hashlib
 import os
 import time
 from collections.abc import Callable, Collection
@@ -25,25 +24,27 @@ from typing import Any, Final
 
 from flask import Flask
 
-from ..arguments import explains_arguments, seconds
+from ..arguments import explains_arguments, validated_seconds
 from ..errors import AuthUnavailable, ConfigurationError, InvalidCredentials
 from ..http_client.client import Fetcher
 from ..identity import Identity
+from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
-from .claims import RolesPaths, check_parts, checked_callable, checked_count, checked_names, claim_path, with_user
+from ..wire.jws import unverified_issuer
+from .claims import RolesPaths, check_parts, claim_path, validated_callable, validated_count, validated_names, with_user
 from .discovery import check_issuer
-from .introspection_answer import AnswerRules
-from .introspection_cache import AnswerCache
+from .introspection_cache import IntrospectionCache
 from .introspection_endpoint import ClientAuth, IntrospectionEndpoint, IntrospectionRefused, Post, client_credentials
+from .introspection_response import ResponseRules
 
 __all__ = ["Introspection", "IntrospectionRefused"]
 
 MAX_ANSWER: Final = 64 * 1024
-"""Longest answer, in bytes."""
+"""Longest response, in bytes."""
 TIMEOUT: Final = 2.0
-"""Longest time for an answer, in seconds."""
+"""Longest time for a response, in seconds."""
 MAX_CACHE: Final = 600
-"""Longest time for which the answer "active" may be cached, in seconds."""
+"""Longest time for which the response "active" may be cached, in seconds."""
 MAX_NEGATIVE_CACHE: Final = 10
 """Longest time for which a rejection may be cached, in seconds."""
 
@@ -56,13 +57,13 @@ class Introspection:
         Bearer(Introspection("https://id.example.com/introspect", client_id="api", client_secret=…,
                              audience="https://api.example.com"))
 
-    A token is valid if the server says ``active: true`` and the rest of the answer agrees: ``exp`` and ``nbf`` hold,
-    ``aud`` names this API, ``iss`` is ``issuer`` if the answer has one, and nothing marks a refresh token or an ID
-    token. If the server doesn't answer, rejects these client credentials, or sends an answer that isn't one of RFC
+    A token is valid if the server says ``active: true`` and the rest of the response agrees: ``exp`` and ``nbf`` hold,
+    ``aud`` names this API, ``iss`` is ``issuer`` if the response has one, and nothing marks a refresh token or an ID
+    token. If the server doesn't respond, rejects these client credentials, or sends a response that isn't one of RFC
     7662, that is `AuthUnavailable` (503), never a 401.
 
-    A revoked token is accepted until the cached answer expires; see `fresh` for views that can't accept that. The cache
-    is in this process and holds SHA-256 digests of tokens.
+    A revoked token is accepted until the cached response expires; see `fresh` for views that can't accept that. The
+    cache is in this process and holds SHA-256 digests of tokens.
 
     Args:
         endpoint: The URL of the introspection endpoint. Without it, the metadata of ``issuer`` names it.
@@ -73,7 +74,7 @@ class Introspection:
         client_auth: How both are sent: ``"client_secret_basic"`` or ``"client_secret_post"``.
         access_token: Authenticates this API in place of id and secret: a ``str``, or a callable that returns one.
         issuer: The issuer of the tokens.
-        subject: The member of the answer that names the caller.
+        subject: The member of the response that names the caller.
         roles_claim: Where the roles are: ``"roles"``, ``"realm_access.roles"``, a tuple of names, or a list of these.
         user: Looks up your user object for an `Identity`; ``None`` rejects. It may be async, and is called each time.
         cache: How long an accepted token is cached, but never past ``exp``: 0 (not at all) to 600 seconds, as a number
@@ -81,7 +82,7 @@ class Introspection:
         negative_cache: How long a rejected token is cached: 0 to 10 seconds, as a number or a `timedelta`.
         cache_size: Most entries of each of the two kinds.
         max_concurrent: Most tokens that the server is asked about at a time; more are 503.
-        timeout: Longest time for one question, in seconds.
+        timeout: Longest time for one request, in seconds.
         ca_file: A file of certificate authorities in PEM, in place of the system's.
         allow_http_loopback: Whether ``http://localhost`` is allowed, for demos and tests.
         proxy: The URL of an HTTP proxy for ``https://`` URLs, ``"http://proxy.example:3128"`` or
@@ -123,7 +124,7 @@ class Introspection:
     ) -> None:
         if post is not None and proxy is not None:
             raise ConfigurationError("Introspection has proxy= and post=, which posts by itself: give one of them")
-        max_concurrent = checked_count("max_concurrent", max_concurrent)
+        max_concurrent = validated_count("max_concurrent", max_concurrent)
         fetcher = Fetcher(
             limit=MAX_ANSWER,
             timeout=timeout,
@@ -146,21 +147,22 @@ class Introspection:
             issuer=issuer if endpoint is None else None,
             credentials=client_credentials(client_id, client_secret, client_auth, access_token),
             fetcher=fetcher,
-            post=checked_callable("post", post),
+            post=validated_callable("post", post),
             max_concurrent=max_concurrent,
         )
-        audiences = None if audience is None else checked_names("audience", audience)
-        self._rules = AnswerRules(audiences, issuer, subject, claim_path(roles_claim))
-        self._user = checked_callable("user", user)
-        self._cache = AnswerCache(
-            seconds("cache", cache, most=MAX_CACHE),
-            seconds("negative_cache", negative_cache, most=MAX_NEGATIVE_CACHE),
-            checked_count("cache_size", cache_size),
+        audiences = None if audience is None else validated_names("audience", audience)
+        self._rules = ResponseRules(audiences, issuer, subject, claim_path(roles_claim))
+        self._issuer = issuer
+        self._user = validated_callable("user", user)
+        self._cache = IntrospectionCache(
+            validated_seconds("cache", cache, most=MAX_CACHE),
+            validated_seconds("negative_cache", negative_cache, most=MAX_NEGATIVE_CACHE),
+            validated_count("cache_size", cache_size),
         )
         self._skips_cache = False
 
     def fresh(self) -> "Introspection":
-        """Return a loader that asks the server about a token each time, and replaces the cached answer.
+        """Return a loader that asks the server about a token each time, and replaces the cached response.
 
         It is for views where a revoked token must not be accepted for another second. Put
         ``careful = Bearer(introspection.fresh())`` beside ``bearer = Bearer(introspection)`` in one `Auth`. Write
@@ -176,18 +178,26 @@ class Introspection:
         Raises:
             InvalidCredentials: The token is not valid, or not for this app.
             ExpiredCredentials: It has expired.
-            AuthUnavailable: The authorization server can't be asked, or its answer can't be used.
+            AuthUnavailable: The authorization server can't be asked, or its response can't be used.
         """
-        if not 0 < len(token) <= MAX_CREDENTIAL_LIMIT or not token.isascii() or not token.isprintable():
+        if not _can_be_token(token):
             raise InvalidCredentials(
                 reason=f"the token has {len(token)} characters, expected 1 to {MAX_CREDENTIAL_LIMIT} of printable ASCII"
             )
-        digest = hashlib.sha256(token.encode("ascii")).digest()
+        digest = token_digest(token)
         identity = None if self._skips_cache else self._cache.get(digest)
         if identity is None:
             identity = self._ask(token, digest)
         del token  # what follows may fail, and a traceback shows locals
         return identity if self._user is None else with_user(identity, self._user)
+
+    def recognizes(self, token: str) -> bool:
+        """Return ``False`` for what can't be a token, and for a JWT that names another issuer than ``issuer``.
+
+        A scheme with several loaders doesn't ask the server about those. All other tokens may be the server's.
+        """
+        claimed = unverified_issuer(token) if self._issuer is not None else None
+        return _can_be_token(token) and claimed in (None, self._issuer)
 
     def check_app(self, app: Flask) -> None:
         """Check ``user=`` before an app's first request."""
@@ -196,14 +206,14 @@ class Introspection:
     def _ask(self, token: str, digest: bytes) -> Identity:
         number = self._cache.begin(digest)
         try:
-            answer = self._endpoint.ask(token)
+            response = self._endpoint.ask(token)
             try:
-                identity = self._rules.identity(answer, time.time())
+                identity = self._rules.identity(response, time.time())
             except InvalidCredentials as refusal:
                 self._cache.put_refusal(digest, refusal, number)
                 raise
-            except AuthUnavailable as trouble:
-                self._endpoint.record_bad_answer(trouble)
+            except AuthUnavailable as error:
+                self._endpoint.record_bad_response(error)
                 raise
             self._cache.put(digest, identity, number)
             return identity
@@ -212,3 +222,7 @@ class Introspection:
 
     def __repr__(self) -> str:
         return f"<{self._endpoint.name[0].upper()}{self._endpoint.name[1:]}>"
+
+
+def _can_be_token(token: str) -> bool:
+    return 0 < len(token) <= MAX_CREDENTIAL_LIMIT and token.isascii() and token.isprintable()

@@ -1,4 +1,4 @@
-"""`AnswerCache`: what the authorization server said of tokens, for a while.
+"""`IntrospectionCache`: what the authorization server said of tokens, for a while.
 
 Theory of operation
 -------------------
@@ -6,9 +6,9 @@ Theory of operation
 1. Entries are found by the SHA-256 of the token's text; the text itself is not stored.
 2. Accepted and rejected tokens have separate tables of the same size. Invented tokens therefore displace other invented
    tokens only.
-3. Two questions about one token may be under way at once. The answer to the *later question* wins, whichever answer
+3. Two requests about one token may be under way at once. The response to the *later request* wins, whichever response
    comes first: a slow "active" from before a logout must not replace the "inactive" from after it. `begin` gives each
-   question a number; `put` and `put_refusal` compare it with the number of the newest answer.
+   request a number; `put` and `put_refusal` compare it with the number of the newest response.
 4. A rejection is stored as class and reason. A stored exception would keep its traceback, and that the token.
 5. ``exp`` is checked by the wall clock at each use, the age of an entry by the monotonic clock.
 
@@ -20,25 +20,26 @@ import time
 from collections import OrderedDict
 from typing import Any
 
-from ..errors import ExpiredCredentials, InvalidCredentials, shown
+from ..errors import ExpiredCredentials, InvalidCredentials
+from ..errors.text import shown
 from ..identity import Identity
-from ..stores.locks import renew_after_fork
+from ..locks import renew_after_fork
 
 _Refusal = tuple[type[InvalidCredentials], str | None]
 
 
-class _Questions:
-    """The questions about one token that are under way: how many, and the newest answer so far."""
+class _Requests:
+    """The requests about one token that are under way: how many, and the newest response so far."""
 
     __slots__ = ("count", "newest", "refusal")
 
     def __init__(self) -> None:
         self.count = 0
-        self.newest = 0  # when its question was asked, as a number that `AnswerCache.begin` gave
-        self.refusal: _Refusal | None = None  # None where the newest answer accepts the token
+        self.newest = 0  # when its request was asked, as a number that `IntrospectionCache.begin` gave
+        self.refusal: _Refusal | None = None  # None if the newest response accepts the token
 
 
-class AnswerCache:
+class IntrospectionCache:
     """At most ``size`` accepted tokens for ``cache`` seconds, and as many rejected ones for ``negative_cache``."""
 
     def __init__(self, cache: float, negative_cache: float, size: int) -> None:
@@ -48,7 +49,7 @@ class AnswerCache:
         self._size = size
         self._identities: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
         self._refusals: OrderedDict[bytes, tuple[float, _Refusal]] = OrderedDict()
-        self._under_way: dict[bytes, _Questions] = {}  # as many as may be asked about at a time
+        self._under_way: dict[bytes, _Requests] = {}  # as many as may be asked about at a time
         self._last_number = 0
         self._lock = threading.Lock()
         renew_after_fork(self)
@@ -71,22 +72,22 @@ class AnswerCache:
         return None
 
     def begin(self, digest: bytes) -> int:
-        """Return the number of a question that is asked now; a later question has a higher one. Call `end` after it."""
+        """Return the number of a request that is asked now; a later request has a higher one. Call `end` after it."""
         with self._lock:
             self._last_number += 1
-            self._under_way.setdefault(digest, _Questions()).count += 1
+            self._under_way.setdefault(digest, _Requests()).count += 1
             return self._last_number
 
     def end(self, digest: bytes) -> None:
-        """Remove a question that was answered, or that failed."""
+        """Remove a request that got its response, or that failed."""
         with self._lock:
-            questions = self._under_way[digest]
-            questions.count -= 1
-            if not questions.count:
+            requests = self._under_way[digest]
+            requests.count -= 1
+            if not requests.count:
                 del self._under_way[digest]
 
     def put(self, digest: bytes, identity: Identity, number: int) -> None:
-        """Store an accepted token. Raises the rejection that answered a later question, if there is one."""
+        """Store an accepted token. Raises the rejection that came for a later request, if there is one."""
         with self._lock:
             if self._is_newest(digest, number, None):
                 self._refusals.pop(digest, None)
@@ -94,7 +95,7 @@ class AnswerCache:
                 return
             newer = self._under_way[digest].refusal
         if newer is not None:
-            raise newer[0](reason=f"{newer[1]} (answer to a later request)")
+            raise newer[0](reason=f"{newer[1]} (response to a later request)")
 
     def put_refusal(self, digest: bytes, refusal: InvalidCredentials, number: int) -> None:
         """Store a rejection."""
@@ -105,10 +106,10 @@ class AnswerCache:
                 self._store(self._refusals, digest, entry, self._rejected_for)
 
     def _is_newest(self, digest: bytes, number: int, refusal: _Refusal | None) -> bool:
-        questions = self._under_way[digest]
-        if number < questions.newest:
+        requests = self._under_way[digest]
+        if number < requests.newest:
             return False
-        questions.newest, questions.refusal = number, refusal
+        requests.newest, requests.refusal = number, refusal
         return True
 
     def _store(self, table: OrderedDict[bytes, tuple[float, Any]], digest: bytes, value: Any, seconds: float) -> None:

@@ -1,19 +1,19 @@
-"""`IntrospectionEndpoint`: one question to the authorization server about one token (RFC 7662 §2).
+"""`IntrospectionEndpoint`: one request to the authorization server about one token (RFC 7662 §2).
 
 Theory of operation
 -------------------
 
 Each failure becomes an `AuthUnavailable` (503). What it means for the *next* token depends on whether the server
-answered at all:
+responded at all:
 
 - **Silence** (no connection, a timeout): the server is down. After `FREE_FAILURES` in a row it isn't asked for a while,
   so that requests don't pile up behind its timeout.
-- **An answer that can't be used** (another status, no JSON): the server is up, and the next token is asked about.
-  Otherwise anyone could lock out all users by sending tokens that the server answers with an error.
-- **Unknown**, where a ``post=`` of the app raised something that doesn't tell: only this token fails.
+- **A response that can't be used** (another status, no JSON): the server is up, and the next token is asked about.
+  Otherwise anyone could lock out all users by sending tokens that the server responds to with an error.
+- **Unknown**, if a ``post=`` of the app raised something that doesn't tell: only this token fails.
 
-At most ``max_concurrent`` questions are under way; more are 503 at once, so a slow server can't hold all threads. The
-count belongs to one process: after a fork it begins at zero, since the parent's questions never end in the child.
+At most ``max_concurrent`` requests are under way; more are 503 at once, so a slow server can't hold all threads. The
+count belongs to one process: after a fork it begins at zero, since the parent's requests never end in the child.
 Texts of exceptions that other code raised are not logged, because they may hold the token or the client's secret.
 """
 
@@ -28,7 +28,7 @@ from urllib.parse import quote_plus
 
 from ..errors import AuthUnavailable, ConfigurationError
 from ..http_client.client import Fetcher, FetchError, shown_url
-from ..stores.locks import renew_after_fork
+from ..locks import renew_after_fork
 from ..wire.jws import JOSEError, read_json_object
 from .backoff import Backoff
 from .discovery import discover, member_url
@@ -47,7 +47,7 @@ Post = Callable[[str, Mapping[str, str], Mapping[str, str]], bytes]
 raises is a 503 for the client.
 
 An `OSError` (`ConnectionError`, `TimeoutError`) counts as silence of the server, which is then left alone for a while.
-`IntrospectionRefused`, or an exception that has the status of a response, means that the server does answer.
+`IntrospectionRefused`, or an exception that has the status of a response, means that the server does respond.
 """
 ClientAuth = Literal["client_secret_basic", "client_secret_post"]
 Credentials = Callable[[dict[str, str], dict[str, str]], None]
@@ -88,33 +88,33 @@ class IntrospectionEndpoint:
         self._lock = threading.Lock()
         self._discovered_at = float("-inf")
         self._silence = Backoff(self.name, longest=LONGEST_PAUSE, free=FREE_FAILURES)
-        self._bad_answers = Backoff(self.name, longest=0)  # for its warnings only: it never pauses
+        self._bad_responses = Backoff(self.name, longest=0)  # for its warnings only: it never pauses
         renew_after_fork(self)
 
     def ask(self, token: str) -> Mapping[str, Any]:
-        """Return the members of the server's answer about ``token``. Raises `AuthUnavailable` if there is none."""
+        """Return the members of the server's response about ``token``. Raises `AuthUnavailable` if there is none."""
         self._enter()
-        answered: bool | None
+        responded: bool | None
         try:
-            answer = read_json_object(self._send(token))
-        except FetchError as trouble:
-            text, answered = str(trouble), trouble.status is not None
-        except JOSEError as trouble:
-            text, answered = f"the answer is not a JSON object ({trouble})", True
-        except Exception as trouble:  # what the app gave us may raise anything, and the text may hold anything
-            text, answered = f"{type(trouble).__name__} while asking", _has_answered(trouble)
+            response = read_json_object(self._send(token))
+        except FetchError as error:
+            text, responded = str(error), error.status is not None
+        except JOSEError as error:
+            text, responded = f"the response is not a JSON object ({error})", True
+        except Exception as error:  # what the app gave us may raise anything, and the text may hold anything
+            text, responded = f"{type(error).__name__} while asking", _has_responded(error)
         else:
             with self._lock:
                 self._silence.record_success()
-            return answer
+            return response
         finally:
             self._leave()
-        raise self._failure(text, answered)
+        raise self._failure(text, responded)
 
-    def record_bad_answer(self, trouble: AuthUnavailable) -> None:
-        """Log an answer that is JSON, but not one of RFC 7662."""
+    def record_bad_response(self, error: AuthUnavailable) -> None:
+        """Log a response that is JSON, but not one of RFC 7662."""
         with self._lock:
-            self._bad_answers.record_failure(self.clock(), trouble.reason or "", "503")
+            self._bad_responses.record_failure(self.clock(), error.reason or "", "503")
 
     def _send(self, token: str) -> bytes:
         form = {"token": token, "token_type_hint": "access_token"}
@@ -156,33 +156,33 @@ class IntrospectionEndpoint:
         with self._lock:
             self._busy = max(0, self._busy - 1)
 
-    def _failure(self, text: str, answered: bool | None) -> AuthUnavailable:
-        """Return the 503 for one token. Only silence, ``answered=False``, counts against the next token."""
+    def _failure(self, text: str, responded: bool | None) -> AuthUnavailable:
+        """Return the 503 for one token. Only silence, ``responded=False``, counts against the next token."""
         with self._lock:
             now = self.clock()
             if self._issuer is not None and now - self._discovered_at >= REDISCOVER_AFTER:
                 self.url = None  # it may have moved
-            if answered is False:
+            if responded is False:
                 self._silence.record_failure(now, text, "503")
                 return self._silence.unavailable(now)
-            if answered:
+            if responded:
                 self._silence.record_success()
-            self._bad_answers.record_failure(now, text, "503")
+            self._bad_responses.record_failure(now, text, "503")
             return AuthUnavailable(reason=f"{self.name}: {text}")
 
 
-def _has_answered(trouble: Exception) -> bool | None:
-    """Return whether the server answered before a callable of the app raised ``trouble``; ``None`` if unknown.
+def _has_responded(error: Exception) -> bool | None:
+    """Return whether the server responded before a callable of the app raised ``error``; ``None`` if unknown.
 
     The exceptions of requests and httpx have the ``response``, those of urllib the ``code``.
     """
-    if isinstance(trouble, IntrospectionRefused):
+    if isinstance(error, IntrospectionRefused):
         return True
-    response = getattr(trouble, "response", None)
-    status = getattr(trouble, "code", None) if response is None else getattr(response, "status_code", None)
+    response = getattr(error, "response", None)
+    status = getattr(error, "code", None) if response is None else getattr(response, "status_code", None)
     if isinstance(status, int) and 100 <= status <= 599:
         return True
-    return False if isinstance(trouble, OSError) else None
+    return False if isinstance(error, OSError) else None
 
 
 def client_credentials(

@@ -42,12 +42,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
-from ..arguments import explains_arguments, seconds
+from ..arguments import explains_arguments, validated_seconds
 from ..errors import AuthUnavailable, ConfigurationError
 from ..http_client.client import TIMEOUT, Fetcher, FetchError, Get, shown_url
 from ..jose import Key, select_keys
 from ..jose.key_sets import MAX_KEYS, KeySet
-from ..stores.locks import renew_after_fork
+from ..locks import renew_after_fork
 from ..wire.jws import JOSEError
 from .backoff import Backoff
 from .discovery import check_issuer
@@ -56,14 +56,14 @@ from .jwks_source import KeySetSource
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-CACHE: Final = 300.0
+DEFAULT_CACHE: Final = 300.0
 """Age at which keys are fetched again, in seconds. From twice that age on, requests wait for it."""
 MIN_CACHE: Final = 30
 MAX_CACHE: Final = 7 * 86_400
 """Shortest and longest ``cache``, in seconds."""
-MAX_STALE: Final = 86_400.0
+DEFAULT_MAX_STALE: Final = 86_400.0
 """Age up to which keys are used while their server is down, in seconds."""
-LONGEST_STALE: Final = 30 * 86_400
+MAX_STALE_LIMIT: Final = 30 * 86_400
 """Longest ``max_stale``, in seconds."""
 EARLY_FETCHES: Final = 5
 """Most fetches in `EARLY_PERIOD` because of a key id that isn't known, or a signature by none of the known keys."""
@@ -98,7 +98,7 @@ class JWKS:
 
     Nothing is fetched before the first token comes, so an app starts while its key server is down. While the server is
     down, the last keys stay in use until they are ``max_stale`` old; after that, or if none were ever fetched, tokens
-    are `AuthUnavailable` (503). An answer without a usable key changes nothing. One object serves all threads of a
+    are `AuthUnavailable` (503). A response without a usable key changes nothing. One object serves all threads of a
     process; each process fetches for itself.
 
     Args:
@@ -126,8 +126,8 @@ class JWKS:
         self,
         url: str,
         *,
-        cache: float | timedelta = CACHE,
-        max_stale: float | timedelta = MAX_STALE,
+        cache: float | timedelta = DEFAULT_CACHE,
+        max_stale: float | timedelta = DEFAULT_MAX_STALE,
         timeout: float = TIMEOUT,
         ca_file: str | os.PathLike[str] | None = None,
         allow_http_loopback: bool = False,
@@ -144,8 +144,8 @@ class JWKS:
         elif not isinstance(url, str):
             raise TypeError(f"a URL must be a str, not {type(url).__name__}")
         self._source = KeySetSource(url, fetcher=self._fetcher, fetch=fetch)
-        self.cache = seconds("cache", cache, least=MIN_CACHE, most=MAX_CACHE)
-        self.max_stale = seconds("max_stale", max_stale, most=LONGEST_STALE)
+        self.cache = validated_seconds("cache", cache, least=MIN_CACHE, most=MAX_CACHE)
+        self.max_stale = validated_seconds("max_stale", max_stale, most=MAX_STALE_LIMIT)
         if self.max_stale < 2 * self.cache:
             raise ConfigurationError(f"max_stale={self.max_stale:g}: use at least twice cache={self.cache:g}")
         self._clock = time.monotonic
@@ -190,7 +190,7 @@ class JWKS:
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[Key]:
         """Return the keys that may have signed: by key id, or without one the first few for ``algorithm``.
 
-        Empty if there is none, so that the token is invalid. Raises `AuthUnavailable` where that can't be known.
+        Empty if there is none, so that the token is invalid. Raises `AuthUnavailable` if that can't be known.
         """
         known = self._current
         keys = self._keys_in_force()
@@ -287,7 +287,7 @@ class JWKS:
         return fetch
 
     def _refresh_in_background(self, known: "_FetchedKeys | None") -> None:
-        """Begins a fetch in a thread of its own, where one is due and none is under way."""
+        """Begins a fetch in a thread of its own, if one is due and none is under way."""
         if not self._threads_run:
             self._fetch_or_wait(0, known)
             return
@@ -339,10 +339,10 @@ class JWKS:
         text = "interrupted"
         try:
             found = self._source.read(self._clock())
-        except (FetchError, JOSEError) as trouble:
-            text = str(trouble)
-        except Exception as trouble:  # a fetch of the user's may raise anything, and its text may hold anything
-            text = f"fetch raised {type(trouble).__name__}"
+        except (FetchError, JOSEError) as error:
+            text = str(error)
+        except Exception as error:  # a fetch of the user's may raise anything, and its text may hold anything
+            text = f"fetch raised {type(error).__name__}"
         finally:
             self._finish(fetch, found, text)
 

@@ -52,7 +52,7 @@ class KeySetSource:
                 log.warning("%s: %s", self.name, text)
         self._remarks = found.remarks
         if not found.keys:
-            raise FetchError("no usable key in the answer")
+            raise FetchError("no usable key in the response")
         return found
 
     def forget_url(self) -> None:

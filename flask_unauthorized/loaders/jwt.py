@@ -16,7 +16,8 @@ A token becomes an `Identity` in these steps, and each may reject it. `JWT.__cal
 Invariants:
 
 - `JWT` parses the payload only after the signature was verified. `Issuers` has to read ``iss`` before that, to
-  choose the issuer; nothing else of the payload is used before the chosen `JWT` has verified the signature.
+  choose the issuer; nothing else of the payload is used before the chosen `JWT` has verified the signature. The same
+  holds for ``recognizes``, by which a scheme with several loaders finds out which one to ask.
 - Keys that can't be known now are `AuthUnavailable` (503). Missing keys never reject or accept a token.
 - No frame of a traceback holds the token's text, because debug pages and error trackers show local variables.
 
@@ -24,6 +25,7 @@ The mistakes of developers are found in `jwt_options`, when a `JWT` is made.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import timedelta
 from enum import Enum
 from time import time
 from typing import Any, Final, Literal
@@ -36,24 +38,26 @@ from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine
 from ..jose.key_selection import RenewableKeys
 from ..schemes.run_async import resolve_awaitable
+from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
+from ..wire.jws import unverified_issuer as _unverified_issuer  # no name of this module gives unverified claims
 from .claims import (
     RolesPaths,
     check_parts,
-    checked_callable,
-    checked_count,
-    checked_names,
     claim_path,
     shown_claim,
     shown_names,
+    validated_callable,
+    validated_count,
+    validated_names,
     with_user,
 )
 from .jwt_claims import ClaimRules
-from .jwt_options import algorithms_of_one_family, checked_audiences, checked_issuer, checked_leeway, keys_of
+from .jwt_options import algorithms_of_one_family, keys_of, validated_audiences, validated_issuer, validated_leeway
 from .jwt_profiles import PROFILES
 from .revocation import Revocations
-from .token_cache import TokenCache, VerifiedToken, token_digest
+from .token_cache import TokenCache, VerifiedToken
 
 DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 """What issuers sign with today; RFC 9068 §2.1 asks for the first."""
@@ -80,7 +84,7 @@ class JWT:
 
     - ``typ`` may be ``JWT`` or absent, and the three claims may be absent.
     - The client is also read from ``azp``, ``cid`` or ``appid``, the scopes also from ``scp`` and from lists.
-    - ID tokens are recognized by their claims only (``at_hash``, ``token_use``, …; ``nonce`` where nothing says that it
+    - ID tokens are recognized by their claims only (``at_hash``, ``token_use``, …; ``nonce`` if nothing says that it
       is an access token), so the audience decides.
     - A token without ``sub`` that names its client is accepted. Its identity has a ``client_id`` and no ``subject``.
       ``required_claims={"sub": ANY}`` rejects those.
@@ -93,7 +97,8 @@ class JWT:
         algorithms: The algorithms that the issuer may use. HS256, HS384 and HS512 need an `hmac_key` and can't be mixed
             with others.
         profile: ``"rfc9068"`` or ``"oidc-compat"``.
-        leeway: For clocks that differ, in seconds, at most 3 600. ``expires_at`` of the identity includes it.
+        leeway: For clocks that differ: seconds or a `timedelta`, at most 3 600 s. ``expires_at`` of the identity
+            includes it.
         allow_eternal: Whether tokens without ``exp`` are accepted.
         roles_claim: Where the roles are: ``"roles"``, ``"realm_access.roles"``, or a tuple of names if there are dots
             in them. A name with ``://`` isn't split. A list has several paths, whose roles add up. A string, an array
@@ -123,7 +128,7 @@ class JWT:
         keys: Keys | Key | Iterable[Key] | None = None,
         algorithms: Collection[str] = DEFAULT_ALGORITHMS,
         profile: Literal["rfc9068", "oidc-compat"] = "rfc9068",
-        leeway: int = 60,
+        leeway: int | timedelta = 60,
         allow_eternal: bool = False,
         roles_claim: RolesPaths | None = None,
         required_claims: Mapping[str, str | Collection[str] | Anything] | None = None,
@@ -133,31 +138,31 @@ class JWT:
         engine: Engine | None = None,
         proxy: str | None = None,
     ) -> None:
-        self.issuer = checked_issuer(issuer)
+        self.issuer = validated_issuer(issuer)
         self._algorithms = algorithms_of_one_family(algorithms)
         self._keys = keys_of(self.issuer, keys, self._algorithms, proxy)
         if profile not in PROFILES:
             raise ConfigurationError(f"profile={profile!a}: choose 'rfc9068' or 'oidc-compat'")
         required = tuple(
-            (name, None if value is ANY else checked_names(f"required_claims[{name!a}]", value))
+            (name, None if value is ANY else validated_names(f"required_claims[{name!a}]", value))
             for name, value in (required_claims or {}).items()
         )
         self._rules = ClaimRules(
             issuer=self.issuer,
-            audiences=checked_audiences(audience, has_required_claims=bool(required)),
+            audiences=validated_audiences(audience, has_required_claims=bool(required)),
             profile=PROFILES[profile],
-            leeway=checked_leeway(leeway),
+            leeway=validated_leeway(leeway),
             allow_eternal=allow_eternal,
             roles_claim=claim_path(roles_claim),
             required=required,
             needs_id=revoked is not None,
         )
-        self._user = checked_callable("user", user)
-        self._revoked = checked_callable("revoked", revoked)
+        self._user = validated_callable("user", user)
+        self._revoked = validated_callable("revoked", revoked)
         if isinstance(revoked, Revocations):
-            revoked.cover(leeway)
+            revoked.cover(self._rules.leeway)
         self._engine = PyJWTEngine() if engine is None else engine
-        size = checked_count("cache_size", cache_size, least=0)
+        size = validated_count("cache_size", cache_size, least=0)
         self._cache = TokenCache(size) if size else None
 
     def __call__(self, token: str) -> Identity:
@@ -177,6 +182,13 @@ class JWT:
             del token  # a traceback shows locals
         return self._check_current(found if isinstance(found, Identity) else self._accept(found, digest=digest))
 
+    def recognizes(self, token: str) -> bool:
+        """Return whether ``token`` has three parts and claims to be of ``issuer``. Nothing is verified.
+
+        A scheme with several loaders doesn't ask this one for other tokens.
+        """
+        return _unverified_issuer(token) == self.issuer
+
     def check_app(self, app: Flask) -> None:
         """Check the keys and the callables before an app's first request."""
         check_parts(app, self._keys, self._user, self._revoked)
@@ -186,7 +198,7 @@ class JWT:
     def _accept(
         self, jws: CompactJWS, *, claims: dict[str, Any] | None = None, digest: bytes | None = None
     ) -> Identity:
-        """Verify a token that was read; ``claims`` are those of its payload, where `Issuers` has parsed it."""
+        """Verify a token that was read; ``claims`` are those of its payload, if `Issuers` has parsed it."""
         key = self._verify(jws)
         if claims is None:
             claims = _claims(jws)
@@ -242,8 +254,10 @@ class JWT:
         """Describe why no key signed."""
         what = f"kid {shown_claim(jws.kid)} and alg {shown_claim(jws.algorithm)}"
         kids = getattr(self._keys, "kids", None)
-        known = f"expected a key id of {shown_names([kid or '' for kid in kids])}" if isinstance(kids, tuple) else ""
-        source = f"{known or 'expected one of the keys'}: keys= must hold the issuer's keys"
+        known = "expected one of the keys"
+        if isinstance(kids, tuple) and any(kids):
+            known = f"expected a key id of {shown_names([kid or '' for kid in kids])}"
+        source = f"{known}: keys= must hold the issuer's keys"
         if tried:
             return f"the signature with {what} is by none of the keys tried ({tried}), {source}"
         return f"no key has {what}, {source}"
@@ -295,6 +309,10 @@ class Issuers:
                 "give Issuers a JWT for it"
             )
         return chosen._check_current(chosen._accept(jws, claims=claims, digest=digest))
+
+    def recognizes(self, token: str) -> bool:
+        """Return whether ``token`` claims to be of one of the issuers: see `JWT.recognizes`."""
+        return _unverified_issuer(token) in self._by_issuer
 
     def check_app(self, app: Flask) -> None:
         """Check each `JWT` before an app's first request."""

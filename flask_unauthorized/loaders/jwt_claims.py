@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 
 `ClaimRules.identity` checks in this order: issuer, audience, times, kind of token, subject and client, ``jti``, then
-``required_claims``. The order decides which reason the log names where several rules are broken: the first one
+``required_claims``. The order decides which reason the log names if several rules are broken: the first one
 should be what the developer has to correct first.
 
 - A claim that *limits* the token (``aud``, ``exp``, ``nbf``, ``cnf``) rejects it if it is malformed. A claim that
@@ -70,9 +70,9 @@ class ClaimRules:
         """Reject a token of another kind (RFC 8725 §3.11). ``typ`` is a media type (RFC 7515 §4.1.9)."""
         kind = header.get("typ")
         if kind is None:
-            if not self.profile.untyped:
+            if not self.profile.allows_missing_typ:
                 raise self._refused_type(None)
-        elif kind.lower().removeprefix("application/") not in self.profile.types:
+        elif kind.lower().removeprefix("application/") not in self.profile.typ_values:
             raise self._refused_type(kind)
 
     def identity(self, claims: Claims, header: Mapping[str, Any], now: float) -> Identity:
@@ -81,21 +81,21 @@ class ClaimRules:
             raise self._refused_issuer(claims.get("iss"))
         self._check_audience(claims.get("aud"))
         end = self._check_times(claims, now)
-        if self.profile.foreign:
+        if self.profile.forbidden_claims:
             self._check_kind(claims, header)
         client = self._client(claims)
         subject = claims.get("sub")
         if not isinstance(subject, str) or not 0 < len(subject) <= MAX_TEXT or not subject.isprintable():
             self._check_client_alone(claims, client)
-        for name in self.profile.demanded:
+        for name in self.profile.required_text_claims:
             _text(claims, name, MAX_TEXT, "profile='oidc-compat' does without")
         self._check_id(claims)
         if self.required:
             self._check_required(claims)
         scopes = NO_NAMES
-        for name in self.profile.scopes:
+        for name in self.profile.scope_claims:
             if claims.get(name) is not None:
-                scopes = _scopes(claims[name], self.profile.scope_lists)
+                scopes = _scopes(claims[name], self.profile.allows_scope_list)
                 break
         return Identity(
             subject,
@@ -112,18 +112,18 @@ class ClaimRules:
     def _refused_type(self, kind: str | None) -> InvalidCredentials:
         other = PROFILES["oidc-compat"]
         fix = "no profile takes such a token"
-        if other.untyped if kind is None else _media_type(kind) in other.types:
+        if other.allows_missing_typ if kind is None else _media_type(kind) in other.typ_values:
             fix = "profile='oidc-compat' takes it"
         elif kind is not None and _media_type(kind) == "":
             fix = "the issuer must name the type"
-        return _refused(f"typ is {shown_claim(kind)}, expected {_one_of(self.profile.types)}: {fix}")
+        return _refused(f"typ is {shown_claim(kind)}, expected {_one_of(self.profile.typ_values)}: {fix}")
 
     def _refused_issuer(self, issuer: Any) -> InvalidCredentials:
         fix = "the issuer must write it" if issuer is None else "issuer= must be the exact text"
         return _refused(f"iss is {shown_claim(issuer)}, expected {shown_claim(self.issuer)}: {fix}")
 
     def _client(self, claims: Claims) -> str | None:
-        for name in self.profile.clients:
+        for name in self.profile.client_claims:
             value = claims.get(name)
             if isinstance(value, str) and value:
                 return value
@@ -132,12 +132,12 @@ class ClaimRules:
     def _check_client_alone(self, claims: Claims, client: str | None) -> None:
         """Reject a token without a subject, unless it names its client and the profile accepts that."""
         fix = "profile='oidc-compat' takes a token that names its client alone"
-        if self.profile.subjectless:
+        if self.profile.allows_missing_sub:
             if claims.get("sub") is None and client is not None:
                 if len(client) <= MAX_TEXT and client.isprintable():
                     return
                 raise _refused(f"the client's name is not a string of 1 to {MAX_TEXT} printable characters")
-            fix = f"it may be absent only beside one of {shown_names(list(self.profile.clients))}"
+            fix = f"it may be absent only beside one of {shown_names(list(self.profile.client_claims))}"
         _text(claims, "sub", MAX_TEXT, fix)
 
     def _check_audience(self, audience: Any) -> None:
@@ -160,7 +160,7 @@ class ClaimRules:
             raise ExpiredCredentials(
                 reason=f"exp has passed {now - end:.0f} s ago and leeway={self.leeway}: get a new token"
             )
-        issued = _time(claims, "iat", needed=self.profile.dated, fix="profile='oidc-compat' does without")
+        issued = _time(claims, "iat", needed=self.profile.requires_iat, fix="profile='oidc-compat' does without")
         start = None if claims.get("nbf") is None else _time(claims, "nbf", needed=True)
         if start is not None and start > now + self.leeway:
             raise self._too_early("nbf", start - now)
@@ -177,28 +177,28 @@ class ClaimRules:
 
     def _check_kind(self, claims: Claims, header: Mapping[str, Any]) -> None:
         """Reject ID tokens and others. Evidence for an access token outweighs an ambiguous claim."""
-        for name in self.profile.foreign:
+        for name in self.profile.forbidden_claims:
             if claims.get(name) is not None:
                 raise _refused(f"claim {name!r} marks a token of another kind: send the access token")
-        for name in self.profile.ambiguous:
-            if claims.get(name) is not None and not self._is_evident(claims, header):
+        for name in self.profile.id_token_claims:
+            if claims.get(name) is not None and not self._is_access_token(claims, header):
                 raise _refused(
                     f"claim {name!r} marks an ID token: send the access token; the issuer can tell one by the header "
                     "typ at+jwt, or the claim typ 'Bearer'"
                 )
-        for name, own in self.profile.kinds:
+        for name, own in self.profile.access_token_kinds:
             if claims.get(name) is not None and not _is_one_of(_lower(claims[name]), own):
                 raise _refused(
                     f"claim {name!r} is {shown_claim(claims[name])}, expected {_one_of(own)}: send the access token"
                 )
-        for name, others in self.profile.not_kinds:
+        for name, others in self.profile.other_token_kinds:
             if _is_one_of(_lower(claims.get(name)), others):
                 raise _refused(
                     f"claim {name!r} is {shown_claim(claims[name])}, expected none of {shown_names(sorted(others))}: "
                     "send the access token"
                 )
 
-    def _is_evident(self, claims: Claims, header: Mapping[str, Any]) -> bool:
+    def _is_access_token(self, claims: Claims, header: Mapping[str, Any]) -> bool:
         """Return whether header or claims say that this is an access token."""
         if _media_type(header.get("typ") or "") == "at+jwt":
             return True
@@ -207,13 +207,13 @@ class ClaimRules:
                 bool(text_or_none(claims.get(name))) if values is None else _is_one_of(_lower(claims.get(name)), values)
                 for name, values in group.items()
             )
-            for group in self.profile.evidence
+            for group in self.profile.access_token_evidence
         )
 
     def _check_id(self, claims: Claims) -> None:
         if claims.get("jti") is not None:
             _text(claims, "jti", MAX_JTI)
-        elif self.profile.identified:
+        elif self.profile.requires_jti:
             _text(claims, "jti", MAX_JTI, "profile='oidc-compat' does without")
         elif self.needs_id and not text_or_none(claims.get("uti")):
             raise _refused("jti is absent, expected a string, because revoked= needs it (or Entra's uti)")

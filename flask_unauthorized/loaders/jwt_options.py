@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
-from ..errors import ConfigurationError, configured_seconds
+from ..arguments import validated_whole_seconds
+from ..errors import ConfigurationError
 from ..jose import Key, Keys, StaticKeys
-from ..jose.algorithms import HMAC, checked_algorithms
-from .claims import checked_names
+from ..jose.algorithms import HMAC, validated_algorithms
+from .claims import validated_names
 
 MAX_LEEWAY: Final = 3600
 """Longest leeway, in seconds."""
@@ -17,7 +19,7 @@ LONG_LEEWAY: Final = 300
 log: Final = logging.getLogger("flask_unauthorized")
 
 
-def checked_issuer(issuer: str) -> str:
+def validated_issuer(issuer: str) -> str:
     """Return the issuer, if it is a text without white space around it."""
     if not isinstance(issuer, str) or not issuer.strip() or issuer != issuer.strip():
         raise ConfigurationError(
@@ -29,7 +31,7 @@ def checked_issuer(issuer: str) -> str:
 
 def algorithms_of_one_family(algorithms: Collection[str]) -> frozenset[str]:
     """Return the algorithms as a set, if they are known, and either all HMAC or none."""
-    chosen = checked_algorithms(algorithms)
+    chosen = validated_algorithms(algorithms)
     symmetric = chosen.intersection(HMAC)
     if symmetric and symmetric != chosen:
         raise ConfigurationError(
@@ -76,17 +78,18 @@ def _published_keys(issuer: str, proxy: str | None) -> Keys:
     return JWKS.of_issuer(issuer, proxy=proxy)
 
 
-def checked_audiences(audience: str | Collection[str] | None, *, has_required_claims: bool) -> frozenset[str] | None:
+def validated_audiences(audience: str | Collection[str] | None, *, has_required_claims: bool) -> frozenset[str] | None:
     """Return the audiences as a set. ``None`` takes any; the log warns if no other claim is required."""
     if audience is None:
         if not has_required_claims:
             log.warning("JWT with audience=None: a token that the issuer made for any other service opens this one")
         return None
-    return checked_names("audience", audience)
+    return validated_names("audience", audience)
 
 
-def checked_leeway(leeway: int) -> int:
+def validated_leeway(leeway: int | timedelta) -> int:
     """Return the leeway in seconds; the log warns of a long one."""
-    if configured_seconds("leeway", leeway, most=MAX_LEEWAY) > LONG_LEEWAY:
-        log.warning("JWT with leeway=%d: tokens live that many seconds longer than their issuer says", leeway)
-    return leeway
+    length = validated_whole_seconds("leeway", leeway, most=MAX_LEEWAY)
+    if length > LONG_LEEWAY:
+        log.warning("JWT with leeway=%d: tokens live that many seconds longer than their issuer says", length)
+    return length

@@ -1,4 +1,4 @@
-"""The two profiles of access tokens: RFC 9068, and what providers wrote before it and write beside it.
+"""The two profiles of access tokens: RFC 9068, and what providers sent before it and still send.
 
 This is data: `jwt_claims` reads it. A comment names the provider that needs an entry.
 """
@@ -10,77 +10,77 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is demanded of a token beyond signature, issuer, audience, times and subject."""
+    """What an access token must have beyond signature, issuer, audience, times and subject."""
 
-    types: frozenset[str]
+    typ_values: frozenset[str]
     """Values of ``typ``, lower case, without ``application/``."""
-    untyped: bool
+    allows_missing_typ: bool
     """Whether ``typ`` may be absent."""
-    demanded: tuple[str, ...]
+    required_text_claims: tuple[str, ...]
     """Further claims that must be text."""
-    identified: bool
-    """Whether ``jti`` must be there."""
-    dated: bool
-    """Whether ``iat`` must be there."""
-    clients: tuple[str, ...]
-    """Claims that may name the client; the first that does counts."""
-    scopes: tuple[str, ...]
-    """Claims that may hold the scopes; the first that is there counts."""
-    scope_lists: bool
+    requires_jti: bool
+    """Whether ``jti`` must be present."""
+    requires_iat: bool
+    """Whether ``iat`` must be present."""
+    client_claims: tuple[str, ...]
+    """Claims that may name the client. The first one present counts."""
+    scope_claims: tuple[str, ...]
+    """Claims that may hold the scopes. The first one present counts."""
+    allows_scope_list: bool
     """Whether scopes may be a list."""
-    subjectless: bool = False
-    """Whether ``sub`` may be absent where the client is named: it speaks for itself (RFC 6749 §4.4)."""
-    foreign: tuple[str, ...] = ()
+    allows_missing_sub: bool = False
+    """Whether ``sub`` may be absent if the client is named: the client acts for itself then (RFC 6749 §4.4)."""
+    forbidden_claims: tuple[str, ...] = ()
     """Claims that no access token has."""
-    ambiguous: tuple[str, ...] = ()
-    """Claims that mark an ID token, unless `evidence` or ``typ: at+jwt`` says that this is an access token."""
-    evidence: tuple[Mapping[str, frozenset[str] | None], ...] = ()
+    id_token_claims: tuple[str, ...] = ()
+    """Claims that mark an ID token, unless `access_token_evidence` or ``typ: at+jwt`` marks an access token."""
+    access_token_evidence: tuple[Mapping[str, frozenset[str] | None], ...] = ()
     """Groups of claims that only an access token has: name and values, in lower case, or ``None`` for any text."""
-    kinds: tuple[tuple[str, frozenset[str]], ...] = ()
+    access_token_kinds: tuple[tuple[str, frozenset[str]], ...] = ()
     """Claims that name the kind of token, and their values, in lower case, in an access token."""
-    not_kinds: tuple[tuple[str, frozenset[str]], ...] = ()
+    other_token_kinds: tuple[tuple[str, frozenset[str]], ...] = ()
     """Claims with several uses, and the values that mark another kind of token."""
 
 
 PROFILES: Final = {
     "rfc9068": Profile(
-        types=frozenset({"at+jwt"}),
-        untyped=False,
-        demanded=("client_id",),
-        identified=True,
-        dated=True,
-        clients=("client_id",),
-        scopes=("scope",),
-        scope_lists=False,
+        typ_values=frozenset({"at+jwt"}),
+        allows_missing_typ=False,
+        required_text_claims=("client_id",),
+        requires_jti=True,
+        requires_iat=True,
+        client_claims=("client_id",),
+        scope_claims=("scope",),
+        allows_scope_list=False,
     ),
     "oidc-compat": Profile(
-        types=frozenset({"at+jwt", "jwt"}),
-        untyped=True,
-        demanded=(),
-        identified=False,
-        dated=False,
-        clients=("client_id", "azp", "cid", "appid"),
-        scopes=("scope", "scp"),
-        scope_lists=True,
-        subjectless=True,
+        typ_values=frozenset({"at+jwt", "jwt"}),
+        allows_missing_typ=True,
+        required_text_claims=(),
+        requires_jti=False,
+        requires_iat=False,
+        client_claims=("client_id", "azp", "cid", "appid"),
+        scope_claims=("scope", "scp"),
+        allows_scope_list=True,
+        allows_missing_sub=True,
         # Only an ID token has the hashes (OpenID Connect Core §3.3.2.11), only a logout token or another event has the
         # last (RFC 8417 §2.2).
-        foreign=("at_hash", "c_hash", "s_hash", "events"),
+        forbidden_claims=("at_hash", "c_hash", "s_hash", "events"),
         # Keycloak up to 24, ForgeRock and authentik copy the nonce of an ID token (Core §2) into the access token.
-        ambiguous=("nonce",),
-        evidence=(
+        id_token_claims=("nonce",),
+        access_token_evidence=(
             {"typ": frozenset({"bearer", "dpop", "at+jwt"})},  # Keycloak; its ID token says "ID"
             {"tokenName": frozenset({"access_token"})},  # ForgeRock; its ID token says "id_token"
             {"token_use": frozenset({"access"})},  # Cognito; its ID token says "id"
             # authentik makes the access token of the ID token, and adds azp and uid.
             {"acr": frozenset({"goauthentik.io/providers/oauth2/default"}), "azp": None, "uid": None},
         ),
-        # These say in the claims what others say in the header; Flask-JWT-Extended has "type".
-        kinds=(
+        # These providers name the kind in a claim, others in the header. Flask-JWT-Extended has "type".
+        access_token_kinds=(
             ("token_use", frozenset({"access"})),
             ("typ", frozenset({"bearer", "dpop", "jwt", "at+jwt"})),
             ("tokenName", frozenset({"access_token"})),
         ),
-        not_kinds=(("type", frozenset({"refresh", "id"})),),
+        other_token_kinds=(("type", frozenset({"refresh", "id"})),),
     ),
 }

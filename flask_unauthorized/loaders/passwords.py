@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from ..arguments import explains_arguments, seconds
+from ..arguments import explains_arguments, validated_seconds
 from ..errors import ConfigurationError
+from ..locks import renew_after_fork
 from ..schemes.base import Secret
-from ..stores.locks import renew_after_fork
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_CACHED: Final = 1024
@@ -67,7 +67,7 @@ class Passwords:
         self._load = load
         self._method = method
         self._dummy: str | None = None
-        self._cache = seconds("cache", cache, most=MAX_CACHE)  # 0: nothing is cached
+        self._cache = validated_seconds("cache", cache, most=MAX_CACHE)  # 0: nothing is cached
         self._verified: OrderedDict[bytes, float] = OrderedDict()
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
@@ -78,7 +78,7 @@ class Passwords:
         name = unicodedata.normalize("NFC", name)
         # A traceback shows local variables, and what follows may fail. `Secret` has a ``repr`` that hides the password.
         secret = Secret()
-        secret.loader_args = (unicodedata.normalize("NFC", password),)
+        secret.arguments = (unicodedata.normalize("NFC", password),)
         del password
         if not self._matches(name, secret, self._look_up(name)):
             return None
@@ -103,7 +103,7 @@ class Passwords:
 
     def _compare(self, stored: str, secret: Secret) -> bool:
         try:
-            return check_password_hash(stored, secret.loader_args[0])
+            return check_password_hash(stored, secret.arguments[0])
         except (ValueError, TypeError, OverflowError, MemoryError):  # what hashlib says to odd parameters
             self._log_malformed(secret)
             return False
@@ -117,10 +117,10 @@ class Passwords:
         if self._dummy is None:
             # Made at the first call, not at import: it takes as long as a comparison.
             self._dummy = generate_password_hash(secrets.token_hex(), method=self._method)
-        check_password_hash(self._dummy, secret.loader_args[0])
+        check_password_hash(self._dummy, secret.arguments[0])
 
     def _entry_key(self, name: str, secret: Secret, stored: str) -> bytes:
-        parts = (part.encode("utf-8", "surrogatepass") for part in (name, *secret.loader_args, stored))
+        parts = (part.encode("utf-8", "surrogatepass") for part in (name, *secret.arguments, stored))
         framed = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
         return hmac.digest(self._key, framed, "sha256")
 

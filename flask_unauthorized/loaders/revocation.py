@@ -21,9 +21,10 @@ from typing import Any, Final
 
 from flask import Flask, has_request_context, request
 
-from ..errors import AuthUnavailable, configured_seconds
+from ..arguments import validated_whole_seconds
+from ..errors import AuthUnavailable
 from ..identity import Identity
-from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store, checked_store
+from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store, validated_store
 from .jwt_claims import token_id
 
 GRACE: Final = 3600
@@ -41,15 +42,15 @@ class Revocations:
 
     Args:
         store: Where the list is.
-        leeway: How far ahead the issuer's clock may be, in seconds. A `JWT` raises it to its own.
+        leeway: How far ahead the issuer's clock may be: seconds or a `timedelta`. A `JWT` raises it to its own.
 
     Raises:
         ConfigurationError: ``leeway`` is out of range, or ``store`` is not a store.
     """
 
-    def __init__(self, store: Store, *, leeway: int = 60) -> None:
-        self.store = checked_store(store)
-        self.leeway = configured_seconds("leeway", leeway, most=GRACE)
+    def __init__(self, store: Store, *, leeway: int | timedelta = 60) -> None:
+        self.store = validated_store(store)
+        self.leeway = validated_whole_seconds("leeway", leeway, most=GRACE)
 
     def cover(self, leeway: int) -> None:
         """Raise ``leeway`` for a loader that accepts tokens whose ``iat`` is that many seconds in the future."""
@@ -102,9 +103,9 @@ class Revocations:
             if not isinstance(value, str) or not value:
                 raise ValueError(f"{name} must be a text that isn't empty, not {value!a}")
         # A token that is dated `leeway` from now ends that much later, and is accepted for another `leeway` then.
-        kept = min(lifetime + 2 * self.leeway, MAX_LIFETIME) if 0 < lifetime <= MAX_LIFETIME else lifetime
+        entry_lifetime = min(lifetime + 2 * self.leeway, MAX_LIFETIME) if 0 < lifetime <= MAX_LIFETIME else lifetime
         # With the fraction of the second, since some issuers write one into ``iat``.
-        self.store.put(_SUBJECTS, _key(issuer, subject), f"{time() + self.leeway:.6f}", kept)
+        self.store.put(_SUBJECTS, _key(issuer, subject), f"{time() + self.leeway:.6f}", entry_lifetime)
 
     def __call__(self, identity: Identity) -> bool:
         """Return whether the token of ``identity`` was revoked. One without issuer or ``jti`` counts as revoked."""

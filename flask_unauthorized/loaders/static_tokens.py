@@ -1,10 +1,10 @@
 """`StaticTokens`: a handful of configured tokens."""
 
-import hashlib
 from collections.abc import Mapping
 
 from ..errors import ConfigurationError
 from ..identity import Identity
+from ..wire.credentials import token_digest
 
 
 class StaticTokens:
@@ -31,22 +31,22 @@ class StaticTokens:
             )
         if not tokens:
             raise ConfigurationError("StaticTokens without tokens rejects every caller: give at least one")
-        self._by_digest = {_digest(_checked(token)): _identity(who) for token, who in tokens.items()}
+        self._by_digest = {token_digest(_validated_token(token)): _identity(who) for token, who in tokens.items()}
 
     def __call__(self, token: str) -> Identity | None:
         """Return the identity of ``token``, or ``None``."""
         # Callers can't choose a digest that shares a prefix with a stored one: the time of the look-up reveals nothing.
-        return self._by_digest.get(_digest(token))
+        return self._by_digest.get(token_digest(token))
+
+    def recognizes(self, token: str) -> bool:
+        """Return whether ``token`` is one of the tokens. A scheme with several loaders asks the others for the rest."""
+        return token_digest(token) in self._by_digest
 
     def __repr__(self) -> str:
         return f"<StaticTokens: {len(self._by_digest)} tokens>"
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
-def _checked(token: str) -> str:
+def _validated_token(token: str) -> str:
     if not isinstance(token, str):
         raise TypeError(f"a token must be a str, not {type(token).__name__}")
     if not token or token != token.strip():

@@ -15,7 +15,6 @@ The check of a signature is most of what an accepted request costs, and clients 
 What may change while a token lives (whether it was revoked, its user) is not cached; `JWT` asks each time.
 """
 
-import hashlib
 import threading
 from collections import OrderedDict
 from time import time
@@ -23,7 +22,7 @@ from typing import NamedTuple
 
 from ..identity import Identity
 from ..jose import Key
-from ..stores.locks import renew_after_fork
+from ..locks import renew_after_fork
 
 
 class VerifiedToken(NamedTuple):
@@ -58,7 +57,7 @@ class TokenCache:
         return found
 
     def put(self, digest: bytes, verified: VerifiedToken) -> None:
-        """Add an entry, and remove the one that was not used for longest where there are too many."""
+        """Add an entry, and remove the one that was not used for longest if there are too many."""
         with self._lock:
             self._tokens[digest] = verified
             self._tokens.move_to_end(digest)
@@ -72,8 +71,3 @@ class TokenCache:
 
     def __len__(self) -> int:
         return len(self._tokens)
-
-
-def token_digest(token: str) -> bytes:
-    """Return the key of a token's entry."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

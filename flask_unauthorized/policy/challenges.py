@@ -4,7 +4,7 @@ Most challenges depend on nothing in the request, so they are made once, in the 
 (`order_schemes`). Three levels of readiness follow from what the schemes declare:
 
 1. ``static``: the challenge without an error is made at the set-up (`challenges_without_error`). If all schemes are
-   static, the whole answer to a caller who sent nothing is ready (`default_challenges`).
+   static, the whole response to a caller who sent nothing is ready (`default_challenges`).
 2. ``cacheable_challenges`` as well: a challenge with an error depends on the error's class only. Then
    `responses_cacheable` is true, and refusals are cached when they were made once: their challenges and header lines
    in `header_cache`, the whole response in `response_cache`. The key is `errors.response_cache_key`.
@@ -27,11 +27,12 @@ from ..errors import AuthError, ConfigurationError, InsufficientScope
 from ..schemes.base import AnyScheme
 from ..wire import Challenge
 from ..wire.fetch_metadata import PAGE_FIELDS, SCRIPT_FIELDS, is_script
+from ..wire.rules import spell_field_name
 from .requirement import Requirement
 from .resource import Resource
 
 MAX_HEADERS: Final = 8 * 1024
-"""The most bytes that the challenges of one answer may have together. Servers and clients cut longer headers."""
+"""The most bytes that the challenges of one response may have together. Servers and clients cut longer headers."""
 MAX_CACHED: Final = 256
 """The most refusals that one cache of a plan holds."""
 _RANK: Final = {"digest": 0, "basic": 1, "bearer": 2}  # measured on real clients: see order_schemes
@@ -63,9 +64,9 @@ class ChallengeSet:
     """The challenges of one plan, and its caches of refusals."""
 
     __slots__ = (
-        "challenges_without_error", "default_challenges", "header_cache", "may_be_several", "realm", "resource",
-        "response_cache", "responses_cacheable", "scheme_names", "schemes", "scopes", "script_schemes", "vary",
-        "vary_header_on_refusal", "vary_on_refusal",
+        "challenges_without_error", "credential_kinds", "default_challenges", "header_cache", "may_be_several", "realm",
+        "resource", "response_cache", "responses_cacheable", "scheme_names", "schemes", "scopes", "script_schemes",
+        "vary", "vary_header_on_refusal", "vary_on_refusal",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +85,7 @@ class ChallengeSet:
         self.challenges_without_error = self._make_static(schemes)
         self.schemes = order_schemes(schemes, challenge_order, self._names_metadata)
         self.scheme_names = tuple(scheme.name for scheme in self.schemes)
+        self.credential_kinds: tuple[str, ...] = tuple(scheme.credential_kind for scheme in self.schemes)
         self._check_size(requirement)
         if resource is not None and len(resource.urls) > 1:
             self._drop_those_of_a_host()
@@ -96,7 +98,7 @@ class ChallengeSet:
         self.header_cache: dict[Any, tuple[tuple[Challenge, ...], RecordedRefusal]] = {}
         self.response_cache: dict[Any, CachedResponse] = {}
         self.vary = _vary(self.schemes)
-        self.vary_on_refusal = (*self.vary, *_fields_that_tell_scripts(self.schemes, bool(self.script_schemes)))
+        self.vary_on_refusal = (*self.vary, *_fields_on_refusal(self.schemes, bool(self.script_schemes), requirement))
         self.vary_header_on_refusal = ", ".join(dict.fromkeys(("Accept", *self.vary_on_refusal)))
 
     def _make_static(self, schemes: Sequence[AnyScheme]) -> dict[AnyScheme, tuple[Challenge, ...]]:
@@ -231,11 +233,14 @@ def _schemes_for_scripts(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...
     return silent if len(silent) < len(schemes) else ()
 
 
-def _fields_that_tell_scripts(schemes: Sequence[AnyScheme], scripts_get_others: bool) -> tuple[str, ...]:
-    """Return the request fields that tell scripts from pages, as far as these get different responses."""
+def _fields_on_refusal(
+    schemes: Sequence[AnyScheme], scripts_get_others: bool, requirement: Requirement
+) -> tuple[str, ...]:
+    """Return the request fields by which callers get different refusals, or another way to the login page."""
     differs = scripts_get_others or any(scheme.depends_on_script for scheme in schemes)
-    leads_pages = any(scheme.login_view is not None for scheme in schemes)
-    return (*(SCRIPT_FIELDS if differs else ()), *(PAGE_FIELDS if leads_pages else ()))
+    leading = [scheme for scheme in schemes if scheme.login_view is not None and requirement.redirect]
+    others = (field for scheme in leading for field in scheme.login_redirect_varies)
+    return (*(SCRIPT_FIELDS if differs else ()), *(PAGE_FIELDS if leading else ()), *others)
 
 
 def _vary(schemes: Sequence[AnyScheme]) -> tuple[str, ...]:
@@ -243,7 +248,7 @@ def _vary(schemes: Sequence[AnyScheme]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for where, name in (read for scheme in schemes for read in scheme.reads):
         if where == "header":
-            found["-".join(part.capitalize() for part in name.split("-"))] = None
+            found[spell_field_name(name)] = None
         elif where in ("authorization", "cookie"):
             found[where.capitalize()] = None
     found.update((field, None) for scheme in schemes for field in scheme.varies)

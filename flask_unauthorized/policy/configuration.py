@@ -19,7 +19,7 @@ from ..rendering.translations import copy_translations
 from ..schemes.base import AnyScheme, Scheme, validated_realm
 from .decorations import Decorations
 from .protection import Protection
-from .requirement import Requirement, implied, requirement
+from .requirement import Requirement, expand_implied_scopes, make_requirement
 from .resource import Resource
 
 
@@ -35,9 +35,9 @@ class Configuration:
         unavailable: Sequence[type[Exception]],
         challenge_order: Sequence[AnyScheme],
     ) -> None:
-        self.schemes: Final = _checked_schemes(schemes)
+        self.schemes: Final = _validated_schemes(schemes)
         self.realm: Final = None if realm is None else validated_realm(realm)
-        self.implied_scopes: Final = implied(implied_scopes)
+        self.implied_scopes: Final = expand_implied_scopes(implied_scopes)
         self.challenge_order: Final = self._own_schemes(challenge_order, "challenge_order")
         self.protections: Final[WeakKeyDictionary[Scaffold, Protection]] = WeakKeyDictionary()
         self.unserved_hooks: Final[set[Callable[[], None]]] = set()
@@ -49,13 +49,13 @@ class Configuration:
         self._interned: WeakKeyDictionary[Requirement, ref[Requirement]] = WeakKeyDictionary()
         self.decorations: Final = Decorations(
             {
-                name: self.requirement(name, {}, optional=name == "login_optional")
+                name: self.make_requirement(name, {}, optional=name == "login_optional")
                 for name in ("login_required", "login_optional")
             }
         )
         self._set_unavailable(unavailable)
 
-    def requirement(self, where: str, demands: Mapping[str, Any], *, optional: bool = False) -> Requirement:
+    def make_requirement(self, where: str, demands: Mapping[str, Any], *, optional: bool = False) -> Requirement:
         """Return what the keywords given to ``where`` demand. Equal demands are one object.
 
         Plans are found by the id of what was demanded, and flask-restful decorates again on each request.
@@ -64,7 +64,7 @@ class Configuration:
             TypeError: For an unknown keyword or a value of a wrong type.
             ConfigurationError: For a value that can't be met, and for a scheme that this `Auth` doesn't have.
         """
-        demanded = requirement(where, demands, is_scheme=Scheme, optional=optional)
+        demanded = make_requirement(where, demands, is_scheme=Scheme, optional=optional)
         if demanded.via is not None:
             self._own_schemes(demanded.via, "via")
         known = self._interned.get(demanded)
@@ -74,8 +74,8 @@ class Configuration:
         return found or demanded
 
     def schemes_of(self, where: str, via: AnyScheme | Collection[AnyScheme] | None) -> tuple[AnyScheme, ...] | None:
-        """Return the schemes that ``via`` names; ``None`` where it is ``None``. Raises as `requirement` does."""
-        return self.requirement(where, {"via": via}).via
+        """Return the schemes that ``via`` names; ``None`` if it is ``None``. Raises as `make_requirement` does."""
+        return self.make_requirement(where, {"via": via}).via
 
     def add_renderer(self, media_type: str, render: Renderer) -> None:
         """Register a renderer. Raises `TypeError` for what can't be called, `ConfigurationError` for a second one."""
@@ -110,15 +110,15 @@ class Configuration:
                     f"unavailable must be a sequence of exception classes of your dependencies, not {kind!r}"
                 )
         for scheme in self.schemes:
-            if scheme._served and scheme._unavailable != kinds:
+            if scheme._in_use and scheme._unavailable != kinds:
                 raise ConfigurationError(
                     f"{scheme!r} belongs to another Auth with other unavailable=: make a second object"
                 )
             scheme._unavailable = kinds
-            scheme._served = True
+            scheme._in_use = True
 
 
-def _checked_schemes(schemes: tuple[object, ...]) -> tuple[AnyScheme, ...]:
+def _validated_schemes(schemes: tuple[object, ...]) -> tuple[AnyScheme, ...]:
     checked: list[AnyScheme] = []
     for scheme in schemes:
         if not isinstance(scheme, Scheme):

@@ -5,18 +5,19 @@ wraps in turn. Before the first request these records are compared with the regi
 function was decorated, then the view that Flask calls must contain the wrapper. So a guard above the route, which would
 never run, is found at the set-up.
 
-Everything is keyed by function objects, weakly: a copied attribute (``functools.wraps``) proves nothing. `chain`
-follows a view to the functions that it wraps. Public views are keyed by identity instead, because two equal callables
-are two views all the same.
+Everything is keyed by function objects, weakly: a copied attribute (``functools.wraps``) proves nothing.
+`iter_wrapped` follows a view to the functions that it wraps. Public views are keyed by identity instead, because two
+equal callables are two views all the same.
 """
 
 import functools
 import inspect
 import logging
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from datetime import timedelta
 from itertools import count
 from types import FunctionType
-from typing import Any, Final, TypedDict, TypeVar
+from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from ..errors import ConfigurationError
@@ -37,16 +38,31 @@ class Demands(TypedDict, total=False):
     scopes: Names | None
     roles: Names | None
     acr: str | list[str] | tuple[str, ...] | None
-    max_age: int | None
+    max_age: int | timedelta | None
+    redirect: bool
+
+
+class LevelDemands(Demands, total=False):
+    """The same, with what only a level takes: a decorator or `Auth.protect`."""
+
+    unless: Callable[[], bool] | None
+
+
+class PublicMark(NamedTuple):
+    """What `Auth.public` says of one view: the schemes that its own 401 offers, and why the view is open."""
+
+    view: ref[Any]
+    via: tuple[AnyScheme, ...] | None
+    reason: str | None
 
 
 class Decorations:
     """The views that one `Auth` has wrapped or marked public."""
 
-    def __init__(self, bare: Mapping[str, Requirement]) -> None:
-        """Start empty. ``bare`` maps names of decorators to what they demand without arguments."""
-        self.bare: Final = bare
-        self.facade: Callable[[], object] = lambda: None
+    def __init__(self, default_requirements: Mapping[str, Requirement]) -> None:
+        """Start empty. ``default_requirements``: what decorators without arguments demand, by name."""
+        self.default_requirements: Final = default_requirements
+        self.auth_ref: Callable[[], object] = lambda: None
         """Gives the `Auth` whose methods are the decorators: flask-restful lists them without calling them."""
         self._requirement_by_wrapper: WeakKeyDictionary[Any, Requirement] = (
             WeakKeyDictionary()
@@ -54,7 +70,7 @@ class Decorations:
         self._view_by_wrapper: WeakKeyDictionary[Any, View] = WeakKeyDictionary()  # a wrapper -> the view in it
         self._recorded: WeakKeyDictionary[Any, set[Requirement]] = WeakKeyDictionary()  # function -> demanded of it
         # By identity, because equal callables are still two views.
-        self._public: dict[int, tuple[ref[Any], tuple[AnyScheme, ...] | None]] = {}
+        self._public: dict[int, PublicMark] = {}
         # The decorators themselves, because flask-restful applies its method_decorators again on each request.
         self._decorators: WeakKeyDictionary[Any, Requirement] = WeakKeyDictionary()
 
@@ -62,7 +78,7 @@ class Decorations:
         """Record that ``wrapper`` guards ``view``. Raise `ConfigurationError` if they cannot be met together."""
         self._requirement_by_wrapper[wrapper] = demanded
         self._view_by_wrapper[wrapper] = view
-        functions = list(chain(view))
+        functions = list(iter_wrapped(view))
         for function in functions:
             if self._is_marked_public(function):
                 raise ConfigurationError(f"{_name(view)} is public and guarded: remove one of the decorators")
@@ -70,7 +86,7 @@ class Decorations:
         for function in functions:
             self._recorded.setdefault(function, set()).add(demanded)
 
-    def mark_public(self, view: View, via: tuple[AnyScheme, ...] | None = None) -> None:
+    def mark_public(self, view: View, via: tuple[AnyScheme, ...] | None = None, reason: str | None = None) -> None:
         """Record that ``view`` is open on purpose. ``via`` are the schemes that its own 401 offers."""
         if inspect.ismethod(view):
             raise TypeError(
@@ -78,7 +94,7 @@ class Decorations:
             )
         if self.requirements_of(view) or view in self._recorded:
             raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")
-        self._public[id(view)] = ref(view), via
+        self._public[id(view)] = PublicMark(ref(view), via, reason)
 
     def is_public(self, view: View, registered: Collection[View] = ()) -> bool:
         """Return whether the view, or what it wraps, was marked public.
@@ -92,7 +108,12 @@ class Decorations:
     def offered_by(self, view: View) -> tuple[AnyScheme, ...] | None:
         """Return the schemes that a public view offers in its own 401; ``None`` if its decorator named none."""
         found = self._marked_in(view, ())
-        return None if found is None else self._public[id(found)][1]
+        return None if found is None else self._public[id(found)].via
+
+    def public_reason(self, view: View, registered: Collection[View] = ()) -> str | None:
+        """Return why a view is open, as ``public(reason=...)`` says; ``None`` if it doesn't."""
+        found = self._marked_in(view, registered)
+        return None if found is None else self._public[id(found)].reason
 
     def _marked_in(self, view: View, registered: Collection[View]) -> View | None:
         seen: set[int] = set()
@@ -108,13 +129,13 @@ class Decorations:
 
     def _is_marked_public(self, view: View) -> bool:
         marked = self._public.get(id(view))
-        return marked is not None and marked[0]() is view
+        return marked is not None and marked.view() is view
 
     def requirements_of(self, view: View | None) -> list[Requirement]:
-        """Return what this `Auth`'s wrappers in the view's chain demand, outermost first."""
+        """Return what this `Auth`'s wrappers around and in the view demand, outermost first."""
         return [
             self._requirement_by_wrapper[function]
-            for function in chain(view)
+            for function in iter_wrapped(view)
             if function in self._requirement_by_wrapper
         ]
 
@@ -143,8 +164,8 @@ class Decorations:
             decorators = decorators.get(method.lower(), ())
         for decorator in decorators if isinstance(decorators, (list, tuple)) else ():
             owner = getattr(decorator, "__self__", None)
-            if owner is not None and owner is self.facade():
-                demanded = self.bare.get(decorator.__name__)
+            if owner is not None and owner is self.auth_ref():
+                demanded = self.default_requirements.get(decorator.__name__)
                 if demanded is not None:  # `Auth.public` demands nothing
                     yield demanded
             elif isinstance(decorator, FunctionType) and decorator in self._decorators:
@@ -186,7 +207,7 @@ class Decorations:
 
         ``guards_inside`` says that methods of the class have one.
         """
-        for function in chain(view):
+        for function in iter_wrapped(view):
             if self.is_guard(function):
                 return False
             # functools.wraps copies the mark upwards: only the cache itself wraps what the mark names.
@@ -203,7 +224,7 @@ class Decorations:
         return any(
             function in self._recorded or function in self._requirement_by_wrapper
             for part in (view, *inside)
-            for function in chain(part)
+            for function in iter_wrapped(part)
         )
 
     def view_and_requirement(self, wrapper: View) -> tuple[View, Requirement]:
@@ -224,12 +245,12 @@ class Decorations:
         held: dict[int, set[Requirement]] = {}
         for view in views.values():
             so_far: set[Requirement] = set()
-            for function in chain(view):
+            for function in iter_wrapped(view):
                 held.setdefault(id(function), set()).update(so_far)
                 if function in self._requirement_by_wrapper:
                     so_far.add(self._requirement_by_wrapper[function])
         for endpoint, view in views.items():
-            for function in chain(view):
+            for function in iter_wrapped(view):
                 missing = self._recorded.get(function, set()) - held[id(function)]
                 if missing:
                     decorator = "@auth." + min(demanded.as_decorator() for demanded in missing)
@@ -240,7 +261,7 @@ class Decorations:
                     )
 
 
-def chain(view: Any) -> Iterator[Any]:
+def iter_wrapped(view: Any) -> Iterator[Any]:
     """Return the view and what it wraps, outermost first: by ``__wrapped__``, ``partial.func`` and ``__func__``.
 
     Only what can be referenced weakly is part of it.
@@ -257,14 +278,14 @@ def chain(view: Any) -> Iterator[Any]:
 
 def view_class_of(view: Any) -> type | None:
     """Return the class of a class view, also if decorators stand above it; ``None`` for a function."""
-    for function in chain(view):
+    for function in iter_wrapped(view):
         found = getattr(function, "view_class", None)
         if isinstance(found, type):
             return found
     return None
 
 
-def wrapping(view: Any) -> Callable[[F], F]:
+def wraps_view(view: Any) -> Callable[[F], F]:
     """Apply `functools.wraps`. Give the wrapper of a view without a name, such as a partial, a unique name.
 
     Other extensions know views by their names. With one name for all such wrappers, an exemption from Flask-WTF's

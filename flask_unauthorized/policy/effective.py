@@ -6,21 +6,24 @@ decorators of the view, and for a class view the decorators inside its class, pe
 - ``public`` of any level, or `Auth.public` on the view, overrides everything.
 - Decorators of one view add up (`requirement.combine_decorators`): all of them must be met.
 - Levels inherit (`requirement.inherit`): the nearest ``via`` wins, the rest adds up.
+- Levels whose ``unless`` returned ``True`` are left out (``dropped``). Which ones depends on the request.
 
 What the levels say can't change any more once the app serves, so results are cached by endpoint and method.
 """
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from flask import Flask
 
 from ..errors import ConfigurationError
-from ..schemes.serving import suggest_endpoint
+from ..schemes.state_access import suggest_endpoint
 from .configuration import Configuration
 from .decorations import View, view_class_of
 from .plan import Plan
 from .protection import Protection
-from .requirement import Requirement, combine_decorators, inherit
+from .requirement import Requirement, combine_decorators, holding, inherit
+from .unless import NOTHING_DROPPED, Condition
 
 
 class EffectiveRequirements:
@@ -42,7 +45,7 @@ class EffectiveRequirements:
         self._cache.clear()
 
     def for_endpoint(self, endpoint: str, method: str | None = None) -> Requirement | None:
-        """Return what an endpoint demands; ``None`` where nothing is demanded, or where it is public.
+        """Return what an endpoint demands; ``None`` if nothing is demanded, or if it is public.
 
         Pass ``method`` for class views with guarded methods. Without it, the result covers what all methods share.
         """
@@ -59,35 +62,54 @@ class EffectiveRequirements:
         found = (self.for_endpoint(endpoint, method) for method in methods)
         return list(dict.fromkeys(one for one in found if one is not None))
 
-    def combine(self, endpoint: str | None, extra: Requirement | None, method: str | None = None) -> Requirement | None:
-        """Return what an endpoint demands together with ``extra``, a demand of a decorator or of ``require()``."""
-        view = None if endpoint is None else self.app.view_functions.get(endpoint)
-        levels = []
-        if endpoint is not None:
-            for prefix, protection in self.protections_of(endpoint):
-                if endpoint.removeprefix(prefix) in protection.public:
-                    return extra
-                levels.append(protection.requirement)
-        if view is not None and self.decorations.is_public(view, self._views):
-            return extra
-        demanded = self.from_decorators(endpoint, method)
-        if extra is not None and extra not in demanded:
+    def combine(
+        self,
+        endpoint: str | None,
+        extra: Requirement | None,
+        method: str | None = None,
+        dropped: AbstractSet[Condition] = NOTHING_DROPPED,
+    ) -> Requirement | None:
+        """Return what an endpoint demands together with ``extra``, a demand of a decorator or of ``require()``.
+
+        Levels whose ``unless`` is in ``dropped`` demand nothing.
+        """
+        protections = [] if endpoint is None else list(self.protections_of(endpoint))
+        outer = [protection.requirement for _, protection in protections]
+        demanded: list[Requirement] = []
+        if endpoint is not None and self._is_open(endpoint, protections):
+            outer = []
+        else:
+            demanded = self.from_decorators(endpoint, method)
+        # The guard of a view that only `protect` guards demands what these levels demand together: it is none itself.
+        stands_for_levels = bool(outer) and not demanded and extra == inherit(outer)
+        if extra is not None and extra not in demanded and not stands_for_levels:
             demanded.append(extra)
-        if demanded:
-            levels.append(combine_decorators(demanded))
+        levels, inner = holding(outer, dropped), holding(demanded, dropped)
+        if inner:
+            levels.append(combine_decorators(inner))
         return inherit(levels) if levels else None
 
-    def from_protect(self, endpoint: str, method: str) -> Requirement | None:
+    def _is_open(self, endpoint: str, protections: list[tuple[str, Protection]]) -> bool:
+        if any(endpoint.removeprefix(prefix) in protection.public for prefix, protection in protections):
+            return True
+        view = self.app.view_functions.get(endpoint)
+        return view is not None and self.decorations.is_public(view, self._views)
+
+    def from_protect(
+        self, endpoint: str, method: str, dropped: AbstractSet[Condition] = NOTHING_DROPPED
+    ) -> Requirement | None:
         """Return what `protect` demands of an endpoint, without its decorators; ``None`` for nothing.
 
         Which schemes count, and whether anonymous callers pass, is decided together with the decorators.
         """
-        whole = self.for_endpoint(endpoint, method)
-        levels = [protection.requirement for _, protection in self.protections_of(endpoint)]
+        whole = self.combine(endpoint, None, method, dropped) if dropped else self.for_endpoint(endpoint, method)
+        levels = holding((protection.requirement for _, protection in self.protections_of(endpoint)), dropped)
         if whole is None or not levels:
             return None
         outer = inherit(levels)
-        return Requirement(whole.via, outer.scopes, outer.roles, outer.acr, outer.max_age, whole.optional)
+        return Requirement(
+            whole.via, outer.scopes, outer.roles, outer.acr, outer.max_age, whole.optional, redirect=whole.redirect
+        )
 
     def from_decorators(self, endpoint: str | None, method: str | None) -> list[Requirement]:
         """Return what the decorators of an endpoint demand, outermost first, those of a class view's method last."""
@@ -100,6 +122,14 @@ class EffectiveRequirements:
     def is_public(self, endpoint: str) -> bool:
         """Return whether the view of an endpoint is marked `Auth.public`."""
         return self.decorations.is_public(self.app.view_functions[endpoint], self._views)
+
+    def public_reason(self, endpoint: str) -> str | None:
+        """Return why an endpoint is open, as `Auth.public` or `Auth.protect` says; ``None`` if neither does."""
+        for prefix, protection in self.protections_of(endpoint):
+            reason = protection.public.get(endpoint.removeprefix(prefix))
+            if reason is not None:
+                return reason
+        return self.decorations.public_reason(self.app.view_functions[endpoint], self._views)
 
     def may_be_guarded(self, endpoint: str) -> bool:
         """Return whether an endpoint may be guarded, in an app that isn't set up. Any doubt means yes."""
@@ -116,14 +146,19 @@ class EffectiveRequirements:
             if names[: len(path)] == path:
                 yield prefix, protection
 
-    def sources(self, endpoint: str | None, plan: Plan, method: str) -> tuple[str, ...]:
-        """Return for the developer which level demands what of an endpoint, from the app down to the view."""
+    def sources(
+        self, endpoint: str | None, plan: Plan, method: str, dropped: AbstractSet[Condition] = NOTHING_DROPPED
+    ) -> tuple[str, ...]:
+        """Return for the developer which level demands what of an endpoint, from the app down to the view.
+
+        Levels whose ``unless`` is in ``dropped`` are marked.
+        """
         levels = [] if endpoint is None else list(self.protections_of(endpoint))
         lines = [
-            f"auth.protect({'app' if not prefix else prefix.rstrip('.')}): {protection.requirement.as_decorator()}"
+            _level(f"auth.protect({'app' if not prefix else prefix.rstrip('.')}): ", protection.requirement, dropped)
             for prefix, protection in levels
         ]
-        lines += (f"@auth.{one.as_decorator()}" for one in self.from_decorators(endpoint, method))
+        lines += (_level("@auth.", one, dropped) for one in self.from_decorators(endpoint, method))
         together = plan.requirement.as_decorator()
         if not lines:
             return (f"no guard on this route (in force: {together}, all schemes of the Auth)",)
@@ -177,6 +212,12 @@ class EffectiveRequirements:
             found = protections.get(blueprint)
             if found is not None:
                 yield f"{name}.", found
+
+
+def _level(place: str, level: Requirement, dropped: AbstractSet[Condition]) -> str:
+    """Return the text for one level, which says whether its ``unless`` dropped it."""
+    text = f"{place}{level.as_decorator()}"
+    return text if holding((level,), dropped) else f"{text}: dropped, because unless returned True"
 
 
 def _meant_endpoint(prefix: str, name: str, app: Flask) -> str:

@@ -14,7 +14,8 @@ it must know of one is an attribute of `Scheme`.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..errors import MAX_REASON, ConfigurationError
+from ..errors import ConfigurationError
+from ..errors.text import MAX_REASON
 from ..schemes.base import FLASK_SESSION, AnyScheme
 from ..wire.rules import SPELLINGS
 from .challenges import ChallengeSet
@@ -29,9 +30,10 @@ class Plan:
 
     __slots__ = (
         "acr", "ambiguous", "by_name", "challenge_scopes", "challenges", "explicit_schemes", "has_preconditions",
-        "has_requirements", "https_only", "implicit_schemes", "max_age", "max_credentials", "missing_reason",
-        "optional", "origins", "plain_http", "reads_other_fields", "realm", "requirement", "requires_step_up",
-        "role_groups", "schemes", "schemes_without_response_headers", "scope_groups", "strict", "vary",
+        "has_requirements", "https_only", "implicit_schemes", "is_open", "max_age", "max_credentials", "missing_reason",
+        "optional", "origins", "plain_http", "prompting_schemes", "raises_on_mistakes", "reads_other_fields", "realm",
+        "requirement", "requires_step_up", "role_groups", "schemes", "schemes_without_response_headers", "scope_groups",
+        "vary",
     )  # fmt: skip
 
     def __init__(
@@ -44,20 +46,23 @@ class Plan:
         implied_scopes: Mapping[str, frozenset[str]],
         challenge_order: Sequence[AnyScheme],
         plain_http: PlainHTTPWarning,
-        strict: bool,
+        raises_on_mistakes: bool,
         resource: Resource | None = None,
         ambiguous: frozenset[AnyScheme] = frozenset(),
+        is_open: bool = False,
     ) -> None:
         _check_shared_reads(schemes)
         self.requirement: Final = requirement
         self.realm = realm
         self.max_credentials = settings.max_credentials
-        self.strict = strict
+        self.raises_on_mistakes = raises_on_mistakes
         self.plain_http: Final = plain_http
 
         # 1. Before credentials are read.
         self.https_only = settings.require_https
         self.origins = None if resource is None else resource.origins
+        self.is_open = is_open
+        """Whether ``unless`` dropped all levels. By such a plan no request is judged; callers are identified only."""
         self.has_preconditions = self.https_only or self.origins is not None
 
         # 2. Where credentials are looked for.
@@ -78,6 +83,7 @@ class Plan:
         self.explicit_schemes = tuple(scheme for scheme in others if not scheme.ambient)
         self.implicit_schemes = tuple(scheme for scheme in others if scheme.ambient)
         self.reads_other_fields = bool(others)
+        self.prompting_schemes = frozenset(filter(_prompts, self.schemes))
         self.missing_reason = _missing_reason(self.schemes)
 
         # 3. What the identity must have.
@@ -89,7 +95,7 @@ class Plan:
         self.role_groups = tuple(map(frozenset, requirement.roles))
         self.has_requirements = bool(self.requires_step_up or self.scope_groups or self.role_groups)
 
-        # What the answer to an accepted request has to name.
+        # What the response to an accepted request has to name.
         self.vary = self.challenges.vary
         self.schemes_without_response_headers = frozenset(
             () if self.optional else filter(_leaves_no_trace, self.schemes)
@@ -98,6 +104,10 @@ class Plan:
 
 def _reads_other_fields(scheme: AnyScheme) -> bool:
     return any(where != "authorization" for where, _ in scheme.reads)
+
+
+def _prompts(scheme: AnyScheme) -> bool:
+    return scheme.prompts
 
 
 def _leaves_no_trace(scheme: AnyScheme) -> bool:
@@ -126,6 +136,8 @@ def _place(read: tuple[str, str]) -> str:
     where, name = read
     if read == FLASK_SESSION:
         return "Flask's session"  # The app chooses the name of its cookie.
+    if where == "environ":
+        return f"{name} of the server"
     return "Authorization" if where == "authorization" else f"the {where} {name}"
 
 

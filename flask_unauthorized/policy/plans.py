@@ -3,14 +3,20 @@
 A guarded view finds its plan on Werkzeug's routing rule (`for_guard`), by the id of what its decorator demands: hashing
 a requirement on each request would cost more than the rest of the look-up. Plans of equal requirements are one object,
 so that the second of two decorators on one view finds the request judged already.
+
+A demand with ``unless`` isn't kept on the rule, because its plan depends on the request. `for_endpoint` gets the levels
+that don't hold (``dropped``), and there is a plan for each combination of them.
 """
 
 import threading
+from collections.abc import Iterator
+from itertools import combinations
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from flask import Flask
 from werkzeug.routing import Rule
 
+from ..locks import renew_after_fork
 from ..schemes.base import AnyScheme
 from .configuration import Configuration
 from .effective import EffectiveRequirements
@@ -19,12 +25,15 @@ from .plan import Plan
 from .requirement import Requirement
 from .resource import Resource
 from .settings import Settings
+from .unless import NOTHING_DROPPED, Condition
 
 MAX_PLANS: Final = 4096
-"""The most compiled plans that are kept per app: ``require()`` with ever new demands must not grow without bound."""
+"""The most compiled plans that are cached per app: ``require()`` with ever new demands must not grow without bound."""
 PLANS_OF_RULE: Final = "_unauthorized_plans"
 """The private attribute of a routing rule that holds the plans of its view."""
 _NO_DEMAND: Final = Requirement()
+_MAX_COMBINED: Final = 6
+"""The most functions of ``unless`` whose combinations are all compiled at the set-up: 64 plans."""
 Owner = TypeVar("Owner")
 """The type of an app's state, which lies above this module."""
 
@@ -50,8 +59,11 @@ class Plans(Generic[Owner]):
         """The protected resource of each endpoint that belongs to one."""
         self.plain_http = PlainHTTPWarning()
         self._lock = threading.RLock()
-        self._compiled: dict[tuple[str | None, str | None, int], _Compiled] = {}
-        self._by_content: dict[tuple[Requirement | None, Resource | None, tuple[AnyScheme, ...] | None], Plan] = {}
+        renew_after_fork(self, threading.RLock)
+        self._compiled: dict[tuple[str | None, str | None, int, frozenset[Condition]], _Compiled] = {}
+        self._by_content: dict[
+            tuple[Requirement | None, Resource | None, tuple[AnyScheme, ...] | None, bool], Plan
+        ] = {}
         self._on_rules: list[dict[int, tuple[Plan, Owner]]] = []
 
     def forget(self) -> None:
@@ -61,28 +73,45 @@ class Plans(Generic[Owner]):
         self._compiled.clear()
         self._by_content.clear()
 
-    def for_endpoint(self, endpoint: str | None, extra: Requirement | None = None, method: str | None = None) -> Plan:
+    def for_endpoint(
+        self,
+        endpoint: str | None,
+        extra: Requirement | None = None,
+        method: str | None = None,
+        dropped: frozenset[Condition] = NOTHING_DROPPED,
+    ) -> Plan:
         """Return the plan of an endpoint, with what a decorator or ``require()`` demands on top.
 
-        ``method`` counts for class views that have guarded methods.
+        ``method`` counts for class views that have guarded methods. ``dropped`` names the levels that don't hold for a
+        request. If none holds, the plan is open, and has the schemes that identify callers here.
         """
-        key = endpoint, method if endpoint in self.requirements.method_guards else None, id(extra)
+        key = endpoint, method if endpoint in self.requirements.method_guards else None, id(extra), dropped
         found = self._compiled.get(key)
         if found is not None:
             return found.plan
         with self._lock:
-            merged = self.requirements.combine(endpoint, extra, method)
+            merged = self.requirements.combine(endpoint, extra, method, dropped)
+            is_open = merged is None and bool(dropped)
+            if is_open:
+                whole = self.requirements.combine(endpoint, extra, method) or _NO_DEMAND
+                merged = Requirement(whole.via, optional=True, redirect=whole.redirect)
             view = None if endpoint is None else self.app.view_functions.get(endpoint)
             offered = None if merged is not None or view is None else self.configuration.decorations.offered_by(view)
             if len(self._compiled) >= MAX_PLANS:
                 self.forget()
-            plan = self._plan_for(merged, endpoint, offered)
+            plan = self._plan_for(merged, endpoint, offered, is_open=is_open)
             self._compiled[key] = _Compiled(plan, extra)
             return plan
 
-    def for_protect(self, endpoint: str, method: str) -> Plan | None:
+    def compile_all(self, endpoint: str, method: str | None) -> None:
+        """Compile the plans of a guarded endpoint, with any of its levels dropped. Raise `ConfigurationError`."""
+        conditions = self.for_endpoint(endpoint, None, method).requirement.unless
+        for dropped in _combinations(conditions):
+            self.for_endpoint(endpoint, None, method, dropped)
+
+    def for_protect(self, endpoint: str, method: str, dropped: frozenset[Condition] = NOTHING_DROPPED) -> Plan | None:
         """Return the plan of what `protect` demands of an endpoint, without its decorators; ``None`` for nothing."""
-        demanded = self.requirements.from_protect(endpoint, method)
+        demanded = self.requirements.from_protect(endpoint, method, dropped)
         if demanded is None:
             return None
         with self._lock:
@@ -98,7 +127,12 @@ class Plans(Generic[Owner]):
         with self._lock:
             endpoint = None if rule is None else rule.endpoint
             plan = self.for_endpoint(endpoint, demanded, method)
-            if rule is not None and rule.map is self.app.url_map and not self._depends_on_method(endpoint, demanded):
+            if (
+                rule is not None
+                and rule.map is self.app.url_map
+                and not plan.requirement.unless
+                and not self._depends_on_method(endpoint, demanded)
+            ):
                 # Not by vars(): a rule whose __dict__ was made costs Werkzeug more on each request (CPython 3.11).
                 plans: dict[int, tuple[Plan, Owner]] | None = getattr(rule, PLANS_OF_RULE, None)
                 if plans is None:
@@ -118,17 +152,26 @@ class Plans(Generic[Owner]):
         return len({self.requirements.combine(endpoint, demanded, method) for method in methods}) != 1
 
     def _plan_for(
-        self, demanded: Requirement | None, endpoint: str | None, offered: tuple[AnyScheme, ...] | None
+        self,
+        demanded: Requirement | None,
+        endpoint: str | None,
+        offered: tuple[AnyScheme, ...] | None,
+        *,
+        is_open: bool = False,
     ) -> Plan:
         resource = None if endpoint is None else self.resources.get(endpoint)
-        key = demanded, resource, offered
+        key = demanded, resource, offered, is_open
         plan = self._by_content.get(key)
         if plan is None:
-            plan = self._by_content[key] = self._compile(demanded, resource, offered)
+            plan = self._by_content[key] = self._compile(demanded, resource, offered, is_open)
         return plan
 
     def _compile(
-        self, demanded: Requirement | None, resource: Resource | None, offered: tuple[AnyScheme, ...] | None
+        self,
+        demanded: Requirement | None,
+        resource: Resource | None,
+        offered: tuple[AnyScheme, ...] | None,
+        is_open: bool,
     ) -> Plan:
         """Make a plan. An open route (nothing demanded) offers the schemes in ``offered``, else all schemes."""
         configuration = self.configuration
@@ -152,10 +195,18 @@ class Plans(Generic[Owner]):
             implied_scopes=configuration.implied_scopes,
             challenge_order=configuration.challenge_order,
             plain_http=self.plain_http,
-            strict=self.app.debug or self.app.testing,
+            raises_on_mistakes=self.app.debug or self.app.testing,
             resource=resource,
             ambiguous=ambiguous,
+            is_open=is_open,
         )
+
+
+def _combinations(conditions: tuple[Condition, ...]) -> Iterator[frozenset[Condition]]:
+    """Give the sets of levels that a request may drop; of very many, those with one member or all."""
+    sizes = range(1, len(conditions) + 1) if len(conditions) <= _MAX_COMBINED else (1, len(conditions))
+    for size in sizes:
+        yield from map(frozenset, combinations(conditions, size))
 
 
 def _without_shared_reads(schemes: tuple[AnyScheme, ...]) -> tuple[AnyScheme, ...]:

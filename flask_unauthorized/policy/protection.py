@@ -1,6 +1,6 @@
 """`Protection`: what `Auth.protect` demands of all views of an app or a blueprint."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from flask import Blueprint, Flask
@@ -9,10 +9,10 @@ from .requirement import Requirement
 
 
 class Protection(NamedTuple):
-    """The requirement of one level, and the names of the endpoints that it leaves open."""
+    """The requirement of one level, and the names of the endpoints that it leaves open, with the reason if given."""
 
     requirement: Requirement
-    public: frozenset[str]
+    public: Mapping[str, str | None]
 
 
 def protection_target(target: object) -> Flask | Blueprint:
@@ -22,8 +22,8 @@ def protection_target(target: object) -> Flask | Blueprint:
     return target
 
 
-def public_names(public: Collection[str]) -> frozenset[str]:
-    """Return the names of endpoints in ``public``; raise `TypeError` for anything else."""
+def public_names(public: Collection[str] | Mapping[str, str]) -> dict[str, str | None]:
+    """Return the names of endpoints in ``public``, each with its reason; raise `TypeError` for anything else."""
     if isinstance(public, str):
         raise TypeError(f'public={public!r} is a bare string: write public={{"{public}"}}')
     if not isinstance(public, Collection):
@@ -32,4 +32,13 @@ def public_names(public: Collection[str]) -> frozenset[str]:
         if not isinstance(name, str):
             named = getattr(name, "__name__", "static")
             raise TypeError(f'public must hold the names of endpoints, not {name!r}: write public={{"{named}"}}')
-    return frozenset(public)
+    if isinstance(public, Mapping):
+        return {name: validated_reason(reason, f"public[{name!r}]") for name, reason in public.items()}
+    return dict.fromkeys(public)
+
+
+def validated_reason(reason: object, where: str) -> str:
+    """Return the reason why a view is open; raise `TypeError` for what isn't a text."""
+    if not isinstance(reason, str) or not reason.strip():
+        raise TypeError(f'{where} must say in words why the view is open, not {reason!r}: write "assets"')
+    return reason

@@ -7,6 +7,9 @@ Two rules merge requirements:
 - `inherit`: a level (app, blueprint, view) inherits from those outside of it. The nearest ``via`` wins, the rest merges
   as above. The innermost level decides whether the view is optional.
 
+``unless`` drops a whole level for one request, before the levels are merged (`holding`). ``redirect=False`` of any
+level that holds keeps the login page away.
+
 Scopes and roles are sets of groups. All groups must be met, and any name of a group meets it. So a plain name is a
 group of one, and `any_of` makes a group of several.
 """
@@ -16,10 +19,11 @@ from collections.abc import Set as AbstractSet
 from functools import reduce
 from typing import Any, Final
 
-from ..arguments import unknown_keyword_message
-from ..errors import ConfigurationError, configured_seconds
+from ..arguments import unknown_keyword_message, validated_flag, validated_whole_seconds
+from ..errors import ConfigurationError
 from ..identity import as_set
 from ..wire.rules import check_scope_token
+from .unless import Condition, name_of, validated_condition
 
 Group = tuple[str, ...]
 """Names of which any one will do, in order of preference. A plain name is a group of one."""
@@ -64,14 +68,15 @@ def any_of(*names: str) -> AnyOf:
 
 
 class Requirement:
-    """What a view demands. Immutable; equal where all demands are equal.
+    """What a view demands. Immutable; equal if all demands are equal.
 
     ``via`` are the schemes to choose from (``None``: not said), ``scopes`` and ``roles`` sets of groups that must all
     be met, ``acr`` the acceptable login classes in order of preference, ``max_age`` the longest time since the login in
-    seconds.
+    seconds. ``unless`` has the function that drops this level for a request; the functions of all levels, if several
+    were merged. ``redirect`` says whether a refusal may lead to the login page.
     """
 
-    __slots__ = ("__weakref__", "_hash", "acr", "max_age", "optional", "roles", "scopes", "via")
+    __slots__ = ("__weakref__", "_hash", "acr", "max_age", "optional", "redirect", "roles", "scopes", "unless", "via")
 
     via: Final[tuple[Any, ...] | None]
     scopes: Final[frozenset[Group]]
@@ -79,6 +84,8 @@ class Requirement:
     acr: Final[tuple[str, ...]]
     max_age: Final[int | None]
     optional: Final[bool]
+    unless: Final[tuple[Condition, ...]]
+    redirect: Final[bool]
 
     def __init__(
         self,
@@ -88,6 +95,8 @@ class Requirement:
         acr: tuple[str, ...] = (),
         max_age: int | None = None,
         optional: bool = False,
+        unless: tuple[Condition, ...] = (),
+        redirect: bool = True,
     ) -> None:
         self.via = via
         self.scopes = scopes
@@ -95,7 +104,9 @@ class Requirement:
         self.acr = acr
         self.max_age = max_age
         self.optional = optional
-        self._hash = hash((via, scopes, roles, acr, max_age, optional))
+        self.unless = unless
+        self.redirect = redirect
+        self._hash = hash(self._fields())
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Requirement) and self._fields() == other._fields())
@@ -113,7 +124,9 @@ class Requirement:
             "max_age": self.max_age,
             "optional": self.optional,
         }
-        shown = (f"{name}={value!r}" for name, value in said.items() if value not in (None, [], False))
+        shown = [f"{name}={value!r}" for name, value in said.items() if value not in (None, [], False)]
+        shown += [f"unless={name_of(unless)}" for unless in self.unless]
+        shown += [] if self.redirect else ["redirect=False"]
         return f"Requirement({', '.join(shown)})"
 
     def as_decorator(self) -> str:
@@ -122,17 +135,19 @@ class Requirement:
         return ("login_optional" if self.optional else "login_required") + (f"({arguments})" if arguments else "")
 
     def _fields(self) -> tuple[Hashable, ...]:
-        return (self.via, self.scopes, self.roles, self.acr, self.max_age, self.optional)
+        return (
+            self.via, self.scopes, self.roles, self.acr, self.max_age, self.optional, self.unless, self.redirect
+        )  # fmt: skip
 
 
-def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, optional: bool = False) -> Requirement:
+def make_requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, optional: bool = False) -> Requirement:
     """Make a `Requirement` from the keywords that a developer gave to ``where``.
 
     Raises `TypeError` for unknown keywords and wrong types (a bare string for scopes or roles) and `ConfigurationError`
     for empty collections and for scopes that cannot be sent (RFC 6749 §3.3).
     """
     for name in given:
-        if name not in _KEYWORDS:
+        if name not in _KEYWORDS or (name == "unless" and where == "require"):
             raise TypeError(_unknown(where, name))
     max_age = given.get("max_age")
     scope_groups = _groups("scopes", given.get("scopes"))
@@ -148,12 +163,14 @@ def requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, option
         scope_groups,
         _groups("roles", given.get("roles")),
         _acr(given.get("acr")),
-        None if max_age is None else configured_seconds("max_age", max_age),
+        None if max_age is None else validated_whole_seconds("max_age", max_age),
         optional,
+        validated_condition(given.get("unless")),
+        validated_flag("redirect", given.get("redirect", True)),
     )
 
 
-_KEYWORDS: Final = ("via", "scopes", "roles", "acr", "max_age")
+_KEYWORDS: Final = ("via", "scopes", "roles", "acr", "max_age", "unless", "redirect")
 _ELSEWHERE: Final = {
     **dict.fromkeys(("auth", "backend", "backends", "scheme", "schemes"), "name the schemes with via=scheme"),
     **dict.fromkeys(("group", "groups", "role"), 'did you mean roles? Write roles={"admin"}'),
@@ -178,13 +195,16 @@ def _unknown(where: str, name: str) -> str:
     )
     if name in fixes:
         return f"{where}() has no keyword {name}: {fixes[name]}"
-    return unknown_keyword_message(where, name, (*(("public",) if where == "protect" else ()), *_KEYWORDS))
+    if name == "unless":
+        return "require() has no keyword unless: write if ...: around the call"
+    known = [keyword for keyword in _KEYWORDS if keyword != "unless" or where != "require"]
+    return unknown_keyword_message(where, name, (*(("public",) if where == "protect" else ()), *known))
 
 
 def combine_decorators(requirements: Iterable[Requirement]) -> Requirement:
     """Combine the demands of decorators on one view: ``via`` and ``acr`` narrow, the rest adds up.
 
-    Raises `ConfigurationError` where ``via`` or ``acr`` leave nothing. It is optional only if all of them are.
+    Raises `ConfigurationError` if ``via`` or ``acr`` leave nothing. It is optional only if all of them are.
     """
     return reduce(_combine, requirements)
 
@@ -222,8 +242,20 @@ def _add(outer: Requirement, inner: Requirement, via: tuple[Any, ...] | None, op
             raise ConfigurationError(f"no acr meets both {list(outer.acr)} and {list(inner.acr)}: share one")
     ages = [age for age in (outer.max_age, inner.max_age) if age is not None]
     return Requirement(
-        via, outer.scopes | inner.scopes, outer.roles | inner.roles, acr, min(ages, default=None), optional
+        via,
+        outer.scopes | inner.scopes,
+        outer.roles | inner.roles,
+        acr,
+        min(ages, default=None),
+        optional,
+        tuple(dict.fromkeys((*outer.unless, *inner.unless))),
+        outer.redirect and inner.redirect,
     )
+
+
+def holding(levels: Iterable[Requirement], dropped: AbstractSet[Condition]) -> list[Requirement]:
+    """Return the levels that hold for a request: those whose ``unless`` isn't in ``dropped``."""
+    return [level for level in levels if not level.unless or not dropped >= {*level.unless}]
 
 
 def challenge_scopes_of(groups: Iterable[Group]) -> tuple[str, ...]:
@@ -231,7 +263,7 @@ def challenge_scopes_of(groups: Iterable[Group]) -> tuple[str, ...]:
     return tuple(sorted({group[0] for group in groups}))
 
 
-def implied(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+def expand_implied_scopes(given: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
     """Return all scopes that each scope includes, also indirectly. Raise `ConfigurationError` for a cycle."""
     if not isinstance(given, Mapping):
         raise TypeError(

@@ -20,7 +20,7 @@ class Settings(NamedTuple):
     ``explain``: the reasons of refusals in HTML pages, ``None`` for "in debug". ``require_https``: refuse plain HTTP.
     ``problem_base``: an absolute URI to which the error code is appended for the ``type`` of problem details.
     ``max_credentials``: the longest credential that is read, in bytes: an ``Authorization`` field, an API key, a token.
-    ``one_line``: all challenges of an answer on one line, for adapters and proxies that pass on only one of several.
+    ``one_line``: all challenges of a response on one line, for adapters and proxies that pass on only one of several.
     """
 
     realm: str | None = None

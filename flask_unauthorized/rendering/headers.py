@@ -1,6 +1,6 @@
 """Header fields that several rooms edit: challenges, caching, ``Vary`` and what scripts of other origins may read.
 
-Each function edits one field and leaves what the app wrote where that is possible. Werkzeug's ``response.vary`` and
+Each function edits one field and leaves what the app wrote if that is possible. Werkzeug's ``response.vary`` and
 ``response.cache_control`` parse a field and write it back in their own order and spelling, so they aren't used here.
 """
 
@@ -24,7 +24,7 @@ def set_challenge_lines(response: Response, lines: Iterable[str]) -> None:
         response.headers.add(CHALLENGE_FIELD, line)
 
 
-def no_store(response: Response) -> Response:
+def set_no_store(response: Response) -> Response:
     """Forbid every cache to store a response. ``Set-Cookie`` alone doesn't do that (RFC 9111 §7.3).
 
     It returns the response, so that it can serve as an ``after_request`` function.

@@ -6,7 +6,8 @@ from other addresses, so its Content-Security-Policy can forbid everything but i
 The words depend on three facts, in this order:
 
 1. The kind of error: `ProblemDetails.message_key`.
-2. The credentials: those that were tried, else those that the view accepts. A view that accepts only access tokens or
+2. The kind of credentials, as schemes declare it (``Scheme.credential_kind``): of those that were tried, else of those
+   that the view accepts. A view that accepts only access tokens or
    API keys tells visitors that it is meant for programs, because a person cannot log in there.
 3. What helps: a link to the login page, the browser's password box, or nothing but another account. Loading the page
    again is offered only if that may work. After a form was sent it would not, because the link sends a GET request
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Final
 
-from ..errors import Text
+from ..errors.text import Text
 from .problem import Explanation, ProblemDetails
 from .translations import BUILT_IN_TRANSLATIONS, TEXT_KEYS, translate
 
@@ -57,16 +58,8 @@ CONTENT_SECURITY_POLICY: Final = (
 )
 
 
-_CREDENTIAL_KINDS: Final = {
-    "basic": "password",
-    "digest": "password",
-    "bearer": "token",
-    "dpop": "token",
-    "apikey": "key",
-    "cookie": "session",
-}
-_PROGRAM_KINDS: Final = frozenset({"token", "key"})
-_STEP_BY_SCHEME: Final = {"bearer": "do.token", "dpop": "do.proof", "apikey": "do.key"}
+_STEP_FOR_PROGRAMS: Final = {"token": "do.token", "token_with_proof": "do.proof", "key": "do.key"}
+"""What a program should send, by the kind of credentials. Other kinds are for people."""
 _STATUS_NOTES: Final = {
     400: "Status 400 means that the credentials could not be read, so they were not checked.",
     401: "Status 401 means that the caller is unknown. A known caller without permission would get 403.",
@@ -112,12 +105,17 @@ def render_html(
 
 def _credential_kind(problem: ProblemDetails) -> str | None:
     """Return the kind of credentials that the page names; ``None`` if it speaks of a login in general."""
-    if problem.scheme is not None and problem.message_key != "missing":
-        return _CREDENTIAL_KINDS.get(problem.scheme.lower())
-    kinds = {_CREDENTIAL_KINDS.get(name.lower()) for name in problem.schemes}
-    if not kinds or not kinds <= _PROGRAM_KINDS:
+    if problem.tried_kind is not None and problem.message_key != "missing":
+        return _named_kind(problem.tried_kind)
+    if not problem.credential_kinds or not _STEP_FOR_PROGRAMS.keys() >= set(problem.credential_kinds):
         return None
+    kinds = set(map(_named_kind, problem.credential_kinds))
     return kinds.pop() if len(kinds) == 1 else "program"
+
+
+def _named_kind(kind: str) -> str:
+    """Return the kind as the texts name it. A token with a proof is a token there, and has a step of its own."""
+    return "token" if kind == "token_with_proof" else kind
 
 
 def _is_for_programs(problem: ProblemDetails) -> bool:
@@ -150,7 +148,7 @@ def _steps(problem: ProblemDetails, say: Say) -> Iterator[str]:
 def _steps_for_programs(problem: ProblemDetails, say: Say) -> Iterator[str]:
     if problem.message_key == "missing":
         yield say("do.back")
-        yield from dict.fromkeys(say(_STEP_BY_SCHEME[name.lower()]) for name in problem.schemes)
+        yield from dict.fromkeys(say(_STEP_FOR_PROGRAMS[kind]) for kind in problem.credential_kinds)
     elif problem.message_key == "proof":
         yield say("do.proof")
     else:
@@ -158,8 +156,7 @@ def _steps_for_programs(problem: ProblemDetails, say: Say) -> Iterator[str]:
 
 
 def _steps_to_log_in(problem: ProblemDetails, say: Say) -> Iterator[str]:
-    names = {name.lower(): name for name in problem.schemes}
-    kinds = {_CREDENTIAL_KINDS.get(name) for name in names}
+    kinds = problem.credential_kinds
     unsaved = problem.has_unsaved_input
     if problem.login_page is not None:
         yield f'<a href="{escape(problem.login_page)}">{say("do.login")}</a>'
@@ -168,9 +165,10 @@ def _steps_to_log_in(problem: ProblemDetails, say: Say) -> Iterator[str]:
         unsaved = False
     elif "session" in kinds and not unsaved:
         yield say("do.login_first")
-    for lower, name in names.items():
-        if lower not in _CREDENTIAL_KINDS:
-            yield say("do.other", scheme=name)
+    if "sign_on" in kinds:
+        yield say("do.sign_on")
+    for name in dict.fromkeys(name for name, kind in zip(problem.schemes, kinds, strict=True) if kind == "login"):
+        yield say("do.other", scheme=name)
     if unsaved:
         yield say("do.send_again")
 

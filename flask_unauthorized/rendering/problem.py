@@ -88,7 +88,8 @@ class ProblemDetails(NamedTuple):
             ``max_age``.
         problem_type: The absolute URI of the problem's type (RFC 9457 §3.1.1), or ``None``.
         schemes: The names of the schemes in force.
-        scheme: The name of the scheme whose credentials were tried, or ``None``.
+        credential_kinds: What these schemes take, in the same order: their ``Scheme.credential_kind``.
+        tried_kind: The kind of the credentials that were tried, or ``None``.
         retry_after: Seconds until the next attempt makes sense, or ``None``.
         login_page: The URL of the login page, or ``None``.
         has_unsaved_input: True if the request carried input that is lost now, such as a form.
@@ -102,7 +103,8 @@ class ProblemDetails(NamedTuple):
     extension_members: tuple[tuple[str, Any], ...] = ()
     problem_type: str | None = None
     schemes: tuple[str, ...] = ()
-    scheme: str | None = None
+    credential_kinds: tuple[str, ...] = ()
+    tried_kind: str | None = None
     retry_after: int | None = None
     login_page: str | None = None
     has_unsaved_input: bool = False
@@ -119,6 +121,8 @@ def problem_details(
     *,
     problem_base: str | None = None,
     schemes: tuple[str, ...] = (),
+    credential_kinds: tuple[str, ...] = (),
+    tried_kind: str | None = None,
     login_page: str | None = None,
     has_unsaved_input: bool = False,
     explanation: Explanation | None = None,
@@ -129,6 +133,8 @@ def problem_details(
         error: The refusal.
         problem_base: The base of problem types, which end in the OAuth error code or else in the status phrase.
         schemes: The names of the schemes in force.
+        credential_kinds: What these schemes take, in the same order.
+        tried_kind: The kind of the credentials that were tried.
         login_page: The URL of the login page.
         has_unsaved_input: Whether the request carried input that is lost now.
         explanation: The part for the developer.
@@ -159,7 +165,8 @@ def problem_details(
         extension_members=tuple(members),
         problem_type=problem_type,
         schemes=schemes,
-        scheme=error.scheme,
+        credential_kinds=credential_kinds,
+        tried_kind=tried_kind,
         retry_after=getattr(error, "retry_after", None),
         login_page=login_page,
         has_unsaved_input=has_unsaved_input,

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from ..errors import ConfigurationError, Text, as_text, is_text
+from ..errors import ConfigurationError
+from ..errors.text import Text, as_text, is_text
 
 Texts = dict[str, Text]
 """The texts of one language, by key."""
@@ -75,6 +76,7 @@ _ENGLISH: Final[dict[str, str]] = {
     "do.login": "Log in",
     "do.login_first": "Log in to this site, then load this page again.",
     "do.password": "Load this page again, and enter your name and password when your browser asks for them.",
+    "do.sign_on": "This site has a login service. Load this page again, and log in if it asks you.",
     "do.other": "Use a login of the kind “{scheme}”. The people who run this site can tell you how to get one.",
     "do.send_again": "What you sent was not saved. Log in, then go back and send it again.",
     "do.send_with_password": "What you sent was not saved. Go back and send it again, and enter your name and password "
@@ -163,6 +165,8 @@ _GERMAN: Final[dict[str, str]] = {
     "do.login": "Anmelden",
     "do.login_first": "Melden Sie sich auf dieser Website an und laden Sie diese Seite dann neu.",
     "do.password": "Laden Sie diese Seite neu und geben Sie Name und Passwort ein, wenn Ihr Browser danach fragt.",
+    "do.sign_on": "Diese Website hat einen Anmeldedienst. Laden Sie diese Seite neu, und melden Sie sich an, "
+    "wenn er Sie darum bittet.",
     "do.other": "Verwenden Sie eine Anmeldung der Art „{scheme}“. Die Betreiber dieser Website können Ihnen sagen, wie "
     "Sie eine bekommen.",
     "do.send_again": "Was Sie gesendet haben, wurde nicht gespeichert. Melden Sie sich an, gehen Sie dann zurück und "

@@ -28,8 +28,8 @@ from .document import (
     ProtectedResource,
     Strings,
     build_members,
-    checked_scopes,
-    checked_strings,
+    validated_scopes,
+    validated_strings,
 )
 from .endpoint import AppWithMetadata, serve_metadata
 
@@ -71,13 +71,13 @@ class DeclaredResources:
             return ProtectedResource(
                 url,
                 build_members(authorization_servers, name, members, url),
-                checked_scopes(scopes),
-                _checked_views(views),
+                validated_scopes(scopes),
+                _validated_views(views),
                 None if origins is None else validated_origins(origins, "origins"),
                 aliases,
             )
 
-        made = make(resource, tuple(make(url) for url in checked_strings("aliases", aliases)))
+        made = make(resource, tuple(make(url) for url in validated_strings("aliases", aliases)))
         self._check_overlap(made)
         for one in made.urls:
             if one.identifier.query is not None:
@@ -85,7 +85,7 @@ class DeclaredResources:
                     "the resource %s has a query, which many clients lose: prefer a path (RFC 9728 §1.2)", one.resource
                 )
         for state in apps:
-            if state.served:
+            if state.got_first_request:
                 raise ConfigurationError(
                     f"the app {state.app.name!r} has served a request: call protected_resource() before its first one"
                 )
@@ -114,7 +114,7 @@ class DeclaredResources:
                 )
 
 
-def _checked_views(views: Views | None) -> tuple[Flask | Blueprint, ...]:
+def _validated_views(views: Views | None) -> tuple[Flask | Blueprint, ...]:
     if views is None:
         return ()
     targets = (views,) if isinstance(views, (Flask, Blueprint)) else tuple(views)

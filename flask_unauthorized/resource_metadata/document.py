@@ -4,7 +4,7 @@ This module is pure: it knows no app and no request. It turns what a developer d
 refuses everything that RFC 9728 forbids at that moment, so that nothing can fail when a client asks.
 
 The order of steps: `parse_identifier` splits the URL, `build_members` checks the members that the developer decides,
-`checked_scopes` the additional scopes. Later, when all views are known, `ProtectedResource.render_document` adds what
+`validated_scopes` the additional scopes. Later, when all views are known, `ProtectedResource.render_document` adds what
 follows from the views and their schemes.
 
 Invariants:
@@ -184,7 +184,7 @@ def parse_identifier(resource: str) -> ResourceIdentifier:
         ConfigurationError: If it isn't an https URL (http is accepted for a loopback host), or has a fragment, a user,
             an empty query, or dot segments.
     """
-    found = _URL.fullmatch(_checked_url("resource", resource))
+    found = _URL.fullmatch(_validated_url("resource", resource))
     assert found is not None
     origin, path, query = found.groups()
     if query == "":
@@ -210,35 +210,35 @@ def build_members(
         if keyword not in Members.__annotations__:
             raise TypeError(f"protected_resource() has no keyword {keyword}: it takes {', '.join(_KEYWORDS)}")
     jwks_uri = given.get("jwks_uri")
-    algorithms = checked_strings("signing_algorithms", given.get("signing_algorithms", ()))
+    algorithms = validated_strings("signing_algorithms", given.get("signing_algorithms", ()))
     if "none" in algorithms:
         raise ConfigurationError("signing_algorithms must not hold 'none' (RFC 9728 §2)")
-    details = checked_strings("authorization_details_types", given.get("authorization_details_types", ()))
+    details = validated_strings("authorization_details_types", given.get("authorization_details_types", ()))
     members = {
         "authorization_servers": [
-            _checked_issuer(one) for one in checked_strings("authorization_servers", authorization_servers)
+            _validated_issuer(one) for one in validated_strings("authorization_servers", authorization_servers)
         ],
-        "jwks_uri": None if jwks_uri is None else _checked_url("jwks_uri", jwks_uri),
+        "jwks_uri": None if jwks_uri is None else _validated_url("jwks_uri", jwks_uri),
         "resource_signing_alg_values_supported": list(algorithms),
         **_localized_members("name", "resource_name", name, url=False),
         **_localized_members("documentation", "resource_documentation", given.get("documentation")),
         **_localized_members("policy", "resource_policy_uri", given.get("policy")),
         **_localized_members("terms", "resource_tos_uri", given.get("terms")),
         "authorization_details_types_supported": list(details),
-        "signed_metadata": _checked_signed_metadata(given.get("signed_metadata"), resource),
-        **_checked_extra(given.get("extra")),
+        "signed_metadata": _validated_signed_metadata(given.get("signed_metadata"), resource),
+        **_validated_extra(given.get("extra")),
     }
     return {member: value for member, value in members.items() if value not in (None, [])}
 
 
-def checked_scopes(scopes: Strings | None) -> tuple[str, ...]:
+def validated_scopes(scopes: Strings | None) -> tuple[str, ...]:
     """Return the scopes that the developer lists in addition to those that the views demand.
 
     Raises:
         TypeError: If they aren't a collection of strings.
         ConfigurationError: If one isn't a scope token (RFC 6749 §3.3), or is ``offline_access``.
     """
-    found = () if scopes is None else checked_strings("scopes", scopes)
+    found = () if scopes is None else validated_strings("scopes", scopes)
     for scope in found:
         try:
             check_scope_token(scope)
@@ -260,7 +260,7 @@ def refuse_offline_access(scopes: Collection[str]) -> None:
         )
 
 
-def checked_strings(name: str, values: object) -> tuple[str, ...]:
+def validated_strings(name: str, values: object) -> tuple[str, ...]:
     """Return the strings of a collection, each once; those of a set in sorted order.
 
     Raises:
@@ -289,7 +289,7 @@ _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 _LOOPBACK: Final = re.compile(r"localhost|::1|127(?:\.\d{1,3}){3}")
 
 
-def _checked_url(name: str, value: object) -> str:
+def _validated_url(name: str, value: object) -> str:
     """Return ``value`` if it is an https URL, or one of http on a loopback host, without user and fragment."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {value!r}")
@@ -310,8 +310,8 @@ def _checked_url(name: str, value: object) -> str:
     raise ConfigurationError(f"{name} {value!r} must be https (http only on a loopback host, for a demo)")
 
 
-def _checked_issuer(value: object) -> str:
-    checked = _checked_url("authorization server", value)
+def _validated_issuer(value: object) -> str:
+    checked = _validated_url("authorization server", value)
     if "?" in checked:
         raise ConfigurationError(f"authorization server {value!r} must be an issuer, without a query (RFC 8414 §2)")
     return checked
@@ -322,12 +322,12 @@ def _localized_members(keyword: str, member: str, given: LocalizedText | None, *
     if given is None:
         return {}
     return {
-        f"{member}#{tag}" if tag else member: _checked_url(keyword, text) if url else text
-        for tag, text in _checked_texts(keyword, given).items()
+        f"{member}#{tag}" if tag else member: _validated_url(keyword, text) if url else text
+        for tag, text in _validated_texts(keyword, given).items()
     }
 
 
-def _checked_texts(keyword: str, given: LocalizedText) -> Mapping[str, str]:
+def _validated_texts(keyword: str, given: LocalizedText) -> Mapping[str, str]:
     """Return texts by language tag, the default text under ``""``."""
     texts = {"": given} if isinstance(given, str) else given
     if not isinstance(texts, Mapping) or not all(isinstance(text, str) and text for text in texts.values()):
@@ -340,7 +340,7 @@ def _checked_texts(keyword: str, given: LocalizedText) -> Mapping[str, str]:
     return texts
 
 
-def _checked_extra(given: Mapping[str, Any] | None) -> dict[str, Any]:
+def _validated_extra(given: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return other members, registered or private, whose names no keyword makes and whose values are JSON."""
     members = dict(given or {})
     for name, value in members.items():
@@ -355,7 +355,7 @@ def _checked_extra(given: Mapping[str, Any] | None) -> dict[str, Any]:
     return members
 
 
-def _checked_signed_metadata(token: str | None, resource: str) -> str | None:
+def _validated_signed_metadata(token: str | None, resource: str) -> str | None:
     """Return a JWT that repeats members under a signature (RFC 9728 §2.2).
 
     The signature isn't verified, because its issuer is responsible for it. Everything that can be read without a key

@@ -25,9 +25,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..errors import ConfigurationError
+from ..wsgi import add_layer
 from .document import WELL_KNOWN, ProtectedResource, requested_authority
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class AppWithMetadata(Protocol):
     """The documents, once the state is ready."""
     ready: bool
     """Whether the configuration was checked and the documents were made."""
-    served: bool
+    got_first_request: bool
     """Whether the app has served a request, so that nothing can be declared any more."""
     serves_metadata: bool
     """Whether `serve_metadata` was called for the app."""
@@ -97,13 +97,7 @@ def serve_metadata(state: AppWithMetadata) -> None:
     if state.serves_metadata:
         return
     state.serves_metadata = True
-    outer: Any = state.app.wsgi_app
-    if not isinstance(outer, ProxyFix):
-        state.app.wsgi_app = _with_documents(state, outer)  # type: ignore[assignment, method-assign]  # Flask's own idiom
-        return
-    while isinstance(outer.app, ProxyFix):
-        outer = outer.app
-    outer.app = _with_documents(state, outer.app)
+    add_layer(state.app, lambda app: _with_documents(state, app))
 
 
 def _with_documents(state: AppWithMetadata, app: "WSGIApplication") -> "WSGIApplication":

@@ -197,7 +197,7 @@ def _lengths_above(resource: ProtectedResource, path: str, host: str | None) -> 
 def rule_may_match_below(segments: Sequence[str], base_path: str) -> bool:
     """Return whether a rule of these segments may match a path below ``base_path``.
 
-    The answer is yes in case of doubt: a converter of the app's own may match anything within a segment.
+    ``True`` in case of doubt: a converter of the app's own may match anything within a segment.
     """
     base_segments = base_path.strip("/").split("/")
     for segment, wanted in zip(segments, base_segments, strict=False):

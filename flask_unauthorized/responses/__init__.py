@@ -1,1 +1,1 @@
-"""What leaves the app: from an error to a response, and the guard of every answer."""
+"""What leaves the app: from an error to a response, and the guard of every response."""

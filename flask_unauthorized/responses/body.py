@@ -1,7 +1,7 @@
 """The body of a refusal: made by a renderer of the app, or by a built-in one.
 
 A renderer gets the error and gives a body. It can't change status or challenges, and if it fails, the built-in body is
-sent: a broken body never costs the refusal. What is the same for the next request is kept: whole responses in the
+sent: a broken body never costs the refusal. What is the same for the next request is cached: whole responses in the
 plan's cache, and bodies, which don't depend on the plan, in `_BODY_CACHE`.
 """
 
@@ -12,7 +12,8 @@ from flask import Flask, Request, Response
 
 from ..authentication.cross_site import SAFE_METHODS
 from ..browser.login_redirect import login_page_url
-from ..errors import AuthError, CacheKey, response_cache_key
+from ..errors import AuthError
+from ..errors.cache_key import CacheKey, response_cache_key
 from ..policy.challenges import CachedResponse, HeaderLines, cache_put
 from ..rendering.headers import CHALLENGE_FIELD
 from ..rendering.html import CONTENT_SECURITY_POLICY, render_html
@@ -83,7 +84,7 @@ def _render_by_app(
         if isinstance(body, (str, bytes)):
             return app.response_class(body, content_type=content_type(media_type))
     except Exception:  # a mistake of a renderer doesn't change the refusal
-        log.exception("the renderer for %s failed; the built-in answer is sent", media_type)
+        log.exception("the renderer for %s failed; the built-in response is sent", media_type)
         return None
     finally:
         state.is_rendering = False
@@ -122,6 +123,8 @@ def _render_built_in(
     problem = problem_details(
         error,
         schemes=plan.challenges.scheme_names,
+        credential_kinds=plan.challenges.credential_kinds,
+        tried_kind=None if state.attempted_scheme is None else state.attempted_scheme.credential_kind,
         login_page=login_page_url(plan, request),
         has_unsaved_input=request.method not in SAFE_METHODS,
         explanation=_explanation(error, request, state),

@@ -15,13 +15,17 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from .. import errors
-from ..errors import MAX_REASON, AuthError, AuthUnavailable, ErrorSnapshot, as_text
+from ..errors import AuthError, AuthUnavailable
+from ..errors.snapshot import ErrorSnapshot
+from ..errors.text import MAX_REASON, as_text
 from ..policy.plan import Plan
+from ..policy.unless import known_as_dropped
 from ..rendering.problem import Explanation, SchemeDiagnosis
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app
 from ..schemes.base import AnyScheme, query_values
 from ..schemes.session_cookie import SessionCookie
+from ..wire.rules import spell_field_name
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
 _UNAUTHORIZED: Final = ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2")
@@ -49,7 +53,12 @@ def explain(error: AuthError, request: Request, state: RequestState) -> Explanat
     return Explanation(
         reason=_reason(error),
         sent=tuple(_sent(request, plan)) or ("nothing that a scheme in force reads",),
-        required=state.app_state.effective.sources(request.endpoint, plan, request.method),
+        required=state.app_state.effective.sources(
+            request.endpoint,
+            plan,
+            request.method,
+            {*known_as_dropped(state.unless_results or (), state.unless_results)},
+        ),
         schemes=tuple(
             SchemeDiagnosis(scheme.name, _finding(scheme, error, state, request), _command(scheme, request))
             for scheme in plan.schemes
@@ -77,7 +86,10 @@ def _sent(request: Request, plan: Plan) -> Iterator[str]:
     for scheme in plan.schemes:
         yield from _in_other_fields(scheme, request)
     yield from dict.fromkeys(
-        f"{name}: …" for scheme in plan.schemes for name in scheme.varies if _has_field(name, request)
+        f"{name}: …"
+        for scheme in plan.schemes
+        for name in scheme.varies
+        if name != "Authorization" and _has_field(name, request)
     )
 
 
@@ -85,11 +97,13 @@ def _in_other_fields(scheme: AnyScheme, request: Request) -> Iterator[str]:
     """Give what came for a scheme in other fields than ``Authorization``, without values."""
     for where, name in _reads(scheme):
         if where == "header" and _has_field(name, request):
-            yield f"{_field(name)}: …"
+            yield f"{spell_field_name(name)}: …"
         elif where == "cookie" and name in request.cookies:
             yield f"Cookie: {name}=…"
         elif where == "query" and _in_query(name, request):
             yield f"?{name}=…"
+        elif where == "environ" and request.environ.get(name):
+            yield f"{name} of the server"
 
 
 def _reads(scheme: AnyScheme) -> tuple[tuple[str, str], ...]:
@@ -120,7 +134,11 @@ def _finding(scheme: AnyScheme, error: AuthError, state: RequestState, request: 
         return _reason(error)
     named = (request.environ.get("HTTP_AUTHORIZATION") or "").strip(" \t").partition(" ")[0].lower()
     sent = ("authorization", named) in scheme.reads or any(_in_other_fields(scheme, request))
-    return "It was not asked, because something else was decided before." if sent else "Nothing was sent for it."
+    if not sent:
+        return "Nothing was sent for it."
+    if isinstance(error, errors.MissingCredentials) and state.dropped_reason is not None:
+        return _reason(error)  # The scheme saw it, and treated it like nothing.
+    return "It was not asked, because something else was decided before."
 
 
 def _command(scheme: AnyScheme, request: Request) -> str:
@@ -138,14 +156,12 @@ def _options(scheme: AnyScheme) -> tuple[str, ...]:
     if scheme.curl_options is not None:
         return scheme.curl_options
     where, name = _reads(scheme)[0]
+    if where == "environ":
+        return ()
     if where == "authorization":
         return "-H", f"Authorization: {scheme.name} CREDENTIALS"
     if where == "header":
-        return "-H", f"{_field(name)}: CREDENTIALS"
+        return "-H", f"{spell_field_name(name)}: CREDENTIALS"
     if where == "cookie":
         return "-b", f"{name}=KEY"
     return ("--url-query" if where == "query" else "--data-urlencode"), f"{name}=KEY"
-
-
-def _field(name: str) -> str:
-    return "-".join(part.capitalize() for part in name.split("-"))

@@ -13,6 +13,7 @@ connection ends right after the response. No ``Connection: close`` announces tha
 drops the one of an app (PEP 3333 forbids apps to set it), and says ``keep-alive`` whatever the app wishes.
 """
 
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -56,7 +57,7 @@ def drain(request: Request, response: Response) -> None:
 
 def _drain_in_time(request: Request, connection: Any) -> bool:
     """Return whether the whole body was read within the limits."""
-    may_wait = _begin()
+    may_wait = _drains.begin()
     try:
         over = threading.Event()
         alarm = threading.Timer(MAX_SECONDS if may_wait else MAX_SECONDS_BEYOND, _stop_reading, (connection, over))
@@ -69,7 +70,7 @@ def _drain_in_time(request: Request, connection: Any) -> bool:
                 alarm.cancel()
         return False
     finally:
-        _finish(may_wait)
+        _drains.finish(may_wait)
 
 
 def _read_all(request: Request, over: threading.Event) -> bool:
@@ -93,30 +94,40 @@ def _read_until(over: threading.Event, stream: Any) -> bool:
 # --- how many may wait at once
 
 
-class _UnderWay:
-    """The number of bodies that this process reads, how many of them may wait, and the lock around both."""
+class _DrainCount:
+    """The number of bodies that this process reads, and how many of these reads may wait."""
 
-    lock = threading.Lock()
-    reading = 0
-    waiting = 0
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Start at zero."""
+        self.reading = 0
+        self.waiting = 0
+        self._lock = threading.Lock()
+
+    def begin(self) -> bool:
+        """Count one more, and return whether it may wait."""
+        # Asked before the lock is taken: under gevent this may switch to another greenlet, which would wait for it.
+        threads = threading.active_count() - self.reading  # without the alarms
+        most = MAX_GREEN_DRAINS if threads_are_greenlets() else max(1, threads // THREADS_PER_DRAIN)
+        with self._lock:
+            may_wait = self.waiting < most
+            self.reading += 1
+            self.waiting += may_wait
+            return may_wait
+
+    def finish(self, may_wait: bool) -> None:
+        """Count one less."""
+        with self._lock:
+            self.reading -= 1
+            self.waiting -= may_wait
 
 
-def _begin() -> bool:
-    """Count one more, and return whether it may wait."""
-    # Asked before the lock is taken: under gevent this may switch to another greenlet, which would wait for the lock.
-    threads = threading.active_count() - _UnderWay.reading  # without the alarms
-    most = MAX_GREEN_DRAINS if threads_are_greenlets() else max(1, threads // THREADS_PER_DRAIN)
-    with _UnderWay.lock:
-        may_wait = _UnderWay.waiting < most
-        _UnderWay.reading += 1
-        _UnderWay.waiting += may_wait
-        return may_wait
-
-
-def _finish(may_wait: bool) -> None:
-    with _UnderWay.lock:
-        _UnderWay.reading -= 1
-        _UnderWay.waiting -= may_wait
+_drains: Final = _DrainCount()
+if hasattr(os, "register_at_fork"):
+    # A child process has none of the threads that were reading. See `locks` for the lock.
+    os.register_at_fork(after_in_child=_drains.reset)
 
 
 # --- how to end

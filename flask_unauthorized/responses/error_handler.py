@@ -6,7 +6,8 @@ One handler is registered for every `AuthError`, for 401, and for exception grou
 2. The refusal gets its challenges, unless it has them from the place where it was raised (`handle_refusal`).
 3. If the app or a blueprint has a handler for the error's code, class or ``HTTPException``, that one makes the
    response. A catch-all for ``Exception`` doesn't count. The guard restores headers that it loses.
-4. A browser that opens a page is redirected to the login page, if the view has one.
+4. A browser that opens a page is redirected to the login page, if the view has one. If htmx asks, the refusal names
+   that page in ``HX-Redirect``, whichever code makes the response.
 5. Otherwise the built-in response is sent: out of the plan's cache, or made by `body.render_refusal`.
 """
 
@@ -18,8 +19,10 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from ..browser.login_redirect import login_redirect
-from ..errors import AuthError, Unauthorized, is_text, response_cache_key
+from ..browser.login_redirect import htmx_redirect, login_redirect
+from ..errors import AuthError, Unauthorized
+from ..errors.cache_key import response_cache_key
+from ..errors.text import is_text
 from ..policy.challenges import RecordedRefusal
 from ..policy.plan import Plan
 from ..rendering.headers import CHALLENGE_FIELD
@@ -32,7 +35,7 @@ from ..runtime.request_state import RequestState, real_app, real_request, state_
 from .body import render_refusal
 
 MAX_APP_HANDLERS: Final = 4096
-"""The most answers that are kept to the question which handler of the app an error has."""
+"""The most entries in the cache of the handlers that errors have."""
 
 
 def handle_error(error: Exception) -> Any:
@@ -69,11 +72,27 @@ def _prepare(error: AuthError, request: Request, state: RequestState, plan: Plan
     """Take out what hooks must not act on, and return the redirect to the login page, if that is the response."""
     if state.has_conditional_fields:
         ignore_conditions(request)
-    return login_redirect(error, request, state, plan) if plan.implicit_schemes else None
+    if not plan.implicit_schemes:
+        return None
+    if "HTTP_HX_REQUEST" in request.environ and state.recorded_refusal is not None:
+        page = htmx_redirect(error, request, state, plan)
+        if page is not None:
+            state.htmx_redirect = page
+            status, lines = state.recorded_refusal
+            state.recorded_refusal = RecordedRefusal(status, (*lines, ("HX-Redirect", page)))
+    return login_redirect(error, request, state, plan)
 
 
 def _respond(error: AuthError, request: Request, state: RequestState, app: Flask, plan: Plan) -> Response:
-    """Return the built-in response: the cached one, if the last one to an equal refusal was kept."""
+    """Return the built-in response, which names the login page for htmx."""
+    response = _built_in_response(error, request, state, app, plan)
+    if state.htmx_redirect is not None:
+        response.headers["HX-Redirect"] = state.htmx_redirect
+    return response
+
+
+def _built_in_response(error: AuthError, request: Request, state: RequestState, app: Flask, plan: Plan) -> Response:
+    """Return the cached response, if the last one to an equal refusal was kept."""
     media_type = negotiate(request.environ.get("HTTP_ACCEPT"), state.app_state.configuration.media_types)
     content = response_cache_key(error)
     key = content, media_type, error.scheme, error.one_line
@@ -96,7 +115,7 @@ def _respond_to_foreign_error(app: Flask, error: Exception, state: RequestState,
 
 
 def handle_group(group: Exception) -> Any:
-    """Return the response to an exception group: one that holds refusals only is answered as its first one."""
+    """Return the response to an exception group: one that holds refusals only is returned as its first one."""
     request = real_request()
     refusal = refusal_of_group(group, request, state_for(request))
     if refusal is not None:
@@ -116,7 +135,7 @@ def _as_refusal(error: Exception) -> AuthError | None:
         return None
     # An app may give abort(401, ...) anything; a text of its own stays.
     own = is_text(error.description) and error.description is not HTTPUnauthorized.description
-    reason = "the app or another extension answered 401 by itself: abort_unauthorized() takes a reason="
+    reason = "the app or another extension responded with 401 by itself: abort_unauthorized() takes a reason="
     return Unauthorized(error.description if own else None, reason=reason)
 
 

@@ -6,7 +6,8 @@ Every response passes it, and most leave at once. It acts on:
    takes its place (`_refuse_unjudged`);
 2. a refusal whose headers a handler or hook has changed: they are restored (`_restore`);
 3. a 401 that other code made: its sound challenges stay, and the app's are added if none is left (`_repair`);
-4. the response to an identified caller: shared caches are kept out, and ``Vary`` names what it depended on.
+4. the response to an identified caller: shared caches are kept out, and ``Vary`` names what it depended on;
+5. a streamed response of an open route, whose generator may still ask who is calling: it gets the same.
 
 A refusal that is unchanged since it was rendered needs none of this, so its header lines are compared first.
 ``UNAUTHORIZED_GUARD`` decides what happens to a 401 without a challenge: ``repair`` adds one, ``strict`` raises for
@@ -20,6 +21,7 @@ from typing import Final
 from flask import Request, Response
 
 from .. import signals
+from ..authentication.identification import carries_credentials
 from ..errors import AuthError, ConfigurationError
 from ..policy.plan import Plan
 from ..rendering.headers import (
@@ -27,15 +29,22 @@ from ..rendering.headers import (
     add_vary,
     expose_to_scripts,
     keep_out_of_shared_caches,
-    no_store,
     set_challenge_lines,
+    set_no_store,
 )
 from ..runtime.app_state import app_state_of
 from ..runtime.dispatch import may_contain_view_output
 from ..runtime.flask_compat import handled_response
 from ..runtime.refuse import authenticate, plan_in_force
-from ..runtime.request_state import RequestState, real_app, real_request, state_for, state_if_any
-from ..schemes.serving import REQUEST_STATE
+from ..runtime.request_state import (
+    RequestState,
+    note_response_left,
+    real_app,
+    real_request,
+    state_for,
+    state_if_any,
+)
+from ..schemes.state_access import REQUEST_STATE
 from ..wire import Challenge, parse_challenges
 from ..wire.fetch_metadata import is_script
 from ..wire.soundness import examine
@@ -46,11 +55,11 @@ _VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")
 """Fields of hooks that say how a body can be asked for again, which no refusal can (RFC 9110 §13.2.1)."""
 _PAGE_PROTECTION: Final = ("Content-Security-Policy", "X-Content-Type-Options")
 _USUAL_FIELDS: Final = frozenset({"Content-Type", "Content-Length", "Location", "Vary"})
-"""Fields that most answers have: their names need no closer look."""
+"""Fields that most responses have: their names need no closer look."""
 
 
 def guard(response: Response) -> Response:
-    """Return the response, completed where something is missing."""
+    """Return the response, completed if something is missing."""
     request = real_request()
     state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, for every response passes here
     if state is None or state.satisfied_plan is None:
@@ -61,12 +70,14 @@ def guard(response: Response) -> Response:
     if status != 401 and state.recorded_refusal is None:
         plan = state.plan
         if plan is None:
-            if state.identification is not None:
-                _name_identification(response, request, state)
+            _complete_unjudged(response, request, state)
             return response
         if state.scheme in plan.schemes_without_response_headers:
             if not state.allows_shared_cache:
-                _keep_private(response)
+                for name, _ in response.headers:
+                    if name not in _USUAL_FIELDS and name.lower() == "cache-control":
+                        keep_out_of_shared_caches(response, always=False)
+                        break
             return response
     _complete(response, status, request, state)
     return response
@@ -76,6 +87,8 @@ def _check_unjudged(
     response: Response, request: Request, state: RequestState | None
 ) -> tuple[Response, RequestState | None]:
     """Return the response to a request without an identity; without a state, if there is nothing to complete."""
+    if state is None or state.plan is None:
+        _note_leaving(response, request)
     status = response.status_code
     if status == 401:
         return response, state_for(request) if state is None else state
@@ -85,18 +98,34 @@ def _check_unjudged(
     return response, state
 
 
-def _keep_private(response: Response) -> None:
-    """Keep the response to an identified caller out of shared caches, if it has ``Cache-Control``."""
-    for name, _ in response.headers:
-        if name not in _USUAL_FIELDS and name.lower() == "cache-control":
-            keep_out_of_shared_caches(response, always=False)
-            break
+def _note_leaving(response: Response, request: Request) -> None:
+    """Note that the response to a request that wasn't judged leaves now."""
+    note_response_left(request)
+    if type(response.response) is not list:
+        _name_later_questions(response, request)
+
+
+def _name_later_questions(response: Response, request: Request) -> None:
+    """Complete a streamed response, whose generator may ask who is calling when the headers have left.
+
+    A file asks nothing. A request that carries no credentials has no caller.
+    """
+    app = real_app()
+    app_state = app_state_of(app)
+    if not response.is_streamed or response.direct_passthrough or not app_state.ready:
+        return
+    plan = app_state.plans.for_endpoint(request.endpoint, None, request.method)
+    if carries_credentials(plan, request, app.session_interface.get_cookie_name(app)):
+        state = state_if_any(request)
+        add_vary(response, plan.vary)
+        if state is None or not state.allows_shared_cache:
+            keep_out_of_shared_caches(response, always=True)
 
 
 def _refuse_unjudged(response: Response, request: Request) -> Response:
-    """Return a refusal in place of what a guarded endpoint answered to a request that wasn't judged.
+    """Return a refusal in place of what a guarded endpoint returned for a request that wasn't judged.
 
-    That is the answer of a view that was put into ``app.view_functions`` while the app serves. The answer of a
+    That is the response of a view that was put into ``app.view_functions`` while the app serves. The response of a
     ``before_request`` function of the app passes: the registered view is still the guarded one then.
     """
     endpoint = request.endpoint
@@ -110,7 +139,7 @@ def _refuse_unjudged(response: Response, request: Request) -> Response:
     if app_state.effective.for_endpoint(endpoint, request.method) is None:
         return response
     state = state_for(request)
-    plan = app_state.plans.for_endpoint(endpoint, None, request.method)
+    plan = app_state.plan_for_request(endpoint, request, state)
     if state.has_satisfied(plan):
         return response
     try:
@@ -152,7 +181,7 @@ def _restore_and_repair(response: Response, status: int, request: Request, state
         _join_challenge_lines(response, request, state)
         _restore_page_protection(response, state)
     if is_refusal or state.no_store:
-        no_store(response)
+        set_no_store(response)
         if state.recorded_refusal is not None or is_refusal:  # a refusal, or the redirect to the login page
             for name in _VALIDATORS:
                 response.headers.remove(name)
@@ -216,7 +245,7 @@ def _repair(response: Response, request: Request, state: RequestState, plan: Pla
     if state.app_state.settings.guard == "strict":
         what = "only with challenges that it doesn't take" if sound else "without a challenge"
         raise ConfigurationError(
-            f"endpoint {request.endpoint!r} answered 401 {what} (RFC 9110 §15.5.2): call "
+            f"endpoint {request.endpoint!r} responded with 401 {what} (RFC 9110 §15.5.2): call "
             "abort_unauthorized() instead; UNAUTHORIZED_GUARD='repair' would add one"
         )
     added = plan.challenges.in_force(None, None, request)
@@ -290,8 +319,12 @@ def _name_dependencies(response: Response, state: RequestState, plan: Plan, is_r
         keep_out_of_shared_caches(response, always=in_other_field)
 
 
-def _name_identification(response: Response, request: Request, state: RequestState) -> None:
-    """Name in ``Vary`` what the response of a hook depends on, if the hook asked who is calling."""
+def _complete_unjudged(response: Response, request: Request, state: RequestState) -> None:
+    """Name in ``Vary`` what the response depends on, if any code asked who is calling, or may still ask."""
+    if state.satisfied_plan is not None:  # ``unless`` has opened the view
+        _note_leaving(response, request)
+    if state.identification is None:
+        return
     add_vary(response, plan_in_force(request, state).vary)
-    if state.identification is not None and state.identification.identity is not None and not state.allows_shared_cache:
+    if state.identification.identity is not None and not state.allows_shared_cache:
         keep_out_of_shared_caches(response, always=True)

@@ -15,10 +15,9 @@ from ..errors import (
     InvalidCredentials,
     MissingCredentials,
     StepUpRequired,
-    Text,
     Unauthorized,
-    shown,
 )
+from ..errors.text import Text, shown
 from ..schemes.base import AnyScheme
 from .refuse import authenticate, plan_in_force, refuse
 from .request_state import RequestState, real_request, state_for
@@ -97,7 +96,7 @@ def _rejection(request: Request, state: RequestState) -> AuthError | None:
         return InvalidCredentials(reason=f"the loader of {state.verifying_scheme.name} called abort_unauthorized()")
     if state.identity is not None:
         return None
-    found = identify(plan_in_force(request, state), request, state)
+    found = identify(plan_in_force(request, state), request, state, may_read_body=True)
     if found.refusal is None:
         return None
     rejected = found.refusal.restore()
@@ -124,8 +123,11 @@ def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str 
     """
     request = real_request()
     state = state_for(request)
-    # This route may not have been judged yet: a caller who is known by now is not told to log in.
-    if state.identity is None and authenticate(plan_in_force(request, state), request, state) is None:
+    # This route may not have been judged yet: a caller who is known by now isn't asked to log in.
+    plan = plan_in_force(request, state)
+    if plan.is_open:  # It demands nothing, and the caller has to be known here.
+        plan = state.app_state.plans.for_open_route(request.endpoint, plan.schemes)
+    if state.identity is None and authenticate(plan, request, state) is None:
         abort_unauthorized(
             reason="abort_forbidden() was called for an unknown caller, so it became 401: a login may help"
         )

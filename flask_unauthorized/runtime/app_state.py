@@ -5,25 +5,28 @@ check reads settings and views each time, because views may have come since. It 
 endpoints, so that mistakes come to light before a request does.
 
 If the check before the first request finds a mistake, open routes still work: a health check shouldn't depend on it.
-Guarded views answer 500, and the log names the mistake (CRITICAL). If the check itself fails, because a database is
-down, the next request checks again. Until then guarded views answer 500 as well.
+Guarded views respond with 500, and the log names the mistake (CRITICAL). If the check itself fails, because a database
+is down, the next request checks again. Until then guarded views respond with 500 as well.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Request
 
+from ..authentication.state import AuthenticationState
 from ..errors import ConfigurationError
+from ..locks import renew_after_fork
 from ..policy.configuration import Configuration
-from ..policy.decorations import chain
+from ..policy.decorations import iter_wrapped
 from ..policy.effective import EffectiveRequirements
 from ..policy.plan import Plan
 from ..policy.plans import Plans
 from ..policy.requirement import Requirement
 from ..policy.settings import Settings, read_settings
+from ..policy.unless import Condition, dropped, known_as_dropped
 from ..rendering.translations import check_translations
 from ..resource_metadata.declaration import DeclaredResources
 from ..resource_metadata.document import ProtectedResource
@@ -31,7 +34,10 @@ from ..resource_metadata.endpoint import DocumentIndex, index_documents
 from ..resource_metadata.membership import build_documents, resource_by_endpoint
 from ..schemes.base import AnyScheme, validated_realm
 from ..schemes.scheme_checks import check_attributes, check_challenges
-from ..schemes.serving import EXTENSION
+from ..schemes.state_access import EXTENSION, no_auth_error
+
+if TYPE_CHECKING:  # Only apps with such an endpoint load it.
+    from ..forward_auth.endpoint import Endpoint as ForwardAuthEndpoint
 
 log: Final = logging.getLogger("flask_unauthorized")
 _NAMES_WITHOUT_MEANING: Final = frozenset({"__init__", "__main__", "app", "create_app", "main", "wsgi"})
@@ -44,7 +50,7 @@ class AppState:
 
     Attributes:
         ready: Whether the set-up was checked and has no mistake.
-        served: Whether the app has served a request, so that its set-up can't change any more.
+        got_first_request: Whether the app has served a request, so that its set-up can't change any more.
         mistake: What the check before the first request found.
         diagnostics_enabled: Whether bodies explain refusals to the developer.
         has_response_hooks: Whether the app, its blueprints or other extensions have ``after_request`` functions.
@@ -53,6 +59,7 @@ class AppState:
         logged_once: What was logged and isn't logged again.
         documents: The metadata of protected resources (RFC 9728).
         serves_metadata: Whether the app serves them.
+        forward_auth: The endpoints that reverse proxies ask, by path.
     """
 
     def __init__(
@@ -67,7 +74,7 @@ class AppState:
         self.realm_is_default = False
         self.diagnostics_enabled = False
         self.ready = False
-        self.served = False
+        self.got_first_request = False
         self.mistake: str | None = None
         self.has_response_hooks = False
         self.dispatched: dict[str, Callable[..., Any]] = {}
@@ -75,9 +82,11 @@ class AppState:
         self.logged_once: set[object] = set()
         self.documents: DocumentIndex = {}
         self.serves_metadata = False
+        self.forward_auth: dict[str, ForwardAuthEndpoint] = {}
         self._declared_resources = resources
         self._apps = apps  # all apps of the `Auth`: a resource may lie in several
         self._lock = threading.RLock()
+        renew_after_fork(self, threading.RLock)
 
     @property
     def schemes(self) -> Sequence[AnyScheme]:
@@ -128,7 +137,7 @@ class AppState:
             for endpoint in app.view_functions:
                 for method in (None, *self.effective.method_guards.get(endpoint, ())):
                     if self.effective.for_endpoint(endpoint, method) is not None:
-                        self.plans.for_endpoint(endpoint, None, method)
+                        self.plans.compile_all(endpoint, method)
 
     def build_documents(self) -> dict[ProtectedResource, bytes]:
         """Return the metadata of all declared resources, over all apps of the `Auth`."""
@@ -164,41 +173,80 @@ class AppState:
             Exception: What a loader, a scheme or a store raised in the check, if the endpoint may be guarded.
         """
         with self._lock:
-            if self.served:
+            if self.got_first_request:
                 return
             try:
                 self.check()
             except ConfigurationError as error:
                 self.mistake = str(error)
-                log.critical("guarded views answer 500, for the app %r is not set up: %s", self.app.name, error)
+                log.critical("guarded views respond with 500, for the app %r is not set up: %s", self.app.name, error)
             except Exception as error:
                 if endpoint is not None and self.effective.may_be_guarded(endpoint):
                     raise
                 log.error(  # noqa: TRY400  # the text of the exception may hold a secret, such as a database's URL
-                    "guarded views answer 500 until the check of the app %r passes: %s was raised in it",
+                    "guarded views respond with 500 until the check of the app %r passes: %s was raised in it",
                     self.app.name,
                     type(error).__name__,
                 )
                 return
             finish()
-            self.ready, self.served = self.mistake is None, True
+            self.ready, self.got_first_request = self.mistake is None, True
 
     # --- while serving
 
-    def find_plan(self, request: Request, demanded: Requirement, guard: Callable[..., Any]) -> Plan:
-        """Return the plan of a guard whose rule doesn't know it yet."""
+    def find_plan(
+        self, request: Request, state: AuthenticationState, demanded: Requirement, guard: Callable[..., Any]
+    ) -> Plan:
+        """Return the plan of a guard whose rule doesn't know it: at the first request, or because of ``unless``."""
         self._warn_of_hidden_guard(request, guard)
-        return self.plans.for_guard(request.url_rule, demanded, request.method)
+        plan = self.plans.for_guard(request.url_rule, demanded, request.method)
+        if plan.requirement.unless:
+            return self.plan_for_request(request.endpoint, request, state, demanded)
+        return plan
+
+    def plan_for_request(
+        self, endpoint: str | None, request: Request, state: AuthenticationState, extra: Requirement | None = None
+    ) -> Plan:
+        """Return the plan by which a request is judged: that of the levels that hold.
+
+        If none holds, nothing is demanded, so the request has satisfied the plan. It isn't judged: no credentials are
+        read, and a later question who is calling is answered as on any open route.
+
+        Args:
+            endpoint: The endpoint whose levels count.
+            request: The request.
+            state: Its state.
+            extra: What a decorator or ``require()`` demands on top.
+
+        Raises:
+            TypeError: If a function of ``unless=`` returns anything else than a `bool`.
+            Exception: What such a function raises.
+        """
+        plan = self.plans.for_endpoint(endpoint, extra, request.method)
+        conditions = plan.requirement.unless
+        if not conditions:
+            return plan
+        plan = self.plans.for_endpoint(endpoint, extra, request.method, dropped_levels(conditions, state))
+        if plan.is_open and state.satisfied_plan is not plan:
+            state.keep_satisfied_plan()
+            state.satisfied_plan = plan
+        return plan
+
+    def known_plan(self, request: Request, state: AuthenticationState) -> Plan:
+        """Return the plan of a request's endpoint as far as it is known. No function of ``unless=`` runs."""
+        plan = self.plans.for_endpoint(request.endpoint, None, request.method)
+        known = known_as_dropped(plan.requirement.unless, state.unless_results)
+        return self.plans.for_endpoint(request.endpoint, None, request.method, known) if known else plan
 
     def is_hook(self, guard: Callable[..., Any]) -> bool:
         """Return whether a guard is a ``before_request`` function, or part of one."""
         hooks = (hook for hooks in self.app.before_request_funcs.values() for hook in hooks)
-        return any(guard is function for hook in hooks for function in chain(hook))
+        return any(guard is function for hook in hooks for function in iter_wrapped(hook))
 
     def _warn_of_hidden_guard(self, request: Request, guard: Callable[..., Any]) -> None:
-        """Warn once of an endpoint whose guard the set-up couldn't see, so that no answer from above it is judged."""
+        """Warn once of an endpoint whose guard the set-up couldn't see, so that no response from above it is judged."""
         endpoint = request.endpoint
-        if endpoint is None or endpoint not in self.app.view_functions or not self.served:
+        if endpoint is None or endpoint not in self.app.view_functions or not self.got_first_request:
             return
         if self.requirements(endpoint) or self.effective.is_public(endpoint) or self.is_hook(guard):
             return
@@ -209,6 +257,13 @@ class AppState:
                 "itself, call auth.require() there, or mark the view @auth.public",
                 endpoint,
             )
+
+
+def dropped_levels(conditions: Iterable[Condition], state: AuthenticationState) -> frozenset[Condition]:
+    """Return the functions of ``unless=`` whose levels demand nothing of a request; see `policy.unless.dropped`."""
+    if state.unless_results is None:
+        state.unless_results = {}
+    return dropped(conditions, state.unless_results)
 
 
 def default_realm(name: str) -> str:
@@ -228,8 +283,5 @@ def app_state_of(app: Flask) -> AppState:
     """
     state: AppState | None = app.extensions.get(EXTENSION)
     if state is None:
-        # From None: what a guard looked for in vain before it came here is no news to a developer.
-        raise ConfigurationError(
-            f"no Auth serves the app {app.name!r}: call auth.init_app(app) when making it"
-        ) from None
+        raise no_auth_error(app)
     return state

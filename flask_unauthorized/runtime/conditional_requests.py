@@ -23,7 +23,7 @@ def ignore_conditions(request: Request) -> None:
 
 
 def ignore_conditions_of_401(request: Request) -> None:
-    """Do so before the hooks run, if a guarded view answers 401 by itself, without an exception."""
+    """Do so before the hooks run, if a guarded view responds with 401 by itself, without an exception."""
 
     def before_hooks(response: Response) -> Response:
         if response.status_code == 401:
@@ -34,7 +34,7 @@ def ignore_conditions_of_401(request: Request) -> None:
 
 
 def ignore_conditions_if_refused(request: Request, state: RequestState) -> None:
-    """Do so before the hooks run, if the refusal becomes the answer."""
+    """Do so before the hooks run, if the refusal becomes the response."""
 
     def before_hooks(response: Response) -> Response:
         if state.recorded_refusal is not None and response.status_code >= 400:

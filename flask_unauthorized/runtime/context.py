@@ -1,55 +1,174 @@
-"""Who is calling: the caller of the current request, and the proxies `current_user` and `current_identity`."""
+"""Who is calling: the caller of the current request, and the proxies `current_user` and `current_identity`.
+
+Any code may ask at any time of a request: a view, open or guarded, a hook, a template, an error handler.
+
+1. If the view was judged, the caller is the one who was accepted then. After a 403 the caller is known as well, so that
+   the error page can greet them; after a 401 no caller is.
+2. Otherwise the credentials that were sent are verified once, without refusing the request (`identification`).
+3. After the response has left, in a streamed body or a teardown function, nothing is verified any more: a session could
+   no longer be renewed. What is known by then is returned.
+
+The proxies stand for the caller. ``is_authenticated``, ``is_active`` and ``is_anonymous`` have a value for every
+caller, whatever the loader returns, because templates and other extensions ask for them.
+"""
 
 import logging
 from typing import Any, Final
 
-from flask import Request
+from flask import Flask, Request, has_request_context
 from werkzeug.local import LocalProxy
 
 from ..authentication.identification import identify
-from ..errors import AuthUnavailable
+from ..authentication.state import Identification
+from ..errors import AuthUnavailable, ConfigurationError
 from ..identity import Identity
-from .app_state import app_state_of
+from ..schemes.base import AnyScheme
+from .app_state import AppState, app_state_of
 from .refuse import plan_in_force
-from .request_state import RequestState, real_app, real_request, state_for, state_if_any
+from .request_state import RequestState, has_response_left, real_app, real_request, state_for, state_if_any
 
 log: Final = logging.getLogger("flask_unauthorized")
+_NO_CALLER: Final = Identification(None, None, None)
 
 
-def request_identity() -> Identity | None:
-    """Return the caller of the current request, or ``None``. Raise `RuntimeError` outside a request.
+class Anonymous:
+    """The caller of a request without valid credentials. It is falsy."""
 
-    A ``before_request`` function may ask before the view of a guarded endpoint is judged. Then the credentials are
-    verified, once and without refusing the request; the judgment reuses the result.
+    __slots__ = ()
+    is_authenticated = False
+    is_active = False
+    is_anonymous = True
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "<anonymous caller>"
+
+    def get_id(self) -> None:
+        """Return ``None``, as the user objects of Flask-Login do."""
+        return
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"the caller is anonymous, so there is no {name!r}: test for a caller first, with `if current_user:`",
+            name=name,
+            obj=self,
+        )
+
+
+ANONYMOUS: Final = Anonymous()
+_OF_EVERY_CALLER: Final = {"is_authenticated": True, "is_active": True, "is_anonymous": False}
+"""What the proxies say of a caller whose user object says nothing about it."""
+
+
+class CallerProxy(LocalProxy[Any]):
+    """A proxy for the caller, which also has what is known of every caller."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        caller = self._get_current_object()
+        try:
+            return getattr(caller, name)
+        except AttributeError:
+            if name not in _OF_EVERY_CALLER or hasattr(type(caller), name):
+                raise
+            return _OF_EVERY_CALLER[name]
+
+
+def identification_of_request() -> Identification:
+    """Return the caller of the current request with the scheme that was used.
+
+    Raises:
+        RuntimeError: Outside a request.
+        ConfigurationError: If no `Auth` serves the app.
     """
     request = real_request()
     state = state_if_any(request)
-    if state is not None and (state.plan is not None or state.identity is not None):
-        return state.identity
+    if state is not None and state.identity is not None:
+        return Identification(state.identity, state.scheme, None)
+    if state is not None and (state.plan is not None or _was_refused_with(401, state)):
+        return _caller_of_403(state) if _was_refused_with(403, state) else _NO_CALLER
+    if has_response_left(request):
+        return _NO_CALLER if state is None or state.identification is None else state.identification
     app_state = app_state_of(real_app())  # where init_app was forgotten, all callers would look anonymous
-    endpoint = request.endpoint
-    if endpoint not in app_state.dispatched or app_state.effective.for_endpoint(endpoint, request.method) is None:
-        return None
-    return _identity_before_judgment(request, state_for(request))
+    return _identify(request, state_for(request)) if state is not None or _is_ready(app_state) else _NO_CALLER
 
 
-def _identity_before_judgment(request: Request, state: RequestState) -> Identity | None:
-    if state.verifying_scheme is not None:  # the loader itself asks who is calling
-        return None
+def _was_refused_with(status: int, state: RequestState) -> bool:
+    return state.recorded_refusal is not None and state.recorded_refusal.status == status
+
+
+def _caller_of_403(state: RequestState) -> Identification:
+    """Return the caller whose credentials were valid, and who lacks a scope or a role."""
+    scheme = state.attempted_scheme
+    verified = None if scheme is None else (state.verification_results or {}).get(scheme)
+    return Identification(verified, scheme, None) if isinstance(verified, Identity) else _NO_CALLER
+
+
+def _is_ready(app_state: AppState) -> bool:
+    """Return whether the app is set up. One that serves with a mistake in its set-up still has its open pages."""
+    if app_state.ready:
+        return True
+    if app_state.mistake is not None:
+        return False
+    try:
+        app_state.prepare()
+    except ConfigurationError:
+        raise
+    except Exception as error:  # a store or a loader that the check asks; guarded views answer 500
+        log.error(  # noqa: TRY400  # the text of the exception may hold a secret, such as a database's URL
+            "no caller is identified until the check of the app %r passes: %s was raised in it",
+            app_state.app.name,
+            type(error).__name__,
+        )
+    return app_state.ready
+
+
+def _identify(request: Request, state: RequestState) -> Identification:
     first = state.identification is None
     found = identify(plan_in_force(request, state), request, state)
     if first and found.refusal is not None and issubclass(found.refusal.kind, AuthUnavailable):
         log.warning("%s: the caller is not identified, because the credentials could not be verified", request.endpoint)
-    return found.identity
+    return found
 
 
-def request_user() -> Any:
-    """Return the caller's user object, or the identity if the loader gave none; ``None`` without a caller."""
-    identity = request_identity()
+def request_identity() -> Identity | None:
+    """Return the caller of the current request, or ``None``. Raise `RuntimeError` outside a request."""
+    return identification_of_request().identity
+
+
+def request_scheme() -> AnyScheme | None:
+    """Return the scheme that the caller used; ``None`` without a caller."""
+    found = identification_of_request()
+    return None if found.identity is None else found.scheme
+
+
+def _identity_or_anonymous() -> Identity | Anonymous:
+    return identification_of_request().identity or ANONYMOUS
+
+
+def _user_or_anonymous() -> Any:
+    """Return the caller's user object, or the identity if the loader gave none."""
+    identity = identification_of_request().identity
     if identity is None:
-        return None
+        return ANONYMOUS
     return identity if identity.user is None else identity.user
 
 
-current_identity: Identity = LocalProxy(request_identity)  # type: ignore[assignment]  # what Flask's own proxies do
-current_user: Any = LocalProxy(request_user)
+current_identity: Identity = CallerProxy(_identity_or_anonymous)  # type: ignore[assignment]  # as Flask's own proxies
+current_user: Any = CallerProxy(_user_or_anonymous)
+
+
+def add_template_globals(app: Flask) -> None:
+    """Let templates use both proxies. A global of another extension or of the app stays.
+
+    Templates are also rendered outside of requests, such as for an e-mail. The caller is anonymous there.
+    """
+    for name, find in (("current_user", _user_or_anonymous), ("current_identity", _identity_or_anonymous)):
+        app.jinja_env.globals.setdefault(name, CallerProxy(_in_template(find)))
+
+
+def _in_template(find: Any) -> Any:
+    return lambda: find() if has_request_context() else ANONYMOUS

@@ -3,11 +3,12 @@
 `guard_view` makes the wrapper that `Auth.login_required` and its kin put around a view, and that `dispatch` puts around
 views which only `Auth.protect` guards. It is one function, because on this path every call counts:
 
-1. A CORS preflight has no credentials. It gets the default OPTIONS answer, and the view doesn't run.
-2. The plan is found on the routing rule. The first request to a rule compiles it (`AppState.find_plan`).
+1. A CORS preflight has no credentials. It gets the default OPTIONS response, and the view doesn't run.
+2. The plan is found on the routing rule. The first request to a rule compiles it (`AppState.find_plan`). If a level
+   has ``unless``, each request asks for its plan.
 3. The request is authenticated. If the plan was satisfied before, by an outer decorator, nothing is done.
 4. The view runs. What it raises as an `AuthError` is a refusal as well. If it caught a refusal itself, then what it
-   answers is its own.
+   returns is its own.
 
 The wrapper of an ``async def`` view is ``async def``, and runs the same steps before it awaits the view.
 """
@@ -20,10 +21,10 @@ from flask import Request, Response
 from ..authentication.authenticate import authenticate_request
 from ..errors import AuthError, ConfigurationError
 from ..policy.configuration import Configuration
-from ..policy.decorations import is_async, wrapping
+from ..policy.decorations import is_async, wraps_view
 from ..policy.plan import Plan
 from ..policy.requirement import Requirement
-from ..schemes.serving import REQUEST_STATE
+from ..schemes.state_access import REQUEST_STATE
 from ..signals import authenticated
 from .app_state import AppState
 from .conditional_requests import ignore_conditions_of_401
@@ -72,7 +73,7 @@ def guard_view(
         dispatch: Given for a function that Flask itself calls: see `dispatch`.
         stands_for: The function whose name and attributes it gets. Default: the view.
     """
-    copy_attributes = wrapping(view if stands_for is None else stands_for)
+    copy_attributes = wraps_view(view if stands_for is None else stands_for)
     if not is_async(view):
         return copy_attributes(_guard(configuration, view, demanded, dispatch))
     # The guard of an async view runs inside of its wrapper, and the wrapper is what others see.
@@ -80,11 +81,11 @@ def guard_view(
 
     @copy_attributes
     async def guarded(*args: Any, **kwargs: Any) -> Any:
-        answer = guard()
-        if answer is not _run_async_view:
-            return answer
+        result = guard()
+        if result is not _run_async_view:
+            return result
         try:
-            answer = await view(*args, **kwargs)
+            result = await view(*args, **kwargs)
         except AuthError as error:
             handle_refusal_of_current_request(error)
             raise
@@ -92,8 +93,8 @@ def guard_view(
             request = real_request()
             raise_refusal_of(group, request, state_for(request))
             raise
-        state_for(real_request()).recorded_refusal = None  # the view caught it, and what it answers is its own
-        return answer
+        state_for(real_request()).recorded_refusal = None  # the view caught it, and what it returns is its own
+        return result
 
     return guarded
 
@@ -119,9 +120,11 @@ def _guard(
         if request.method == "OPTIONS" and _answers_preflight(request, get_wrapper(), demanded):
             return options_response(real_app())
         try:
-            plan, app_state = request.url_rule._unauthorized_plans[key]
+            found = request.url_rule._unauthorized_plans[key]
         except (AttributeError, KeyError):
-            plan, app_state = _find_plan(configuration, request, get_wrapper(), demanded)
+            found = None
+        # Not in the except clause: what a function of the app raises must not show this exception in its traceback.
+        plan, app_state = found or _find_plan(configuration, request, get_wrapper(), demanded)
         state = getattr(request, REQUEST_STATE, None)
         if state is None:
             state = RequestState()
@@ -136,7 +139,7 @@ def _guard(
                 announce(state)
             if app_state.has_response_hooks and has_conditional_fields(request.environ):
                 ignore_conditions_of_401(request)
-            answer = view(*args, **kwargs)
+            result = view(*args, **kwargs)
         except AuthError as error:
             handle_refusal(error, request, state)
             response = None if dispatch is None else dispatch.respond_to(error, request, state)
@@ -146,8 +149,8 @@ def _guard(
         except GROUPS as group:
             raise_refusal_of(group, request, state)
             raise
-        state.recorded_refusal = None  # if there was one, the view caught it, and what it answers is its own
-        return answer
+        state.recorded_refusal = None  # if there was one, the view caught it, and what it returns is its own
+        return result
 
     return guarded
 
@@ -155,12 +158,12 @@ def _guard(
 def _find_plan(
     configuration: Configuration, request: Request, guard: Callable[..., Any], demanded: Requirement
 ) -> tuple[Plan, AppState]:
-    app_state = state_for(request).app_state
-    check_served(configuration, app_state)
-    return app_state.find_plan(request, demanded, guard), app_state
+    state = state_for(request)
+    check_same_auth(configuration, state.app_state)
+    return state.app_state.find_plan(request, state, demanded, guard), state.app_state
 
 
-def check_served(configuration: Configuration, app_state: AppState) -> None:
+def check_same_auth(configuration: Configuration, app_state: AppState) -> None:
     """Refuse a guard of one `Auth` in an app that another one serves. Raises `ConfigurationError`."""
     if app_state.configuration is not configuration:
         raise ConfigurationError(
@@ -169,7 +172,7 @@ def check_served(configuration: Configuration, app_state: AppState) -> None:
 
 
 def _answers_preflight(request: Request, guard: Callable[..., Any], demanded: Requirement) -> bool:
-    """Return whether the request is a preflight, and the guard is one that answers it.
+    """Return whether the request is a preflight, and the guard is one that handles it.
 
     That is the guard of the endpoint, or a ``before_request`` function. A guarded helper function is neither.
     """

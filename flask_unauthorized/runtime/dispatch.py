@@ -7,11 +7,11 @@ after all ``before_request`` functions, the app's and the blueprint's, and befor
    call.
 2. A view that only `protect` guards gets the same function that a decorator would have put there.
 3. A view with another decorator above the guard, or a class view with guarded methods, gets a wrapper that judges what
-   `protect` demands, then runs the view, then looks at its answer (late judgment). An outer decorator may answer
+   `protect` demands, then runs the view, then looks at its response (late judgment). An outer decorator may respond
    without calling the guard, such as a cache. A 2xx or 304 leaves only if this request met the whole plan of the
    endpoint, whether it was returned or raised (``abort(response)``). A refusal replaces it here, so hooks and error
-   handlers see it once, like any other. Other answers of outer decorators pass: a limiter's 429, a redirect, a
-   maintenance page. A preflight gets the default answer in place of anything with a body.
+   handlers see it once, like any other. Other responses of outer decorators pass: a limiter's 429, a redirect, a
+   maintenance page. A preflight gets the default response in place of anything with a body.
 
 In the first two cases the dispatch form *returns* the response to a refusal, if no other code would be asked: no error
 handler of the app or a blueprint, and no code that has taken the place of Flask's error handling
@@ -29,9 +29,9 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
-from ..policy.decorations import is_async, view_class_of, wrapping
+from ..policy.decorations import is_async, view_class_of, wraps_view
 from ..policy.plan import Plan
-from .app_state import AppState
+from .app_state import AppState, dropped_levels
 from .decorator import Dispatch, Respond, guard_view
 from .flask_compat import handles_errors_itself, is_preflight, options_response
 from .refuse import authenticate, authenticate_late
@@ -68,7 +68,7 @@ def wrap_views(app_state: AppState, respond: Respond) -> None:
 def _misconfigured(view: Any, mistake: str) -> Any:
     """Return what replaces a guarded view in an app that isn't set up."""
 
-    @wrapping(view)
+    @wraps_view(view)
     def fails(*args: Any, **kwargs: Any) -> Any:
         raise ConfigurationError(mistake)
 
@@ -83,39 +83,39 @@ def _judge_around(app_state: AppState, endpoint: str, view: Any) -> Any:
     answers_preflights = _runs_unguarded_options(app_state, endpoint, view)
     if is_async(view):
 
-        @wrapping(view)
+        @wraps_view(view)
         async def judged_async(*args: Any, **kwargs: Any) -> Any:
             request = real_request()
             if answers_preflights and request.method == "OPTIONS" and is_preflight(request):
                 return options_response(real_app())
             _judge_early(app_state, endpoint, request)
             try:
-                answer = await view(*args, **kwargs)
+                result = await view(*args, **kwargs)
             except HTTPException as error:
                 _judge_raised(app_state, endpoint, request, error)
                 raise
-            return _judge_late(app_state, endpoint, request, answer)
+            return _judge_late(app_state, endpoint, request, result)
 
         return judged_async
 
-    @wrapping(view)
+    @wraps_view(view)
     def judged(*args: Any, **kwargs: Any) -> Any:
         request = real_request()
         if answers_preflights and request.method == "OPTIONS" and is_preflight(request):
             return options_response(real_app())
         _judge_early(app_state, endpoint, request)
         try:
-            answer = view(*args, **kwargs)
+            result = view(*args, **kwargs)
         except HTTPException as error:
             _judge_raised(app_state, endpoint, request, error)
             raise
-        return _judge_late(app_state, endpoint, request, answer)
+        return _judge_late(app_state, endpoint, request, result)
 
     return judged
 
 
 def _runs_unguarded_options(app_state: AppState, endpoint: str, view: Any) -> bool:
-    """Return whether OPTIONS is demanded a caller by `protect` alone, and a method of the class answers it.
+    """Return whether OPTIONS is demanded a caller by `protect` alone, and a method of the class handles it.
 
     A preflight has no credentials, so it must not reach that method.
     """
@@ -135,29 +135,33 @@ def _judge_early(app_state: AppState, endpoint: str, request: Request) -> None:
     if request.method == "OPTIONS" and is_preflight(request):
         return
     method = request.method
+    demanded = app_state.effective.for_endpoint(endpoint, method)
+    if demanded is None:
+        return
+    state = state_for(request)
     if getattr(request.url_rule, "websocket", False):
-        plan: Plan | None = app_state.plans.for_endpoint(endpoint, None, method)
-        if app_state.effective.for_endpoint(endpoint, method) is None:
-            return
+        plan: Plan | None = app_state.plan_for_request(endpoint, request, state)
+    elif demanded.unless:
+        plan = app_state.plans.for_protect(endpoint, method, dropped_levels(demanded.unless, state))
     else:
         plan = app_state.plans.for_protect(endpoint, method)
     if plan is not None:
-        authenticate(plan, request, state_for(request))
+        authenticate(plan, request, state)
 
 
-def _judge_late(app_state: AppState, endpoint: str, request: Request, answer: Any) -> Any:
-    """Return the view's answer, if this request met the endpoint's plan or the answer reveals nothing."""
+def _judge_late(app_state: AppState, endpoint: str, request: Request, result: Any) -> Any:
+    """Return the view's response, if this request met the endpoint's plan or the response reveals nothing."""
     plan = _unmet_plan(app_state, endpoint, request)
     if plan is None:
-        return answer
-    response: Response = real_app().make_response(answer)
+        return result
+    response: Response = real_app().make_response(result)
     if not may_contain_view_output(response.status_code):
         return response
     if request.method == "OPTIONS" and response.calculate_content_length() == 0:
         return response
     try:
         if request.method == "OPTIONS" and is_preflight(request):
-            # A preflight has no credentials. What a decorator kept of another request is not for it.
+            # A preflight has no credentials. What a decorator cached of another request is not for it.
             response.close()
             return options_response(real_app())
         _warn_late(app_state, endpoint)
@@ -169,8 +173,8 @@ def _judge_late(app_state: AppState, endpoint: str, request: Request, answer: An
 
 
 def _judge_raised(app_state: AppState, endpoint: str, request: Request, error: HTTPException) -> None:
-    """Judges an answer that a decorator above the guard raised, such as ``abort(kept_response)``."""
-    # Any WSGI app may be raised as a response. Flask answers 200 for an HTTPException without a code.
+    """Judges a response that a decorator above the guard raised, such as ``abort(kept_response)``."""
+    # Any WSGI app may be raised as a response. Flask responds with 200 for an HTTPException without a code.
     status = error.code if error.response is None else getattr(error.response, "status_code", None)
     if not may_contain_view_output(status or 200):
         return
@@ -182,23 +186,23 @@ def _judge_raised(app_state: AppState, endpoint: str, request: Request, error: H
 
 def _unmet_plan(app_state: AppState, endpoint: str, request: Request) -> Plan | None:
     """Return the endpoint's plan if this request hasn't met it; ``None`` also if nothing is demanded."""
-    method = request.method
-    if app_state.effective.for_endpoint(endpoint, method) is None:
+    if app_state.effective.for_endpoint(endpoint, request.method) is None:
         return None
-    plan = app_state.plans.for_endpoint(endpoint, None, method)
-    return None if state_for(request).has_satisfied(plan) else plan
+    state = state_for(request)
+    plan = app_state.plan_for_request(endpoint, request, state)
+    return None if state.has_satisfied(plan) else plan
 
 
 def may_contain_view_output(status: int) -> bool:
-    """Return whether an answer may hold what the view would have returned."""
+    """Return whether a response may hold what the view would have returned."""
     return 200 <= status < 300 or status == 304
 
 
 def _warn_late(app_state: AppState, endpoint: str) -> None:
-    """Names an endpoint once, whose answers come from above its guard."""
+    """Names an endpoint once, whose responses come from above its guard."""
     if app_state.is_first("late judgment", endpoint):
         log.warning(
-            "endpoint %r: a decorator above the guard answered without calling the view, so the answer was judged "
+            "endpoint %r: a decorator above the guard responded without calling the view, so the response was judged "
             "afterwards: put the decorator below @auth.login_required; a cache also needs the caller in its key",
             endpoint,
         )

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from flask import Flask, Request
 
-from ..errors import AuthError, ErrorSnapshot
+from ..errors import AuthError
+from ..errors.snapshot import ErrorSnapshot
 from .refuse import record_as_response
 from .request_state import RequestState
 
@@ -17,9 +18,9 @@ GROUPS: Final[tuple[type[Exception], ...]] = tuple(filter(None, (getattr(builtin
 
 
 def first_refusal(group: Any) -> AuthError | None:
-    """Return the first error of a group, nested groups included; ``None`` where the group holds anything else.
+    """Return the first error of a group, nested groups included; ``None`` if the group holds anything else.
 
-    A bug or an outage beside a refusal stays what it is: Flask answers 500, or the app's own handler decides.
+    A bug or an outage beside a refusal stays what it is: Flask responds with 500, or the app's own handler decides.
     """
     first: AuthError | None = None
     for error in group.exceptions:
@@ -31,7 +32,7 @@ def first_refusal(group: Any) -> AuthError | None:
 
 
 def raise_refusal_of(group: BaseException, request: Request, state: RequestState) -> None:
-    """Raise the refusal that decides a group; return where the group holds anything else."""
+    """Raise the refusal that decides a group; return if the group holds anything else."""
     refusal = refusal_of_group(group, request, state)
     if refusal is not None:
         raise refusal from group

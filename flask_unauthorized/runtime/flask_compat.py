@@ -1,4 +1,4 @@
-"""What is asked of Flask itself, for any version of it: the default OPTIONS answer, and its error handling.
+"""What is asked of Flask itself, for any version of it: the default OPTIONS response, and its error handling.
 
 The methods behind these functions take the app context since Flask 3.2, and took no context before. Subclasses may
 override them, so they are called, not imitated. Flask 3.2 adapts an override with the old signature by itself. So the

@@ -20,10 +20,14 @@ from werkzeug.exceptions import HTTPException
 
 from .. import signals
 from ..authentication.authenticate import authenticate_request, select
-from ..errors import MAX_REASON, AuthError, AuthUnavailable, ErrorSnapshot, as_text, response_cache_key
+from ..errors import AuthError, AuthUnavailable
+from ..errors.cache_key import response_cache_key
+from ..errors.snapshot import ErrorSnapshot
+from ..errors.text import loggable_text
 from ..identity import Identity
 from ..policy.challenges import RecordedRefusal, cache_put
 from ..policy.plan import Plan
+from ..policy.unless import Results, name_of
 from ..wire.fetch_metadata import is_script
 from .conditional_requests import ignore_conditions_if_refused
 from .request_state import RequestState, real_app, real_request, state_for
@@ -73,13 +77,17 @@ def announce(state: RequestState) -> None:
 
 def plan_in_force(request: Request, state: RequestState) -> Plan:
     """Return the plan by which the request was judged, else that of the route, else one of all schemes."""
-    return (
-        state.app_state.plans.for_endpoint(request.endpoint, None, request.method) if state.plan is None else state.plan
-    )
+    return state.app_state.known_plan(request, state) if state.plan is None else state.plan
 
 
 def refuse(error: AuthError, request: Request, state: RequestState) -> NoReturn:
-    """Raise ``error`` with the challenges in force."""
+    """Raise ``error`` with the challenges in force.
+
+    A loader only rejects the credentials by it. Another loader of the scheme may accept them, and a page that is open
+    only asked who is calling. So the code that asked the loader refuses the request, or doesn't.
+    """
+    if state.verifying_scheme is not None:
+        raise error
     attach_challenges(error, request, state)
     log_and_signal(error, request, state)
     raise error
@@ -154,6 +162,11 @@ def _find_attempted_scheme(plan: Plan, request: Request, state: RequestState) ->
         state.plan = None
 
 
+def _results(results: Results) -> str:
+    """Return for the log what the functions of ``unless=`` returned, so which levels were dropped."""
+    return ", ".join(f"unless={name_of(unless)} returned {result}" for unless, result in results.items())
+
+
 def log_and_signal(error: AuthError, request: Request, state: RequestState) -> None:
     """Log a refusal and send the signal. The reason may hold what a loader wrote: one line, cut."""
     if state.refusal_number is None:
@@ -161,9 +174,9 @@ def log_and_signal(error: AuthError, request: Request, state: RequestState) -> N
     error.refusal_number = state.refusal_number
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
     if log.isEnabledFor(level):
-        reason = "".join(
-            character if character.isprintable() else "?" for character in as_text(error.reason)[:MAX_REASON]
-        )
+        reason = loggable_text(error.reason)
+        if state.unless_results:
+            reason += f"; {_results(state.unless_results)}"
         log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
     if signals.refused.receivers:
         signals.send(signals.refused, real_app(), error=ErrorSnapshot(error).restore())

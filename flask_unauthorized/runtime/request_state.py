@@ -12,7 +12,7 @@ from flask import Flask, Request, Response
 from ..authentication.state import AuthenticationState
 from ..identity import Identity
 from ..policy.challenges import HeaderLines, RecordedRefusal
-from ..schemes.serving import REQUEST_STATE
+from ..schemes.state_access import REQUEST_STATE
 from .app_state import AppState, app_state_of
 
 # Bound once: an attribute through a LocalProxy costs eight times as much.
@@ -20,6 +20,10 @@ _request_proxy: Any = flask.request
 _app_proxy: Any = flask.current_app
 real_request: Final = _request_proxy._get_current_object
 real_app: Final = _app_proxy._get_current_object
+
+
+_RESPONSE_LEFT: Final = "_unauthorized_response_left"
+"""A private attribute of the request object. Most requests to open routes have no state that could hold it."""
 
 
 class RequestState(AuthenticationState):
@@ -38,8 +42,9 @@ class RequestState(AuthenticationState):
         is_rendering: Whether a renderer of the app runs at this moment.
         is_foreign_error: Whether the error that was handled last isn't an `AuthError`: ``abort(401)``, another
             extension.
+        htmx_redirect: The URL of the login page, if htmx sent a request that was refused.
         no_store: Whether no cache may store the response, whatever hooks say: a login, a logout, a redirect to it.
-        allows_shared_cache: Whether the view lets shared caches keep its answer.
+        allows_shared_cache: Whether the view lets shared caches keep its response.
     """
 
     app_state: AppState
@@ -51,8 +56,19 @@ class RequestState(AuthenticationState):
     rendered_page: tuple[Response, bytes] | None = None
     is_rendering = False
     is_foreign_error = False
+    htmx_redirect: str | None = None
     no_store = False
     allows_shared_cache = False
+
+
+def has_response_left(request: Request) -> bool:
+    """Return whether the guard has seen the response, so that no header can be set any more."""
+    return hasattr(request, _RESPONSE_LEFT)
+
+
+def note_response_left(request: Request) -> None:
+    """Note that the headers of the response leave now."""
+    setattr(request, _RESPONSE_LEFT, True)
 
 
 def state_for(request: Request) -> RequestState:

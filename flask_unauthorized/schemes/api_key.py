@@ -20,19 +20,23 @@ from ..arguments import explains_arguments
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
 from ..wire import Challenge
 from ..wire.grammar import is_token
+from ..wire.rules import spell_field_name
 from .base import (
     MIN_CREDENTIAL_LIMIT,
+    CredentialKind,
     Loader,
     Scheme,
     Secret,
     call_loader,
     check_size,
+    demand_params,
     error_params,
     query_values,
     single_value,
 )
+from .header_names import validated_header
 from .origins import validated_origins
-from .serving import max_credentials
+from .state_access import max_credentials
 
 _CURL_OPTIONS = {"header": ("-H", "{}: KEY"), "cookie": ("-b", "{}=KEY"), "query": ("--url-query", "{}=KEY")}
 
@@ -41,13 +45,16 @@ class APIKey(Scheme[Secret]):
     """Authenticate by an API key under a name of your choice.
 
     The loader gets the key: a ``str`` of printable ASCII without a comma. Make one object for each place where clients
-    may send a key.
+    may send a key. The key may be a token: each loader of `Bearer` works here, as in
+    ``APIKey(JWT(…), header="Cf-Access-Jwt-Assertion")``.
 
     The challenge is the private scheme ``ApiKey realm="…", in="header", name="X-API-Key"``. No scheme is registered for
     keys, and a 401 needs a challenge (RFC 9110 §11.6.1).
 
     Args:
         loader: Gets the key, returns the caller.
+        *more_loaders: Loaders for other kinds of keys. They are asked in this order, and the first that doesn't
+            reject the key decides. A loader's method ``recognizes``, if it has one, says which it isn't asked for.
         header: The header that holds the key. Default: ``X-API-Key``, if there is no ``query`` and no ``cookie``.
         query: The parameter of the query that holds the key. Queries end up in logs and histories.
         cookie: The cookie that holds the key. Browsers send it by themselves, so unsafe requests from other sites are
@@ -63,6 +70,7 @@ class APIKey(Scheme[Secret]):
     name = "ApiKey"
     needs_loader = True
     cacheable_challenges = True
+    credential_kind: CredentialKind = "key"
     _credential = "the key"
     reads: tuple[tuple[str, str], ...] = ()  # each object sets it
 
@@ -70,14 +78,14 @@ class APIKey(Scheme[Secret]):
     def __init__(
         self,
         loader: Loader | None = None,
-        *,
+        *more_loaders: Loader,
         header: str | None = None,
         query: str | None = None,
         cookie: str | None = None,
         realm: str | None = None,
         trusted_origins: Iterable[str] = (),
     ) -> None:
-        super().__init__(loader, realm=realm)
+        super().__init__(loader, *more_loaders, realm=realm)
         places = {"header": header, "query": query, "cookie": cookie}
         given = {place: name for place, name in places.items() if name is not None} or {"header": "X-API-Key"}
         if len(given) > 1:
@@ -86,9 +94,11 @@ class APIKey(Scheme[Secret]):
         _check_name(self.place, self.key_name)
         self.reads = ((self.place, self.key_name.lower() if self.place == "header" else self.key_name),)
         self.ambient = self.place == "cookie"
+        if self.ambient and type(self).credential_kind == "key":
+            self.credential_kind = "session"  # A login page sets such a cookie, so people see the page.
         if self.curl_options is None:
             option, template = _CURL_OPTIONS[self.place]
-            shown_name = self.key_name.title() if self.place == "header" else self.key_name
+            shown_name = spell_field_name(self.key_name) if self.place == "header" else self.key_name
             self.curl_options = option, template.format(shown_name)
         self.trusted_origins = validated_origins(trusted_origins)
         self._environ_key = "HTTP_" + self.key_name.upper().replace("-", "_")
@@ -111,7 +121,7 @@ class APIKey(Scheme[Secret]):
                 "printable ASCII only"
             )
         secret = Secret()
-        secret.loader_args = (key,)
+        secret.arguments = (key,)
         return secret
 
     def _find(self, request: Request) -> str | None:
@@ -125,22 +135,22 @@ class APIKey(Scheme[Secret]):
     verify = call_loader
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
-        return _challenges(self.name, realm, self.place, self.key_name, error_params(error))
+        params = (*demand_params(error), *error_params(error))
+        return _challenges(self.name, realm, self.place, self.key_name, params)
 
 
 @functools.lru_cache(maxsize=512)
 def _challenges(
-    scheme: str, realm: str, place: str, name: str, error: tuple[tuple[str, str], ...]
+    scheme: str, realm: str, place: str, name: str, params: tuple[tuple[str, str], ...]
 ) -> tuple[Challenge, ...]:
-    return (Challenge(scheme, (("realm", realm), ("in", place), ("name", name), *error)),)
+    return (Challenge(scheme, (("realm", realm), ("in", place), ("name", name), *params)),)
 
 
 def _check_name(place: str, name: str) -> None:
+    if place == "header":
+        validated_header(name)
+        return
     if not isinstance(name, str):
         raise TypeError(f"the name of the {place} must be a str, not {type(name).__name__}")
     if not is_token(name):
         raise ConfigurationError(f"{place}={name!a} is not a token: use letters, digits and - (RFC 9110 §5.1)")
-    if place == "header" and name.lower() in ("authorization", "proxy-authorization", "cookie"):
-        raise ConfigurationError(f"header={name!r} belongs to another scheme: use a name of your own, X-API-Key")
-    if place == "header" and "_" in name:
-        raise ConfigurationError(f"header={name!r} has an underscore, which servers drop: use -")

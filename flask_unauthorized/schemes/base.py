@@ -4,7 +4,7 @@ This module is for people who write a scheme. It holds the base class, and the h
 
 - `Secret` and `call_loader` take a credential to the loader. `call_loader` can be the whole ``verify`` of a scheme.
 - `single_value`, `query_values` and `check_size` read a credential from a request.
-- `error_params` and `error_description` put an error into a challenge.
+- `error_params`, `demand_params` and `error_description` put an error into a challenge.
 
 The class attributes of a scheme declare all that other parts of the package need to know. Nothing is inferred from a
 scheme's class, so a scheme of an app has the same possibilities as one of this package. `scheme_checks` checks what
@@ -27,7 +27,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from flask import Flask, Request, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
@@ -36,41 +36,29 @@ from ..errors import (
     AuthError,
     AuthUnavailable,
     ConfigurationError,
+    InsufficientScope,
     InvalidCredentials,
     MalformedCredentials,
-    is_text,
-    shown,
+    StepUpRequired,
 )
+from ..errors.text import shown
 from ..identity import Identity
 from ..wire import Challenge
 from ..wire.rules import check_realm
+from .loader_chain import LoaderChain, rejected_by_401, unavailable_by
 from .run_async import resolve_awaitable
+from .secret import Secret as Secret
 
 C = TypeVar("C")
 Loader = Callable[..., Any]
 L = TypeVar("L", bound=Loader)
 
+CredentialKind = Literal["token", "token_with_proof", "key", "password", "session", "sign_on", "login"]
+"""What `Scheme.credential_kind` may be."""
 MIN_CREDENTIAL_LIMIT: Final = 256
 """The least value of ``UNAUTHORIZED_MAX_CREDENTIALS``, in bytes. Shorter credentials need no look-up of the limit."""
 FLASK_SESSION: Final = ("cookie", "session")
 """What a scheme reads that reads Flask's session, whatever name the app gives to its cookie."""
-
-
-class Secret:
-    """A credential on its way to the loader.
-
-    Its ``repr`` shows nothing, and it can't be pickled, so that no log and no cache gets the credential by accident.
-    """
-
-    __slots__ = ("loader_args",)
-    loader_args: tuple[str, ...]
-    """The arguments of the loader. They are set after the object was made: an ``__init__`` would cost a call more."""
-
-    def __repr__(self) -> str:
-        return "<Secret>"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("a secret is not pickled")
 
 
 class _DefaultReads:
@@ -99,9 +87,9 @@ class Scheme(ABC, Generic[C]):
     Attributes:
         name: The scheme's name as it is registered and sent, such as ``"Bearer"`` (RFC 9110 §11.1).
         reads: The places where the scheme looks for credentials: pairs of a location (``"authorization"``,
-            ``"header"``, ``"cookie"``, ``"query"`` or ``"form"``) and a name, in lower case for the first two
-            locations. Default: ``Authorization`` under ``name``. ``Vary`` follows from it. Two schemes of one view must
-            not read the same place.
+            ``"header"``, ``"cookie"``, ``"query"``, ``"form"``, or ``"environ"`` for what the server itself sets) and
+            a name, in lower case for the first two locations. Default: ``Authorization`` under ``name``. ``Vary``
+            follows from it. Two schemes of one view must not read the same place.
         realm: The scheme's own realm. ``None`` means the realm of the app.
         ambient: Browsers send the credentials by themselves, as they do cookies. Unsafe requests from other sites are
             then refused with 403, and credentials of other schemes take precedence.
@@ -125,6 +113,11 @@ class Scheme(ABC, Generic[C]):
         varies: Further request fields on which responses depend, as they are sent in ``Vary``.
         login_view: The endpoint or the URL of the page to which browsers are redirected. ``Vary`` then names the fields
             by which the extension tells pages from scripts.
+        credential_kind: What people call the credentials. The refusal page chooses its words by it: ``"token"``,
+            ``"token_with_proof"`` (with a new proof for each request), ``"key"``, ``"password"``, ``"session"`` (the
+            site has a login page), ``"sign_on"`` (a server in front of the app logs people in), or ``"login"``, which
+            shows the scheme's ``name``. A view that takes only tokens and keys is described as one for programs.
+        login_redirect_varies: Further request fields on which the way to that page depends.
         specification: For diagnostics: by error code, the title and the URL of the paragraph that explains it.
         curl_options: For diagnostics: the options that make curl send credentials, such as ``("-u", "NAME:PASSWORD")``.
             Default: they follow from ``reads``.
@@ -145,16 +138,18 @@ class Scheme(ABC, Generic[C]):
     proves_key: bool = False
     oauth: ClassVar[bool] = False
     varies: tuple[str, ...] = ()
+    credential_kind: CredentialKind = "login"
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {}
     curl_options: tuple[str, ...] | None = None
     trusted_origins: frozenset[str] = frozenset()
     login_view: str | None = None
+    login_redirect_varies: tuple[str, ...] = ()
 
     _credential: ClassVar[str] = "the credentials"  # what the loader gets, as reasons name it
     _loader: Loader | None = None
     # `Auth` sets these two: its ``unavailable=``, and that it was set. A scheme of two `Auth` must get the same value.
     _unavailable: tuple[type[Exception], ...] = ()
-    _served = False
+    _in_use = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -162,21 +157,28 @@ class Scheme(ABC, Generic[C]):
         if _mro_index(cls, "challenges") < _mro_index(cls, "cacheable_challenges"):
             cls.cacheable_challenges = False
 
-    def __init__(self, loader: Loader | None = None, *, realm: str | None = None) -> None:
+    def __init__(self, loader: Loader | None = None, *more_loaders: Loader, realm: str | None = None) -> None:
         """Make a scheme.
 
         Args:
             loader: The loader. It can also be registered later, with ``@scheme.loader``.
+            *more_loaders: Loaders for other kinds of the credentials. They are asked in this order, and the first that
+                doesn't reject the credentials decides: see `flask_unauthorized.schemes.loader_chain`.
             realm: The scheme's own realm. ``None`` means the realm of the app.
 
         Raises:
-            ConfigurationError: If the realm can't be sent, or the loader can't be called with ``loader_args``
-                arguments.
+            ConfigurationError: If the realm can't be sent, or a loader can't be called with ``loader_args`` arguments,
+                or is there twice.
             TypeError: If the realm isn't a string.
         """
         if realm is not None:
             self.realm = validated_realm(realm)
-        if loader is not None:
+        if more_loaders:
+            loaders: tuple[Any, ...] = (loader, *more_loaders)
+            for load in loaders:
+                _check_loader(self, load)
+            self._loader = LoaderChain(self, loaders, self.loader_args)
+        elif loader is not None:
             self.loader(loader)
 
     @abstractmethod
@@ -283,7 +285,7 @@ class Scheme(ABC, Generic[C]):
     def check(self, app: Flask) -> None:
         """Check the set-up before an app's first request.
 
-        It also calls ``check_app(app)`` of the loader, if the loader has such a method. Call ``super().check(app)``
+        It also calls ``check_app(app)`` of each loader that has such a method. Call ``super().check(app)``
         first if you override it. It may be called more than once.
 
         Args:
@@ -297,11 +299,13 @@ class Scheme(ABC, Generic[C]):
                 f"{type(self).__name__} has no loader: pass one, {type(self).__name__}(load), "
                 "or register one with @scheme.loader; a subclass that asks none says needs_loader = False"
             )
-        if inspect.iscoroutinefunction(self._loader) and find_spec("asgiref") is None:
-            raise ConfigurationError(f"the loader of {type(self).__name__} is async: install flask[async]")
-        loader_check = getattr(self._loader, "check_app", None)
-        if callable(loader_check):
-            loader_check(app)
+        loaders = self._loader.loaders if isinstance(self._loader, LoaderChain) else (self._loader,)
+        for load in loaders:
+            if inspect.iscoroutinefunction(load) and find_spec("asgiref") is None:
+                raise ConfigurationError(f"the loader of {type(self).__name__} is async: install flask[async]")
+            loader_check = getattr(load, "check_app", None)
+            if callable(loader_check):
+                loader_check(app)
 
     def respond(self, response: Response, accepted: bool) -> None:
         """Add header fields to the response to a request that had credentials of this scheme.
@@ -340,7 +344,10 @@ class Scheme(ABC, Generic[C]):
         if load is None:
             raise TypeError("loader takes the function: write @scheme.loader without parentheses")
         if self._loader is not None:
-            raise ConfigurationError(f"this {type(self).__name__} has a loader already: make another scheme object")
+            raise ConfigurationError(
+                f"this {type(self).__name__} has a loader already: make another scheme object, or pass all loaders "
+                f"at once, {type(self).__name__}(load, other), which are then asked in order"
+            )
         _check_loader(self, load)
         self._loader = load
         return load
@@ -360,7 +367,7 @@ class Scheme(ABC, Generic[C]):
             secret = args[0]
         else:
             secret = Secret()
-            secret.loader_args = args
+            secret.arguments = args
         return call_loader(self, secret)
 
     def call_option(self, option: str, function: Callable[..., Any], *args: Any) -> Any:
@@ -379,9 +386,9 @@ class Scheme(ABC, Generic[C]):
             return function(*args)
         except AuthError:
             raise
-        except self._unavailable as trouble:
+        except self._unavailable as error:
             raise AuthUnavailable(
-                reason=f"{option} of {self.name} raised {type(trouble).__name__}, which unavailable= of Auth lists"
+                reason=f"{option} of {self.name} raised {type(error).__name__}, which unavailable= of Auth lists"
             ) from None
 
     def __repr__(self) -> str:
@@ -407,21 +414,16 @@ def call_loader(self: Scheme[Any], credentials: Secret, request: Request | None 
             "the class, so that auth.check() finds out"
         )
     try:
-        result = load(*credentials.loader_args)
+        result = load(*credentials.arguments)
         if type(result) is Identity or not hasattr(type(result), "__await__"):
             return result
         return resolve_awaitable(result)
     except AuthError:
         raise
     except HTTPUnauthorized as refused:
-        text = refused.description
-        own = is_text(text) and text is not HTTPUnauthorized.description
-        reason = f"the loader of {self.name} raised {type(refused).__name__} (401), which rejects {self._credential}"
-        raise InvalidCredentials(text if own else None, reason=reason) from None
+        raise rejected_by_401(self, refused) from None
     except self._unavailable as trouble:
-        raise AuthUnavailable(
-            reason=f"the loader of {self.name} raised {type(trouble).__name__}, which unavailable= of Auth lists"
-        ) from None
+        raise unavailable_by(self, trouble) from None
 
 
 def validated_realm(realm: str) -> str:
@@ -474,6 +476,23 @@ def error_params(error: AuthError | None) -> tuple[tuple[str, str], ...]:
         return ()
     text = error_description(getattr(error, "message", "") or "")
     return (("error", error.error), ("error_description", text)) if text else (("error", error.error),)
+
+
+def demand_params(error: AuthError | None) -> tuple[tuple[str, str], ...]:
+    """Return the parameters that say what would help: ``scope``, ``acr_values`` and ``max_age`` (RFC 9470 §3).
+
+    Args:
+        error: What `Scheme.challenges` got.
+
+    Returns:
+        Pairs of name and value. Empty if neither more scope nor a new login would help.
+    """
+    if isinstance(error, InsufficientScope):
+        return (("scope", " ".join(error.scopes)),) if error.scopes else ()
+    if not isinstance(error, StepUpRequired):
+        return ()
+    acr = (("acr_values", " ".join(error.acr_values)),) if error.acr_values else ()
+    return acr if error.max_age is None else (*acr, ("max_age", str(error.max_age)))
 
 
 def single_value(scheme: str, values: list[str]) -> str | None:

@@ -26,7 +26,6 @@ from ..arguments import explains_arguments, validated_flag
 from ..errors import (
     AuthError,
     ConfigurationError,
-    InsufficientScope,
     InvalidCredentials,
     MalformedCredentials,
     StepUpRequired,
@@ -42,12 +41,13 @@ from .base import (
     Secret,
     call_loader,
     check_size,
+    demand_params,
     error_params,
     query_values,
     single_value,
 )
-from .confirmation import KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
-from .serving import max_credentials
+from .confirmation import KEY, CertificateSource, check_certificate, validated_confirmation, vary_fields
+from .state_access import BodyNotRead, max_credentials, may_read_body
 
 MAX_FORM = 64 * 1024
 """Longest form that is searched for a token, in bytes. If a credential may be longer than half of it, twice as much."""
@@ -65,7 +65,8 @@ _RESERVED_PARAMS = frozenset(
     {"realm", "scope", "error", "error_description", "error_uri", "acr_values", "max_age", "resource_metadata"}
 )
 # Names of schemes with other credentials. Clients would not send a bearer token under them.
-_OTHER_SCHEMES = (SPELLINGS.keys() | {"ntlm"}) - {"bearer"}
+# Some services do take one as "Authorization: ApiKey".
+_OTHER_SCHEMES = (SPELLINGS.keys() | {"ntlm"}) - {"bearer", "apikey"}
 
 
 class Bearer(Scheme[Secret]):
@@ -76,6 +77,8 @@ class Bearer(Scheme[Secret]):
 
     Args:
         loader: Gets the token, returns the caller.
+        *more_loaders: Loaders for other kinds of tokens. They are asked in this order, and the first that doesn't
+            reject the token decides. A loader's method ``recognizes``, if it has one, says which it isn't asked for.
         realm: The scheme's own realm. Default: that of the app.
         form: Also read ``access_token`` from a form (RFC 6750 §2.2).
         query: Also read ``access_token`` from the URL (RFC 6750 §2.3). The RFC advises against it, because URLs end up
@@ -96,6 +99,7 @@ class Bearer(Scheme[Secret]):
 
     name = "Bearer"
     oauth = True
+    credential_kind = "token"
     needs_loader = True
     cacheable_challenges = True
     specification = SPECIFICATION
@@ -105,7 +109,7 @@ class Bearer(Scheme[Secret]):
     def __init__(
         self,
         loader: Loader | None = None,
-        *,
+        *more_loaders: Loader,
         realm: str | None = None,
         form: bool = False,
         query: bool = False,
@@ -114,7 +118,7 @@ class Bearer(Scheme[Secret]):
         name: str | None = None,
         params: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(loader, realm=realm)
+        super().__init__(loader, *more_loaders, realm=realm)
         if name is not None:
             self.name = name
         _check_name(self.name)
@@ -142,7 +146,7 @@ class Bearer(Scheme[Secret]):
         if not rest or not rest.isascii() or 0 in rest.encode().translate(_IS_IN_ALPHABET):
             _check_padded(self.name, rest)
         secret = Secret()
-        secret.loader_args = (rest,)
+        secret.arguments = (rest,)
         return secret
 
     def _single_token(self, request: Request, rest: str | None) -> str | None:
@@ -151,7 +155,10 @@ class Bearer(Scheme[Secret]):
         if self.query:
             sent += _unless_empty(query_values(request, _PARAM))
         if self.form and _has_form(request, max(MAX_FORM, 2 * max_credentials(request))):
-            sent += _unless_empty(request.form.getlist(_PARAM))
+            if may_read_body(request):
+                sent += _form_values(request)
+            elif not sent:
+                raise BodyNotRead
         token = single_value(self.name, sent)
         if token is not None and len(token) > MIN_CREDENTIAL_LIMIT:
             check_size(f"{self.name}: the token", token, max_credentials(request))
@@ -170,7 +177,7 @@ class Bearer(Scheme[Secret]):
     def prove(self, identity: Identity, credentials: Secret, request: Request) -> None:
         if self.certificate is None:
             super().prove(identity, credentials, request)
-        confirmation = checked_confirmation(self.name, identity.confirmation)
+        confirmation = validated_confirmation(self.name, identity.confirmation)
         if KEY in confirmation:
             raise InvalidCredentials(
                 reason=f"{self.name}: the token is bound to a key (cnf has jkt), which {self.name} doesn't prove: send "
@@ -193,20 +200,21 @@ def oauth_challenges(
         error: What `Scheme.challenges` got.
         params: Further parameters. They come last.
     """
-    scope = " ".join(error.scopes) if isinstance(error, InsufficientScope) else ""
+    demands = demand_params(error)
     if isinstance(error, StepUpRequired):
-        acr = (("acr_values", " ".join(error.acr_values)),) if error.acr_values else ()
-        max_age = () if error.max_age is None else (("max_age", str(error.max_age)),)
-        params = (*acr, *max_age, *params)
-    return _challenges(name, realm, scope, error_params(error), params)
+        demands, params = (), (*demands, *params)
+    return _challenges(name, realm, demands, error_params(error), params)
 
 
 @functools.lru_cache(maxsize=512)
 def _challenges(
-    name: str, realm: str, scope: str, error: tuple[tuple[str, str], ...], params: tuple[tuple[str, str], ...]
+    name: str,
+    realm: str,
+    scopes: tuple[tuple[str, str], ...],
+    error: tuple[tuple[str, str], ...],
+    params: tuple[tuple[str, str], ...],
 ) -> tuple[Challenge, ...]:
     # MCP clients use the first "scope=" in the field, even inside error_description. So scope stands before it.
-    scopes = (("scope", scope),) if scope else ()
     return (Challenge(name, (("realm", realm), *scopes, *error, *params)),)
 
 
@@ -265,12 +273,16 @@ def _check_padded(name: str, token: str) -> None:
         )
 
 
+def _form_values(request: Request) -> list[str]:
+    """Return the tokens in the form. One that isn't ASCII holds none (RFC 6750 §2.2)."""
+    is_ascii = request.get_data(parse_form_data=False).isascii()
+    return _unless_empty(request.form.getlist(_PARAM)) if is_ascii else []
+
+
 def _has_form(request: Request, longest: int) -> bool:
     """Return whether the body is a form of at most ``longest`` bytes that may hold a token (RFC 6750 §2.2)."""
     if request.method in ("GET", "HEAD", "OPTIONS", "TRACE", "DELETE"):
         return False
     if request.mimetype != "application/x-www-form-urlencoded":
         return False
-    if request.content_length is None or request.content_length > longest:
-        return False
-    return request.get_data(parse_form_data=False).isascii()
+    return request.content_length is not None and request.content_length <= longest

@@ -1,6 +1,6 @@
 """Check what an access token is bound to (``cnf``, RFC 7800): a key or a certificate.
 
-`Bearer` and `DPoP` call `checked_confirmation` first. It refuses a token whose ``cnf`` names a method that isn't
+`Bearer` and `DPoP` call `validated_confirmation` first. It refuses a token whose ``cnf`` names a method that isn't
 known, because an unknown binding can't be checked, and an unchecked one is none. The scheme then checks the key
 itself, and `check_certificate` the certificate.
 """
@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from flask import Request
 
-from ..errors import ConfigurationError, InvalidCredentials, shown
+from ..errors import ConfigurationError, InvalidCredentials
+from ..errors.text import shown
 from .base import Scheme
 
 KEY: Final = "jkt"
@@ -27,7 +28,7 @@ CertificateSource = Callable[[Request], bytes | None]
 _SHA_256: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def checked_confirmation(scheme: str, confirmation: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def validated_confirmation(scheme: str, confirmation: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Return ``confirmation`` if all its methods can be checked.
 
     Raises:

@@ -5,7 +5,7 @@ One request passes these steps. The first one that fails ends it.
 1. `Digest.read` reads the parameters (§3.4). They must be complete, name an algorithm and a ``qop`` that are offered,
    and a ``uri`` that is the target of the request (§3.4.6). See `digest_credentials` and `digest_uri`.
 2. `Digest.verify` compares the realm, and checks that this app made the nonce for this realm (§3.3). See `nonces`.
-3. For ``qop=auth-int`` it reads and hashes the body (§3.4.3). See `bodies`.
+3. For ``qop=auth-int`` it reads and hashes the body (§3.4.3). See `request_body`.
 4. The loader gets the name and returns the secret, from which H(A1) follows (§3.4.2). See `digest_secrets`.
 5. The response is computed from H(A1) and compared in constant time (§3.4.1, §3.6).
 6. The age of the nonce is checked, and its count is used up (§3.4, §5.5). See `digest_replay`.
@@ -36,15 +36,10 @@ from typing import ClassVar, Final
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import explains_arguments, validated_choice, validated_flag, whole_seconds
-from ..errors import (
-    AuthError,
-    ConfigurationError,
-    InvalidCredentials,
-    StaleNonce,
-    shown,
-)
-from ..stores.base import Store, checked_store
+from ..arguments import explains_arguments, validated_choice, validated_flag, validated_whole_seconds
+from ..errors import AuthError, ConfigurationError, InvalidCredentials, StaleNonce
+from ..errors.text import shown
+from ..stores.base import Store, validated_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
 from ..wire.digest import (
@@ -57,18 +52,18 @@ from ..wire.digest import (
     session_hash,
 )
 from .base import Loader, Scheme
-from .bodies import is_body_consumed, read_body
 from .digest_authentication_info import VerifiedCredentials, authentication_info
 from .digest_credentials import WITHOUT_QOP, DigestCredentials, read_credentials
 from .digest_replay import NonceUses
 from .digest_secrets import NameOfHash, look_up
 from .nonces import Nonces
 from .origins import validated_origins
-from .serving import (
+from .request_body import is_body_consumed, read_body
+from .state_access import (
+    readable_app_state,
     realm_in_force,
     remember_for_response,
     remembered_for_response,
-    serving_app,
     warn_of_default_realm,
     warn_once,
 )
@@ -86,8 +81,8 @@ _current_app_object: Final = current_app._get_current_object  # type: ignore[att
 
 _NO_USER: Final = "Digest: no user has the name: the loader, or name_of_hash=, returned None"
 _WRONG_PASSWORD: Final = (
-    "Digest: the response was not made with what the loader returned for the name: the password is wrong, or a stored "
-    "hash is of another name, realm or password"
+    "Digest: the response was not made with what the loader returned for the name: the password is wrong, a stored "
+    "hash was returned as a str and not by its algorithm, or it is of another name, realm or password"
 )
 
 
@@ -142,12 +137,13 @@ class Digest(Scheme[DigestCredentials]):
 
     name = "Digest"
     prompts = True
+    credential_kind = "password"
     static = False
     needs_loader = True
     names_subject = True
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {
         "invalid_token": ("RFC 7616 §3.3, the Digest challenge", "https://www.rfc-editor.org/rfc/rfc7616#section-3.3"),
-        "invalid_request": ("RFC 7616 §3.4, the Digest answer", "https://www.rfc-editor.org/rfc/rfc7616#section-3.4"),
+        "invalid_request": ("RFC 7616 §3.4, the Digest response", "https://www.rfc-editor.org/rfc/rfc7616#section-3.4"),
     }
     curl_options = ("--digest", "-u", "NAME:PASSWORD")
 
@@ -176,14 +172,14 @@ class Digest(Scheme[DigestCredentials]):
         self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
         # Clients prefer the first value, and many of them hash bodies wrongly, so auth goes first.
         self.qop = tuple(sorted(validated_choice("qop", qop, _QOPS)))
-        self.legacy = _checked_legacy(legacy, self.qop)
+        self.legacy = _validated_legacy(legacy, self.qop)
         self._accepted_qops = (*self.qop, WITHOUT_QOP) if self.legacy else self.qop
         self.name_of_hash = name_of_hash
         self.domain = _joined_domain(domain)
         self.opaque = opaque
-        self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=MIN_NONCE_LIFETIME)
-        self.nonce_uses = _checked_uses(nonce_uses)
-        self.store = MemoryStore() if store is None else checked_store(store)
+        self.nonce_lifetime = validated_whole_seconds("nonce_lifetime", nonce_lifetime, least=MIN_NONCE_LIFETIME)
+        self.nonce_uses = _validated_uses(nonce_uses)
+        self.store = MemoryStore() if store is None else validated_store(store)
         self.rspauth = validated_flag("rspauth", rspauth)
         self.nextnonce = validated_flag("nextnonce", nextnonce)
         self.max_body = max_body
@@ -229,10 +225,10 @@ class Digest(Scheme[DigestCredentials]):
         self.store.check_processes(app, "Digest: used counts")
         warn_of_default_realm(self, app, "Stored hashes")
         # Clients don't unescape it alike, so that they hash different realms.
-        realm = self.realm if self.realm is not None else serving_app(app).realm
+        realm = self.realm if self.realm is not None else readable_app_state(app).realm
         if '"' in realm or "\\" in realm:
             raise ConfigurationError(f"realm={realm!a}: for Digest it must not hold a quote or a backslash")
-        if any(scheme.name == "Basic" for scheme in serving_app(app).schemes):
+        if any(scheme.name == "Basic" for scheme in readable_app_state(app).schemes):
             warn_once(app, "Basic beside Digest: where a view takes both, passwords are as safe as with Basic alone")
 
     def read(self, request: Request, rest: str | None) -> DigestCredentials | None:
@@ -393,7 +389,7 @@ def _is_made_with(sent: DigestCredentials, h_a1: str, body_hash: str, method: st
     return hmac.compare_digest(expected.encode("latin-1"), sent.response.encode("latin-1"))
 
 
-def _checked_legacy(legacy: bool, qop: tuple[str, ...]) -> bool:
+def _validated_legacy(legacy: bool, qop: tuple[str, ...]) -> bool:
     if not isinstance(legacy, bool):
         raise TypeError(f"legacy must be True or False, not {legacy!r}")
     if legacy and "auth" not in qop:
@@ -403,7 +399,7 @@ def _checked_legacy(legacy: bool, qop: tuple[str, ...]) -> bool:
     return legacy
 
 
-def _checked_uses(uses: int | None) -> int | None:
+def _validated_uses(uses: int | None) -> int | None:
     if uses is not None and (isinstance(uses, bool) or not isinstance(uses, int)):
         raise TypeError(f"nonce_uses must be an int or None, not {uses!r}")
     if uses is not None and uses < 1:

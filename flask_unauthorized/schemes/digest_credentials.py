@@ -20,7 +20,8 @@ from typing import Final
 
 from flask import Request
 
-from ..errors import InvalidCredentials, MalformedCredentials, shown
+from ..errors import InvalidCredentials, MalformedCredentials
+from ..errors.text import shown
 from ..wire import parse_authorization
 from ..wire.digest import read_extended, read_name
 from ..wire.grammar import BWS, MAX_PARAMS, QUOTED, TOKEN, GrammarError
@@ -107,7 +108,7 @@ def read_credentials(
     """
     parameters = _parameters(rest)
     try:
-        credentials = _checked_credentials(parameters, rest, algorithms, qops)
+        credentials = _validated_credentials(parameters, rest, algorithms, qops)
     except MalformedCredentials as error:
         if is_valid_nonce(parameters.get("nonce", ""), request):
             raise InvalidCredentials(reason=error.reason) from None
@@ -117,7 +118,7 @@ def read_credentials(
     return credentials
 
 
-def _checked_credentials(
+def _validated_credentials(
     parameters: Mapping[str, str], rest: str, algorithms: Mapping[str, str], qops: tuple[str, ...]
 ) -> DigestCredentials:
     found = _read_required(parameters, qops)

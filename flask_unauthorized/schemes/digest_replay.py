@@ -11,16 +11,16 @@ All refusals are `StaleNonce`, so the challenge says ``stale=true``: the passwor
 request with the new nonce, without asking its user (§3.3). For the same reason none of this runs before the response
 was checked. An attacker who saw a nonce could otherwise use up its counts.
 
-The store forgets a nonce later than any worker would accept it, even if the workers' clocks differ by `MAX_SKEW`. A
-nonce that was never used takes no space.
+The store forgets a nonce later than any worker would accept it, even if the workers' clocks differ by `MAX_CLOCK_SKEW`.
+A nonce that was never used takes no space.
 """
 
 from typing import Final
 
 from ..errors import StaleNonce
 from ..stores.base import Store
+from ..wire.rules import MAX_CLOCK_SKEW
 from .digest_credentials import DigestCredentials
-from .nonces import MAX_SKEW
 
 _COUNTS: Final = "digest"
 _COUNT_ZERO: Final = "digest-zero"
@@ -39,7 +39,7 @@ class NonceUses:
     def __init__(self, lifetime: int, max_uses: int | None) -> None:
         self.lifetime = lifetime
         self.max_uses = max_uses
-        self.remember_for = lifetime + 2 * MAX_SKEW
+        self.remember_for = lifetime + 2 * MAX_CLOCK_SKEW
         """How long the store remembers a nonce that was used, in seconds."""
 
     def is_current(self, age: float) -> bool:
@@ -47,7 +47,7 @@ class NonceUses:
 
         The age is below zero if the nonce was made by a worker whose clock is ahead.
         """
-        return -MAX_SKEW <= age <= self.lifetime
+        return -MAX_CLOCK_SKEW <= age <= self.lifetime
 
     def use(self, credentials: DigestCredentials, age: float, store: Store) -> bool:
         """Use up the nonce count of credentials whose response is right.
@@ -63,7 +63,7 @@ class NonceUses:
         Raises:
             StaleNonce: If the nonce has expired, or the count or the nonce was used up before.
         """
-        if not -MAX_SKEW <= age <= self.lifetime:  # As `is_current`, without a call more for each request.
+        if not -MAX_CLOCK_SKEW <= age <= self.lifetime:  # As `is_current`, without a call more for each request.
             raise _expired(age, self.lifetime)
         nonce = credentials.nonce
         count = int(credentials.nc, 16) if credentials.qop else 0
@@ -88,5 +88,5 @@ class NonceUses:
 
 
 def _expired(age: float, lifetime: int) -> StaleNonce:
-    limit = f"nonce_lifetime={lifetime}" if age > 0 else f"workers' clocks may differ by {MAX_SKEW} s"
+    limit = f"nonce_lifetime={lifetime}" if age > 0 else f"workers' clocks may differ by {MAX_CLOCK_SKEW} s"
     return StaleNonce(reason=f"Digest: the nonce has expired: it is {age:.0f} s old, and {limit}")

@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, quote, unquote_to_bytes
 
 from flask import Request
 
-from ..errors import shown
+from ..errors.text import shown
+from .request_target import PATH_CHARACTERS
 
 _ABSOLUTE: Final = re.compile(r"http(s?)://([^/?#]*)", re.IGNORECASE)
 
@@ -35,7 +36,7 @@ def is_request_target(uri: str, request: Request) -> bool:
     if named == target:
         return True
     # The target as the client knows it, if a proxy removed a prefix.
-    prefix = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), safe="/:@!$&'()*+,;=~")
+    prefix = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), safe=PATH_CHARACTERS)
     return not target.startswith(prefix + "/") and named == prefix + target
 
 
@@ -43,9 +44,9 @@ def describe_mismatch(uri: str, request: Request) -> str:
     """Return why ``uri`` isn't the target. Only paths are named, because a query may hold a secret."""
     absolute = _ABSOLUTE.match(uri)
     sent = (uri if absolute is None else uri[absolute.end() :]).partition("?")[0]
-    served = request.script_root + request.path
-    why = "host or query differs" if sent == served else f"path is {shown(sent, 80)}"
-    return f"uri is not the target of this request: its {why}, expected the target {shown(served, 80)} as it came"
+    target_path = request.script_root + request.path
+    why = "host or query differs" if sent == target_path else f"path is {shown(sent, 80)}"
+    return f"uri is not the target of this request: its {why}, expected the target {shown(target_path, 80)} as it came"
 
 
 def _origin_form(target: str, request: Request) -> str | None:
@@ -67,9 +68,9 @@ def _is_same_decoded(uri: str, environ: Mapping[str, Any]) -> bool:
     the client sent. Octets are compared, not text, because replacement characters would make different values equal.
     """
     path, _, query = uri.partition("?")
-    served = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    target_path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
     served_query = environ.get("QUERY_STRING", "")
-    return unquote_to_bytes(path.encode("latin-1")) == served.encode("latin-1") and (
+    return unquote_to_bytes(path.encode("latin-1")) == target_path.encode("latin-1") and (
         query == served_query or _parsed(query) == _parsed(served_query)
     )
 

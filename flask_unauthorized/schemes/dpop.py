@@ -23,7 +23,8 @@ Invariants:
 - A signature is verified only for a key that a valid token is bound to. Clients without a token can't make the app
   verify signatures, nor fill the cache of keys.
 - A proof is used up last, so that a proof that fails another check takes no space in the store.
-- The store forgets a proof later than any worker would accept it, even if the workers' clocks differ by `MAX_SKEW`.
+- The store forgets a proof later than any worker would accept it, even if the workers' clocks differ by
+  `MAX_CLOCK_SKEW`.
 - A nonce is never stored.
 
 Why the check is in two parts: form and claims cost little, and refuse most mistakes before the loader is asked. The
@@ -38,24 +39,19 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
 
-from ..arguments import explains_arguments, validated_flag, whole_seconds
-from ..errors import (
-    AuthError,
-    InvalidCredentials,
-    InvalidProof,
-    NonceRequired,
-    configured_seconds,
-    shown,
-)
+from ..arguments import explains_arguments, validated_flag, validated_whole_seconds
+from ..errors import AuthError, InvalidCredentials, InvalidProof, NonceRequired
+from ..errors.text import shown
 from ..identity import BareIdentity, Identity
-from ..stores.base import Store, checked_store
+from ..stores.base import Store, validated_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
+from ..wire.rules import MAX_CLOCK_SKEW
 from .base import Loader, Scheme, Secret, call_loader
 from .bearer import SPECIFICATION, check_token, oauth_challenges
-from .confirmation import CERTIFICATE, KEY, CertificateSource, check_certificate, checked_confirmation, vary_fields
-from .nonces import MAX_SKEW, Nonces
-from .serving import realm_in_force, remember_for_response, remembered_for_response
+from .confirmation import CERTIFICATE, KEY, CertificateSource, check_certificate, validated_confirmation, vary_fields
+from .nonces import Nonces
+from .state_access import realm_in_force, remember_for_response, remembered_for_response
 
 if TYPE_CHECKING:
     from .dpop_proof import Proof
@@ -105,6 +101,8 @@ class DPoP(Scheme[DPoPCredentials]):
 
     Args:
         loader: Returns the identity for a token. May be registered with ``@dpop.loader`` instead.
+        *more_loaders: Loaders for other kinds of tokens. They are asked in this order, and the first that doesn't
+            reject the token decides. A loader's method ``recognizes``, if it has one, says which it isn't asked for.
         origin: Where clients reach the app, ``"https://api.example.com"``, or several. If a proxy removes a path
             prefix, add it here. The URI in a proof is compared with this, never with ``Host``. Plain http is accepted
             for localhost only.
@@ -114,8 +112,8 @@ class DPoP(Scheme[DPoPCredentials]):
             made in advance.
         nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`. A response brings a new one after half
             of that.
-        window: How long ago a proof may have been made, in seconds.
-        ahead: How far in the future a proof may have been made, in seconds, because clocks differ.
+        window: How long ago a proof may have been made: seconds or a `timedelta`.
+        ahead: How far in the future a proof may have been made, because clocks differ: seconds or a `timedelta`.
         store: Holds the used proofs. The default `MemoryStore` isn't shared between processes.
         realm: The realm of this scheme, default the app's.
         certificate: Finds the client's certificate, for tokens that are bound to one as well: see `Bearer`.
@@ -129,6 +127,7 @@ class DPoP(Scheme[DPoPCredentials]):
     needs_loader = True
     proves_key = True
     oauth = True
+    credential_kind = "token_with_proof"
     _credential = "the token"
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {
         "invalid_token": ("RFC 9449 §7.1, the DPoP scheme", f"{_RFC}#section-7.1"),
@@ -142,28 +141,28 @@ class DPoP(Scheme[DPoPCredentials]):
     def __init__(
         self,
         loader: Loader | None = None,
-        *,
+        *more_loaders: Loader,
         origin: str | Iterable[str],
         algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
         nonce: bool = False,
         nonce_lifetime: int | timedelta = 300,
-        window: int = 60,
-        ahead: int = 10,
+        window: int | timedelta = 60,
+        ahead: int | timedelta = 10,
         store: Store | None = None,
         realm: str | None = None,
         certificate: CertificateSource | None = None,
     ) -> None:
-        super().__init__(loader, realm=realm)
+        super().__init__(loader, *more_loaders, realm=realm)
         # Imported here, so that apps without DPoP need not install the extra, nor load it.
         from .dpop_proof import ProofRules
 
-        self.window = configured_seconds("window", window, most=MAX_WINDOW)
-        self.ahead = configured_seconds("ahead", ahead, most=MAX_WINDOW)
+        self.window = validated_whole_seconds("window", window, most=MAX_WINDOW)
+        self.ahead = validated_whole_seconds("ahead", ahead, most=MAX_WINDOW)
         self._rules = ProofRules(origin, algorithms, self.window, self.ahead)
         self.origins, self.algorithms = self._rules.origins, self._rules.algorithms
         self.nonce = validated_flag("nonce", nonce)
-        self.nonce_lifetime = whole_seconds("nonce_lifetime", nonce_lifetime, least=1)
-        self.store = MemoryStore() if store is None else checked_store(store)
+        self.nonce_lifetime = validated_whole_seconds("nonce_lifetime", nonce_lifetime, least=1)
+        self.store = MemoryStore() if store is None else validated_store(store)
         self.certificate = certificate
         self.varies = ("DPoP", *vary_fields(certificate))
         if self.curl_options is None:
@@ -196,7 +195,7 @@ class DPoP(Scheme[DPoPCredentials]):
         credentials.proof = self._rules.read(credentials.proof_field, credentials.token, request)
         self.store.check_workers(request.environ)
         secret = Secret()
-        secret.loader_args = (credentials.token,)
+        secret.arguments = (credentials.token,)
         found: object = call_loader(self, secret)
         return found
 
@@ -208,7 +207,7 @@ class DPoP(Scheme[DPoPCredentials]):
                 "the loader of DPoP returned a bare user or subject, which is bound to no key: return "
                 'Identity(subject, user=…, confirmation={"jkt": …}), the cnf of the token'
             )
-        confirmation = checked_confirmation(self.name, identity.confirmation)
+        confirmation = validated_confirmation(self.name, identity.confirmation)
         if confirmation.get(KEY) != proof.thumbprint:
             what = "is that of another key" if KEY in confirmation else "is absent"
             raise InvalidCredentials(
@@ -261,7 +260,7 @@ class DPoP(Scheme[DPoPCredentials]):
         if age is None:
             what = "has no nonce" if nonce is None else "has a nonce that this app did not sign for the realm in force"
             raise NonceRequired(reason=f"DPoP: the proof {what}, and nonce=True asks for that of DPoP-Nonce")
-        if not -MAX_SKEW <= age <= self.nonce_lifetime:
+        if not -MAX_CLOCK_SKEW <= age <= self.nonce_lifetime:
             raise NonceRequired(
                 reason=f"DPoP: the nonce has expired: it is {age:.0f} s old, and nonce_lifetime={self.nonce_lifetime}"
             )
@@ -276,7 +275,7 @@ class DPoP(Scheme[DPoPCredentials]):
                 reason=f"DPoP: the proof expired while the loader ran: iat is {shown(proof.iat)}, window={self.window} "
                 f"and ahead={self.ahead}"
             )
-        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + MAX_SKEW):
+        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + MAX_CLOCK_SKEW):
             raise InvalidProof(
                 reason="DPoP: a proof with this jti and key was used before, and each counts once: make a new one"
             )

@@ -27,7 +27,8 @@ from typing import Any, Final
 from flask import Request
 
 from ..arguments import validated_choice
-from ..errors import ConfigurationError, InvalidProof, shown
+from ..errors import ConfigurationError, InvalidProof
+from ..errors.text import shown
 from ..jose import Key, PyJWTEngine, public_key_jwk
 from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws

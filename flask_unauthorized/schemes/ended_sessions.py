@@ -5,22 +5,22 @@ the session's lifetime has passed. `EndedSessions` remembers which sessions have
 `was_ended` is false. The store has two kinds of entries:
 
 - One for each session that ended by itself, by its id (``session-ended``).
-- One **mark** for each user whose sessions all ended (``session-not-before``): the time until which sessions are over.
-  One entry ends any number of sessions.
+- One **not-before time** for each user whose sessions all ended (``session-not-before``): sessions that began at
+  it or before have ended. One entry ends any number of sessions.
 
 Four facts make this more than a set of ids:
 
 1. **A user must not be able to fill the store** by logging in and out. Logouts are counted for each user, and after
-   `MAX_ENDED` of them a logout ends all sessions of the user. It then writes the mark, which is one entry.
-2. **Clocks of machines differ.** The mark lies `CLOCK_SKEW` seconds ahead, so that it covers a session that began by a
-   clock ahead of this one. A new session must be later than the mark, or it would be over at once: `begin_time` gives
-   the next moment after it.
-3. **A mark never goes back.** A session may have begun just after the last one, and an earlier mark would revive the
-   sessions between them.
+   `MAX_ENDED` of them a logout ends all sessions of the user. It then writes the not-before time, which is one entry.
+2. **Clocks of machines differ.** The not-before time lies `MAX_CLOCK_SKEW` seconds ahead, so that it covers a session
+   that began by a clock ahead of this one. A new session must be later than that, or it would be over at once:
+   `begin_time` gives the next moment after it.
+3. **A not-before time never goes back.** A session may have begun just after the last one, and an earlier time would
+   revive the sessions between them.
 4. **Entries live as long as what they end**, and a little longer for the clocks. A session that outlived its entry
    would be valid again.
 
-All entries are kept by realm, because another app with the same store may have another user of the same name.
+All entries are stored by realm, because another app with the same store may have another user of the same name.
 """
 
 import math
@@ -28,12 +28,11 @@ import time
 from typing import Final
 
 from ..stores.base import MAX_LIFETIME, Store
+from ..wire.rules import MAX_CLOCK_SKEW
 from .session_record import LoginRecord
 
 MAX_ENDED: Final = 100
 """Most sessions of one user that the store remembers one by one. After that, a logout ends all sessions of the user."""
-CLOCK_SKEW: Final = 60
-"""Greatest difference of the clocks of two machines, in seconds."""
 _ENDED: Final = "ended"
 """The value of an ended session. A logout that failed in the middle leaves a claim, which has another value."""
 
@@ -58,9 +57,9 @@ class EndedSessions:
         """
         if self._store.get("session-ended", _key(login.realm, login.session_id)) == _ENDED:
             return True
-        mark = self._mark(login.subject, login.realm)
-        # If the clock went back, a login from the future may still be older than the mark.
-        return mark is not None and not mark < login.begun <= time.time() + 2 * CLOCK_SKEW
+        not_before = self._not_before(login.subject, login.realm)
+        # If the clock went back, a login from the future may still be older than the not-before time.
+        return not_before is not None and not not_before < login.begun <= time.time() + 2 * MAX_CLOCK_SKEW
 
     def end(self, login: LoginRecord) -> bool:
         """End one session. Return whether that ended all sessions of its user.
@@ -90,32 +89,32 @@ class EndedSessions:
         Raises:
             AuthUnavailable: If the store can't be asked.
         """
-        last = self._mark(subject, realm)
-        mark = time.time() + CLOCK_SKEW
-        if last is not None and mark <= last:
-            mark = math.nextafter(last, math.inf)
-        self._store.put("session-not-before", _key(realm, subject), repr(mark), self._entry_lifetime(mark))
+        last = self._not_before(subject, realm)
+        not_before = time.time() + MAX_CLOCK_SKEW
+        if last is not None and not_before <= last:
+            not_before = math.nextafter(last, math.inf)
+        self._store.put("session-not-before", _key(realm, subject), repr(not_before), self._entry_lifetime(not_before))
 
     def begin_time(self, subject: str, realm: str) -> float:
-        """Return the time of a session that begins now: the present, or the moment after the user's mark.
+        """Return the time of a session that begins now: the present, or the moment after the user's not-before time.
 
         Raises:
             AuthUnavailable: If the store can't be asked.
         """
         now = time.time()
-        mark = self._mark(subject, realm)
-        return now if mark is None or now > mark else math.nextafter(mark, math.inf)
+        not_before = self._not_before(subject, realm)
+        return now if not_before is None or now > not_before else math.nextafter(not_before, math.inf)
 
-    def _mark(self, subject: str, realm: str) -> float | None:
-        mark = self._store.get("session-not-before", _key(realm, subject))
-        return None if mark is None else float(mark)
+    def _not_before(self, subject: str, realm: str) -> float | None:
+        not_before = self._store.get("session-not-before", _key(realm, subject))
+        return None if not_before is None else float(not_before)
 
     def _entry_lifetime(self, begun: float) -> float:
-        """Return how long an entry is kept that ends sessions which began until ``begun``, in seconds.
+        """Return how long an entry is stored that ends sessions which began until ``begun``, in seconds.
 
         The sessions live longer on a machine whose clock is behind this one, so the entry does, too.
         """
-        return min(begun + self._lifetime - time.time() + CLOCK_SKEW + 1, MAX_LIFETIME)
+        return min(begun + self._lifetime - time.time() + MAX_CLOCK_SKEW + 1, MAX_LIFETIME)
 
 
 def _key(realm: str, name: str) -> str:

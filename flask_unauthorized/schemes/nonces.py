@@ -4,8 +4,8 @@ A nonce is ``random.time.signature``: 72 random bits, the time when it was made,
 
 - `Nonces.mint` makes one for a challenge.
 - `Nonces.age` checks the signature of a nonce that comes back, and returns its age. Whether that is too old is decided
-  by the scheme, which knows the lifetime. It accepts ages down to ``-MAX_SKEW``, because another worker may have made
-  the nonce, and that worker's clock may be ahead.
+  by the scheme, which knows the lifetime. It accepts ages down to ``-MAX_CLOCK_SKEW``, because another worker may have
+  made the nonce, and that worker's clock may be ahead.
 
 Invariants:
 
@@ -35,8 +35,6 @@ from .secret_keys import secret_keys
 
 MAX_NONCE: Final = 256
 """Longest nonce that is checked, in bytes. A nonce of this server has 65."""
-MAX_SKEW: Final = 60
-"""How far in the future a nonce may have been made, in seconds, because the clocks of workers differ."""
 _SALT_PREFIX: Final = "flask_unauthorized.nonce"
 
 

@@ -24,7 +24,7 @@ from flask import Flask, current_app, request, url_for
 from werkzeug.routing import BuildError
 
 from ..errors import ConfigurationError
-from .serving import serving_app, suggest_endpoint
+from .state_access import readable_app_state, suggest_endpoint
 
 log: Final = logging.getLogger("flask_unauthorized")
 _ADD_DEFAULTS: Final = "give its variables a default for all requests with @app.url_defaults"
@@ -85,7 +85,7 @@ def build_url(option: str, endpoint: str, values: dict[str, str]) -> str | None:
 
 
 def _log_missing(option: str, endpoint: str, why: str, fix: str) -> None:
-    logged = serving_app(current_app).logged_once
+    logged = readable_app_state(current_app).logged_once
     # The fix is a part of the key, so that an error that clients can cause doesn't hide one of the app.
     key = request.endpoint, option, fix
     if key not in logged:

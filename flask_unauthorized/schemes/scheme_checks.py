@@ -13,16 +13,16 @@ may need more of a request than an empty one has. Their challenges are then not 
 """
 
 from contextlib import nullcontext
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from flask import Flask, current_app, has_app_context
 
 from ..errors import ConfigurationError
 from ..wire import Challenge
 from ..wire.grammar import is_token
-from .base import Scheme, validated_realm
+from .base import CredentialKind, Scheme, validated_realm
 
-_LOCATIONS: Final = ("authorization", "header", "cookie", "query", "form")
+_LOCATIONS: Final = ("authorization", "header", "cookie", "query", "form", "environ")
 
 
 def check_attributes(scheme: Scheme[Any]) -> None:
@@ -43,6 +43,11 @@ def check_attributes(scheme: Scheme[Any]) -> None:
     varies = getattr(scheme, "varies", None)
     if not isinstance(varies, tuple) or not all(isinstance(field, str) and is_token(field) for field in varies):
         raise ConfigurationError(f"{kind}.varies must be a tuple of field names such as ('DPoP',), not {varies!a}")
+    kinds = get_args(CredentialKind)
+    if scheme.credential_kind not in kinds:
+        raise ConfigurationError(
+            f"{kind}.credential_kind must be one of {', '.join(kinds)}, not {scheme.credential_kind!a}"
+        )
     if scheme.realm is not None:
         validated_realm(scheme.realm)
 
@@ -86,8 +91,8 @@ def _sample_challenges(scheme: Scheme[Any], app: Flask, realm: str) -> tuple[Cha
     # Imported here because this module costs more than the whole package, and is needed once.
     from werkzeug.test import create_environ
 
-    served: Any = current_app
-    in_context = has_app_context() and served._get_current_object() is app
+    current: Any = current_app
+    in_context = has_app_context() and current._get_current_object() is app
     with nullcontext() if in_context else app.app_context():
         try:
             return tuple(scheme.challenges(realm, None, app.request_class(create_environ())))

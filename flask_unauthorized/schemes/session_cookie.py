@@ -31,16 +31,17 @@ from urllib.parse import urlencode
 from flask import Flask, Request, current_app, session
 from flask.sessions import SecureCookieSessionInterface
 
-from ..arguments import explains_arguments, whole_seconds
-from ..errors import AuthError, ConfigurationError, InvalidCredentials, shown
+from ..arguments import explains_arguments, validated_flag, validated_whole_seconds
+from ..errors import AuthError, ConfigurationError, InvalidCredentials
+from ..errors.text import shown
 from ..identity import Identity
-from ..stores.base import Store, checked_store
+from ..stores.base import Store, validated_store
 from ..wire import Challenge
+from ..wire.fetch_metadata import HTMX_FIELDS
 from .base import FLASK_SESSION, Loader, Scheme, error_params
 from .ended_sessions import EndedSessions
 from .origins import validated_origins
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
-from .serving import scheme_state, serving_app, warn_of_default_realm
 from .session_record import SESSION_KEY, LoginRecord, is_time, read_record
 from .session_settings import (
     check_secret_key,
@@ -49,6 +50,7 @@ from .session_settings import (
     warn_of_session_fixation,
     warn_of_shorter_lifetime,
 )
+from .state_access import readable_app_state, scheme_state, warn_of_default_realm
 
 _real_session: Final = session._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
@@ -87,6 +89,9 @@ class SessionCookie(Scheme[LoginRecord]):
             of apps and browser extensions are possible (``capacitor://localhost``).
         keep_query: Names of query parameters. The way back to a page includes its query only if all its parameters are
             named here, because addresses are logged, and a query may hold a secret.
+        redirect_posts: Also redirect browsers that send a form to the login page (303). What they sent is lost, and
+            the way back is the page with the form.
+        htmx: Lead people to the login page whose page asks by htmx: the 401 gets ``HX-Redirect``.
 
     Raises:
         ConfigurationError: If a value is out of range, or isn't an origin.
@@ -96,6 +101,7 @@ class SessionCookie(Scheme[LoginRecord]):
     name = "Cookie"
     reads = (FLASK_SESSION,)
     ambient = True
+    credential_kind = "session"
     static = False
     needs_loader = True
     names_subject: ClassVar[bool] = True
@@ -116,24 +122,32 @@ class SessionCookie(Scheme[LoginRecord]):
         subject: Callable[[Any], str] | None = None,
         trusted_origins: Iterable[str] = (),
         keep_query: Iterable[str] = SHOWN_PARAMETERS,
+        redirect_posts: bool = False,
+        htmx: bool = False,
     ) -> None:
         super().__init__(loader, realm=realm)
         self.login_view = validated_view("login_view", login_view)
         self.depends_on_script = login_view is not None  # pages are redirected, scripts aren't
         self.logout_view = validated_view("logout_view", logout_view)
-        self.lifetime = whole_seconds("lifetime", lifetime, least=1)
-        self.idle = None if idle is None else whole_seconds("idle", idle, least=1)
-        self.store = None if store is None else checked_store(store)
+        self.lifetime = validated_whole_seconds("lifetime", lifetime, least=1)
+        self.idle = None if idle is None else validated_whole_seconds("idle", idle, least=1)
+        self.store = None if store is None else validated_store(store)
         self._ended = None if self.store is None else EndedSessions(self.store, self.lifetime)
         self._subject = subject
         self.trusted_origins = validated_origins(trusted_origins)
         self.keep_query = _validated_names(keep_query)
+        self.redirect_posts = validated_flag("redirect_posts", redirect_posts)
+        self.htmx = validated_flag("htmx", htmx)
+        for option in ("redirect_posts", "htmx"):
+            if getattr(self, option) and login_view is None:
+                raise ConfigurationError(f"{option}=True needs a login page: set login_view=")
+        self.login_redirect_varies = (*(("Referer",) if redirect_posts else ()), *(HTMX_FIELDS if htmx else ()))
 
     # --- the interface of a scheme
 
     def check(self, app: Flask) -> None:
         super().check(app)
-        count = sum(isinstance(scheme, SessionCookie) for scheme in serving_app(app).schemes)
+        count = sum(isinstance(scheme, SessionCookie) for scheme in readable_app_state(app).schemes)
         if count > 1:  # There is one session, so login() can't know for which scheme it is.
             raise ConfigurationError(
                 f"this Auth has {count} SessionCookie schemes, and logging in needs exactly one. For two kinds of "
@@ -151,7 +165,7 @@ class SessionCookie(Scheme[LoginRecord]):
             warn_of_default_realm(self, app, "Sessions")
         if self.login_view is not None and not is_absolute_url(self.login_view):
             check_page(app, "login_view", self.login_view)
-            if serving_app(app).is_guarded(self.login_view):
+            if readable_app_state(app).is_guarded(self.login_view):
                 raise ConfigurationError(
                     f"login_view={self.login_view!r} demands a login itself, so that no user could log in: mark it "
                     "@auth.public"
@@ -289,29 +303,31 @@ class SessionCookie(Scheme[LoginRecord]):
             realm=realm,
         )
 
-    def begin(self, login: LoginRecord, request: Request, *, known: bool = False) -> None:
+    def begin(self, login: LoginRecord, request: Request, *, user_was_loaded: bool = False) -> None:
         """Put a login into the session, in place of everything that was there.
 
         Args:
             login: What `new_login` returned.
             request: The request.
-            known: As in `end`.
+            user_was_loaded: As in `end`.
         """
-        if self._end_copies(request, known):  # The mark that was written ends this login too, unless it begins later.
+        if self._end_copies(request, user_was_loaded):
+            # All sessions of the user ended, this login included, unless it begins later.
             login.begun = self._begin_time(login.subject)
         session.clear()
         session[SESSION_KEY] = login.to_session()
         _renew_id()
 
-    def end(self, request: Request, *, known: bool = False) -> None:
+    def end(self, request: Request, *, user_was_loaded: bool = False) -> None:
         """End the session in this browser. With a store, also end all copies of its cookie.
 
         Args:
             request: The request.
-            known: Whether the loader has accepted the user of this session in this request. It isn't called again then.
+            user_was_loaded: Whether the loader has accepted the user of this session in this request. It isn't called
+                again then.
         """
         try:
-            self._end_copies(request, known)
+            self._end_copies(request, user_was_loaded)
         finally:  # The user may leave the browser now, whatever the store responds.
             _renew_id()
             session.clear()
@@ -331,14 +347,14 @@ class SessionCookie(Scheme[LoginRecord]):
         """Remove the login from the session. Other content of the session stays."""
         session.pop(SESSION_KEY, None)
 
-    def _end_copies(self, request: Request, known: bool) -> bool:
+    def _end_copies(self, request: Request, user_was_loaded: bool) -> bool:
         """End the login of this session in the store. Return whether that ended all sessions of its user."""
         login = self._current()
         if login is None or self._ended is None or self._was_ended(login, request):
             return False
         accepted = True
         try:
-            if not known:
+            if not user_was_loaded:
                 user: object = self.load(login.subject)
                 accepted = user is not None and user is not False
         except AuthError as error:  # If the loader is unavailable, the user may exist, and wants the session to end.
@@ -382,7 +398,7 @@ class SessionCookie(Scheme[LoginRecord]):
         return time.time() if self._ended is None else self._ended.begin_time(subject, self._realm())
 
     def _realm(self) -> str:
-        return serving_app(_real_app()).realm if self.realm is None else self.realm
+        return readable_app_state(_real_app()).realm if self.realm is None else self.realm
 
 
 def _renew_id() -> None:

@@ -75,7 +75,7 @@ class Store(ABC):
 
     Args:
         prefix: Separates apps that share a store: a token such as ``"my_app"``.
-        strict: Raises `ConfigurationError` where the checks of the set-up otherwise log a warning.
+        strict: Raises `ConfigurationError` if the checks of the set-up otherwise log a warning.
 
     Raises:
         ConfigurationError: ``prefix`` isn't a token.
@@ -110,7 +110,7 @@ class Store(ABC):
             AuthUnavailable: See `Store`.
             ValueError: An argument is outside of its bounds.
         """
-        return self._call(self._claim, self._entry_key(purpose, key), _checked_lifetime(lifetime))
+        return self._call(self._claim, self._entry_key(purpose, key), _validated_lifetime(lifetime))
 
     def spend(self, purpose: str, key: str, number: int, lifetime: float) -> bool:
         """Return ``True`` to exactly one caller with this ``number`` of a series.
@@ -130,7 +130,7 @@ class Store(ABC):
         """
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_NUMBER:
             raise ValueError(f"number must be an int from 1 to {MAX_NUMBER}, not {number!r}")
-        entry_key, lifetime = self._entry_key(purpose, key), _checked_lifetime(lifetime)
+        entry_key, lifetime = self._entry_key(purpose, key), _validated_lifetime(lifetime)
         try:  # as in `_call`, which would cost each request another call
             return self._spend(entry_key, number, lifetime)
         except self.unavailable_errors as error:
@@ -148,7 +148,7 @@ class Store(ABC):
             AuthUnavailable: See `Store`.
             ValueError: An argument is outside of its bounds.
         """
-        return self._call(self._increment, self._entry_key(purpose, key), _checked_lifetime(lifetime))
+        return self._call(self._increment, self._entry_key(purpose, key), _validated_lifetime(lifetime))
 
     def put(self, purpose: str, key: str, value: str, lifetime: float) -> None:
         """Store ``value``, in place of an earlier one.
@@ -167,7 +167,7 @@ class Store(ABC):
             raise TypeError(f"value must be a str, not {type(value).__name__}")
         if len(value.encode()) > MAX_VALUE:
             raise ValueError(f"value is longer than {MAX_VALUE} bytes")
-        self._call(self._put, self._entry_key(purpose, key), value, _checked_lifetime(lifetime))
+        self._call(self._put, self._entry_key(purpose, key), value, _validated_lifetime(lifetime))
 
     def get(self, purpose: str, key: str) -> str | None:
         """Return the value that was `put`, or ``None`` if there is none or it has expired.
@@ -302,7 +302,7 @@ def advance_window(number: int, highest: int, seen: int) -> tuple[int, int] | No
     return None if seen & bit else (highest, seen | bit)
 
 
-def checked_store(store: Store) -> Store:
+def validated_store(store: Store) -> Store:
     """Return ``store``.
 
     Raises:
@@ -320,7 +320,7 @@ def _key_prefix(prefix: str, purpose: str) -> str:
     return f"{prefix}:{purpose}:"
 
 
-def _checked_lifetime(lifetime: float) -> float:
+def _validated_lifetime(lifetime: float) -> float:
     if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)):
         raise TypeError(f"lifetime must be a number of seconds, not {lifetime!r}")
     if math.isnan(lifetime) or lifetime <= 0 or lifetime > MAX_LIFETIME:

@@ -17,8 +17,8 @@ from collections import deque
 from typing import Any, ClassVar, Final
 
 from ..errors import AuthUnavailable, ConfigurationError
+from ..locks import renew_after_fork
 from .base import EMPTY_WINDOW, Store, advance_window
-from .locks import renew_after_fork
 
 _SWEEP_SIZE: Final = 4
 """How many entries are examined when one is added."""

@@ -6,7 +6,7 @@
 - A window is a hash with one slot per place, because a number in Lua 5.1 holds only 53 bits.
 - The client waits 250 ms at most. It retries once if a connection was closed while idle, and never after a timeout,
   because a second one would double the wait.
-- Types and values that the library didn't write are `AuthUnavailable`, because no answer can be derived from them.
+- Types and values that the library didn't write are `AuthUnavailable`, because no result can be derived from them.
 """
 
 import logging
@@ -93,16 +93,16 @@ class RedisStore(Store):
         return self._client.set(key, "1", nx=True, px=_milliseconds(lifetime)) is True
 
     def _spend(self, key: str, number: int, lifetime: float) -> bool:
-        return _checked_int(self._spends(keys=[key], args=[number, _milliseconds(lifetime)])) == 1
+        return _validated_int(self._spends(keys=[key], args=[number, _milliseconds(lifetime)])) == 1
 
     def _increment(self, key: str, lifetime: float) -> int:
-        return _checked_int(self._increments(keys=[key], args=[_milliseconds(lifetime)]))
+        return _validated_int(self._increments(keys=[key], args=[_milliseconds(lifetime)]))
 
     def _put(self, key: str, value: str, lifetime: float) -> None:
-        answer = self._client.set(key, value, px=_milliseconds(lifetime))
-        if answer is not True:
+        result = self._client.set(key, value, px=_milliseconds(lifetime))
+        if result is not True:
             raise AuthUnavailable(
-                reason=f"RedisStore: SET returned type {type(answer).__name__}, expected True: the value was not stored"
+                reason=f"RedisStore: SET returned type {type(result).__name__}, expected True: the value was not stored"
             )
 
     def _get(self, key: str) -> str | None:
@@ -129,7 +129,7 @@ def _milliseconds(lifetime: float) -> int:
     return int(lifetime * 1000) + 1
 
 
-def _checked_int(response: Any) -> int:
+def _validated_int(response: Any) -> int:
     if isinstance(response, bool) or not isinstance(response, int):
         raise AuthUnavailable(reason=f"RedisStore: a script returned type {type(response).__name__}, expected an int")
     return response

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from ..errors import ConfigurationError
+from ..locks import renew_after_fork
 from .base import EMPTY_WINDOW, Store, advance_window
-from .locks import renew_after_fork
 
 BUSY_TIMEOUT: Final = 0.25
 """Longest wait for another thread or process that writes, in seconds. Then the store counts as unavailable."""

@@ -1,5 +1,6 @@
 """Reading ``Authorization`` (RFC 9110 §11.6.2): one set of credentials, by the grammar that challenges follow too."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 from .grammar import DEFAULT_CREDENTIAL_LIMIT, GrammarError, read_elements
@@ -52,3 +53,11 @@ def parse_authorization(value: str, *, max_size: int = DEFAULT_CREDENTIAL_LIMIT)
     if stripped.startswith(",") or (not element.params and stripped.endswith(",")):
         raise GrammarError("a comma that separates nothing")
     return Credentials(element.scheme, element.params, element.token68)
+
+
+def token_digest(token: str) -> bytes:
+    """Return the SHA-256 of a token: the key under which tables and caches have it, so that they hold no token.
+
+    Callers can't choose a digest that resembles a stored one, so the time of a look-up reveals nothing.
+    """
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -22,6 +22,9 @@ SCRIPT_FIELDS: Final = ("Sec-Fetch-Mode", "Sec-Fetch-Site", "X-Requested-With", 
 PAGE_FIELDS: Final = ("Sec-Fetch-Dest", "Accept")
 """Further request fields that decide whether a browser opens a page, and is redirected to the login page."""
 
+HTMX_FIELDS: Final = ("HX-Boosted", "HX-History-Restore-Request", "HX-Current-URL")
+"""Further request fields of htmx, by which an app leads people from a fragment of a page to its login page."""
+
 
 def is_script(environ: Mapping[str, Any]) -> bool:
     """Return whether a script in a browser sent the request.

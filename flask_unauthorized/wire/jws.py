@@ -87,7 +87,7 @@ def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) 
     """Decode a token in the compact form (RFC 7515 §7.1), without verifying it.
 
     Each part must be there, canonical base64url and within its limit. The header must be a JSON object with a string as
-    ``alg``, ``kid`` and ``typ`` strings where given, and without ``crit``, ``b64``, ``zip``, ``enc`` or a nested token
+    ``alg``, ``kid`` and ``typ`` strings if given, and without ``crit``, ``b64``, ``zip``, ``enc`` or a nested token
     (``cty``). Addresses and certificates of keys (``jku``, ``x5u``, ``x5c``) are never used.
 
     Args:
@@ -116,6 +116,26 @@ def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) 
         raise JOSEError(f"payload or signature: {error}") from None
     signing_input = f"{protected}.{content}".encode("ascii")
     return CompactJWS(header, payload, signing_input, signature, header["alg"], header.get("kid"))
+
+
+def unverified_issuer(text: str) -> str | None:
+    """Return ``iss`` of a token in the compact form, without verifying anything.
+
+    It can only say which loader's tokens a token claims to be one of. Never use it for anything else.
+
+    Returns:
+        The claim. ``None`` if the token hasn't three parts, header and payload aren't JSON objects, or the claim isn't
+        a string.
+    """
+    parts = text.split(".", 3)
+    if len(parts) != 3:
+        return None
+    try:
+        read_json_object(decode_base64url(parts[0]))
+        issuer = read_json_object(decode_base64url(parts[1])).get("iss")
+    except JOSEError:
+        return None
+    return issuer if isinstance(issuer, str) else None
 
 
 def read_json_object(octets: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
@@ -172,7 +192,7 @@ def encode_base64url(octets: bytes) -> str:
 
 @lru_cache(maxsize=_CACHED_HEADERS)
 def _header(part: str, embedded_key: bool) -> Mapping[str, Any]:
-    # An issuer's tokens share a handful of headers, so each is read once; what isn't a header is never kept.
+    # An issuer's tokens share a handful of headers, so each is read once; what isn't a header is never cached.
     try:
         header = read_json_object(decode_base64url(part))
     except JOSEError as error:

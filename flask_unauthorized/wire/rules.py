@@ -8,16 +8,18 @@ import re
 from collections.abc import Callable, Collection
 from typing import Final
 
-# As registered with IANA, and the two schemes of this project, ApiKey and Cookie. Clients should compare without case
-# (RFC 9110 §11.1), but some don't, so the registered spelling is sent.
+# As registered with IANA, and the schemes of this project: ApiKey, Cookie and RemoteUser. Clients should compare
+# without case (RFC 9110 §11.1), but some don't, so the registered spelling is sent.
 SPELLINGS: Final = {
     name.lower(): name
     for name in (
         "ApiKey", "Basic", "Bearer", "Concealed", "Cookie", "Digest", "DPoP", "GNAP", "HOBA", "Mutual", "Negotiate",
-        "OAuth", "PrivateToken", "SCRAM-SHA-1", "SCRAM-SHA-256", "vapid",
+        "OAuth", "PrivateToken", "RemoteUser", "SCRAM-SHA-1", "SCRAM-SHA-256", "vapid",
     )
 }  # fmt: skip
 
+MAX_CLOCK_SKEW: Final = 60
+"""How far the clocks of two machines may differ, in seconds."""
 MAX_REALM: Final = 256
 """The longest realm that may be sent, in bytes."""
 
@@ -27,6 +29,11 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21\x23-\x5b\x5d-\x7e]+")
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*@")
+
+
+def spell_field_name(name: str) -> str:
+    """Return a field name as it is usually written: ``"X-Api-Key"`` for ``"x-api-key"``."""
+    return "-".join(part.capitalize() for part in name.split("-"))
 
 
 def check_printable(name: str, value: str) -> None:

@@ -28,7 +28,7 @@ from tests.helpers import app_with_view, challenges_of, get_view
 
 
 class Down(Exception):
-    """A dependency's trouble."""
+    """A dependency's failure."""
 
 
 class Flawed(Scheme[str]):

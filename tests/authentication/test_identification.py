@@ -380,7 +380,7 @@ def test_a_loader_that_asks_who_is_calling_in_a_hook(make_app: Any) -> None:
     seen: list[Any] = []
 
     def load(token: str) -> Identity:
-        seen.append(current_identity._get_current_object())  # type: ignore[attr-defined]
+        seen.append(auth.get_identity())
         return Identity("ada")
 
     auth = Auth(Bearer(load))

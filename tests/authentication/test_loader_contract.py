@@ -514,7 +514,7 @@ def test_a_user_object_of_basic_keeps_the_name_as_subject(make_app):
     assert app.test_client().get("/", headers={"Authorization": "Bearer x"}).text == "None <user>"
 
 
-@pytest.mark.parametrize(("said", "shown"), [("", "an empty str"), ({}, "a dict"), ((), "a tuple"), (True, "a bool")])
+@pytest.mark.parametrize(("said", "shown"), [("", "an empty str"), ({}, "a dict"), ((), "a tuple")])
 def test_what_cannot_be_a_user_is_named(make_app, said, shown):
     app = app_with_view(make_app, Auth(Bearer(lambda token: said)))
     with pytest.raises(TypeError) as wrong:
@@ -522,4 +522,18 @@ def test_what_cannot_be_a_user_is_named(make_app, said, shown):
     assert str(wrong.value) == (
         f"the loader of Bearer returned {shown}, which cannot be a user: return an Identity, your user object, a "
         "non-empty subject, or None for no"
+    )
+
+
+@pytest.mark.parametrize("said", [True, False])
+@pytest.mark.parametrize("scheme", [Bearer, APIKey])
+def test_a_bool_for_a_token_is_told_what_to_return(build, scheme, said):
+    """Flask-HTTPAuth's ``verify_token`` may return one: the first call says so, whether or not the token is valid."""
+    api = build(lambda token: said, scheme)
+    api.app.config["PROPAGATE_EXCEPTIONS"] = True
+    with pytest.raises(TypeError) as wrong:
+        api.get()
+    assert str(wrong.value) == (
+        f"the loader of {scheme.name} returned {said}, which names no caller: return an Identity, your user object or "
+        "a non-empty subject for yes, and None for no"
     )

@@ -1,10 +1,15 @@
 """Logging in and out in the middle of a request."""
 
-import pytest
+from contextlib import contextmanager
 
-from flask_unauthorized import Bearer, DPoP, Identity, SessionCookie
+import pytest
+from flask import Flask
+
+from flask_unauthorized import Auth, Bearer, DPoP, Identity, SessionCookie, signals
 from tests.dpop_client import Holder
 from tests.helpers import app_with_schemes
+
+from .conftest import KEY, USERS
 
 
 def test_login_uses_up_no_proof_twice(make_app):
@@ -43,3 +48,125 @@ def test_the_caller_of_an_issuer_is_no_user_of_ours(make_app):
     token = Identity("1", claims={"iss": "https://one.example"})
     with app.test_request_context(method="POST"), pytest.raises(TypeError, match="issuer"):
         app.auth.login(token)
+
+
+# --- signals
+
+
+@contextmanager
+def heard_logins():
+    """The signals of logins and logouts, as (kind, sender, arguments)."""
+    found = []
+
+    def login(sender, **arguments):
+        found.append(("logged_in", sender, arguments))
+
+    def logout(sender, **arguments):
+        found.append(("logged_out", sender, arguments))
+
+    with signals.logged_in.connected_to(login), signals.logged_out.connected_to(logout):
+        yield found
+
+
+def test_a_login_and_a_logout_are_signaled_with_the_caller(build):
+    shop = build()
+    with heard_logins() as found:
+        shop.client.post("/login", data={"name": "ada"})
+        shop.client.get("/page")
+        shop.client.post("/logout")
+    who = {"identity": USERS["ada"], "scheme": "Cookie"}
+    assert [(kind, sender) for kind, sender, _ in found] == [("logged_in", shop.app), ("logged_out", shop.app)]
+    for _, _, arguments in found:
+        assert arguments.keys() == who.keys()
+        assert (arguments["identity"].subject, arguments["identity"].scopes) == ("ada", {"read"})
+        assert arguments["scheme"] == "Cookie"
+
+
+def test_a_login_that_fails_is_not_signaled(build):
+    shop = build()
+    with heard_logins() as found:
+        assert shop.client.post("/login", data={"name": "nobody"}).status_code == 401
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        assert shop.client.post("/login", data={"name": "ada"}, headers=headers).status_code == 403
+    assert found == []
+
+
+def test_a_logout_without_a_login_is_not_signaled(build, clock):
+    shop = build(lifetime=60)
+    with heard_logins() as found:
+        shop.client.post("/logout")
+        shop.client.post("/login", data={"name": "ada"})
+        clock[0] += 61
+        shop.client.post("/logout")
+    assert [kind for kind, _, _ in found] == ["logged_in"]
+
+
+def test_a_logout_of_a_deleted_user_is_signaled_without_an_identity(build):
+    shop = build()
+    shop.client.post("/login", data={"name": "ada"})
+    shop.users.clear()
+    with heard_logins() as found:
+        assert shop.client.post("/logout").status_code == 302
+    assert found == [("logged_out", shop.app, {"identity": None, "scheme": "Cookie"})]
+
+
+def test_a_login_and_logout_in_one_request_are_both_signaled(build):
+    shop = build()
+
+    @shop.app.post("/both")
+    @shop.auth.public
+    def both():
+        shop.auth.login("ada")
+        shop.auth.logout()
+        return ""
+
+    with heard_logins() as found:
+        shop.client.post("/both")
+    assert [(kind, arguments["identity"].subject) for kind, _, arguments in found] == [
+        ("logged_in", "ada"), ("logged_out", "ada"),
+    ]  # fmt: skip
+
+
+def test_a_loader_that_fails_prevents_no_logout(caplog):
+    failing = []
+
+    class Users(dict):
+        def get(self, subject):
+            if failing:
+                raise RuntimeError("a bug")
+            return super().get(subject)
+
+    users = Users(USERS)
+    auth = Auth(SessionCookie(users.get, login_view="login"), realm="shop")
+    app = Flask("shop")
+    app.config.update(SECRET_KEY=KEY, TESTING=True)
+    auth.init_app(app)
+    app.add_url_rule("/login", "login", auth.public(lambda: auth.login("ada").subject), methods=["POST"])
+    app.add_url_rule("/logout", "logout", auth.public(lambda: str(auth.logout())), methods=["POST"])
+    app.add_url_rule("/page", "page", auth.login_required(lambda: "page"))
+    client = app.test_client()
+    client.post("/login")
+    failing.append(1)
+    with heard_logins() as found:
+        assert client.post("/logout").status_code == 200
+    assert found == [("logged_out", app, {"identity": None, "scheme": "Cookie"})]
+    assert "the signal logged_out names no user" in caplog.text
+    failing.clear()
+    assert client.get("/page").status_code == 401
+
+
+def test_a_receiver_that_fails_is_logged_and_the_login_stands(build, caplog):
+    shop = build()
+
+    def fails(sender, **arguments):
+        raise RuntimeError("a receiver's bug")
+
+    with signals.logged_in.connected_to(fails), signals.logged_out.connected_to(fails):
+        assert shop.client.post("/login", data={"name": "ada"}).status_code == 302
+        assert shop.client.get("/page").status_code == 200
+        assert shop.client.post("/logout").status_code == 302
+    assert [text for text in caplog.messages if "receiver" in text] == [
+        "a receiver of the signal unauthorized-logged-in failed",
+        "a receiver of the signal unauthorized-logged-out failed",
+    ]
+    assert shop.client.get("/page").status_code == 401

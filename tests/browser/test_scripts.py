@@ -231,7 +231,7 @@ def api(serve):
     """An app that has pages with a login and an API on the same routes, for a page of another origin that it trusts."""
     session = SessionCookie(lambda name: Identity(name), login_view="login", trusted_origins=[ORIGIN])
     app = serve(session, Bearer(lambda token: None))
-    auth = app.extensions["unauthorized"].configuration.decorations.facade()
+    auth = app.extensions["unauthorized"].configuration.decorations.auth_ref()
     app.add_url_rule("/in", "in", lambda: auth.login("ada").subject, methods=["POST"])
     app.add_url_rule("/out", "out", lambda: auth.logout() or "out", methods=["POST"])
     _allow(app)

@@ -110,7 +110,7 @@ def test_a_body_that_ends_with_the_connection(get):
 
 @pytest.mark.parametrize("status", [201, 204, 206, 304, 400, 401, 403, 404, 429, 500, 502, 503])
 def test_key_16_another_status_than_200(get, status):
-    error = fails(get, answer(b"secret", status), match=f"answered {status}")
+    error = fails(get, answer(b"secret", status), match=f"responded with {status}")
     assert error.status == status
     assert "secret" not in str(error)
 
@@ -128,7 +128,7 @@ def test_key_16_another_status_than_200(get, status):
 )
 def test_key_17_redirects_are_not_followed(get, plain, location):
     plain.answers["/y"] = answer(b"reached")
-    fails(get, redirect(location), match="answered 302, and redirects are not followed")
+    fails(get, redirect(location), match="responded with 302, and redirects are not followed")
     assert plain.calls() == 1
 
 
@@ -136,7 +136,7 @@ def test_key_17_redirects_are_not_followed(get, plain, location):
 def test_key_18_floods_end_by_size(plain, content):
     plain.answers["/x"] = content
     tracemalloc.start()
-    with pytest.raises(FetchError, match=r"more than 524288 bytes|the answer is too large"):
+    with pytest.raises(FetchError, match=r"more than 524288 bytes|the response is too large"):
         fetch(plain.url + "/x", allow_http_loopback=True, timeout=20)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

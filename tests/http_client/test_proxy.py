@@ -190,7 +190,7 @@ def test_the_password_is_never_shown(proxy, target, caplog):
     for use in (lambda: keys.candidates("one", "ES256"), lambda: loader("token"), tokens._keys._keys_in_force):
         with pytest.raises(AuthUnavailable) as caught:
             use()
-        assert f"the proxy {proxy.name} answered CONNECT with 407" in caught.value.reason
+        assert f"the proxy {proxy.name} responded to CONNECT with 407" in caught.value.reason
         shown += [caught.value.reason, repr(caught.value), "".join(traceback.format_exception(caught.value))]
     shown += [repr(keys), repr(loader), repr(tokens), caplog.text]
     for text in shown:
@@ -241,9 +241,9 @@ def test_a_proxy_that_opens_no_tunnel(proxy, target, ca_file, status):
         b"HTTP/1.1 %d s3cret-reason\r\nLocation: https://as.example/\r\nContent-Length: 11\r\n\r\ns3cret-body" % status
     )
     error = fails(target.url + "/x?q=s3cret", proxy.url, ca_file=ca_file)
-    assert f"GET {target.url}/x: the proxy {proxy.name} answered CONNECT with {status}" in str(error)
+    assert f"GET {target.url}/x: the proxy {proxy.name} responded to CONNECT with {status}" in str(error)
     hint = ": check the user and password in proxy=" if status == 407 else ""
-    assert str(error).endswith(f"answered CONNECT with {status}{hint}")
+    assert str(error).endswith(f"responded to CONNECT with {status}{hint}")
     assert "s3cret" not in str(error)
     assert error.status is None
     assert len(proxy.heads) == 1
@@ -293,10 +293,10 @@ def _silent(sock):
         (b"\x16\x03\x01\x00\x05 no HTTP\r\n", "BadStatusLine"),
         (b"200 OK\r\n\r\n", "BadStatusLine"),
         (b"HTTP/1.1 abc x\r\n\r\n", "BadStatusLine"),
-        (_flood(b"X-Flood: " + b"x" * 6000 + b"\r\n"), "the answer is too large"),
-        (_flood(b"x" * 6000), "the answer is too large"),
+        (_flood(b"X-Flood: " + b"x" * 6000 + b"\r\n"), "the response is too large"),
+        (_flood(b"x" * 6000), "the response is too large"),
         (_flood(b"X: y\r\n"), "HTTPException"),
-        (_interim_flood, "the answer is too large"),
+        (_interim_flood, "the response is too large"),
     ],
     ids=[
         "silent", "drip", "drip-in-head", "closes", "cut", "noise", "no-version", "no-status", "long-fields",

@@ -16,8 +16,11 @@ from flask_unauthorized import (
     Identity,
     InvalidCredentials,
 )  # fmt: skip
+from flask_unauthorized.loaders import StaticTokens
 from flask_unauthorized.loaders.introspection import Introspection
 from tests.http_client.server import answer
+from tests.jose.signing import header as jwt_header
+from tests.jose.signing import signed as jwt_signed
 
 from .asking import ACTIVE, AUDIENCE, BOUND, SECRET, TOKEN, make_introspection, with_clock
 from .keys import Clock
@@ -312,3 +315,36 @@ def test_an_issuer_over_plain_http_is_for_loopback_and_only_if_allowed():
     Introspection(issuer="http://localhost", allow_http_loopback=True, **options)
     with pytest.raises(TypeError):
         Introspection(issuer=b"https://id.example.com", **options)
+
+
+# --- beside other loaders
+
+
+def claiming(issuer):
+    return jwt_signed(jwt_header(), {"iss": issuer})
+
+
+def test_introspection_recognizes_what_may_be_a_token_of_its_issuer(plain):
+    mine, any_issuer = make_introspection(plain, issuer="https://id.example"), make_introspection(plain)
+    for token, expected in {
+        TOKEN: [True, True], claiming("https://id.example"): [True, True], claiming("https://b.example"): [False, True],
+        claiming(None): [True, True], "": [False, False], "\u00fc": [False, False], "a b": [True, True],
+    }.items():  # fmt: skip
+        assert [mine.recognizes(token), any_issuer.recognizes(token)] == expected
+    assert plain.requests == []
+
+
+def test_a_server_isnt_asked_about_tokens_of_other_loaders(make_app, plain):
+    """Its outage doesn't concern them either."""
+    introspection = make_introspection(plain, issuer="https://id.example")
+    auth = Auth(Bearer(StaticTokens({"key-of-tom": "tom"}), introspection))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: auth.identity.subject))
+
+    def status(token):
+        return app.test_client().get("/", headers={"Authorization": f"Bearer {token}"}).status_code
+
+    assert (status("key-of-tom"), status(claiming("https://b.example"))) == (200, 401)
+    assert plain.requests == []
+    assert status(TOKEN) == 503  # the server has no answer
+    assert len(plain.requests) == 1

@@ -111,7 +111,7 @@ def test_a_server_that_is_silent_is_left_alone_and_one_that_answers_is_not(plain
     plain.answers["/introspect"] = answer(ACTIVE)
     assert loader(TOKEN).subject == "ada"
     told = [record.getMessage() for record in caplog.records]
-    assert told[-1].endswith("answers again")
+    assert told[-1].endswith("responds again")
     assert len(told) == 3  # the first 500, the first silence, and the end
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 
@@ -130,10 +130,10 @@ def test_int_09_no_secret_anywhere(plain, caplog):
         assert not any(SECRET in text or TOKEN in text for text in said)
 
 
-@pytest.mark.parametrize("trouble", [OSError, KeyError, MemoryError, RecursionError, ValueError, InvalidCredentials])
-def test_fau_01_a_post_of_ones_own_that_fails(trouble, caplog):
+@pytest.mark.parametrize("error", [OSError, KeyError, MemoryError, RecursionError, ValueError, InvalidCredentials])
+def test_fau_01_a_post_of_ones_own_that_fails(error, caplog):
     def post(url, form, headers):
-        raise trouble("s3cret")
+        raise error("s3cret")
 
     loader = Introspection("https://id.example/i", audience=None, client_id="a", client_secret="b", post=post)
     with pytest.raises(AuthUnavailable) as caught:
@@ -180,13 +180,13 @@ def test_a_post_of_ones_own_for_which_the_server_rejected_junk(refusal, caplog):
 
 
 # F-32: silence is the server's, whatever token met it.
-@pytest.mark.parametrize("trouble", [OSError, ConnectionError, TimeoutError, ConnectionResetError("s3cret")])
-def test_a_post_of_ones_own_that_meets_silence_gets_a_pause(trouble):
+@pytest.mark.parametrize("error", [OSError, ConnectionError, TimeoutError, ConnectionResetError("s3cret")])
+def test_a_post_of_ones_own_that_meets_silence_gets_a_pause(error):
     asked = []
 
     def post(url, form, headers):
         asked.append(form["token"])
-        raise trouble
+        raise error
 
     loader = Introspection("https://id.example/i", audience=None, client_id="a", client_secret="b", post=post)
     for number in range(10):
@@ -199,12 +199,12 @@ def test_a_post_of_ones_own_that_meets_silence_gets_a_pause(trouble):
 @pytest.mark.parametrize(("between", "asked_for"), [(IntrospectionRefused, 10), (RuntimeError, 5)])
 def test_only_an_answer_of_the_server_ends_a_series_of_silences(between, asked_for):
     """A rejection is an answer; an exception that says nothing of the server neither ends a series nor adds to it."""
-    troubles = itertools.cycle([TimeoutError, between])
+    failures = itertools.cycle([TimeoutError, between])
     asked = []
 
     def post(url, form, headers):
         asked.append(form["token"])
-        raise next(troubles)
+        raise next(failures)
 
     loader = Introspection("https://id.example/i", audience=None, client_id="a", client_secret="b", post=post)
     for number in range(10):

@@ -50,8 +50,8 @@ def told(loader, text):
         loader(text)
     except InvalidCredentials:
         return 401, None
-    except AuthUnavailable as trouble:
-        return 503, trouble.retry_after
+    except AuthUnavailable as error:
+        return 503, error.retry_after
     return 200, None
 
 

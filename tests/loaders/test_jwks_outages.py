@@ -59,7 +59,7 @@ EACH = pytest.mark.parametrize("content", BAD.values(), ids=BAD)
 
 
 @EACH
-def test_key_14_without_keys_it_is_our_trouble(plain, clock, pair, content):
+def test_key_14_without_keys_it_is_a_server_side_failure(plain, clock, pair, content):
     plain.answers["/keys"] = content
     keys = jwks(plain, clock)
     for kid in ("one", None):
@@ -107,7 +107,7 @@ def test_key_15_the_last_good_keys_serve_up_to_max_stale(plain, clock, pair, cap
     told = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert 86_400 / 120 < len(told) <= 86_400 / 60
     assert plain.calls() <= 1 + 86_400 / 50
-    assert "answered 503; the keys of 300 s ago serve" in told[0].getMessage()
+    assert "responded with 503; the keys of 300 s ago serve" in told[0].getMessage()
     assert "secret" not in caplog.text
     clock.now = begun + 86_401
     with pytest.raises(AuthUnavailable):
@@ -133,8 +133,8 @@ def test_an_outage_that_ends_is_told(plain, clock, pair, caplog):
     clock.turn(2)
     find_ids(keys, "one")
     assert [record.getMessage().split(": ", 1)[1] for record in caplog.records] == [
-        f"GET {plain.url}/keys: answered 503; no keys: 503",
-        "answers again",
+        f"GET {plain.url}/keys: responded with 503; no keys: 503",
+        "responds again",
     ]
 
 
@@ -182,10 +182,10 @@ def test_a_fetch_of_ones_own(clock, pair):
     assert asked == ["https://as.example/keys"]
 
 
-@pytest.mark.parametrize("trouble", [OSError, KeyError, MemoryError, RecursionError, FetchError, AuthUnavailable])
-def test_fau_01_a_fetch_of_ones_own_that_fails(clock, trouble, caplog):
+@pytest.mark.parametrize("error", [OSError, KeyError, MemoryError, RecursionError, FetchError, AuthUnavailable])
+def test_fau_01_a_fetch_of_ones_own_that_fails(clock, error, caplog):
     def own(url):
-        raise trouble("s3cret" if trouble is not FetchError else "told")
+        raise error("s3cret" if error is not FetchError else "told")
 
     keys = JWKS("https://as.example/keys", fetch=own)
     with pytest.raises(AuthUnavailable) as caught:
@@ -217,9 +217,9 @@ def test_an_interrupted_fetch_holds_nobody_up(pair):
     assert find_ids(keys, "one") == ["one"]
 
 
-def no_threads(trouble):
+def no_threads(error):
     """The module threading, whose threads cannot be started, or never run."""
-    thread = mock.Mock(**{"return_value.start.side_effect": trouble})
+    thread = mock.Mock(**{"return_value.start.side_effect": error})
     return SimpleNamespace(Thread=thread, Event=threading.Event)
 
 

@@ -1,5 +1,7 @@
 """What can't be meant is refused while setting up."""
 
+from datetime import timedelta
+
 import pytest
 
 from flask_unauthorized import Auth, Bearer, ConfigurationError
@@ -141,6 +143,8 @@ def test_clm_26_a_long_leeway_is_warned_about(caplog):
     assert not caplog.records
     jwt(leeway=301)
     assert "leeway=301" in caplog.text
+    jwt(leeway=timedelta(minutes=6))
+    assert "leeway=360" in caplog.text
 
 
 def test_several_issuers():

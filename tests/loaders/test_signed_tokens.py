@@ -191,3 +191,28 @@ def test_no_empty_or_one_letter_key_signs_tokens(make_app, fallbacks):
     app = make_app(auth, SECRET_KEY="x" * 32, SECRET_KEY_FALLBACKS=fallbacks)
     with pytest.raises(ConfigurationError, match="SECRET_KEY_FALLBACKS"):
         auth.check(app)
+
+
+@pytest.mark.parametrize("who", ["ada", Identity("ada", scopes={f"scope-{number}" for number in range(99)})])
+@pytest.mark.parametrize("seconds", [0, 10**9, -(10**9)], ids=["now", "1990s", "2050s"])
+def test_signed_tokens_recognize_what_they_issue(app, who, seconds):
+    """Also a token with many scopes, which itsdangerous compresses and marks by a dot."""
+    tokens = SignedTokens("login", 60)
+    with app.app_context():
+        token = issued_ago(tokens, seconds, who)
+    assert token.startswith(".") is (who != "ada")
+    assert tokens.recognizes(token)
+    assert SignedTokens("another purpose", 60).recognizes(token)  # only the key can tell
+
+
+JWT_HS256 = (  # RFC 7515 appendix A.1: its signature is as long as that of a signed token
+    "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxl"
+    "LmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+)
+OTHERS = ["", "x", "a.b", f"a.Zm9v.{'s' * 42}", f"a.Zm9v.{'s' * 44}", f".Zm9v.{'s' * 43}", f"a..{'s' * 43}", JWT_HS256,
+          f"a.Zm9v.{'s' * 43}\n", f"\u00fc.Zm9v.{'s' * 43}", "Zm9v" * 9]  # fmt: skip
+
+
+@pytest.mark.parametrize("token", OTHERS)
+def test_signed_tokens_do_not_recognize_other_tokens(token):
+    assert not SignedTokens("login", 60).recognizes(token)

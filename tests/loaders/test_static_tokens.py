@@ -51,3 +51,8 @@ def test_configured_tokens_are_kept_as_digests():
     kept = repr([getattr(tokens, name) for name in type(tokens).__slots__])
     assert "s3cret-token" not in kept
     assert repr(hashlib.sha256(b"s3cret-token").digest()) in kept
+
+
+def test_static_tokens_recognize_their_own_alone():
+    tokens = StaticTokens({TOKEN: "ada"})
+    assert [tokens.recognizes(token) for token in (TOKEN, TOKEN[:-1], "", "\ud800")] == [True, False, False, False]

@@ -8,7 +8,8 @@ import pytest
 from flask_unauthorized import AuthUnavailable, ExpiredCredentials, InvalidCredentials, RevokedCredentials
 from flask_unauthorized.jose import PyJWTEngine, public_key_pem, select_keys
 from flask_unauthorized.loaders.jwt import JWT, Issuers
-from flask_unauthorized.loaders.token_cache import TokenCache, token_digest
+from flask_unauthorized.loaders.token_cache import TokenCache
+from flask_unauthorized.wire.credentials import token_digest
 from tests.jose.conftest import jwt
 from tests.jose.signing import claims, header, pem, private, signed, token
 

@@ -89,7 +89,9 @@ NEIGHBOURS = (
         guarded=(Guarded("/notes"), Guarded("/write", "scopes")),
         advice="Do this before you move: if pages of another origin send `Authorization: Basic` with `fetch()`, "
         'name that origin, `Basic(check, trusted_origins={"https://app.example"})`. Otherwise their '
-        "unsafe requests get 403. Flask-HTTPAuth's callbacks (`verify_password`, `verify_token`) work as "
-        "loaders without a change, so that views can move one by one.",
+        "unsafe requests get 403. Flask-HTTPAuth's callbacks (`verify_password`, `verify_token`) are loaders here, so "
+        "views can move one by one. Write `Basic(check, empty_password=True)` if callers send a token as the user name "
+        "and no password. A `verify_token` that returns `True` or `False` must return the user or `None`. "
+        "[Loaders](loaders.md#callbacks-of-flask-httpauth) lists what callbacks may return.",
     ),
 )

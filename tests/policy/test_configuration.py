@@ -76,7 +76,7 @@ def test_cfg_05_init_app_twice_and_two_auths_and_two_apps():
     auth.init_app(Flask("y"))
 
 
-def test_a_scheme_in_two_auths_must_mean_the_same_trouble():
+def test_a_scheme_in_two_auths_has_one_unavailable():
     bearer = Bearer(_load)
     Auth(bearer, unavailable=(OSError,))
     Auth(bearer, unavailable=(OSError,))

@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 from flask import Blueprint, Flask, request
 
-from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, Identity, abort_unauthorized, current_identity
-from tests.helpers import app_with_schemes
+from flask_unauthorized import Auth, Bearer, ConfigurationError, abort_unauthorized
+from tests.helpers import AS_ADA, AS_BOSS, app_with_schemes, make_auth_of_two, name_of_caller
 
 
 def test_protect_knows_its_own_keyword(make_app):
@@ -135,34 +135,19 @@ def test_public_opens_one_of_two_equal_callables(auth, make_app):
     assert app.test_client().get("/secret").status_code == 401
 
 
-AS_ADA = {"Authorization": "Bearer ada"}
-
-
-AS_BOSS = {"Authorization": "Bearer boss"}
-
-
 @pytest.fixture
 def auth_of_two() -> Auth:
-    people = {
-        "ada": Identity("ada", scopes={"read"}, roles={"user"}),
-        "boss": Identity("boss", scopes={"read", "write"}, roles={"user", "boss"}),
-    }
-    return Auth(Bearer(people.get), APIKey(lambda key: Identity("device") if key == "good" else None))
-
-
-def _view():
-    """Says who."""
-    return current_identity.subject if current_identity else "nobody"
+    return make_auth_of_two()
 
 
 def test_dec_12_protect_guards_all_but_what_is_public(auth_of_two, make_app):
     app = make_app(auth_of_two)
     auth_of_two.protect(app, public={"health", "static"})
     auth_of_two.protect(app, public={"static", "health"})
-    app.add_url_rule("/", "index", _view)
+    app.add_url_rule("/", "index", name_of_caller)
     app.add_url_rule("/health", "health", lambda: "up")
     app.add_url_rule("/open", "open", auth_of_two.public(lambda: "open"))
-    app.add_url_rule("/optional", "optional", auth_of_two.login_optional(_view))
+    app.add_url_rule("/optional", "optional", auth_of_two.login_optional(name_of_caller))
     client = app.test_client()
     assert client.get("/").status_code == 401
     assert client.get("/", headers=AS_ADA).text == "ada"
@@ -207,10 +192,10 @@ def test_dec_09_levels_add_up_and_the_nearest_via_wins(auth_of_two, make_app):
     auth_of_two.protect(app, via=key, public={"static"})
     auth_of_two.protect(outer, via=bearer, scopes={"read"})
     auth_of_two.protect(inner, roles={"user"})
-    inner.add_url_rule("/plain", "plain", _view)
-    inner.add_url_rule("/write", "write", auth_of_two.login_required(scopes={"write"})(_view))
-    inner.add_url_rule("/key", "key", auth_of_two.login_required(via=key)(_view))
-    twin.add_url_rule("/", "index", _view)
+    inner.add_url_rule("/plain", "plain", name_of_caller)
+    inner.add_url_rule("/write", "write", auth_of_two.login_required(scopes={"write"})(name_of_caller))
+    inner.add_url_rule("/key", "key", auth_of_two.login_required(via=key)(name_of_caller))
+    twin.add_url_rule("/", "index", name_of_caller)
     outer.register_blueprint(inner, url_prefix="/in")
     app.register_blueprint(outer, url_prefix="/api")
     app.register_blueprint(outer, url_prefix="/again", name="again")
@@ -281,3 +266,68 @@ def test_via_names_schemes_of_this_auth_only(make_app, where):  # T-03
         for via in (foreign, [mine, foreign], {foreign}):
             with pytest.raises(ConfigurationError, match=r"^via names <Bearer Bearer>, which this Auth doesn't have"):
                 name(via)
+
+
+# --- why a view is open
+
+
+def reasons(app):
+    effective = app.extensions["unauthorized"].effective
+    effective.refresh()
+    return {endpoint: effective.public_reason(endpoint) for endpoint in app.view_functions}
+
+
+def test_the_reason_of_an_open_view_is_kept_for_those_who_review_the_app(auth, make_app):
+    app = make_app(auth)
+    pages = Blueprint("pages", __name__)
+    auth.protect(app, public={"static": "assets", "pages.about": "marketing"})
+    auth.protect(pages, public={"terms": "the law"})
+    pages.add_url_rule("/about", "about", lambda: "about")
+    pages.add_url_rule("/terms", "terms", lambda: "terms")
+    app.register_blueprint(pages)
+    app.add_url_rule("/health", "health", auth.public(reason="the load balancer asks")(lambda: "fine"))
+    app.add_url_rule("/login", "login", auth.public(via=auth.schemes[0], reason="people log in here")(lambda: ""))
+    app.add_url_rule("/plain", "plain", auth.public(lambda: "open"))
+    app.add_url_rule("/secret", "secret", lambda: "secret")
+    assert reasons(app) == {
+        "static": "assets",
+        "pages.about": "marketing",
+        "pages.terms": "the law",
+        "health": "the load balancer asks",
+        "login": "people log in here",
+        "plain": None,
+        "secret": None,
+    }
+    client = app.test_client()
+    assert [client.get(path).status_code for path in ("/about", "/terms", "/health", "/plain", "/secret")] == [
+        200, 200, 200, 200, 401,
+    ]  # fmt: skip
+
+
+def test_a_reason_reaches_no_caller(auth, make_app):
+    app = make_app(auth, UNAUTHORIZED_EXPLAIN=True)
+    app.add_url_rule("/", "view", auth.public(reason="hush")(lambda: abort_unauthorized()))
+    answer = app.test_client().get("/", headers={"Accept": "text/html"})
+    assert "hush" not in answer.text + str(answer.headers)
+
+
+@pytest.mark.parametrize("reason", ["", " ", 5, True, b"assets"])
+def test_a_reason_is_words(auth, make_app, reason):
+    app = make_app(auth)
+    with pytest.raises(TypeError, match=r"public\(reason=\) must say in words why the view is open, not"):
+        auth.public(reason=reason)
+    with pytest.raises(TypeError, match=r"public\['static'\] must say in words why the view is open, not"):
+        auth.protect(app, public={"static": reason})
+
+
+def test_the_same_names_with_other_reasons_are_another_protection(auth, make_app):
+    app = make_app(auth)
+    auth.protect(app, public={"static": "assets"})
+    auth.protect(app, public={"static": "assets"})
+    with pytest.raises(ConfigurationError, match="already protected"):
+        auth.protect(app, public={"static": "files"})
+
+
+def test_a_view_and_a_reason_are_two_calls(auth):
+    with pytest.raises(TypeError, match="public takes a view alone"):
+        auth.public(lambda: "x", reason="why")

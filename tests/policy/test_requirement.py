@@ -1,6 +1,7 @@
 """Requirements: what levels demand together, and which of it is refused at once."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from flask import Blueprint, Flask
@@ -10,6 +11,14 @@ from flask_unauthorized.policy.requirement import Requirement, challenge_scopes_
 
 
 @pytest.mark.rfc("SU-03")
+def test_max_age_may_be_a_timedelta(auth, make_app):
+    app = make_app(auth)
+    app.add_url_rule("/", "index", auth.login_required(max_age=timedelta(minutes=5))(lambda: "x"))
+    response = app.test_client().get("/", headers={"Authorization": "Bearer good"})
+    assert response.status_code == 401
+    assert 'max_age="300"' in response.headers["WWW-Authenticate"]
+
+
 @pytest.mark.parametrize("max_age", [-1, 1.5, "60", True])
 def test_max_age_is_a_whole_number_of_seconds(auth, max_age):
     with pytest.raises((TypeError, ConfigurationError), match="max_age must be"):

@@ -15,8 +15,8 @@ from .refusing import NOW, PASSWORD, app_of, clock, signaled
 ORDER = "expected realm, nonce, uri, response, cnonce, nc and qop: legacy=True does without the last three"
 NO_USER = "Digest: no user has the name: the loader, or name_of_hash=, returned None"
 WRONG_PASSWORD = (
-    "Digest: the response was not made with what the loader returned for the name: the password is wrong, or a stored "
-    "hash is of another name, realm or password"
+    "Digest: the response was not made with what the loader returned for the name: the password is wrong, a stored "
+    "hash was returned as a str and not by its algorithm, or it is of another name, realm or password"
 )
 
 

@@ -36,9 +36,9 @@ def member(name: str, value: Any, **options: Any) -> Any:
     return answered({**ACTIVE, name: value}, **options)
 
 
-def failing(trouble: Exception, times: int = 1) -> Any:
+def failing(error: Exception, times: int = 1) -> Any:
     def post(*sent: Any) -> bytes:
-        raise trouble
+        raise error
 
     def run() -> AuthError:
         load = made(post)
@@ -94,7 +94,7 @@ def without(name: str) -> Any:
     return answered({key: value for key, value in ACTIVE.items() if key != name})
 
 
-WRONG = "in the introspection answer has the wrong type:"
+WRONG = "in the introspection response has the wrong type:"
 ROWS = [
     Row("no token", call_of(made(None), ""), 401, "the token has 0 characters, expected 1 to 65536 of printable ASCII"),
     Row(
@@ -107,7 +107,7 @@ ROWS = [
     ),
     Row(
         "inactive, by a later answer", overtaken, 401,
-        "the authorization server says that the token isn't active (active: false) (answer to a later request)",
+        "the authorization server says that the token isn't active (active: false) (response to a later request)",
     ),
     Row(
         "active, and expired since", cached_and_expired, 401,
@@ -115,11 +115,11 @@ ROWS = [
     ),
     Row(
         "no active", answered({"error": "invalid_client"}), 503,
-        "active in the introspection answer is missing (RFC 7662 section 2.2); error is 'invalid_client'",
+        "active in the introspection response is missing (RFC 7662 section 2.2); error is 'invalid_client'",
     ),
     Row(
         "active that is a text", answered({"active": "yes"}), 503,
-        "active in the introspection answer is 'yes', not true or false (RFC 7662 section 2.2)",
+        "active in the introspection response is 'yes', not true or false (RFC 7662 section 2.2)",
     ),
     Row(
         "exp", member("exp", NOW - 1), 401,
@@ -164,13 +164,15 @@ ROWS = [
         "no user", answered(ACTIVE, user=lambda identity: None), 401,
         "user= returned None, so it knows no user for the subject of this token",
     ),
-    Row("no JSON", answered(b"oops"), 503, f"{WHO}: the answer is not a JSON object (not JSON)"),
+    Row("no JSON", answered(b"oops"), 503, f"{WHO}: the response is not a JSON object (not JSON)"),
     Row("a bug of post=", failing(KeyError(TOKEN)), 503, f"{WHO}: KeyError while asking"),
     Row("no connection", failing(ConnectionError(TOKEN)), 503, f"{WHO}: ConnectionError while asking"),
     Row("no connection for some time", failing(ConnectionError(TOKEN), 4), 503, f"{WHO}: ConnectionError while asking"),
     Row(
-        "another status", failing(FetchError("POST https://id.example/introspect: answered 500", status=500)), 503,
-        f"{WHO}: POST https://id.example/introspect: answered 500",
+        "another status",
+        failing(FetchError("POST https://id.example/introspect: responded with 500", status=500)),
+        503,
+        f"{WHO}: POST https://id.example/introspect: responded with 500",
     ),
     Row("too many", crowded, 503, f"{WHO}: 1 tokens are being asked about, and max_concurrent=1"),
 ]  # fmt: skip

@@ -23,6 +23,12 @@ LONG = "https://" + "a" * 60 + ".example"
 NOTHING = "no credentials came for a scheme in force: Bearer in Authorization"
 
 
+def past_the_layer(auth: Auth, app: Flask) -> None:
+    inner = app.wsgi_app
+    auth.forward_auth("/asked", proxies=["127.0.0.1"])
+    app.wsgi_app = inner  # type: ignore[method-assign]  # Flask's own idiom
+
+
 def in_resource(auth: Auth, app: Flask) -> None:
     auth.protected_resource(
         "https://api.example.com", authorization_servers=["https://id.example.com"], origins=["https://app.example"]
@@ -80,6 +86,13 @@ ROWS = [
         "origins= of the resource",
     ),
     Row(
+        "past the layer of forward_auth()",
+        request_of(bearer(), headers=BEARER, url="/asked", prepare=past_the_layer),
+        403,
+        "the request reached the endpoint of forward_auth() past its WSGI layer: call app.wsgi_app, and put no other "
+        "WSGI application into its place",
+    ),
+    Row(
         "cross-site",
         request_of(cookie(trusted_origins=["https://app.example"]), method="POST",
                    headers={"Cookie": f"key={KEY}", "Sec-Fetch-Site": "cross-site"}),
@@ -127,6 +140,6 @@ ROWS = [
     ),
     Row(
         "abort(401)", request_of(bearer(), guard=None, view=lambda auth: abort(401)), 401,
-        "the app or another extension answered 401 by itself: abort_unauthorized() takes a reason=",
+        "the app or another extension responded with 401 by itself: abort_unauthorized() takes a reason=",
     ),
 ]  # fmt: skip

@@ -38,6 +38,14 @@ def is_down(*given: Any) -> Any:
     raise ConnectionError(TOKEN)
 
 
+def returns_none(token: str) -> None:
+    return None
+
+
+def several(*loaders: Any) -> Any:
+    return request_of(Bearer(*loaders), headers=BEARER, unavailable=(ConnectionError,))
+
+
 def bound(certificate: Any, confirmation: Any, **options: Any) -> Any:
     scheme = Bearer(lambda token: Identity("ada", confirmation=confirmation), certificate=certificate, **options)
     return request_of(scheme, headers=BEARER, unavailable=(ConnectionError,))
@@ -216,6 +224,21 @@ ROWS = [
         "another certificate", bound(lambda request: b"der", {"x5t#S256": HASH}), 401,
         "Bearer: the client's certificate is not the one that the token is bound to, expected its SHA-256 to be "
         "x5t#S256",
+    ),
+    # --- several loaders
+    Row(
+        "no loader recognizes the token", several(StaticTokens({"a": "b"}), SignedTokens("login", 60)), 401,
+        "no loader of Bearer recognizes the token: loader 1 (StaticTokens), loader 2 (SignedTokens)",
+    ),
+    Row(
+        "all loaders reject the token", several(refuses, returns_none), 401,
+        "loader 1 (refuses): the loader of Bearer raised Unauthorized (401), which rejects the token; loader 2 "
+        "(returns_none): it returned None for the token",
+    ),
+    Row(
+        "one loader is unavailable, another one rejects the token", several(returns_none, is_down), 503,
+        "loader 1 (returns_none): it returned None for the token; loader 2 (is_down): the loader of Bearer raised "
+        "ConnectionError, which unavailable= of Auth lists",
     ),
     # --- ready loaders
     Row(

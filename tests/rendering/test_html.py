@@ -37,6 +37,7 @@ from flask_unauthorized.errors import CrossSiteRequest
 from flask_unauthorized.rendering.html import STYLE_HASH, render_html
 from flask_unauthorized.rendering.problem import ProblemDetails
 from flask_unauthorized.rendering.translations import BUILT_IN_TRANSLATIONS
+from flask_unauthorized.schemes.remote_user import RemoteUser
 
 ERRORS = {
     MissingCredentials: ("missing", 401),
@@ -153,6 +154,7 @@ COOKIE = SessionCookie(lambda subject: subject)
 ASK_PASSWORD = "Load this page again, and enter your name and password when your browser asks for them."
 LOGIN_LINK = "/login?next=/"
 SEND_TOKEN = "If you are writing a program: send an access token in the Authorization header."
+SIGN_ON = "This site has a login service. Load this page again, and log in if it asks you."
 SEND_KEY = "If you are writing a program: send your API key with each request."
 GO_BACK = "Go back to the page that you came from."
 ASK = "Ask the people who run this site for access."
@@ -182,6 +184,12 @@ def scheme_refuses(kind):
         raise kind
 
     return load
+
+
+class Assertion(APIKey):
+    """A key that is a token, as its app calls it."""
+
+    credential_kind = "token"
 
 
 # Schemes, error, request; then the status, the heading, the message, and the steps of the visitor.
@@ -227,8 +235,37 @@ WHAT_A_PERSON_READS = {
         (401, "This address is for programs", "It answers programs that send a valid API key.", [GO_BACK, SEND_KEY]),
     ),
     "keys_in_two_places": (
-        (KEY, APIKey(lambda key: None, cookie="key")), None, {},
+        (KEY, APIKey(lambda key: None, query="key")), None, {},
         (401, "This address is for programs", "It answers programs that send a valid API key.", [GO_BACK, SEND_KEY]),
+    ),
+    "tokens_under_another_name": (
+        (Bearer(lambda token: None, name="Token"),), None, {},
+        (401, "This address is for programs", "It answers programs that send a valid access token.",
+         [GO_BACK, SEND_TOKEN]),
+    ),
+    "wrong_token_under_another_name": (
+        (Bearer(lambda token: None, name="Token"),), None, {"Authorization": "Token x"},
+        (401, "The access token was not accepted", "It is not valid here, or no longer valid.",
+         ["Get a new access token, then send the request again."]),
+    ),
+    "assertion_in_a_header": (
+        (Assertion(scheme_refuses(ExpiredCredentials), header="Cf-Access-Jwt-Assertion"),), None,
+        {"Cf-Access-Jwt-Assertion": "x"},
+        (401, "The access token has expired", "It was valid before. A new one is needed now.",
+         ["Get a new access token, then send the request again."]),
+    ),
+    "cookie_of_a_login_service": (
+        (APIKey(lambda key: None, cookie="CF_Authorization"),), None, {},
+        (401, "Please log in", "You need to log in to open this page.",
+         ["Log in to this site, then load this page again."]),
+    ),
+    "remote_user": (
+        (RemoteUser(lambda name: None),), None, {},
+        (401, "Please log in", "You need to log in to open this page.", [SIGN_ON]),
+    ),
+    "rejected_remote_user": (
+        (RemoteUser(lambda name: None, header="X-User", proxies=["127.0.0.1"]),), None, {"X-User": "ada"},
+        (401, "Your login was not accepted", "It is not valid here, or no longer valid.", [SIGN_ON]),
     ),
     "tokens_and_keys": (
         (BEARER, KEY), None, {},
@@ -331,7 +368,8 @@ WHAT_A_PERSON_READS = {
 
 
 OFFERS_TO_RELOAD = {
-    "login_without_a_page", "password", "password_and_tokens", "wrong_password", "unavailable",
+    "login_without_a_page", "cookie_of_a_login_service", "remote_user", "rejected_remote_user",
+    "password", "password_and_tokens", "wrong_password", "unavailable",
     *(case for case in WHAT_A_PERSON_READS if case.startswith("throttled")),
 }  # fmt: skip
 
@@ -359,7 +397,9 @@ def test_every_case_has_its_words_in_german(make_app, case):
 
 
 def test_the_address_of_the_login_page_is_escaped():
-    problem = ProblemDetails(401, "missing", "", schemes=("Cookie",), login_page='/login?a=1&b="><script>')
+    problem = ProblemDetails(
+        401, "missing", "", schemes=("Cookie",), credential_kinds=("session",), login_page='/login?a=1&b="><script>'
+    )
     assert '<a href="/login?a=1&amp;b=&quot;&gt;&lt;script&gt;">Log in</a>' in render_html(problem)
 
 

@@ -7,45 +7,32 @@ from flask import Blueprint
 from flask.views import MethodView, View
 
 from flask_unauthorized import (
-    APIKey,
     Auth,
     Bearer,
     ConfigurationError,
     Identity,
     any_of,
-    current_identity,
 )
-
-ADA = {"Authorization": "Bearer ada"}
-BOSS = {"Authorization": "Bearer boss"}
+from tests.helpers import AS_ADA, AS_BOSS, make_auth_of_two, name_of_caller
 
 
 @pytest.fixture
 def auth() -> Auth:
-    people = {
-        "ada": Identity("ada", scopes={"read"}, roles={"user"}),
-        "boss": Identity("boss", scopes={"read", "write"}, roles={"user", "boss"}),
-    }
-    return Auth(Bearer(people.get), APIKey(lambda key: Identity("device") if key == "good" else None))
-
-
-def _view():
-    """Says who."""
-    return current_identity.subject if current_identity else "nobody"
+    return make_auth_of_two()
 
 
 async def _async_view():
-    return _view()
+    return name_of_caller()
 
 
 class _Callable:
     def __call__(self):
-        return _view()
+        return name_of_caller()
 
 
 @pytest.mark.parametrize(
     "view",
-    [_view, _async_view, functools.partial(_view), _Callable()],
+    [name_of_caller, _async_view, functools.partial(name_of_caller), _Callable()],
     ids=["function", "async", "partial", "callable"],
 )
 @pytest.mark.parametrize("form", ["bare", "called", "configured"])
@@ -59,38 +46,44 @@ def test_dec_17_each_form_guards_each_kind_of_view(auth, make_app, view, form):
     app.add_url_rule("/", "index", decorate[form](view))
     client = app.test_client()
     assert client.get("/").status_code == 401
-    assert client.get("/", headers=ADA).text == "ada"
+    assert client.get("/", headers=AS_ADA).text == "ada"
     assert client.head("/").status_code == 401
 
 
 def test_a_decorated_view_keeps_its_name_and_documentation(auth):
-    guarded = auth.login_required(_view)
-    assert (guarded.__name__, guarded.__doc__, guarded.__wrapped__) == ("_view", "Says who.", _view)
+    guarded = auth.login_required(name_of_caller)
+    assert (guarded.__name__, guarded.__doc__, guarded.__wrapped__) == (
+        "name_of_caller",
+        "Return the name of the caller.",
+        name_of_caller,
+    )
 
 
 def test_dec_18_stacked_decorators_demand_both(auth, make_app):
     app = make_app(auth)
-    app.add_url_rule("/", "index", auth.login_required(scopes={"read"})(auth.login_required(roles={"boss"})(_view)))
+    app.add_url_rule(
+        "/", "index", auth.login_required(scopes={"read"})(auth.login_required(roles={"boss"})(name_of_caller))
+    )
     client = app.test_client()
-    assert client.get("/", headers=ADA).status_code == 403
-    assert client.get("/", headers=BOSS).text == "boss"
+    assert client.get("/", headers=AS_ADA).status_code == 403
+    assert client.get("/", headers=AS_BOSS).text == "boss"
 
 
 @pytest.mark.parametrize("outer", ["login_optional", "login_required"])
 def test_dec_19_the_stricter_of_optional_and_required_wins(auth, make_app, outer):
     app = make_app(auth)
     inner = {"login_optional": auth.login_required, "login_required": auth.login_optional}[outer]
-    app.add_url_rule("/", "index", getattr(auth, outer)(inner(_view)))
+    app.add_url_rule("/", "index", getattr(auth, outer)(inner(name_of_caller)))
     assert app.test_client().get("/").status_code == 401
 
 
 @pytest.mark.rfc("C-06")
 def test_an_optional_view_runs_anonymously_and_varies(auth, make_app):
     app = make_app(auth)
-    app.add_url_rule("/", "index", auth.login_optional(_view))
+    app.add_url_rule("/", "index", auth.login_optional(name_of_caller))
     answer = app.test_client().get("/")
-    assert (answer.text, answer.headers["Vary"]) == ("nobody", "Authorization, X-Api-Key")
-    assert app.test_client().get("/", headers=ADA).text == "ada"
+    assert (answer.text, answer.headers["Vary"]) == ("anonymous", "Authorization, X-Api-Key")
+    assert app.test_client().get("/", headers=AS_ADA).text == "ada"
 
 
 def test_a_method_view_is_guarded_by_decorators_and_by_method(auth, make_app):
@@ -100,35 +93,35 @@ def test_a_method_view_is_guarded_by_decorators_and_by_method(auth, make_app):
         decorators = [auth.login_required]
 
         def get(self):
-            return _view()
+            return name_of_caller()
 
         @auth.login_required(roles={"boss"})
         def delete(self):
-            return _view()
+            return name_of_caller()
 
     class One(MethodView):
         def get(self):
-            return _view()
+            return name_of_caller()
 
         @auth.login_required
         def post(self):
-            return _view()
+            return name_of_caller()
 
     class Dispatched(View):
         decorators = [auth.login_required(scopes={"write"})]
 
         def dispatch_request(self):
-            return _view()
+            return name_of_caller()
 
     for name, kind in (("both", Both), ("one", One), ("dispatched", Dispatched)):
         app.add_url_rule(f"/{name}", view_func=kind.as_view(name))
     client = app.test_client()
     assert client.get("/both").status_code == 401
-    assert client.delete("/both", headers=ADA).status_code == 403
-    assert client.delete("/both", headers=BOSS).text == "boss"
-    assert client.get("/one").text == "nobody"
+    assert client.delete("/both", headers=AS_ADA).status_code == 403
+    assert client.delete("/both", headers=AS_BOSS).text == "boss"
+    assert client.get("/one").text == "anonymous"
     assert client.post("/one").status_code == 401
-    assert client.get("/dispatched", headers=ADA).status_code == 403
+    assert client.get("/dispatched", headers=AS_ADA).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -138,8 +131,8 @@ def test_a_method_view_is_guarded_by_decorators_and_by_method(auth, make_app):
         pytest.param(lambda auth: auth.login_required("read"), id="DEC-20-str"),
         pytest.param(lambda auth: auth.login_required(auth.schemes[0]), id="DEC-20-scheme"),
         pytest.param(lambda auth: auth.login_required(MethodView), id="class"),
-        pytest.param(lambda auth: auth.login_required(staticmethod(_view)), id="staticmethod"),
-        pytest.param(lambda auth: auth.login_required(_view, scopes={"a"}), id="view-and-keywords"),
+        pytest.param(lambda auth: auth.login_required(staticmethod(name_of_caller)), id="staticmethod"),
+        pytest.param(lambda auth: auth.login_required(name_of_caller, scopes={"a"}), id="view-and-keywords"),
         pytest.param(lambda auth: auth.login_required(scopes="read"), id="DEC-22"),
         pytest.param(lambda auth: auth.login_required(roles="boss"), id="DEC-22-roles"),
         pytest.param(lambda auth: auth.login_required(scopes=[]), id="DEC-23-scopes"),
@@ -147,7 +140,7 @@ def test_a_method_view_is_guarded_by_decorators_and_by_method(auth, make_app):
         pytest.param(lambda auth: any_of(), id="DEC-23-any-of"),
         pytest.param(lambda auth: auth.login_required(via=[]), id="via-empty"),
         pytest.param(lambda auth: auth.login_required(via="Bearer"), id="via-str"),
-        pytest.param(lambda auth: auth.login_required(via=Bearer(_view)), id="via-of-another"),
+        pytest.param(lambda auth: auth.login_required(via=Bearer(name_of_caller)), id="via-of-another"),
         pytest.param(lambda auth: auth.login_required(max_age=-1), id="CFG-04-negative"),
         pytest.param(lambda auth: auth.login_required(max_age=True), id="CFG-04-bool"),
         pytest.param(lambda auth: auth.login_required(max_age=float("nan")), id="CFG-04-nan"),
@@ -157,7 +150,7 @@ def test_a_method_view_is_guarded_by_decorators_and_by_method(auth, make_app):
         pytest.param(lambda auth: auth.login_required(scopes={"a b"}), id="HDR-09-blank"),
         pytest.param(lambda auth: auth.login_required(scopes={"\xe9"}), id="HDR-09-non-ascii"),
         pytest.param(lambda auth: auth.login_required(color="red"), id="unknown-keyword"),
-        pytest.param(lambda auth: auth.public(auth.login_required(_view)), id="public-of-guarded"),
+        pytest.param(lambda auth: auth.public(auth.login_required(name_of_caller)), id="public-of-guarded"),
         pytest.param(lambda auth: auth.login_required(auth.public(lambda: "")), id="guard-of-public"),
         pytest.param(lambda auth: auth.protect("api"), id="protect-str"),
         pytest.param(lambda auth: auth.protect(Blueprint("b", "b"), public="static"), id="protect-public-str"),
@@ -222,11 +215,11 @@ def test_what_is_in_order_is_not_flagged(auth, make_app):
 
         return wrapper
 
-    app.add_url_rule("/a", "a", other(auth.login_required(other(_view))))
-    app.add_url_rule("/b", "b", auth.login_required(_view))
-    app.add_url_rule("/c", "c", _view)
+    app.add_url_rule("/a", "a", other(auth.login_required(other(name_of_caller))))
+    app.add_url_rule("/b", "b", auth.login_required(name_of_caller))
+    app.add_url_rule("/c", "c", name_of_caller)
     auth.check(app)
-    assert app.test_client().get("/c").text == "nobody"
+    assert app.test_client().get("/c").text == "anonymous"
     assert app.test_client().get("/a").status_code == 401
 
 
@@ -255,8 +248,8 @@ def test_require_adds_to_what_the_view_demands(auth, make_app):
 
     client = app.test_client()
     assert client.get("/").status_code == 401
-    assert client.get("/", headers=ADA).status_code == 403
-    assert client.get("/", headers=BOSS).text == "boss"
+    assert client.get("/", headers=AS_ADA).status_code == 403
+    assert client.get("/", headers=AS_BOSS).text == "boss"
 
 
 def test_a_wrong_order_is_found_after_a_judgement_outside_a_request(auth, make_app):

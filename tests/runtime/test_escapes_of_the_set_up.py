@@ -147,7 +147,8 @@ def test_open_routes_work_while_the_check_fails(error: Exception, caplog: Any) -
         assert client.get("/health").data == b"up"
     ours = [record.getMessage() for record in caplog.records if record.name == "flask_unauthorized"]
     assert ours == [
-        f"guarded views answer 500 until the check of the app 'app' passes: {type(error).__name__} was raised in it"
+        "guarded views respond with 500 until the check of the app 'app' passes: "
+        f"{type(error).__name__} was raised in it"
     ]
     app.logger.disabled = True
     assert client.get("/", headers=GOOD).status_code == 500

@@ -11,7 +11,7 @@ def test_a_secret_shows_nothing_and_does_not_travel():
     from flask_unauthorized.schemes.base import Secret
 
     secret = Secret()
-    secret.loader_args = ("s3cret",)
+    secret.arguments = ("s3cret",)
     assert repr(secret) == "<Secret>"
     with pytest.raises(TypeError, match="a secret is not pickled"):
         pickle.dumps(secret)

@@ -24,6 +24,7 @@ from flask_unauthorized import (
     MalformedCredentials,
     Scheme,
 )
+from flask_unauthorized.schemes.remote_user import RemoteUser
 from flask_unauthorized.signals import authenticated, refused
 from tests import digest_client, dpop_client
 
@@ -134,6 +135,12 @@ CASES = {
         lambda secret: {"headers": {"Authorization": f"Bearer {secret}"}},
         {"headers": {"Authorization": "Bearer a b"}},
     ),
+    "token": SchemeCase(
+        "Token",
+        lambda load=None: Bearer(load, name="Token"),
+        lambda secret: {"headers": {"Authorization": f"Token {secret}"}},
+        {"headers": {"Authorization": "Token a b"}},
+    ),
     "basic": SchemeCase(
         "Basic",
         Basic,
@@ -162,6 +169,18 @@ CASES = {
         lambda secret: {"headers": {"Cookie": f"key={secret}"}},
         {"headers": {"Cookie": "key=a; key=b"}},
         extra={"in": "cookie", "name": "key"},
+    ),
+    "remote user": SchemeCase(
+        "RemoteUser",
+        RemoteUser,
+        lambda secret: {"environ_overrides": {"REMOTE_USER": secret}},
+        {"environ_overrides": {"REMOTE_USER": "a\x00b"}},
+    ),
+    "remote user of a proxy": SchemeCase(
+        "RemoteUser",
+        lambda load=None: RemoteUser(load, header="X-Forwarded-User", proxies=["127.0.0.1"]),
+        lambda secret: {"headers": {"X-Forwarded-User": secret}},
+        {"headers": {"X-Forwarded-User": "ada,admin"}},
     ),
     "own": SchemeCase(
         "Stamp", Stamp, lambda secret: {"headers": {"X-Stamp": secret}}, {"headers": {"X-Stamp": "a b"}}
@@ -320,7 +339,7 @@ def test_bug_in_the_loader_is_500_never_401_LDR_09(build, error):
 
 @pytest.mark.rfc("I-07")
 @pytest.mark.parametrize("path", ["/", "/optional"])
-def test_trouble_of_ours_is_503_with_retry_after_and_no_challenge(build, path):
+def test_a_server_side_failure_is_503_with_retry_after_and_no_challenge(build, path):
     def load(*given):
         raise ConnectionResetError("the database is gone")  # a subclass of what is listed
 

@@ -62,7 +62,7 @@ def test_dig_31_two_guards_of_one_view_use_one_count(make_app):
     assert app.test_client().get("/", headers=sent(offered)).text == "ada"
 
 
-def test_dig_30_a_store_that_is_down_is_our_trouble(make_app):
+def test_dig_30_a_store_that_is_down_is_a_server_side_failure(make_app):
     class Down(MemoryStore):
         def _spend(self, key, number, lifetime):
             raise ConnectionRefusedError("redis://secret@host")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import pickle
 import time
+from datetime import timedelta
 
 import pytest
 from flask import abort
@@ -458,6 +459,12 @@ def test_algorithms_that_cannot_be(names):
 def test_cfg_04_what_cannot_be_set_up(given, error):
     with pytest.raises(error):
         DPoP(**{"origin": ORIGIN, **given})
+
+
+def test_windows_may_be_timedeltas(make_app):
+    client = Served(make_app, window=timedelta(minutes=2), ahead=timedelta(minutes=2)).app.test_client()
+    for ahead, status in ((-125, 401), (-115, 200), (115, 200), (125, 401)):
+        assert client.get("/", headers=HOLDER.sent(iat=time.time() + ahead)).status_code == status
 
 
 def test_cfg_01_without_a_loader(make_app):

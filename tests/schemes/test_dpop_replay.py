@@ -18,12 +18,12 @@ from .dpop_served import HOLDER, STRANGER, Served, assert_proof_refused
 
 
 class Watched(MemoryStore):
-    """A store that says what it was asked; ``trouble`` is raised or returned instead of an answer."""
+    """A store that says what it was asked; ``error`` is raised or returned instead of its own value."""
 
-    def __init__(self, trouble=None, **given):
+    def __init__(self, error=None, **given):
         super().__init__(**given)
         self.claims = []
-        self.failing = trouble
+        self.failing = error
 
     def _claim(self, key, lifetime):
         self.claims.append((key, lifetime))
@@ -233,7 +233,7 @@ def test_names_and_keys_never_reach_the_store(make_app):
     assert len(key) < 120
 
 
-# --- more than one guard, and trouble
+# --- more than one guard, and failures
 
 
 def test_dpo_27_two_guards_on_one_view_use_a_proof_once(make_app):
@@ -273,12 +273,12 @@ def test_dpo_27_a_refusal_is_repeated_and_not_decided_again(make_app):
     assert len(store.claims) == 1
 
 
-def test_dpo_28_a_loader_in_trouble_uses_nothing_up(make_app):
-    trouble = [ConnectionError()]
+def test_dpo_28_a_failing_loader_uses_nothing_up(make_app):
+    failures = [ConnectionError()]
 
     def load(token):
-        if trouble:
-            raise trouble.pop()
+        if failures:
+            raise failures.pop()
         return Identity("ada", confirmation={"jkt": HOLDER.jkt})
 
     auth = Auth(DPoP(load, origin=ORIGIN), unavailable=(ConnectionError,))
@@ -288,9 +288,9 @@ def test_dpo_28_a_loader_in_trouble_uses_nothing_up(make_app):
     assert [app.test_client().get("/", headers=sent).status_code for _ in range(3)] == [503, 200, 401]
 
 
-@pytest.mark.parametrize("trouble", [OSError("disk"), AuthUnavailable(), ConnectionResetError()], ids=repr)
-def test_dpo_29_a_store_in_trouble_is_503_without_a_challenge(make_app, trouble):
-    served = Served(make_app, store=Watched(trouble))
+@pytest.mark.parametrize("error", [OSError("disk"), AuthUnavailable(), ConnectionResetError()], ids=repr)
+def test_dpo_29_a_failing_store_is_503_without_a_challenge(make_app, error):
+    served = Served(make_app, store=Watched(error))
     response = served.ask()
     assert response.status_code == 503
     assert "WWW-Authenticate" not in response.headers

@@ -163,6 +163,7 @@ def test_two_names_of_one_kind_stand_side_by_side(make_app):  # F-21
         ("DPoP", ConfigurationError, "another scheme"),
         ("Negotiate", ConfigurationError, "another scheme"),
         ("NTLM", ConfigurationError, "another scheme"),
+        ("RemoteUser", ConfigurationError, "another scheme"),
         (5, TypeError, "must be a str"),
     ],
 )
@@ -171,6 +172,40 @@ def test_a_name_that_cannot_be_one(name, error, text):  # F-21
         Bearer(load, name=name)
     with pytest.raises(error, match=text):
         type("Mine", (Bearer,), {"name": name})(load)
+
+
+def test_tokens_under_the_name_of_keys_beside_keys_in_a_header(make_app):
+    """Elasticsearch and others take a token as "Authorization: ApiKey …"."""
+    app, _ = serve(make_app, Bearer({"good": "ada"}.get, name="ApiKey"), APIKey({"key": "grace"}.get))
+    assert ask(app, "ApiKey good").status_code == 200
+    assert app.test_client().get("/", headers={"X-API-Key": "key"}).status_code == 200
+    refused = ask(app, "apikey bad").headers.getlist("WWW-Authenticate")
+    assert [("invalid_token" in line, "X-API-Key" in line) for line in refused] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("kind", ["tokens", "Token", "", None, 5, "bearer"])
+def test_a_kind_of_credentials_that_no_page_has_words_for(make_app, kind):
+    app, auth = serve(make_app, type("Own", (Ticket,), {"credential_kind": kind})(load))
+    with pytest.raises(ConfigurationError, match=r"Own\.credential_kind must be one of token, token_with_proof, key, "):
+        auth.check(app)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("token", "send an access token"),
+        ("key", "send your API key"),
+        ("password", "when your browser asks for them"),
+        ("session", "Log in to this site"),
+        ("sign_on", "This site has a login service"),
+        ("login", "Use a login of the kind “Ticket”"),
+        (..., "Use a login of the kind “Ticket”"),
+    ],
+)
+def test_the_page_speaks_of_the_kind_that_a_scheme_declares(make_app, kind, words):
+    own = Ticket if kind is ... else type("Own", (Ticket,), {"credential_kind": kind})
+    app, _ = serve(make_app, own(load))
+    assert words in app.test_client().get("/", headers={"Accept": "text/html"}).text
 
 
 def misnamed_class(base, **attributes):
@@ -336,7 +371,7 @@ def test_a_scheme_that_asks_nobody_needs_no_loader(make_app):  # F-46
         needs_loader = False
 
         def verify(self, credentials, request):
-            return "ada" if credentials.loader_args == ("good",) else None
+            return "ada" if credentials.arguments == ("good",) else None
 
     for scheme, name in ((Fixed(), "Ticket"), (Own(), "Bearer")):
         app, auth = serve(make_app, scheme)

@@ -213,7 +213,7 @@ def test_a_step_up_and_a_logged_in_caller(serve, way):
 @pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
 def test_check_warns_and_does_not_raise(serve, caplog, way):
     app = serve(way)
-    auth = app.extensions["unauthorized"].configuration.decorations.facade()
+    auth = app.extensions["unauthorized"].configuration.decorations.auth_ref()
     auth.check(app)
     told = errors(caplog, logging.WARNING)
     assert len(told) == 2

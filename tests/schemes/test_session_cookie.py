@@ -211,7 +211,7 @@ def test_ending_sessions_needs_a_store(build):
         shop.auth.end_sessions("ada")
 
 
-def test_a_store_that_is_down_is_our_trouble(build):
+def test_a_store_that_is_down_is_a_server_side_failure(build):
     def refuse(key):
         raise ConnectionRefusedError
 

@@ -28,7 +28,7 @@ def test_ses_01_a_login_ends_the_session_that_it_takes_the_place_of(build, name)
     assert_unauthorized(thief_with(shop, copied).get("/page"))
 
 
-def test_a_login_that_cannot_end_the_session_before_is_our_trouble_and_changes_nothing(build):
+def test_a_login_that_cannot_end_the_session_before_is_a_server_side_failure_and_changes_nothing(build):
     def refuse(key, value, lifetime):
         raise ConnectionRefusedError
 

@@ -49,8 +49,18 @@ def load_user(token: str) -> User | None:
     return User(token) if token else None
 
 
+async def load_device(token: str) -> Identity | None:
+    return None
+
+
+Bearer(load_user, load_device, StaticTokens({"t": "tom"}), JWT("https://id.example", audience="api"), form=True)
+APIKey(load_user, SignedTokens("key", 60), header="X-Key")
+DPoP(load_device, Introspection("https://id.example/i", audience="api", access_token="x"), origin="https://a.example")
+assert_type(StaticTokens({"t": "tom"}).recognizes("t"), bool)
 Bearer(load_user, name="Token", params={"authorization_uri": "https://id.example/authorize"})
 auth.protected_resource("https://a.example/mcp", aliases=["https://b.example/mcp"])
+auth.forward_auth("/auth", proxies=["10.0.0.1", "unix:"], roles={"editor"})
+auth.forward_auth("/mail", proxies=("10.0.0.1",), headers={"X-User": "subject", "X-Mail": lambda who: who.user.email})
 
 assert_type(load_user("x"), User | None)
 
@@ -58,6 +68,9 @@ app = Flask(__name__)
 auth.init_app(app)
 api = Blueprint("api", __name__)
 auth.protect(api, public={"health"}, scopes={"api"})
+auth.protect(api, public={"health": "the load balancer asks"}, unless=lambda: app.debug, redirect=False)
+auth.require(redirect=False)
+SessionCookie(login_view="login", redirect_posts=True, htmx=True)
 
 
 @app.get("/<int:number>")
@@ -78,6 +91,22 @@ def configured() -> ResponseReturnValue:
 async def optional() -> str:
     user = auth.get_user()
     return user.name if user else "nobody"
+
+
+@auth.login_required(unless=lambda: app.debug, redirect=False)
+def sometimes_open() -> str:
+    return "open"
+
+
+assert_type(sometimes_open(), str)
+
+
+@auth.public(reason="the load balancer asks", via=bearer)
+def alive() -> str:
+    return "alive"
+
+
+assert_type(alive(), str)
 
 
 @auth.public

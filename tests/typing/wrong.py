@@ -3,6 +3,7 @@
 from flask import Flask
 
 from flask_unauthorized import (
+    APIKey,
     Auth,
     Basic,
     Bearer,
@@ -25,6 +26,13 @@ def view() -> str:
     return ""
 
 
+def first(token: str) -> str | None:
+    return None
+
+
+Bearer(first, "no loader")  # refused
+APIKey(first, 7)  # refused
+Basic(first, first)  # refused: one loader
 auth.login_required(scopes="read write")  # refused: a bare string is a collection of letters
 auth.login_required(roles="admin")  # refused
 auth.login_required(scope={"read"})  # refused: no such keyword
@@ -35,10 +43,18 @@ auth.login_optional(scopes={1, 2})  # refused
 auth.protect("api")  # refused
 auth.protect(app, role={"admin"})  # refused
 auth.require(scopes="read")  # refused
+auth.require(unless=lambda: True)  # refused: write if
+auth.login_required(unless=True)  # refused: a function
+auth.login_required(unless=lambda path: True)  # refused: without arguments
+auth.login_optional(redirect="no")  # refused: a bool
+auth.public(view, reason="why")  # refused: a view alone, or keywords
 auth.protected_resource("https://a.example", authorization_servers="https://b.example")  # refused: a bare string
 auth.protected_resource("https://a.example", scopes="read")  # refused
 auth.protected_resource("https://a.example", resource_name="A")  # refused: no such keyword
 auth.protected_resource("https://a.example", views="mcp")  # refused: an app or blueprints
+auth.forward_auth("/auth")  # refused: proxies are needed
+auth.forward_auth("/auth", proxies=["10.0.0.1"], headers={"X-User": 7})  # refused
+auth.forward_auth("/auth", proxies=["10.0.0.1"], scope={"a"})  # refused: no such keyword
 auth.identity = Identity("ada")  # refused: read-only
 auth.user.nothing()  # refused: a str has no such method
 auth.get_user().upper()  # refused: may be None

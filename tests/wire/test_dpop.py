@@ -1,13 +1,24 @@
 """DPoP by the examples of the RFCs: thumbprints, hashes, normal URIs, and the printed proof as a whole."""
 
 import hashlib
+import itertools
+import re
+import sys
 import time
 
 import pytest
 
 from flask_unauthorized import Auth, DPoP, Identity
+from flask_unauthorized.wire import dpop
 from flask_unauthorized.wire.dpop import access_token_hash, key_members, normal_uri, thumbprint
 from tests.dpop_client import b64
+
+if sys.version_info >= (3, 11):
+    from re import _constants as sre_constants
+    from re import _parser as sre_parse
+else:
+    import sre_constants
+    import sre_parse
 
 TOKEN = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"
 KEY = {
@@ -182,3 +193,63 @@ def test_normal_uris(uri, normal):
 def test_what_is_no_uri_of_a_resource(uri):
     with pytest.raises(ValueError):
         normal_uri(uri)
+
+
+# --- how long it takes to read a URI
+
+
+def first_characters(parts, following):
+    """Return the characters with which a text may begin that matches ``parts``, then something of ``following``."""
+    found = set()
+    for kind, value in parts:
+        if kind is sre_constants.MAX_REPEAT:
+            least, _, body = value
+            found |= first_characters(body, set())
+            if least == 0:
+                continue
+        elif kind is sre_constants.SUBPATTERN:
+            inner = first_characters(value[-1], {None})
+            found |= inner - {None}
+            if None in inner:
+                continue
+        elif kind is sre_constants.BRANCH:
+            for choice in value[1]:
+                found |= first_characters(choice, set())
+        elif kind is sre_constants.IN:
+            for member, bounds in value:
+                assert member in (sre_constants.LITERAL, sre_constants.RANGE)
+                low, high = bounds if member is sre_constants.RANGE else (bounds, bounds)
+                found |= {chr(code).lower() for code in range(low, high + 1)}
+        else:
+            assert kind is sre_constants.LITERAL, kind
+            found.add(chr(value).lower())
+        return found
+    return found | following
+
+
+def ambiguous_choices(parts, following):
+    """Yield the characters at which a pattern could go on in two ways, so that a mismatch makes it try both."""
+    for number, (kind, value) in enumerate(parts):
+        then = first_characters(parts[number + 1 :], following)
+        if kind is sre_constants.MAX_REPEAT:
+            begins = first_characters(value[2], set())
+            yield from begins & then
+            again = set() if value[1] == 1 else begins
+            yield from ambiguous_choices(value[2], again | then)
+        elif kind is sre_constants.SUBPATTERN:
+            yield from ambiguous_choices(value[-1], then)
+        elif kind is sre_constants.BRANCH:
+            begins = [first_characters(choice, then) for choice in value[1]]
+            yield from (character for one, other in itertools.combinations(begins, 2) for character in one & other)
+            for choice in value[1]:
+                yield from ambiguous_choices(choice, then)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ambiguous"),
+    [(dpop._URI.pattern, set()), (r"a*(?:#[!-~]*)*", {"#"}), (r"(?:xa|[xy]b)z", {"x"}), (r"(a*)?(b|a)", {"a"})],
+    ids=["URI", "repeated fragment", "branch", "group"],
+)
+def test_dpo_09_a_uri_is_read_in_linear_time(pattern, ambiguous):
+    """With one way to go on at each character, a match takes one step per character, whatever a client sends."""
+    assert set(ambiguous_choices(list(sre_parse.parse(pattern, re.IGNORECASE)), set())) == ambiguous

@@ -18,6 +18,7 @@ from flask_unauthorized.wire.jws import (
     encode_base64url,
     read_json_object,
     read_jws,
+    unverified_issuer,
 )
 from tests.jose.conftest import RELAXED
 from tests.jose.signing import b64, header, signed, token
@@ -444,3 +445,32 @@ def test_a_good_token_of_the_test_issuer_is_read():
     read = read_jws(token())
     assert dict(read.header) == header()
     assert read_jws(signed(header(), b'{"a":1}')).payload == b'{"a":1}'
+
+
+def test_the_issuer_that_a_token_claims_rfc_7515_a1():
+    assert unverified_issuer(RFC_7515_A1) == "joe"
+    assert unverified_issuer(RFC_7515_A1[:-9]) == "joe"  # whatever the signature is
+
+
+def with_payload(octets):
+    return f"e30.{b64(octets)}.x"
+
+
+OTHERS = {
+    "empty": "", "opaque": "2YotnFZFEjr1zCsicMWpAA", "two parts": "e30.e30", "five parts": "e30.e30.e30.e30.e30",
+    "no JSON": "e30.Zm9v.x", "no base64url": "e30.a*b=.x", "padding": "e30.e30=.x",
+    "no header": RFC_7515_A1[RFC_7515_A1.index("."):], "a list": with_payload(b'["iss"]'), "without iss": "e30.e30.x",
+    "a number": with_payload(b'{"iss":7}'), "null": with_payload(b'{"iss":null}'),
+    "twice": with_payload(b'{"iss":"a","iss":"a"}'), "deep": with_payload(b"[" * 5000), "not ASCII": "\u00fc.\ud800.x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS)
+def test_what_claims_no_issuer(text):
+    assert unverified_issuer(text) is None
+
+
+@RELAXED
+@given(st.text() | st.text(alphabet="e30.Zm9v-_=", max_size=40))
+def test_reading_the_claimed_issuer_never_fails(text):
+    assert unverified_issuer(text) is None

@@ -1,12 +1,12 @@
-"""`AnswerRules`: from an introspection answer to an `Identity` (RFC 7662 §2.2).
+"""`ResponseRules`: from an introspection response to an `Identity` (RFC 7662 §2.2).
 
 Theory of operation
 -------------------
 
-Two kinds of wrong answers must not be confused, because their status differs:
+Two kinds of wrong responses must not be confused, because their status differs:
 
 - The server says that the token isn't valid, or not for this app: `InvalidCredentials` or `ExpiredCredentials` (401).
-- The server's answer isn't one of RFC 7662: `AuthUnavailable` (503). No client can correct that.
+- The server's response isn't one of RFC 7662: `AuthUnavailable` (503). No client can correct that.
 
 Order: ``active``, then the types of all members that decide something (503), then the kind of token, the times, the
 issuer and the audience (401), then the members of the identity. ``active: false`` is looked at before the types,
@@ -20,66 +20,67 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials, shown
+from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials
+from ..errors.text import shown
 from ..identity import Identity
+from ..wire.rules import MAX_CLOCK_SKEW
 from .claims import CONFIRMATIONS, MAX_TEXT, NO_NAMES, Claims, RolesClaim, is_confirmation, text_or_none, time_or_none
-
-SKEW: Final = 60
-"""How far the server's clock may be ahead of this machine's, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerRules:
-    """What the answers of one server must say. `Introspection` documents the options."""
+class ResponseRules:
+    """What the responses of one server must say. `Introspection` documents the options."""
 
     audiences: frozenset[str] | None
     issuer: str | None
     subject: str
     roles_claim: RolesClaim | None
 
-    def identity(self, answer: Claims, now: float) -> Identity:
+    def identity(self, response: Claims, now: float) -> Identity:
         """Return the identity of a token that is valid at ``now`` (seconds since 1970).
 
         Raises:
             InvalidCredentials: The token is not valid, or not for this app.
             ExpiredCredentials: It has expired.
-            AuthUnavailable: The answer is not one of RFC 7662.
+            AuthUnavailable: The response is not one of RFC 7662.
         """
-        active = answer.get("active")
+        active = response.get("active")
         if not isinstance(active, bool):
-            came = f"{shown(active)}, not true or false" if "active" in answer else "missing"
-            error = f"; error is {shown(answer['error'])}" if "error" in answer else ""
-            raise AuthUnavailable(reason=f"active in the introspection answer is {came} (RFC 7662 section 2.2){error}")
+            came = f"{shown(active)}, not true or false" if "active" in response else "missing"
+            error = f"; error is {shown(response['error'])}" if "error" in response else ""
+            raise AuthUnavailable(
+                reason=f"active in the introspection response is {came} (RFC 7662 section 2.2){error}"
+            )
         if not active:
             raise InvalidCredentials(reason="the authorization server says that the token isn't active (active: false)")
         for name, (is_right, expected) in _MEMBERS.items():
-            value = answer.get(name)
+            value = response.get(name)
             if value is not None and not is_right(value):  # null counts as absent
                 raise _wrong_type(name, value, expected)
-        _check_kind(answer)
-        expires_at = self._check_times(answer, now)
-        self._check_issuer(answer)
-        self._check_audience(answer)
+        _check_kind(response)
+        expires_at = self._check_times(response, now)
+        self._check_issuer(response)
+        self._check_audience(response)
         return Identity(
-            _text(answer, self.subject),
-            scopes=_scopes(answer.get("scope")),
-            roles=NO_NAMES if self.roles_claim is None else self.roles_claim.roles(answer),
-            acr=text_or_none(answer.get("acr")),
-            auth_time=time_or_none(answer.get("auth_time")),
-            claims=answer,
-            client_id=_text(answer, "client_id"),
+            _text(response, self.subject),
+            scopes=_scopes(response.get("scope")),
+            roles=NO_NAMES if self.roles_claim is None else self.roles_claim.roles(response),
+            acr=text_or_none(response.get("acr")),
+            auth_time=time_or_none(response.get("auth_time")),
+            claims=response,
+            client_id=_text(response, "client_id"),
             expires_at=expires_at,
-            confirmation=_confirmation(answer),
+            confirmation=_confirmation(response),
         )
 
-    def _check_times(self, answer: Claims, now: float) -> float | None:
-        expires_at, begins_at = answer.get("exp"), answer.get("nbf")
+    def _check_times(self, response: Claims, now: float) -> float | None:
+        expires_at, begins_at = response.get("exp"), response.get("nbf")
         if expires_at is not None and expires_at <= now:
             raise ExpiredCredentials(
                 reason=f"exp has passed, though the authorization server says active: exp is {shown(expires_at)}, "
                 f"and it is {now:.0f} here"
             )
-        if begins_at is not None and begins_at > now + SKEW:
+        if begins_at is not None and begins_at > now + MAX_CLOCK_SKEW:
             raise InvalidCredentials(
                 reason=f"nbf has not come, though the authorization server says active: nbf is {shown(begins_at)}, "
                 f"and it is {now:.0f} here"
@@ -87,16 +88,16 @@ class AnswerRules:
         end: float | None = expires_at
         return end
 
-    def _check_issuer(self, answer: Claims) -> None:
+    def _check_issuer(self, response: Claims) -> None:
         """Refuse another issuer. The endpoint is the issuer's own, so it may leave the name out."""
-        issuer = answer.get("iss")
+        issuer = response.get("iss")
         if self.issuer is not None and issuer not in (None, self.issuer):
             raise InvalidCredentials(reason=f"iss is {shown(issuer, 80)}, and issuer={shown(self.issuer, 80)}")
 
-    def _check_audience(self, answer: Claims) -> None:
+    def _check_audience(self, response: Claims) -> None:
         if self.audiences is None:
             return
-        audience = answer.get("aud")
+        audience = response.get("aud")
         if audience is None:
             raise InvalidCredentials(
                 reason=f"the authorization server names no aud, and audience={shown(self.audiences, 60)}: "
@@ -106,7 +107,7 @@ class AnswerRules:
             raise InvalidCredentials(reason=f"aud is {shown(audience, 80)}, and audience={shown(self.audiences, 80)}")
 
 
-# --- whether it is an answer of RFC 7662
+# --- whether it is a response of RFC 7662
 
 
 def _is_text(value: Any) -> bool:
@@ -141,7 +142,7 @@ _MEMBERS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
 def _wrong_type(name: str, value: Any, expected: str) -> AuthUnavailable:
     came = f"{type(value).__name__} and not {expected}"
     return AuthUnavailable(
-        reason=f"{name} in the introspection answer has the wrong type: {came} (RFC 7662 section 2.2)"
+        reason=f"{name} in the introspection response has the wrong type: {came} (RFC 7662 section 2.2)"
     )
 
 
@@ -161,15 +162,15 @@ _NOT_KINDS: Final[Mapping[str, frozenset[str]]] = {
 """Members that say other things too, and their values for what isn't an access token."""
 
 
-def _check_kind(answer: Claims) -> None:
+def _check_kind(response: Claims) -> None:
     """Refuses refresh tokens and ID tokens, which many servers call active as well (RFC 7662 §2.1)."""
     for name, accepted in _KINDS.items():
-        value = answer.get(name)
+        value = response.get(name)
         if value is not None and _kind(value) not in accepted:
             raise _no_access_token(name, value)
     for name, refused in _NOT_KINDS.items():
-        if _kind(answer.get(name)) in refused:
-            raise _no_access_token(name, answer[name])
+        if _kind(response.get(name)) in refused:
+            raise _no_access_token(name, response[name])
 
 
 def _kind(value: Any) -> str | None:
@@ -185,8 +186,8 @@ def _no_access_token(name: str, value: Any) -> InvalidCredentials:
 # --- the members
 
 
-def _text(answer: Claims, name: str) -> str | None:
-    value = answer.get(name)
+def _text(response: Claims, name: str) -> str | None:
+    value = response.get(name)
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > MAX_TEXT:
@@ -203,14 +204,14 @@ def _scopes(scope: Any) -> list[str]:
     return []
 
 
-def _confirmation(answer: Claims) -> Mapping[str, str] | None:
+def _confirmation(response: Claims) -> Mapping[str, str] | None:
     """Return the key that the token is bound to. A scheme that can't verify its proof then refuses the token."""
-    confirmation = answer.get("cnf")
-    kind = answer.get("token_type")
+    confirmation = response.get("cnf")
+    kind = response.get("token_type")
     if confirmation is None:
         if isinstance(kind, str) and kind.lower() == "dpop":
             raise InvalidCredentials(reason="token_type is DPoP, but cnf names no key (RFC 9449 section 6.2)")
-        if "cnf" in answer:
+        if "cnf" in response:
             raise InvalidCredentials(reason="cnf is null, so it names no key (RFC 7800 section 3.1)")
         return None
     if not is_confirmation(confirmation):

@@ -21,6 +21,7 @@ from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..errors import MalformedCredentials
+from .state_access import BodyNotRead, may_read_body
 
 _HTTP_1: Final = ("HTTP/1.1", "HTTP/1.0")
 
@@ -35,6 +36,7 @@ def read_body(request: Request, limit: int) -> bytes | None:
     Raises:
         RequestEntityTooLarge: If the body is longer.
         MalformedCredentials: If the body is shorter than declared, or can't be read.
+        BodyNotRead: If it must not be read now.
     """
     length = _length(request)
     if length is not None and length > limit:
@@ -42,6 +44,8 @@ def read_body(request: Request, limit: int) -> bytes | None:
     cached = vars(request).get("_cached_data")
     if cached is not None:
         return bytes(cached) if _is_whole(cached, length) else None
+    if length != 0 and not may_read_body(request):
+        raise BodyNotRead
     if length is None and _may_have_been_read(request):
         return None
     stream_existed = "stream" in vars(request)

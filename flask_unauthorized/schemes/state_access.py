@@ -7,8 +7,8 @@ of the request object. A scheme can't import their classes, because imports poin
 This module is the one place where both sides meet:
 
 1. It spells the two keys under which the objects are found. No other module does, and a test holds that.
-2. It declares the parts that schemes use as types: `ServingApp` and `SchemeState`. The classes of the layers above
-   derive from them, so that the type checker compares both sides.
+2. It declares the parts that schemes use as types: `ReadableAppState` and `SchemeState`. The classes of the layers
+   above derive from them, so that the type checker compares both sides.
 3. Its functions look things up. Schemes call these functions instead of ``getattr(request, "…")``, which neither the
    type checker nor the layer test can follow.
 
@@ -34,7 +34,11 @@ REQUEST_STATE: Final = "_unauthorized"
 """The private attribute of the request object that holds the state of the request."""
 
 
-class ServingApp(Protocol):
+class BodyNotRead(Exception):
+    """Raised by a scheme that needs the body, while `may_read_body` is false. It says nothing about the caller."""
+
+
+class ReadableAppState(Protocol):
     """The part of an app's state that schemes read."""
 
     @property
@@ -75,11 +79,13 @@ class SchemeState(Generic[P]):
     """The plan by which the request is authenticated, or was authenticated last."""
     kept_by_scheme: dict[Scheme[Any], Any] | None = None
     """By scheme, what `Scheme.verify` or `Scheme.challenges` remember for `Scheme.respond`."""
+    may_read_body: bool = True
+    """Whether `Scheme.read` and `Scheme.verify` may read a body that no code has read yet."""
     dropped_reason: str | None = None
     """Why `Scheme.read` dropped what came: the private reason of a refusal for lack of credentials."""
 
 
-def serving_app(app: Flask) -> ServingApp:
+def readable_app_state(app: Flask) -> ReadableAppState:
     """Return the state of an app that an `Auth` serves.
 
     Args:
@@ -88,10 +94,15 @@ def serving_app(app: Flask) -> ServingApp:
     Raises:
         ConfigurationError: If no `Auth` serves the app.
     """
-    found: ServingApp | None = app.extensions.get(EXTENSION)
-    if found is None:
-        raise ConfigurationError(f"no Auth serves the app {app.name!r}: call auth.init_app(app) when making it")
-    return found
+    state: ReadableAppState | None = app.extensions.get(EXTENSION)
+    if state is None:
+        raise no_auth_error(app)
+    return state
+
+
+def no_auth_error(app: Flask) -> ConfigurationError:
+    """Return the error for an app that no `Auth` serves."""
+    return ConfigurationError(f"no Auth serves the app {app.name!r}: call auth.init_app(app) when making it")
 
 
 def scheme_state(request: Request) -> SchemeState[Any] | None:
@@ -103,7 +114,7 @@ def scheme_state(request: Request) -> SchemeState[Any] | None:
 def remember_for_response(scheme: Scheme[Any], request: Request, value: object) -> None:
     """Remember ``value`` until `Scheme.respond` of the same request.
 
-    It replaces an earlier value of the same scheme. Challenges are also made where no request has a state, such as in
+    It replaces an earlier value of the same scheme. Challenges are also made without a state of the request, such as in
     ``auth.check()``. Nothing is remembered then, because no `Scheme.respond` follows.
     """
     state = scheme_state(request)
@@ -141,12 +152,22 @@ def max_credentials(request: Request) -> int:
     return DEFAULT_CREDENTIAL_LIMIT if state is None or state.plan is None else state.plan.max_credentials
 
 
+def may_read_body(request: Request) -> bool:
+    """Return whether a scheme may read the body, or raises `BodyNotRead` if it can't do without.
+
+    Code that asks who is calling before the view runs must leave the body to the view, which may stream it, or not read
+    it at all. A body that Werkzeug has cached or parsed may always be used.
+    """
+    state = scheme_state(request)
+    return state is None or state.may_read_body or not {"_cached_data", "form"}.isdisjoint(vars(request))
+
+
 def warn_once(app: Flask, text: str) -> None:
     """Log a warning of `Scheme.check` once for each app.
 
     ``check`` runs for every scheme object, and again when the first request comes.
     """
-    logged = serving_app(app).logged_once
+    logged = readable_app_state(app).logged_once
     if text not in logged:
         logged.add(text)
         log.warning("%s", text)
@@ -160,13 +181,13 @@ def warn_of_default_realm(scheme: Scheme[Any], app: Flask, dependents: str) -> N
         app: The app that the scheme serves.
         dependents: What depends on the realm, as the beginning of a sentence: ``"Stored hashes"``.
     """
-    serving = serving_app(app)
-    if scheme.realm is None and serving.realm_is_default:
+    app_state = readable_app_state(app)
+    realm = app_state.realm
+    if scheme.realm is None and app_state.realm_is_default:
         warn_once(
             app,
-            f"{type(scheme).__name__} uses the default realm {serving.realm!r}, which follows from the name of the app "
-            f"{app.name!r}. {dependents} depend on it: set realm={serving.realm!r}, so that they survive if the app is "
-            "renamed",
+            f"{type(scheme).__name__} uses the default realm {realm!r}, which follows from the name of the app "
+            f"{app.name!r}. {dependents} depend on it: set realm={realm!r}, so that they survive if the app is renamed",
         )
 
 

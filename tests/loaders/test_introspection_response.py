@@ -244,7 +244,7 @@ def test_clm_17_names_of_another_type_are_the_servers_fault(ask, name, value):
 def test_members_of_another_type_are_the_servers_fault(ask, name, value, options):
     with pytest.raises(AuthUnavailable) as caught:
         ask({**ACTIVE, name: value}, **options)
-    assert caught.value.reason.startswith(f"{name} in the introspection answer has the wrong type: ")
+    assert caught.value.reason.startswith(f"{name} in the introspection response has the wrong type: ")
 
 
 # F-18: each reason says what came, what was expected, and the option that decides.

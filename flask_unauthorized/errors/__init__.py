@@ -10,63 +10,33 @@ language of the request.
 
 Errors can be copied and pickled, because caches and task queues do that (Flask-Caching stores a returned error). A copy
 carries the fields, whatever arguments the class takes, and lazy texts as they read in the current request.
+
+The other modules of this package are for the extension itself: `text` has the helpers for both texts, `snapshot` copies
+an error without its traceback, and `cache_key` says which errors have equal responses.
 """
 
 import functools
-import logging
 import math
 from collections.abc import Iterable, Iterator
 from html import escape
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from werkzeug import exceptions as http
 
-from .wire.challenge import Challenge
-from .wire.rules import check_scope_token
+from ..wire.challenge import Challenge
+from ..wire.rules import check_scope_token
+from .text import Text, as_text, is_text
 
-MAX_REASON = 300
-"""The longest private reason that is logged or explained, in characters."""
 MAX_RETRY_AFTER = 86_400
 """The longest ``Retry-After`` that is sent, in seconds: one day."""
-
-
-class LazyText(Protocol):
-    """A text that is translated when it is read, such as Flask-Babel's ``lazy_gettext()`` returns."""
-
-    def __str__(self) -> str: ...
-
-    def __len__(self) -> int: ...
-
-    def __mod__(self, other: Any, /) -> Any: ...
-
-
-Text = str | LazyText
-
-log: Final = logging.getLogger("flask_unauthorized")
-# Callers must not read what str() shows of these: raw bytes, and the details of an exception.
-_NOT_TEXTS: Final = (bytes, bytearray, BaseException)
-
-
-def is_text(value: object) -> bool:
-    """Return whether a value is a `str` or a lazily translated text, whose class defines ``__str__``."""
-    if isinstance(value, str):
-        return True
-    return type(value).__str__ is not object.__str__ and not isinstance(value, _NOT_TEXTS)
-
-
-def as_text(value: Any, default: Any = "") -> str:
-    """Translate a lazy text now, and return a `str`; ``None`` and a failing translation give ``default``."""
-    try:
-        return str(default if value is None else value)
-    except Exception:  # A broken translation must not turn a refusal into a 500.
-        log.exception("a lazily translated text (%s) could not be rendered", type(value).__name__)
-        return default if type(default) is str else ""
+MAX_TIME_SPAN: Final = 2**31
+"""The longest span of time that a challenge or the configuration may name, in seconds."""
 
 
 class ConfigurationError(Exception):
     """A mistake of the developer, found while configuring, decorating, or before the first request.
 
-    It is no `AuthError`, so no handler turns it into a response; the app does not start, or answers 500.
+    It is no `AuthError`, so no handler turns it into a response; the app does not start, or responds with 500.
     """
 
 
@@ -282,7 +252,7 @@ class NonceRequired(InvalidCredentials):
     """
 
     error = "use_dpop_nonce"
-    description = "The DPoP proof needs the nonce that comes with this answer."
+    description = "The DPoP proof needs the nonce that comes with this response."
     nonce: str | None = None
 
     def auth_headers(self) -> Iterator[tuple[str, str]]:
@@ -325,10 +295,11 @@ class StepUpRequired(Unauthorized):
         super().__init__(message, reason=reason)
         self.acr_values = _scope_tokens("acr_values", acr_values.split() if isinstance(acr_values, str) else acr_values)
         if max_age is not None:
-            try:
-                self.max_age = configured_seconds("max_age", max_age)
-            except ConfigurationError as error:  # The error is made in a view, so this isn't a mistake of the set-up.
-                raise ValueError(str(error)) from None
+            if isinstance(max_age, bool) or not isinstance(max_age, int):
+                raise TypeError(f"max_age must be an int of seconds, not {max_age!r}")
+            if not 0 <= max_age <= MAX_TIME_SPAN:
+                raise ValueError(f"max_age must be 0 to {MAX_TIME_SPAN} seconds, not {max_age}")
+            self.max_age = max_age
 
 
 class MalformedCredentials(_HTTPRefusal, http.BadRequest, AuthError):
@@ -433,43 +404,6 @@ class AuthUnavailable(_RetryLater, http.ServiceUnavailable, AuthError):
     retry_after = 5
 
 
-def configured_seconds(name: str, value: int, *, least: int = 0, most: int = 2**31) -> int:
-    """Return a number of seconds from the configuration after checking it.
-
-    Args:
-        name: The argument's name, for the error message.
-        value: A whole number of seconds.
-        least: The smallest value that is allowed.
-        most: The largest value that is allowed.
-
-    Raises:
-        TypeError: If the value is not an int.
-        ConfigurationError: If the value is out of bounds.
-    """
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int of seconds, not {value!r}")
-    if not least <= value <= most:
-        raise ConfigurationError(f"{name} must be {least} to {most} seconds, not {value}")
-    return value
-
-
-def shown(value: object, longest: int = 48) -> str:
-    """Format a value for a private reason: in ASCII, sets sorted, at most ``longest`` characters."""
-    if type(value) is frozenset:
-        return _shown_set(value, longest)
-    return _cut(ascii(sorted(value, key=str) if isinstance(value, (set, frozenset)) else value), longest)
-
-
-@functools.lru_cache(maxsize=512)
-def _shown_set(names: frozenset[Any], longest: int) -> str:
-    """Show a set, sorted. Cached, because many refusals show the same scopes or roles."""
-    return _cut(ascii(sorted(names, key=str)), longest)
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 3]}..."
-
-
 @functools.lru_cache(maxsize=512)
 def _sorted_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(_scope_tokens("scopes", scopes))))
@@ -488,42 +422,3 @@ def _validated_retry_after(value: float) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
         raise TypeError(f"retry_after must be a number of seconds, not {value!r}")
     return int(min(max(0, math.ceil(min(value, MAX_RETRY_AFTER))), MAX_RETRY_AFTER))
-
-
-CacheKey = tuple[type[AuthError], tuple[str, ...]]
-
-
-def response_cache_key(error: AuthError) -> CacheKey | None:
-    """Return class and scopes, if these alone decide what a response says; ``None`` if an app changed anything."""
-    kind = type(error)
-    fields = vars(error)
-    if (
-        kind not in _OWN_CLASSES
-        or not _FIELDS_WITHOUT_EFFECT.issuperset(fields)
-        or type(kind.__dict__.get("description", "")) is not str
-    ):
-        return None
-    scopes = fields.get("scopes", ())
-    return (kind, scopes) if type(scopes) is tuple else None
-
-
-_OWN_CLASSES = frozenset(kind for kind in vars().values() if isinstance(kind, type) and issubclass(kind, AuthError))
-# These change nothing of what a response says, except for the scopes, which are part of the key.
-_FIELDS_WITHOUT_EFFECT = frozenset({"challenges", "one_line", "reason", "refusal_number", "scheme", "scopes"})
-
-
-class ErrorSnapshot:
-    """A copy of an error: its class and fields, never the exception, whose traceback would keep frames alive."""
-
-    __slots__ = ("args", "fields", "kind")
-
-    def __init__(self, error: AuthError) -> None:
-        self.kind = type(error)
-        self.args = error.args
-        self.fields = vars(error).copy()
-
-    def restore(self) -> AuthError:
-        """Return an equal error."""
-        error = self.kind.__new__(self.kind, *self.args)
-        error.__dict__.update(self.fields)
-        return error

@@ -1,4 +1,4 @@
-"""Sessions under attack and in trouble: shared keys, outages, other interfaces, other orders of things."""
+"""Sessions under attack, and failures: shared keys, outages, other interfaces, other orders of things."""
 
 import json
 import math

@@ -1,0 +1,29 @@
+"""Which errors have equal responses, so that one response can serve all of them."""
+
+from typing import Final
+
+from .. import errors
+from . import AuthError
+
+CacheKey = tuple[type[AuthError], tuple[str, ...]]
+
+
+def response_cache_key(error: AuthError) -> CacheKey | None:
+    """Return class and scopes, if these alone decide what a response says; ``None`` if an app changed anything."""
+    kind = type(error)
+    fields = vars(error)
+    if (
+        kind not in _OWN_CLASSES
+        or not _FIELDS_WITHOUT_EFFECT.issuperset(fields)
+        or type(kind.__dict__.get("description", "")) is not str
+    ):
+        return None
+    scopes = fields.get("scopes", ())
+    return (kind, scopes) if type(scopes) is tuple else None
+
+
+_OWN_CLASSES: Final = frozenset(
+    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AuthError)
+)
+# These change nothing of what a response says, except for the scopes, which are part of the key.
+_FIELDS_WITHOUT_EFFECT: Final = frozenset({"challenges", "one_line", "reason", "refusal_number", "scheme", "scopes"})
