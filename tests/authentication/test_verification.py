@@ -35,7 +35,7 @@ def test_lek_05_no_secret_in_the_locals_of_our_frames(make_app):
 
 def test_a_rejection_by_one_scheme_leaves_the_result_of_another(make_app):
     asked = []
-    tokens = Bearer(lambda token: asked.append(token) or Identity("ada"))
+    tokens = Bearer(lambda token: asked.append(token) or Identity("ada", scopes={"read"}))
     keys = APIKey(lambda key: asked.append(key))
     auth = Auth(tokens, keys)
 
@@ -44,7 +44,7 @@ def test_a_rejection_by_one_scheme_leaves_the_result_of_another(make_app):
         assert auth.require(via=tokens).subject == "ada"
         with pytest.raises(InvalidCredentials):
             auth.require(via=keys)
-        return auth.require(via=tokens).subject
+        return auth.require(via=tokens, scopes={"read"}).subject
 
     app = make_app(auth)
     app.add_url_rule("/", "view", view)
