@@ -3,12 +3,12 @@
 import pytest
 
 from flask_unauthorized import ConfigurationError
-from flask_unauthorized.jose.algorithms import checked_algorithms
+from flask_unauthorized.jose.algorithms import validated_algorithms
 
 
 def test_names_become_a_set():
-    assert checked_algorithms(["RS256", "ES256", "RS256"]) == {"RS256", "ES256"}
-    assert checked_algorithms(name for name in ("EdDSA", "Ed25519")) == {"EdDSA", "Ed25519"}
+    assert validated_algorithms(["RS256", "ES256", "RS256"]) == {"RS256", "ES256"}
+    assert validated_algorithms(name for name in ("EdDSA", "Ed25519")) == {"EdDSA", "Ed25519"}
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_names_become_a_set():
 )
 def test_what_names_no_algorithm(names, error, text):
     with pytest.raises(error, match=text):
-        checked_algorithms(names)
+        validated_algorithms(names)
