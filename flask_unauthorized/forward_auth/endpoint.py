@@ -21,10 +21,11 @@ Invariants:
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flask import Flask
+from werkzeug.wsgi import ClosingIterator
 
 from ..errors import ConfigurationError
 from ..errors.text import shown
@@ -133,8 +134,10 @@ def _with_endpoints(state: AppWithForwardAuth, app: "WSGIApplication") -> "WSGIA
             return []
         answer = _Answer(forwarded, start_response)
         body = app(original, answer)
-        if not answer.drops_body:
+        if answer.is_started and not answer.drops_body:
             return body
+        if not answer.is_started:  # A middleware inside of this layer is a generator.
+            return ClosingIterator(_unless_dropped(body, answer), getattr(body, "close", None))
         close = getattr(body, "close", None)
         if close is not None:
             close()
@@ -172,18 +175,28 @@ def _refuse(
     return [body]
 
 
+def _unless_dropped(body: Iterable[bytes], answer: "_Answer") -> Iterator[bytes]:
+    """Give the body that is sent. A proxy would take octets beyond ``Content-Length`` for the next response."""
+    for chunk in body:
+        if answer.drops_body:
+            return
+        yield chunk
+
+
 class _Answer:
     """A ``start_response`` that brings an answer of the app into the form that the proxy takes."""
 
-    __slots__ = ("_forwarded", "_start_response", "drops_body")
+    __slots__ = ("_forwarded", "_start_response", "drops_body", "is_started")
 
     def __init__(self, forwarded: Forwarded, start_response: "StartResponse") -> None:
         self._forwarded = forwarded
         self._start_response = start_response
         self.drops_body = False
         """Whether the body of the app isn't sent. It is known when the app has called this object, as Flask does."""
+        self.is_started = False
 
     def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        self.is_started = True
         code = int(status[:3])
         sent = self._sent_status(code, headers)
         if sent != code:
