@@ -42,8 +42,6 @@ STATUS_FIELD: Final = "X-Auth-Status"
 """The real status of a refusal that nginx gets as 403."""
 LOGIN_FIELD: Final = "X-Auth-Login"
 """The absolute URL of the login page, on a 401 for a browser that opens a page."""
-_MAX_WARNINGS: Final = 200
-"""How many messages are remembered, because a client can cause a new one each time."""
 _STATUS_LINES: Final = {204: "204 No Content", 403: "403 Forbidden"}
 
 
@@ -158,10 +156,9 @@ def _refuse(
     state: AppWithForwardAuth, endpoint: Endpoint, start_response: "StartResponse", reason: str
 ) -> Iterable[bytes]:
     """Answer 403 before the app sees the request. The first time it is a WARNING: it may be a mistake of the set-up."""
-    key = endpoint.name, reason
-    is_first = len(state.logged_once) < _MAX_WARNINGS and key not in state.logged_once
-    if is_first:
-        state.logged_once.add(key)
+    key = endpoint.name, reason.partition(" ")[0]  # the field or the peer, and no word of a client
+    is_first = key not in state.logged_once
+    state.logged_once.add(key)
     log.log(logging.WARNING if is_first else logging.INFO, "refused %s: %s", endpoint.name, reason)
     body = b"Forbidden\n"
     start_response(
