@@ -184,7 +184,6 @@ def test_schemes_that_all_clients_know_stand_before_those_that_few_do(make_app, 
         assert {line.partition(" ")[0] for line in lines[3:]} == {"DPoP", "ApiKey"}
 
 
-@pytest.mark.rfc("H-35", "BA-14")
 def test_challenges_that_servers_would_cut_are_a_mistake(make_app):
     auth = Auth(Bearer({}.get))
     app = make_app(auth)
@@ -207,6 +206,7 @@ def test_a_refusal_varies_on_the_fields_that_are_read(make_app, scheme, vary):
     assert {name.strip() for name in refused.headers["Vary"].split(",")} - {"Accept-Language"} == vary
 
 
+@pytest.mark.rfc("H-35", "BA-14")
 def test_parts_of_an_app_have_realms_of_their_own(make_app):
     shop = Basic(lambda name, password: name == "customer", realm="shop")
     office = Basic(lambda name, password: name == "clerk", realm="Shop")
