@@ -100,3 +100,8 @@ def test_an_unknown_keyword_names_the_nearest(method: str) -> None:
     auth = Auth(Bearer(lambda token: None))
     with pytest.raises(TypeError, match=rf"{method}\(\) has no keyword scope: did you mean scopes\?"):
         getattr(auth, method)(scope={"read"})
+
+
+def test_an_argument_that_is_given_twice_is_not_missing():
+    with pytest.raises(TypeError, match="got multiple values for argument 'hashes'"):
+        Passwords({"ada": "x"}, hashes={"ada": "x"})

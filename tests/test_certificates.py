@@ -367,6 +367,8 @@ def gone(binary):
         {"HTTP_CLIENT_CERT": BINARY},
         {"gunicorn.socket": object()},
         {"gunicorn.socket": SimpleNamespace(getpeercert=lambda binary: None)},
+        {"gunicorn.socket": SimpleNamespace(getpeercert=lambda binary: b"")},
+        {"gunicorn.socket": SimpleNamespace(getpeercert=lambda binary: {})},
         {"gunicorn.socket": SimpleNamespace(getpeercert=gone)},
     ],
 )

@@ -110,3 +110,8 @@ def test_scopes_of_an_error_can_be_sent(wrong):
 def test_details_of_a_step_up_can_be_sent(wrong):
     with pytest.raises((TypeError, ValueError)):
         fu.StepUpRequired(**wrong)
+
+
+def test_scopes_may_be_a_text_as_tokens_have_it():
+    for scopes in ("write read", ["write", "read"], {"read", "write"}):
+        assert fu.InsufficientScope(scopes=scopes).scopes == ("read", "write")

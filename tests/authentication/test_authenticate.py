@@ -347,3 +347,16 @@ def test_an_optional_demand_counts_for_who_was_identified_before(make_app):
     assert client.get("/same", headers=key_of_ada).text == "ada"
     assert client.get("/scoped", headers=key_of_ada).status_code == 403
     assert_unauthorized(client.get("/same"))
+
+
+def test_a_plan_that_the_request_has_met_is_not_judged_again(make_app, monkeypatch):
+    end = time.time() + 60
+    auth = Auth(Bearer(lambda token: Identity("ada", expires_at=end)))
+
+    def view():
+        monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: end + 1)
+        return auth.require().subject
+
+    client = app_with_view(make_app, auth, view).test_client()
+    assert client.get("/", headers={"Authorization": "Bearer x"}).text == "ada"
+    assert client.get("/", headers={"Authorization": "Bearer x"}).status_code == 401

@@ -245,7 +245,7 @@ def test_a_bug_of_a_loader_is_raised_once(make_app: Any, loader: Loader) -> None
     assert loader.asked == ["bug"]
 
 
-def test_a_token_is_never_sent_to_a_loader_that_was_not_meant(make_app: Any) -> None:
+def test_a_token_is_never_sent_to_a_loader_that_was_not_meant(make_app: Any, caplog: Any) -> None:
     # F-12, "Lazy identification": two schemes read the same field, so nobody is asked.
     asked: list[str] = []
     people, machines = Bearer(lambda token: asked.append("people")), Bearer(lambda token: asked.append("machines"))
@@ -254,9 +254,11 @@ def test_a_token_is_never_sent_to_a_loader_that_was_not_meant(make_app: Any) -> 
     app.add_url_rule("/", "v", lambda: abort_unauthorized())
     app.add_url_rule("/m", "m", auth.public(via=machines)(lambda: abort_unauthorized()))
     headers = {"Authorization": "Bearer x"}
-    response = app.test_client().get("/", headers=headers)
+    with caplog.at_level(logging.DEBUG):
+        response = app.test_client().get("/", headers=headers)
     assert (response.status_code, asked) == (401, [])
     assert "error" not in response.headers["WWW-Authenticate"]
+    assert "v: several schemes of the Auth read what was sent as Bearer" in caplog.messages
     assert "invalid_token" in app.test_client().get("/m", headers=headers).headers["WWW-Authenticate"]
     assert asked == ["machines"]
 

@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from flask_unauthorized import Auth, Basic, Bearer
+from flask_unauthorized import APIKey, Auth, Basic, Bearer, Identity, InvalidCredentials
 from flask_unauthorized.loaders import Passwords, SignedTokens
 
 
@@ -31,3 +31,22 @@ def test_lek_05_no_secret_in_the_locals_of_our_frames(make_app):
         with pytest.raises(KeyError) as caught:
             app.test_client().get("/", headers={"Authorization": credentials})
         assert secret not in _locals_of(caught.value)
+
+
+def test_a_rejection_by_one_scheme_leaves_the_result_of_another(make_app):
+    asked = []
+    tokens = Bearer(lambda token: asked.append(token) or Identity("ada", scopes={"read"}))
+    keys = APIKey(lambda key: asked.append(key))
+    auth = Auth(tokens, keys)
+
+    @auth.public
+    def view():
+        assert auth.require(via=tokens).subject == "ada"
+        with pytest.raises(InvalidCredentials):
+            auth.require(via=keys)
+        return auth.require(via=tokens, scopes={"read"}).subject
+
+    app = make_app(auth)
+    app.add_url_rule("/", "view", view)
+    response = app.test_client().get("/", headers={"Authorization": "Bearer token", "X-Api-Key": "key"})
+    assert (response.text, asked) == ("ada", ["token", "key"])

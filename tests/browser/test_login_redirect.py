@@ -631,6 +631,13 @@ def test_red_16_two_ways_back_are_none(shop, query, form, found):
         assert shop.auth.next_url("/default") == found
 
 
+def test_the_redirect_varies_without_the_guard_too(build):
+    redirected = build(config={"UNAUTHORIZED_GUARD": "off"}).client.get("/page", headers=PAGE)
+    assert redirected.status_code == 302
+    assert {"Accept", "Authorization", "Cookie"} <= {name.strip() for name in redirected.headers["Vary"].split(",")}
+    assert redirected.headers["Cache-Control"] == "no-store"
+
+
 def test_red_17_the_redirect_is_nobody_elses(build):
     shop = build()
     shop.app.after_request(lambda response: response.headers.update({"Cache-Control": "public"}) or response)

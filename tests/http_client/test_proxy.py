@@ -235,14 +235,15 @@ def test_an_ipv6_address_that_the_certificate_does_not_name(proxy, authority, ca
 # --- bad proxies
 
 
-@pytest.mark.parametrize("status", [101, 301, 302, 400, 403, 404, 407, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [101, 199, 300, 301, 302, 400, 403, 404, 407, 429, 500, 502, 503, 504])
 def test_a_proxy_that_opens_no_tunnel(proxy, target, ca_file, status):
     proxy.response = (
         b"HTTP/1.1 %d s3cret-reason\r\nLocation: https://as.example/\r\nContent-Length: 11\r\n\r\ns3cret-body" % status
     )
     error = fails(target.url + "/x?q=s3cret", proxy.url, ca_file=ca_file)
     assert f"GET {target.url}/x: the proxy {proxy.name} responded to CONNECT with {status}" in str(error)
-    assert ("check the user and password in proxy=" in str(error)) is (status == 407)
+    hint = ": check the user and password in proxy=" if status == 407 else ""
+    assert str(error).endswith(f"responded to CONNECT with {status}{hint}")
     assert "s3cret" not in str(error)
     assert error.status is None
     assert len(proxy.heads) == 1
@@ -329,7 +330,7 @@ def test_a_proxy_that_fails_behind_the_tunnel(proxy, target, ca_file, behind, re
     proxy.response = respond
     error = fails(target.url + "/x", proxy.url, ca_file=ca_file, timeout=0.5 if reason == "timed out" else 20)
     assert error.status is None
-    with pytest.raises(FetchError, match=f"{reason}.* .through the proxy {proxy.name}"):
+    with pytest.raises(FetchError, match=f": {reason}[^:]* .through the proxy {proxy.name}"):
         raise error
 
 
@@ -488,6 +489,16 @@ def test_the_refusal_of_a_proxy_shows_no_password(url):
     assert "cret" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_what_is_no_url_is_said_first():
+    with pytest.raises(ConfigurationError, match=r"^proxy='http://\[proxy' is not a URL: write "):
+        Fetcher(proxy="http://[proxy")
+
+
+def test_a_name_that_dns_cannot_have_is_a_failure_of_the_fetch(target, ca_file):
+    error = fails(target.url + "/x", f"http://{'a' * 64}.example:1", ca_file=ca_file)
+    assert "the proxy" in str(error)
+
+
 def test_tls_to_the_proxy_is_refused_and_says_so():
     with pytest.raises(ConfigurationError, match="asks for TLS to the proxy, which is not supported"):
         Fetcher(proxy="https://proxy.example:3128")
@@ -495,7 +506,7 @@ def test_tls_to_the_proxy_is_refused_and_says_so():
 
 @pytest.mark.parametrize("url", [b"http://proxy.example", 3128, {"https": "http://proxy.example"}, True])
 def test_a_proxy_is_text(url):
-    with pytest.raises(TypeError, match="proxy must be a str"):
+    with pytest.raises(TypeError, match=f"^proxy must be a str, not {type(url).__name__}$"):
         Fetcher(proxy=url)
 
 

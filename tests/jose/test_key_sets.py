@@ -61,6 +61,19 @@ def test_a_number_is_read_as_a_number(algorithm, name, change, caplog):
         public_key_jwk(member)
 
 
+@pytest.mark.parametrize(
+    ("member", "texts"),
+    [
+        (spelled("RS256", "n", with_zeros), "n begins with a zero octet too many"),
+        (spelled("ES256", "x", padded), "x is padded with '='"),
+        ({**spelled("ES256", "x", padded), "use": None}, "use is null, x is padded with '='"),
+    ],
+)
+def test_the_log_says_what_the_issuer_should_correct(member, texts, caplog):
+    read(member)
+    assert caplog.messages == [f"key 0 of the set (kid 'k1') is used, but its issuer should correct it: {texts}"]
+
+
 @pytest.mark.parametrize(("curve", "size", "crv"), [(ec.SECP256R1(), 32, "P-256"), (ec.SECP521R1(), 66, "P-521")])
 def test_a_short_coordinate_without_its_zeros(curve, size, crv, caplog):
     for scalar in range(1, 5000):  # the first point whose x is short: the same in each run
@@ -93,6 +106,12 @@ def test_a_good_key_is_used_without_a_word(caplog):
 @pytest.mark.parametrize("name", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])
 def test_a_private_member_is_one_though_null(name):
     assert read({**jwk("RS256", kid="k1"), name: None}) == ()
+
+
+def test_a_number_may_be_as_long_as_the_limit_of_1024_characters():
+    member = spelled("RS256", "n", lambda text: with_zeros(text, 768 - len(unb64(text))))
+    assert len(member["n"]) == 1024
+    assert read(member) == (public_key_jwk(jwk("RS256", kid="k1")),)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,12 @@ def test_key_01_what_is_no_public_key_in_pem_is_refused_at_set_up(text):
         public_key_pem(text)
 
 
+def test_a_key_that_is_no_text_is_named_by_its_type():
+    with pytest.raises(ConfigurationError) as raised:
+        public_key_pem(5)
+    assert str(raised.value) == "public_key_pem: the key must be a str or bytes, not int"
+
+
 @pytest.mark.parametrize("make", [lambda: ec.generate_private_key(ec.SECP256K1()), ed448.Ed448PrivateKey.generate])
 def test_jws_26_keys_of_curves_that_are_not_spoken_are_refused_at_set_up(make):
     with pytest.raises(ConfigurationError, match="isn't spoken"):
@@ -354,7 +360,8 @@ def test_key_04_key_12_jwks_that_are_not_for_this(change):
         5,
         b"{}",
         {},
-        {"kty": "OKP", "crv": "X25519", "x": b64(bytes(32))},
+        {**jwk("EdDSA"), "crv": "X25519"},
+        {**jwk("EdDSA"), "kty": "EC"},
         {"kty": "OKP", "crv": "Ed448", "x": b64(bytes(57))},
         {"kty": "OKP", "crv": "Ed25519"},
     ],
@@ -362,6 +369,31 @@ def test_key_04_key_12_jwks_that_are_not_for_this(change):
 def test_what_is_no_jwk_is_our_error(value):
     with pytest.raises(JOSEError):
         public_key_jwk(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"kty": "oct"}, "a JWK that holds a secret: only public keys are read"),
+        ({**jwk("EdDSA"), "crv": "X25519"}, "a JWK of a kind that isn't spoken (kty, crv)"),
+        ({**jwk("EdDSA"), "x": b64(bytes(31))}, "a JWK whose x hasn't 32 octets"),
+        ({**jwk("RS256"), "e": "AAEAAQ"}, "a JWK whose e begins with a zero (RFC 7518 §2, Base64urlUInt)"),
+        (
+            {**jwk("RS256"), "e": number(65536)},
+            "an RSA key whose exponent is even, below 3 or above 2^32, or whose modulus is even",
+        ),
+    ],
+)
+def test_the_operator_reads_what_is_wrong_with_a_jwk(value, text):
+    with pytest.raises(JOSEError) as raised:
+        public_key_jwk(value)
+    assert str(raised.value) == text
+
+
+def test_key_11_a_kid_may_be_as_long_as_the_limit():
+    kid = "x" * 256
+    assert public_key_pem(RSA_PEM, kid=kid).kid == kid
+    assert public_key_jwk({**jwk("ES256"), "kid": kid}).kid == kid
 
 
 def test_a_jwk_for_none_of_the_algorithms_allowed():

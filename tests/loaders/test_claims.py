@@ -1,7 +1,20 @@
 """Whose identity the claims of a token make."""
 
+import pytest
+
 from flask_unauthorized import Identity
-from flask_unauthorized.loaders.claims import with_user
+from flask_unauthorized.loaders.claims import kind_of, with_user
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "absent"), ("", "empty"), ([], "empty"), ({}, "empty"), ("x", "a JSON string"), (1, "a JSON number"),
+        (0.5, "a JSON number"), (False, "a JSON boolean"), ([1], "a JSON array"), ({"a": 1}, "a JSON object"),
+    ],
+)  # fmt: skip
+def test_the_log_names_the_kind_of_a_claim(value, text):
+    assert kind_of(value) == text
 
 
 def test_a_look_up_cannot_widen_what_a_token_allows():

@@ -211,3 +211,9 @@ def test_cache_keeps_no_password():
 def test_passwords_that_cannot_work_are_refused_at_set_up(hashes, seconds, error):
     with pytest.raises(error):
         Passwords(hashes, cache=seconds)
+
+
+def test_what_is_no_table_is_named_by_its_type():
+    with pytest.raises(TypeError) as raised:
+        Passwords(["ada"])
+    assert str(raised.value) == "Passwords takes a mapping of name to hash or a look-up, not list"

@@ -40,6 +40,8 @@ READERS = pytest.mark.parametrize("read", [by_jwt, by_introspection])
         ("roles", {"roles": {"admin": True, "guest": False, "owner": None}}, {"admin"}),
         ("roles", {"roles": {}}, set()),
         ("roles", {"roles": []}, set()),
+        ("roles", {"roles": ""}, set()),
+        ("roles", {"roles": ["", "a"]}, {"a"}),
     ],
 )
 def test_where_the_roles_are(read, where, claims, roles, caplog):

@@ -164,6 +164,17 @@ def test_the_oldest_goes_first():
     assert engine.count == 5
 
 
+def test_an_entry_that_two_threads_add_is_as_young_as_the_second_says():
+    cache = TokenCache(2)
+    entry = jwt(cache_size=1)
+    good = token()
+    entry(good)
+    verified = entry._cache.get(token_digest(good))
+    for digest in (b"a", b"b", b"a", b"c"):
+        cache.put(digest, verified)
+    assert [cache.get(digest) for digest in (b"a", b"b", b"c")] == [verified, None, verified]
+
+
 def test_an_issuer_among_several_has_a_cache():
     engine = Counting()
     other = JWT("https://other.example.com", audience="x", keys=key(1))

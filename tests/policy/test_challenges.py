@@ -13,6 +13,7 @@ from flask_unauthorized import (
     AuthError,
     Basic,
     Bearer,
+    ConfigurationError,
     Digest,
     DPoP,
     Identity,
@@ -181,6 +182,28 @@ def test_schemes_that_all_clients_know_stand_before_those_that_few_do(make_app, 
         lines = app.test_client().get("/").headers.getlist("WWW-Authenticate")
         assert [line.partition(" ")[0] for line in lines[:3]] == ["Digest", "Basic", "Bearer"]
         assert {line.partition(" ")[0] for line in lines[3:]} == {"DPoP", "ApiKey"}
+
+
+def test_challenges_that_servers_would_cut_are_a_mistake(make_app):
+    auth = Auth(Bearer({}.get))
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(scopes={f"{n:0100}" for n in range(82)})(lambda: ""))
+    with pytest.raises(ConfigurationError, match=r"bytes long, more than 8192.*demand fewer scopes"):
+        auth.check(app)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "vary"),
+    [
+        (Bearer({}.get), {"Accept", "Authorization"}),
+        (APIKey({}.get), {"Accept", "X-Api-Key"}),
+        (APIKey({}.get, cookie="key"), {"Accept", "Cookie"}),
+        (APIKey({}.get, query="key"), {"Accept"}),  # the query is part of what a cache stores a response under
+    ],
+)
+def test_a_refusal_varies_on_the_fields_that_are_read(make_app, scheme, vary):
+    refused = get_view(make_app, Auth(scheme))
+    assert {name.strip() for name in refused.headers["Vary"].split(",")} - {"Accept-Language"} == vary
 
 
 @pytest.mark.rfc("H-35", "BA-14")

@@ -3,8 +3,11 @@
 import gc
 
 import pytest
+from flask.views import MethodView
 
-from flask_unauthorized import Forbidden
+from flask_unauthorized import APIKey, Auth, Bearer, Forbidden
+from flask_unauthorized.policy.plan import Plan
+from tests.helpers import challenges_of
 
 ADA = {"Authorization": "Bearer good"}
 
@@ -18,3 +21,38 @@ def test_ever_new_demands_do_not_grow_memory(auth, make_app):
     app.extensions["unauthorized"].plans.forget()
     gc.collect()
     assert len(auth._configuration._interned) < 50
+
+
+def test_the_plans_of_ever_new_demands_are_bounded(auth, make_app, monkeypatch):
+    monkeypatch.setattr("flask_unauthorized.policy.plans.MAX_PLANS", 10)
+    app = make_app(auth)
+    with app.test_request_context("/", headers=ADA):
+        for number in range(50):
+            with pytest.raises(Forbidden):
+                auth.require(scopes={f"s{number}"})
+    gc.collect()
+    plans = [one for one in gc.get_objects() if type(one) is Plan and one.requirement.scopes]
+    assert 0 < len([one for one in plans if one.requirement in auth._configuration._interned]) <= 10
+
+
+@pytest.mark.parametrize("first", ["GET", "DELETE"])
+def test_the_methods_of_a_class_have_plans_of_their_own(make_app, first):
+    bearer = Bearer({}.get)
+    auth = Auth(bearer, APIKey({}.get))
+
+    class Page(MethodView):
+        decorators = [auth.login_required]
+
+        def get(self):
+            return "page"
+
+        @auth.login_required(via=bearer)
+        def delete(self):
+            return "deleted"
+
+    app = make_app(auth)
+    app.add_url_rule("/", view_func=Page.as_view("page"))
+    client = app.test_client()
+    client.open("/", method=first)
+    assert [name for name, _ in challenges_of(client.get("/"))] == ["bearer", "apikey"]
+    assert [name for name, _ in challenges_of(client.delete("/"))] == ["bearer"]

@@ -44,6 +44,8 @@ def test_stacked_requirements_narrow_and_add():
     assert challenge_scopes_of(both.scopes) == ("a", "b")
     with pytest.raises(ConfigurationError):
         combine_decorators([first, Requirement(via=("z",))])
+    for pair in ([first, Requirement()], [Requirement(), first]):
+        assert combine_decorators(pair).via == ("x", "y")
 
 
 def test_nested_requirements_take_the_nearest_via_and_add_the_rest():

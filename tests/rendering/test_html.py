@@ -615,7 +615,7 @@ def test_the_colors_have_contrast_in_light_and_in_dark_mode(make_app, auth):
         (None, "en"), ("", "en"), ("*", "en"), ("fr", "en"), ("de", "de"), ("DE-at", "de"), ("de-CH-1996", "de"),
         ("de-DE,de;q=0.9,en;q=0.8", "de"), ("en-GB,en;q=0.9,de;q=0.8", "en"), ("fr,de;q=0.5,en;q=0.4", "de"),
         ("de;q=0", "en"), ("de;q=0, fr", "en"), ("en;q=0.1, de;q=0.2", "de"), ("de;q=nonsense", "en"),
-        ("d" * 2000, "en"), ("de," * 40, "en"), ("-", "en"), ("de-", "de"),
+        ("d" * 2000, "en"), ("de," * 40, "en"), ("-", "en"), ("de-", "de"), ("de-AT, de;q=0", "en"),
     ],
 )  # fmt: skip
 def test_the_language_is_looked_up_as_rfc_4647_says(make_app, auth, wish, language):
@@ -648,6 +648,7 @@ def test_an_app_replaces_texts_and_adds_languages(make_app, auth):
         ("en", {"missing.titel": "x"}, "'missing.titel': did you mean 'missing.title'"),
         ("fr", {"do.scope": "{portée}"}, "no braces but {scheme}, {scope}, {seconds}, {minutes} and {hours}"),
         ("fr", {"do": "{"}, "no braces"),
+        ("fr", {"do.scope": "{scope.name}"}, "no braces"),
         ("fr", {"do": 5}, "must be a str"),
         ("english", {}, "write a language tag such as 'fr'"),
     ],

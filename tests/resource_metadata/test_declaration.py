@@ -76,7 +76,7 @@ def test_what_is_no_issuer(make_app, issuer):
         ({"jwks_uri": 1}, TypeError, "jwks_uri"),
         ({"signed_metadata": b"x"}, TypeError, "signed_metadata"),
         ({"signing_algorithms": "ES256"}, TypeError, "signing_algorithms"),
-        ({"views": ()}, ConfigurationError, "empty"),
+        ({"views": ()}, ConfigurationError, "^views is empty, so no view would belong to the resource: "),
         ({"views": "mcp"}, TypeError, "views"),
         ({"views": [None]}, TypeError, "views"),
         ({"origins": "https://a.example"}, TypeError, "origins"),

@@ -236,7 +236,7 @@ def test_aliases_that_cannot_be(make_app, aliases, error, text):  # F-40
 def test_an_alias_is_declared_once(make_app):  # F-40
     auth, _ = app_with_resource(make_app, aliases=["https://b.example/mcp"])
     for again in ({"resource": "https://b.example/mcp"}, {"resource": "https://c.example/x", "aliases": [RESOURCE]}):
-        with pytest.raises(ConfigurationError, match="is declared already"):
+        with pytest.raises(ConfigurationError, match=r"^the resource 'https://.+' is declared already"):
             auth.protected_resource(**again)
 
 
@@ -477,8 +477,12 @@ def test_signed_metadata_passes_as_it_is(make_app):
     [
         (signed({"resource": RESOURCE}), "no iss"),
         (signed({"iss": ORIGIN, "signed_metadata": "x"}), "itself"),
-        (signed({"iss": ORIGIN, "resource": f"{ORIGIN}/other"}), "for the resource"),
+        (
+            signed({"iss": ORIGIN, "resource": f"{ORIGIN}/other"}),
+            f"^signed_metadata is for the resource '{ORIGIN}/other'",
+        ),
         (signed({"iss": ORIGIN}, "none"), "not signed"),
+        (signed({"iss": ORIGIN}, "none") + "c2lnbmVk", "not signed"),
         (signed({"iss": ORIGIN}).rpartition(".")[0], "three parts"),
         (signed({"iss": ORIGIN}).rpartition(".")[0] + ".", "not signed"),
         ("WzFd.WzFd.x", "three parts"),

@@ -7,7 +7,7 @@ from flask import Flask, abort, redirect
 from flask.cli import ScriptInfo
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.test import Client
+from werkzeug.test import Client, EnvironBuilder
 
 from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.cli import commands
@@ -55,6 +55,16 @@ def test_the_document_is_public_whatever_hooks_the_app_has(make_app, lock):
     assert (response.status_code, response.json["resource"]) == (200, RESOURCE)
     assert response.headers.getlist("Access-Control-Allow-Origin") == ["*"]
     assert "Set-Cookie" not in response.headers
+
+
+def test_the_length_is_that_of_the_document_for_head_too(make_app):
+    _, app = app_with_resource(make_app)
+    found = app.test_client().get(METADATA_PATH)
+    for method in ("GET", "HEAD"):
+        started = {}
+        environ = EnvironBuilder(method=method, path=METADATA_PATH).get_environ()
+        app.wsgi_app(environ, lambda status, headers, started=started: started.update(headers))
+        assert started["Content-Length"] == str(len(found.data))
 
 
 @pytest.mark.rfc("M-22")

@@ -27,6 +27,7 @@ def test_a_request_that_cannot_be_read_can_be_explained(make_app, query, status,
     environ = {"QUERY_STRING": query, "HTTP_HOST": "\xff bad host"}
     response = app.test_client().get("/", headers={"Accept": accept}, environ_overrides=environ)
     assert response.status_code == status
+    assert ("?access_token=" in response.text) is ("access_token" in query)
     assert "curl" in response.text
 
 
@@ -35,6 +36,7 @@ def test_a_prefix_that_no_address_can_have_is_explained_all_the_same(make_app):
     app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1)
     refused = app.test_client().get("/", headers={"X-Forwarded-Prefix": ":99999"})
     assert refused.status_code == 401
+    assert refused.json["debug"]["schemes"][0]["command"] == "curl -i -H 'Authorization: Bearer TOKEN' /"
 
 
 CANARY = "c4n4ry-0123456789"
@@ -103,6 +105,20 @@ def test_valid_credentials_are_distinguished_from_the_missing_scope(make_app):
     assert debug["schemes"][0]["found"] == "The credentials are valid."
     assert debug["reason"].startswith("none of ['a'] is granted: the scopes of the credentials are [], ")
     assert shlex.split(debug["schemes"][0]["command"])[:4] == ["curl", "-i", "-X", "DELETE"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("Door x", "Authorization: Door …"),  # in force
+        ("  door x", "Authorization: door …"),
+        ("Digest x", "Authorization: Digest …"),  # a registered name
+        ("Window x", "Authorization, without a scheme that is known here"),  # it may be a secret
+    ],
+)
+def test_only_names_that_are_known_are_shown(make_app, sent, shown):
+    app = app_with_schemes(make_app, Bearer(lambda token: None, name="Door"), UNAUTHORIZED_EXPLAIN=True)
+    assert explained(app, Authorization=sent)["sent"] == [shown]
 
 
 def test_a_bare_401_on_an_open_route_is_explained_too(make_app, auth_of_page):

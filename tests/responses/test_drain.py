@@ -6,6 +6,8 @@ import threading
 from contextlib import ExitStack, suppress
 
 import pytest
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Response
 
 from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.responses.drain import THREADS_PER_DRAIN
@@ -105,6 +107,40 @@ def test_a_body_over_the_limit_of_the_app_is_read_as_well(app, connection, frami
     response = post(app, body, **{"gunicorn.socket": connection[0]}, **FRAMINGS[framing])
     assert response.status_code == 401
     assert body.tell() == 3
+
+
+def test_a_request_without_a_body_is_left_alone(app, connection):
+    """What stands behind it on the connection is the next request."""
+    environ = EnvironBuilder(method="POST").get_environ()
+    assert "CONTENT_LENGTH" not in environ
+    body = Body(b"GET / HTTP/1.1")
+    environ.update({"wsgi.input": body, "wsgi.input_terminated": True, "gunicorn.socket": connection[0]})
+    assert Response.from_app(app, environ).status_code == 401
+    assert body.asked == 0
+    assert is_open(connection)
+
+
+@pytest.mark.parametrize(("view", "status", "asked"), [(lambda: "fine", 200, False), (lambda: ("no", 401), 401, True)])
+def test_of_a_view_s_own_answers_only_401_ends_what_was_sent(make_app, auth, connection, view, status, asked):
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(view), methods=["POST"])
+    body = Body(b"abc")
+    environ = {"gunicorn.socket": connection[0], "HTTP_AUTHORIZATION": "Bearer good", **FRAMINGS["length"]}
+    assert post(app, body, **environ).status_code == status
+    assert (body.asked > 0) is asked
+
+
+class Endless(Body):
+    def read(self, size=-1):
+        return b"x" * 100
+
+
+def test_a_body_that_never_ends_is_read_for_a_bounded_time(app, connection, monkeypatch):
+    monkeypatch.setattr("flask_unauthorized.responses.drain.MAX_SECONDS", 0.05)
+    response = post(app, Endless(), **{"gunicorn.socket": connection[0]}, **FRAMINGS["chunks"])
+    assert response.status_code == 401
+    response.close()
+    assert not is_open(connection)
 
 
 # F-08: "can't start new thread" at the process limit

@@ -101,6 +101,15 @@ def test_without_a_handler_an_error_with_an_answer_of_its_own_is_that_answer(mak
     assert (response.text, response.headers.getlist("WWW-Authenticate")) == ("prepared", OURS)
 
 
+def test_a_refusal_of_ours_with_an_answer_of_its_own_is_that_answer(make_app):
+    app = make_app(make_auth())
+    error = StepUpRequired()
+    error.response = Response("own", 418)
+    app.add_url_rule("/", "view", lambda: raise_error(error))
+    answer = app.test_client().get("/")
+    assert (answer.status_code, answer.text) == (418, "own")
+
+
 def test_a_refusal_of_ours_still_tells_our_challenges(make_app):
     auth, app = serve(make_app, plain_abort)
     app.add_url_rule("/ours", "ours", auth.login_required(lambda: "fine"))

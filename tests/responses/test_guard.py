@@ -133,6 +133,16 @@ def test_err_08_an_unusable_upstream_challenge_is_replaced(app, line):
     assert challenges(app.test_client().get("/")) == CLEAN
 
 
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_hook_that_answers_for_a_guarded_view_gets_its_challenges_added(make_app, guarded):
+    auth = make_auth()
+    app = make_app(auth)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in") if guarded else lambda: "in")
+    app.before_request(lambda: Response("", 401, [("WWW-Authenticate", 'Other realm="up"')]))
+    found = challenges(app.test_client().get("/"))
+    assert found == (CLEAN if guarded else []) + [("Other", {"realm": "up"})]
+
+
 # --- hooks that spoil it (HDR-16, CAC-02)
 
 

@@ -24,3 +24,17 @@ def test_a_preflight_is_never_judged(make_app, auth, methods, guarded):
     assert answer.status_code == 200
     assert "WWW-Authenticate" not in answer.headers
     assert answer.text == ""
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+@pytest.mark.parametrize("guarded", ["view", "app"])
+def test_the_fields_of_a_preflight_open_no_other_method(make_app, auth, method, guarded):
+    app = make_app(auth)
+    view = auth.login_required(lambda: "fine") if guarded == "view" else lambda: "fine"
+    app.add_url_rule("/", "view", view, methods=["GET", "POST"])
+    if guarded == "app":
+        auth.protect(app)
+    client = app.test_client()
+    assert client.open("/", method=method, headers=PREFLIGHT).status_code == 401
+    answer = client.open("/", method=method, headers={**PREFLIGHT, "Authorization": "Bearer good"})
+    assert (answer.status_code, answer.text) == (200, "" if method == "HEAD" else "fine")

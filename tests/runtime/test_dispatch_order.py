@@ -299,7 +299,17 @@ def test_a_guarded_helper_does_not_answer_preflights(make_app: Any) -> None:
     assert response.status_code == 401
 
 
-@pytest.mark.parametrize("place", ["decorated", "hook", "wrapped", "protected"])
+def test_the_log_names_an_endpoint_whose_guard_the_set_up_cannot_see(make_app: Any, auth: Any, caplog: Any) -> None:
+    app = make_app(auth)
+    helper = auth.login_required(lambda: "from the helper")
+    app.add_url_rule("/", "page", lambda: helper())
+    for _ in range(2):
+        assert app.test_client().get("/", headers={"Authorization": "Bearer good"}).text == "from the helper"
+    (said,) = [text for text in caplog.messages if "a guard runs" in text]
+    assert said.startswith("endpoint 'page': a guard runs that is not among its decorators, so an answer that ")
+
+
+@pytest.mark.parametrize("place", ["decorated", "hook", "wrapped", "protected", "wrapped, and the app protected"])
 def test_guards_answer_preflights_where_they_stand(make_app: Any, place: str) -> None:
     auth = Auth(Bearer(lambda token: None))
     app = make_app(auth)
@@ -309,14 +319,14 @@ def test_guards_answer_preflights_where_they_stand(make_app: Any, place: str) ->
         ran.append("view")
         return "x"
 
-    guarded: Any = auth.login_required(view) if place in ("decorated", "wrapped") else view
-    if place == "wrapped":
+    guarded: Any = auth.login_required(view) if place.startswith(("decorated", "wrapped")) else view
+    if place.startswith("wrapped"):
         guarded = functools.wraps(guarded)(lambda: guarded_inside())
         guarded_inside = guarded.__wrapped__
     if place == "hook":
         app.before_request(auth.login_required(lambda: None))
-    if place == "protected":
-        auth.protect(app)
+    if place.endswith("protected"):
+        auth.protect(app, scopes={"write"})
     app.add_url_rule("/", "v", guarded, methods=["GET", "OPTIONS"])
     response = app.test_client().options("/", headers=PREFLIGHT)
     assert response.status_code == 200
@@ -407,6 +417,10 @@ def test_a_view_swapped_in_while_serving_is_judged_by_the_guard(make_app: Any, g
     app.add_url_rule("/", "v", (lambda: "old") if guard == "protect" else auth.login_required(lambda: "old"))
     client = app.test_client()
     assert client.get("/").status_code == 401
+    registered = app.view_functions["v"]
+    app.view_functions["v"] = lambda: f"around {registered()}"  # a tool that wraps views while the app serves
+    assert client.get("/").status_code == 401
+    assert client.get("/", headers=GOOD).text == "around old"
     app.view_functions["v"] = lambda: Response("swapped", headers={"X-From": "swapped"})
     refused = client.get("/")
     assert refused.status_code == 401

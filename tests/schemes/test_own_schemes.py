@@ -486,10 +486,21 @@ class Documented(Signature):
     curl_options = ("-H", "Signature: sig=:…:", "-H", 'Signature-Input: sig=("@method")')
 
 
+class Invitation(Ticket):
+    name = "Invitation"
+
+    def __init__(self, where):
+        super().__init__(load)
+        self.reads = ((where, "code"),)
+
+
 @pytest.mark.parametrize(
     ("make", "options"),
     [
         (lambda: Signature(load), ["-H", "Signature: CREDENTIALS"]),
+        (lambda: Invitation("cookie"), ["-b", "code=KEY"]),
+        (lambda: Invitation("query"), ["--url-query", "code=KEY"]),
+        (lambda: Invitation("form"), ["--data-urlencode", "code=KEY"]),
         (lambda: Documented(load), ["-H", "Signature: sig=:…:", "-H", 'Signature-Input: sig=("@method")']),
         (lambda: Ticket(load), ["-H", "Authorization: Ticket CREDENTIALS"]),
         (lambda: Bearer(load), ["-H", "Authorization: Bearer TOKEN"]),

@@ -33,8 +33,9 @@ def test_nothing_sent_gets_a_challenge_of_the_private_scheme(build):
 
 
 @pytest.mark.rfc("C-07", "H-32")
-def test_login_and_logout(build):
-    shop = build()
+@pytest.mark.parametrize("guard", ["repair", "off"])
+def test_login_and_logout(build, guard):
+    shop = build(config={"UNAUTHORIZED_GUARD": guard})
     entered = shop.client.post("/login")
     assert (entered.status_code, entered.location) == (302, "/page")
     assert entered.headers["Cache-Control"] == "no-store"

@@ -312,7 +312,9 @@ def test_a_closed_store_opens_again(tmp_path):
     store = SQLiteStore(tmp_path / "store.db")
     store.close()
     store.put("a", "key", "x", 60)
+    assert (tmp_path / "store.db-wal").exists()
     store.close()
+    assert not (tmp_path / "store.db-wal").exists()  # SQLite removes it when the last connection is closed
     store.close()
     assert store.get("a", "key") == "x"
 

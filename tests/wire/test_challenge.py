@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flask_unauthorized.wire import Challenge, GrammarError, parse_authorization, parse_challenges
 from flask_unauthorized.wire.grammar import DEFAULT_CREDENTIAL_LIMIT, MAX_CHALLENGES, MAX_EMPTY_ELEMENTS, MAX_PARAMS
-from flask_unauthorized.wire.rules import check_uri
+from flask_unauthorized.wire.rules import check_realm, check_uri
 from tests.independent import independent
 
 BASIC_X = ("basic", {"realm": "x"})
@@ -341,7 +341,7 @@ def test_no_user_or_password_in_a_uri_of_ours():
     [
         (lambda: Challenge("Foo", {"a": "b"}, token68="c"), r"a token68 or parameters, not both \(RFC 9110 §11\.3\)"),
         (lambda: Challenge("Foo", token68="a b"), r"token68 holds a character outside A-Z a-z 0-9 - \. _ ~ \+ /"),
-        (lambda: Challenge("bASIC", token68="abc"), "a bASIC challenge has parameters, no token68"),
+        (lambda: Challenge("bASIC", token68="abc"), "^a bASIC challenge has parameters, no token68$"),
         (lambda: Challenge("Basic", {"charset": "UTF-8"}), r"a Basic challenge needs a realm \(RFC 7617 §2\)"),
         (lambda: Challenge("Basic", {"realm": "a", "b": "c"}), "Basic has no parameter 'b': only realm and charset"),
         (lambda: Challenge("Basic", {"realm": "a", "charset": "x"}), r"charset='x': Basic knows only UTF-8 \(RFC 7617"),
@@ -349,6 +349,8 @@ def test_no_user_or_password_in_a_uri_of_ours():
             lambda: Challenge("Digest", {"realm": "a", "qop": "auth"}),
             r"a Digest challenge needs nonce \(RFC 7616",
         ),
+        (lambda: check_realm("café"), r"^realm='caf\\xe9' holds a character that cannot be sent safely"),
+        (lambda: parse_authorization("Foo ✓"), "^a character beyond Latin-1, which no field value can hold$"),
         (lambda: parse_authorization(","), "commas without credentials"),
         (
             lambda: parse_authorization("Foo a=b, Bar c=d"),
