@@ -27,6 +27,14 @@ def goals(results: Results) -> list[Goal]:
         _whole(results),
         _scope_check(results),
         *_refusals(results),
+        _open_page(results),
+        _ratio(
+            results,
+            "open page that asks who is calling, over Flask-Login, request_loader",
+            ("ours.bearer", "asks"),
+            ("login.request", "asks"),
+            1.0,
+        ),
         _no_garbage(results),
         _ratio(
             results,
@@ -154,6 +162,15 @@ def _scope_check(results: Results) -> Goal:
     if checked is None or alone is None:
         return Goal(text, "not counted", "unknown")
     return Goal(text, f"{(checked - alone) / 1000:.1f} k", _verdict(checked - alone <= 4000, None))
+
+
+def _open_page(results: Results) -> Goal:
+    """The guard sees every response, so this isn't zero."""
+    text = "open page, no code asks: <= 20 k instructions, for the guard"
+    overhead = results.overhead(("ours.bearer", "open"), True)
+    if overhead is None:
+        return Goal(text, "not counted", "unknown")
+    return Goal(text, f"{overhead / 1000:.1f} k", _verdict(overhead <= 20000, None))
 
 
 def _no_garbage(results: Results) -> Goal:

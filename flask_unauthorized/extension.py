@@ -26,15 +26,11 @@ from .errors import (
     TooManyAttempts,
     Unauthorized,
 )
-from .forward_auth.caller_headers import CallerHeaders, checked_headers
-from .forward_auth.endpoint import Endpoint, add_endpoint, checked_path
-from .forward_auth.view import forward_auth_view
 from .identity import Identity
 from .policy.configuration import Configuration
 from .policy.decorations import Demands, LevelDemands, check_view
 from .policy.protection import Protection, protection_target, public_names, validated_reason
 from .policy.settings import read_settings
-from .proxies import TrustedProxies
 from .rendering.renderers import Renderer
 from .rendering.translations import Texts
 from .resource_metadata.declaration import DeclaredResources, Views
@@ -55,6 +51,9 @@ from .schemes.state_access import EXTENSION
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
     from typing_extensions import Unpack
+
+    from .forward_auth.caller_headers import CallerHeaders
+    from .forward_auth.endpoint import Endpoint
 
     U = TypeVarWithDefault("U", default=Any)
 else:
@@ -149,8 +148,11 @@ class Auth(Generic[U]):
         self._app_states.add(state)
         if self._resources.declared:
             serve_metadata(state)
-        for endpoint in self._forward_auth:
-            add_endpoint(state, endpoint)
+        if self._forward_auth:
+            from .forward_auth.endpoint import add_endpoint  # only apps with such an endpoint load it
+
+            for endpoint in self._forward_auth:
+                add_endpoint(state, endpoint)
 
     def check(self, app: Flask) -> None:
         """Check now what the first request would check. ``flask unauthorized check`` does the same.
@@ -557,7 +559,7 @@ class Auth(Generic[U]):
         rule: str,
         *,
         proxies: Iterable[str],
-        headers: CallerHeaders | None = None,
+        headers: "CallerHeaders | None" = None,
         **demands: "Unpack[Demands]",
     ) -> None:
         """Add an endpoint that nginx ``auth_request``, Caddy ``forward_auth`` and Traefik ``ForwardAuth`` ask.
@@ -582,9 +584,15 @@ class Auth(Generic[U]):
                 request.
             TypeError: For an argument of a wrong type, or an unknown keyword.
         """
-        path = checked_path(rule)
+        # Only apps with such an endpoint load these modules.
+        from .forward_auth.caller_headers import validated_headers
+        from .forward_auth.endpoint import Endpoint, add_endpoint, validated_path
+        from .forward_auth.view import forward_auth_view
+        from .proxies import TrustedProxies
+
+        path = validated_path(rule)
         trusted = TrustedProxies(proxies)
-        view = forward_auth_view(checked_headers(headers), self.get_identity)
+        view = forward_auth_view(validated_headers(headers), self.get_identity)
         for state in self._app_states:
             if state.got_first_request:
                 raise ConfigurationError(

@@ -317,7 +317,7 @@ MISTAKES = {
     "a keyword of nobody": (
         lambda: shop()[0].require(color="x"),
         TypeError,
-        f"require() has no keyword color: it takes {KEYWORDS}",
+        f"require() has no keyword color: it takes {KEYWORDS}, redirect",
     ),
     "exempt= of protect": (
         lambda: shop()[0].protect(bare(), exempt={"login"}),
@@ -332,7 +332,7 @@ MISTAKES = {
     "public with demands": (
         lambda: shop()[0].public(scopes={"read"}),
         TypeError,
-        "public() has no keyword scopes: a public view demands nothing, so it takes only via",
+        "public() has no keyword scopes: a public view demands nothing, so it takes only via and reason",
     ),
     "Auth(schemes=)": (
         lambda: Auth(schemes=[Bearer(load)]),

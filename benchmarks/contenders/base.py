@@ -171,10 +171,13 @@ CASES = {
     "key": Case("Accepted by the third scheme, an API key", "login", "key", 200),
     "held": Case("Accepted, a scope or role demanded", "held", "good", 200),
     "optional": Case("Login optional, nothing sent", "optional", None, 200),
+    "open": Case("Open page, credentials sent, and no code asks who is calling", "open", "good", 200),
+    "asks": Case("Open page that asks who is calling", "asks", "good", 200),
     "missing": Case("401, nothing sent", "login", None, 401),
     "wrong": Case("401, wrong credentials", "login", "wrong", 401),
     "forbidden": Case("403, scope or role lacking", "lacking", "good", 403),
 }
+OPEN = ("open", "asks")
 ALL = ("accepted", "held", "optional", "missing", "wrong", "forbidden")
 REFUSALS = ("missing", "wrong", "forbidden")
 
@@ -186,7 +189,8 @@ class Contender:
     key: str  # begins with the name of its module
     label: str
     guard: Callable[[Flask, View, str], View]
-    """Sets up the app, and returns the view guarded by a demand: ``login``, ``held``, ``lacking`` or ``optional``."""
+    """Sets up the app, and returns the view guarded by a demand: ``login``, ``held``, ``lacking``, ``optional``,
+    ``open``, or ``asks`` for an open view that asks who is calling."""
     cases: tuple[str, ...]
     requests: Callable[[Flask], Mapping[str, Environ | Series]] = lambda app: BEARER_REQUESTS
     rival: str = ""  # the contender of ours that does the same
@@ -233,6 +237,17 @@ def new_app() -> Flask:
     app = Flask("benchmark", static_folder=None)
     app.config.update(SECRET_KEY="a key of the benchmark, thirty-two bytes or more", DEBUG=False, TESTING=False)
     return app
+
+
+def asking(ask: Callable[[], Any], view: View) -> View:
+    """An open view that asks who is calling."""
+
+    def asks() -> str:
+        if not ask():
+            raise AssertionError("the caller is not known")
+        return view()
+
+    return asks
 
 
 def new_view() -> View:

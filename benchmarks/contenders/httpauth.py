@@ -10,12 +10,14 @@ from .base import (
     BASIC_REQUESTS,
     KEY_HEADER,
     MULTI_REQUESTS,
+    OPEN,
     READ,
     REFUSALS,
     WRITE,
     Caller,
     Contender,
     View,
+    asking,
     password_check,
     token_check,
 )
@@ -31,6 +33,8 @@ def _demanding(auth: Any, view: View, demand: str) -> View:
         return auth.login_required(view)
     if demand == "optional":
         return auth.login_required(optional=True)(view)
+    if demand in OPEN:  # only a decorator asks who is calling
+        return auth.login_required(optional=True)(asking(auth.current_user, view)) if demand == "asks" else view
     return auth.login_required(role={"held": READ, "lacking": WRITE}[demand])(view)
 
 
@@ -73,7 +77,7 @@ def _digest(app: Flask, view: View, demand: str) -> View:
 
 
 CONTENDERS = (
-    Contender("httpauth.token", "Flask-HTTPAuth Token", _token, ALL, rival="ours.bearer"),
+    Contender("httpauth.token", "Flask-HTTPAuth Token", _token, (*ALL, *OPEN), rival="ours.bearer"),
     Contender(
         "httpauth.basic",
         "Flask-HTTPAuth Basic",

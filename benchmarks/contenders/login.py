@@ -1,9 +1,9 @@
 """Flask-Login: with a token by its request_loader, and with a session."""
 
 from flask import Flask, Request
-from flask_login import LoginManager, UserMixin, login_required, login_user
+from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
 
-from .base import NAMES, TOKEN, Caller, Contender, View, by_token, token_check
+from .base import NAMES, OPEN, TOKEN, Caller, Contender, View, asking, by_token, token_check
 from .exchanges import cookie_requests
 
 
@@ -22,6 +22,8 @@ def _by_request(app: Flask, view: View, demand: str) -> View:
         return look_up(token) if scheme.lower() == "bearer" else None
 
     LoginManager(app).request_loader(load)
+    if demand in OPEN:
+        return asking(lambda: current_user.is_authenticated, view) if demand == "asks" else view
     return login_required(view)
 
 
@@ -44,7 +46,7 @@ def _by_session(app: Flask, view: View, demand: str) -> View:
 _CASES = ("accepted", "missing", "wrong")
 
 CONTENDERS = (
-    Contender("login.request", "Flask-Login, request_loader", _by_request, _CASES, rival="ours.bearer"),
+    Contender("login.request", "Flask-Login, request_loader", _by_request, (*_CASES, *OPEN), rival="ours.bearer"),
     Contender(
         "login.session", "Flask-Login, session", _by_session, _CASES, requests=cookie_requests, rival="ours.session"
     ),

@@ -11,11 +11,13 @@ from .base import (
     ALL,
     BASIC_REQUESTS,
     MULTI_REQUESTS,
+    OPEN,
     READ,
     REFUSALS,
     WRITE,
     Contender,
     View,
+    asking,
     new_view,
     password_check,
     token_check,
@@ -77,6 +79,8 @@ def demanding(auth: Auth[Any], demand: str) -> Callable[[View], View]:
     """Our decorator for one demand."""
     if demand == "optional":
         return auth.login_optional
+    if demand in OPEN:
+        return lambda view: asking(auth.get_identity, view) if demand == "asks" else view
     scopes = {"held": {READ}, "lacking": {WRITE}}.get(demand)
     return auth.login_required(scopes=scopes) if scopes else auth.login_required
 
@@ -101,7 +105,7 @@ def _first(count: int, schemes: Schemes) -> Schemes:
 
 
 CONTENDERS = (
-    Contender("ours.bearer", "**flask_unauthorized, Bearer**", _guard(token_schemes), ALL),
+    Contender("ours.bearer", "**flask_unauthorized, Bearer**", _guard(token_schemes), (*ALL, *OPEN)),
     Contender("ours.protect", "**flask_unauthorized, Bearer by `protect(app)`**", _protect, ("accepted", "missing")),
     Contender(
         "ours.basic",

@@ -39,7 +39,7 @@ from flask import Request, Response
 
 from ..authentication.cross_site import is_websocket_handshake
 from ..errors import AuthError, Unauthorized
-from ..forward_auth.original import forwarded_request
+from ..forward_auth.forwarded import forwarded_request
 from ..policy.plan import Plan
 from ..rendering.negotiation import accepts_html, is_page_load
 from ..runtime.request_state import RequestState, real_app

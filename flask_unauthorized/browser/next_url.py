@@ -32,7 +32,7 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from ..errors import MalformedCredentials
-from ..forward_auth.original import forwarded_request
+from ..forward_auth.forwarded import forwarded_request
 from ..schemes.base import query_values
 from ..schemes.page_urls import is_own_path
 from ..schemes.request_target import PATH_CHARACTERS

@@ -37,7 +37,7 @@ _OF_THE_ANSWER: Final = frozenset(
 _ATTRIBUTES: Final = tuple(one.name for one in fields(Identity) if one.name not in ("claims", "user", "confirmation"))
 
 
-def checked_headers(headers: CallerHeaders | None) -> CallerHeaders:
+def validated_headers(headers: CallerHeaders | None) -> CallerHeaders:
     """Return ``headers``, the default if it is ``None``.
 
     Raises:

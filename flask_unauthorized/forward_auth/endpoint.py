@@ -30,7 +30,8 @@ from ..errors import ConfigurationError
 from ..errors.text import shown
 from ..proxies import TrustedProxies, peer_address
 from ..wsgi import add_layer
-from .original import BrokenForwarding, Forwarded, original_environ, read_original
+from .forwarded import Forwarded
+from .original import BrokenForwarding, original_environ, read_original
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -77,7 +78,7 @@ class Endpoint:
         self.name: Final = f"forward_auth:{path}"
 
 
-def checked_path(rule: str) -> str:
+def validated_path(rule: str) -> str:
     """Return the path of an endpoint. Raises `ConfigurationError` if it isn't a fixed path, `TypeError` if no str."""
     if not isinstance(rule, str):
         raise TypeError(f'forward_auth takes the path of the endpoint, not {rule!r}: forward_auth("/auth", proxies=…)')

@@ -7,7 +7,7 @@ from flask import Response, current_app, request
 from ..errors import Forbidden
 from ..identity import Identity
 from .caller_headers import CallerHeaders, header_lines
-from .original import forwarded_request
+from .forwarded import forwarded_request
 
 
 def forward_auth_view(headers: CallerHeaders, get_identity: Callable[[], Identity | None]) -> Callable[..., Response]:

@@ -40,7 +40,8 @@ from ..jose.key_selection import RenewableKeys
 from ..schemes.run_async import resolve_awaitable
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
-from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws, unverified_issuer
+from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
+from ..wire.jws import unverified_issuer as _unverified_issuer  # no name of this module gives unverified claims
 from .claims import (
     RolesPaths,
     check_parts,
@@ -186,7 +187,7 @@ class JWT:
 
         A scheme with several loaders doesn't ask this one for other tokens.
         """
-        return unverified_issuer(token) == self.issuer
+        return _unverified_issuer(token) == self.issuer
 
     def check_app(self, app: Flask) -> None:
         """Check the keys and the callables before an app's first request."""
@@ -309,7 +310,7 @@ class Issuers:
 
     def recognizes(self, token: str) -> bool:
         """Return whether ``token`` claims to be of one of the issuers: see `JWT.recognizes`."""
-        return unverified_issuer(token) in self._by_issuer
+        return _unverified_issuer(token) in self._by_issuer
 
     def check_app(self, app: Flask) -> None:
         """Check each `JWT` before an app's first request."""

@@ -12,13 +12,12 @@ is down, the next request checks again. Until then guarded views respond with 50
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Request
 
 from ..authentication.state import AuthenticationState
 from ..errors import ConfigurationError
-from ..forward_auth.endpoint import Endpoint as ForwardAuthEndpoint
 from ..locks import renew_after_fork
 from ..policy.configuration import Configuration
 from ..policy.decorations import iter_wrapped
@@ -36,6 +35,9 @@ from ..resource_metadata.membership import build_documents, resource_by_endpoint
 from ..schemes.base import AnyScheme, validated_realm
 from ..schemes.scheme_checks import check_attributes, check_challenges
 from ..schemes.state_access import EXTENSION, no_auth_error
+
+if TYPE_CHECKING:  # Only apps with such an endpoint load it.
+    from ..forward_auth.endpoint import Endpoint as ForwardAuthEndpoint
 
 log: Final = logging.getLogger("flask_unauthorized")
 _NAMES_WITHOUT_MEANING: Final = frozenset({"__init__", "__main__", "app", "create_app", "main", "wsgi"})

@@ -159,7 +159,7 @@ class RemoteUser(Scheme[Secret]):
                     "fields with one, so the proxy must remove what clients send, and send a name without commas"
                 )
         secret = Secret()
-        secret.arguments = (_checked_name(self.place, value),)
+        secret.arguments = (_validated_name(self.place, value),)
         return secret
 
     def _ignore(self, request: Request, peer: str) -> None:
@@ -191,7 +191,7 @@ def _challenges(name: str, realm: str, error: tuple[tuple[str, str], ...]) -> tu
     return (Challenge(name, (("realm", realm), *error)),)
 
 
-def _checked_name(place: str, value: Any) -> str:
+def _validated_name(place: str, value: Any) -> str:
     """Return the name in a value of the environ, which PEP 3333 decodes as Latin-1.
 
     A middleware may set a name with other characters. It is text already then.
