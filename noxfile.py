@@ -46,6 +46,7 @@ NEED_A_NEIGHBOUR = (
 # What shows that the documentation is right: its programs run, generated pages are fresh, links lead somewhere.
 CHECK_THE_DOCS = (
     "tests/test_readme.py",
+    "tests/test_recipes.py",
     "tests/test_links.py",
     "tests/test_conformance_page.py",
     "tests/http_client/test_table.py",

@@ -254,8 +254,10 @@ class JWT:
         """Describe why no key signed."""
         what = f"kid {shown_claim(jws.kid)} and alg {shown_claim(jws.algorithm)}"
         kids = getattr(self._keys, "kids", None)
-        known = f"expected a key id of {shown_names([kid or '' for kid in kids])}" if isinstance(kids, tuple) else ""
-        source = f"{known or 'expected one of the keys'}: keys= must hold the issuer's keys"
+        known = "expected one of the keys"
+        if isinstance(kids, tuple) and any(kids):
+            known = f"expected a key id of {shown_names([kid or '' for kid in kids])}"
+        source = f"{known}: keys= must hold the issuer's keys"
         if tried:
             return f"the signature with {what} is by none of the keys tried ({tried}), {source}"
         return f"no key has {what}, {source}"

@@ -99,9 +99,9 @@ def _call(unless: Condition) -> bool:
             f"unless={name_of(unless)} raised {type(error).__name__}, and it must return True or False"
         ) from error
     if not isinstance(answer, bool):
-        raise TypeError(
-            f"unless={name_of(unless)} returned {_shown(answer)}, and it must return True or False: write bool(...)"
-        )
+        # bool("false") is True and would open the view, so a text has another fix.
+        fix = "compare the text, such as value == 'true'" if isinstance(answer, str) else "write bool(...)"
+        raise TypeError(f"unless={name_of(unless)} returned {_shown(answer)}, and it must return True or False: {fix}")
     return answer
 
 

@@ -283,5 +283,5 @@ def app_state_of(app: Flask) -> AppState:
     """
     state: AppState | None = app.extensions.get(EXTENSION)
     if state is None:
-        raise no_auth_error(app) from None  # The AttributeError of a guard's own look-up wouldn't help a developer.
+        raise no_auth_error(app)
     return state

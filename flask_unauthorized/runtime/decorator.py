@@ -120,9 +120,11 @@ def _guard(
         if request.method == "OPTIONS" and _answers_preflight(request, get_wrapper(), demanded):
             return options_response(real_app())
         try:
-            plan, app_state = request.url_rule._unauthorized_plans[key]
+            found = request.url_rule._unauthorized_plans[key]
         except (AttributeError, KeyError):
-            plan, app_state = _find_plan(configuration, request, get_wrapper(), demanded)
+            found = None
+        # Not in the except clause: what a function of the app raises must not show this exception in its traceback.
+        plan, app_state = found or _find_plan(configuration, request, get_wrapper(), demanded)
         state = getattr(request, REQUEST_STATE, None)
         if state is None:
             state = RequestState()

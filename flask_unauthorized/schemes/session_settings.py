@@ -85,7 +85,10 @@ def warn_of_exposed_cookie(app: Flask) -> None:
     if app.debug or app.testing:
         return
     if not app.config["SESSION_COOKIE_SECURE"]:
-        text = "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where attackers can copy it"
+        text = (
+            "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where attackers can copy it: "
+            "set it to True, and serve HTTPS"
+        )
         warn_once(app, text)
     if app.config["SESSION_COOKIE_SAMESITE"] is None:
         warn_once(app, "SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from flask_unauthorized import InvalidCredentials
-from flask_unauthorized.jose import public_key_pem
+from flask_unauthorized.jose import hmac_key, public_key_pem
 from flask_unauthorized.loaders.jwks import JWKS
 from flask_unauthorized.loaders.jwt import ANY, JWT, Issuers
 from tests.jose.conftest import jwt
@@ -278,6 +278,15 @@ def test_of_keys_that_are_published():
     )
     assert reason(JWT(ISSUER, audience=AUDIENCE, keys=keys), headed(kid="k2")) == (
         "no key has kid 'k2' and alg 'ES256', expected a key id of ['k1']: keys= must hold the issuer's keys"
+    )
+
+
+def test_of_a_secret_without_a_key_id():
+    loader = JWT(ISSUER, audience=AUDIENCE, keys=hmac_key("k" * 32), algorithms=["HS256"])
+    forged_by_a_thief = signed(header(alg="HS256", kid=...), claims(**TIMES), key=b"t" * 32, algorithm="HS256")
+    assert reason(loader, forged_by_a_thief) == (
+        "the signature with kid absent and alg 'HS256' is by none of the keys tried (1), expected one of the keys: "
+        "keys= must hold the issuer's keys"
     )
 
 

@@ -1,6 +1,7 @@
 """The programs of docs/loaders.md do what the page says."""
 
 import re
+import sqlite3
 import time
 from pathlib import Path
 
@@ -45,6 +46,33 @@ def test_the_loader_with_recognizes(make_app, token, status):
     assert old.recognizes(token) is token.startswith("v1_")
 
 
+def test_the_program_that_issues_its_own_jwts(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    scope = scope_of(PROGRAMS[2])
+    client = scope["app"].test_client()
+
+    def answer(token):
+        return client.get("/notes", headers={"Authorization": f"Bearer {token}"})
+
+    for issue in (scope["issue_jwt"], scope["issue_opaque"]):
+        assert answer(issue("ada", "notes:read")).json == {"owner": "ada"}
+        assert answer(issue("ada", "notes:write")).status_code == 403
+    old = scope["issue_jwt"]("ada", "notes:read", lifetime=-600)
+    assert "have expired" in answer(old).headers["WWW-Authenticate"]
+    forged = jwt_of("another secret of 32 bytes or more, of a thief", scope)
+    assert [answer(token).status_code for token in ("shop_unknown", forged)] == [401, 401]
+    monkeypatch.setitem(scope, "connect", lambda: (_ for _ in ()).throw(sqlite3.OperationalError("database is locked")))
+    assert answer("shop_unknown").status_code == 503
+
+
+def jwt_of(secret, scope):
+    """Sign a token as the program does, with another secret."""
+    return scope["jwt"].encode(
+        scope["jwt"].decode(scope["issue_jwt"]("ada", "notes:read"), options={"verify_signature": False}),
+        secret, algorithm="HS256", headers={"typ": "at+jwt"},
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changed", "status", "text"),
     [
@@ -53,7 +81,7 @@ def test_the_loader_with_recognizes(make_app, token, status):
     ],
 )  # fmt: skip
 def test_old_jwts_without_an_issuer_beside_new_ones(make_app, changed, status, text):
-    scope = scope_of(PROGRAMS[2])
+    scope = scope_of(PROGRAMS[3])
     now = int(time.time())
     claims = {"sub": "1", "iat": now, "nbf": now, "exp": now + 900, "jti": "x", "type": "access", "fresh": True}
     given = {name: value for name, value in {**claims, **changed}.items() if value is not None}
@@ -69,7 +97,7 @@ def test_old_jwts_without_an_issuer_beside_new_ones(make_app, changed, status, t
 
 
 def test_the_callback_of_flask_httpauth():
-    client = scope_of(PROGRAMS[3])["app"].test_client()
+    client = scope_of(PROGRAMS[4])["app"].test_client()
     for name, password, status in (
         ("ada", "correct horse", 200), ("ada", "wrong", 401), ("7f3a-long-and-random", "", 200), ("ada", "", 401),
         ("", "", 401),

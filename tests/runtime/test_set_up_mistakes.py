@@ -121,4 +121,4 @@ def test_a_guarded_view_without_init_app_says_so_alone() -> None:
     app.add_url_rule("/", "v", auth_of().login_required(lambda: ""))
     with pytest.raises(ConfigurationError, match=r"call auth\.init_app\(app\)") as caught:
         app.test_client().get("/")
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None

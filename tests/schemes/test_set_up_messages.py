@@ -170,7 +170,10 @@ def test_a_host_cookie_that_may_be(make_app, config):
     auth.check(make_app(auth, **KEY, **HTTPS, SESSION_COOKIE_NAME="__Host-s", **config))
 
 
-SECURE = "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where attackers can copy it"
+SECURE = (
+    "SESSION_COOKIE_SECURE is False: the session goes over plain HTTP too, where attackers can copy it: set it to "
+    "True, and serve HTTPS"
+)
 SAME_SITE = "SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'"
 SHORT = "SECRET_KEY is short or well-known, so anyone can guess it and log in: use secrets.token_hex()"
 
