@@ -20,10 +20,10 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from flask import Request
+from flask import Flask, Request
 
 from .errors import ConfigurationError, MalformedCredentials
-from .proxies import TrustedProxies, came_with_underscores
+from .proxies import TrustedProxies, came_with_underscores, refuse_second_proxy_fix
 from .wire.grammar import is_token
 
 MAX_CERTIFICATE: Final = 64 * 1024
@@ -80,6 +80,10 @@ class _ProxyField(ABC):
             raise ConfigurationError(f"field must be the name of a header such as 'Client-Cert', not {field!a}")
         self.varies = (field,)
         self._environ_key = "HTTP_" + field.upper().replace("-", "_")
+
+    def check_app(self, app: Flask) -> None:
+        """Check that the address of the proxy is known, before an app's first request."""
+        refuse_second_proxy_fix(app)
 
     def __call__(self, request: Request) -> bytes | None:
         value = request.environ.get(self._environ_key)

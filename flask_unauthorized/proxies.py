@@ -5,10 +5,11 @@ So the question is always about the *peer*, the other end of the connection, and
 
 1. ``REMOTE_ADDR`` is the peer, unless a middleware has replaced it by the client. `ProxyFix` does, and keeps the
    original in ``werkzeug.proxy_fix.orig``, which is used then.
-2. Some servers pass on the socket itself (gunicorn, Flask's own). Its peer must be a trusted proxy, too. A middleware
-   that replaces ``REMOTE_ADDR`` without a record of the original, or a second `ProxyFix`, would otherwise let a client
-   choose the address that is compared.
-3. A Unix socket has no address: servers leave ``REMOTE_ADDR`` empty, or write ``localhost`` (waitress) or ``<local>``
+2. A second `ProxyFix` overwrites that record. It is refused at the set-up (`refuse_second_proxy_fix`).
+3. Some servers pass on the socket itself (gunicorn, Flask's own). Its peer must be a trusted proxy, too. A middleware
+   that replaces ``REMOTE_ADDR`` without a record of the original would otherwise let a client choose the address that
+   is compared.
+4. A Unix socket has no address: servers leave ``REMOTE_ADDR`` empty, or write ``localhost`` (waitress) or ``<local>``
    (Flask's own). It is trusted only if ``"unix:"`` is named.
 
 An IPv4 address that is mapped into IPv6 is compared as the IPv4 address. What isn't an address is never trusted.
@@ -18,14 +19,41 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
 from .errors import ConfigurationError
 
 UNIX: Final = "unix:"
 """Stands for a proxy that connects through a Unix socket, for which a server names no address."""
 _WITHOUT_ADDRESS: Final = frozenset({"", "localhost", "<local>"})
 """What servers call the peer of a Unix socket. All of them write other peers as numbers."""
+_MAX_LAYERS: Final = 50
+"""How many layers around an app are looked at. A layer may name itself as the inner one."""
 _SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket")
 """The keys under which servers pass on the socket of the connection."""
+
+
+def refuse_second_proxy_fix(app: Flask) -> None:
+    """Refuse an app where a second `ProxyFix` overwrites the record of the peer.
+
+    A client that reaches the app directly could name the address of a proxy in ``X-Forwarded-For`` then. Layers of the
+    server, outside of ``app.wsgi_app``, can't be seen here.
+
+    Raises:
+        ConfigurationError: If a `ProxyFix` stands inside of one that replaces the address.
+    """
+    layer: Any = app.wsgi_app
+    is_replaced = False
+    for _ in range(_MAX_LAYERS):
+        if isinstance(layer, ProxyFix):
+            if is_replaced:
+                raise ConfigurationError(
+                    f"ProxyFix stands twice around the app {app.name!r}, so a client could choose the address that is "
+                    "compared with proxies=: use one ProxyFix with all its arguments"
+                )
+            is_replaced = bool(layer.x_for)
+        layer = getattr(layer, "app", None)
 
 
 class TrustedProxies:

@@ -1,9 +1,13 @@
 """Which peer is a trusted proxy: addresses, networks, Unix sockets, and what middleware does to REMOTE_ADDR."""
 
 import pytest
+from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from flask_unauthorized import Auth, Bearer, ConfigurationError, DPoP
+from flask_unauthorized.certificates import ClientCert
 from flask_unauthorized.proxies import TrustedProxies, came_with_underscores
+from flask_unauthorized.schemes.remote_user import RemoteUser
 
 
 class Socket:
@@ -107,3 +111,71 @@ def test_a_socket_that_has_no_address(peer):
 def test_underscores_where_the_server_shows_names(sent, found):
     assert came_with_underscores({"asgi.scope": {"headers": sent}}, "X-Forwarded-User") is found
     assert not came_with_underscores({}, "X-Forwarded-User")
+
+
+def by_remote_user(app):
+    Auth(RemoteUser(lambda name: True, header="X-Forwarded-User", proxies=["10.0.0.5"])).init_app(app)
+
+
+def by_certificate(app):
+    Auth(Bearer(lambda token: None, certificate=ClientCert(["10.0.0.5"]))).init_app(app)
+
+
+def by_certificate_beside_a_key(app):
+    Auth(DPoP(lambda token: None, origin="https://a.example", certificate=ClientCert(["10.0.0.5"]))).init_app(app)
+
+
+def by_forward_auth(app):
+    auth = Auth(Bearer(lambda token: None))
+    auth.init_app(app)
+    auth.forward_auth("/auth", proxies=["10.0.0.5"])
+
+
+def by_nothing(app):
+    Auth(Bearer(lambda token: None)).init_app(app)
+
+
+@pytest.mark.parametrize("use", [by_remote_user, by_certificate, by_certificate_beside_a_key, by_forward_auth])
+@pytest.mark.parametrize(
+    ("layers", "is_safe"),
+    [
+        ([], True),
+        ([{"x_for": 1}], True),
+        ([{"x_for": 1}, {"x_for": 0, "x_proto": 1}], True),  # the outer one leaves the address alone
+        ([{"x_for": 0, "x_proto": 1}, {"x_for": 1}], False),
+        ([{"x_for": 1}, {"x_for": 1}], False),
+        ([{"x_for": 1}, {"x_for": 0}, {"x_for": 1}], False),
+    ],
+    ids=str,
+)
+def test_a_second_proxy_fix_would_let_a_client_choose_the_peer(use, layers, is_safe):
+    """Layers are written from the inside out. Servers such as waitress and mod_wsgi pass on no socket."""
+    app = Flask("site")
+    use(app)
+    for arguments in layers:
+        app.wsgi_app = ProxyFix(app.wsgi_app, **arguments)
+    auth = app.extensions["unauthorized"]
+    if is_safe:
+        auth.check()
+        return
+    with pytest.raises(ConfigurationError, match=r"ProxyFix stands twice around the app .site.*use one ProxyFix"):
+        auth.check()
+
+
+def test_apps_that_compare_no_peer_may_have_several_proxy_fixes():
+    app = Flask("site")
+    by_nothing(app)
+    app.wsgi_app = ProxyFix(ProxyFix(app.wsgi_app))
+    app.extensions["unauthorized"].check()
+
+
+def test_a_layer_that_names_itself_does_not_stop_the_set_up():
+    class Layer:
+        def __init__(self, inner):
+            self.inner = inner
+            self.app = self
+
+    app = Flask("site")
+    by_remote_user(app)
+    app.wsgi_app = Layer(app.wsgi_app)
+    app.extensions["unauthorized"].check()

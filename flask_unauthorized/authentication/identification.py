@@ -22,10 +22,10 @@ from typing import Final
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-from ..errors import AuthError
+from ..errors import AuthError, MalformedCredentials
 from ..errors.snapshot import ErrorSnapshot
 from ..policy.plan import Plan
-from ..schemes.base import FLASK_SESSION
+from ..schemes.base import FLASK_SESSION, query_values
 from ..schemes.state_access import BodyNotRead
 from .authenticate import check_preconditions, select
 from .authorization import check_expiry
@@ -87,12 +87,22 @@ def carries_credentials(plan: Plan, request: Request, session_cookie: str) -> bo
         request: The request.
         session_cookie: The name of the app's session cookie.
     """
-    environ = request.environ
     return any(
-        (where == "authorization" and "HTTP_AUTHORIZATION" in environ)
-        or (where == "header" and f"HTTP_{name.upper().replace('-', '_')}" in environ)
-        or (where == "cookie" and (session_cookie if (where, name) == FLASK_SESSION else name) in request.cookies)
-        or (where == "query" and name in request.args)
+        _is_sent(request, where, session_cookie if (where, name) == FLASK_SESSION else name)
         for scheme in plan.schemes
         for where, name in scheme.reads
     )
+
+
+def _is_sent(request: Request, where: str, name: str) -> bool:
+    if where == "cookie":
+        return name in request.cookies
+    if where == "query":
+        try:
+            return bool(query_values(request, name))
+        except MalformedCredentials:  # Such a query identifies no caller.
+            return False
+    key = {"authorization": "HTTP_AUTHORIZATION", "environ": name}.get(where)
+    if where == "header":
+        key = f"HTTP_{name.upper().replace('-', '_')}"
+    return key is not None and bool(request.environ.get(key))

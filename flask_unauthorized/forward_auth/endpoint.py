@@ -21,10 +21,11 @@ Invariants:
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flask import Flask
+from werkzeug.wsgi import ClosingIterator
 
 from ..errors import ConfigurationError
 from ..errors.text import shown
@@ -41,8 +42,6 @@ STATUS_FIELD: Final = "X-Auth-Status"
 """The real status of a refusal that nginx gets as 403."""
 LOGIN_FIELD: Final = "X-Auth-Login"
 """The absolute URL of the login page, on a 401 for a browser that opens a page."""
-_MAX_WARNINGS: Final = 200
-"""How many messages are remembered, because a client can cause a new one each time."""
 _STATUS_LINES: Final = {204: "204 No Content", 403: "403 Forbidden"}
 
 
@@ -133,8 +132,10 @@ def _with_endpoints(state: AppWithForwardAuth, app: "WSGIApplication") -> "WSGIA
             return []
         answer = _Answer(forwarded, start_response)
         body = app(original, answer)
-        if not answer.drops_body:
+        if answer.is_started and not answer.drops_body:
             return body
+        if not answer.is_started:  # A middleware inside of this layer is a generator.
+            return ClosingIterator(_unless_dropped(body, answer), getattr(body, "close", None))
         close = getattr(body, "close", None)
         if close is not None:
             close()
@@ -155,10 +156,9 @@ def _refuse(
     state: AppWithForwardAuth, endpoint: Endpoint, start_response: "StartResponse", reason: str
 ) -> Iterable[bytes]:
     """Answer 403 before the app sees the request. The first time it is a WARNING: it may be a mistake of the set-up."""
-    key = endpoint.name, reason
-    is_first = len(state.logged_once) < _MAX_WARNINGS and key not in state.logged_once
-    if is_first:
-        state.logged_once.add(key)
+    key = endpoint.name, reason.partition(" ")[0]  # the field or the peer, and no word of a client
+    is_first = key not in state.logged_once
+    state.logged_once.add(key)
     log.log(logging.WARNING if is_first else logging.INFO, "refused %s: %s", endpoint.name, reason)
     body = b"Forbidden\n"
     start_response(
@@ -172,18 +172,28 @@ def _refuse(
     return [body]
 
 
+def _unless_dropped(body: Iterable[bytes], answer: "_Answer") -> Iterator[bytes]:
+    """Give the body that is sent. A proxy would take octets beyond ``Content-Length`` for the next response."""
+    for chunk in body:
+        if answer.drops_body:
+            return
+        yield chunk
+
+
 class _Answer:
     """A ``start_response`` that brings an answer of the app into the form that the proxy takes."""
 
-    __slots__ = ("_forwarded", "_start_response", "drops_body")
+    __slots__ = ("_forwarded", "_start_response", "drops_body", "is_started")
 
     def __init__(self, forwarded: Forwarded, start_response: "StartResponse") -> None:
         self._forwarded = forwarded
         self._start_response = start_response
         self.drops_body = False
         """Whether the body of the app isn't sent. It is known when the app has called this object, as Flask does."""
+        self.is_started = False
 
     def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        self.is_started = True
         code = int(status[:3])
         sent = self._sent_status(code, headers)
         if sent != code:

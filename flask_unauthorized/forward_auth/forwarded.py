@@ -6,8 +6,6 @@ It is a module of its own, because every app with a login page loads it, and few
 from collections.abc import Mapping
 from typing import Any, Final
 
-UNKNOWN_METHOD: Final = "METHOD-NOT-FORWARDED"
-"""The method of an original request whose method the proxy doesn't name."""
 FORWARDED: Final = "flask_unauthorized.forwarded"
 """The key of the environ under which the `Forwarded` is found."""
 
@@ -19,7 +17,7 @@ class Forwarded:
         uri: Path and query of the original request, as the client sent them.
         host: The host that the client asked, with the port if it isn't the default.
         url_scheme: ``http`` or ``https``.
-        method: The method; `UNKNOWN_METHOD` if the proxy doesn't name it.
+        method: The method.
         takes_all_statuses: Whether the proxy passes on every response to its client, as Caddy and Traefik do. nginx
             makes a 500 of all statuses but 2xx, 401 and 403.
         accepted: Whether the request was judged and may pass.

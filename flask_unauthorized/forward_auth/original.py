@@ -3,17 +3,16 @@
 nginx, Caddy and Traefik send a GET of their own. It has the header fields of the client, and further fields for what
 differs: method, URI, host and scheme. This module reads these fields, and makes the environ of the original request:
 
-1. ``X-Original-URI`` or ``X-Forwarded-Uri`` is required. The method must have the same prefix as the URI
-   (``X-Original-Method``, ``X-Forwarded-Method``). A proxy overwrites the pair that it sends, but passes on what a
-   client writes into the other one.
+1. ``X-Original-URI`` or ``X-Forwarded-Uri`` is required, and the method with the same prefix (``X-Original-Method``,
+   ``X-Forwarded-Method``). A proxy overwrites the pair that it sends, but passes on what a client writes into the other
+   one. So no request passes if the proxy sends the URI alone: a client could name a method then, such as that of a
+   preflight, which passes without credentials.
 2. If both pairs come, they must agree.
 3. ``X-Forwarded-Host`` takes the place of ``Host``, and ``X-Forwarded-Proto`` that of the server's URL scheme.
 4. The fields are checked as a server checks a request line. A broken one is refused, because a guess about the original
    request could let it pass.
-5. Without a method, the environ has a name that no method has. It counts as unsafe, so credentials that browsers add by
-   themselves must come from the own site. Proofs about a method (Digest, DPoP) don't match.
-6. A WebSocket handshake looks like one again: nginx doesn't pass on ``Upgrade``.
-7. Conditions and ranges are about the resource behind the proxy, so they are taken out.
+5. A WebSocket handshake looks like one again: nginx doesn't pass on ``Upgrade``.
+6. Conditions and ranges are about the resource behind the proxy, so they are taken out.
 
 Invariants: path and mount path stay those of the endpoint, so routing, hooks and other WSGI layers see where the
 request came to. Only a request of a named proxy gets such an environ (`endpoint`).
@@ -25,7 +24,7 @@ from typing import Any, Final
 
 from ..errors.text import shown
 from ..proxies import came_with_underscores
-from .forwarded import FORWARDED, UNKNOWN_METHOD, Forwarded
+from .forwarded import FORWARDED, Forwarded
 
 MAX_URI: Final = 16_384
 """The longest URI of an original request, in characters. Servers limit request lines to 8 or 16 KiB."""
@@ -70,12 +69,17 @@ def read_original(environ: Mapping[str, Any]) -> Forwarded:
         raise BrokenForwarding(
             "neither X-Original-URI nor X-Forwarded-Uri came: let the proxy send one, as docs/forward-auth.md shows"
         )
+    if method is None:
+        raise BrokenForwarding(
+            f"{'X-Forwarded' if original[0] is None else 'X-Original'}-Method didn't come with the URI: let the proxy "
+            "send it, as docs/forward-auth.md shows, or a client could choose it"
+        )
     host = _field(environ, "X-Forwarded-Host", _HOST, 300) or _field(environ, "Host", _HOST, 300)
     if host is None:
         raise BrokenForwarding("neither X-Forwarded-Host nor Host came")
     proto = _field(environ, "X-Forwarded-Proto", _PROTO, 5) or environ.get("wsgi.url_scheme", "http")
     takes_all_statuses = original[0] is None
-    return Forwarded(uri, method or UNKNOWN_METHOD, host, _SCHEMES[proto], takes_all_statuses=takes_all_statuses)
+    return Forwarded(uri, method, host, _SCHEMES[proto], takes_all_statuses=takes_all_statuses)
 
 
 def _field(environ: Mapping[str, Any], name: str, form: re.Pattern[str], longest: int) -> str | None:

@@ -108,11 +108,14 @@ def _note_leaving(response: Response, request: Request) -> None:
 def _name_later_questions(response: Response, request: Request) -> None:
     """Complete a streamed response, whose generator may ask who is calling when the headers have left.
 
-    A file asks nothing. A request that carries no credentials has no caller.
+    A file asks nothing, nor does an error page of known length: Flask runs each `HTTPException` without a handler as a
+    WSGI application, so its page looks streamed. A request that carries no credentials has no caller.
     """
     app = real_app()
     app_state = app_state_of(app)
     if not response.is_streamed or response.direct_passthrough or not app_state.ready:
+        return
+    if response.status_code >= 400 and "Content-Length" in response.headers:
         return
     plan = app_state.plans.for_endpoint(request.endpoint, None, request.method)
     if carries_credentials(plan, request, app.session_interface.get_cookie_name(app)):
@@ -151,6 +154,8 @@ def _refuse_unjudged(response: Response, request: Request) -> Response:
 
 
 def _complete(response: Response, status: int, request: Request, state: RequestState) -> None:
+    if state.plan is None:  # Not judged, such as a view that ``unless`` has opened.
+        note_response_left(request)
     refused = state.recorded_refusal is not None and state.recorded_refusal.status == status
     is_untouched = refused and list(iter(response.headers)) == state.rendered_headers
     if not is_untouched:

@@ -130,6 +130,10 @@ class AppState:
                 check_attributes(scheme)
                 scheme.check(app)
                 check_challenges(scheme, app, self.realm)
+            if self.forward_auth:
+                from ..proxies import refuse_second_proxy_fix  # only apps with such an endpoint load it
+
+                refuse_second_proxy_fix(app)
             self.effective.check()
             declared = self._declared_resources.declared
             self.plans.resources = {**resource_by_endpoint(self, declared)}

@@ -5,7 +5,9 @@ Any code may ask at any time of a request: a view, open or guarded, a hook, a te
 1. If the view was judged, the caller is the one who was accepted then. After a 403 the caller is known as well, so that
    the error page can greet them; after a 401 no caller is.
 2. Otherwise the credentials that were sent are verified once, without refusing the request (`identification`).
-3. After the response has left, in a streamed body or a teardown function, nothing is verified any more: a session could
+3. In an app context of another app, which a view may push, nothing is verified: the loaders of that app must not get
+   what was sent to this one.
+4. After the response has left, in a streamed body or a teardown function, nothing is verified any more: a session could
    no longer be renewed. What is known by then is returned.
 
 The proxies stand for the caller. ``is_authenticated``, ``is_active`` and ``is_anonymous`` have a value for every
@@ -26,6 +28,7 @@ from ..errors import AuthUnavailable, ConfigurationError
 from ..identity import Identity
 from ..schemes.base import AnyScheme
 from .app_state import AppState, app_state_of
+from .flask_compat import is_of_app
 from .refuse import plan_in_force
 from .request_state import RequestState, has_response_left, real_app, real_request, state_for, state_if_any
 
@@ -123,10 +126,15 @@ def identification_of_request() -> Identification:
         return Identification(state.identity, state.scheme, None)
     if state is not None and (state.plan is not None or _was_refused_with(401, state)):
         return _caller_of_403(state) if _was_refused_with(403, state) else _NO_CALLER
-    if has_response_left(request):
-        return _NO_CALLER if state is None or state.identification is None else state.identification
-    app_state = app_state_of(real_app())  # where init_app was forgotten, all callers would look anonymous
+    app = real_app()
+    if has_response_left(request) or not is_of_app(request, app):
+        return _found_before(state)
+    app_state = app_state_of(app)  # where init_app was forgotten, all callers would look anonymous
     return _identify(request, state_for(request)) if state is not None or _is_ready(app_state) else _NO_CALLER
+
+
+def _found_before(state: RequestState | None) -> Identification:
+    return _NO_CALLER if state is None or state.identification is None else state.identification
 
 
 def _was_refused_with(status: int, state: RequestState) -> bool:

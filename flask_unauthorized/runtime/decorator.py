@@ -14,7 +14,7 @@ The wrapper of an ``async def`` view is ``async def``, and runs the same steps b
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from flask import Request, Response
 
@@ -55,11 +55,15 @@ class Dispatch(NamedTuple):
         return self.respond(error, request, state)
 
 
+DIRECT_CALL: Final = Dispatch("", None)
+"""For a function that other code calls than Flask: its refusals are raised."""
+
+
 def guard_view(
     configuration: Configuration,
     view: Callable[..., Any],
     demanded: Requirement,
-    dispatch: Dispatch | None = None,
+    dispatch: Dispatch = DIRECT_CALL,
     *,
     stands_for: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
@@ -77,7 +81,7 @@ def guard_view(
     if not is_async(view):
         return copy_attributes(_guard(configuration, view, demanded, dispatch))
     # The guard of an async view runs inside of its wrapper, and the wrapper is what others see.
-    guard = _guard(configuration, _run_async_view, demanded, None, lambda: guarded)
+    guard = _guard(configuration, _run_async_view, demanded, DIRECT_CALL, lambda: guarded)
 
     @copy_attributes
     async def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -108,7 +112,7 @@ def _guard(
     configuration: Configuration,
     view: Callable[..., Any],
     demanded: Requirement,
-    dispatch: Dispatch | None,
+    dispatch: Dispatch,
     get_wrapper: Callable[[], Callable[..., Any]] | None = None,
 ) -> Callable[..., Any]:
     key = id(demanded)
@@ -142,7 +146,7 @@ def _guard(
             result = view(*args, **kwargs)
         except AuthError as error:
             handle_refusal(error, request, state)
-            response = None if dispatch is None else dispatch.respond_to(error, request, state)
+            response = dispatch.respond_to(error, request, state)
             if response is None:
                 raise
             return response

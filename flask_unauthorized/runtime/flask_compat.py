@@ -1,4 +1,4 @@
-"""What is asked of Flask itself, for any version of it: the default OPTIONS response, and its error handling.
+"""What is asked of Flask itself, for any version of it: its contexts, default OPTIONS response, and error handling.
 
 The methods behind these functions take the app context since Flask 3.2, and took no context before. Subclasses may
 override them, so they are called, not imitated. Flask 3.2 adapts an override with the old signature by itself. So the
@@ -43,6 +43,12 @@ def _is_of_flask(method: object) -> bool:
         for name in ("flask.app", "flask.sansio.app")
         if name in sys.modules
     )
+
+
+def is_of_app(request: Request, app: Flask) -> bool:
+    """Return whether ``request`` came to ``app``. Until Flask 3.2, its view may push the app context of another app."""
+    rule = request.url_rule
+    return request.json_module is app.json if rule is None else rule.map is app.url_map
 
 
 def options_response(app: Flask) -> Response:

@@ -10,10 +10,12 @@ import flask
 from flask import Flask, Request, Response
 
 from ..authentication.state import AuthenticationState
+from ..errors import ConfigurationError
 from ..identity import Identity
 from ..policy.challenges import HeaderLines, RecordedRefusal
 from ..schemes.state_access import REQUEST_STATE
 from .app_state import AppState, app_state_of
+from .flask_compat import is_of_app
 
 # Bound once: an attribute through a LocalProxy costs eight times as much.
 _request_proxy: Any = flask.request
@@ -75,11 +77,17 @@ def state_for(request: Request) -> RequestState:
     """Return the state of a request, made if there is none yet.
 
     Raises:
-        ConfigurationError: If no `Auth` serves the app, or if the app's set-up has a mistake.
+        ConfigurationError: If no `Auth` serves the app, if the app's set-up has a mistake, or if the request came to
+            another app than the current one.
     """
     state = state_if_any(request)
     if state is None:
         app: Flask = real_app()
+        if not is_of_app(request, app):
+            raise ConfigurationError(
+                f"the app context of {app.name!r} is pushed in a request of another app, so its Auth can't say who is "
+                "calling: ask before `with other_app.app_context():`"
+            )
         app_state = app_state_of(app)
         if not app_state.ready:
             app_state.prepare()

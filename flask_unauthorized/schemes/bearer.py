@@ -20,7 +20,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from flask import Request
+from flask import Flask, Request
 
 from ..arguments import explains_arguments, validated_flag
 from ..errors import (
@@ -46,7 +46,7 @@ from .base import (
     query_values,
     single_value,
 )
-from .confirmation import KEY, CertificateSource, check_certificate, validated_confirmation, vary_fields
+from .confirmation import KEY, CertificateSource, check_certificate, check_source, validated_confirmation, vary_fields
 from .state_access import BodyNotRead, max_credentials, may_read_body
 
 MAX_FORM = 64 * 1024
@@ -136,6 +136,10 @@ class Bearer(Scheme[Secret]):
             self.reads = (*self.reads, *((location, _PARAM) for location, is_on in locations if is_on))
         if self.curl_options is None:
             self.curl_options = ("-H", f"Authorization: {self.name} TOKEN")
+
+    def check(self, app: Flask) -> None:
+        super().check(app)
+        check_source(self.certificate, app)
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
         if self._reads_other_fields:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from flask import Request
+from flask import Flask, Request
 
 from ..errors import ConfigurationError, InvalidCredentials
 from ..errors.text import shown
@@ -93,6 +93,13 @@ def check_certificate(
             reason=f"{scheme}: the client's certificate is not the one that the token is bound to, expected its "
             "SHA-256 to be x5t#S256"
         )
+
+
+def check_source(source: CertificateSource | None, app: Flask) -> None:
+    """Call ``check_app`` of a source that has it, before an app's first request."""
+    check_app = getattr(source, "check_app", None)
+    if callable(check_app):
+        check_app(app)
 
 
 def vary_fields(source: CertificateSource | None) -> tuple[str, ...]:

@@ -49,7 +49,15 @@ from ..wire import Challenge
 from ..wire.rules import MAX_CLOCK_SKEW
 from .base import Loader, Scheme, Secret, call_loader
 from .bearer import SPECIFICATION, check_token, oauth_challenges
-from .confirmation import CERTIFICATE, KEY, CertificateSource, check_certificate, validated_confirmation, vary_fields
+from .confirmation import (
+    CERTIFICATE,
+    KEY,
+    CertificateSource,
+    check_certificate,
+    check_source,
+    validated_confirmation,
+    vary_fields,
+)
 from .nonces import Nonces
 from .state_access import realm_in_force, remember_for_response, remembered_for_response
 
@@ -175,6 +183,7 @@ class DPoP(Scheme[DPoPCredentials]):
     def check(self, app: Flask) -> None:
         """Check what the scheme needs of the app: a secret key for nonces, and a shared store."""
         super().check(app)
+        check_source(self.certificate, app)
         if self.nonce:
             self._nonces.check(app)
         self.store.check()

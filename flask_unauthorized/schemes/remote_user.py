@@ -29,12 +29,12 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
-from flask import Request, current_app
+from flask import Flask, Request, current_app
 
 from ..arguments import explains_arguments
 from ..errors import AuthError, ConfigurationError, MalformedCredentials
 from ..errors.text import shown
-from ..proxies import TrustedProxies, came_with_underscores, peer_address
+from ..proxies import TrustedProxies, came_with_underscores, peer_address, refuse_second_proxy_fix
 from ..wire import Challenge
 from ..wire.soundness import examine
 from .base import Loader, Scheme, Secret, call_loader, error_params
@@ -135,6 +135,11 @@ class RemoteUser(Scheme[Secret]):
         self.place = header
         self.reads = (("header", header.lower()),)
         self._environ_key = "HTTP_" + header.upper().replace("-", "_")
+
+    def check(self, app: Flask) -> None:
+        super().check(app)
+        if self._proxies is not None:
+            refuse_second_proxy_fix(app)
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
         environ = request.environ

@@ -181,7 +181,8 @@ class SessionCookie(Scheme[LoginRecord]):
             return None
         login = read_record(content)
         if login is None or not self._is_alive(login) or login.realm != self._realm():
-            self.forget()  # It isn't a credential any more (RFC 9110 §11.4).
+            if login is None or login.realm == self._realm():
+                self.forget()  # It isn't a credential any more (RFC 9110 §11.4). An app of another realm may share it.
             state = scheme_state(request)
             if state is not None:
                 state.dropped_reason = self._dropped_reason(login)

@@ -110,8 +110,14 @@ NEIGHBOURS = (
             Guarded("/admin/reports/", "abort"),
             Guarded("/admin/audit/", "scopes"),
         ),
-        advice="`protect` takes the app, or the blueprint of a view; `login_required` stands below `expose`. Its "
-        "menu asks `is_accessible` of every view, so that is the place for a question, and "
-        "`inaccessible_callback` for the refusal.",
+        advice="`protect` takes the app, or the blueprint of a view after `add_view`. `login_required` stands "
+        "below `expose`.\n\n"
+        "- **`is_accessible`** asks: `return current_user.is_authenticated`. The menu asks it of every view, on every "
+        "page, and the credentials are verified once.\n"
+        "- **`inaccessible_callback`** refuses: `abort_unauthorized()` leads people to the login page of "
+        "`SessionCookie` and sends 401 to programs. `abort_forbidden()` sends 403 to callers who are known.\n"
+        "- **Templates** can use `current_user`, as those of Flask-Admin's own examples do.\n"
+        "- **Files.** Its style sheets are in the blueprint `admin`, that of the index page. Keep them public, or the "
+        'refusal pages of other views have no style: `auth.protect(app.blueprints["admin"], public={"static"})`.',
     ),
 )

@@ -64,7 +64,9 @@ NEIGHBOURS = (
         advice="You can give lazy strings to `abort_unauthorized`, `abort_forbidden`, `abort` and `auth.texts`. "
         "They are translated when the response is written. Realms stay plain strings, because clients "
         "store passwords by realm. The extension's own texts follow `Accept-Language`, not Babel's "
-        "`locale_selector`. Flask-Admin uses Flask-Babel if it is installed. Then call `Babel(app)` "
+        "`locale_selector`. A `locale_selector` may ask for `current_user` on every page. Flask-Babel calls it once "
+        "per request, so a loader that translates while it verifies fixes the language of strangers for that request. "
+        "Flask-Admin uses Flask-Babel if it is installed. Then call `Babel(app)` "
         "before `Admin(app)`, or its pages are 500, with or without `init_app`.",
     ),
 )

@@ -72,6 +72,9 @@ NEIGHBOURS = (
         "own. Such a cache is found when it answers: a 2xx or 304 is judged before it leaves, and the log"
         " names the endpoint. Under `protect` alone the order is right, but you must change the key "
         "yourself. Flask-Caching also caches what a view raises, such as `abort(403)`: pass "
-        "`response_filter`, or put the caller into the key.",
+        "`response_filter`, or put the caller into the key.\n\n"
+        "An open page that shows who is calling needs the caller in its key, too: `make_cache_key` may call "
+        "`auth.get_identity()`. Without it, everyone gets the page of the caller who came first, and no check finds "
+        "that. With it, cached responses to known callers are `private`, and all of them have `Vary`.",
     ),
 )

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,9 +20,11 @@ from flask_unauthorized import Auth, Bearer, Identity
 
 MODULES = (
     "login", "jwt_extended", "http_auth", "authlib_oauth", "restful", "restx", "smorest", "api_flask", "openapi3",
-    "connexion_app", "cors", "limiter", "caching", "talisman", "wtf", "babel", "sock", "socket_io", "admin", "four",
-    "everything",
+    "connexion_app", "cors", "limiter", "caching", "talisman", "wtf", "babel", "sock", "socket_io", "admin", "security",
+    "four", "everything",
 )  # fmt: skip
+if sys.version_info < (3, 11):  # Flask-Security-Too needs it
+    MODULES = tuple(name for name in MODULES if name != "security")
 OURS = ('Bearer realm="shop"',)
 PRIVATE = ("Cache-Control", "Vary")
 CHALLENGE = "WWW-Authenticate"

@@ -50,6 +50,15 @@ def together(app):
     def write():
         return {"owner": auth.identity.subject}
 
+    def caller_or_address():
+        identity = auth.get_identity()
+        return f"user:{identity.subject}" if identity else get_remote_address()
+
+    @app.get("/news")
+    @limiter.limit("2 per hour", key_func=caller_or_address)  # anywhere: on open pages, above guards, for the whole app
+    def news():
+        return "news"
+
     @app.get("/again")
     def again():
         abort_unauthorized("Sign in again.")
@@ -71,11 +80,21 @@ NEIGHBOURS = (
         ),
         together=together,
         guarded=(Guarded("/notes"), Guarded("/write", "scopes"), Guarded("/again", "abort")),
-        advice="Put a limit by caller below the extension's decorator. There the caller is known, and `key_func`"
-        " may read `auth.identity`. Limits of the whole app (`application_limits`, `default_limits`) are "
-        "checked before the guards, so key them by address. They count refused requests, too. A limit "
-        "above the decorator does the same for one view. Do not put one above and one below: "
-        "Flask-Limiter checks both in the inner one, and no refused request counts. Its 429 passes, "
-        "whether or not the caller is logged in.",
+        advice="A `key_func` may call `auth.get_identity()` on every page. Return the address for callers who "
+        "aren't known, as the program shows: Flask-Limiter applies no limit to an empty key.\n\n"
+        "- **Below the extension's decorator**, a limit counts accepted requests only, and `key_func` may read "
+        "`auth.identity`.\n"
+        "- **Above the decorator**, and as `default_limits` or `application_limits`, a limit counts refused requests "
+        "too. Callers with invalid credentials count by address. `auth.identity` raises 401 there for callers who "
+        "aren't known, so use `auth.get_identity()`.\n"
+        "- **Not both.** Flask-Limiter checks both in the inner one, and no refused request counts.\n"
+        "- **Cost.** A key by caller verifies the credentials before it counts. If that is slow, as passwords are, use "
+        "a key by address for logins and `Basic`. A request is verified once, and a Digest count or a DPoP proof is "
+        "spent once.\n"
+        "- **Logins.** `deduct_when=lambda response: response.status_code == 401` counts failed logins only.\n"
+        "- **429.** It passes with Flask-Limiter's body, whether or not the caller is logged in. If the key asked who "
+        "is calling, the response has `Vary`, and `private` for a known caller.\n"
+        "- **Not counted.** Flask-Limiter doesn't count requests to unknown paths. A 404 page that asks who is calling "
+        "verifies credentials there, and no limit bounds the guesses.",
     ),
 )

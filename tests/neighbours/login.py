@@ -119,7 +119,21 @@ NEIGHBOURS = (
         guarded=(Guarded("/api/notes"), Guarded("/api/write", "scopes"), Guarded("/page", "abort")),
         advice="Pages keep `@login_required` of Flask-Login, and the API uses `login_required` of the extension."
         " `abort_unauthorized` works well as its unauthorized handler: it verifies the credentials that "
-        "were sent, so a caller with a valid token isn't told that the token is invalid.",
+        "were sent, so a caller with a valid token isn't told that the token is invalid.\n\n"
+        "- **Templates.** `current_user` stays Flask-Login's. Use `current_identity` for the extension's caller. In "
+        "Python code, the import decides. Import macros `with context`: without it, they see the extension's caller.\n"
+        "- **Guards.** Each guard judges by its own login. A view with both decorators needs both logins.\n"
+        "- **Tokens for its pages.** A `request_loader` may call `auth.get_identity()` and return the user. Then pages "
+        "with Flask-Login's decorator also accept the extension's tokens. Scopes aren't checked there.\n"
+        "- **Loaders.** A loader of the extension may read Flask-Login's `current_user`. If its loaders ask the "
+        "extension as well, the one that is asked second sees no caller. Flask-Login remembers that for the whole "
+        "request, so let only one of the two ask.\n"
+        "- **Login with `SessionCookie`.** Both logins are in Flask's session, and `auth.login()` empties it. To keep "
+        'Flask-Login\'s login, write `auth.login(user, keep={"_user_id", "_fresh", "_id"})`. Its session protection '
+        "may be `strong`.\n"
+        "- **Logout.** `logout_user()` leaves the extension's login. `auth.logout()` ends both, but Flask-Login's "
+        "remember cookie stays and logs the user in again. Call `auth.logout()` first and `logout_user()` second. In "
+        "the other order, the note that removes the cookie is lost with the session.",
     ),
     Neighbour(
         name="Flask-Login, with a login view",

@@ -35,6 +35,13 @@ exceptions:
 
 Guards judge after all `before_request` functions and before all other decorators of a view. So what another extension
 does in such a function comes first, such as a limit, a redirect to HTTPS, or a check for CSRF.
+
+`current_user`, `current_identity` and `auth.get_identity()` know the caller wherever another extension asks: in the key
+of a limit or of a cache, in a locale selector, in a menu, on error pages. The first question verifies the credentials,
+and the guard uses the same result. A question refuses no request, so invalid credentials count as none.
+
+The extensions below may be set up before `auth.init_app(app)` or after it. Where another order matters, the section
+says so.
 """
 _COLUMNS = "| 401s | challenge before | with the line | body | other headers |\n|---|---|---|---|---|"
 _SUMMARY = (
@@ -114,7 +121,7 @@ def _requirement(package: str) -> str:
     extra = (
         (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nneighbours = [")[2].partition("]\ndev")[0]
     )
-    found = re.search(rf'"({re.escape(package)}(?:\[[a-z]+\])?[><=~!][^"]*)"', extra)
+    found = re.search(rf'"({re.escape(package)}(?:\[[a-z]+\])?[><=~!][^";]*)[;"]', extra)
     assert found is not None, f"{package} is not in the extra"
     return found[1]
 

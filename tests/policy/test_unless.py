@@ -14,6 +14,7 @@ from flask_unauthorized import (
     Auth,
     Bearer,
     ConfigurationError,
+    Forbidden,
     Identity,
     abort_forbidden,
     abort_unauthorized,
@@ -244,6 +245,28 @@ def test_a_streamed_answer_of_an_opened_view_verifies_nothing_when_its_headers_h
     assert (answer.text, loaded) == ("NoneNone", [])
     assert "Authorization" in answer.headers["Vary"]
     assert "private" in answer.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("how", ["401 of the view", "refusal of the view"])
+def test_an_error_page_of_an_opened_view_verifies_nothing_when_its_headers_have_left(auth, make_app, loaded, how):
+    """A proof would be spent, or a session renewed, for a response that can't carry the new one any more."""
+    app = make_app(auth)
+    seen = []
+    app.teardown_request(lambda error: seen.append(auth.get_identity()))
+
+    def stream(*error):
+        status = 403 if error else 401
+        return app.response_class(stream_with_context(str(auth.get_identity()) for _ in range(2)), status)
+
+    def refuse():
+        raise Forbidden
+
+    app.register_error_handler(403, stream)
+    guard = auth.login_required(unless=opened)
+    app.add_url_rule("/", "view", guard(stream if how == "401 of the view" else refuse))
+    answer = app.test_client().get("/", headers={**OPEN, **ADA})
+    assert (answer.status_code, answer.text) == (401 if how == "401 of the view" else 403, "NoneNone")
+    assert (loaded, set(seen)) == ([], {None})
 
 
 def test_a_caller_who_is_known_in_an_opened_view_gets_403_and_not_401(auth, make_app):

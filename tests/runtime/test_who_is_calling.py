@@ -8,6 +8,7 @@ import logging
 import time
 from typing import Any
 
+import flask
 import pytest
 from flask import Flask, Response, abort, jsonify, render_template_string, request, send_file, stream_with_context
 from flask.views import MethodView
@@ -20,6 +21,7 @@ from flask_unauthorized import (
     AuthUnavailable,
     Basic,
     Bearer,
+    ConfigurationError,
     Digest,
     DPoP,
     ExpiredCredentials,
@@ -29,6 +31,7 @@ from flask_unauthorized import (
     current_identity,
     current_user,
 )
+from flask_unauthorized.schemes.remote_user import RemoteUser
 from flask_unauthorized.signals import authenticated, refused
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import acting_as
@@ -553,6 +556,110 @@ def test_a_stream_is_taken_to_ask_if_credentials_came(make_app: Any, load: Load)
         assert cached("/stream", **sent_fields) == (True, True)
         assert cached("/file", **sent_fields) == (False, False)
     assert load.asked == []
+
+
+def test_flasks_own_error_page_asks_nothing_and_a_streamed_one_may(make_app: Any, load: Load) -> None:
+    app = make_app(Auth(Bearer(load)))
+    app.add_url_rule("/teapot", "teapot", lambda: abort(418))
+    app.add_url_rule("/stream", "stream", lambda: (stream_with_context(who() for _ in range(2)), 404))
+    client = app.test_client()
+    for path, status in (("/teapot", 418), ("/nowhere", 404)):
+        response = client.get(path, headers=GOOD)
+        assert (response.status_code, sorted(response.headers.keys())) == (status, ["Content-Length", "Content-Type"])
+    streamed = client.get("/stream", headers=GOOD)
+    assert (streamed.headers["Cache-Control"], streamed.vary.to_header()) == ("private", "Authorization")
+    assert load.asked == []
+
+
+def test_no_query_breaks_an_open_stream(make_app: Any, load: Load) -> None:
+    """Servers pass on octets that are not UTF-8. No code of this page looks at the query."""
+    for scheme in (APIKey(load, query="key"), Bearer(load, query=True)):
+        app = make_app(Auth(scheme))
+        app.add_url_rule("/", "stream", lambda: Response(str(number) for number in range(3)))
+        response = app.test_client().get("/", environ_overrides={"QUERY_STRING": "key=\xff&access_token=\xff"})
+        assert (response.status_code, response.text) == (200, "012")
+
+
+def test_a_stream_is_taken_to_ask_if_the_server_named_a_caller(make_app: Any, load: Load) -> None:
+    app = make_app(Auth(RemoteUser(load)))
+    headers = {"Cache-Control": "public, max-age=60"}
+    app.add_url_rule("/", "stream", lambda: Response((str(number) for number in range(3)), headers=headers))
+    client = app.test_client()
+    named = client.get("/", environ_overrides={"REMOTE_USER": "ada"})
+    assert (named.headers["Cache-Control"], named.vary.to_header()) == ("max-age=60, private", "Authorization, Cookie")
+    assert client.get("/").headers["Cache-Control"] == "public, max-age=60"
+
+
+# --- another app
+
+
+@pytest.fixture
+def other_app(make_app: Any) -> Flask:
+    """Another app of the same process, whose `Auth` would take the same token for its own caller."""
+    other: Flask = make_app(Auth(Bearer(lambda token: pytest.fail("the token was sent to another app"))))
+    assert other.test_client().get("/nothing-yet").status_code == 404
+    return other
+
+
+ONLY_FLASK_3_0_AND_3_1 = pytest.mark.skipif(
+    not hasattr(flask.ctx, "RequestContext") or flask.ctx.RequestContext is flask.ctx.AppContext,
+    reason="since Flask 3.2 the context of another app hides the request",
+)
+
+
+@ONLY_FLASK_3_0_AND_3_1
+@pytest.mark.parametrize("where", ["view", "before_request", "error page"])
+def test_the_context_of_another_app_shows_none_of_its_callers(
+    make_app: Any, load: Load, other_app: Flask, where: str
+) -> None:
+    """Such as for an e-mail whose template greets the ``current_user``."""
+    auth = Auth(Bearer(load))
+    app = make_app(auth)
+    mails = []
+
+    def write_mail(*error: Any) -> Any:
+        with other_app.app_context():
+            mails.append(render_template_string(NAVIGATION))
+        return (who(), 404) if error else None
+
+    if where == "before_request":
+        app.before_request(write_mail)
+    app.register_error_handler(404, write_mail)
+    app.add_url_rule("/open", "open", lambda: (where == "view" and write_mail()) or who())
+    app.add_url_rule("/guarded", "guarded", auth.login_required(lambda: (where == "view" and write_mail()) or who()))
+    client = app.test_client()
+    for path in ("/nowhere",) if where == "error page" else ("/open", "/guarded"):
+        assert client.get(path, headers=GOOD).text == "ada"
+        assert mails.pop() == ("Ada" if (where, path) == ("view", "/guarded") else "Log in")
+    if where != "error page":
+        assert client.get("/guarded").status_code == 401
+
+
+@ONLY_FLASK_3_0_AND_3_1
+def test_another_app_cannot_judge_a_request_that_came_to_this_one(make_app: Any, load: Load, other_app: Flask) -> None:
+    app = make_app(Auth(Bearer(load)))
+    other_auth = Auth(Bearer(load))
+    other = make_app(other_auth)
+
+    @app.get("/")
+    def view() -> str:
+        with other.app_context(), pytest.raises(ConfigurationError, match="in a request of another app"):
+            other_auth.require()
+        return who()
+
+    assert app.test_client().get("/", headers=GOOD).text == "ada"
+
+
+@ONLY_FLASK_3_0_AND_3_1
+def test_an_app_without_an_auth_may_render_a_template_that_asks(make_app: Any, load: Load) -> None:
+    app, plain = make_app(Auth(Bearer(load))), Flask("plain")
+
+    @app.get("/")
+    def view() -> str:
+        with plain.app_context():
+            return render_template_string("{{ caller.subject or 'nobody' }}", caller=current_identity)
+
+    assert app.test_client().get("/", headers=GOOD).text == "nobody"
 
 
 # --- the proxies
