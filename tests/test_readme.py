@@ -81,6 +81,37 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
     assert client.get("/", base_url="https://localhost").status_code == 401
 
 
+def test_the_program_for_those_who_come_from_flask_login_works():
+    scope = {"__name__": "guide"}
+    exec(_program("Moving from Flask-Login", "docs/browsers.md"), scope)
+    app = scope["app"]
+    browser = {"base_url": "https://localhost", "headers": {"Accept": "text/html,application/xhtml+xml"}}
+    client = app.test_client()
+    assert "Log in" in client.get("/", **browser).text
+    assert client.get("/moderate", **browser).location == "/login?next=/moderate"
+    assert "Please log in to access this page." in client.get("/login?next=/moderate", **browser).text
+    assert (sent := client.post("/moderate", **browser)).status_code == 303
+    assert sent.location == "/login"
+    assert client.post("/moderate", base_url="https://localhost").status_code == 401
+    assert "Wrong name" in client.post("/login", data={"name": "ada", "password": "wrong"}, **browser).text
+
+    def log_in(name, password, **more):
+        client = app.test_client()
+        form = {"name": name, "password": password, **more}
+        return client, client.post("/login?next=/moderate", data=form, **browser)
+
+    ada, led = log_in("ada", "correct horse", remember="on")
+    assert (led.location, "Expires=" in led.headers["Set-Cookie"]) == ("/moderate", True)
+    assert "Moderate</a>" in ada.get("/moderate", **browser).text
+    bob, led = log_in("bob", "battery")
+    assert "Expires=" not in led.headers["Set-Cookie"]
+    assert bob.get("/moderate", **browser).status_code == 403
+    shown = bob.get("/", **browser).text
+    assert "bob" in shown
+    assert "Moderate" not in shown
+    assert "You have been logged out." in bob.get("/logout", follow_redirects=True, **browser).text
+
+
 def test_the_remote_users_of_the_docs_get_in():
     scope = {"__name__": "guide"}
     exec(_program("`REMOTE_USER` of the server", "docs/remote-user.md"), scope)

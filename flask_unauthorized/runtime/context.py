@@ -15,9 +15,11 @@ caller, whatever the loader returns, because templates and other extensions ask 
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Flask, Request, has_request_context
+from jinja2 import Environment, Undefined
 from werkzeug.local import LocalProxy
 
 from ..authentication.identification import identify
@@ -60,6 +62,28 @@ class Anonymous:
         )
 
 
+class _AnonymousInTemplate(Anonymous):
+    """The anonymous caller of a template.
+
+    Jinja replaces the message of an `AttributeError` by its own. It asks for an item next, and an undefined value can
+    carry the message from there.
+    """
+
+    __slots__ = ("_environment",)
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    def __getitem__(self, name: str) -> Undefined:
+        if not isinstance(name, str):  # Python iterates over whatever has items of all numbers.
+            raise TypeError("the caller is anonymous, and isn't a sequence: test for a caller first")
+        hint = (
+            f"the caller is anonymous, so there is no {name!r}: test for a caller first, with "
+            "`{% if current_user and … %}`"
+        )
+        return self._environment.undefined(hint=hint, name=name)
+
+
 ANONYMOUS: Final = Anonymous()
 _OF_EVERY_CALLER: Final = {"is_authenticated": True, "is_active": True, "is_anonymous": False}
 """What the proxies say of a caller whose user object says nothing about it."""
@@ -75,9 +99,18 @@ class CallerProxy(LocalProxy[Any]):
         try:
             return getattr(caller, name)
         except AttributeError:
-            if name not in _OF_EVERY_CALLER or hasattr(type(caller), name):
+            if hasattr(type(caller), name):
                 raise
-            return _OF_EVERY_CALLER[name]
+            if name in _OF_EVERY_CALLER:
+                return _OF_EVERY_CALLER[name]
+            if isinstance(caller, Identity) and caller.user is None:
+                raise AttributeError(
+                    f"the loader returned no user object, and an Identity has no {name!r}: return the user, or "
+                    "Identity(subject, user=user)",
+                    name=name,
+                    obj=caller,
+                ) from None
+            raise
 
 
 def identification_of_request() -> Identification:
@@ -174,9 +207,14 @@ def add_template_globals(app: Flask) -> None:
 
     Templates are also rendered outside of requests, such as for an e-mail. The caller is anonymous there.
     """
+    anonymous = _AnonymousInTemplate(app.jinja_env)
     for name, find in (("current_user", _user_or_anonymous), ("current_identity", _identity_or_anonymous)):
-        app.jinja_env.globals.setdefault(name, CallerProxy(_in_template(find)))
+        app.jinja_env.globals.setdefault(name, CallerProxy(_in_template(find, anonymous)))
 
 
-def _in_template(find: Any) -> Any:
-    return lambda: find() if has_request_context() else ANONYMOUS
+def _in_template(find: Callable[[], Any], anonymous: Anonymous) -> Callable[[], Any]:
+    def find_in_template() -> Any:
+        caller = find() if has_request_context() else ANONYMOUS
+        return anonymous if caller is ANONYMOUS else caller
+
+    return find_in_template

@@ -91,6 +91,18 @@ def test_a_login_that_fails_is_not_signaled(build):
     assert found == []
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_of_another_site_does_not_log_out(build, site):
+    shop = build()
+    shop.app.add_url_rule("/leave", "leave", lambda: shop.auth.logout() or "left")
+    shop.client.post("/login", data={"name": "ada"})
+    linked = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": site}
+    assert shop.client.get("/leave", headers=linked).status_code == 403
+    assert shop.client.get("/page").status_code == 200
+    assert shop.client.get("/leave", headers={**linked, "Sec-Fetch-Site": "same-origin"}).text == "left"
+    assert shop.client.get("/page").status_code == 401
+
+
 def test_a_logout_without_a_login_is_not_signaled(build, clock):
     shop = build(lifetime=60)
     with heard_logins() as found:

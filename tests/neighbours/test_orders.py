@@ -405,6 +405,19 @@ def test_an_exempt_view_is_exempt_wherever_the_guard_stands(order):
         assert client.post("/", headers=bearer("ada")).text == "inside"
 
 
+@pytest.mark.parametrize(("keep", "status"), [((), 400), ({"csrf_token"}, 200)])
+def test_a_login_keeps_the_forms_of_other_tabs_valid_if_the_app_asks_for_that(keep, status):
+    app, auth = bare(SessionCookie(load))
+    CSRFProtect(app)
+    app.add_url_rule("/token", "token", lambda: MODULES["wtf"].generate_csrf())
+    app.add_url_rule("/login", "login", lambda: auth.login("ada", keep=keep).subject, methods=["POST"])
+    app.add_url_rule("/form", "form", auth.login_required(lambda: "sent"), methods=["POST"])
+    client = app.test_client()
+    token = {"X-CSRFToken": client.get("/token").text}
+    assert client.post("/login", headers=token).text == "ada"
+    assert client.post("/form", headers=token).status_code == status
+
+
 def test_csrf_is_checked_inside_the_guard_where_the_app_asks_for_that():
     app, auth = bare(SessionCookie(load))
     app.config["WTF_CSRF_CHECK_DEFAULT"] = False

@@ -12,6 +12,8 @@ import flask
 import pytest
 from flask import Flask, Response, abort, jsonify, render_template_string, request, send_file, stream_with_context
 from flask.views import MethodView
+from jinja2 import StrictUndefined
+from jinja2.exceptions import UndefinedError
 
 from flask_unauthorized import (
     APIKey,
@@ -732,7 +734,53 @@ def test_an_anonymous_caller_says_how_to_test_for_one(make_app: Any, load: Load)
     assert app.test_client().get("/").text == "[]"
 
 
+def test_a_caller_without_a_user_object_says_what_the_loader_must_return(make_app: Any) -> None:
+    """As after a move from Flask-HTTPAuth, whose ``verify_password`` may return ``True``."""
+    app = make_app(Auth(Basic(lambda name, password: True)))
+
+    @app.get("/")
+    def view() -> str:
+        for proxy in (current_user, current_identity):
+            with pytest.raises(AttributeError, match=r"no user object.*no 'confirmed'.*return the user"):
+                _ = proxy.confirmed
+        assert not hasattr(current_user, "confirmed")
+        return str(current_user.subject)
+
+    assert app.test_client().get("/", auth=("ada", "x")).text == "ada"
+
+
 # --- templates
+
+
+def test_a_template_says_that_the_caller_is_anonymous(make_app: Any, load: Load) -> None:
+    app = make_app(Auth(Bearer(load)))
+    for rule, source in {
+        "/call": "{{ 'x' if current_user.can('write') else 'y' }}",
+        "/name": "[{{ current_user.name }}{{ current_user['name'] }}]",
+        "/test": "{{ current_user.name is defined }} {{ current_user['id'] == 7 }} {{ current_user.is_anonymous }}",
+        "/guarded": "{{ 'x' if current_user and current_user.can('write') else 'y' }}",
+        "/each": "{% for part in current_user %}{{ part }}{% endfor %}",
+        "/in": "{{ 'x' in current_user }}",
+    }.items():
+        app.add_url_rule(rule, rule, lambda source=source: render_template_string(source))
+    client = app.test_client()
+    with pytest.raises(UndefinedError, match=r"the caller is anonymous.*'can'.*if current_user and"):
+        client.get("/call")
+    assert client.get("/name").text == "[]"
+    assert client.get("/test").text == "False False True"
+    assert client.get("/guarded").text == "y"
+    for rule in ("/each", "/in"):  # neither is endless
+        with pytest.raises(TypeError):
+            client.get(rule)
+
+
+def test_an_app_of_strict_templates_gets_the_message_for_any_use(make_app: Any, load: Load) -> None:
+    app = make_app(Auth(Bearer(load)))
+    app.jinja_env.undefined = StrictUndefined
+    app.add_url_rule("/", "v", lambda: render_template_string("{{ current_user.name }}"))
+    with pytest.raises(UndefinedError, match="the caller is anonymous"):
+        app.test_client().get("/")
+    assert app.test_client().get("/", headers=GOOD).text == "Ada"
 
 
 def test_templates_know_both_proxies_without_set_up(make_app: Any, load: Load) -> None:
