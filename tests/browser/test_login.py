@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from flask_unauthorized import Auth, Bearer, DPoP, Identity, SessionCookie, signals
+from flask_unauthorized.stores.memory import MemoryStore
 from tests.dpop_client import Holder
 from tests.helpers import app_with_schemes
 
@@ -48,6 +49,25 @@ def test_the_caller_of_an_issuer_is_no_user_of_ours(make_app):
     token = Identity("1", claims={"iss": "https://one.example"})
     with app.test_request_context(method="POST"), pytest.raises(TypeError, match="issuer"):
         app.auth.login(token)
+
+
+def test_a_failed_login_ends_the_session_and_asks_no_loader_twice(make_app):
+    asked = []
+
+    def load(subject):
+        asked.append(subject)
+        return Identity(subject) if subject == "ada" else None
+
+    app = app_with_schemes(make_app, SessionCookie(load, store=MemoryStore()))
+    app.add_url_rule("/in", "in", app.auth.public(lambda: app.auth.login("ada").subject), methods=["POST"])
+    switch = app.auth.login_required(lambda: app.auth.login("nobody").subject)
+    app.add_url_rule("/switch", "switch", switch, methods=["POST"])
+    client = app.test_client()
+    client.post("/in")
+    asked.clear()
+    assert client.post("/switch").status_code == 401
+    assert asked == ["ada", "nobody"]
+    assert client.get("/").status_code == 401
 
 
 # --- signals

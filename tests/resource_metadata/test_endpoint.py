@@ -14,6 +14,7 @@ from flask_unauthorized.cli import commands
 from flask_unauthorized.resource_metadata.document import WELL_KNOWN
 from tests.helpers import bearer_header
 from tests.resource_metadata.served import (
+    ISSUER,
     METADATA_PATH,
     ORIGIN,
     RESOURCE,
@@ -65,6 +66,15 @@ def test_the_length_is_that_of_the_document_for_head_too(make_app):
         environ = EnvironBuilder(method=method, path=METADATA_PATH).get_environ()
         app.wsgi_app(environ, lambda status, headers, started=started: started.update(headers))
         assert started["Content-Length"] == str(len(found.data))
+
+
+def test_a_document_is_found_with_and_without_the_slash_at_the_end(make_app):
+    auth = Auth(Bearer(TOKENS))
+    app = make_app(auth)
+    auth.protected_resource(f"{ORIGIN}/mcp/", authorization_servers=[ISSUER])
+    app.add_url_rule("/mcp/tools", "tools", auth.login_required(lambda: "inside"))
+    for path in (METADATA_PATH, f"{METADATA_PATH}/"):
+        assert get_document(app, path)["resource"] == f"{ORIGIN}/mcp/"
 
 
 @pytest.mark.rfc("M-22")

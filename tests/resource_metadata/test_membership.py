@@ -1,10 +1,10 @@
 """Which views belong to a resource."""
 
 import pytest
-from flask import Blueprint
+from flask import Blueprint, Flask
 
 from flask_unauthorized import Auth, Bearer, ConfigurationError
-from tests.resource_metadata.served import METADATA_PATH, ORIGIN, TOKENS, app_with_resource
+from tests.resource_metadata.served import METADATA_PATH, METADATA_URL, ORIGIN, TOKENS, app_with_resource, challenges
 
 
 @pytest.mark.parametrize("rule", ["/<area>/run", "/<path:anything>", "/<any(mcp, api):area>/x", "/m<path:rest>"])
@@ -68,3 +68,18 @@ def test_a_rule_that_reaches_into_a_resource_with_its_second_variable_is_a_mista
     assert app.url_map.bind("").match("/mcpx/tools") == ("wide", {"name": "c", "rest": "x/tools"})
     with pytest.raises(ConfigurationError, match=r"'wide' matches below 'https://api.example.com/mcpx'"):
         auth.check(app)
+
+
+def test_a_view_for_hosts_with_a_variable_may_belong_to_any_resource():
+    auth = Auth(Bearer(TOKENS), realm="notes")
+    app = Flask("hosts", host_matching=True, static_folder=None)
+    auth.init_app(app)
+    auth.protected_resource(f"{ORIGIN}/mcp", authorization_servers=["https://as.example.com"])
+    guard = auth.login_required
+    app.add_url_rule("/mcp", "mcp", guard(lambda tenant: "inside"), host="<tenant>.example.com")
+    app.add_url_rule("/mcp", "other", guard(lambda: "outside"), host="api.example.org")
+    client = app.test_client()
+    inside = client.get("/mcp", base_url=ORIGIN)
+    assert challenges(inside)["bearer"]["resource_metadata"] == METADATA_URL
+    outside = client.get("/mcp", base_url="https://api.example.org")
+    assert "resource_metadata" not in challenges(outside)["bearer"]

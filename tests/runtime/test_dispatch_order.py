@@ -10,7 +10,7 @@ import pytest
 from flask import Blueprint, Flask, Response, g, request
 from flask.views import MethodView, View
 
-from flask_unauthorized import Auth, Basic, Bearer, ConfigurationError, Identity, Unauthorized
+from flask_unauthorized import Auth, Basic, Bearer, ConfigurationError, Identity, SessionCookie, Unauthorized
 
 GOOD = {"Authorization": "Bearer good"}
 PLACES = ("decorated", "protected app", "protected blueprint", "both", "class view", "method", "partial", "nested")
@@ -429,3 +429,16 @@ def test_a_view_swapped_in_while_serving_is_judged_by_the_guard(make_app: Any, g
     assert client.get("/", headers=GOOD).text == "swapped"
     app.view_functions["v"] = lambda: ("not found", 404)
     assert client.get("/").status_code == 404
+
+
+def test_a_view_swapped_in_while_serving_may_log_its_caller_out(make_app: Any) -> None:
+    auth = Auth(SessionCookie(Identity))
+    app = make_app(auth, SECRET_KEY="a secret of thirty-two characters")
+    app.add_url_rule("/in", "in", auth.public(lambda: auth.login("ada").subject or ""), methods=["POST"])
+    app.add_url_rule("/", "v", auth.login_required(lambda: "old"), methods=["GET", "POST"])
+    client = app.test_client()
+    client.post("/in")
+    app.view_functions["v"] = lambda: f"bye {auth.require().subject}{auth.logout() or ''}"
+    response = client.post("/")
+    assert (response.status_code, response.text) == (200, "bye ada")
+    assert client.get("/").status_code == 401
