@@ -195,10 +195,10 @@ class SessionCookie(Scheme[LoginRecord]):
                 raise InvalidCredentials(reason=_ENDED_REASON)
             user: object = self.load(credentials.subject)
         except InvalidCredentials:
-            self.forget()
+            self._forget_rejected(credentials)
             raise
         if user is None or user is False:
-            self.forget()
+            self._forget_rejected(credentials)
             return user
         now = time.time()
         # Without an idle time, nothing depends on the last use. A quarter keeps short idle times exact enough.
@@ -347,6 +347,12 @@ class SessionCookie(Scheme[LoginRecord]):
     def forget(self) -> None:
         """Remove the login from the session. Other content of the session stays."""
         session.pop(SESSION_KEY, None)
+
+    def _forget_rejected(self, login: LoginRecord) -> None:
+        """Remove a login from the session. One that `Auth.login` tries isn't there: the previous one ends by `end`."""
+        current = read_record(session.get(SESSION_KEY))
+        if current is not None and current.session_id == login.session_id:
+            self.forget()
 
     def _end_copies(self, request: Request, user_was_loaded: bool) -> bool:
         """End the login of this session in the store. Return whether that ended all sessions of its user."""

@@ -64,10 +64,14 @@ def test_a_failed_login_ends_the_session_and_asks_no_loader_twice(make_app):
     app.add_url_rule("/switch", "switch", switch, methods=["POST"])
     client = app.test_client()
     client.post("/in")
+    copy = app.test_client()
+    copy.set_cookie("session", client.get_cookie("session").value)
+    assert copy.get("/").status_code == 200
     asked.clear()
     assert client.post("/switch").status_code == 401
     assert asked == ["ada", "nobody"]
     assert client.get("/").status_code == 401
+    assert copy.get("/").status_code == 401
 
 
 # --- signals
