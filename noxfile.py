@@ -51,6 +51,7 @@ CHECK_THE_DOCS = (
     "tests/test_conformance_page.py",
     "tests/http_client/test_table.py",
     "tests/loaders/test_guide.py",
+    "tests/loaders/test_loaders_guide.py",
     "tests/browser/test_example.py",
     "tests/loaders/test_jwt_example.py",
 )

@@ -17,7 +17,7 @@ from .dpop_client import Holder
 ROOT = Path(__file__).parents[1]
 
 
-def _program(heading: str, page: str = "README.md") -> str:
+def program_of(heading: str, page: str = "README.md") -> str:
     text = (ROOT / page).read_text(encoding="utf-8").partition(f"# {heading}\n")[2]
     return re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
 
@@ -26,7 +26,7 @@ def test_the_scheme_of_the_readme_works(make_app):
     from flask_unauthorized import Auth
 
     scope = {"__name__": "readme"}
-    exec(_program("The schemes, and yours"), scope)
+    exec(program_of("The schemes, and yours"), scope)
     auth = Auth(scope["Ticket"](lambda ticket: "ada" if ticket == "good" else None, realm="trains"))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
@@ -37,7 +37,7 @@ def test_the_scheme_of_the_readme_works(make_app):
 
 def test_the_digest_of_the_readme_works():
     scope = {"__name__": "readme"}
-    exec(_program("Digest"), scope)
+    exec(program_of("Digest"), scope)
     client = scope["app"].test_client()
     told = challenge(client.get("/meter").headers["WWW-Authenticate"])
     assert client.get("/meter", headers=sent(told, uri="/meter")).json == {"read by": "ada"}
@@ -48,7 +48,7 @@ def test_the_jwt_of_the_readme_works(monkeypatch):
 
     monkeypatch.setattr(jwks.JWKS, "candidates", lambda keys, kid, algorithm: ())  # nothing is fetched here
     scope = {"__name__": "readme"}
-    exec(_program("Access tokens of an identity provider"), scope)
+    exec(program_of("Access tokens of an identity provider"), scope)
     client = scope["app"].test_client()
     assert client.get("/orders").headers["WWW-Authenticate"] == 'Bearer realm="readme"'
     token = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCJ9.e30.AAAA"  # at+jwt, RS256, signed by nobody
@@ -58,7 +58,7 @@ def test_the_jwt_of_the_readme_works(monkeypatch):
 
 def test_the_dpop_of_the_readme_works():
     scope = {"__name__": "readme"}
-    exec(_program("DPoP and certificate-bound tokens"), scope)
+    exec(program_of("DPoP and certificate-bound tokens"), scope)
     holder, client = Holder("EdDSA"), scope["app"].test_client()
     scope["tokens"]["t"] = scope["Identity"]("bob", confirmation={"jkt": holder.jkt})
     nonce = client.get("/notes", headers=holder.sent(token="t", path="/notes")).headers["DPoP-Nonce"]
@@ -69,7 +69,7 @@ def test_the_dpop_of_the_readme_works():
 def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for its file
     scope = {"__name__": "guide"}
-    exec(_program("People in browsers", "docs/browsers.md"), scope)
+    exec(program_of("People in browsers", "docs/browsers.md"), scope)
     client = scope["app"].test_client()
     page = {"base_url": "https://localhost", "headers": {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}}
     assert client.get("/?page=2", **page).location == "/login?next=/?page%3D2"
@@ -83,7 +83,7 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
 
 def test_the_program_for_those_who_come_from_flask_login_works():
     scope = {"__name__": "guide"}
-    exec(_program("Moving from Flask-Login", "docs/browsers.md"), scope)
+    exec(program_of("Moving from Flask-Login", "docs/browsers.md"), scope)
     app = scope["app"]
     browser = {"base_url": "https://localhost", "headers": {"Accept": "text/html,application/xhtml+xml"}}
     client = app.test_client()
@@ -114,11 +114,11 @@ def test_the_program_for_those_who_come_from_flask_login_works():
 
 def test_the_remote_users_of_the_docs_get_in():
     scope = {"__name__": "guide"}
-    exec(_program("`REMOTE_USER` of the server", "docs/remote-user.md"), scope)
+    exec(program_of("`REMOTE_USER` of the server", "docs/remote-user.md"), scope)
     client = scope["app"].test_client()
     assert client.get("/", environ_overrides={"REMOTE_USER": "ada"}).json == {"who": "ada"}
     assert client.get("/", headers={"Remote-User": "ada"}).headers["WWW-Authenticate"] == 'RemoteUser realm="guide"'
-    exec(_program("A header of a proxy", "docs/remote-user.md"), scope)
+    exec(program_of("A header of a proxy", "docs/remote-user.md"), scope)
     client, named = scope["app"].test_client(), {"X-Forwarded-User": "ada"}
     assert client.get("/", headers=named).json == {"who": "ada"}
     assert client.get("/", headers=named, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).status_code == 401
@@ -126,7 +126,7 @@ def test_the_remote_users_of_the_docs_get_in():
 
 def test_the_posted_answer_of_the_docs_works():  # F-43
     scope = {"__name__": "guide"}
-    exec(_program("An identity provider that posts its answer", "docs/browsers.md"), scope)
+    exec(program_of("An identity provider that posts its answer", "docs/browsers.md"), scope)
     client = scope["app"].test_client()
     own = {"base_url": "https://localhost"}
 
@@ -157,7 +157,7 @@ def test_the_posted_answer_of_the_docs_works():  # F-43
 
 def test_the_mcp_server_of_the_docs_works():
     scope = {"__name__": "guide"}
-    exec(_program("AI agents (MCP)", "docs/agents.md"), scope)
+    exec(program_of("AI agents (MCP)", "docs/agents.md"), scope)
     client = scope["app"].test_client()
     refused = client.post("/mcp")
     url = "https://api.example.com/.well-known/oauth-protected-resource/mcp"
@@ -199,7 +199,7 @@ def test_the_step_up_example_wants_a_stronger_login(method, path, token, status)
 
 def test_the_twelve_line_app_works():
     scope = {"__name__": "readme"}
-    exec(_program("The twelve-line app"), scope)
+    exec(program_of("The twelve-line app"), scope)
     client = scope["app"].test_client()
     refused = client.get("/notes")
     assert refused.status_code == 401
@@ -263,7 +263,7 @@ def test_the_dpop_example_prints_its_exchange():
 
 def test_the_switch_and_the_open_paths_of_the_docs_work():
     scope = {"__name__": "guide"}
-    exec(_program("Open for some requests", "docs/unless.md"), scope)
+    exec(program_of("Open for some requests", "docs/unless.md"), scope)
     app, client = scope["app"], scope["app"].test_client()
     paths = ("/", "/about", "/about/us", "/secret")
     assert [client.get(path).status_code for path in paths] == [200, 200, 401, 401]
@@ -274,53 +274,13 @@ def test_the_switch_and_the_open_paths_of_the_docs_work():
 
 def test_a_fixed_user_while_authentication_is_off():
     scope = {"__name__": "guide"}
-    exec(_program("A caller while authentication is off", "docs/unless.md"), scope)
+    exec(program_of("A caller while authentication is off", "docs/unless.md"), scope)
     app, client = scope["app"], scope["app"].test_client()
     bob = {"Authorization": "Bearer token-of-bob"}
     assert client.get("/me").json == client.get("/me", headers=bob).json == {"you": "Ada"}
     app.config["DISABLE_AUTH"] = False
     assert client.get("/me").status_code == 401
     assert client.get("/me", headers=bob).json == {"you": "Bob"}
-
-
-def test_the_single_page_app_of_the_docs_works():
-    """As Chromium sends it: the pages are on another port of the same host, so on another origin of the same site."""
-    scope = {"__name__": "guide"}
-    exec(_program("Single-page apps", "docs/browsers.md"), scope)
-    client = scope["app"].test_client()
-    origin = {"Origin": "http://localhost:3000"}
-    fetch = {
-        **origin,
-        "Accept": "*/*",
-        "Sec-Fetch-Mode": "cors",
-        "Sec-Fetch-Site": "same-site",
-        "Sec-Fetch-Dest": "empty",
-    }
-    preflight = {**fetch, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
-
-    def ask(path, method="GET", headers=fetch, **options):
-        answer = client.open(path, method=method, headers=headers, base_url="https://localhost:5000", **options)
-        if headers["Origin"] == origin["Origin"]:
-            assert answer.headers["Access-Control-Allow-Origin"] == origin["Origin"]
-            assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-        return answer
-
-    for path in ("/api/login", "/api/notes"):
-        assert ask(path, "OPTIONS", preflight).status_code == 200
-    refused = ask("/api/notes")
-    assert (refused.status_code, refused.json["error"]) == (401, "Unauthorized")
-    assert refused.headers["WWW-Authenticate"].startswith('Cookie realm="notes"')
-    assert "WWW-Authenticate" in refused.headers["Access-Control-Expose-Headers"]
-    wrong = ask("/api/login", "POST", json={"name": "ada", "password": "wrong"})
-    assert (wrong.status_code, wrong.json["message"]) == (401, "Wrong name or password.")
-    evil = {**fetch, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
-    right = {"name": "ada", "password": "correct horse"}
-    assert ask("/api/login", "POST", evil, json=right).status_code == 403
-    assert ask("/api/login", "POST", json=right).json == {"you": "ada"}
-    assert ask("/api/notes").json == {"notes of": "ada"}
-    assert ask("/api/logout", "POST").status_code == 204
-    opened = {**origin, "Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
-    assert ask("/api/notes", headers=opened).status_code == 401
 
 
 @pytest.mark.parametrize(

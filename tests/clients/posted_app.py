@@ -2,9 +2,9 @@
 
 import os
 
-from ..test_readme import _program
+from ..test_readme import program_of
 
 scope = {"__name__": "posted"}
-exec(_program("An identity provider that posts its answer", "docs/browsers.md"), scope)
+exec(program_of("An identity provider that posts its answer", "docs/browsers.md"), scope)
 scope["PROVIDER"] = os.environ["PROVIDER"]
 app = scope["app"]

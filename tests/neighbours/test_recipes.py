@@ -1,8 +1,9 @@
-"""The programs of docs/recipes.md that need other extensions do what the page says."""
+"""The programs of the docs that need other extensions do what the pages say."""
 
 import pytest
 
 from tests.helpers import bearer_header
+from tests.test_readme import program_of
 from tests.test_recipes import ADA, BOB, run
 
 
@@ -76,3 +77,44 @@ def test_who_created_a_row(tmp_path, monkeypatch):
         session.commit()
         assert [note.created_by for note in session.query(scope["Note"]).order_by("id")] == ["ada", None]
     scope["engine"].dispose()
+
+
+def test_the_single_page_app_of_the_docs_works():
+    """As Chromium sends it: the pages are on another port of the same host, so on another origin of the same site."""
+    pytest.importorskip("flask_cors")
+    scope = {"__name__": "guide"}
+    exec(program_of("Single-page apps", "docs/browsers.md"), scope)
+    client = scope["app"].test_client()
+    origin = {"Origin": "http://localhost:3000"}
+    fetch = {
+        **origin,
+        "Accept": "*/*",
+        "Sec-Fetch-Mode": "cors",
+        "Sec-Fetch-Site": "same-site",
+        "Sec-Fetch-Dest": "empty",
+    }
+    preflight = {**fetch, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+
+    def ask(path, method="GET", headers=fetch, **options):
+        answer = client.open(path, method=method, headers=headers, base_url="https://localhost:5000", **options)
+        if headers["Origin"] == origin["Origin"]:
+            assert answer.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+            assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+        return answer
+
+    for path in ("/api/login", "/api/notes"):
+        assert ask(path, "OPTIONS", preflight).status_code == 200
+    refused = ask("/api/notes")
+    assert (refused.status_code, refused.json["error"]) == (401, "Unauthorized")
+    assert refused.headers["WWW-Authenticate"].startswith('Cookie realm="notes"')
+    assert "WWW-Authenticate" in refused.headers["Access-Control-Expose-Headers"]
+    wrong = ask("/api/login", "POST", json={"name": "ada", "password": "wrong"})
+    assert (wrong.status_code, wrong.json["message"]) == (401, "Wrong name or password.")
+    evil = {**fetch, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    right = {"name": "ada", "password": "correct horse"}
+    assert ask("/api/login", "POST", evil, json=right).status_code == 403
+    assert ask("/api/login", "POST", json=right).json == {"you": "ada"}
+    assert ask("/api/notes").json == {"notes of": "ada"}
+    assert ask("/api/logout", "POST").status_code == 204
+    opened = {**origin, "Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+    assert ask("/api/notes", headers=opened).status_code == 401
