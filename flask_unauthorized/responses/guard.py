@@ -37,6 +37,7 @@ from ..runtime.dispatch import may_contain_view_output
 from ..runtime.flask_compat import handled_response
 from ..runtime.refuse import authenticate, plan_in_force
 from ..runtime.request_state import (
+    RESPONSE_LEFT,
     RequestState,
     note_response_left,
     real_app,
@@ -87,8 +88,10 @@ def _check_unjudged(
     response: Response, request: Request, state: RequestState | None
 ) -> tuple[Response, RequestState | None]:
     """Return the response to a request without an identity; without a state, if there is nothing to complete."""
-    if state is None or state.plan is None:
-        _note_leaving(response, request)
+    if state is None or state.plan is None:  # as in _note_leaving, which most responses of open routes would call
+        setattr(request, RESPONSE_LEFT, True)
+        if type(response.response) is not list:
+            _name_later_questions(response, request)
     status = response.status_code
     if status == 401:
         return response, state_for(request) if state is None else state
@@ -137,7 +140,7 @@ def _refuse_unjudged(response: Response, request: Request) -> Response:
     app = real_app()
     app_state = app_state_of(app)
     registered = app.view_functions.get(endpoint)
-    if registered is app_state.dispatched.get(endpoint) or app_state.mistake is not None:
+    if registered is app_state.views_at_set_up.get(endpoint) or app_state.mistake is not None:
         return response
     if app_state.effective.for_endpoint(endpoint, request.method) is None:
         return response

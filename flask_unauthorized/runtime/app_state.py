@@ -54,7 +54,7 @@ class AppState:
         mistake: What the check before the first request found.
         diagnostics_enabled: Whether bodies explain refusals to the developer.
         has_response_hooks: Whether the app, its blueprints or other extensions have ``after_request`` functions.
-        dispatched: By endpoint, the outermost wrapper of a guarded view.
+        views_at_set_up: By endpoint, the view function at the end of the set-up; the dispatch form of a guarded view.
         app_handlers: Which error handler of the app an error has, filled while serving.
         logged_once: What was logged and isn't logged again.
         documents: The metadata of protected resources (RFC 9728).
@@ -77,7 +77,7 @@ class AppState:
         self.got_first_request = False
         self.mistake: str | None = None
         self.has_response_hooks = False
-        self.dispatched: dict[str, Callable[..., Any]] = {}
+        self.views_at_set_up: dict[str, Callable[..., Any]] = {}
         self.app_handlers: dict[tuple[str | None, type[Exception], int | None], ErrorHandler | None] = {}
         self.logged_once: set[object] = set()
         self.documents: DocumentIndex = {}

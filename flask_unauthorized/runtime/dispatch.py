@@ -62,7 +62,8 @@ def wrap_views(app_state: AppState, respond: Respond) -> None:
             form = _judge_around(app_state, endpoint, view)
         else:
             form = guard_view(configuration, view, demanded[0], Dispatch(endpoint, returning))
-        app.view_functions[endpoint] = app_state.dispatched[endpoint] = form
+        app.view_functions[endpoint] = form
+    app_state.views_at_set_up = dict(app.view_functions)
 
 
 def _misconfigured(view: Any, mistake: str) -> Any:

@@ -24,7 +24,7 @@ real_request: Final = _request_proxy._get_current_object
 real_app: Final = _app_proxy._get_current_object
 
 
-_RESPONSE_LEFT: Final = "_unauthorized_response_left"
+RESPONSE_LEFT: Final = "_unauthorized_response_left"
 """A private attribute of the request object. Most requests to open routes have no state that could hold it."""
 
 
@@ -65,12 +65,12 @@ class RequestState(AuthenticationState):
 
 def has_response_left(request: Request) -> bool:
     """Return whether the guard has seen the response, so that no header can be set any more."""
-    return hasattr(request, _RESPONSE_LEFT)
+    return hasattr(request, RESPONSE_LEFT)
 
 
 def note_response_left(request: Request) -> None:
     """Note that the headers of the response leave now."""
-    setattr(request, _RESPONSE_LEFT, True)
+    setattr(request, RESPONSE_LEFT, True)
 
 
 def state_for(request: Request) -> RequestState:

@@ -284,7 +284,7 @@ class Order(RuleBasedStateMachine):
     @invariant()
     def wrappers_stand_where_they_stood(self) -> None:
         registered = self.built.app.view_functions
-        for endpoint, wrapper in self.built.app.extensions["unauthorized"].dispatched.items():
+        for endpoint, wrapper in self.built.app.extensions["unauthorized"].views_at_set_up.items():
             assert registered[endpoint] is wrapper
 
 
