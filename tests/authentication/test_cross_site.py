@@ -67,7 +67,7 @@ def site(request, make_app):
         app = make_app(auth, SECRET_KEY=KEY)
         ran = []
 
-        @app.route("/page", methods=["GET", "OPTIONS", *UNSAFE])
+        @app.route("/page", methods=["GET", "OPTIONS", "TRACE", *UNSAFE])
         @auth.login_required
         def page():
             ran.append(auth.identity.subject)
@@ -118,6 +118,14 @@ def test_csr_01_whatever_the_unsafe_method(site, method):
     client = site()
     assert client.open("/page", method=method, headers=FOREIGN[0]).status_code == 403
     assert client.open("/page", method=method, headers=OWNS[0]).status_code == 200
+    assert client.ran == ["ada"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
+def test_another_site_may_send_safe_methods(site, method):
+    """RFC 9110 §9.2.1: they change nothing."""
+    client = site()
+    assert client.open("/page", method=method, headers=FOREIGN[0]).status_code == 200
     assert client.ran == ["ada"]
 
 
