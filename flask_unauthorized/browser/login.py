@@ -145,7 +145,7 @@ def _ended_login(scheme: SessionCookie, request: Request, state: RequestState) -
         return _EndedLogin(verify(scheme, login, request, state))
     except AuthError:
         return _EndedLogin(None)
-    except Exception:
+    except Exception:  # a loader that fails must not prevent the logout
         log.exception("the signal logged_out names no user, because the loader failed")
         return _EndedLogin(None)
 
