@@ -48,8 +48,16 @@ def check_attributes(scheme: Scheme[Any]) -> None:
         raise ConfigurationError(
             f"{kind}.credential_kind must be one of {', '.join(kinds)}, not {scheme.credential_kind!a}"
         )
+    _check_login_of(scheme)
     if scheme.realm is not None:
         validated_realm(scheme.realm)
+
+
+def _check_login_of(scheme: Scheme[Any]) -> None:
+    """Check that a scheme that says when its callers logged in has the method for it."""
+    if scheme.knows_login and type(scheme).login_of is Scheme.login_of:
+        kind = type(scheme).__name__
+        raise ConfigurationError(f"{kind}.knows_login is True, and {kind} has no login_of(): write it, or leave it out")
 
 
 def _check_reads_entry(kind: str, entry: Any) -> None:

@@ -601,3 +601,13 @@ def test_a_scheme_without_any_challenge_is_refused(make_app):
     app.add_url_rule("/", "index", auth.login_required(lambda: "x"))
     with pytest.raises(ConfigurationError, match="at least one"):
         auth.check(app)
+
+
+def test_a_scheme_that_knows_the_login_needs_the_method_for_it(make_app):
+    class Forgetful(Bearer):
+        knows_login = True
+
+    auth = Auth(Forgetful(lambda token: "ada"))
+    app = make_app(auth)
+    with pytest.raises(ConfigurationError, match=r"^Forgetful.knows_login is True, and Forgetful has no login_of\(\)"):
+        auth.check(app)
