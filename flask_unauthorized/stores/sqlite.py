@@ -39,7 +39,7 @@ _PRUNE_EVERY: Final = 64
 _PRUNE_COUNT: Final = 256
 """Most entries that are deleted at once."""
 _BYTES_PER_EVICTABLE: Final = 4 * 512
-"""One evictable entry may be kept per so many bytes of ``max_size``. So they fill a quarter, at up to 512 bytes each."""
+"""One evictable entry may be kept per so many bytes of ``max_size``: a quarter of the file, at up to 512 bytes each."""
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS entries (
