@@ -23,10 +23,10 @@ Invariants:
 - A replaced secret counts for `REPEAT_SECONDS` more. For this a burst of requests can't confirm two successors within
   that time (the second sentence of rule 2). Otherwise the state would have to remember a predecessor per request, or
   it would call a parallel request of the same client a theft.
-- The same client is never judged as reused if its requests and answers take less than `REPEAT_SECONDS` on their way
-  and it presents the secret that it received last.
+- A client that presents the secret that it received last is never judged as reused, as long as each request and its
+  answer together take at most half of `REPEAT_SECONDS`. No clock may be set while they are on their way.
 - If two holders of one secret both go on, one of them presents a secret that the other has made worthless: reused, at
-  the latest when each has presented what it received. No rule makes a secret valid again.
+  the latest when each has presented what it received. No rule makes a replaced secret valid again.
 - Times are whole seconds since 1970 by the wall clock, because hosts share no other clock, and not every database
   stores fractions.
 
