@@ -26,8 +26,8 @@ It must hold these invariants, for all threads and processes that share the stor
 
 - Each operation is atomic. Two callers never both get ``True`` for the same claim or the same number.
 - A live entry is never dropped, even if the store is full: forgetting a used nonce would accept it again. A full store
-  raises `AuthUnavailable` for new entries. The exception are entries of `EVICTABLE_PURPOSE`: clients choose how many
-  there are, by sending random names. A store drops them rather than refuse any other entry.
+  raises `AuthUnavailable` for new entries. Entries of `EVICTABLE_PURPOSE` are the exception: clients choose how many
+  there are, by sending random names. A store drops them before it refuses any other entry.
 - An entry lives at least as long as ``lifetime`` says, by a clock that all sharing processes have in common. An expired
   entry counts as absent, and the next write replaces it.
 - `_spend`, `_increment`, `_increment_many` and `_decrement` don't prolong an entry that exists. `_put` and `_replace`
