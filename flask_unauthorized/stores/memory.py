@@ -7,7 +7,7 @@ One lock guards a dictionary. Two steps bound its size without a pass over all e
 2. If the store is full nevertheless, one pass over all entries looks for expired ones, at most once per second. If
    there are none, the write fails: a live entry is never dropped.
 
-Entries that may be evicted (`EVICTABLE_PURPOSE`) have as many places of their own. If all are taken, the expired ones are
+Entries that may be evicted (`EVICTABLE_PURPOSE`) have as many places of their own. If all are taken, expired ones are
 dropped, and then the one whose last write is the longest ago. So a counter that is written often outlives random names.
 
 An entry expires when its lifetime has passed by both the monotonic clock and the wall clock. What callers present is

@@ -139,7 +139,8 @@ class RedisStore(Store):
         )
         if not isinstance(response, list) or len(response) != 2 * len(counters):
             raise AuthUnavailable(
-                reason=f"RedisStore: a script returned type {type(response).__name__}, expected a list of counts"
+                reason=f"RedisStore: a script returned type {type(response).__name__}, expected a count and a rest "
+                "for each key"
             )
         numbers = [_validated_int(number) for number in response]
         return [Count(count, rest / 1000) for count, rest in zip(numbers[::2], numbers[1::2], strict=True)]
