@@ -2,8 +2,8 @@
 
 A stolen long-lived secret is worth as much as a password. Therefore each use replaces it. If two copies of a secret are
 in use, the second one is then presented after it was replaced, which reveals the theft. But honest clients also present
-old secrets: answers get lost, and the tabs of a browser ask in parallel. This module tells the two apart. It is pure: it
-reads no clock, makes no secret, and writes nothing.
+old secrets: answers get lost, and the tabs of a browser ask in parallel. This module tells the two apart. It is pure:
+it reads no clock, makes no secret, and writes nothing.
 
 The state (`Rotation`) holds SHA-256 hashes of up to three secrets: the valid one, its successor that was issued but not
 yet presented, and its predecessor. `present` decides in this order:
