@@ -46,8 +46,8 @@ CURVES: Final[dict[str, tuple[ec.EllipticCurve, int]]] = {
 """The curves by their name in a JWK, and the bytes of one coordinate."""
 _CURVE_NAMES: Final = {curve.name: name for name, (curve, _) in CURVES.items()}
 _SHORT_SECRET: Final = (
-    "hmac_key was given a secret of %d octets, and %s needs %d (RFC 7518 §3.2): anybody who has a token can find a short "
-    "secret by trying. Sign new tokens with another secret, and remove this key when the old tokens have expired"
+    "hmac_key was given a secret of %d octets, and %s needs %d (RFC 7518 §3.2): anybody who has a token can find a "
+    "short secret by trying. Sign new tokens with another secret, and remove this key when the old tokens have expired"
 )
 _HMAC_SIZES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 

@@ -260,9 +260,9 @@ def test_the_log_warns_of_the_short_secret_and_not_of_the_audience(caplog):
     caplog.set_level(logging.INFO, "flask_unauthorized")
     old()
     assert [record.getMessage() for record in caplog.records] == [
-        "hmac_key was given a secret of 12 octets, and HS256 needs 32 (RFC 7518 §3.2): anybody who has a token can find "
-        "a short secret by trying. Sign new tokens with another secret, and remove this key when the old tokens have "
-        "expired"
+        "hmac_key was given a secret of 12 octets, and HS256 needs 32 (RFC 7518 §3.2): anybody who has a token can "
+        "find a short secret by trying. Sign new tokens with another secret, and remove this key when the old "
+        "tokens have expired"
     ]
     caplog.clear()
     old(keys=hmac_key("x" * 32, allow_short=True))

@@ -263,7 +263,8 @@ TABLE = {
     ),
     "jwt-extended: no jti": (
         extended(jti=...), EXTENDED,
-        "jti is absent, expected a string of 1 to 256 printable characters: Flask-JWT-Extended writes it into each token",
+        "jti is absent, expected a string of 1 to 256 printable characters: Flask-JWT-Extended writes it into each "
+        "token",
     ),
     "jwt-extended: no iat": (
         extended(iat=...), EXTENDED,
