@@ -82,29 +82,18 @@ class ClaimRules:
             raise self._refused_issuer(claims.get("iss"))
         self._check_audience(claims.get("aud"))
         end = self._check_times(claims, now)
-        if self.profile.required_kind is not None:
-            _check_required_kind(claims, *self.profile.required_kind)
-        if self.profile.forbidden_claims:
+        if self.profile.names_kind_in_claims:
             self._check_kind(claims, header)
         client = self._client(claims)
-        subject = claims.get("sub")
-        if self.profile.allows_integer_sub and type(subject) is int:
-            subject = str(subject)
-        elif not isinstance(subject, str) or not 0 < len(subject) <= MAX_TEXT or not subject.isprintable():
-            self._check_client_alone(claims, client)
+        subject = self._subject(claims, client)
         for name in self.profile.required_text_claims:
             _text(claims, name, MAX_TEXT, self.profile.missing_fix)
         self._check_id(claims)
         if self.required:
             self._check_required(claims)
-        scopes = NO_NAMES
-        for name in self.profile.scope_claims:
-            if claims.get(name) is not None:
-                scopes = _scopes(claims[name], self.profile.allows_scope_list)
-                break
         return Identity(
             subject,
-            scopes=scopes,
+            scopes=self._granted_scopes(claims),
             roles=NO_NAMES if self.roles_claim is None else self.roles_claim.roles(claims),
             acr=text_or_none(claims.get("acr")),
             auth_time=self._login_time(claims, now),
@@ -153,6 +142,21 @@ class ClaimRules:
             if isinstance(value, str) and value:
                 return value
         return None
+
+    def _subject(self, claims: Claims, client: str | None) -> str | None:
+        subject = claims.get("sub")
+        if self.profile.allows_integer_sub and type(subject) is int:  # True is an int as well
+            return str(subject)
+        if isinstance(subject, str) and 0 < len(subject) <= MAX_TEXT and subject.isprintable():
+            return subject
+        self._check_client_alone(claims, client)
+        return None
+
+    def _granted_scopes(self, claims: Claims) -> frozenset[str]:
+        for name in self.profile.scope_claims:
+            if claims.get(name) is not None:
+                return _scopes(claims[name], self.profile.allows_scope_list)
+        return NO_NAMES
 
     def _check_client_alone(self, claims: Claims, client: str | None) -> None:
         """Reject a token without a subject, unless it names its client and the profile accepts that."""
@@ -204,6 +208,8 @@ class ClaimRules:
 
     def _check_kind(self, claims: Claims, header: Mapping[str, Any]) -> None:
         """Reject ID tokens and others. Evidence for an access token outweighs an ambiguous claim."""
+        if self.profile.required_kind is not None:
+            _check_required_kind(claims, *self.profile.required_kind)
         for name in self.profile.forbidden_claims:
             if claims.get(name) is not None:
                 raise _refused(f"claim {name!r} marks a token of another kind: send the access token")

@@ -28,6 +28,8 @@ class Profile:
     """Claims that may hold the scopes. The first one present counts."""
     allows_scope_list: bool
     """Whether scopes may be a list."""
+    names_kind_in_claims: bool = False
+    """Whether claims tell access tokens from others, by the members below."""
     allows_missing_sub: bool = False
     """Whether ``sub`` may be absent if the client is named: the client acts for itself then (RFC 6749 §4.4)."""
     forbidden_claims: tuple[str, ...] = ()
@@ -72,6 +74,7 @@ PROFILES: Final = {
         client_claims=("client_id", "azp", "cid", "appid"),
         scope_claims=("scope", "scp"),
         allows_scope_list=True,
+        names_kind_in_claims=True,
         allows_missing_sub=True,
         # Only an ID token has the hashes (OpenID Connect Core §3.3.2.11), only a logout token or another event has the
         # last (RFC 8417 §2.2).
@@ -102,6 +105,7 @@ PROFILES: Final = {
         client_claims=(),
         scope_claims=("scope",),
         allows_scope_list=True,
+        names_kind_in_claims=True,
         # Apps sign links in mails with the same secret, and those tokens have no type. Flask-JWT-Extended itself takes
         # a token without one for an access token.
         required_kind=("type", "access"),

@@ -7,7 +7,7 @@ Theory of operation
 
 1. **Form.** Each kind has one regular expression. A text that matches none, or whose parameters can't be right, is
    malformed. Nothing of it reaches a library, because the libraries raise errors of many types for such texts.
-2. **Cost.** The parameters say how much memory and work a comparison takes. Nobody but the app writes hashes, but a
+2. **Cost.** The parameters say how much memory and work a comparison takes. Only the app writes hashes, but a
    damaged parameter must not take gigabytes or hours. Above the limits below, nothing is computed.
 3. **Package.** Werkzeug's hashes need nothing. The others need a package that the app may lack.
 
@@ -47,7 +47,8 @@ MAX_STORED: Final = 512
 MAX_BCRYPT: Final = 72
 """Most bytes of a password that bcrypt looks at."""
 
-_WERKZEUG: Final = re.compile(r"(scrypt|pbkdf2)((?::[a-z0-9_-]+)*)\$([^$]+)\$([0-9a-f]+)", re.ASCII)
+_SCRYPT: Final = re.compile(r"(scrypt)((?::[0-9]+)*)\$([^$]+)\$([0-9a-f]+)", re.ASCII)
+_PBKDF2: Final = re.compile(r"(pbkdf2)((?::[a-z0-9_-]+)*)\$([^$]+)\$([0-9a-f]+)", re.ASCII)
 _BCRYPT: Final = re.compile(r"(\$2[aby]\$([0-9]{2})\$)[./A-Za-z0-9]{53}", re.ASCII)
 _ARGON2: Final = re.compile(
     r"(\$(argon2(?:id|i|d))(?:\$v=([0-9]+))?\$m=([0-9]+),t=([0-9]+),p=([0-9]+)\$)([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)",
@@ -112,7 +113,7 @@ def read_hash(stored: Any) -> StoredHash | None:
     """Return a stored hash with its parameters, or ``None`` if it is malformed or of an unknown kind."""
     if not isinstance(stored, str) or len(stored) > MAX_STORED:
         return None
-    for pattern, read in ((_WERKZEUG, _read_werkzeug), (_BCRYPT, _read_bcrypt), (_ARGON2, _read_argon2)):
+    for pattern, read in _READERS:
         found = pattern.fullmatch(stored)
         if found is not None:
             return read(found)
@@ -140,24 +141,34 @@ def hash_of_method(method: str) -> StoredHash | None:
     return read_hash(f"$argon2id$v=19$m={memory},t={passes},p={lanes}${'A' * 22}${'A' * 43}")
 
 
-def _read_werkzeug(found: re.Match[str]) -> StoredHash | None:
-    name, arguments, _, digest = found.groups()
-    dummy = f"{name}{arguments}$x${'0' * len(digest)}"
-    if name == "scrypt":
-        numbers = _NUMBERS.fullmatch(arguments or ":32768:8:1")
-        if numbers is None:
-            return None
-        n, r, p = map(int, numbers.groups())
-        if n < 2 or n & (n - 1) or not r or not p:
-            return None
-        work = n * r * p
-        return StoredHash(found[0], name, n * r // 8, work, dummy, work > MAX_SCRYPT_WORK, _compare_werkzeug)
-    digest_name, _, iterations = (arguments[1:] or "sha256").partition(":")
-    iterations = iterations or str(DEFAULT_PBKDF2_ITERATIONS)
-    if not iterations.isdecimal() or not int(iterations) or digest_name not in hashlib.algorithms_available:
+def _read_scrypt(found: re.Match[str]) -> StoredHash | None:
+    numbers = _NUMBERS.fullmatch(found[2] or ":32768:8:1")
+    if numbers is None:
         return None
-    work = int(iterations)
-    return StoredHash(found[0], f"pbkdf2:{digest_name}", 0, work, dummy, work > MAX_ITERATIONS, _compare_werkzeug)
+    n, r, p = map(int, numbers.groups())
+    if n < 2 or n & (n - 1) or not r or not p:
+        return None
+    work = n * r * p
+    return StoredHash(
+        found[0], "scrypt", n * r // 8, work, _werkzeug_dummy(found), work > MAX_SCRYPT_WORK, _compare_werkzeug
+    )
+
+
+def _read_pbkdf2(found: re.Match[str]) -> StoredHash | None:
+    digest, _, number = (found[2][1:] or "sha256").partition(":")
+    if digest not in hashlib.algorithms_available or not (number or "1").isdecimal():
+        return None
+    iterations = int(number) if number else DEFAULT_PBKDF2_ITERATIONS
+    if not iterations:
+        return None
+    too_costly = iterations > MAX_ITERATIONS
+    return StoredHash(
+        found[0], f"pbkdf2:{digest}", 0, iterations, _werkzeug_dummy(found), too_costly, _compare_werkzeug
+    )
+
+
+def _werkzeug_dummy(found: re.Match[str]) -> str:
+    return f"{found[1]}{found[2]}$x${'0' * len(found[4])}"
 
 
 def _read_bcrypt(found: re.Match[str]) -> StoredHash | None:
@@ -204,6 +215,14 @@ def _compare_argon2(stored: str, secret: Secret) -> bool:
     except argon2.exceptions.InvalidHashError:
         is_failure = False
     raise MemoryError if is_failure else ValueError
+
+
+_READERS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], StoredHash | None]], ...]] = (
+    (_SCRYPT, _read_scrypt),
+    (_PBKDF2, _read_pbkdf2),
+    (_BCRYPT, _read_bcrypt),
+    (_ARGON2, _read_argon2),
+)
 
 
 @functools.cache

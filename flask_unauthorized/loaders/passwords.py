@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ..arguments import explains_arguments, validated_seconds
 from ..errors import AuthUnavailable, ConfigurationError
@@ -129,15 +129,12 @@ class Passwords:
         if read is None:
             self._spend_time(secret) if stored is None else self._log_malformed(secret)
             return None
-        entry = self._entry_key(name, secret, read.text) if self._cache else None
-        is_cached = entry is not None and self._is_cached(entry)
-        if not is_cached and not self._compare(read, secret):
+        outcome = self._verify(name, secret, read)
+        if outcome == "wrong":
             return None
-        if entry is not None and not is_cached:
-            self._cache_entry(entry)
         user = name if self._load is None else self._load(name)
-        if not is_cached and self._newest is not None and user is not None and user is not False:
-            self._upgrade(name, secret, read, self._newest)
+        if outcome == "compared" and user is not None and user is not False:
+            self._upgrade(name, secret, read)
         return user
 
     def hash(self, password: str) -> str:
@@ -154,6 +151,17 @@ class Passwords:
     def _hash(self, secret: Secret) -> str:
         with self._slots.one():
             return new_hash(self._method, secret)
+
+    def _verify(self, name: str, secret: Secret, read: StoredHash) -> Literal["wrong", "compared", "cached"]:
+        if not self._cache:
+            return "compared" if self._compare(read, secret) else "wrong"
+        entry = self._entry_key(name, secret, read.text)
+        if self._is_cached(entry):
+            return "cached"
+        if not self._compare(read, secret):
+            return "wrong"
+        self._cache_entry(entry)
+        return "compared"
 
     def _compare(self, read: StoredHash, secret: Secret) -> bool:
         is_right = self._compute(read, secret)
@@ -205,8 +213,9 @@ class Passwords:
         """Take as long as a real comparison, so that names can't be guessed by the clock."""
         self._compute(self._dummy, secret)
 
-    def _upgrade(self, name: str, secret: Secret, read: StoredHash, newest: StoredHash) -> None:
-        if not read.is_weaker_than(newest):
+    def _upgrade(self, name: str, secret: Secret, read: StoredHash) -> None:
+        """Let ``on_upgrade`` store a new hash in place of a weaker one. Nothing that fails here is raised."""
+        if self._on_upgrade is None or self._newest is None or not read.is_weaker_than(self._newest):
             return
         try:
             upgraded = self._hash(secret)
@@ -257,7 +266,7 @@ class _Slots:
         places = self._lock  # the same object is released, whatever a fork does in the meantime
         if not places.acquire(timeout=MAX_WAIT):
             raise AuthUnavailable(
-                reason=f"Passwords: {self.count} hashes are at work, and none was done within {MAX_WAIT:.0f} s: "
+                reason=f"Passwords: concurrency={self.count} is reached, and no hash was done within {MAX_WAIT:.0f} s: "
                 "limit failed logins, add processors, or raise concurrency= if they are idle",
                 retry_after=1,
             )
