@@ -462,6 +462,7 @@ def test_a_weaker_hash_or_one_of_another_kind_is_upgraded_once(upgrading, stored
         ("scrypt:1024:1:1", "scrypt:2048:1:1"),
         ("scrypt:1024:1:1", "scrypt:1024:2:1"),
         ("scrypt:1024:1:1", "scrypt:1024:1:2"),
+        ("scrypt:1024:1:2", "scrypt:2048:1:1"),
     ],
 )
 def test_less_memory_or_work_is_weaker(upgrading, stored, newest):
