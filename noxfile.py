@@ -39,6 +39,7 @@ SEED = os.environ.get("SEED") or str(int(time.time()))
 # Other sessions run these tests, because they need more than the extra `test`.
 ELSEWHERE = ("tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py")
 NEED_A_NEIGHBOUR = (
+    "tests/loaders/test_jwt_extended.py",
     "tests/live/test_remote_user.py",
     "tests/loaders/test_loaders_guide.py",
     "tests/runtime/test_dispatch_escapes.py",

@@ -944,7 +944,7 @@ MISTAKES = {
     "an unknown profile": (
         lambda: JWT(ISSUER, audience="x", profile="oidc"),
         ConfigurationError,
-        "profile='oidc': choose 'rfc9068' or 'oidc-compat'",
+        "profile='oidc': choose 'rfc9068', 'oidc-compat' or 'jwt-extended'",
     ),
     # --- in a request
     "abort_unauthorized(scheme=)": (

@@ -29,6 +29,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from ..arguments import validated_flag
 from ..errors import ConfigurationError
 from ..wire.jws import MAX_KID, JOSEError, encode_base64url
 from . import algorithms as names
@@ -44,6 +45,10 @@ CURVES: Final[dict[str, tuple[ec.EllipticCurve, int]]] = {
 }
 """The curves by their name in a JWK, and the bytes of one coordinate."""
 _CURVE_NAMES: Final = {curve.name: name for name, (curve, _) in CURVES.items()}
+_SHORT_SECRET: Final = (
+    "hmac_key was given a secret of %d octets, and %s needs %d (RFC 7518 §3.2): anybody who has a token can find a "
+    "short secret by trying. Sign new tokens with another secret, and remove this key when the old tokens have expired"
+)
 _HMAC_SIZES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 
@@ -75,16 +80,21 @@ class Key:
         return f"<Key {self.kid!a} for {', '.join(sorted(self.algorithms))}>"
 
 
-def hmac_key(secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None) -> Key:
+def hmac_key(
+    secret: str | bytes, *, algorithm: str = "HS256", kid: str | None = None, allow_short: bool = False
+) -> Key:
     """Make a key from a secret that is shared with the issuer (RFC 7518 §3.2).
 
     Args:
         secret: At least 32 bytes for HS256, 48 for HS384, 64 for HS512. A ``str`` is encoded as UTF-8.
         algorithm: ``"HS256"``, ``"HS384"`` or ``"HS512"``.
         kid: The key id that tokens name, if they name one.
+        allow_short: Whether a shorter secret is accepted, for tokens that an app has issued with it already. The log
+            warns, because anybody who has one token can try out short secrets.
 
     Raises:
-        ConfigurationError: The secret is too short, or it is the text of a public key, with which anybody could sign.
+        ConfigurationError: The secret is empty or too short, or it is the text of a public key, with which anybody
+            could sign.
     """
     if algorithm not in _HMAC_SIZES:
         raise ConfigurationError(f"hmac_key() is for HS256, HS384 and HS512, not {algorithm!a}")
@@ -95,10 +105,12 @@ def hmac_key(secret: str | bytes, *, algorithm: str = "HS256", kid: str | None =
     if material.isascii() and material != material.strip():  # random octets may end so by chance
         log.warning("hmac_key was given a secret with white space around it, perhaps a line end from a file: it counts")
     if len(material) < size:
-        raise ConfigurationError(
-            f"the secret has {len(material)} octets and {algorithm} needs {size} (RFC 7518 §3.2): use "
-            f"secrets.token_bytes({size})"
-        )
+        if not validated_flag("allow_short", allow_short) or not material:
+            raise ConfigurationError(
+                f"the secret has {len(material)} octets and {algorithm} needs {size} (RFC 7518 §3.2): use "
+                f"secrets.token_bytes({size})"
+            )
+        log.warning(_SHORT_SECRET, len(material), algorithm, size)
     if b"-----BEGIN" in material or material.lstrip().startswith((b"ssh-", b"ecdsa-")):
         raise ConfigurationError("that is the text of a key pair's half, not a secret: use public_key_pem()")
     thumbprint = _thumbprint({"k": encode_base64url(material), "kty": "oct"})

@@ -40,7 +40,7 @@ from ..jose.key_selection import RenewableKeys
 from ..schemes.run_async import resolve_awaitable
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
-from ..wire.jws import CompactJWS, JOSEError, read_json_object, read_jws
+from ..wire.jws import CompactJWS, JOSEError, has_no_issuer, read_json_object, read_jws
 from ..wire.jws import unverified_issuer as _unverified_issuer  # no name of this module gives unverified claims
 from .claims import (
     RolesPaths,
@@ -89,14 +89,21 @@ class JWT:
     - A token without ``sub`` that names its client is accepted. Its identity has a ``client_id`` and no ``subject``.
       ``required_claims={"sub": ANY}`` rejects those.
 
+    ``profile="jwt-extended"`` is for tokens that your app issued with Flask-JWT-Extended, until they have expired:
+
+    - ``type`` must be present and be ``access``. Tokens of your app for another purpose don't have it.
+    - ``issuer`` may be ``None``. Then the tokens have no ``iss``, and one that has it is rejected.
+    - An integer ``sub`` is a subject, as text.
+    - A token that was issued ``fresh`` has its ``iat`` as ``auth_time``, as long as it is fresh.
+
     Args:
-        issuer: The exact ``iss`` of the tokens.
+        issuer: The exact ``iss`` of the tokens. ``None`` only with ``profile="jwt-extended"``.
         audience: The names of this API, one of which must be in ``aud``. ``None``: any audience; the log warns unless
-            ``required_claims`` demands something else.
+            ``required_claims`` demands something else, or ``profile="jwt-extended"``.
         keys: A `Key`, several of them, or any `Keys`. Default: fetched from the issuer (`JWKS`).
         algorithms: The algorithms that the issuer may use. HS256, HS384 and HS512 need an `hmac_key` and can't be mixed
             with others.
-        profile: ``"rfc9068"`` or ``"oidc-compat"``.
+        profile: ``"rfc9068"``, ``"oidc-compat"`` or ``"jwt-extended"``.
         leeway: For clocks that differ: seconds or a `timedelta`, at most 3 600 s. ``expires_at`` of the identity
             includes it.
         allow_eternal: Whether tokens without ``exp`` are accepted.
@@ -122,12 +129,12 @@ class JWT:
     )
     def __init__(
         self,
-        issuer: str,
+        issuer: str | None,
         *,
         audience: str | Collection[str] | None,
         keys: Keys | Key | Iterable[Key] | None = None,
         algorithms: Collection[str] = DEFAULT_ALGORITHMS,
-        profile: Literal["rfc9068", "oidc-compat"] = "rfc9068",
+        profile: Literal["rfc9068", "oidc-compat", "jwt-extended"] = "rfc9068",
         leeway: int | timedelta = 60,
         allow_eternal: bool = False,
         roles_claim: RolesPaths | None = None,
@@ -138,18 +145,18 @@ class JWT:
         engine: Engine | None = None,
         proxy: str | None = None,
     ) -> None:
-        self.issuer = validated_issuer(issuer)
+        self.issuer = validated_issuer(issuer, profile)
         self._algorithms = algorithms_of_one_family(algorithms)
         self._keys = keys_of(self.issuer, keys, self._algorithms, proxy)
-        if profile not in PROFILES:
-            raise ConfigurationError(f"profile={profile!a}: choose 'rfc9068' or 'oidc-compat'")
         required = tuple(
             (name, None if value is ANY else validated_names(f"required_claims[{name!a}]", value))
             for name, value in (required_claims or {}).items()
         )
         self._rules = ClaimRules(
             issuer=self.issuer,
-            audiences=validated_audiences(audience, has_required_claims=bool(required)),
+            audiences=validated_audiences(
+                audience, limited=bool(required) or PROFILES[profile].required_kind is not None
+            ),
             profile=PROFILES[profile],
             leeway=validated_leeway(leeway),
             allow_eternal=allow_eternal,
@@ -160,6 +167,11 @@ class JWT:
         self._user = validated_callable("user", user)
         self._revoked = validated_callable("revoked", revoked)
         if isinstance(revoked, Revocations):
+            if self.issuer is None:
+                raise ConfigurationError(
+                    "revoked=Revocations(...) knows tokens by iss and jti, and these have no iss: give a callable that "
+                    "looks up identity.claims['jti'] in your blocklist"
+                )
             revoked.cover(self._rules.leeway)
         self._engine = PyJWTEngine() if engine is None else engine
         size = validated_count("cache_size", cache_size, least=0)
@@ -183,11 +195,11 @@ class JWT:
         return self._check_current(found if isinstance(found, Identity) else self._accept(found, digest=digest))
 
     def recognizes(self, token: str) -> bool:
-        """Return whether ``token`` has three parts and claims to be of ``issuer``. Nothing is verified.
+        """Return whether ``token`` has three parts, and names ``issuer``, or no issuer if that is ``None``.
 
-        A scheme with several loaders doesn't ask this one for other tokens.
+        Nothing is verified. A scheme with several loaders doesn't ask this one for other tokens.
         """
-        return _unverified_issuer(token) == self.issuer
+        return has_no_issuer(token) if self.issuer is None else _unverified_issuer(token) == self.issuer
 
     def check_app(self, app: Flask) -> None:
         """Check the keys and the callables before an app's first request."""
@@ -204,7 +216,7 @@ class JWT:
             claims = _claims(jws)
         identity = self._rules.identity(claims, jws.header, time())
         if self._cache is not None and digest is not None:
-            verified = VerifiedToken(identity, key, jws.kid, jws.algorithm, identity.expires_at)
+            verified = VerifiedToken(identity, key, jws.kid, jws.algorithm, self._rules.cacheable_until(identity))
             self._cache.put(digest, verified)
         return identity
 
@@ -263,7 +275,7 @@ class JWT:
         return f"no key has {what}, {source}"
 
     def __repr__(self) -> str:
-        return f"<JWT {self.issuer}>"
+        return f"<JWT {self.issuer or 'without issuer'}>"
 
 
 class Issuers:
@@ -279,10 +291,15 @@ class Issuers:
     """
 
     def __init__(self, *issuers: JWT) -> None:
+        self._by_issuer: dict[str, JWT] = {}
         for loader in issuers:
             if not isinstance(loader, JWT):
                 raise ConfigurationError(f"Issuers takes JWT objects, not {type(loader).__name__}")
-        self._by_issuer = {loader.issuer: loader for loader in issuers}
+            if loader.issuer is None:
+                raise ConfigurationError(
+                    "Issuers chooses by iss, and one JWT has issuer=None: write Bearer(Issuers(...), JWT(None, ...))"
+                )
+            self._by_issuer[loader.issuer] = loader
         if len(self._by_issuer) != len(issuers):
             raise ConfigurationError("Issuers has one issuer twice: give one JWT all its audiences")
         if not issuers:

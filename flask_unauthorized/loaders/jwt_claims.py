@@ -56,7 +56,8 @@ _NOT_IN_SCOPES: Final = str.maketrans("", "", "".join(map(chr, (0x20, 0x21, *ran
 class ClaimRules:
     """What the claims of one issuer's tokens must say. `JWT` documents the options."""
 
-    issuer: str
+    issuer: str | None
+    """``None``: the token must not have ``iss``."""
     audiences: frozenset[str] | None
     profile: Profile
     leeway: int
@@ -81,44 +82,57 @@ class ClaimRules:
             raise self._refused_issuer(claims.get("iss"))
         self._check_audience(claims.get("aud"))
         end = self._check_times(claims, now)
-        if self.profile.forbidden_claims:
+        if self.profile.names_kind_in_claims:
             self._check_kind(claims, header)
         client = self._client(claims)
-        subject = claims.get("sub")
-        if not isinstance(subject, str) or not 0 < len(subject) <= MAX_TEXT or not subject.isprintable():
-            self._check_client_alone(claims, client)
+        subject = self._subject(claims, client)
         for name in self.profile.required_text_claims:
-            _text(claims, name, MAX_TEXT, "profile='oidc-compat' does without")
+            _text(claims, name, MAX_TEXT, self.profile.missing_fix)
         self._check_id(claims)
         if self.required:
             self._check_required(claims)
-        scopes = NO_NAMES
-        for name in self.profile.scope_claims:
-            if claims.get(name) is not None:
-                scopes = _scopes(claims[name], self.profile.allows_scope_list)
-                break
         return Identity(
             subject,
-            scopes=scopes,
+            scopes=self._granted_scopes(claims),
             roles=NO_NAMES if self.roles_claim is None else self.roles_claim.roles(claims),
             acr=text_or_none(claims.get("acr")),
-            auth_time=time_or_none(claims.get("auth_time")),
+            auth_time=self._login_time(claims, now),
             claims=claims,
             client_id=client,
             expires_at=end,
             confirmation=_confirmation(claims["cnf"]) if "cnf" in claims else None,
         )
 
+    def cacheable_until(self, identity: Identity) -> float | None:
+        """Return when a cached identity ends: with the token, or already when its login is no longer fresh."""
+        end = identity.expires_at
+        fresh = time_or_none(identity.claims.get("fresh")) if self.profile.reads_fresh else None
+        if fresh is None or identity.auth_time is None:
+            return end
+        return fresh if end is None else min(fresh, end)
+
+    def _login_time(self, claims: Claims, now: float) -> float | None:
+        """Return when the user logged in. ``fresh`` is ``True``, or the time up to which the token is fresh."""
+        if not self.profile.reads_fresh:
+            return time_or_none(claims.get("auth_time"))
+        fresh = claims.get("fresh")
+        until = time_or_none(fresh)
+        return time_or_none(claims["iat"]) if fresh is True or (until is not None and now < until) else None
+
     def _refused_type(self, kind: str | None) -> InvalidCredentials:
         other = PROFILES["oidc-compat"]
         fix = "no profile takes such a token"
-        if other.allows_missing_typ if kind is None else _media_type(kind) in other.typ_values:
+        if self.profile.required_kind is not None:
+            fix = "Flask-JWT-Extended writes no other"
+        elif other.allows_missing_typ if kind is None else _media_type(kind) in other.typ_values:
             fix = "profile='oidc-compat' takes it"
         elif kind is not None and _media_type(kind) == "":
             fix = "the issuer must name the type"
         return _refused(f"typ is {shown_claim(kind)}, expected {_one_of(self.profile.typ_values)}: {fix}")
 
     def _refused_issuer(self, issuer: Any) -> InvalidCredentials:
+        if self.issuer is None:
+            return _refused(f"iss is {shown_claim(issuer)}, expected none: give issuer= that text to take such tokens")
         fix = "the issuer must write it" if issuer is None else "issuer= must be the exact text"
         return _refused(f"iss is {shown_claim(issuer)}, expected {shown_claim(self.issuer)}: {fix}")
 
@@ -129,9 +143,26 @@ class ClaimRules:
                 return value
         return None
 
+    def _subject(self, claims: Claims, client: str | None) -> str | None:
+        subject = claims.get("sub")
+        if self.profile.allows_integer_sub and type(subject) is int:  # True is an int as well
+            return str(subject)
+        if isinstance(subject, str) and 0 < len(subject) <= MAX_TEXT and subject.isprintable():
+            return subject
+        self._check_client_alone(claims, client)
+        return None
+
+    def _granted_scopes(self, claims: Claims) -> frozenset[str]:
+        for name in self.profile.scope_claims:
+            if claims.get(name) is not None:
+                return _scopes(claims[name], self.profile.allows_scope_list)
+        return NO_NAMES
+
     def _check_client_alone(self, claims: Claims, client: str | None) -> None:
         """Reject a token without a subject, unless it names its client and the profile accepts that."""
         fix = "profile='oidc-compat' takes a token that names its client alone"
+        if self.profile.allows_integer_sub:
+            fix = self.profile.missing_fix
         if self.profile.allows_missing_sub:
             if claims.get("sub") is None and client is not None:
                 if len(client) <= MAX_TEXT and client.isprintable():
@@ -160,7 +191,7 @@ class ClaimRules:
             raise ExpiredCredentials(
                 reason=f"exp has passed {now - end:.0f} s ago and leeway={self.leeway}: get a new token"
             )
-        issued = _time(claims, "iat", needed=self.profile.requires_iat, fix="profile='oidc-compat' does without")
+        issued = _time(claims, "iat", needed=self.profile.requires_iat, fix=self.profile.missing_fix)
         start = None if claims.get("nbf") is None else _time(claims, "nbf", needed=True)
         if start is not None and start > now + self.leeway:
             raise self._too_early("nbf", start - now)
@@ -177,6 +208,8 @@ class ClaimRules:
 
     def _check_kind(self, claims: Claims, header: Mapping[str, Any]) -> None:
         """Reject ID tokens and others. Evidence for an access token outweighs an ambiguous claim."""
+        if self.profile.required_kind is not None:
+            _check_required_kind(claims, *self.profile.required_kind)
         for name in self.profile.forbidden_claims:
             if claims.get(name) is not None:
                 raise _refused(f"claim {name!r} marks a token of another kind: send the access token")
@@ -214,7 +247,7 @@ class ClaimRules:
         if claims.get("jti") is not None:
             _text(claims, "jti", MAX_JTI)
         elif self.profile.requires_jti:
-            _text(claims, "jti", MAX_JTI, "profile='oidc-compat' does without")
+            _text(claims, "jti", MAX_JTI, self.profile.missing_fix)
         elif self.needs_id and not text_or_none(claims.get("uti")):
             raise _refused("jti is absent, expected a string, because revoked= needs it (or Entra's uti)")
 
@@ -225,6 +258,14 @@ class ClaimRules:
                 came = shown_claim(value) if name in _SHOWN else kind_of(value)
                 expected = "a value" if accepted is None else _one_of(accepted)
                 raise _refused(f"claim {shown_claim(name)} is {came}, expected {expected}: required_claims= demands it")
+
+
+def _check_required_kind(claims: Claims, name: str, value: str) -> None:
+    if claims.get(name) != value:
+        raise _refused(
+            f"claim {name!r} is {shown_claim(claims.get(name))}, expected {value!r}: send the access token. A token of "
+            "another purpose that the same secret signed isn't one"
+        )
 
 
 def token_id(claims: Claims) -> str | None:

@@ -10,21 +10,29 @@ from ..errors import ConfigurationError
 from ..jose import Key, Keys, StaticKeys
 from ..jose.algorithms import HMAC, validated_algorithms
 from .claims import validated_names
+from .jwt_profiles import PROFILES
 
 MAX_LEEWAY: Final = 3600
 """Longest leeway, in seconds."""
 LONG_LEEWAY: Final = 300
 """Leeway above which the log warns, in seconds: RFC 9068 §4 speaks of a few minutes."""
 
+_ONE_PROFILE: Final = " or ".join((", ".join(map(repr, list(PROFILES)[:-1])), repr(list(PROFILES)[-1])))
+
 log: Final = logging.getLogger("flask_unauthorized")
 
 
-def validated_issuer(issuer: str) -> str:
-    """Return the issuer, if it is a text without white space around it."""
+def validated_issuer(issuer: str | None, profile: str) -> str | None:
+    """Return the issuer, if it is a text without white space around it, or ``None`` where the profile allows that."""
+    if profile not in PROFILES:
+        raise ConfigurationError(f"profile={profile!a}: choose {_ONE_PROFILE}")
+    if issuer is None and PROFILES[profile].allows_missing_iss:
+        return None
     if not isinstance(issuer, str) or not issuer.strip() or issuer != issuer.strip():
         raise ConfigurationError(
             f"issuer must be the exact text of the tokens' iss, not {issuer!a}. Tokens of your own must name it, too: "
-            "Flask-JWT-Extended writes it with JWT_ENCODE_ISSUER, and aud with JWT_ENCODE_AUDIENCE"
+            "Flask-JWT-Extended writes it with JWT_ENCODE_ISSUER, and aud with JWT_ENCODE_AUDIENCE. "
+            "JWT(None, profile='jwt-extended', ...) takes its tokens without iss"
         )
     return issuer
 
@@ -40,11 +48,13 @@ def algorithms_of_one_family(algorithms: Collection[str]) -> frozenset[str]:
     return chosen
 
 
-def keys_of(issuer: str, keys: Any, algorithms: frozenset[str], proxy: str | None) -> Keys:
+def keys_of(issuer: str | None, keys: Any, algorithms: frozenset[str], proxy: str | None) -> Keys:
     """Return the `Keys` that the developer gave in one of several forms, or those that the issuer publishes."""
     if keys is None:
         if algorithms.intersection(HMAC):
             raise ConfigurationError("HS… needs a secret, which an issuer doesn't publish: give keys=hmac_key(…)")
+        if issuer is None:
+            raise ConfigurationError("issuer=None publishes no keys: give keys=, the ones of Flask-JWT-Extended")
         return _published_keys(issuer, proxy)
     if proxy is not None:
         raise ConfigurationError("JWT has proxy= and keys=, which are not fetched by it: write JWKS(…, proxy=…)")
@@ -78,10 +88,10 @@ def _published_keys(issuer: str, proxy: str | None) -> Keys:
     return JWKS.of_issuer(issuer, proxy=proxy)
 
 
-def validated_audiences(audience: str | Collection[str] | None, *, has_required_claims: bool) -> frozenset[str] | None:
-    """Return the audiences as a set. ``None`` takes any; the log warns if no other claim is required."""
+def validated_audiences(audience: str | Collection[str] | None, *, limited: bool) -> frozenset[str] | None:
+    """Return the audiences as a set. ``None`` takes any; the log warns unless something else limits the tokens."""
     if audience is None:
-        if not has_required_claims:
+        if not limited:
             log.warning("JWT with audience=None: a token that the issuer made for any other service opens this one")
         return None
     return validated_names("audience", audience)

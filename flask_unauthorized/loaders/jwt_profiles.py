@@ -1,4 +1,4 @@
-"""The two profiles of access tokens: RFC 9068, and what providers sent before it and still send.
+"""The profiles of access tokens: RFC 9068, what providers sent before it, and what Flask-JWT-Extended issued.
 
 This is data: `jwt_claims` reads it. A comment names the provider that needs an entry.
 """
@@ -28,6 +28,8 @@ class Profile:
     """Claims that may hold the scopes. The first one present counts."""
     allows_scope_list: bool
     """Whether scopes may be a list."""
+    names_kind_in_claims: bool = False
+    """Whether claims tell access tokens from others, by the members below."""
     allows_missing_sub: bool = False
     """Whether ``sub`` may be absent if the client is named: the client acts for itself then (RFC 6749 §4.4)."""
     forbidden_claims: tuple[str, ...] = ()
@@ -40,6 +42,16 @@ class Profile:
     """Claims that name the kind of token, and their values, in lower case, in an access token."""
     other_token_kinds: tuple[tuple[str, frozenset[str]], ...] = ()
     """Claims with several uses, and the values that mark another kind of token."""
+    required_kind: tuple[str, str] | None = None
+    """A claim that must be present, and its only value in an access token."""
+    allows_missing_iss: bool = False
+    """Whether ``issuer`` may be ``None``, for tokens without ``iss``."""
+    allows_integer_sub: bool = False
+    """Whether ``sub`` may be an integer, whose text is the subject then."""
+    reads_fresh: bool = False
+    """Whether ``fresh`` says that the token was issued at a login."""
+    missing_fix: str = "profile='oidc-compat' does without"
+    """What to do about a required claim that is absent."""
 
 
 PROFILES: Final = {
@@ -62,6 +74,7 @@ PROFILES: Final = {
         client_claims=("client_id", "azp", "cid", "appid"),
         scope_claims=("scope", "scp"),
         allows_scope_list=True,
+        names_kind_in_claims=True,
         allows_missing_sub=True,
         # Only an ID token has the hashes (OpenID Connect Core §3.3.2.11), only a logout token or another event has the
         # last (RFC 8417 §2.2).
@@ -82,5 +95,23 @@ PROFILES: Final = {
             ("tokenName", frozenset({"access_token"})),
         ),
         other_token_kinds=(("type", frozenset({"refresh", "id"})),),
+    ),
+    "jwt-extended": Profile(
+        typ_values=frozenset({"jwt"}),
+        allows_missing_typ=False,
+        required_text_claims=(),
+        requires_jti=True,
+        requires_iat=True,
+        client_claims=(),
+        scope_claims=("scope",),
+        allows_scope_list=True,
+        names_kind_in_claims=True,
+        # Apps sign links in mails with the same secret, and those tokens have no type. Flask-JWT-Extended itself takes
+        # a token without one for an access token.
+        required_kind=("type", "access"),
+        allows_missing_iss=True,
+        allows_integer_sub=True,
+        reads_fresh=True,
+        missing_fix="Flask-JWT-Extended writes it into each token",
     ),
 }

@@ -1,4 +1,21 @@
-"""`Passwords`: names and Werkzeug password hashes."""
+"""`Passwords`: names and password hashes.
+
+Theory of operation
+-------------------
+
+A login takes these steps:
+
+1. The stored hash is looked up and parsed (`password_hashes`). A malformed one rejects the password. One that can't be
+   compared now, because its package is missing or its parameters are beyond the limits, is a 503.
+2. With ``cache``, a pair that was verified before skips step 3.
+3. The password is hashed and compared. At most ``concurrency`` hashes are at work in a process, because each takes
+   memory (scrypt: 32 MiB) and a processor. The others wait, for a second at most, and are a 503 then.
+4. ``load`` turns the name into a user.
+5. With ``on_upgrade``, a new hash replaces a weaker one. Nothing that fails here refuses the login.
+
+For an unknown name, step 3 hashes with a dummy of the same kind and cost as the stored hashes. So neither the status
+nor the time of a response says whether a name exists.
+"""
 
 import hmac
 import logging
@@ -6,43 +23,56 @@ import secrets
 import threading
 import time
 import unicodedata
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Final
-
-from werkzeug.security import check_password_hash, generate_password_hash
+from functools import partial
+from typing import Any, Final, Literal
 
 from ..arguments import explains_arguments, validated_seconds
-from ..errors import ConfigurationError
+from ..errors import AuthUnavailable, ConfigurationError
 from ..locks import renew_after_fork
 from ..schemes.base import Secret
+from ..schemes.run_async import resolve_awaitable
+from .claims import validated_callable, validated_count
+from .password_hashes import StoredHash, hash_of_method, new_hash, read_hash
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_CACHED: Final = 1024
 """Most verified passwords that are cached."""
 MAX_CACHE: Final = 300
 """Longest ``cache``, in seconds."""
+MAX_WAIT: Final = 1.0
+"""Longest wait until another hash is done, in seconds."""
 
 
 class Passwords:
     """A loader for `Basic`: ``Passwords({"ada": generate_password_hash("…")})``, or a look-up ``name -> hash | None``.
 
+    It reads Werkzeug's hashes, those of bcrypt and Flask-Bcrypt (``$2b$``, ``$2a$``, ``$2y$``; package ``bcrypt``), and
+    those of Argon2 (``$argon2id$``, ``$argon2i$``, ``$argon2d$``; package ``argon2-cffi``).
+
     Names and passwords are compared in Unicode's form NFC. An unknown name takes as long as a wrong password, so
-    that names can't be guessed by the time of a response, as long as the stored hashes use ``method`` too. A malformed
-    stored hash rejects the password, and the log has an error.
+    that names can't be guessed by the time of a response. This holds if all stored hashes are of one kind and cost. A
+    malformed stored hash rejects the password, and the log has an error. bcrypt ignores what follows 72 bytes or a NUL,
+    so a longer password doesn't match its hashes.
 
     Args:
-        hashes: The hashes of ``werkzeug.security`` by name, best made by `hash`; or a callable that returns the hash of
-            a name, or ``None``.
+        hashes: The hashes by name, best made by `hash`; or a callable that returns the hash of a name, or ``None``.
         load: Turns the name into what any loader returns. Without it the name is the subject.
         cache: How long a verified password is cached, so that Basic need not compute a slow hash on each request: 0
             (not at all) to 300 seconds, as a number or a `timedelta`. Entries are keyed HMACs of name, password and
             stored hash, at most 1 024. A changed hash ends an entry.
-        method: How new hashes are made: see `werkzeug.security.generate_password_hash`.
+        method: How new hashes are made: ``"argon2id"`` (package ``argon2-cffi``, its defaults), or a method of
+            `werkzeug.security.generate_password_hash`.
+        concurrency: Most hashes at work in one process. The others wait for a second at most, and raise
+            `AuthUnavailable` then. More than the processors of the host only takes more memory.
+        on_upgrade: Called as ``on_upgrade(name, new_hash)`` after a login whose stored hash is weaker than what `hash`
+            makes, or of another kind. Store the new hash. What it raises is logged and doesn't refuse the login.
 
     Raises:
-        ConfigurationError: There are no names, or ``cache`` is out of range.
+        ConfigurationError: There are no names, a value is out of range, or a package is missing.
         TypeError: A value has the wrong type.
     """
 
@@ -54,59 +84,126 @@ class Passwords:
         load: Callable[[str], Any] | None = None,
         cache: float | timedelta = 0,
         method: str = "scrypt",
+        concurrency: int = 4,
+        on_upgrade: Callable[[str, str], Any] | None = None,
     ) -> None:
+        self._method = method
+        self._dummy = _validated_method(method)
         if isinstance(hashes, Mapping):
             if not hashes:
                 raise ConfigurationError("Passwords without names rejects every caller: give at least one")
             stored = {unicodedata.normalize("NFC", name): value for name, value in hashes.items()}
             self._look_up: Callable[[str], str | None] = stored.get
+            self._dummy = _usual_hash(stored.values()) or self._dummy
         elif callable(hashes):
             self._look_up = hashes
         else:
             raise TypeError(f"Passwords takes a mapping of name to hash or a look-up, not {type(hashes).__name__}")
+        self._learns_dummy = not isinstance(hashes, Mapping)
         self._load = load
-        self._method = method
-        self._dummy: str | None = None
         self._cache = validated_seconds("cache", cache, most=MAX_CACHE)  # 0: nothing is cached
         self._verified: OrderedDict[bytes, float] = OrderedDict()
         self._key = secrets.token_bytes(32)
+        self._missing: set[str] = set()
+        self._slots = _Slots(validated_count("concurrency", concurrency))
         self._lock = threading.Lock()
         renew_after_fork(self)
+        self._on_upgrade = validated_callable("on_upgrade", on_upgrade)
+        # The parameters of a new hash can only be known from one.
+        self._newest = None if on_upgrade is None else read_hash(self.hash("x"))
 
     def __call__(self, name: str, password: str) -> Any:
-        """Return the user of that name, or ``None`` if name or password is wrong."""
+        """Return the user of that name, or ``None`` if name or password is wrong.
+
+        Raises:
+            AuthUnavailable: The password can't be compared now (503).
+        """
         name = unicodedata.normalize("NFC", name)
         # A traceback shows local variables, and what follows may fail. `Secret` has a ``repr`` that hides the password.
         secret = Secret()
-        secret.arguments = (unicodedata.normalize("NFC", password),)
+        is_text = _is_text(name) and _is_text(password)
+        secret.arguments = (unicodedata.normalize("NFC", password) if is_text else "",)
         del password
-        if not self._matches(name, secret, self._look_up(name)):
+        stored = self._look_up(name) if is_text else None
+        read = read_hash(stored)
+        if read is None:
+            self._spend_time(secret) if stored is None else self._log_malformed(secret)
             return None
-        return name if self._load is None else self._load(name)
+        outcome = self._verify(name, secret, read)
+        if outcome == "wrong":
+            return None
+        user = name if self._load is None else self._load(name)
+        if outcome == "compared" and user is not None and user is not False:
+            self._upgrade(name, secret, read)
+        return user
 
     def hash(self, password: str) -> str:
-        """Return what to store for a password: a hash by ``method`` of its form NFC."""
-        return generate_password_hash(unicodedata.normalize("NFC", password), method=self._method)
+        """Return what to store for a password: a hash by ``method`` of its form NFC.
 
-    def _matches(self, name: str, secret: Secret, stored: str | None) -> bool:
-        if stored is None or not _is_hash(stored):
-            self._spend_time(secret) if stored is None else self._log_malformed(secret)
-            return False
-        entry = self._entry_key(name, secret, stored) if self._cache else None
-        if entry is not None and self._is_cached(entry):
-            return True
-        if not self._compare(stored, secret):
-            return False
-        if entry is not None:
-            self._cache_entry(entry)
-        return True
+        Raises:
+            AuthUnavailable: Too many hashes are at work (503).
+        """
+        secret = Secret()
+        secret.arguments = (unicodedata.normalize("NFC", password),)
+        del password
+        return self._hash(secret)
 
-    def _compare(self, stored: str, secret: Secret) -> bool:
-        try:
-            return check_password_hash(stored, secret.arguments[0])
-        except (ValueError, TypeError, OverflowError, MemoryError):  # what hashlib says to odd parameters
+    def _hash(self, secret: Secret) -> str:
+        with self._slots.one():
+            return new_hash(self._method, secret)
+
+    def _verify(self, name: str, secret: Secret, read: StoredHash) -> Literal["wrong", "compared", "cached"]:
+        if not self._cache:
+            return "compared" if self._compare(read, secret) else "wrong"
+        entry = self._entry_key(name, secret, read.text)
+        if self._is_cached(entry):
+            return "cached"
+        if not self._compare(read, secret):
+            return "wrong"
+        self._cache_entry(entry)
+        return "compared"
+
+    def _compare(self, read: StoredHash, secret: Secret) -> bool:
+        is_right = self._compute(read, secret)
+        if is_right is None:
             self._log_malformed(secret)
             return False
+        if self._learns_dummy and read.cost != self._dummy.cost:
+            self._dummy = read.dummy()
+        return is_right
+
+    def _compute(self, read: StoredHash, secret: Secret) -> bool | None:
+        """Return whether the password is right, or ``None`` if the library can't read the hash."""
+        self._check_comparable(read)
+        with self._slots.one():
+            try:
+                return read.matches(secret)
+            except (ValueError, TypeError, OverflowError):  # what the libraries say to odd parameters
+                return None
+            except MemoryError:
+                pass
+        raise AuthUnavailable(
+            reason=f"Passwords: too little memory for a hash of {read.memory} KiB, expected enough: lower concurrency="
+        )
+
+    def _check_comparable(self, read: StoredHash) -> None:
+        """Raise `AuthUnavailable` for a hash that can't be compared here."""
+        if read.too_costly:
+            raise AuthUnavailable(
+                reason=f"Passwords: a stored hash of {read.kind} has parameters beyond the limits, expected "
+                "less work: give this user a new password"
+            )
+        package = read.missing_package
+        if package is None:
+            return
+        if package not in self._missing:
+            self._missing.add(package)
+            log.error("Passwords: stored hashes need %s, which is not installed: pip install %s", package, package)
+        if self._learns_dummy:
+            self._dummy = read.dummy()  # unknown names are a 503 as well
+        raise AuthUnavailable(
+            reason=f"Passwords: a stored hash of {read.kind} needs a package that is missing: pip install {package}"
+        )
 
     def _log_malformed(self, secret: Secret) -> None:
         log.error("the stored password hash of a user is malformed, so this user can't log in")
@@ -114,10 +211,23 @@ class Passwords:
 
     def _spend_time(self, secret: Secret) -> None:
         """Take as long as a real comparison, so that names can't be guessed by the clock."""
-        if self._dummy is None:
-            # Made at the first call, not at import: it takes as long as a comparison.
-            self._dummy = generate_password_hash(secrets.token_hex(), method=self._method)
-        check_password_hash(self._dummy, secret.arguments[0])
+        self._compute(self._dummy, secret)
+
+    def _upgrade(self, name: str, secret: Secret, read: StoredHash) -> None:
+        """Let ``on_upgrade`` store a new hash in place of a weaker one. Nothing that fails here is raised."""
+        if self._on_upgrade is None or self._newest is None or not read.is_weaker_than(self._newest):
+            return
+        try:
+            upgraded = self._hash(secret)
+            # While it was computed, the user may have changed the password, and the old one must not come back.
+            if self._look_up(name) == read.text:
+                resolve_awaitable(self._on_upgrade(name, upgraded))
+        except Exception as error:
+            failure = type(error).__name__
+        else:
+            return
+        # The text of the error isn't logged: that of a database error has the statement, and with it the hash.
+        log.error("Passwords: %s while the hash of a user was upgraded, so the old one stays: see on_upgrade=", failure)
 
     def _entry_key(self, name: str, secret: Secret, stored: str) -> bytes:
         parts = (part.encode("utf-8", "surrogatepass") for part in (name, *secret.arguments, stored))
@@ -142,10 +252,64 @@ class Passwords:
         return "<Passwords>"
 
 
-def _is_hash(stored: Any) -> bool:
-    """Return whether ``stored`` has the shape of a Werkzeug hash: ``method$salt$hex``."""
-    if not isinstance(stored, str) or stored.count("$") < 2:
+class _Slots:
+    """Places for hashes at work. A child process begins with all of them free."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._lock = threading.BoundedSemaphore(count)
+        renew_after_fork(self, partial(threading.BoundedSemaphore, count))
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold a place. Raises `AuthUnavailable` if none is free within a second."""
+        places = self._lock  # the same object is released, whatever a fork does in the meantime
+        if not places.acquire(timeout=MAX_WAIT):
+            raise AuthUnavailable(
+                reason=f"Passwords: concurrency={self.count} is reached, and no hash was done within {MAX_WAIT:.0f} s: "
+                "limit failed logins, add processors, or raise concurrency= if they are idle",
+                retry_after=1,
+            )
+        try:
+            yield
+        finally:
+            places.release()
+
+
+def _is_text(value: str) -> bool:
+    """Return whether a text can be encoded. A JSON body may hold half of a surrogate pair."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
         return False
-    method, _, rest = stored.partition("$")
-    salt, _, digest = rest.partition("$")
-    return method.split(":")[0] in ("scrypt", "pbkdf2") and bool(salt) and bool(digest)
+    return True
+
+
+def _validated_method(method: str) -> StoredHash:
+    """Return a dummy hash by ``method``. Raises `ConfigurationError` if new hashes can't be made so."""
+    dummy = hash_of_method(method)
+    if dummy is None or dummy.too_costly:
+        raise ConfigurationError(
+            f"method={method!a} makes no hash within the limits: choose 'scrypt', 'argon2id', or one such as "
+            "'scrypt:65536:8:1' or 'pbkdf2:sha256:1000000'"
+        )
+    _check_installed(dummy)
+    return dummy
+
+
+def _usual_hash(stored: Iterable[Any]) -> StoredHash | None:
+    """Return a dummy of the most frequent kind and cost. Raises `ConfigurationError` if a package is missing."""
+    known = [found for found in map(read_hash, stored) if found is not None]
+    for one in known:
+        _check_installed(one)
+    usable = {one.cost: one for one in known if not one.too_costly}
+    if not usable:
+        return None
+    ((cost, _),) = Counter(one.cost for one in known if not one.too_costly).most_common(1)
+    return usable[cost].dummy()
+
+
+def _check_installed(found: StoredHash) -> None:
+    package = found.missing_package
+    if package is not None:
+        raise ConfigurationError(f"Passwords: hashes of {found.kind} need {package}: pip install {package}")

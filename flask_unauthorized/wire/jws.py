@@ -127,15 +127,25 @@ def unverified_issuer(text: str) -> str | None:
         The claim. ``None`` if the token hasn't three parts, header and payload aren't JSON objects, or the claim isn't
         a string.
     """
+    issuer = _unverified_claims(text).get("iss")
+    return issuer if isinstance(issuer, str) else None
+
+
+def has_no_issuer(text: str) -> bool:
+    """Return whether a token in the compact form has claims, and no ``iss``. Nothing is verified."""
+    claims = _unverified_claims(text)
+    return bool(claims) and claims.get("iss") is None
+
+
+def _unverified_claims(text: str) -> dict[str, Any]:
     parts = text.split(".", 3)
     if len(parts) != 3:
-        return None
+        return {}
     try:
         read_json_object(decode_base64url(parts[0]))
-        issuer = read_json_object(decode_base64url(parts[1])).get("iss")
+        return read_json_object(decode_base64url(parts[1]))
     except JOSEError:
-        return None
-    return issuer if isinstance(issuer, str) else None
+        return {}
 
 
 def read_json_object(octets: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:

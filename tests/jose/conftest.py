@@ -22,7 +22,7 @@ def jwt(algorithm="ES256", **changes):
         "algorithms": (algorithm,),
         **changes,
     }
-    return JWT(ISSUER, **given)
+    return JWT(given.pop("issuer", ISSUER), **given)
 
 
 class Api:

@@ -16,6 +16,7 @@ from tests.jose.signing import AUDIENCE, ISSUER, b64, claims, header, jwk, pem, 
 NOW = 1_800_000_000
 TIMES = {"iat": NOW - 10, "exp": NOW + 600}
 COMPAT = {"profile": "oidc-compat"}
+EXTENDED = {"profile": "jwt-extended", "issuer": None, "audience": None}
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +30,12 @@ def of(**changes):
 
 def headed(**changes):
     return signed(header(**changes), claims(**TIMES))
+
+
+def extended(typ="JWT", **changes):
+    """A token as Flask-JWT-Extended 4.7.4 writes it, with changes."""
+    gone = {"iss": ..., "aud": ..., "client_id": ..., "scope": ...}
+    return signed(header(typ=typ), claims(**{**TIMES, **gone, "type": "access", "fresh": False, **changes}))
 
 
 def forged():
@@ -231,6 +238,43 @@ TABLE = {
     "crit": (
         b64(b'{"alg":"ES256","crit":["x"]}') + ".e30.AA", {},
         "the header asks for an extension (crit) (it has 3 parts and 45 characters)",
+    ),
+    "jwt-extended: an issuer": (
+        extended(iss="https://id.example"), EXTENDED,
+        "iss is 'https://id.example', expected none: give issuer= that text to take such tokens",
+    ),
+    "jwt-extended: no type": (
+        extended(type=...), EXTENDED,
+        "claim 'type' is absent, expected 'access': send the access token. A token of another purpose that the same "
+        "secret signed isn't one",
+    ),
+    "jwt-extended: a refresh token": (
+        extended(type="refresh"), EXTENDED,
+        "claim 'type' is 'refresh', expected 'access': send the access token. A token of another purpose that the same "
+        "secret signed isn't one",
+    ),
+    "jwt-extended: typ": (
+        extended(typ="at+jwt"), EXTENDED,
+        "typ is 'at+jwt', expected 'jwt': Flask-JWT-Extended writes no other",
+    ),
+    "jwt-extended: no typ": (
+        extended(typ=...), EXTENDED,
+        "typ is absent, expected 'jwt': Flask-JWT-Extended writes no other",
+    ),
+    "jwt-extended: no jti": (
+        extended(jti=...), EXTENDED,
+        "jti is absent, expected a string of 1 to 256 printable characters: Flask-JWT-Extended writes it into each "
+        "token",
+    ),
+    "jwt-extended: no iat": (
+        extended(iat=...), EXTENDED,
+        "iat is absent, expected a number of seconds since 1970 up to the year 9999: Flask-JWT-Extended writes it into "
+        "each token",
+    ),
+    "jwt-extended: sub": (
+        extended(sub=True), EXTENDED,
+        "sub is a JSON boolean, expected a string of 1 to 1024 printable characters: Flask-JWT-Extended writes it into "
+        "each token",
     ),
 }  # fmt: skip
 

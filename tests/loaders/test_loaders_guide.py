@@ -1,17 +1,21 @@
 """The programs of docs/loaders.md do what the page says."""
 
+import hmac
 import re
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from werkzeug.security import generate_password_hash
 
 from flask_unauthorized import Auth, Basic, Bearer
 from flask_unauthorized.jose import hmac_key
 from flask_unauthorized.loaders import jwks
 from flask_unauthorized.loaders.jwt import JWT
 from tests.helpers import app_with_view
+from tests.jose.signing import as_json, b64
 
 PROGRAMS = re.findall(
     r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs" / "loaders.md").read_text("utf-8"), re.DOTALL
@@ -76,24 +80,28 @@ def jwt_of(secret, scope):
 @pytest.mark.parametrize(
     ("changed", "status", "text"),
     [
-        ({}, 200, "1"), ({"type": "refresh"}, 401, "not valid"), ({"exp": 1}, 401, "have expired"),
-        ({"sub": None}, 401, "not valid"), ({"exp": None}, 401, "not valid"),
+        ({}, 200, "1"), ({"type": "refresh"}, 401, "not valid"), ({"exp": 1, "iat": 0, "nbf": 0}, 401, "have expired"),
+        ({"sub": None}, 401, "not valid"), ({"exp": None}, 401, "not valid"), ({"type": None}, 401, "not valid"),
+        ({"sub": 7}, 200, "7"),
     ],
 )  # fmt: skip
-def test_old_jwts_without_an_issuer_beside_new_ones(make_app, changed, status, text):
+def test_jwts_that_flask_jwt_extended_issued_beside_new_ones(make_app, changed, status, text):
     scope = scope_of(PROGRAMS[3])
     now = int(time.time())
     claims = {"sub": "1", "iat": now, "nbf": now, "exp": now + 900, "jti": "x", "type": "access", "fresh": True}
     given = {name: value for name, value in {**claims, **changed}.items() if value is not None}
-    token = scope["jwt"].encode(given, scope["SECRET"])
-    app_jwt = JWT(
-        "https://app.example", audience="app", keys=hmac_key(scope["SECRET"]), algorithms=["HS256"],
-        profile="oidc-compat",
-    )  # fmt: skip
-    app = app_with_view(make_app, Auth(Bearer(app_jwt, scope["load_old_jwt"])))
+    app_jwt = JWT("https://app.example", audience="app", keys=hmac_key("x" * 32), algorithms=["HS256"])
+    app = app_with_view(make_app, Auth(Bearer(app_jwt, scope["old"])))
+    token = jws_of(given, scope["SECRET"])
     response = app.test_client().get("/", headers={"Authorization": f"Bearer {token}"})
     assert response.status_code == status
     assert text in (response.text if status == 200 else response.headers["WWW-Authenticate"])
+
+
+def jws_of(claims, secret):
+    """Sign claims by HS256. PyJWT would warn of the short secret."""
+    content = ".".join(b64(as_json(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return f"{content}.{b64(hmac.digest(secret.encode(), content.encode(), 'sha256'))}"
 
 
 def test_the_callback_of_flask_httpauth():
@@ -138,3 +146,20 @@ def test_an_app_that_has_left_flask_jwt_extended():
     assert client.get("/me", headers={"Authorization": f"Bearer {token}"}).headers["WWW-Authenticate"] == (
         'Token realm="guide"'
     )
+
+
+def test_the_program_that_upgrades_hashes(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    scope = scope_of(PROGRAMS[7])
+    client = scope["app"].test_client()
+    weak = generate_password_hash("correct horse", method="pbkdf2:sha256:1")
+    with closing(scope["connect"]()) as database, database:
+        database.execute("INSERT INTO user VALUES ('ada', ?)", [weak])
+    assert client.get("/me", auth=("ada", "wrong")).status_code == 401
+    assert scope["stored_hash"]("ada") == weak
+    assert client.get("/me", auth=("ada", "correct horse")).json == {"subject": "ada"}
+    stored = scope["stored_hash"]("ada")
+    assert stored.startswith("scrypt:")
+    assert client.get("/me", auth=("ada", "correct horse")).status_code == 200
+    assert scope["stored_hash"]("ada") == stored
+    assert client.get("/me", auth=("bob", "correct horse")).status_code == 401

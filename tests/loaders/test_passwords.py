@@ -1,16 +1,21 @@
 """Passwords."""
 
+import contextlib
 import hashlib
 import logging
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 from datetime import timedelta
 
 import pytest
-from werkzeug.security import generate_password_hash
+from flask import Flask
+from werkzeug.security import check_password_hash, generate_password_hash
 
-from flask_unauthorized import ConfigurationError, Identity
+from flask_unauthorized import AuthUnavailable, ConfigurationError, Identity
 from flask_unauthorized.loaders import Passwords
 
 FAST = "pbkdf2:sha256:1"
@@ -75,9 +80,12 @@ MALFORMED = {
     "no-digest": "pbkdf2:sha256:1$salt$", "iterations": "pbkdf2:sha256:x$salt$00",
     "zero-iterations": "pbkdf2:sha256:0$salt$00", "unknown-digest": "pbkdf2:nosuch:1$salt$00",
     "parts": "pbkdf2:sha256:1:2:3$salt$00", "scrypt-n": "scrypt:3:8:1$salt$00", "scrypt-parts": "scrypt:1:2$salt$00",
-    "scrypt-memory": "scrypt:1073741824:8:1$salt$00", "removed": "md5$salt$0cc175b9c0f1b6a831c399e269772661",
-    "plain": "pw", "plain-with-a-name": "plain$$pw",
-    "bcrypt": "$2b$12$" + "a" * 53, "argon2": "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA",
+    "removed": "md5$salt$0cc175b9c0f1b6a831c399e269772661",
+    "plain": "pw", "plain-with-a-name": "plain$$pw", "long": "pbkdf2:sha256:1$" + "s" * 500 + "$00",
+    "bcrypt-short": "$2b$12$" + "a" * 52, "bcrypt-cost": "$2b$03$" + "a" * 53, "bcrypt-kind": "$2x$12$" + "a" * 53,
+    "bcrypt-sha256": "$bcrypt-sha256$v=2,t=2b,r=12$" + "a" * 22 + "$" + "a" * 31,
+    "argon2-lanes": "$argon2id$v=19$m=8,t=1,p=2$c29tZXNhbHQ$aGFzaA", "argon2-passes": "$argon2id$m=8,t=0,p=1$c2FsdA$aA",
+    "argon2-version": "$argon2id$v=20$m=8,t=1,p=1$c29tZXNhbHQ$aGFzaA", "argon2-kind": "$argon2x$m=8,t=1,p=1$c2FsdA$aA",
     "non-ASCII": "pbkdf2:sha256:1$salt$\u00e9", "number": 7, "bytes": b"pbkdf2:sha256:1$salt$00",
 }  # fmt: skip
 
@@ -94,6 +102,21 @@ def test_malformed_stored_hash_refuses_in_equal_time_with_one_error_log_BAS_12(h
     logged = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert len(logged) == 1
     assert "salt" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("package", "stored"),
+    [("bcrypt", "$2b$12$" + "a" * 53), ("argon2", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"),
+     ("argon2", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQAA$aGFzaA")],
+)  # fmt: skip
+def test_what_only_the_library_finds_malformed_refuses_the_same_way_BAS_12(hashings, caplog, package, stored):
+    pytest.importorskip(package)
+    check = Passwords(lambda name: stored if name == "ada" else None, method=FAST)
+    assert check("ada", "pw") is None
+    assert hashings == [b"pw"]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    table = Passwords({"ada": stored}, method=FAST)  # its dummy is malformed as well
+    assert [table("ada", "pw"), table("bob", "pw")] == [None] * 2
 
 
 def test_stored_none_is_an_unknown_name_BAS_12(hashings):
@@ -121,6 +144,26 @@ def test_passwords_are_compared_to_their_last_byte_BAS_14():
     check = Passwords({"ada": hashed("x" * 72 + "right")}, method=FAST)
     assert check("ada", "x" * 72 + "wrong") is None
     assert check("ada", "x" * 72 + "right") == "ada"
+
+
+SURROGATE = "\ud800"  # JSON can hold one, and no encoding has it
+
+
+def test_half_a_surrogate_pair_is_a_wrong_password_BAS_11(hashings, caplog):
+    asked = []
+    check = Passwords(lambda name: asked.append(name) or hashed("pw"), method=FAST)
+    hashings.clear()
+    assert [check("ada", SURROGATE), check(SURROGATE, "pw"), check("ada", f"pw{SURROGATE}")] == [None] * 3
+    assert len(hashings) == 3
+    assert asked == []
+    assert caplog.records == []
+    assert check("ada", "") is None  # and it is not the empty password
+    assert check("ada", "pw") == "ada"
+
+
+def test_half_a_surrogate_pair_does_not_match_the_empty_password():
+    check = Passwords({"ada": hashed("")}, method=FAST)
+    assert [check("ada", SURROGATE), check("ada", "")] == [None, "ada"]
 
 
 @pytest.mark.parametrize(("seconds", "times"), [(None, 3), (0, 3), (60, 1), (timedelta(minutes=1), 1)])
@@ -217,3 +260,303 @@ def test_what_is_no_table_is_named_by_its_type():
     with pytest.raises(TypeError) as raised:
         Passwords(["ada"])
     assert str(raised.value) == "Passwords takes a mapping of name to hash or a look-up, not list"
+
+
+# --- hashes at work
+
+
+class Gate:
+    """Holds each hash until it is opened, and counts the hashes at work."""
+
+    def __init__(self):
+        self.opened = threading.Event()
+        self.lock = threading.Lock()
+        self.entered = threading.Semaphore(0)
+        self.now = self.most = 0
+
+    def __call__(self, *args, **kwargs):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self.entered.release()
+        assert self.opened.wait(60)
+        with self.lock:
+            self.now -= 1
+        return b"\0" * 32
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    made = Gate()
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", made)
+    return made
+
+
+ZEROS = f"{FAST}$salt${'0' * 64}"  # what the gate returns
+
+
+@pytest.mark.parametrize("name", ["ada", "nobody"])
+def test_a_hash_too_many_waits_and_is_503(gate, monkeypatch, name):
+    monkeypatch.setattr("flask_unauthorized.loaders.passwords.MAX_WAIT", 0.01)
+    check = Passwords({"ada": ZEROS}, method=FAST, concurrency=2)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(check("ada", "pw"))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert gate.entered.acquire(timeout=60)
+    with pytest.raises(AuthUnavailable) as raised:
+        check(name, "pw")
+    assert (raised.value.code, raised.value.retry_after) == (503, 1)
+    gate.opened.set()
+    for thread in threads:
+        thread.join(60)
+    assert found == ["ada"] * 2
+    assert check("ada", "pw") == "ada"  # the places are free again
+
+
+def test_never_more_hashes_at_work_than_concurrency(gate, monkeypatch):
+    monkeypatch.setattr("flask_unauthorized.loaders.passwords.MAX_WAIT", 60)
+    check = Passwords({"ada": ZEROS}, method=FAST, concurrency=3)
+    found = []
+    names = ("ada", "nobody")
+    threads = [threading.Thread(target=lambda: found.append(check(name, "pw"))) for name in names * 10]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        assert gate.entered.acquire(timeout=60)
+    gate.opened.set()
+    for thread in threads:
+        thread.join(60)
+    assert len(found) == 20
+    assert gate.most == 3
+
+
+@pytest.mark.parametrize("error", [ValueError, MemoryError, KeyError])
+def test_a_place_is_free_again_after_an_error(monkeypatch, error):
+    check = Passwords({"ada": hashed("pw")}, method=FAST, concurrency=1)
+    monkeypatch.setattr("flask_unauthorized.loaders.passwords.MAX_WAIT", 0)
+
+    def fail(*args):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hashlib, "pbkdf2_hmac", fail)
+        with contextlib.suppress(KeyError, AuthUnavailable):
+            check("ada", "pw")
+    assert check("ada", "pw") == "ada"
+
+
+def test_too_little_memory_is_503(monkeypatch):
+    check = Passwords({"ada": hashed("pw")}, method=FAST)
+
+    def fail(*args):
+        raise MemoryError
+
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", fail)
+    for name in ("ada", "nobody"):
+        with pytest.raises(AuthUnavailable):
+            check(name, "pw")
+
+
+def test_a_cached_password_needs_no_place(monkeypatch):
+    monkeypatch.setattr("flask_unauthorized.loaders.passwords.MAX_WAIT", 0)
+    check = Passwords({"ada": hashed("pw")}, method=FAST, concurrency=1, cache=60)
+    check("ada", "pw")
+    with check._slots.one():
+        assert check("ada", "pw") == "ada"
+        with pytest.raises(AuthUnavailable):
+            check("ada", "wrong")
+        with pytest.raises(AuthUnavailable):
+            check.hash("new")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on Windows")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_begins_with_all_places_free():
+    check = Passwords({"ada": hashed("pw")}, method=FAST, concurrency=1)
+    with check._slots.one():  # as if another thread held it
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            try:
+                os._exit(0 if check("ada", "pw") == "ada" else 2)
+            finally:
+                os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+GREENLETS = """
+from gevent import monkey; monkey.patch_all()
+import gevent, hashlib
+from flask_unauthorized.loaders import Passwords
+now = most = 0
+def slow(*args):
+    global now, most
+    now += 1; most = max(most, now)
+    gevent.sleep(0.01)
+    now -= 1
+    return bytes(32)
+hashlib.pbkdf2_hmac = slow
+check = Passwords({"ada": "pbkdf2:sha256:1$salt$" + "0" * 64}, method="pbkdf2:sha256:1", concurrency=2)
+jobs = [gevent.spawn(check, "ada", "pw") for _ in range(12)]
+gevent.joinall(jobs, timeout=60, raise_error=True)
+print(most, {job.value for job in jobs})
+"""
+
+
+def test_the_bound_holds_for_greenlets():
+    pytest.importorskip("gevent")
+    done = subprocess.run([sys.executable, "-c", GREENLETS], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.stdout, done.returncode) == ("2 {'ada'}\n", 0), done.stderr
+
+
+@pytest.mark.parametrize("value", [0, -1, True, 1.5, "4", None])
+def test_concurrency_is_a_whole_number(value):
+    with pytest.raises(ConfigurationError, match="concurrency"):
+        Passwords({"ada": "x"}, concurrency=value)
+
+
+# --- upgrades
+
+
+WEAK, STRONG = "pbkdf2:sha256:1", "pbkdf2:sha256:3"
+
+
+@pytest.fixture
+def upgrading():
+    """A table of hashes that are upgraded, and what was written."""
+    table = {}
+    written = []
+
+    def write(name, new):
+        written.append((name, new))
+        table[name] = new
+
+    def make(stored, **options):
+        table["ada"] = stored
+        return Passwords(table.get, **{"method": STRONG, "on_upgrade": write, **options})
+
+    make.table, make.written = table, written
+    return make
+
+
+@pytest.mark.parametrize(
+    ("stored", "is_upgraded"),
+    [(WEAK, True), (STRONG, False), ("pbkdf2:sha256:4", False), ("pbkdf2:sha512:3", True), ("scrypt:1024:1:1", True)],
+)
+def test_a_weaker_hash_or_one_of_another_kind_is_upgraded_once(upgrading, stored, is_upgraded):
+    check = upgrading(generate_password_hash("pw", method=stored))
+    assert [check("ada", "pw") for _ in range(3)] == ["ada"] * 3
+    assert [name for name, _ in upgrading.written] == ["ada"] * is_upgraded
+    kept = upgrading.table["ada"]
+    assert kept.startswith(f"{STRONG if is_upgraded else stored}$")
+    assert check_password_hash(kept, "pw")
+    assert [check("ada", "no"), check("bob", "pw")] == [None] * 2
+
+
+@pytest.mark.parametrize(
+    ("stored", "newest"),
+    [
+        ("scrypt:1024:1:1", "scrypt:2048:1:1"),
+        ("scrypt:1024:1:1", "scrypt:1024:2:1"),
+        ("scrypt:1024:1:1", "scrypt:1024:1:2"),
+        ("scrypt:1024:1:2", "scrypt:2048:1:1"),
+    ],
+)
+def test_less_memory_or_work_is_weaker(upgrading, stored, newest):
+    check = upgrading(generate_password_hash("pw", method=stored), method=newest)
+    check("ada", "pw")
+    assert upgrading.table["ada"].startswith(f"{newest}$")
+    upgrading.written.clear()
+    back = upgrading(generate_password_hash("pw", method=newest), method=stored)
+    assert back("ada", "pw") == "ada"
+    assert upgrading.written == []
+
+
+def test_a_wrong_password_never_upgrades(upgrading):
+    check = upgrading(generate_password_hash("pw", method=WEAK))
+    assert [check("ada", word) for word in ("", "PW", "pw ", SURROGATE)] == [None] * 4
+    assert upgrading.written == []
+
+
+@pytest.mark.parametrize("answer", [None, False])
+def test_a_user_whom_load_rejects_is_not_upgraded(upgrading, answer):
+    check = upgrading(generate_password_hash("pw", method=WEAK), load=lambda name: answer)
+    assert check("ada", "pw") is answer
+    assert upgrading.written == []
+
+
+def test_the_new_hash_is_of_the_composed_form(upgrading):
+    check = upgrading(generate_password_hash("\u00e9", method=WEAK))
+    assert check("ada", "e\u0301") == "ada"
+    assert check_password_hash(upgrading.table["ada"], "\u00e9")
+
+
+def test_an_upgrade_that_fails_is_logged_without_secrets_and_refuses_nobody(upgrading, caplog):
+    def fail(name, new):
+        raise RuntimeError(f"INSERT {name} {new}")
+
+    check = upgrading(generate_password_hash("c4nary-pw", method=WEAK), on_upgrade=fail)
+    assert check("ada", "c4nary-pw") == "ada"
+    assert [record.getMessage() for record in caplog.records] == [
+        "Passwords: RuntimeError while the hash of a user was upgraded, so the old one stays: see on_upgrade="
+    ]
+    assert "INSERT" not in caplog.text
+    assert caplog.records[0].exc_info is None
+
+
+def test_an_upgrade_that_finds_no_place_refuses_nobody(upgrading, monkeypatch, caplog):
+    check = upgrading(generate_password_hash("pw", method=WEAK))
+
+    def full(*args):
+        raise AuthUnavailable(reason="full")
+
+    monkeypatch.setattr(check, "_hash", full)
+    assert check("ada", "pw") == "ada"
+    assert "AuthUnavailable" in caplog.text
+
+
+def test_a_password_that_was_changed_meanwhile_is_not_written_over(upgrading, monkeypatch):
+    check = upgrading(generate_password_hash("pw", method=WEAK))
+    real = check._hash
+
+    def change_first(secret):
+        upgrading.table["ada"] = generate_password_hash("new", method=WEAK)
+        return real(secret)
+
+    monkeypatch.setattr(check, "_hash", change_first)
+    assert check("ada", "pw") == "ada"
+    assert upgrading.written == []
+    assert check_password_hash(upgrading.table["ada"], "new")
+
+
+def test_a_cached_password_upgrades_once_however_often_it_fails(upgrading):
+    calls = []
+    check = upgrading(generate_password_hash("pw", method=WEAK), cache=60, on_upgrade=lambda *pair: calls.append(pair))
+    assert [check("ada", "pw") for _ in range(3)] == ["ada"] * 3
+    assert len(calls) == 1
+
+
+def test_an_async_on_upgrade_is_awaited(upgrading):
+    stored = []
+
+    async def write(name, new):
+        stored.append(name)
+
+    check = upgrading(generate_password_hash("pw", method=WEAK), on_upgrade=write)
+    with Flask("shop").test_request_context():
+        assert check("ada", "pw") == "ada"
+    assert stored == ["ada"]
+
+
+def test_on_upgrade_is_a_callable():
+    with pytest.raises(ConfigurationError, match="on_upgrade"):
+        Passwords({"ada": "x"}, on_upgrade="yes")
+
+
+@pytest.mark.parametrize("method", ["md5", "scrypt:3:8:1", "scrypt:1073741824:8:1", "pbkdf2:nosuch", "bcrypt", ""])
+def test_a_method_that_makes_no_hash_is_refused_at_set_up(method):
+    with pytest.raises(ConfigurationError, match="method="):
+        Passwords({"ada": "x"}, method=method)

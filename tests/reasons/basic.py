@@ -1,10 +1,15 @@
 """Basic: what comes in the field, and what the loader returns."""
 
 import base64
+import hashlib
+import threading
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from flask_unauthorized import Basic
-from flask_unauthorized.loaders import Passwords
+from flask_unauthorized.loaders import Passwords, password_hashes
 from tests.canaries import register
 
 from . import Row
@@ -24,13 +29,66 @@ def sent(headers: Any, loader: Any = lambda name, password: None) -> Any:
     return request_of(Basic(loader), headers=headers)
 
 
+def with_hash(stored: str, patch: Callable[[pytest.MonkeyPatch], Any] = lambda patch: None) -> Any:
+    """A login of a user with that stored hash, which isn't logged."""
+
+    def run() -> Any:
+        register(stored)
+        passwords = Passwords({"ada": stored}.get, method="pbkdf2:sha256:1", concurrency=1)
+        with pytest.MonkeyPatch.context() as patches:
+            patch(patches)
+            return sent(field(f"ada:{PASSWORD}"), passwords)()
+
+    return run
+
+
+def fails(error: type[BaseException]) -> Any:
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def all_at_work() -> Any:
+    passwords = Passwords({"ada": ZEROS}, method="pbkdf2:sha256:1", concurrency=1)
+    with pytest.MonkeyPatch.context() as patch, passwords._slots.one():
+        # The wait ends at once, and the text names the real limit.
+        patch.setattr(threading.Semaphore, "acquire", lambda self, blocking=True, timeout=None: False)
+        return sent(field(f"ada:{PASSWORD}"), passwords)()
+
+
 def wrong_password() -> Any:
-    passwords = Passwords({"ada": "pbkdf2:sha256:1$salt$" + "0" * 64}, method="pbkdf2:sha256:1")
+    passwords = Passwords({"ada": ZEROS}, method="pbkdf2:sha256:1")
     register("0" * 64)
     return sent(field(f"ada:{PASSWORD}"), passwords)()
 
 
+ZEROS = "pbkdf2:sha256:1$salt$" + "0" * 64
+
 ROWS = [
+    Row(
+        "Passwords: too many hashes", all_at_work, 503,
+        "Passwords: concurrency=1 is reached, and no hash was done within 1 s: limit failed logins, add processors, or "
+        "raise concurrency= if they are idle",
+    ),
+    Row(
+        "Passwords: too much work", with_hash("scrypt:1073741824:8:1$salt$00"), 503,
+        "Passwords: a stored hash of scrypt has parameters beyond the limits, expected less work: give this user a new "
+        "password",
+    ),
+    Row(
+        "Passwords: a missing package",
+        with_hash(
+            "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            lambda patch: patch.setattr(password_hashes, "_module", lambda name: None),
+        ), 503,
+        "Passwords: a stored hash of bcrypt needs a package that is missing: pip install bcrypt",
+    ),
+    Row(
+        "Passwords: too little memory",
+        with_hash("scrypt:32768:8:1$salt$00", lambda patch: patch.setattr(hashlib, "scrypt", fails(MemoryError))), 503,
+        "Passwords: too little memory for a hash of 32768 KiB, expected enough: lower concurrency=",
+    ),
     Row(
         "a comma", sent(rest("YTpi, Basic YTpi")), 400,
         "Basic: the credentials hold a comma, expected Base64 alone: a client or a server joined two fields",

@@ -176,6 +176,7 @@ spa = DPoP(
 )
 Auth(spa, Bearer(certificate=peer_certificate, bound_only=True), Bearer(certificate=lambda request: b"DER"))
 Bearer(certificate=EscapedPEM(["10.0.0.1"], field="X-SSL-Client-Cert"))
+Passwords({"ada": "hash"}.get, method="argon2id", concurrency=2, on_upgrade=lambda name, new_hash: print(name))
 browsers = Auth[User](people, meters, Basic(Passwords({"ada": "hash"}), script_alias="XBasic"))
 
 
@@ -211,4 +212,5 @@ oauth = Auth[User](
 assert_type(tokens("a.b.c"), Identity)
 assert_type(oauth.protected_resource("https://api.example", authorization_servers=["https://id.example"]), str)
 revocations = Revocations(MemoryStore())
+JWT(None, audience=None, keys=hmac_key("s", allow_short=True), algorithms=("HS256",), profile="jwt-extended")
 JWT("https://id.example", audience=None, keys=JWKS.of_issuer("https://id.example"), revoked=revocations)

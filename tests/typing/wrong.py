@@ -15,6 +15,8 @@ from flask_unauthorized import (
     abort_unauthorized,
     any_of,
 )
+from flask_unauthorized.jose import hmac_key
+from flask_unauthorized.loaders import Passwords
 from flask_unauthorized.loaders.jwt import JWT
 
 bearer = Bearer()
@@ -81,6 +83,9 @@ Bearer(certificate=b"DER")  # refused: a function of the request
 Bearer(certificate=lambda request: "PEM")  # refused: octets
 JWT("https://id.example")  # refused: the audience must be said
 JWT("https://id.example", audience="x", profile="any")  # refused: no such profile
+Passwords({"ada": "hash"}, concurrency="4")  # refused: a number
+Passwords({"ada": "hash"}, on_upgrade=lambda name: None)  # refused: it gets the new hash as well
+hmac_key("s", allow_short=1)  # refused: True or False
 JWT("https://id.example", audience="x", keys="secret")  # refused: a key is made, not guessed
 Bearer(certificate="Client-Cert")  # refused: a function
 abort_unauthorized(error=Forbidden)  # refused: not a 401
