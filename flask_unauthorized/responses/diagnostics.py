@@ -25,7 +25,7 @@ from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app
 from ..schemes.base import AnyScheme, query_values
 from ..schemes.session_cookie import SessionCookie
-from ..wire.rules import spell_field_name
+from ..wire.rules import SPELLINGS, spell_field_name
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
 _UNAUTHORIZED: Final = ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2")
@@ -38,9 +38,7 @@ _SPECIFICATIONS: Final[dict[type[AuthError], tuple[str, str]]] = {
     errors.AuthUnavailable: ("RFC 9110 §15.6.4, 503 Service Unavailable", f"{_RFC}9110#section-15.6.4"),
     AuthError: ("RFC 9110 §11, HTTP Authentication", f"{_RFC}9110#section-11"),
 }
-_KNOWN_SCHEMES: Final = frozenset(
-    {"apikey", "basic", "bearer", "concealed", "digest", "dpop", "gnap", "hoba", "negotiate", "ntlm", "oauth", "token"}
-)
+_KNOWN_SCHEMES: Final = frozenset({*SPELLINGS, "ntlm", "token"})
 
 
 def explain(error: AuthError, request: Request, state: RequestState) -> Explanation:
