@@ -201,7 +201,7 @@ _GERMAN: Final[dict[str, str]] = {
 
 BUILT_IN_TRANSLATIONS: Final[dict[str, dict[str, str]]] = {"en": _ENGLISH, "de": _GERMAN}
 TEXT_KEYS: Final = frozenset(_ENGLISH)
-_PLACEHOLDERS: Final = dict.fromkeys(("scheme", "scope", "seconds", "minutes", "hours"), "")
+_PLACEHOLDERS: Final[dict[str, str]] = dict.fromkeys(("scheme", "scope", "seconds", "minutes", "hours"), "")
 """The placeholders that a text may have, with values to try a text."""
 
 
