@@ -35,16 +35,16 @@ class Identity:
             collection of its letters.
     """
 
-    subject: str | None = None
-    scopes: frozenset[str] = frozenset()
-    roles: frozenset[str] = frozenset()
-    acr: str | None = None
-    auth_time: float | None = None
-    claims: Mapping[str, Any] = field(default_factory=lambda: _NO_CLAIMS, hash=False, repr=False)
-    user: Any = field(default=None, hash=False, repr=False)
-    client_id: str | None = None
-    expires_at: float | None = field(default=None, repr=False)
-    confirmation: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
+    subject: str | None
+    scopes: frozenset[str]
+    roles: frozenset[str]
+    acr: str | None
+    auth_time: float | None
+    claims: Mapping[str, Any] = field(hash=False, repr=False)
+    user: Any = field(hash=False, repr=False)
+    client_id: str | None
+    expires_at: float | None = field(repr=False)
+    confirmation: Mapping[str, Any] | None = field(hash=False, repr=False)
 
     def __init__(
         self,

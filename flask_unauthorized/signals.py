@@ -9,6 +9,10 @@
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
 and costs the others nothing.
+
+The extension logs an exception of the app's code with its traceback only if it goes no further: one of a receiver, a
+renderer, a lazy text, or the loader at a logout. Its text holds a secret only if the app put one there. An exception
+that reaches Flask is logged by Flask, and lines of the extension about it name its type alone.
 """
 
 import logging
@@ -32,5 +36,5 @@ def send(signal: NamedSignal, app: Flask, **arguments: Any) -> None:
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **arguments)
-        except Exception:
+        except Exception:  # a receiver's mistake doesn't change the decision
             log.exception("a receiver of the signal %s failed", signal.name)

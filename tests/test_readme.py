@@ -56,6 +56,20 @@ def test_the_jwt_of_the_readme_works(monkeypatch):
     assert (refused.status_code, "invalid_token" in refused.headers["WWW-Authenticate"]) == (401, True)
 
 
+def test_the_protected_resource_of_the_readme_works():
+    scope = {"__name__": "readme"}
+    exec(program_of("AI agents (MCP), and other clients that find their own way"), scope)
+    client = scope["app"].test_client()
+    (offered,) = client.post("/mcp", base_url="https://api.example.com").headers.getlist("WWW-Authenticate")
+    where = re.search(r'resource_metadata="([^"]+)"', offered)[1]
+    assert where == "https://api.example.com/.well-known/oauth-protected-resource/mcp"
+    document = client.get(urlsplit(where).path, base_url="https://api.example.com").json
+    assert document["resource"] == "https://api.example.com/mcp"
+    assert document["authorization_servers"] == ["https://id.example.com"]
+    assert document["scopes_supported"] == ["tools:call"]
+    assert 'scope="tools:call"' in offered
+
+
 def test_the_dpop_of_the_readme_works():
     scope = {"__name__": "readme"}
     exec(program_of("DPoP and certificate-bound tokens"), scope)

@@ -19,7 +19,8 @@ Invariants:
   except status codes. It holds no password of the proxy.
 - No step takes a lock, because a fork could leave its copy locked in the child.
 
-Why the extension has its own client: none that was tried bounds both time and size. `connection` has the numbers.
+The extension has its own client because none of those that were tried bounds both time and size. `connection` has the
+numbers.
 """
 
 import base64
@@ -198,7 +199,7 @@ class Fetcher:
             raise
         except (OSError, http.client.HTTPException, ValueError) as error:
             text = f"{method} {target.display_url}: {self._describe(error, target)}"
-        # Raised here and not above, so that the error isn't chained: its text may quote what the server sent.
+        # It is raised here and not above, so that no error is chained whose text may quote what the server sent.
         raise FetchError(text)
 
     def _send(

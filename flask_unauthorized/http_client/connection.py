@@ -16,9 +16,9 @@ Invariants:
 - A failed or interrupted step closes the socket.
 - The proxy's credentials are only sent to the proxy, and never appear in a ``repr`` or in an exception.
 
-Why it isn't simpler: the timeout of a socket restarts with each byte, so a server that sends one byte per second is
-never too late. `http.client` has no other timeout, and neither have requests and httpx. ``Timeout(total=2)`` of
-urllib3 2.8.0 took 22.2 seconds for a response head that arrived byte by byte. urllib3 with a watchdog thread came to
+Simpler ways don't bound the time. The timeout of a socket restarts with each byte, so a server that sends one byte per
+second is never too late. `http.client` has no other timeout, and neither have requests and httpx. ``Timeout(total=2)``
+of urllib3 2.8.0 took 22.2 seconds for a response head that arrived byte by byte. urllib3 with a watchdog thread came to
 406 lines, was slower, and left gaps. The proxy's response isn't read by `http.client.HTTPConnection.set_tunnel`,
 because that copies the proxy's own words into its exception and sets no deadline.
 """

@@ -1,7 +1,7 @@
 """Keys, and the verification of signatures (RFC 7515 to 7518). Needs the extra ``jwt``."""
 
 try:
-    import cryptography  # noqa: F401  # for the message only: what is used is imported where it is used
+    import cryptography  # noqa: F401  # only for the message below; modules import what they use
     import jwt.algorithms  # noqa: F401  # the same
 except ImportError as missing:
     raise ImportError(

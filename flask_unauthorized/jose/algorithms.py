@@ -9,7 +9,7 @@ RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 HMAC: Final = ("HS256", "HS384", "HS512")
 CURVES: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 EC: Final = tuple(CURVES.values())
-EDDSA: Final = ("EdDSA", "Ed25519")  # the old name and the new one of the same
+EDDSA: Final = ("EdDSA", "Ed25519")  # two names of one algorithm, the old one first
 
 ASYMMETRIC: Final = frozenset({*RSA, *EC, *EDDSA})
 ALL: Final = ASYMMETRIC | frozenset(HMAC)

@@ -15,7 +15,7 @@ class Engine(Protocol):
     """Verifies signatures. Implement it to use another library than PyJWT."""
 
     def verify(self, algorithm: str, key: Key, signing_input: bytes, signature: bytes) -> bool:
-        """Return whether a signature is right.
+        """Return whether a signature is valid.
 
         Args:
             algorithm: The ``alg`` in the token's header. The key must serve it, or the result is ``False``.
@@ -36,7 +36,7 @@ class PyJWTEngine:
     """
 
     def verify(self, algorithm: str, key: Key, signing_input: bytes, signature: bytes) -> bool:
-        """Return whether the signature is right; ``False`` for an algorithm that the key doesn't serve."""
+        """Return whether the signature is valid; ``False`` for an algorithm that the key doesn't serve."""
         if algorithm not in key.algorithms or len(signature) != key.signature_size(algorithm):
             return False
         digest = _HMAC.get(algorithm)

@@ -4,7 +4,7 @@ Only public keys for signatures are read. What is refused, in this order:
 
 1. A secret or a private half (``d``, ``k``, ``kty: oct``…): it is never published on purpose.
 2. Another use than signatures (``use``, ``key_ops``), an unknown kind of key, or an ``alg`` outside its family.
-3. Numbers in another form than their only one, points that are not on their curve, and weak keys.
+3. Numbers that aren't in their canonical form, points that are not on their curve, and weak keys.
 
 Cases 1 and 3 are mistakes of the issuer. Case 2 isn't, so it has an error class of its own, and the log stays quiet.
 """
@@ -90,7 +90,7 @@ def _ec_key(jwk: Mapping[str, Any]) -> ec.EllipticCurvePublicKey:
         raise JOSEError("a JWK of a curve that isn't spoken (crv)")
     curve, size = CURVES[name]
     x, y = (int.from_bytes(_octets(jwk, member, size), "big") for member in ("x", "y"))
-    return ec.EllipticCurvePublicNumbers(x, y, curve).public_key()  # which refuses points off the curve
+    return ec.EllipticCurvePublicNumbers(x, y, curve).public_key()  # this refuses points off the curve
 
 
 def _octets(jwk: Mapping[str, Any], name: str, size: int) -> bytes:

@@ -6,9 +6,9 @@ from ..wire.jws import JOSEError
 
 MIN_RSA: Final = 2048
 MAX_RSA: Final = 4096
-"""Bits of an RSA modulus: RFC 7518 §3.3 demands the first, the second bounds what a check costs."""
+"""Fewest and most bits of an RSA modulus. RFC 7518 §3.3 demands the minimum; the maximum bounds what a check costs."""
 MAX_EXPONENT: Final = 2**32
-"""Highest public exponent: a large one makes a check 60 to 90 times dearer."""
+"""Highest public exponent: a large one makes a check 60 to 90 times slower."""
 
 _PRIMES: Final = tuple(n for n in range(3, 168) if all(n % d for d in range(2, n)))
 # CVE-2017-15361 (ROCA): primes of the broken generator are powers of 65537 modulo each small prime.

@@ -205,6 +205,6 @@ def _integer_text(number: int) -> str:
 
 
 def _thumbprint(members: dict[str, str]) -> str:
-    """RFC 7638 §3: the required members only, sorted, without blanks."""
+    """Return the thumbprint of a key by its required members (RFC 7638 §3): sorted, and without blanks."""
     text = json.dumps(members, sort_keys=True, separators=(",", ":"))
     return encode_base64url(hashlib.sha256(text.encode()).digest())

@@ -126,7 +126,7 @@ class ChallengeSet:
         if attempted is None and status == 401 and not self.script_schemes and self.default_challenges:
             return self.default_challenges
         if attempted is None and status == 400:
-            # It is open which scheme was meant, so each one names the error (as in RFC 9449 §7.2).
+            # Which scheme was meant is unknown, so each one names the error (as in RFC 9449 §7.2).
             return tuple(c for scheme in self.schemes for c in self.of_scheme(scheme, error, request))
         if status in (400, 401):
             return self.in_force(error, attempted, request)

@@ -1,7 +1,7 @@
 """`Configuration`: the settings of one `Auth`, shared by all its apps.
 
-`Auth` is the facade over it. An app's state knows the configuration and not `Auth`, so that imports point one way. What
-is said here holds for all apps; what depends on one app (its realm, its settings, its compiled plans) is in the app's
+`Auth` is the facade over it. An app's state knows the configuration and not `Auth`, so that imports point one way. A
+configuration holds for all apps. What depends on one app (its realm, its settings, its compiled plans) is in the app's
 state.
 """
 

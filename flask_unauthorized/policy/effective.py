@@ -80,7 +80,7 @@ class EffectiveRequirements:
             outer = []
         else:
             demanded = self.from_decorators(endpoint, method)
-        # The guard of a view that only `protect` guards demands what these levels demand together: it is none itself.
+        # The guard of a view that only `protect` guards isn't a level of its own: its demand is that of these levels.
         stands_for_levels = bool(outer) and not demanded and extra == inherit(outer)
         if extra is not None and extra not in demanded and not stands_for_levels:
             demanded.append(extra)

@@ -62,7 +62,7 @@ class Plan:
         self.https_only = settings.require_https
         self.origins = None if resource is None else resource.origins
         self.is_open = is_open
-        """Whether ``unless`` dropped all levels. By such a plan no request is judged; callers are identified only."""
+        """Whether ``unless`` dropped all levels. Such a plan judges no request. It only identifies callers."""
         self.has_preconditions = self.https_only or self.origins is not None
 
         # 2. Where credentials are looked for.

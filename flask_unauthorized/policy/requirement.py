@@ -70,10 +70,15 @@ def any_of(*names: str) -> AnyOf:
 class Requirement:
     """What a view demands. Immutable; equal if all demands are equal.
 
-    ``via`` are the schemes to choose from (``None``: not said), ``scopes`` and ``roles`` sets of groups that must all
-    be met, ``acr`` the acceptable login classes in order of preference, ``max_age`` the longest time since the login in
-    seconds. ``unless`` has the function that drops this level for a request; the functions of all levels, if several
-    were merged. ``redirect`` says whether a refusal may lead to the login page.
+    Attributes:
+        via: The schemes to choose from. ``None`` leaves them to the levels around this one.
+        scopes: Groups of scopes. All groups must be met.
+        roles: Groups of roles. All groups must be met.
+        acr: The acceptable classes of a login, in order of preference.
+        max_age: The longest time since the login, in seconds.
+        optional: Whether anonymous callers pass.
+        unless: The function that drops this level for a request, or those of all levels that were merged.
+        redirect: Whether a refusal may lead to the login page.
     """
 
     __slots__ = ("__weakref__", "_hash", "acr", "max_age", "optional", "redirect", "roles", "scopes", "unless", "via")

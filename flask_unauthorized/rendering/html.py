@@ -7,8 +7,8 @@ The words depend on three facts, in this order:
 
 1. The kind of error: `ProblemDetails.message_key`.
 2. The kind of credentials, as schemes declare it (``Scheme.credential_kind``): of those that were tried, else of those
-   that the view accepts. A view that accepts only access tokens or
-   API keys tells visitors that it is meant for programs, because a person cannot log in there.
+   that the view accepts. A view that accepts only access tokens or API keys tells visitors that it is meant for
+   programs, because a person cannot log in there.
 3. What helps: a link to the login page, the browser's password box, or nothing but another account. Loading the page
    again is offered only if that may work. After a form was sent it would not, because the link sends a GET request
    without the form.
@@ -114,7 +114,7 @@ def _credential_kind(problem: ProblemDetails) -> str | None:
 
 
 def _named_kind(kind: str) -> str:
-    """Return the kind as the texts name it. A token with a proof is a token there, and has a step of its own."""
+    """Return the kind as the texts name it. They call a token with a proof a token; only its step differs."""
     return "token" if kind == "token_with_proof" else kind
 
 

@@ -1,11 +1,14 @@
 """Which media type and language a client prefers (RFC 9110 §12.5.1, RFC 4647).
 
-`negotiate` picks the body's form in this order: the type with the highest weight; among equal weights, a type that the
-client names before one that a wildcard admits; among these, the order of ``offered``.
+`negotiate` chooses the media type of the body by these rules, the first one first:
+
+1. The type with the highest weight.
+2. A type that the client names, before one that only a wildcard admits.
+3. The order of ``offered``.
 
 Two points differ from a plain reading of the RFC. If no type is acceptable, the default is sent, because a refusal in
-another form is more useful than a 406 without one; the RFC leaves that open. And Internet Explorer, which doesn't name
-HTML when it opens a page, is recognized by what it names.
+another form is more useful than a 406. The RFC allows that. Internet Explorer doesn't name HTML when it opens a page,
+so the types that it names identify it.
 
 Fields that are too long or have too many ranges count as missing. So the work per request is bounded, and results are
 cached, since few different values make up most requests. Werkzeug's parser has no such limits.

@@ -201,8 +201,8 @@ _GERMAN: Final[dict[str, str]] = {
 
 BUILT_IN_TRANSLATIONS: Final[dict[str, dict[str, str]]] = {"en": _ENGLISH, "de": _GERMAN}
 TEXT_KEYS: Final = frozenset(_ENGLISH)
-_NO_VALUES: Final = {"scheme": "", "scope": "", "seconds": "", "minutes": "", "hours": ""}
-"""The placeholders that a text may have."""
+_PLACEHOLDERS: Final[dict[str, str]] = dict.fromkeys(("scheme", "scope", "seconds", "minutes", "hours"), "")
+"""The placeholders that a text may have, with values to try a text."""
 
 
 def copy_translations() -> dict[str, Texts]:
@@ -225,7 +225,7 @@ def check_translations(translations: Mapping[str, Mapping[str, Text]]) -> None:
             if key not in _ENGLISH:
                 near = get_close_matches(key, _ENGLISH, n=1, cutoff=0.0)[0]
                 raise ConfigurationError(f"auth.texts[{language!r}] has no text {key!r}: did you mean {near!r}?")
-            if not is_text(text) or (isinstance(text, str) and _fill_placeholders(text, _NO_VALUES) is None):
+            if not is_text(text) or (isinstance(text, str) and _fill_placeholders(text, _PLACEHOLDERS) is None):
                 raise ConfigurationError(
                     f"auth.texts[{language!r}][{key!r}] must be a str or a lazily translated text, with no braces but "
                     f"{{scheme}}, {{scope}}, {{seconds}}, {{minutes}} and {{hours}}, not {text!r}"
@@ -233,7 +233,7 @@ def check_translations(translations: Mapping[str, Mapping[str, Text]]) -> None:
 
 
 def translate(
-    translations: Mapping[str, Mapping[str, Text]], language: str, key: str, values: Mapping[str, str] = _NO_VALUES
+    translations: Mapping[str, Mapping[str, Text]], language: str, key: str, values: Mapping[str, str]
 ) -> str:
     """Return the text of a key in a language, with ``values`` in place of its placeholders.
 

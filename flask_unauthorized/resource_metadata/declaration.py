@@ -5,13 +5,13 @@
 
 A declaration is checked in these steps, before anything changes:
 
-1. Each URL, the identifier and its aliases, with all members, by `document`.
-2. No two URLs, of this resource or others, have their document at the same place, and no app or blueprint belongs to
+1. `document` checks all members, and each URL: the identifier and its aliases.
+2. No two URLs, of this resource or others, may have their document at the same place. No app or blueprint may belong to
    two resources.
-3. No app has served a request. Its challenges would differ from those that clients have seen.
+3. No app may have served a request. Its challenges would differ from those that clients have seen.
 
-Then every app that was prepared already, because a client asked for a document or a test opened a request context, is
-prepared again at its next request.
+Some apps may have been prepared already, because a client asked for a document or a test opened a request context. They
+are prepared again at their next request.
 """
 
 import logging

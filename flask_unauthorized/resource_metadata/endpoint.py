@@ -67,7 +67,7 @@ def index_documents(documents: Mapping[ProtectedResource, bytes]) -> DocumentInd
     Each is found with and without a slash at the end, unless both are identifiers of resources.
     """
     index: dict[tuple[str, str | None], dict[str, bytes]] = {}
-    # By their own spelling first, so that the other spelling of one never hides another one.
+    # Each document is entered under its own spelling first, so that a second spelling never hides another document.
     for respell in (str, _with_other_slash):
         for resource, document in documents.items():
             identifier = resource.identifier

@@ -26,7 +26,7 @@ from ..runtime.request_state import RequestState
 
 log: Final = logging.getLogger("flask_unauthorized")
 _NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
-"""On every body of the extension: it has the app's words, maybe the caller's, that no browser may take for HTML."""
+"""A field of every body. Bodies hold words of the app, perhaps of the caller, and no browser may take them for HTML."""
 _EXPLAINED: Final = ("application/json", "application/problem+json")
 _BODY_CACHE: Final[dict[tuple[CacheKey, str], bytes]] = {}
 ResponseKey = tuple[CacheKey | None, str, str | None, bool]

@@ -1,6 +1,6 @@
 """Why a request was refused, for the developer: in debug mode, or with ``UNAUTHORIZED_EXPLAIN``.
 
-The explanation names what came, which level of the app demands what, what each scheme in force found, which
+The explanation names what was sent, which level of the app demands what, what each scheme in force found, which
 specification decides, and a command that would send the right credentials. It names fields and schemes of the request
 and none of their values, because a client may put a secret anywhere. Only the reason may quote a value that can't be a
 secret, such as an origin. Even the name of a scheme is shown only if it is a well-known one: a client that forgets the
@@ -25,7 +25,7 @@ from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app
 from ..schemes.base import AnyScheme, query_values
 from ..schemes.session_cookie import SessionCookie
-from ..wire.rules import spell_field_name
+from ..wire.rules import SPELLINGS, spell_field_name
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
 _UNAUTHORIZED: Final = ("RFC 9110 §15.5.2, 401 Unauthorized", f"{_RFC}9110#section-15.5.2")
@@ -38,13 +38,11 @@ _SPECIFICATIONS: Final[dict[type[AuthError], tuple[str, str]]] = {
     errors.AuthUnavailable: ("RFC 9110 §15.6.4, 503 Service Unavailable", f"{_RFC}9110#section-15.6.4"),
     AuthError: ("RFC 9110 §11, HTTP Authentication", f"{_RFC}9110#section-11"),
 }
-_KNOWN_SCHEMES: Final = frozenset(
-    {"apikey", "basic", "bearer", "concealed", "digest", "dpop", "gnap", "hoba", "negotiate", "ntlm", "oauth", "token"}
-)
+_KNOWN_SCHEMES: Final = frozenset({*SPELLINGS, "ntlm", "token"})
 
 
 def explain(error: AuthError, request: Request, state: RequestState) -> Explanation:
-    """Return what came, what was demanded, what each scheme in force found, and what to send instead."""
+    """Return what was sent, what was demanded, what each scheme in force found, and what to send instead."""
     plan = plan_in_force(request, state)
     of_scheme = {} if state.attempted_scheme is None else state.attempted_scheme.specification
     specification, url = of_scheme.get(error.error or "") or next(
@@ -94,7 +92,7 @@ def _sent(request: Request, plan: Plan) -> Iterator[str]:
 
 
 def _in_other_fields(scheme: AnyScheme, request: Request) -> Iterator[str]:
-    """Give what came for a scheme in other fields than ``Authorization``, without values."""
+    """Yield what was sent for a scheme in other fields than ``Authorization``, without values."""
     for where, name in _reads(scheme):
         if where == "header" and _has_field(name, request):
             yield f"{spell_field_name(name)}: …"

@@ -29,13 +29,13 @@ MAX_SECONDS: Final = 2.0
 """Longest time that reading one body may take, in seconds."""
 
 MAX_SECONDS_BEYOND: Final = 0.02
-"""The same beyond the number of threads that may wait: a small body has arrived with its request."""
+"""The same if no further thread may wait. A small body has arrived with its request by then."""
 
 THREADS_PER_DRAIN: Final = 4
-"""One thread of so many may wait for unread bodies at the same time, and always one."""
+"""Of this many threads, one may wait for an unread body. One thread may always wait."""
 
 MAX_GREEN_DRAINS: Final = 100
-"""The same under gevent, where a request costs a connection: a tenth of gunicorn's default ``worker_connections``."""
+"""How many may wait under gevent, where a wait costs a connection: a tenth of gunicorn's ``worker_connections``."""
 
 _SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket")
 _CHUNK: Final = 65536
@@ -108,7 +108,7 @@ class _DrainCount:
 
     def begin(self) -> bool:
         """Count one more, and return whether it may wait."""
-        # Asked before the lock is taken: under gevent this may switch to another greenlet, which would wait for it.
+        # The lock isn't held yet, because under gevent this may switch to another greenlet, which would wait for it.
         threads = threading.active_count() - self.reading  # without the alarms
         most = MAX_GREEN_DRAINS if threads_are_greenlets() else max(1, threads // THREADS_PER_DRAIN)
         with self._lock:
@@ -134,7 +134,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def _stop_reading(connection: Any, over: threading.Event) -> None:
-    """End the read that is under way, and leave open what is being written: by a copy, because TLS would lose both."""
+    """End the read that is under way, but not the writing.
+
+    A copy of the socket is shut down for reading, because a TLS socket would lose both directions.
+    """
     over.set()
     with suppress(OSError, ValueError), _copy_of(connection) as copy:
         copy.shutdown(socket.SHUT_RD)

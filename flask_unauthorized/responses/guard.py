@@ -62,7 +62,7 @@ _USUAL_FIELDS: Final = frozenset({"Content-Type", "Content-Length", "Location", 
 def guard(response: Response) -> Response:
     """Return the response, completed if something is missing."""
     request = real_request()
-    state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, for every response passes here
+    state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, because every response passes here
     if state is None or state.satisfied_plan is None:
         response, state = _check_unjudged(response, request, state)
         if state is None:
@@ -242,7 +242,7 @@ def _fits(challenge: Challenge, own: Iterable[Challenge], plan: Plan) -> bool:
 def _repair(response: Response, request: Request, state: RequestState, plan: Plan) -> None:
     """Complete a 401 of other code. Its sound challenges stay.
 
-    Ours are added if none is left, or if the view is guarded and none names a scheme that it takes.
+    The app's are added if none is left, or if the view is guarded and none names a scheme that it takes.
     """
     given = response.headers.getlist(CHALLENGE_FIELD)
     sound, challenges = _sound_parts(given, 401, state)
@@ -301,7 +301,7 @@ def _join_challenge_lines(response: Response, request: Request, state: RequestSt
 def _restore_page_protection(response: Response, state: RequestState) -> None:
     """Put back the headers that protect the refusal page, if a hook wrote its own and the body is still the page.
 
-    A body that a hook has compressed still is.
+    A body that a hook has compressed is still the page.
     """
     if state.rendered_page is None or state.rendered_headers is None:
         return

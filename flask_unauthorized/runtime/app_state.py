@@ -187,14 +187,22 @@ class AppState:
             except Exception as error:
                 if endpoint is not None and self.effective.may_be_guarded(endpoint):
                     raise
-                log.error(  # noqa: TRY400  # the text of the exception may hold a secret, such as a database's URL
-                    "guarded views respond with 500 until the check of the app %r passes: %s was raised in it",
-                    self.app.name,
-                    type(error).__name__,
-                )
+                self.log_failed_check("guarded views respond with 500", error)
                 return
             finish()
             self.ready, self.got_first_request = self.mistake is None, True
+
+    def log_failed_check(self, consequence: str, error: Exception) -> None:
+        """Log that a loader, a scheme or a store raised in the check, by the type of the exception.
+
+        Guarded views raise the exception, and Flask logs it then. Its text may hold a secret, such as a database's URL.
+        """
+        log.error(
+            "%s until the check of the app %r passes: %s was raised in it",
+            consequence,
+            self.app.name,
+            type(error).__name__,
+        )
 
     # --- while serving
 

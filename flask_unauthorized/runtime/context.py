@@ -159,11 +159,7 @@ def _is_ready(app_state: AppState) -> bool:
     except ConfigurationError:
         raise
     except Exception as error:  # a store or a loader that the check asks; guarded views answer 500
-        log.error(  # noqa: TRY400  # the text of the exception may hold a secret, such as a database's URL
-            "no caller is identified until the check of the app %r passes: %s was raised in it",
-            app_state.app.name,
-            type(error).__name__,
-        )
+        app_state.log_failed_check("no caller is identified", error)
     return app_state.ready
 
 

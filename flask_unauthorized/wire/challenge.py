@@ -10,8 +10,8 @@ are two ways to make one:
   `soundness` decides whether such a challenge may be sent on.
 
 Both are printed in the same way: the scheme as registered, ``realm`` first, values quoted unless the scheme's RFC wants
-a token. Clients that compare scheme names with case, or expect a quoted realm, exist. The text is made once, because
-the same challenge goes out with many responses.
+a token. Some clients compare scheme names with case, or expect a quoted realm. The text is made once, because the same
+challenge goes out with many responses.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

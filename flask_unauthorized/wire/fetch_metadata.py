@@ -1,7 +1,7 @@
-"""Was a request sent by a script in a browser, or by a browser that opens a page?
+"""Recognize requests of a script in a browser, and requests of a browser that opens a page.
 
-The answer matters twice. A script must not be offered a scheme that makes the browser open its password box over the
-page, and it needs all challenges on one line. A page gets the way to the login page.
+Two decisions depend on it. A script must not be offered a scheme that makes the browser open its password box over the
+page, and it needs all challenges on one line. A browser that opens a page is redirected to the login page.
 
 The order of evidence, the most reliable first:
 
@@ -29,8 +29,8 @@ HTMX_FIELDS: Final = ("HX-Boosted", "HX-History-Restore-Request", "HX-Current-UR
 def is_script(environ: Mapping[str, Any]) -> bool:
     """Return whether a script in a browser sent the request.
 
-    Node's ``fetch()`` sends a mode without a site. It isn't a browser, so it is a program here. Android's WebView puts
-    the name of its app into ``X-Requested-With``, also for pages, so only the value of the libraries counts.
+    Node's ``fetch()`` sends a mode without a site. It isn't a browser, so it counts as a program. Android's WebView
+    puts the name of its app into ``X-Requested-With``, also for pages, so only the value of the libraries counts.
 
     Args:
         environ: The WSGI environ.

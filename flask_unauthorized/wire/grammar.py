@@ -5,7 +5,8 @@ One reader serves both directions, because a list of challenges (``WWW-Authentic
 
 The order of steps in `read_elements`:
 
-1. Refuse a value that is too long, or that no field value can be. Nothing else looks at the whole value first.
+1. Refuse a value that is too long, or has characters that no field value may have. Nothing else looks at the whole
+   value first.
 2. Skip separators. Empty list elements are allowed, up to a limit (RFC 9110 §5.6.1.2).
 3. Read a parameter of the current scheme, or a new scheme with what follows it. Both begin with a token, and a comma
    separates both kinds of lists (RFC 9110 §11.6.1), so the text behind the token decides: ``=`` makes it a parameter.
@@ -13,8 +14,8 @@ The order of steps in `read_elements`:
 
 Invariants:
 
-- Strict: an input that the grammar doesn't allow raises `GrammarError`, and is never repaired. Two readers of one field
-  that guess differently (a proxy and this app) are how credentials are smuggled.
+- Strict: an input that the grammar doesn't allow raises `GrammarError`, and is never repaired. If a proxy
+  and this app guessed differently, an attacker could smuggle credentials past the proxy.
 - Linear: each pattern is anchored at a position that only grows, and has one way to match. No input makes it slow.
 - Bounded: length, parameters and empty elements have limits, so that one request costs little memory.
 - Discreet: an error names the position, never the text, which may be a secret.

@@ -9,8 +9,8 @@ Everything here runs on bytes that an attacker chose, and before any signature i
    spelling. Base64url must be canonical, JSON must not have a member twice, numbers must be finite.
 2. **Bounded and linear.** Each part has a limit, the depth of JSON is counted before the parser recurses, and nothing
    is searched twice.
-3. **The header can't change the rules.** What asks for another way of reading (``crit``, ``b64``, ``zip``, ``enc``) is
-   rejected, and so is a key in the header, except in a DPoP proof.
+3. **The header can't change the rules.** Members that ask for another way of reading (``crit``, ``b64``, ``zip``,
+   ``enc``) are rejected, and so is a key in the header, except in a DPoP proof.
 4. **One error.** `JOSEError` names the rule and never a value, so that no part of a token gets into a log.
 
 An issuer's tokens share a handful of headers, so parsed headers are cached by their text. Rejected ones never are.
@@ -46,7 +46,7 @@ _URL_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _STANDARD_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _BRACKETS: Final = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
-# RFC 7515 §4.1.11, RFC 7797: extensions that change what is signed or how it is read. None is spoken here.
+# RFC 7515 §4.1.11, RFC 7797: extensions that change what is signed or how it is read. None is supported.
 _REFUSED: Final = {
     "crit": "asks for an extension (crit)",
     "b64": "changes what is signed (b64)",
@@ -86,9 +86,9 @@ class CompactJWS(NamedTuple):
 def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) -> CompactJWS:
     """Decode a token in the compact form (RFC 7515 §7.1), without verifying it.
 
-    Each part must be there, canonical base64url and within its limit. The header must be a JSON object with a string as
-    ``alg``, ``kid`` and ``typ`` strings if given, and without ``crit``, ``b64``, ``zip``, ``enc`` or a nested token
-    (``cty``). Addresses and certificates of keys (``jku``, ``x5u``, ``x5c``) are never used.
+    Each part must be present, canonical base64url and within its limit. The header must be a JSON object. Its ``alg``
+    must be a string, and so must ``kid`` and ``typ`` if they are given. It must not have ``crit``, ``b64``, ``zip``,
+    ``enc`` or a nested token (``cty``). Addresses and certificates of keys (``jku``, ``x5u``, ``x5c``) are never used.
 
     Args:
         text: The token.
@@ -121,7 +121,7 @@ def read_jws(text: str, *, max_size: int = MAX_JWS, embedded_key: bool = False) 
 def unverified_issuer(text: str) -> str | None:
     """Return ``iss`` of a token in the compact form, without verifying anything.
 
-    It can only say which loader's tokens a token claims to be one of. Never use it for anything else.
+    Use it only to choose the loader of the issuer that the token names. Nothing has confirmed that name.
 
     Returns:
         The claim. ``None`` if the token hasn't three parts, header and payload aren't JSON objects, or the claim isn't
@@ -189,7 +189,8 @@ def decode_base64url(text: str) -> bytes:
         octets = binascii.a2b_base64(given.translate(_URL_TO_STANDARD) + b"=" * (-len(given) % 4))
     except (AttributeError, ValueError):
         raise JOSEError("not base64url") from None
-    # Python's decoder skips what it doesn't know, and the bits left over: only one spelling survives the way back.
+    # Python's decoder skips unknown characters and unused bits. Only the canonical spelling is the same when the octets
+    # are encoded again.
     if binascii.b2a_base64(octets, newline=False).translate(_STANDARD_TO_URL).rstrip(b"=") != given:
         raise JOSEError("not canonical base64url")
     return octets
@@ -202,7 +203,7 @@ def encode_base64url(octets: bytes) -> str:
 
 @lru_cache(maxsize=_CACHED_HEADERS)
 def _header(part: str, embedded_key: bool) -> Mapping[str, Any]:
-    # An issuer's tokens share a handful of headers, so each is read once; what isn't a header is never cached.
+    # An issuer's tokens share a handful of headers, so each is read once. Malformed headers are never cached.
     try:
         header = read_json_object(decode_base64url(part))
     except JOSEError as error:
@@ -231,7 +232,7 @@ def _check_header(header: dict[str, Any]) -> None:
 
 def _check_depth(octets: bytes, max_depth: int) -> None:
     if octets.count(b"{") + octets.count(b"[") <= max_depth:
-        return  # most texts: they can't be deeper than they have brackets
+        return  # most texts end here: no text is deeper than the number of its brackets
     depth, in_string = 0, False
     for found in _BRACKETS.finditer(octets):
         sign = found.group()

@@ -1,14 +1,15 @@
 """A proxy on loopback that opens tunnels by CONNECT, or misbehaves as a test wants. Sockets and threads, no library."""
 
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+from .server import Listener
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
-class ConnectProxy:
+class ConnectProxy(Listener):
     """Looks up the target's name in ``hosts``, and else connects to the same port of this machine.
 
     ``response`` is sent for CONNECT: bytes, after which a tunnel is opened if the status is 2xx, or a function of the
@@ -19,14 +20,9 @@ class ConnectProxy:
         self.heads: list[bytes] = []
         self.hosts: dict[str, int] = {}
         self.response: bytes | Callable[[socket.socket], None] = ESTABLISHED
-        self.stopping = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+        super().__init__()
         self.name = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.name}"
-        self._open: set[socket.socket] = set()
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
 
     def url_with(self, userinfo: str) -> str:
         return f"http://{userinfo}@{self.name}"
@@ -36,47 +32,22 @@ class ConnectProxy:
         """The targets of the CONNECT requests so far."""
         return [head.split(b" ")[1] for head in self.heads]
 
-    def stop(self) -> None:
-        self.stopping.set()
-        for sock in [self._listener, *self._open]:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(20)
-            assert not thread.is_alive()
-
-    def _start(self, target: Callable[..., None], *args: socket.socket) -> threading.Thread:
-        thread = threading.Thread(target=target, args=args)
-        thread.start()
-        self._threads.append(thread)  # now that it can be joined
-        return thread
-
-    def _accept(self) -> None:
-        while not self.stopping.is_set():
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            self._open.add(sock)
-            self._start(self._serve, sock)
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError):
-            client.settimeout(30)
+    def _serve(self, sock: socket.socket) -> None:
+        with sock, suppress(OSError):
+            sock.settimeout(30)
             head = b""
             while not head.endswith(b"\r\n\r\n"):  # the client waits for the response before it says more
-                if not (octets := client.recv(65536)):
+                if not (octets := sock.recv(65536)):
                     return
                 head += octets
             self.heads.append(head)
             if callable(self.response):
-                self.response(client)
+                self.response(sock)
             else:
-                client.sendall(self.response)
+                sock.sendall(self.response)
                 if self.response.startswith((b"HTTP/1.1 2", b"HTTP/1.0 2")):
-                    self._tunnel(client, self.targets[-1].decode())
-        self._open.discard(client)
+                    self._tunnel(sock, self.targets[-1].decode())
+        self._open.discard(sock)
 
     def _tunnel(self, client: socket.socket, target: str) -> None:
         port = self.hosts.get(target) or int(target.rpartition(":")[2])

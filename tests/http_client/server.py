@@ -28,24 +28,16 @@ class Request(NamedTuple):
 Answer = Callable[[Request, socket.socket], None]
 
 
-class Server:
-    """``answers`` maps paths to what is sent for them: bytes, or a function of request and socket."""
+class Listener:
+    """Accepts connections on loopback, and serves each in a thread of its own until it is stopped."""
 
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        self.answers: dict[str, Answer | bytes] = {}
-        self.requests: list[Request] = []
+    def __init__(self) -> None:
         self.stopping = threading.Event()
-        self.keeps = False  # whether a connection stays open behind what a function sent
-        self._context = context
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.url = f"{'https' if context else 'http'}://localhost:{self.port}"
+        self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
-
-    def calls(self, path: str | None = None) -> int:
-        return sum(path in (None, request.target) for request in list(self.requests))
 
     def stop(self) -> None:
         self.stopping.set()
@@ -59,6 +51,12 @@ class Server:
             thread.join(20)
             assert not thread.is_alive()
 
+    def _start(self, target: Callable[..., None], *args: socket.socket) -> threading.Thread:
+        thread = threading.Thread(target=target, args=args)
+        thread.start()
+        self._threads.append(thread)  # now that it can be joined
+        return thread
+
     def _accept(self) -> None:
         while not self.stopping.is_set():
             try:
@@ -66,12 +64,28 @@ class Server:
             except OSError:
                 return
             self._open.add(sock)
-            thread = threading.Thread(target=self._serve, args=(sock,))
-            self._threads.append(thread)
-            thread.start()
+            self._start(self._serve, sock)
 
-    def _serve(self, plain: socket.socket) -> None:
-        sock = plain
+    def _serve(self, sock: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class Server(Listener):
+    """``answers`` maps paths to what is sent for them: bytes, or a function of request and socket."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.answers: dict[str, Answer | bytes] = {}
+        self.requests: list[Request] = []
+        self.keeps = False  # whether a connection stays open behind what a function sent
+        self._context = context
+        super().__init__()
+        self.url = f"{'https' if context else 'http'}://localhost:{self.port}"
+
+    def calls(self, path: str | None = None) -> int:
+        return sum(path in (None, request.target) for request in list(self.requests))
+
+    def _serve(self, sock: socket.socket) -> None:
+        plain = sock
         try:
             plain.settimeout(30)
             if self._context is not None:

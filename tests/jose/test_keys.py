@@ -24,7 +24,6 @@ from flask_unauthorized.jose import (
     select_keys,
 )
 from flask_unauthorized.jose.key_selection import MAX_CANDIDATES
-from flask_unauthorized.jose.key_sets import MAX_KEYS
 from flask_unauthorized.wire.jws import JOSEError
 
 from .conftest import RELAXED
@@ -458,7 +457,7 @@ def test_keys_for_encryption_are_left_out_without_a_warning(caplog):
         b"<html>",
         b'{"keys":[],"keys":[]}',
         '{"keys":[]}'.encode("utf-16"),
-        b'{"keys":[' + b"1," * MAX_KEYS + b"1]}",
+        b'{"keys":[' + b"1," * 100 + b"1]}",
         b'{"keys":' + b"[" * 90_000,
     ],
 )
@@ -471,8 +470,19 @@ def test_an_empty_set_has_no_keys():
     assert read_key_set(b'{"keys":[]}') == ()
 
 
+def test_a_set_may_have_100_keys():
+    unusable = json.dumps({"kty": "oct", "k": "AA"})
+    usable = json.dumps(jwk("ES256"))
+    assert len(read_key_set(f'{{"keys":[{",".join([unusable] * 99 + [usable])}]}}'.encode())) == 1
+
+
 def test_key_12_members_of_a_set_may_have_more():
     assert keys_of(jwk("ES256", x5c=["MIIB"], extra={"a": [1]}, kid="k"))[0].kid == "k"
+
+
+def test_the_same_key_read_from_two_formats_counts_once_in_a_set():
+    assert {public_key_jwk(jwk("ES256", alg="ES256")), public_key_pem(pem("ES256"))} == {public_key_pem(pem("ES256"))}
+    assert public_key_pem(pem("ES256")) != public_key_pem(pem("ES384"))
 
 
 # --- selection

@@ -86,7 +86,18 @@ def of_several_issuers() -> AuthError:
     return refused(Issuers(jwt(), other), of(iss="https://c.example"))()
 
 
+SHOWN = ("azp", "appid", "cid", "client_id", "tid", "token_use", "typ")
+"""Claims that name a client, a tenant or a kind of token. They hold no secret, so a reason may show them."""
+
 ROWS = [
+    *(
+        Row(
+            f"JWT: {name} that another one must be",
+            refused(jwt(required_claims={name: "console"}), of(**{name: "robot"})), 401,
+            f"claim '{name}' is 'robot', expected 'console': required_claims= demands it",
+        )
+        for name in SHOWN
+    ),
     *(Row(f"JWT: {name}", refused(jwt(**options), token), 401, expected)
       for name, (token, options, expected) in TABLE.items()),
     Row(

@@ -8,10 +8,12 @@ from html.parser import HTMLParser
 
 import pytest
 from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
 
 from flask_unauthorized import (
     APIKey,
     Auth,
+    AuthError,
     AuthUnavailable,
     Basic,
     Bearer,
@@ -339,6 +341,12 @@ WHAT_A_PERSON_READS = {
          "We know who you are, but your login does not include the permission that is needed here.",
          ["Ask the people who run this site for this permission: a", OTHER_ACCOUNT]),
     ),
+    "scope_of_a_key": (
+        (KEY,), InsufficientScope(scopes={"a"}), {},
+        (403, "A permission is missing",
+         "The API key is valid, but it does not include the permission that is needed here.",
+         ["Ask the people who run this site for this permission: a"]),
+    ),
     "cross_site": (
         (PASSWORD,), CrossSiteRequest(), {},
         (403, "This came from another site",
@@ -394,6 +402,46 @@ def test_every_case_has_its_words_in_german(make_app, case):
     assert page.message in {german[key] for key, text in english.items() if text == message}
     assert len(page.steps) == len(steps)
     assert not {*page.steps, page.heading, page.message} & {*steps, heading, message}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "step"),
+    [
+        (None, "Versuchen Sie es später noch einmal."),
+        (0, "Versuchen Sie es gleich noch einmal."),
+        (1, "Versuchen Sie es gleich noch einmal."),
+        (2, "Versuchen Sie es in 2 Sekunden noch einmal."),
+        (120, "Versuchen Sie es in 2 Minuten noch einmal."),
+        (7200, "Versuchen Sie es in 2 Stunden noch einmal."),
+    ],
+)
+def test_the_wait_is_named_in_german(make_app, seconds, step):
+    _, page = read(make_app, (PASSWORD,), TooManyAttempts(retry_after=seconds), language="de")
+    assert page.steps == [step]
+
+
+@pytest.mark.parametrize(
+    ("status", "heading"),
+    [
+        (400, "Your login could not be read"),
+        (401, "Please log in"),
+        (403, "You don't have access"),
+        (409, "You don't have access"),
+        (429, "Too many attempts"),
+        (500, "Please try again soon"),
+        (503, "Please try again soon"),
+    ],
+)
+def test_an_error_class_of_the_app_is_worded_by_its_status(make_app, status, heading):
+    class Refused(HTTPException, AuthError):
+        code = status
+
+    found, page = read(make_app, (PASSWORD,), Refused("Nobody may."))
+    assert (found, page.heading, page.message) == (status, heading, "Nobody may.")
+
+
+def test_a_page_without_a_chosen_language_says_that_it_is_english():
+    assert '<html lang="en">' in render_html(ProblemDetails(401, "missing", ""))
 
 
 def test_the_address_of_the_login_page_is_escaped():

@@ -495,6 +495,21 @@ def test_signed_metadata_that_clients_would_refuse(make_app, token, problem):
         app_with_resource(make_app, signed_metadata=token)
 
 
+# RFC 9728 §2. Arguments and the views decide these members, so extra= must not say something else.
+REGISTERED_MEMBERS = (
+    "resource", "authorization_servers", "jwks_uri", "scopes_supported", "bearer_methods_supported",
+    "resource_signing_alg_values_supported", "resource_name", "resource_documentation", "resource_policy_uri",
+    "resource_tos_uri", "tls_client_certificate_bound_access_tokens", "authorization_details_types_supported",
+    "dpop_signing_alg_values_supported", "dpop_bound_access_tokens_required", "signed_metadata",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REGISTERED_MEMBERS)
+def test_no_member_of_the_rfc_is_an_extra_one(make_app, name):
+    with pytest.raises(ConfigurationError, match=f"extra has .*{name}"):
+        app_with_resource(make_app, extra={name: "x"})
+
+
 def test_other_members(make_app):
     _, app = app_with_resource(make_app, extra={"x_contact": "ada@example.com", "mcp_protocol_version": ["2025-11-25"]})
     assert get_document(app)["mcp_protocol_version"] == ["2025-11-25"]

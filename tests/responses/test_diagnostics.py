@@ -6,7 +6,21 @@ import shlex
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_unauthorized import APIKey, Auth, Basic, Bearer, Identity
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    AuthError,
+    AuthUnavailable,
+    Basic,
+    Bearer,
+    Forbidden,
+    Identity,
+    MalformedCredentials,
+    MissingCredentials,
+    StepUpRequired,
+    TooManyAttempts,
+)
+from flask_unauthorized.errors import CrossSiteRequest
 from tests.helpers import app_with_schemes
 
 
@@ -113,6 +127,10 @@ def test_valid_credentials_are_distinguished_from_the_missing_scope(make_app):
         ("Door x", "Authorization: Door …"),  # in force
         ("  door x", "Authorization: door …"),
         ("Digest x", "Authorization: Digest …"),  # a registered name
+        ("OAuth x", "Authorization: OAuth …"),
+        ("SCRAM-SHA-256 x", "Authorization: SCRAM-SHA-256 …"),
+        ("NTLM x", "Authorization: NTLM …"),  # names that clients use although nobody registered them
+        ("Token x", "Authorization: Token …"),
         ("Window x", "Authorization, without a scheme that is known here"),  # it may be a secret
     ],
 )
@@ -192,6 +210,32 @@ def test_the_paragraph_is_that_of_the_scheme_that_was_tried(make_app, auth_of_pa
     response = app.test_client().get("/", headers=sent)
     assert response.status_code == status
     assert response.json["debug"]["specification"].startswith(paragraph)
+
+
+RFC = "https://www.rfc-editor.org/rfc/rfc"
+
+
+@pytest.mark.parametrize(
+    ("error", "paragraph", "url"),
+    [
+        (StepUpRequired(max_age=5), "RFC 9470 §3, authentication requirements", f"{RFC}9470#section-3"),
+        (MissingCredentials(), "RFC 9110 §15.5.2, 401 Unauthorized", f"{RFC}9110#section-15.5.2"),
+        (MalformedCredentials(), "RFC 9110 §11.6.2, Authorization", f"{RFC}9110#section-11.6.2"),
+        (Forbidden(), "RFC 9110 §15.5.4, 403 Forbidden", f"{RFC}9110#section-15.5.4"),
+        (CrossSiteRequest(), "RFC 9110 §15.5.4, 403 Forbidden", f"{RFC}9110#section-15.5.4"),
+        (TooManyAttempts(), "RFC 6585 §4, 429 Too Many Requests", f"{RFC}6585#section-4"),
+        (AuthUnavailable(), "RFC 9110 §15.6.4, 503 Service Unavailable", f"{RFC}9110#section-15.6.4"),
+        (AuthError(), "RFC 9110 §11, HTTP Authentication", f"{RFC}9110#section-11"),
+    ],
+)
+def test_without_a_scheme_the_paragraph_is_that_of_the_status(make_app, auth_of_page, error, paragraph, url):
+    def view():
+        raise error
+
+    app = make_app(auth_of_page, UNAUTHORIZED_EXPLAIN=True)
+    app.add_url_rule("/", "view", auth_of_page.public(view))
+    debug = explained(app)
+    assert (debug["specification"], debug["specification_url"]) == (paragraph, url)
 
 
 def test_two_at_once_are_both_named_and_the_message_says_to_send_one(make_app, auth_of_page):

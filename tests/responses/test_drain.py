@@ -143,6 +143,19 @@ def test_a_body_that_never_ends_is_read_for_a_bounded_time(app, connection, monk
     assert not is_open(connection)
 
 
+def test_a_body_is_awaited_for_two_seconds_as_documented(app, connection, monkeypatch):
+    waits = []
+
+    class Timer(threading.Timer):
+        def __init__(self, interval, *args):
+            waits.append(interval)
+            super().__init__(interval, *args)
+
+    monkeypatch.setattr(threading, "Timer", Timer)
+    post(app, Body(b"abc"), **{"gunicorn.socket": connection[0]}, **FRAMINGS["length"])
+    assert waits == [2]
+
+
 # F-08: "can't start new thread" at the process limit
 def test_no_thread_to_be_had_ends_the_connection_and_not_the_response(app, connection, monkeypatch):
     def fail(self):

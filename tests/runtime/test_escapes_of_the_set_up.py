@@ -157,6 +157,26 @@ def test_open_routes_work_while_the_check_fails(error: Exception, caplog: Any, m
     assert client.get("/").status_code == 401
 
 
+def test_no_caller_is_known_while_the_check_fails_and_the_log_has_no_text_of_the_error(caplog: Any) -> None:
+    class Checked:
+        def __call__(self, token: str) -> Identity | None:
+            return load(token)
+
+        def check_app(self, app: Flask) -> None:
+            raise OSError("postgres://user:s3cret@db")
+
+    auth: Auth[Any] = Auth(Bearer(Checked()))
+    app = Flask("app")
+    auth.init_app(app)
+    app.add_url_rule("/", "open", lambda: str(auth.get_identity()))
+    with caplog.at_level(logging.ERROR, "flask_unauthorized"):
+        assert app.test_client().get("/", headers=GOOD).data == b"None"
+    assert caplog.messages[-1] == (
+        "no caller is identified until the check of the app 'app' passes: OSError was raised in it"
+    )
+    assert "s3cret" not in caplog.text
+
+
 # --- errors that are raised again and again
 
 

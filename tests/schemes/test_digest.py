@@ -158,6 +158,14 @@ def test_what_a_loader_may_return(make_app, secret):
     assert not is_stale(served.ask(name="eve"))
 
 
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256"])
+def test_stored_hashes_of_every_algorithm(make_app, algorithm):
+    hashes = {algorithm: hex_hash(algorithm, f"ada:shop:{ADA}")}
+    served = Served(make_app, loader=lambda name: hashes, algorithms=[algorithm])
+    assert served.ask().json == {"who": "ada"}
+    assert not is_stale(served.ask(password="wrong"))
+
+
 def test_a_user_object_becomes_the_user_and_the_name_the_subject(make_app):
     user = object()
     served = Served(make_app, loader=lambda name: (ADA, user), view=lambda: str(served.auth.user is user))

@@ -140,6 +140,8 @@ REFUSED = [
     pytest.param("Bearer", {"realm": "x", "error_uri": "/docs"}, id="B-16-relative"),
     pytest.param("Bearer", {"realm": "x", "error_uri": "https://u:p@x/"}, id="H-39"),
     pytest.param("Bearer", {"resource_metadata": 'https://x/", Basic realm="p'}, id="HDR-10"),
+    pytest.param("DPoP", {"realm": "x", "scope": 'a"b'}, id="DPoP-scope"),
+    pytest.param("DPoP", {"realm": "x", "error_description": 'say "x"'}, id="DPoP-error-description"),
     pytest.param("Digest", {"realm": "x"}, id="digest-no-nonce"),
     pytest.param("Digest", {"realm": "x", "nonce": "n"}, id="digest-no-qop"),
     pytest.param("Digest", {"realm": "x", "nonce": "n", "qop": "auth", "stale": "maybe"}, id="digest-stale"),
@@ -184,6 +186,20 @@ def test_several_lines_are_one_list():
 def test_challenges_are_printed(challenge, text):
     assert str(challenge) == text
     assert parse_challenges(text) == (challenge,)
+
+
+# The registry of IANA, "HTTP Authentication Schemes".
+REGISTERED = (
+    "Basic", "Bearer", "Concealed", "Digest", "DPoP", "GNAP", "HOBA", "Mutual", "Negotiate", "OAuth", "PrivateToken",
+    "SCRAM-SHA-1", "SCRAM-SHA-256", "vapid",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REGISTERED)
+def test_a_scheme_is_spelled_as_it_is_registered(name):
+    params = {"realm": "x", "nonce": "n", "qop": "auth"} if name == "Digest" else {"realm": "x"}
+    for spelling in (name.lower(), name.upper(), name):
+        assert str(Challenge(spelling, params)).partition(" ")[0] == name
 
 
 @pytest.mark.rfc("H-10", "H-23", "H-24")
