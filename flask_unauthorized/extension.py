@@ -9,6 +9,7 @@ and puts the guard after all other ``after_request`` functions.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from weakref import WeakSet, ref
 
@@ -52,8 +53,10 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar as TypeVarWithDefault
     from typing_extensions import Unpack
 
+    from .backchannel_logout import LogoutEndpoint
     from .forward_auth.caller_headers import CallerHeaders
     from .forward_auth.endpoint import Endpoint
+    from .jose import Key, Keys
 
     U = TypeVarWithDefault("U", default=Any)
 else:
@@ -104,6 +107,7 @@ class Auth(Generic[U]):
         self._resources = DeclaredResources()
         self._app_states: WeakSet[AppState] = WeakSet()
         self._forward_auth: list[Endpoint] = []
+        self._backchannel_logout: list[LogoutEndpoint] = []
         self.schemes = self._configuration.schemes
         if app is not None:
             self.init_app(app)
@@ -153,6 +157,11 @@ class Auth(Generic[U]):
 
             for endpoint in self._forward_auth:
                 add_endpoint(state, endpoint)
+        if self._backchannel_logout:
+            from .backchannel_logout import add_logout_endpoint  # only apps with such an endpoint load it
+
+            for logout in self._backchannel_logout:
+                add_logout_endpoint(state, logout)
 
     def check(self, app: Flask) -> None:
         """Check now what the first request would check. ``flask unauthorized check`` does the same.
@@ -475,6 +484,79 @@ class Auth(Generic[U]):
 
         end_sessions(session_scheme(self.schemes), who)
 
+    def backchannel_logout(
+        self,
+        path: str,
+        *,
+        issuer: str,
+        audience: str | Collection[str],
+        keys: "Keys | Key | Iterable[Key] | None" = None,
+        algorithms: Collection[str] | None = None,
+        leeway: int | timedelta = 60,
+        require_typ: bool = False,
+        subject: Callable[[str], str | None] | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        """Add the endpoint at which an OpenID provider ends logins (OpenID Connect Back-Channel Logout 1.0).
+
+        Register the absolute URL of ``path`` with the provider as ``backchannel_logout_uri``. If a user logs out there,
+        the provider posts a logout token to it, and the sessions that ``login(…, sid=, issuer=)`` has bound to that
+        login end. Other sessions of the user go on.
+
+        The endpoint is public, whatever hooks the app has, and needs no CSRF token: the token's signature authenticates
+        the provider. It responds with 200, also if the user was logged out already; with 400 to what isn't a valid
+        logout token, and to one that was accepted before; and with 503 if the store or the keys are unavailable, so
+        that the provider may try again. Call this before the first request, once for each provider.
+
+        Args:
+            path: The path of the endpoint, such as ``"/backchannel-logout"``. It has no variables.
+            issuer: The provider: the exact ``iss`` of its ID tokens.
+            audience: The app's client id at the provider, or several.
+            keys: The provider's keys; see `JWT`. Default: fetched from the issuer.
+            algorithms: The algorithms that the provider may use; see `JWT`. ``none`` is impossible.
+            leeway: For clocks that differ: seconds or a `timedelta`.
+            require_typ: Accept only tokens of the type ``logout+jwt``. The standard recommends that type, but some
+                providers, such as Keycloak, send another one or none.
+            subject: Maps the provider's ``sub`` to the subject that `login` was given. It returns ``None`` for an
+                unknown user, and may be async. With it, a token that has both ``sub`` and ``sid`` ends the session only
+                if both match. Default: ``sid`` decides if there is one. Else ``sub`` is taken as the subject.
+            proxy: The URL of an HTTP proxy for fetching the keys.
+
+        Raises:
+            ConfigurationError: If a value can't work, if the path was given before, if this `Auth` hasn't exactly one
+                `SessionCookie` with a store that can replace, or if an app has served a request.
+            TypeError: If an argument has the wrong type.
+        """
+        # Only apps with such an endpoint load these modules.
+        from .backchannel_logout import LogoutEndpoint, add_logout_endpoint
+        from .browser.login import session_scheme
+        from .loaders.jwt import DEFAULT_ALGORITHMS
+        from .loaders.logout_tokens import LogoutTokens
+
+        tokens = LogoutTokens(
+            issuer,
+            audience=audience,
+            keys=keys,
+            algorithms=DEFAULT_ALGORITHMS if algorithms is None else algorithms,
+            leeway=leeway,
+            require_typ=require_typ,
+            proxy=proxy,
+        )
+        endpoint = LogoutEndpoint(path, tokens, session_scheme(self.schemes), subject)
+        for state in self._app_states:
+            if state.got_first_request:
+                raise ConfigurationError(
+                    f"the app {state.app.name!r} has served a request: call backchannel_logout() before its first one"
+                )
+        if any(known.path == endpoint.path for known in self._backchannel_logout):
+            raise ConfigurationError(
+                f"backchannel_logout({endpoint.path!r}) was called twice: give each provider a path of its own"
+            )
+        for state in self._app_states:
+            add_logout_endpoint(state, endpoint)
+            state.ready = False
+        self._backchannel_logout.append(endpoint)
+
     def next_url(self, default: str | None = None) -> str:
         """Return where to send the user after `login`: the page that they asked for first.
 
@@ -587,11 +669,12 @@ class Auth(Generic[U]):
         """
         # Only apps with such an endpoint load these modules.
         from .forward_auth.caller_headers import validated_headers
-        from .forward_auth.endpoint import Endpoint, add_endpoint, validated_path
+        from .forward_auth.endpoint import Endpoint, add_endpoint
         from .forward_auth.view import forward_auth_view
         from .proxies import TrustedProxies
+        from .wsgi import validated_path
 
-        path = validated_path(rule)
+        path = validated_path("forward_auth", rule, "/auth")
         trusted = TrustedProxies(proxies)
         view = forward_auth_view(validated_headers(headers), self.get_identity)
         for state in self._app_states:

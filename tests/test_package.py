@@ -42,6 +42,7 @@ LAYERS = [
     {
         "authentication": "one request becomes an `Identity` or an error",
         "resource_metadata": "protected-resource metadata (RFC 9728)",
+        "backchannel_logout": "the endpoint at which an OpenID provider ends logins",
         "forward_auth": "the endpoint that reverse proxies ask: the request that a client sent to the proxy is judged",
         "loaders": "ready loaders: `JWT`, `Introspection`, `Passwords`, …",
     },

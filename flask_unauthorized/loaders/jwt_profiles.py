@@ -1,4 +1,4 @@
-"""The two profiles of access tokens: RFC 9068, and what providers sent before it and still send.
+"""The two profiles of access tokens (RFC 9068, and what providers sent before it and still send), and logout tokens.
 
 This is data: `jwt_claims` reads it. A comment names the provider that needs an entry.
 """
@@ -40,6 +40,12 @@ class Profile:
     """Claims that name the kind of token, and their values, in lower case, in an access token."""
     other_token_kinds: tuple[tuple[str, frozenset[str]], ...] = ()
     """Claims with several uses, and the values that mark another kind of token."""
+    is_access_token: bool = True
+    """Whether these are access tokens, so that a message may point to another profile of `JWT`."""
+    without_exp: str = "allow_eternal=True does without"
+    """What the log says to do about a token without ``exp``."""
+    without_iat: str = "profile='oidc-compat' does without"
+    """What the log says to do about a token without ``iat``."""
 
 
 PROFILES: Final = {
@@ -84,3 +90,19 @@ PROFILES: Final = {
         other_token_kinds=(("type", frozenset({"refresh", "id"})),),
     ),
 }
+
+# It stands outside of `PROFILES`, so that no scheme accepts a logout token as an access token. Keycloak writes the type
+# JWT. `logout_tokens` quotes what the standard says about the type, and checks the other claims.
+LOGOUT_TOKEN: Final = Profile(
+    typ_values=frozenset({"logout+jwt", "jwt"}),
+    allows_missing_typ=True,
+    required_text_claims=(),
+    requires_jti=True,
+    requires_iat=True,
+    client_claims=(),
+    scope_claims=(),
+    allows_scope_list=False,
+    is_access_token=False,
+    without_exp="the issuer has to correct that",
+    without_iat="the issuer has to correct that",
+)
