@@ -19,4 +19,4 @@ def refused(token: str, options: Any) -> Any:
     return run
 
 
-ROWS = [Row(f"logout token: {name}", refused(token, options), 401, reason) for name, (token, options, reason) in TABLE.items()]
+ROWS = [Row(name, refused(token, options), 401, reason) for name, (token, options, reason) in TABLE.items()]
