@@ -20,14 +20,14 @@ The app is at {app}, the provider at {provider}. In a browser:
   2. Open {app}/vault. It asks for a second factor: log in again with the code 123456.
   3. Open {provider}/ and press "Log out everywhere". The app asks for a login again.
 
-With curl, the same (jq is not needed):
+With curl, the same. Two header fields say that a page is opened, as browsers do:
 
-  go() {{ curl -sL -b jar -c jar "$@"; echo; }}
-  go {app}/                                                          # the provider's login form
-  go -d "name=ada&password=ada" "$(go -o page -w '%{{url_effective}}' {app}/)"   # Hello, ada
-  go {app}/api/me                                                    # who you are
-  go -X POST {provider}/log-out-everywhere                           # 1 app was told
-  go -o page -w '%{{http_code}}' {app}/api/me                          # 401
+  go() {{ curl -sL -b jar -c jar -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Site: none' "$@"; }}
+  go {app}/                                                     # the provider's login form
+  go -d name=ada -d password=ada "$(go -o page -w '%{{url_effective}}' {app}/)"   # Hello, ada
+  curl -b jar {app}/api/me                                      # who you are
+  go -d '' {provider}/log-out-everywhere                        # 1 app was told
+  curl -i -b jar {app}/api/me                                   # 401
 """
 
 
