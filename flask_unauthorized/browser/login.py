@@ -1,6 +1,6 @@
-"""Log people in and out, and end their sessions on other devices.
+"""Log people in and out.
 
-`Auth.login`, `Auth.logout` and `Auth.end_sessions` delegate to this module. `SessionCookie` decides what a session
+`Auth.login` and `Auth.logout` delegate to this module. `SessionCookie` decides what a session
 holds and what a store records about ended sessions. This module decides the order of steps within one request, and
 what becomes of the caller that the request had before.
 
@@ -42,7 +42,6 @@ from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRe
 from ..errors.text import shown
 from ..identity import Identity
 from ..rendering.headers import set_no_store
-from ..runtime.app_state import app_state_of
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from ..schemes.base import AnyScheme
@@ -76,6 +75,8 @@ def log_in(
     auth_time: float | None = None,
     keep: Iterable[str] = (),
     from_origins: Iterable[str] = (),
+    issuer: str | None = None,
+    sid: str | None = None,
 ) -> Identity:
     """Log the caller of the current request in; see `Auth.login`."""
     request = real_request()
@@ -89,6 +90,7 @@ def log_in(
         acr = who.acr if acr is None else acr
         auth_time = who.auth_time if auth_time is None else auth_time
     login = scheme.new_login(scheme.subject_of(who), acr, auth_time)
+    device = scheme.new_device(login, issuer=issuer, sid=sid)
     _reset_caller(scheme, request, state)
     state.attempted_scheme = scheme
     try:
@@ -100,7 +102,7 @@ def log_in(
         raise
     kept_values = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
-        scheme.begin(login, request, user_was_loaded=user_was_loaded)
+        scheme.begin(login, request, device, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise
@@ -148,12 +150,6 @@ def _ended_login(scheme: SessionCookie, request: Request, state: RequestState) -
     except Exception:  # a loader that fails must not prevent the logout
         log.exception("the signal logged_out names no user, because the loader failed")
         return _EndedLogin(None)
-
-
-def end_sessions(scheme: SessionCookie, who: Any) -> None:
-    """End all sessions that a user has begun until now; see `Auth.end_sessions`."""
-    app_state_of(real_app()).prepare()  # A command has no request, and sessions are recorded by the app's realm.
-    scheme.end_all(scheme.subject_of(who))
 
 
 def _refuse_cross_site(

@@ -6,7 +6,8 @@
    other record is removed from the session, because it isn't a credential any more, and the cookie should go. The
    request is treated like one without credentials; only its private reason says why.
 2. `SessionCookie.verify` asks the store whether the session has ended, then the loader for the user. A rejected user is
-   removed from the session. An accepted one is noted as active, at most once in `_USE_INTERVAL` seconds, because each
+   removed from the session. An accepted one is noted as active, at most once in
+   `USE_INTERVAL` seconds, because each
    note sends the cookie again.
 
 These rules hold for logins and logouts:
@@ -17,8 +18,9 @@ These rules hold for logins and logouts:
   they counted, anyone who sends one could end sessions that its user has begun since.
 - A logout empties the session in this browser in any case, even if store or loader fail.
 
-The other parts have modules of their own: `session_record` (what the session holds), `ended_sessions` (what the store
-remembers), `page_urls` (the login page and the logout page), and `session_settings` (checks of Flask's settings).
+The other parts have modules of their own: `session_record` (what the session holds), `session_entries` (what the store
+remembers), `devices` (what it remembers of a login),
+`page_urls` (the login page and the logout page), and `session_settings` (checks of Flask's settings).
 """
 
 import secrets
@@ -29,19 +31,21 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from flask import Flask, Request, current_app, session
+from flask import request as request_proxy
 from flask.sessions import SecureCookieSessionInterface
 
 from ..arguments import explains_arguments, validated_flag, validated_whole_seconds
-from ..errors import AuthError, ConfigurationError, InvalidCredentials
+from ..errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
 from ..errors.text import shown
 from ..identity import Identity
 from ..stores.base import Store, validated_store
 from ..wire import Challenge
 from ..wire.fetch_metadata import HTMX_FIELDS
 from .base import FLASK_SESSION, Loader, Scheme, error_params
-from .ended_sessions import EndedSessions
+from .devices import Device, DeviceSession, label_of, public_id
 from .origins import validated_origins
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
+from .session_entries import FoundDevice, SessionEntries, use_interval
 from .session_record import SESSION_KEY, LoginRecord, is_time, read_record
 from .session_settings import (
     check_secret_key,
@@ -53,9 +57,8 @@ from .session_settings import (
 from .state_access import readable_app_state, scheme_state, warn_of_default_realm
 
 _real_session: Final = session._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
+_real_request: Final = request_proxy._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
-_USE_INTERVAL: Final = 60
-"""Least time between two notes that the session was used, in seconds."""
 SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 """Names of query parameters that say what a page shows, and hold no secret."""
 
@@ -132,7 +135,8 @@ class SessionCookie(Scheme[LoginRecord]):
         self.lifetime = validated_whole_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else validated_whole_seconds("idle", idle, least=1)
         self.store = None if store is None else validated_store(store)
-        self._ended = None if self.store is None else EndedSessions(self.store, self.lifetime)
+        self._use_interval = use_interval(self.idle)
+        self._entries = None if self.store is None else SessionEntries(self.store, self.lifetime, self.idle, None)
         self._subject = subject
         self.trusted_origins = validated_origins(trusted_origins)
         self.keep_query = _validated_names(keep_query)
@@ -191,18 +195,21 @@ class SessionCookie(Scheme[LoginRecord]):
 
     def verify(self, credentials: LoginRecord, request: Request) -> object | None:
         try:
-            if self._was_ended(credentials, request):
+            if self._entries is not None and self._was_ended(credentials, request):
                 raise InvalidCredentials(reason=_ENDED_REASON)
             user: object = self.load(credentials.subject)
+        except SessionStolen:  # The session stays, so that the next page says it as well. A login replaces it.
+            raise
         except InvalidCredentials:
             self._forget_rejected(credentials)
             raise
         if user is None or user is False:
             self._forget_rejected(credentials)
             return user
+        if self._entries is not None and self._entries.lists_devices:
+            self._entries.note_use(credentials, _label)
         now = time.time()
-        # Without an idle time, nothing depends on the last use. A quarter keeps short idle times exact enough.
-        if self.idle is not None and now - credentials.last_used > min(_USE_INTERVAL, self.idle / 4):
+        if self.idle is not None and now - credentials.last_used > self._use_interval:
             credentials.last_used = now
             session[SESSION_KEY] = credentials.to_session()
         return user
@@ -304,18 +311,52 @@ class SessionCookie(Scheme[LoginRecord]):
             realm=realm,
         )
 
-    def begin(self, login: LoginRecord, request: Request, *, user_was_loaded: bool = False) -> None:
-        """Put a login into the session, in place of everything that was there.
+    def new_device(self, login: LoginRecord, *, issuer: str | None = None, sid: str | None = None) -> Device | None:
+        """Return the device of a new login; ``None`` if no store lists devices.
+
+        Args:
+            login: What `new_login` returned.
+            issuer: The identity provider where the user logged in.
+            sid: The session there.
+
+        Raises:
+            ConfigurationError: If no store lists devices, and ``issuer`` is given.
+            TypeError: If ``issuer`` or ``sid`` isn't a text, or if there is ``sid`` without ``issuer``.
+        """
+        for name, value in (("issuer", issuer), ("sid", sid)):
+            if value is not None and (not isinstance(value, str) or not value):
+                raise TypeError(f"{name} must be a non-empty str or None, not {value!r}")
+        if sid is not None and issuer is None:
+            raise TypeError("sid= needs issuer=, because two providers may have a session of one name")
+        if issuer is not None:
+            self.device_entries("login(issuer=)")
+        if self._entries is None or not self._entries.lists_devices:
+            return None
+        return Device(subject=login.subject, created=login.begun, label=_label(), issuer=issuer, sid=sid)
+
+    def begin(
+        self, login: LoginRecord, request: Request, device: Device | None = None, *, user_was_loaded: bool = False
+    ) -> None:
+        """Put a login into the session, in place of everything that was there. ``session.permanent`` stays.
 
         Args:
             login: What `new_login` returned.
             request: The request.
+            device: What `new_device` returned.
             user_was_loaded: As in `end`.
         """
-        if self._end_copies(request, user_was_loaded):
+        replaced = self._current()
+        self._enter(login, device, None if replaced is None else replaced.session_id)
+        if self._end_copies(replaced, request, user_was_loaded):
             # All sessions of the user ended, this login included, unless it begins later.
             login.begun = self._begin_time(login.subject)
+            if device is not None:
+                device.created = login.begun
+                self._enter(login, device)
+        is_permanent = getattr(session, "permanent", False)
         session.clear()
+        if is_permanent:
+            session.permanent = True
         session[SESSION_KEY] = login.to_session()
         _renew_id()
 
@@ -328,7 +369,7 @@ class SessionCookie(Scheme[LoginRecord]):
                 again then.
         """
         try:
-            self._end_copies(request, user_was_loaded)
+            self._end_copies(self._current(), request, user_was_loaded)
         finally:  # The user may leave the browser now, whatever the store responds.
             _renew_id()
             session.clear()
@@ -340,13 +381,115 @@ class SessionCookie(Scheme[LoginRecord]):
             AuthUnavailable: If the store can't be asked.
             ConfigurationError: If there is no store.
         """
-        if self._ended is None:
+        if self._entries is None:
             raise ConfigurationError("end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
-        self._ended.end_all(subject, self._realm())
+        self._entries.end_all(subject, self._realm())
 
     def forget(self) -> None:
         """Remove the login from the session. Other content of the session stays."""
         session.pop(SESSION_KEY, None)
+
+    # --- devices
+
+    def device_entries(self, use: str) -> SessionEntries:
+        """Return what the store remembers of devices.
+
+        Args:
+            use: What needs it, for the message, such as ``"sessions()"``.
+
+        Raises:
+            ConfigurationError: If no store lists devices.
+        """
+        if self._entries is None:
+            raise ConfigurationError(f"{use} needs a store: SessionCookie(load, store=SQLiteStore(path))")
+        if not self._entries.lists_devices:
+            raise ConfigurationError(
+                f"{use} needs a store that can replace an entry atomically, and {type(self.store).__name__} can't: "
+                "implement _replace() in it, or use SQLiteStore, RedisStore or MemoryStore"
+            )
+        return self._entries
+
+    def sessions_of(self, subject: str, current: LoginRecord | None) -> list[DeviceSession]:
+        """Return the devices of a user that are alive, the newest use first.
+
+        Args:
+            subject: The user.
+            current: The login in the session of this request, or ``None``.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+            ConfigurationError: If no store lists devices.
+        """
+        found = self.device_entries("sessions()").devices(subject, self._realm())
+        current_id = None if current is None else current.session_id
+        return sorted(
+            (
+                DeviceSession(
+                    public_id(session_id), device.created, seen, device.is_remembered, session_id == current_id,
+                    device.label,
+                )
+                for session_id, seen, device in found
+            ),
+            key=lambda shown: (-shown.last_seen, -shown.created),
+        )  # fmt: skip
+
+    def end_session(self, shown_id: str, subject: str) -> bool:
+        """End one device of a user. Return whether it was alive.
+
+        Args:
+            shown_id: `DeviceSession.id`.
+            subject: The user. The devices of others stay.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+            ConfigurationError: If no store lists devices.
+        """
+        entries, realm = self.device_entries("end_session()"), self._realm()
+        return any(
+            entries.end_found(found, realm)
+            for found in entries.devices(subject, realm)
+            if public_id(found.session_id) == shown_id
+        )
+
+    def end_by_provider(self, issuer: str, *, sid: str | None = None, subject: str | None = None) -> int:
+        """End devices whose users logged in at an identity provider, in this realm.
+
+        Args:
+            issuer: The provider, as `Auth.login` was given it.
+            sid: The session at the provider. Only devices that were begun with it end.
+            subject: The user. Without ``sid``, all devices of the user end that were begun with this provider. With
+                ``sid``, only devices of this user end.
+
+        Returns:
+            How many devices ended.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+            ConfigurationError: If no store lists devices.
+            TypeError: If neither ``sid`` nor ``subject`` is given.
+        """
+        entries, realm = self.device_entries("a logout by the provider"), self._realm()
+        if sid is not None:
+            found: Iterable[FoundDevice] = entries.devices_at_provider(issuer, sid, realm)
+        elif subject is not None:
+            found = entries.devices(subject, realm)
+        else:
+            raise TypeError("end_by_provider() needs sid= or subject=: otherwise it is open whose devices end")
+        return sum(
+            entries.end_found(one, realm)
+            for one in found
+            if one.device.issuer == issuer and subject in (None, one.device.subject)
+        )
+
+    def current_login(self) -> LoginRecord | None:
+        """Return the login in the session, if it is of this realm and alive. Neither store nor loader is asked."""
+        return self._current()
+
+    # --- inside
+
+    def _enter(self, login: LoginRecord, device: Device | None, replaced_id: str | None = None) -> None:
+        if device is not None and self._entries is not None:
+            self._entries.enter(login, device, replaced_id)
 
     def _forget_rejected(self, login: LoginRecord) -> None:
         """Remove a login from the session. One that `Auth.login` tries isn't there: the previous one ends by `end`."""
@@ -354,10 +497,14 @@ class SessionCookie(Scheme[LoginRecord]):
         if current is not None and current.session_id == login.session_id:
             self.forget()
 
-    def _end_copies(self, request: Request, user_was_loaded: bool) -> bool:
-        """End the login of this session in the store. Return whether that ended all sessions of its user."""
-        login = self._current()
-        if login is None or self._ended is None or self._was_ended(login, request):
+    def _end_copies(self, login: LoginRecord | None, request: Request, user_was_loaded: bool) -> bool:
+        """End a login in the store. Return whether that ended all sessions of its user."""
+        if login is None or self._entries is None:
+            return False
+        try:
+            if self._was_ended(login, request):
+                return False
+        except SessionStolen:
             return False
         accepted = True
         try:
@@ -367,7 +514,7 @@ class SessionCookie(Scheme[LoginRecord]):
         except AuthError as error:  # If the loader is unavailable, the user may exist, and wants the session to end.
             accepted = not isinstance(error, InvalidCredentials)
         finally:  # If the loader is broken, the session ends as well, and the exception passes.
-            all_ended = accepted and self._ended.end(login)
+            all_ended = accepted and self._entries.end(login)
         return all_ended
 
     def _current(self) -> LoginRecord | None:
@@ -396,16 +543,21 @@ class SessionCookie(Scheme[LoginRecord]):
         return f"Cookie: the session was last used {unused:.0f} s ago, and idle={self.idle}: log in again"
 
     def _was_ended(self, login: LoginRecord, request: Request) -> bool:
-        if self.store is None or self._ended is None:
+        if self.store is None or self._entries is None:
             return False
         self.store.check_workers(request.environ)
-        return self._ended.was_ended(login)
+        return self._entries.was_ended(login)
 
     def _begin_time(self, subject: str) -> float:
-        return time.time() if self._ended is None else self._ended.begin_time(subject, self._realm())
+        return time.time() if self._entries is None else self._entries.begin_time(subject, self._realm())
 
     def _realm(self) -> str:
         return readable_app_state(_real_app()).realm if self.realm is None else self.realm
+
+
+def _label() -> str:
+    """Return the name of the device that sent this request."""
+    return label_of(_real_request().headers.get("User-Agent"))
 
 
 def _renew_id() -> None:

@@ -279,11 +279,11 @@ def test_values_that_are_none(store, value, error):
 
 @pytest.mark.parametrize(("value", "error"), [(b"x", TypeError), (1, TypeError), ("x" * 4097, ValueError)])
 def test_replace_takes_the_values_that_put_takes(store, value, error):
-    with pytest.raises(error, match="^old "):
+    with pytest.raises(error, match=r"^old "):
         store.replace("a", "key", value, "x", 60)
-    with pytest.raises(error, match="^new "):
+    with pytest.raises(error, match=r"^new "):
         store.replace("a", "key", None, value, 60)
-    with pytest.raises(TypeError, match="^new "):
+    with pytest.raises(TypeError, match=r"^new "):
         store.replace("a", "key", "x", None, 60)
     for old, new in (("\ud800", "x"), (None, "\ud800")):
         with pytest.raises(ValueError, match="surrogates"):
