@@ -103,7 +103,7 @@ class LogoutEndpoint:
     def __init__(
         self, path: str, tokens: LogoutTokens, scheme: SessionCookie, subject: Callable[[str], Any] | None
     ) -> None:
-        self.path: Final = validated_path("backchannel_logout", path, "/backchannel-logout")
+        self.path: Final = validated_path("backchannel_logout", path, "/backchannel-logout", "issuer=…")
         self.store: Final = _store_of(scheme)
         self._tokens = tokens
         self._scheme = scheme
@@ -263,7 +263,9 @@ def _logout_token(environ: "WSGIEnvironment") -> str:
 
 
 def _malformed(reason: str) -> MalformedCredentials:
-    return MalformedCredentials(reason=f"{reason}: the provider has to send a form, see Back-Channel Logout 1.0 §2.5")
+    return MalformedCredentials(
+        reason=f"{reason}: the provider has to send a form, see Back-Channel Logout 1.0 section 2.5"
+    )
 
 
 def _description(reason: str) -> str:

@@ -733,7 +733,7 @@ class Auth(Generic[U]):
         from .proxies import TrustedProxies
         from .wsgi import validated_path
 
-        path = validated_path("forward_auth", rule, "/auth")
+        path = validated_path("forward_auth", rule, "/auth", "proxies=…")
         trusted = TrustedProxies(proxies)
         view = forward_auth_view(validated_headers(headers), self.get_identity)
         for state in self._app_states:

@@ -468,7 +468,7 @@ def test_what_cannot_work(auth, changes, message):
 
 
 def test_a_path_of_another_type():
-    with pytest.raises(TypeError, match='backchannel_logout\\("/backchannel-logout", …\\)'):
+    with pytest.raises(TypeError, match='backchannel_logout\\("/backchannel-logout", issuer=…\\)'):
         make_auth().backchannel_logout(7, issuer=ISSUER, audience=CLIENT, keys=KEYS)
 
 

@@ -106,7 +106,7 @@ def _add_pages(app: Flask, auth: Auth[Any], people: SessionCookie, issued: Issue
             return FORM.format(name=escape(session.get("name", "")))
         if not check_password(name, password):
             return FORM.format(name=escape(name)), 422
-        # Whoever logs in once more goes on with the same session at the provider.
+        # A user who logs in once more goes on with the same session at the provider.
         sid = session["sid"] if session.get("name") == name else secrets.token_urlsafe(16)
         auth.login(name, acr="mfa" if request.form.get("code") == SECOND_FACTOR else "pwd")
         session.update(name=name, sid=sid)

@@ -132,7 +132,7 @@ TABLE = {
     ),
     "nobody": (
         logout_token(now=NOW, sub=..., sid=...), {},
-        f"the token has neither sub nor sid, so it names nobody: {FIX}",
+        f"the token has neither sub nor sid, and must name a user or a session: {FIX}",
     ),
     "sid of another type": (
         logout_token(now=NOW, sid=["a"]), {},
