@@ -46,7 +46,7 @@ from .runtime.dispatch import wrap_views
 from .runtime.exception_groups import GROUPS
 from .runtime.refuse import authenticate, refuse
 from .runtime.request_state import note_response_left, real_app, real_request, state_for, state_if_any
-from .schemes.base import AnyScheme
+from .schemes.base import REMEMBER_COOKIE, AnyScheme
 from .schemes.state_access import EXTENSION
 
 if TYPE_CHECKING:
@@ -416,6 +416,7 @@ class Auth(Generic[U]):
         self,
         who: Any,
         *,
+        remember: bool = False,
         acr: str | None = None,
         auth_time: float | None = None,
         keep: Iterable[str] = (),
@@ -431,6 +432,8 @@ class Auth(Generic[U]):
 
         Args:
             who: A subject, a user object, or an `Identity` with a subject.
+            remember: Also set a cookie that opens new sessions when this one has ended, for the time of
+                ``SessionCookie(remember=)``. It ends with `logout`. Ask people whether they want it.
             acr: The class of the login, for views with ``acr=``. Default: that of the `Identity`.
             auth_time: When the user authenticated, in seconds since 1970, for views with ``max_age=``. Default: that of
                 the `Identity`, else now.
@@ -451,14 +454,23 @@ class Auth(Generic[U]):
             AuthUnavailable: If the loader or the store is unavailable. The session stays as it was.
             CrossSiteRequest: If a page of another site sent the request.
             TypeError: If ``who`` names no user, or if there is ``sid`` without ``issuer``.
-            ConfigurationError: If ``issuer`` is given and no store lists devices, if ``from_origins`` holds a value
-                that is not an origin, or if this `Auth` hasn't exactly one `SessionCookie`.
+            ConfigurationError: If ``remember`` is ``True`` and the `SessionCookie` has no ``remember=``, if ``issuer``
+                is given and no store lists devices, if ``from_origins`` holds a value that is not an origin, or if this
+                `Auth` hasn't exactly one `SessionCookie`.
         """
         from .browser.login import log_in, session_scheme  # only apps with a SessionCookie load it
 
         scheme = session_scheme(self.schemes)
         return log_in(
-            scheme, who, acr=acr, auth_time=auth_time, keep=keep, from_origins=from_origins, issuer=issuer, sid=sid
+            scheme,
+            who,
+            remember=remember,
+            acr=acr,
+            auth_time=auth_time,
+            keep=keep,
+            from_origins=from_origins,
+            issuer=issuer,
+            sid=sid,
         )
 
     def logout(self) -> None:
@@ -474,6 +486,19 @@ class Auth(Generic[U]):
         from .browser.login import log_out, session_scheme  # only apps with a SessionCookie load it
 
         log_out(session_scheme(self.schemes))
+
+    @property
+    def remembered(self) -> bool:
+        """Whether a remember cookie has opened the caller's session, so that they haven't logged in since.
+
+        A login itself isn't remembered. ``max_age=`` of a view asks for a fresh one.
+
+        Raises:
+            RuntimeError: Outside a request.
+        """
+        from .browser.devices import is_remembered  # only apps with a SessionCookie load it
+
+        return is_remembered(request_scheme())
 
     def sessions(self, who: Any) -> "list[DeviceSession]":
         """Return the logins of a user that are still valid, the newest use first: one for each device.
@@ -834,7 +859,11 @@ def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:
             app.before_request_funcs[name] = remaining
         else:  # Flask would go through the empty list on each request
             del app.before_request_funcs[name]
-    last = [_note_response_left if state.settings.guard == "off" else guard]
+    last: list[Callable[[Response], Response]] = [_note_response_left if state.settings.guard == "off" else guard]
+    if any(REMEMBER_COOKIE in scheme.reads for scheme in state.schemes):
+        from .browser.remember import cookie_sender  # only apps that remember logins load it
+
+        last.insert(0, cookie_sender(state.schemes))
     after = [function for function in app.after_request_funcs[None] if function is not guard]
     app.after_request_funcs[None] = last + after
     add_template_globals(app)

@@ -165,8 +165,8 @@ def test_all_names_are_there_and_all_is_exact():
         "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
         "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError",
         "Unauthorized", "MissingCredentials", "InvalidProof", "NonceRequired", "InvalidCredentials",
-        "ExpiredCredentials", "RevokedCredentials", "SessionStolen", "StaleNonce", "StepUpRequired", "MalformedCredentials", "Forbidden",
-        "CrossSiteRequest",
+        "ExpiredCredentials", "RevokedCredentials", "SessionStolen", "StaleNonce", "StepUpRequired",
+        "MalformedCredentials", "Forbidden", "CrossSiteRequest",
         "InsufficientScope", "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
     }  # fmt: skip
     assert set(flask_unauthorized.__all__) == public

@@ -16,6 +16,7 @@ from flask import has_request_context
 from ..identity import Identity
 from ..runtime.app_state import app_state_of
 from ..runtime.request_state import real_app, real_request, state_for
+from ..schemes.base import AnyScheme
 from ..schemes.devices import DeviceSession, public_id
 from ..schemes.session_cookie import SessionCookie
 from ..schemes.session_record import LoginRecord
@@ -47,6 +48,12 @@ def end_sessions(scheme: SessionCookie, who: Any) -> None:
     """End all sessions that a user has begun until now; see `Auth.end_sessions`."""
     app_state_of(real_app()).prepare()
     scheme.end_all(scheme.subject_of(who))
+
+
+def is_remembered(scheme: AnyScheme | None) -> bool:
+    """Return whether a remember cookie has opened the session of the caller, who used ``scheme``."""
+    login = scheme.current_login() if isinstance(scheme, SessionCookie) else None
+    return login is not None and login.is_remembered
 
 
 def _current_login(scheme: SessionCookie) -> LoginRecord | None:

@@ -75,12 +75,14 @@ def log_in(
     auth_time: float | None = None,
     keep: Iterable[str] = (),
     from_origins: Iterable[str] = (),
+    remember: bool = False,
     issuer: str | None = None,
     sid: str | None = None,
 ) -> Identity:
     """Log the caller of the current request in; see `Auth.login`."""
     request = real_request()
     origins = validated_origins(from_origins, "from_origins")
+    scheme.check_login(remember=remember, issuer=issuer, sid=sid)
     if is_unsafe(request) and request.headers.get("Origin", "").lower() not in origins:
         trusts = origins | scheme.trusted_origins
         _refuse_cross_site(scheme, request, "login", "from_origins= or trusted_origins=", trusts)
@@ -90,7 +92,6 @@ def log_in(
         acr = who.acr if acr is None else acr
         auth_time = who.auth_time if auth_time is None else auth_time
     login = scheme.new_login(scheme.subject_of(who), acr, auth_time)
-    device = scheme.new_device(login, issuer=issuer, sid=sid)
     _reset_caller(scheme, request, state)
     state.attempted_scheme = scheme
     try:
@@ -102,7 +103,7 @@ def log_in(
         raise
     kept_values = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
-        scheme.begin(login, request, device, user_was_loaded=user_was_loaded)
+        scheme.begin(login, request, remember=remember, issuer=issuer, sid=sid, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise

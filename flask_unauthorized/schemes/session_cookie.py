@@ -41,10 +41,12 @@ from ..identity import Identity
 from ..stores.base import Store, validated_store
 from ..wire import Challenge
 from ..wire.fetch_metadata import HTMX_FIELDS
-from .base import FLASK_SESSION, Loader, Scheme, error_params
+from .base import FLASK_SESSION, REMEMBER_COOKIE, Loader, Scheme, error_params
 from .devices import Device, DeviceSession, label_of, public_id
 from .origins import validated_origins
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
+from .remember_cookie import PresentedCookie
+from .remembered_logins import CookieChange, RememberedLogins
 from .session_entries import FoundDevice, SessionEntries, use_interval
 from .session_record import SESSION_KEY, LoginRecord, is_time, read_record
 from .session_settings import (
@@ -66,7 +68,7 @@ SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 _ENDED_REASON: Final = "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"
 
 
-class SessionCookie(Scheme[LoginRecord]):
+class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
     """Authenticate people in browsers by Flask's session, after ``auth.login()``.
 
     The loader gets the subject, a ``str``, on each request, and returns what any loader may return. A user whom you
@@ -87,6 +89,10 @@ class SessionCookie(Scheme[LoginRecord]):
         store: Remembers which sessions have ended. Flask's session lies in the cookie. Without a store, a copied cookie
             stays valid until its lifetime has passed, even after a logout. With a store, ``auth.logout()`` ends copies
             too, and ``auth.end_sessions(subject)`` ends all sessions of a user.
+        remember: How long ``auth.login(user, remember=True)`` remembers a login, by a second cookie: seconds or a
+            `timedelta`, counted from the login. The cookie opens a new session when ``lifetime`` or ``idle`` has ended
+            the last one. It needs a store that can replace an entry, as those of this package can. ``None``: logins
+            aren't remembered.
         subject: Returns the subject of a user object, for ``auth.login(user)``. Default: the user's ``get_id()``.
         trusted_origins: Other sites whose pages may send unsafe requests with the cookie. All others get 403. Origins
             of apps and browser extensions are possible (``capacitor://localhost``).
@@ -102,7 +108,7 @@ class SessionCookie(Scheme[LoginRecord]):
     """
 
     name = "Cookie"
-    reads = (FLASK_SESSION,)
+    reads: tuple[tuple[str, str], ...] = (FLASK_SESSION,)
     ambient = True
     credential_kind = "session"
     static = False
@@ -122,6 +128,7 @@ class SessionCookie(Scheme[LoginRecord]):
         lifetime: int | timedelta = 12 * 3600,
         idle: int | timedelta | None = 3600,
         store: Store | None = None,
+        remember: int | timedelta | None = None,
         subject: Callable[[Any], str] | None = None,
         trusted_origins: Iterable[str] = (),
         keep_query: Iterable[str] = SHOWN_PARAMETERS,
@@ -136,7 +143,14 @@ class SessionCookie(Scheme[LoginRecord]):
         self.idle = None if idle is None else validated_whole_seconds("idle", idle, least=1)
         self.store = None if store is None else validated_store(store)
         self._use_interval = use_interval(self.idle)
-        self._entries = None if self.store is None else SessionEntries(self.store, self.lifetime, self.idle, None)
+        self.remember = None if remember is None else validated_whole_seconds("remember", remember, least=1)
+        self._entries: SessionEntries | None = None
+        self._remembered: RememberedLogins | None = None
+        if self.store is not None:
+            self._entries = SessionEntries(self.store, self.lifetime, self.idle, self.remember)
+            if self.remember is not None:
+                self._remembered = RememberedLogins(self, self._entries, self.remember)
+                self.reads = (FLASK_SESSION, REMEMBER_COOKIE)
         self._subject = subject
         self.trusted_origins = validated_origins(trusted_origins)
         self.keep_query = _validated_names(keep_query)
@@ -163,6 +177,8 @@ class SessionCookie(Scheme[LoginRecord]):
         check_session_cookie(app)
         warn_of_exposed_cookie(app)
         warn_of_session_fixation(app)
+        if self.remember is not None:
+            self.device_entries("remember=")
         if self.store is not None:
             self.store.check()
             self.store.check_processes(app, "SessionCookie: ended sessions")
@@ -179,10 +195,10 @@ class SessionCookie(Scheme[LoginRecord]):
             check_page(app, "logout_view", self.logout_view)
             warn_if_unbuildable(app, "logout_view", self.logout_view)
 
-    def read(self, request: Request, rest: str | None) -> LoginRecord | None:
+    def read(self, request: Request, rest: str | None) -> LoginRecord | PresentedCookie | None:
         content = _real_session().get(SESSION_KEY)
         if content is None:
-            return None
+            return None if self._remembered is None else self._remembered.read(request, self._realm())
         login = read_record(content)
         if login is None or not self._is_alive(login) or login.realm != self._realm():
             if login is None or login.realm == self._realm():
@@ -190,10 +206,12 @@ class SessionCookie(Scheme[LoginRecord]):
             state = scheme_state(request)
             if state is not None:
                 state.dropped_reason = self._dropped_reason(login)
-            return None
+            return None if self._remembered is None else self._remembered.read(request, self._realm())
         return login
 
-    def verify(self, credentials: LoginRecord, request: Request) -> object | None:
+    def verify(self, credentials: LoginRecord | PresentedCookie, request: Request) -> object | None:
+        if isinstance(credentials, PresentedCookie):
+            return self._verify_cookie(credentials, request)
         try:
             if self._entries is not None and self._was_ended(credentials, request):
                 raise InvalidCredentials(reason=_ENDED_REASON)
@@ -214,10 +232,16 @@ class SessionCookie(Scheme[LoginRecord]):
             session[SESSION_KEY] = credentials.to_session()
         return user
 
-    def subject(self, credentials: LoginRecord) -> str | None:
+    def _verify_cookie(self, cookie: PresentedCookie, request: Request) -> object:
+        assert self._remembered is not None
+        assert self.store is not None
+        self.store.check_workers(request.environ)
+        return self._remembered.verify(cookie, request, _open_session)
+
+    def subject(self, credentials: LoginRecord | PresentedCookie) -> str | None:
         return credentials.subject
 
-    def login_of(self, credentials: LoginRecord) -> tuple[float, str | None]:
+    def login_of(self, credentials: LoginRecord | PresentedCookie) -> tuple[float, str | None]:
         return credentials.auth_time, credentials.acr
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
@@ -311,17 +335,12 @@ class SessionCookie(Scheme[LoginRecord]):
             realm=realm,
         )
 
-    def new_device(self, login: LoginRecord, *, issuer: str | None = None, sid: str | None = None) -> Device | None:
-        """Return the device of a new login; ``None`` if no store lists devices.
-
-        Args:
-            login: What `new_login` returned.
-            issuer: The identity provider where the user logged in.
-            sid: The session there.
+    def check_login(self, *, remember: bool, issuer: str | None, sid: str | None) -> None:
+        """Check arguments of `Auth.login`, before anything is changed.
 
         Raises:
-            ConfigurationError: If no store lists devices, and ``issuer`` is given.
-            TypeError: If ``issuer`` or ``sid`` isn't a text, or if there is ``sid`` without ``issuer``.
+            ConfigurationError: If the scheme doesn't remember logins, or if no store lists devices.
+            TypeError: If an argument has the wrong type, or if there is ``sid`` without ``issuer``.
         """
         for name, value in (("issuer", issuer), ("sid", sid)):
             if value is not None and (not isinstance(value, str) or not value):
@@ -330,35 +349,52 @@ class SessionCookie(Scheme[LoginRecord]):
             raise TypeError("sid= needs issuer=, because two providers may have a session of one name")
         if issuer is not None:
             self.device_entries("login(issuer=)")
-        if self._entries is None or not self._entries.lists_devices:
-            return None
-        return Device(subject=login.subject, created=login.begun, label=_label(), issuer=issuer, sid=sid)
+        if validated_flag("remember", remember) and self._remembered is None:
+            raise ConfigurationError(
+                "login(remember=True) needs a scheme that remembers logins: "
+                "SessionCookie(load, store=SQLiteStore(path), remember=timedelta(days=30))"
+            )
 
     def begin(
-        self, login: LoginRecord, request: Request, device: Device | None = None, *, user_was_loaded: bool = False
+        self,
+        login: LoginRecord,
+        request: Request,
+        *,
+        remember: bool = False,
+        issuer: str | None = None,
+        sid: str | None = None,
+        user_was_loaded: bool = False,
     ) -> None:
         """Put a login into the session, in place of everything that was there. ``session.permanent`` stays.
 
         Args:
             login: What `new_login` returned.
             request: The request.
-            device: What `new_device` returned.
+            remember: Whether the login is remembered.
+            issuer: The identity provider where the user logged in.
+            sid: The session there.
             user_was_loaded: As in `end`.
         """
-        replaced = self._current()
-        self._enter(login, device, None if replaced is None else replaced.session_id)
+        device = Device(subject=login.subject, created=login.begun, label=_label(), issuer=issuer, sid=sid)
+        secret = self._remembered.begin(device, login) if remember and self._remembered is not None else None
+        replaced = self._logins_of(request)
+        self._enter(login, device, replaced[0].session_id if replaced else None)
         if self._end_copies(replaced, request, user_was_loaded):
             # All sessions of the user ended, this login included, unless it begins later.
-            login.begun = self._begin_time(login.subject)
-            if device is not None:
-                device.created = login.begun
-                self._enter(login, device)
+            login.begun = device.created = self._begin_time(login.subject)
+            self._enter(login, device)
         is_permanent = getattr(session, "permanent", False)
         session.clear()
         if is_permanent:
             session.permanent = True
         session[SESSION_KEY] = login.to_session()
         _renew_id()
+        if self._remembered is None:
+            return
+        if secret is None:
+            self._remembered.drop(request, login.realm, if_sent=True)
+        else:
+            self._remembered.send(request, login, device, secret)
 
     def end(self, request: Request, *, user_was_loaded: bool = False) -> None:
         """End the session in this browser. With a store, also end all copies of its cookie.
@@ -369,10 +405,16 @@ class SessionCookie(Scheme[LoginRecord]):
                 again then.
         """
         try:
-            self._end_copies(self._current(), request, user_was_loaded)
+            self._end_copies(self._logins_of(request), request, user_was_loaded)
         finally:  # The user may leave the browser now, whatever the store responds.
             _renew_id()
             session.clear()
+            if self._remembered is not None:
+                self._remembered.drop(request, self._realm(), if_sent=False)
+
+    def cookie_change(self, request: Request) -> CookieChange | None:
+        """Return what the response to a request does to the remember cookie; ``None`` if nothing."""
+        return None if self._remembered is None else self._remembered.change_of(request)
 
     def end_all(self, subject: str) -> None:
         """End all sessions that a user has begun until now, in this realm.
@@ -487,9 +529,19 @@ class SessionCookie(Scheme[LoginRecord]):
 
     # --- inside
 
-    def _enter(self, login: LoginRecord, device: Device | None, replaced_id: str | None = None) -> None:
-        if device is not None and self._entries is not None:
+    def _enter(self, login: LoginRecord, device: Device, replaced_id: str | None = None) -> None:
+        if self._entries is not None and self._entries.lists_devices:
             self._entries.enter(login, device, replaced_id)
+
+    def _logins_of(self, request: Request) -> list[LoginRecord]:
+        """Return the logins that this browser has: that of its session, and that of its remember cookie."""
+        login = self._current()
+        found = [] if login is None else [login]
+        if self._remembered is not None:
+            remembered = self._remembered.find_login(request, self._realm())
+            if remembered is not None and (login is None or remembered.session_id != login.session_id):
+                found.append(remembered)
+        return found
 
     def _forget_rejected(self, login: LoginRecord) -> None:
         """Remove a login from the session. One that `Auth.login` tries isn't there: the previous one ends by `end`."""
@@ -497,9 +549,12 @@ class SessionCookie(Scheme[LoginRecord]):
         if current is not None and current.session_id == login.session_id:
             self.forget()
 
-    def _end_copies(self, login: LoginRecord | None, request: Request, user_was_loaded: bool) -> bool:
-        """End a login in the store. Return whether that ended all sessions of its user."""
-        if login is None or self._entries is None:
+    def _end_copies(self, logins: list[LoginRecord], request: Request, user_was_loaded: bool) -> bool:
+        """End logins in the store. Return whether that ended all sessions of a user."""
+        return any([self._end_copies_of(login, request, user_was_loaded) for login in logins])  # noqa: C419  # all end
+
+    def _end_copies_of(self, login: LoginRecord, request: Request, user_was_loaded: bool) -> bool:
+        if self._entries is None:
             return False
         try:
             if self._was_ended(login, request):
@@ -553,6 +608,19 @@ class SessionCookie(Scheme[LoginRecord]):
 
     def _realm(self) -> str:
         return readable_app_state(_real_app()).realm if self.realm is None else self.realm
+
+
+def _open_session(login: LoginRecord, is_new: bool) -> None:
+    """Put a login into the session whose content stays. One that isn't new leaves the session as unmodified as it was.
+
+    So the response to a repeated request sends no session cookie because of it.
+    """
+    was_modified = session.modified
+    session[SESSION_KEY] = login.to_session()
+    if is_new:
+        _renew_id()
+    elif not was_modified:
+        session.modified = False
 
 
 def _label() -> str:

@@ -56,7 +56,7 @@ MAX_DEVICES: Final = 20
 USE_INTERVAL: Final = 60
 """Least time between two notes that a session was used, in seconds. A shorter ``idle`` shortens it."""
 _INTERVAL_WITHOUT_IDLE: Final = 3600
-_MAX_TRIES: Final = 200
+MAX_TRIES: Final = 200
 """How often an entry is read again that others have changed. Each time one of the others has succeeded."""
 STOLEN_REASON: Final = (
     "Cookie: the remember cookie of this login was used in two places, so it may have been stolen: log in again"
@@ -197,7 +197,7 @@ class SessionEntries:
     def _list(self, login: LoginRecord, device: Device, replaced_id: str | None = None, *, enter: bool = False) -> None:
         """List a device with its user. The oldest devices end if there are too many."""
         user = _key(login.realm, login.subject)
-        for _ in range(_MAX_TRIES):
+        for _ in range(MAX_TRIES):
             text = self._store.get("sessions", user)
             rows = _live_rows(text)
             others = [row for row in rows if row.session_id not in (login.session_id, replaced_id)]
@@ -215,7 +215,7 @@ class SessionEntries:
             listed = sorted([*replaced, *others[len(excess) :], row], key=_created)
             if self._store.replace("sessions", user, text, json.dumps(listed), self._list_lifetime()):
                 return
-        raise _contended()
+        raise contended()
 
     def _is_usable(self, realm: str, row: Row) -> bool:
         found = self.find(realm, row.session_id)[1]
@@ -224,7 +224,7 @@ class SessionEntries:
     def _list_at_provider(self, login: LoginRecord, device: Device) -> None:
         key = _provider_key(login.realm, device.issuer, device.sid)
         row = Row(login.session_id, device.created, self._end_of(device))
-        for _ in range(_MAX_TRIES):
+        for _ in range(MAX_TRIES):
             text = self._store.get("provider-session", key)
             others = [other for other in _live_rows(text) if other.session_id != login.session_id]
             for other in others[: max(0, len(others) - MAX_DEVICES + 1)]:  # They could not be found any more.
@@ -232,7 +232,7 @@ class SessionEntries:
             listed = [*others[-MAX_DEVICES + 1 :], row]
             if self._store.replace("provider-session", key, text, json.dumps(listed), self._list_lifetime()):
                 return
-        raise _contended()
+        raise contended()
 
     def _unlist(self, realm: str, subject: str, session_ids: frozenset[str]) -> None:
         """Take devices that have ended out of the list of their user. A failure leaves rows that are ignored."""
@@ -240,7 +240,7 @@ class SessionEntries:
             return
         user = _key(realm, subject)
         with suppress(AuthUnavailable):
-            for _ in range(_MAX_TRIES):
+            for _ in range(MAX_TRIES):
                 text = self._store.get("sessions", user)
                 rows = _rows(text)
                 staying = [row for row in rows if row.session_id not in session_ids]
@@ -327,7 +327,7 @@ class SessionEntries:
             is_first = self._store.claim("session", key, lifetime)
             self._store.put("session", key, mark, lifetime)  # Also if another logout has claimed it, and failed here.
             return is_first
-        for _ in range(_MAX_TRIES):
+        for _ in range(MAX_TRIES):
             entry, found = self.find(realm, session_id)
             if entry is not None and found is None:
                 return False
@@ -337,7 +337,7 @@ class SessionEntries:
                 lifetime = self._entry_lifetime(max(until, begun + self._lifetime))
             if self._store.replace("session", key, entry, mark, lifetime):
                 return True
-        raise _contended()
+        raise contended()
 
     # --- the devices of a user
 
@@ -479,7 +479,8 @@ def _foreign_value() -> AuthUnavailable:
     )
 
 
-def _contended() -> AuthUnavailable:
+def contended() -> AuthUnavailable:
+    """Return the error for an entry that others changed `MAX_TRIES` times."""
     return AuthUnavailable(
         reason="too many requests changed the sessions of one user at the same time: they may try again"
     )
