@@ -48,8 +48,11 @@ def used(kind: type[MemoryStore], times: int) -> Any:
 
 
 def sent(body: bytes, kind: str = FORM) -> Any:
-    environ = create_environ(method="POST", input_stream=io.BytesIO(body), content_type=kind)
-    return call_of(_logout_token, environ)
+    def run() -> AuthError:
+        environ = create_environ(method="POST", input_stream=io.BytesIO(body), content_type=kind)
+        return call_of(_logout_token, environ)()
+
+    return run
 
 
 ROWS = [
