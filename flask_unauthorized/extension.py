@@ -473,6 +473,33 @@ class Auth(Generic[U]):
             sid=sid,
         )
 
+    def confirm(self, *, acr: str | None = None) -> Identity:
+        """Raise level and time of the caller's login, after they have proved once more who they are (step-up).
+
+        Call it when you have checked the second factor, or the password again. From now on the login has this ``acr``
+        and the present as its time, so that views with ``acr=`` and ``max_age=`` accept it. The session keeps its
+        content and gets a new id; with a store, copies of the cookie from before end. A remembered login stays
+        remembered, and the sessions that its cookie opens later have the level of the original login.
+
+        Args:
+            acr: The class of the login from now on. Default: as it is.
+
+        Returns:
+            The identity of the caller with the new level.
+
+        Raises:
+            MissingCredentials: If the caller isn't logged in by the `SessionCookie`.
+            AuthError: If the loader rejects the user.
+            AuthUnavailable: If the loader or the store is unavailable. The login stays as it was.
+            CrossSiteRequest: If a page of another site sent the request.
+            TypeError: If ``acr`` has the wrong type.
+            ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
+        """
+        from .browser.login import confirm, session_scheme  # only apps with a SessionCookie load it
+
+        scheme = session_scheme(self.schemes)
+        return confirm(scheme, self.identity, acr=acr)
+
     def logout(self) -> None:
         """Log the caller of this request out, and empty the session.
 

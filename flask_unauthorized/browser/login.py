@@ -1,6 +1,6 @@
-"""Log people in and out.
+"""Log people in and out, and confirm a login.
 
-`Auth.login` and `Auth.logout` delegate to this module. `SessionCookie` decides what a session
+`Auth.login`, `Auth.confirm` and `Auth.logout` delegate to this module. `SessionCookie` decides what a session
 holds and what a store records about ended sessions. This module decides the order of steps within one request, and
 what becomes of the caller that the request had before.
 
@@ -15,6 +15,9 @@ A login takes these steps:
    keys in ``keep`` do.
 4. Make the new user the caller of this request.
 5. Send the signal ``logged_in``.
+
+A confirmation (step-up) takes the same steps for the user who is logged in: the loader is asked again, and the session
+gets a new id. Its content stays, because no other user can have put it there.
 
 Invariants:
 
@@ -38,11 +41,11 @@ from flask import Request, after_this_request, session
 from .. import signals
 from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
 from ..authentication.verification import verify
-from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MissingCredentials
 from ..errors.text import shown
 from ..identity import Identity
 from ..rendering.headers import set_no_store
-from ..runtime.refuse import plan_in_force
+from ..runtime.refuse import plan_in_force, refuse
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from ..schemes.base import AnyScheme
 from ..schemes.origins import validated_origins
@@ -111,6 +114,32 @@ def log_in(
     state.identity = identity
     state.scheme = state.login_scheme = scheme
     signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
+    return identity
+
+
+def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) -> Identity:
+    """Raise level and time of the current login of ``caller``; see `Auth.confirm`."""
+    request = real_request()
+    if is_unsafe(request):
+        _refuse_cross_site(scheme, request, "confirmation", "trusted_origins=", scheme.trusted_origins)
+    state = state_for(request)
+    current = scheme.current_login() if state.scheme is scheme and state.identity is caller else None
+    if current is None:
+        error = MissingCredentials(
+            reason="confirm() was called, and the caller has no login of the SessionCookie: call login() first"
+        )
+        refuse(error, request, state)
+    login = scheme.confirmed_login(current, acr)
+    _reset_caller(scheme, request, state)
+    state.attempted_scheme = scheme
+    identity = verify(scheme, login, request, state)
+    try:
+        scheme.renew(current, login, request)
+    except Exception:  # the session is still that of before
+        _reset_caller(scheme, request, state)
+        raise
+    state.identity = identity
+    state.scheme = state.login_scheme = scheme
     return identity
 
 

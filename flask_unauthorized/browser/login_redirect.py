@@ -174,4 +174,7 @@ def _sent_explicit_credentials(request: Request, state: RequestState) -> bool:
 def _redirect_would_loop(scheme: "SessionCookie", request: Request) -> bool:
     """Return whether the user has just logged in again and still failed step-up."""
     login = scheme.read(request, None)
-    return isinstance(login, LoginRecord) and login.is_repeated and time.time() < login.begun + LOOP_WINDOW
+    if not isinstance(login, LoginRecord) or not login.is_repeated:
+        return False
+    now = time.time()
+    return now < max(login.begun, min(login.auth_time, now)) + LOOP_WINDOW  # `Auth.confirm` changes only auth_time.

@@ -161,9 +161,13 @@ class RememberedLogins:
 
     def begin(self, device: Device, login: LoginRecord) -> str:
         """Make a device a remembered one, and return its first secret."""
-        secret = new_secret()
         device.until = time.time() + self._lifetime
         device.auth_time, device.acr = login.auth_time, login.acr
+        return self.renew(device)
+
+    def renew(self, device: Device) -> str:
+        """Begin another series of secrets for a remembered device, and return the first one."""
+        secret = new_secret()
         device.rotation = Rotation(secret_hash(secret)).to_text()
         return secret
 

@@ -412,6 +412,67 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             if self._remembered is not None:
                 self._remembered.drop(request, self._realm(), if_sent=False)
 
+    def confirmed_login(self, current: LoginRecord, acr: str | None) -> LoginRecord:
+        """Return the record of a login that its user has confirmed now. It has a new id, and isn't in the session yet.
+
+        Args:
+            current: The login in the session.
+            acr: The class of the login from now on. ``None`` leaves it as it is.
+
+        Raises:
+            TypeError: If ``acr`` has the wrong type.
+        """
+        if acr is not None and not isinstance(acr, str):
+            raise TypeError(f"acr must be a str, not {type(acr).__name__}")
+        now = time.time()
+        return LoginRecord(
+            current.subject,
+            auth_time=now,
+            acr=current.acr if acr is None else acr,
+            session_id=secrets.token_urlsafe(16),
+            begun=current.begun,  # So it ends with all sessions of the user that began before.
+            last_used=now,
+            is_repeated=True,
+            realm=current.realm,
+        )
+
+    def renew(self, current: LoginRecord, login: LoginRecord, request: Request) -> None:
+        """Put a confirmed login into the session in place of ``current``, whose copies end. Other content stays.
+
+        A remembered login moves along: its cookie gets a new id and a new secret. Its sessions have the time and the
+        class of the original login, because a confirmation holds for the session in which it was made.
+
+        Args:
+            current: The login in the session.
+            login: What `confirmed_login` returned.
+            request: The request.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked. The session stays as it was.
+            InvalidCredentials: If the login has ended in the meantime.
+        """
+        device: Device | None = None
+        secret: str | None = None
+        if self._entries is not None and self._entries.lists_devices:
+            entry, found = self._entries.find(current.realm, current.session_id)
+            if entry is not None and found is None:
+                raise InvalidCredentials(reason=_ENDED_REASON)
+            device = (
+                Device(subject=login.subject, created=login.begun, label=_label()) if found is None else found.device
+            )
+            if device.is_remembered and self._remembered is not None:
+                secret = self._remembered.renew(device)
+            self._enter(login, device, current.session_id)
+        if self._entries is not None and self._entries.end(current):
+            login.begun = self._begin_time(login.subject)
+            if device is not None:
+                device.created = login.begun
+                self._enter(login, device)
+        session[SESSION_KEY] = login.to_session()
+        _renew_id()
+        if device is not None and secret is not None and self._remembered is not None:
+            self._remembered.send(request, login, device, secret)
+
     def cookie_change(self, request: Request) -> CookieChange | None:
         """Return what the response to a request does to the remember cookie; ``None`` if nothing."""
         return None if self._remembered is None else self._remembered.change_of(request)

@@ -25,6 +25,7 @@ def clock(monkeypatch):
     """The time of sessions and stores, to be moved."""
     now = [1_800_000_000.0]
     monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr("flask_unauthorized.authentication.authorization.time", lambda: now[0])
     monkeypatch.setattr(memory, "time", SimpleNamespace(time=lambda: now[0], monotonic=lambda: now[0]))
     return now
 
