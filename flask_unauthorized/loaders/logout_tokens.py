@@ -128,7 +128,9 @@ class LogoutTokens:
             raise _refused("the token has a nonce, as an ID token has: a logout token must not")
         subject, sid = _optional_text(claims, "sub"), _optional_text(claims, "sid")
         if subject is None and sid is None:
-            raise _refused("the token has neither sub nor sid, and must name a user or a session: the issuer has to correct that")
+            raise _refused(
+                "the token has neither sub nor sid, and must name a user or a session: the issuer has to correct that"
+            )
         return LogoutToken(subject, sid, text_claim(claims, "jti", MAX_JTI), end)
 
     def check_app(self, app: Flask) -> None:
