@@ -41,7 +41,7 @@ from ..rotation import Outcome, Rotation, present, secret_hash
 from .base import Scheme
 from .devices import STOLEN, Device
 from .remember_cookie import PresentedCookie, cookie_value, is_only_foreign, new_secret, read_cookie
-from .session_entries import MAX_TRIES, STOLEN_REASON, SessionEntries, contended
+from .session_entries import STOLEN_REASON, SessionEntries, next_try
 from .session_record import LoginRecord, RememberedRecord
 from .state_access import has_response_left, remember_for_response, remembered_for_response
 
@@ -110,7 +110,9 @@ class RememberedLogins:
         """
         may_write = not has_response_left(request) and not _is_handshake(request)
         user: object = _NOT_ASKED
-        for _ in range(MAX_TRIES):
+        tries = 0
+        while True:
+            tries = next_try(tries)
             entry, device = self._find_valid(cookie, request)
             secret = new_secret()
             outcome, rotation = _judge(device, cookie, secret)
@@ -137,7 +139,6 @@ class RememberedLogins:
             if may_write:
                 open_session(login, is_rotated)
             return user
-        raise contended()
 
     def find_login(self, request: Request, realm: str) -> LoginRecord | None:
         """Return the login that the cookie of a request could open now, for a login or a logout, which ends it.

@@ -40,7 +40,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 from ..errors import AuthUnavailable, SessionStolen
 from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store
@@ -140,7 +140,7 @@ class SessionEntries:
         try:
             seen = login.last_used if entry is None else int(entry.partition(" ")[0])
         except ValueError:
-            raise _foreign_value() from None
+            _refuse_foreign_value()
         if -MAX_CLOCK_SKEW <= now - seen <= self._use_interval:
             return
         device = None if entry is None else _read(entry)[1]
@@ -197,7 +197,9 @@ class SessionEntries:
     def _list(self, login: LoginRecord, device: Device, replaced_id: str | None = None, *, enter: bool = False) -> None:
         """List a device with its user. The oldest devices end if there are too many."""
         user = _key(login.realm, login.subject)
-        for _ in range(MAX_TRIES):
+        tries = 0
+        while True:
+            tries = next_try(tries)
             text = self._store.get("sessions", user)
             rows = _live_rows(text)
             others = [row for row in rows if row.session_id not in (login.session_id, replaced_id)]
@@ -215,7 +217,6 @@ class SessionEntries:
             listed = sorted([*replaced, *others[len(excess) :], row], key=_created)
             if self._store.replace("sessions", user, text, json.dumps(listed), self._list_lifetime()):
                 return
-        raise contended()
 
     def _is_usable(self, realm: str, row: Row) -> bool:
         found = self.find(realm, row.session_id)[1]
@@ -224,7 +225,9 @@ class SessionEntries:
     def _list_at_provider(self, login: LoginRecord, device: Device) -> None:
         key = _provider_key(login.realm, device.issuer, device.sid)
         row = Row(login.session_id, device.created, self._end_of(device))
-        for _ in range(MAX_TRIES):
+        tries = 0
+        while True:
+            tries = next_try(tries)
             text = self._store.get("provider-session", key)
             others = [other for other in _live_rows(text) if other.session_id != login.session_id]
             for other in others[: max(0, len(others) - MAX_DEVICES + 1)]:  # They could not be found any more.
@@ -232,7 +235,6 @@ class SessionEntries:
             listed = [*others[-MAX_DEVICES + 1 :], row]
             if self._store.replace("provider-session", key, text, json.dumps(listed), self._list_lifetime()):
                 return
-        raise contended()
 
     def _unlist(self, realm: str, subject: str, session_ids: frozenset[str]) -> None:
         """Take devices that have ended out of the list of their user. A failure leaves rows that are ignored."""
@@ -240,7 +242,9 @@ class SessionEntries:
             return
         user = _key(realm, subject)
         with suppress(AuthUnavailable):
-            for _ in range(MAX_TRIES):
+            tries = 0
+            while True:
+                tries = next_try(tries)
                 text = self._store.get("sessions", user)
                 rows = _rows(text)
                 staying = [row for row in rows if row.session_id not in session_ids]
@@ -327,7 +331,9 @@ class SessionEntries:
             is_first = self._store.claim("session", key, lifetime)
             self._store.put("session", key, mark, lifetime)  # Also if another logout has claimed it, and failed here.
             return is_first
-        for _ in range(MAX_TRIES):
+        tries = 0
+        while True:
+            tries = next_try(tries)
             entry, found = self.find(realm, session_id)
             if entry is not None and found is None:
                 return False
@@ -337,7 +343,6 @@ class SessionEntries:
                 lifetime = self._entry_lifetime(max(until, begun + self._lifetime))
             if self._store.replace("session", key, entry, mark, lifetime):
                 return True
-        raise contended()
 
     # --- the devices of a user
 
@@ -412,7 +417,7 @@ class SessionEntries:
         try:
             return None if not_before is None else float(not_before)
         except ValueError:
-            raise _foreign_value() from None
+            _refuse_foreign_value()
 
     def _end_of(self, device: Device, begun: float = 0) -> float:
         """Return when the last session of a device ends at the latest; ``begun`` is that of one of them."""
@@ -449,7 +454,7 @@ def _read(entry: str) -> tuple[int, Device]:
     try:
         return read_entry(entry)
     except ValueError:
-        raise _foreign_value() from None
+        _refuse_foreign_value()
 
 
 def _rows(text: str | None) -> list[Row]:
@@ -460,9 +465,9 @@ def _rows(text: str | None) -> list[Row]:
         content: Any = json.loads(text)
         rows = [Row(*row) for row in content]
     except (ValueError, TypeError):
-        raise _foreign_value() from None
+        _refuse_foreign_value()
     if not all(isinstance(row.session_id, str) and is_time(row.created) and is_time(row.until) for row in rows):
-        raise _foreign_value()
+        _refuse_foreign_value()
     return rows
 
 
@@ -472,15 +477,21 @@ def _live_rows(text: str | None) -> list[Row]:
     return [row for row in _rows(text) if now <= row.until + MAX_CLOCK_SKEW]
 
 
-def _foreign_value() -> AuthUnavailable:
-    return AuthUnavailable(
+def _refuse_foreign_value() -> NoReturn:
+    raise AuthUnavailable(
         reason="the store holds an entry of a session that this library didn't write: give each app a prefix= of its "
         "own"
-    )
+    ) from None
 
 
-def contended() -> AuthUnavailable:
-    """Return the error for an entry that others changed `MAX_TRIES` times."""
-    return AuthUnavailable(
-        reason="too many requests changed the sessions of one user at the same time: they may try again"
-    )
+def next_try(tries: int) -> int:
+    """Return the number of the next attempt to change an entry that others change, too.
+
+    Raises:
+        AuthUnavailable: After `MAX_TRIES`.
+    """
+    if tries >= MAX_TRIES:
+        raise AuthUnavailable(
+            reason="too many requests changed the sessions of one user at the same time: they may try again"
+        )
+    return tries + 1
