@@ -40,9 +40,11 @@ SEED = os.environ.get("SEED") or str(int(time.time()))
 ELSEWHERE = ("tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py")
 NEED_A_NEIGHBOUR = (
     "tests/loaders/test_jwt_extended.py",
+    "tests/browser/test_oidc_example.py",
     "tests/live/test_remote_user.py",
     "tests/loaders/test_loaders_guide.py",
     "tests/runtime/test_dispatch_escapes.py",
+    "tests/test_backchannel_logout.py",
     "tests/test_certificates.py",
     "tests/test_errors_travel.py",
 )

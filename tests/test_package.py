@@ -43,6 +43,7 @@ LAYERS = [
     {
         "authentication": "one request becomes an `Identity` or an error",
         "resource_metadata": "protected-resource metadata (RFC 9728)",
+        "backchannel_logout": "the endpoint at which an OpenID provider ends logins",
         "forward_auth": "the endpoint that reverse proxies ask: the request that a client sent to the proxy is judged",
         "loaders": "ready loaders: `JWT`, `Introspection`, `Passwords`, …",
     },
@@ -164,8 +165,8 @@ def test_all_names_are_there_and_all_is_exact():
         "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
         "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError",
         "Unauthorized", "MissingCredentials", "InvalidProof", "NonceRequired", "InvalidCredentials",
-        "ExpiredCredentials", "RevokedCredentials", "StaleNonce", "StepUpRequired", "MalformedCredentials", "Forbidden",
-        "CrossSiteRequest",
+        "ExpiredCredentials", "RevokedCredentials", "SessionStolen", "StaleNonce", "StepUpRequired",
+        "MalformedCredentials", "Forbidden", "CrossSiteRequest",
         "InsufficientScope", "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
     }  # fmt: skip
     assert set(flask_unauthorized.__all__) == public
@@ -182,7 +183,15 @@ DOCUMENTED_PATHS = {
     "flask_unauthorized.loaders.jwt": {"ANY", "JWT", "Issuers"},
     "flask_unauthorized.loaders.revocation": {"Revocations"},
     "flask_unauthorized.schemes.remote_user": {"RemoteUser"},
-    "flask_unauthorized.signals": {"authenticated", "logged_in", "logged_out", "refused", "repaired"},
+    "flask_unauthorized.signals": {
+        "authenticated",
+        "logged_in",
+        "logged_out",
+        "refused",
+        "remembered",
+        "repaired",
+        "session_stolen",
+    },
     "flask_unauthorized.stores.base": {"Store"},
     "flask_unauthorized.stores.memory": {"MemoryStore"},
     "flask_unauthorized.stores.redis": {"RedisStore"},

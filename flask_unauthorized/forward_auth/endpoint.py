@@ -77,17 +77,6 @@ class Endpoint:
         self.name: Final = f"forward_auth:{path}"
 
 
-def validated_path(rule: str) -> str:
-    """Return the path of an endpoint. Raises `ConfigurationError` if it isn't a fixed path, `TypeError` if no str."""
-    if not isinstance(rule, str):
-        raise TypeError(f'forward_auth takes the path of the endpoint, not {rule!r}: forward_auth("/auth", proxies=…)')
-    if not rule.startswith("/") or "//" in rule or not rule.isascii() or any(one in rule for one in "<>?#% \\"):
-        raise ConfigurationError(
-            f'forward_auth takes a fixed path without variables, not {rule!r}: write such as "/auth"'
-        )
-    return rule
-
-
 def add_endpoint(state: AppWithForwardAuth, endpoint: Endpoint) -> None:
     """Add an endpoint to an app.
 

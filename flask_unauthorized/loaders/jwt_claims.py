@@ -46,6 +46,7 @@ MAX_TIME: Final = 253_402_300_799
 MAX_JTI: Final = 256
 """Longest ``jti``, in characters."""
 
+_ISSUERS_FAULT: Final = "the issuer has to correct that"
 # Claims whose value the log may show: kinds of token, and names of clients and tenants.
 _SHOWN: Final = frozenset({"aud", "azp", "appid", "cid", "client_id", "iss", "tid", "token_use", "typ"})
 
@@ -78,16 +79,13 @@ class ClaimRules:
 
     def identity(self, claims: Claims, header: Mapping[str, Any], now: float) -> Identity:
         """Return the identity, if the token is valid at ``now``. Raises `InvalidCredentials`, `ExpiredCredentials`."""
-        if claims.get("iss") != self.issuer:
-            raise self._refused_issuer(claims.get("iss"))
-        self._check_audience(claims.get("aud"))
-        end = self._check_times(claims, now)
+        end = self.check_origin(claims, now)
         if self.profile.names_kind_in_claims:
             self._check_kind(claims, header)
         client = self._client(claims)
         subject = self._subject(claims, client)
         for name in self.profile.required_text_claims:
-            _text(claims, name, MAX_TEXT, self.profile.missing_fix)
+            text_claim(claims, name, MAX_TEXT, self.profile.missing_fix)
         self._check_id(claims)
         if self.required:
             self._check_required(claims)
@@ -119,11 +117,24 @@ class ClaimRules:
         until = time_or_none(fresh)
         return time_or_none(claims["iat"]) if fresh is True or (until is not None and now < until) else None
 
+    def check_origin(self, claims: Claims, now: float) -> float | None:
+        """Check issuer, audience and times, which limit tokens of every kind.
+
+        Returns:
+            When the token can't be accepted any more, in seconds since 1970. ``None`` if it never ends.
+        """
+        if claims.get("iss") != self.issuer:
+            raise self._refused_issuer(claims.get("iss"))
+        self._check_audience(claims.get("aud"))
+        return self._check_times(claims, now)
+
     def _refused_type(self, kind: str | None) -> InvalidCredentials:
         other = PROFILES["oidc-compat"]
         fix = "no profile takes such a token"
         if self.profile.required_kind is not None:
             fix = "Flask-JWT-Extended writes no other"
+        elif not self.profile.is_access_token:
+            fix = "the issuer has to send a token of that type"
         elif other.allows_missing_typ if kind is None else _media_type(kind) in other.typ_values:
             fix = "profile='oidc-compat' takes it"
         elif kind is not None and _media_type(kind) == "":
@@ -169,7 +180,7 @@ class ClaimRules:
                     return
                 raise _refused(f"the client's name is not a string of 1 to {MAX_TEXT} printable characters")
             fix = f"it may be absent only beside one of {shown_names(list(self.profile.client_claims))}"
-        _text(claims, "sub", MAX_TEXT, fix)
+        text_claim(claims, "sub", MAX_TEXT, fix)
 
     def _check_audience(self, audience: Any) -> None:
         if self.audiences is None:
@@ -186,7 +197,7 @@ class ClaimRules:
         )
 
     def _check_times(self, claims: Claims, now: float) -> float | None:
-        end = _time(claims, "exp", needed=not self.allow_eternal, fix="allow_eternal=True does without")
+        end = _time(claims, "exp", needed=not self.allow_eternal, fix=self.profile.without_exp)
         if end is not None and now >= end + self.leeway:
             raise ExpiredCredentials(
                 reason=f"exp has passed {now - end:.0f} s ago and leeway={self.leeway}: get a new token"
@@ -245,9 +256,9 @@ class ClaimRules:
 
     def _check_id(self, claims: Claims) -> None:
         if claims.get("jti") is not None:
-            _text(claims, "jti", MAX_JTI)
+            text_claim(claims, "jti", MAX_JTI)
         elif self.profile.requires_jti:
-            _text(claims, "jti", MAX_JTI, self.profile.missing_fix)
+            text_claim(claims, "jti", MAX_JTI, self.profile.missing_fix)
         elif self.needs_id and not text_or_none(claims.get("uti")):
             raise _refused("jti is absent, expected a string, because revoked= needs it (or Entra's uti)")
 
@@ -285,7 +296,7 @@ def _one_of(names: Collection[str]) -> str:
     return shown_claim(*names) if len(names) == 1 else f"one of {shown_names(sorted(names))}"
 
 
-def _text(claims: Claims, name: str, longest: int, fix: str = "the issuer has to correct that") -> str:
+def text_claim(claims: Claims, name: str, longest: int, fix: str = _ISSUERS_FAULT) -> str:
     """Return a claim that must be text for a log: not empty, bounded, without control characters."""
     value = claims.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
@@ -294,13 +305,13 @@ def _text(claims: Claims, name: str, longest: int, fix: str = "the issuer has to
     return value
 
 
-def _time(claims: Claims, name: str, *, needed: bool, fix: str = "the issuer has to correct that") -> float | None:
+def _time(claims: Claims, name: str, *, needed: bool, fix: str = _ISSUERS_FAULT) -> float | None:
     """Return a NumericDate (RFC 7519 §2)."""
     value = claims.get(name)
     if value is None and not needed:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -MAX_TIME <= value <= MAX_TIME:
-        fix = fix if value is None else "the issuer has to correct that"
+        fix = fix if value is None else _ISSUERS_FAULT
         raise _refused(
             f"{name} is {kind_of(value)}, expected a number of seconds since 1970 up to the year 9999: {fix}"
         )

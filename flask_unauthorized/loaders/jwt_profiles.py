@@ -1,4 +1,4 @@
-"""The profiles of access tokens: RFC 9068, what providers sent before it, and what Flask-JWT-Extended issued.
+"""The profiles of access tokens (RFC 9068, what providers sent before it, and Flask-JWT-Extended), and logout tokens.
 
 This is data: `jwt_claims` reads it. A comment names the provider that needs an entry.
 """
@@ -52,6 +52,10 @@ class Profile:
     """Whether ``fresh`` says that the token was issued at a login."""
     missing_fix: str = "profile='oidc-compat' does without"
     """What to do about a required claim that is absent."""
+    is_access_token: bool = True
+    """Whether these are access tokens, so that a message may point to another profile of `JWT`."""
+    without_exp: str = "allow_eternal=True does without"
+    """What the log says to do about a token without ``exp``."""
 
 
 PROFILES: Final = {
@@ -115,3 +119,19 @@ PROFILES: Final = {
         missing_fix="Flask-JWT-Extended writes it into each token",
     ),
 }
+
+# It stands outside of `PROFILES`, so that no scheme accepts a logout token as an access token. Keycloak writes the type
+# JWT. `logout_tokens` quotes what the standard says about the type, and checks the other claims.
+LOGOUT_TOKEN: Final = Profile(
+    typ_values=frozenset({"logout+jwt", "jwt"}),
+    allows_missing_typ=True,
+    required_text_claims=(),
+    requires_jti=True,
+    requires_iat=True,
+    client_claims=(),
+    scope_claims=(),
+    allows_scope_list=False,
+    is_access_token=False,
+    without_exp="the issuer has to correct that",
+    missing_fix="the issuer has to correct that",
+)

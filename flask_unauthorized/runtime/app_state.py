@@ -37,6 +37,7 @@ from ..schemes.scheme_checks import check_attributes, check_challenges
 from ..schemes.state_access import EXTENSION, no_auth_error
 
 if TYPE_CHECKING:  # Only apps with such an endpoint load it.
+    from ..backchannel_logout import LogoutEndpoint
     from ..forward_auth.endpoint import Endpoint as ForwardAuthEndpoint
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -60,6 +61,7 @@ class AppState:
         documents: The metadata of protected resources (RFC 9728).
         serves_metadata: Whether the app serves them.
         forward_auth: The endpoints that reverse proxies ask, by path.
+        backchannel_logout: The endpoints at which OpenID providers end logins, by path.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class AppState:
         self.documents: DocumentIndex = {}
         self.serves_metadata = False
         self.forward_auth: dict[str, ForwardAuthEndpoint] = {}
+        self.backchannel_logout: dict[str, LogoutEndpoint] = {}
         self._declared_resources = resources
         self._apps = apps  # all apps of the `Auth`: a resource may lie in several
         self._lock = threading.RLock()
@@ -134,6 +137,8 @@ class AppState:
                 from ..proxies import refuse_second_proxy_fix  # only apps with such an endpoint load it
 
                 refuse_second_proxy_fix(app)
+            for endpoint_of_provider in self.backchannel_logout.values():
+                endpoint_of_provider.check(app)
             self.effective.check()
             declared = self._declared_resources.declared
             self.plans.resources = {**resource_by_endpoint(self, declared)}

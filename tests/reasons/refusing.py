@@ -22,7 +22,7 @@ APP_KEY = "s3cret-of-the-app-in-32-characters"
 SECRETS = (PASSWORD, TOKEN, KEY, APP_KEY)
 
 _names = itertools.count()
-_BOUND_CLOCKS = ("authentication.authorization", "loaders.jwt", "loaders.revocation")
+_BOUND_CLOCKS = ("authentication.authorization", "loaders.jwt", "loaders.logout_tokens", "loaders.revocation")
 """Modules that hold ``time.time`` under a name of their own."""
 
 

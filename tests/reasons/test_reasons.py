@@ -25,6 +25,7 @@ from . import (
     dpop,
     introspection,
     jwt,
+    logout,
     remote_user,
     selection,
     sessions,
@@ -33,7 +34,9 @@ from . import (
 )
 from .refusing import SECRETS
 
-AREAS = (basic, certificates, digest, dpop, introspection, jwt, remote_user, selection, sessions, stores, tokens)
+AREAS = (
+    basic, certificates, digest, dpop, introspection, jwt, logout, remote_user, selection, sessions, stores, tokens,
+)  # fmt: skip
 ROWS = {f"{area.__name__.rpartition('.')[2]}: {row.name}": row for area in AREAS for row in area.ROWS}
 ROOT = Path(flask_unauthorized.__file__).parent
 
