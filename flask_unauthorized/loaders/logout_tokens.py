@@ -102,7 +102,7 @@ class LogoutTokens:
             engine=engine,
             proxy=proxy,
         )
-        self.issuer = self._jwt.issuer
+        self.issuer: Final = issuer
         # Not an argument of `JWT`, because no scheme may accept these tokens.
         self._jwt._rules = replace(self._jwt._rules, profile=profile)
 
