@@ -6,6 +6,9 @@
 - ``logged_out(app, identity, scheme)``: ``auth.logout()`` has ended a login. ``identity`` is ``None`` if the session's
   user is gone, or can't be loaded.
 - ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
+- ``throttled(app, limit, subject, network, retry_after)``: an attempt to log in was refused by a `Throttle`. ``limit`` is
+  ``"pair"``, ``"subject"`` or ``"network"``. ``subject`` is a hash (`flask_unauthorized.throttle.subject_hash`), ``None``
+  for a token. ``network`` is an address or the /64 of one. ``retry_after`` is in seconds.
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
 and costs the others nothing.
@@ -25,6 +28,7 @@ refused: Final = _namespace.signal("unauthorized-refused")
 logged_in: Final = _namespace.signal("unauthorized-logged-in")
 logged_out: Final = _namespace.signal("unauthorized-logged-out")
 repaired: Final = _namespace.signal("unauthorized-repaired")
+throttled: Final = _namespace.signal("unauthorized-throttled")
 
 
 def send(signal: NamedSignal, app: Flask, **arguments: Any) -> None:
