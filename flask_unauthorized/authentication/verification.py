@@ -4,6 +4,10 @@ Each scheme's credentials are verified once per request. The result is stored, a
 question (``require()``, an outer decorator, a quiet question before the view) never asks the loader again and never
 spends a proof or a count twice.
 
+A scheme with a throttle reserves an attempt before it verifies, and settles it afterwards. A caller beyond a limit is
+refused before the loader runs, and so is one that is only identified. An exception that isn't a refusal gives the
+attempt back.
+
 Loaders fail closed. ``None`` rejects. ``True`` and ``False`` count only if the credentials name the caller. A
 positive ``int`` is a subject, if the credentials name no caller. What can't be a user (a cursor, a response, an empty
 string) is a `TypeError`, and so a 500: it is the developer's mistake, and the caller must not be accepted.
@@ -47,15 +51,26 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
             raise known.restore()
         return known
     state.verifying_scheme = scheme
+    attempt = None
     try:
+        if scheme.throttle is not None:
+            attempt = scheme.reserve_attempt(credentials, request)
         result = scheme.verify(credentials, request)
         identity = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
         if identity.confirmation is not None or scheme.proves_key:
             scheme.prove(identity, credentials, request)
         if scheme.knows_login:
             identity = with_login(identity, *scheme.login_of(credentials))
+        if attempt is not None:
+            attempt.succeeded()
     except AuthError as error:
+        if attempt is not None:
+            attempt.refused(error)
         state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
+        raise
+    except BaseException:
+        if attempt is not None:
+            attempt.given_back()
         raise
     finally:
         state.verifying_scheme = None

@@ -89,9 +89,7 @@ class Refusal(Exception):
 class Counters:
     """The counters of one throttle. The arguments are those of `Throttle`."""
 
-    def __init__(
-        self, store: Store, *, per_pair: Limit, per_subject: Limit, per_network: Limit, max_wait: int
-    ) -> None:
+    def __init__(self, store: Store, *, per_pair: Limit, per_subject: Limit, per_network: Limit, max_wait: int) -> None:
         self.store: Final = store
         self.per_pair: Final = per_pair
         self.per_subject: Final = per_subject
@@ -106,17 +104,19 @@ class Counters:
             AuthUnavailable: If the store is unavailable.
         """
         reservation = Reservation(self, source)
-        counts = self.store.increment_many(EVICTABLE_PURPOSE, reservation.lifetimes())
+        (of_pair, _), (of_network, rest), *of_subject = self.store.increment_many(
+            EVICTABLE_PURPOSE, reservation.lifetimes()
+        )
+        reservation.failures_of_pair = of_pair
         try:
-            network = counts[1]
-            if network.count > self.per_network.failures and not source.network.is_shared:
+            if of_network > self.per_network.failures and not source.network.is_shared:
                 # Many clients may wait for the same moment. They shouldn't all come at once.
-                raise Refusal("network", max(1.0, network.remaining) * random.uniform(1, 1.1))
-            reservation.failures_of_pair = counts[0].count
-            if counts[0].count >= self.per_pair.failures:
+                raise Refusal("network", max(1.0, rest) * random.uniform(1, 1.1))
+            if of_pair >= self.per_pair.failures:
                 self._take_turn(reservation)
-            if source.name is not None and counts[2].count > self.per_subject.failures:
-                self._take_turn_of_subject(reservation, counts[2].count)
+            for count, _ in of_subject:
+                if count > self.per_subject.failures:
+                    self._take_turn_of_subject(reservation, count)
         except Refusal:
             reservation.given_back()
             raise

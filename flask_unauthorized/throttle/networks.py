@@ -10,7 +10,7 @@ one attacker lock out everybody. Two signs tell (`Network.is_shared`):
 - The peer of a Unix socket has no address, so it must be a proxy.
 - The peer has a private address, sent ``X-Forwarded-For``, and `ProxyFix` did not use it.
 
-For a request that a proxy asks about (`flask_unauthorized.forward_auth`), the proxy names the address of its client.
+If a proxy asks about a request (`flask_unauthorized.forward_auth`), it names the address of its client itself.
 """
 
 import functools
@@ -50,12 +50,11 @@ def network_of(environ: Mapping[str, Any]) -> Network:
     """
     client = environ.get(CLIENT)
     if client is not None:
-        return Network(_read_address(client)[0], is_shared=False)
+        key, _ = _read_address(client)
+        return Network(key, is_shared=key == "unix")
     address = environ.get("REMOTE_ADDR") or ""
     key, is_private = _read_address(address)
-    is_shared = key == "unix" or (
-        is_private and "HTTP_X_FORWARDED_FOR" in environ and peer_address(environ) == address
-    )
+    is_shared = key == "unix" or (is_private and "HTTP_X_FORWARDED_FOR" in environ and peer_address(environ) == address)
     return Network(key, is_shared)
 
 

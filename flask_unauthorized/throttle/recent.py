@@ -19,7 +19,7 @@ import secrets
 import threading
 import time
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from ..locks import renew_after_fork
 from .counters import Source
@@ -101,7 +101,7 @@ class RecentCredentials:
         self._lock = threading.Lock()
         entries = self._entries
 
-        def make_lock() -> threading.Lock:  # type: ignore[valid-type]  # in 3.12 and older, Lock is a function
+        def make_lock() -> Any:
             entries.clear()  # A thread of the parent may hold the lock of an entry.
             return threading.Lock()
 

@@ -12,9 +12,9 @@ Which way an attempt takes:
 2. Credentials that are under way, or were rejected a moment ago, are the same guess. See `recent`.
 3. All others reserve an attempt in the store. See `counters`.
 
-What counts as a failure: a rejected name and password, a wrong Digest response, and an unknown token. Expired and revoked
-credentials don't count, because an old job must not throttle its office. Nor do a stale nonce, missing or malformed
-credentials, 403 and 503. An exception gives the attempt back.
+What counts as a failure: a rejected name and password, a wrong Digest response, and an unknown token. Expired
+and revoked credentials don't count, because an old job must not throttle its office. Nor do a stale nonce, missing or
+malformed credentials, 403 and 503. An exception gives the attempt back.
 
 For tokens there is no subject. Their pair is the whole token and the network, so one unknown token that a program keeps
 sending is refused long before it uses up the limit of its network.
@@ -54,8 +54,11 @@ from .recent import Entry, RecentCredentials, State, SuspectNetworks
 from .subjects import subject_hash, subject_key
 
 log: Final = logging.getLogger("flask_unauthorized")
+_current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _NO_GUESS: Final = (ExpiredCredentials, RevokedCredentials, InvalidProof, NonceRequired, StepUpRequired)
 """Refusals with 401 of credentials that aren't unknown."""
+_REFUSALS: Final = frozenset(range(400, 500)) - {429}
+"""The statuses by which the view of a login form refuses what was entered."""
 
 
 class Throttle:
@@ -118,6 +121,8 @@ class Throttle:
         self._recent = RecentCredentials()
         self._suspects = SuspectNetworks(per_network.seconds)
         self._warned: set[str] = set()
+        self.needs_check = True
+        """Whether nobody has called `check_app` yet."""
 
     def attempt(self, name: str) -> "Attempt":
         """Return the attempt of a login form, for ``with throttle.attempt(name) as attempt``.
@@ -146,8 +151,9 @@ class Throttle:
         Raises:
             ConfigurationError: If the store can't work.
         """
+        self.needs_check = False
         self.store.check()
-        self.store.check_processes(app, f"{use}: failed attempts")
+        self.store.check_processes(app, f"{use}: failed attempts", consequence="each process counts for itself")
 
     # --- what verification calls
 
@@ -229,7 +235,7 @@ class Throttle:
         if signals.throttled.receivers:
             signals.send(
                 signals.throttled,
-                current_app._get_current_object(),  # type: ignore[attr-defined]  # a LocalProxy has it
+                _current_app_object(),
                 limit=refusal.limit,
                 subject=None if source.name is None else subject_hash(source.name),
                 network=source.network.key,
@@ -249,7 +255,8 @@ class Throttle:
             self._warned.add(network.key)
             log.warning(
                 "throttle: requests of all clients seem to come from the address %r, which is that of a proxy, so "
-                "per_network= isn't enforced for it, and one attacker can delay everybody: wrap the app in ProxyFix",
+                "per_network= isn't enforced for it, and one attacker can delay everybody: wrap the app in ProxyFix; for "
+                "forward_auth let the proxy send X-Forwarded-For",
                 network.key,
             )
         return network
@@ -336,7 +343,7 @@ class Attempt:
         self._name = name
         self._attempt: SchemeAttempt | None = None
 
-    def __enter__(self) -> "Attempt":
+    def __enter__(self) -> "Attempt":  # noqa: PYI034  # Self is in 3.11
         """Reserve the attempt.
 
         Raises:
@@ -344,10 +351,9 @@ class Attempt:
             AuthUnavailable: If the store is unavailable.
         """
         throttle = self._throttle
-        throttle.store.check_processes(
-            current_app._get_current_object(),  # type: ignore[attr-defined]  # a LocalProxy has it
-            "Throttle.attempt: failed attempts",
-        )
+        if throttle.needs_check:  # No scheme may have this throttle, so nobody has checked it.
+            throttle.needs_check = False
+            throttle.check_app(_current_app_object(), "Throttle.attempt")
         self._attempt = throttle.reserve(self._name, None, request.environ)
         return self
 
@@ -369,7 +375,7 @@ class Attempt:
         attempt, self._attempt = self._attempt, None
         if attempt is None:
             return
-        if error is None or (isinstance(error, HTTPException) and 400 <= (error.code or 0) < 500):
+        if error is None or (isinstance(error, HTTPException) and error.code in _REFUSALS):
             attempt.throttle.settle(attempt, State.REJECTED)
         else:
             attempt.given_back()
