@@ -255,8 +255,8 @@ class Throttle:
             self._warned.add(network.key)
             log.warning(
                 "throttle: requests of all clients seem to come from the address %r, which is that of a proxy, so "
-                "per_network= isn't enforced for it, and one attacker can delay everybody: wrap the app in ProxyFix; for "
-                "forward_auth let the proxy send X-Forwarded-For",
+                "per_network= isn't enforced for it, and one attacker can delay everybody: wrap the app in ProxyFix; "
+                "for forward_auth let the proxy send X-Forwarded-For",
                 network.key,
             )
         return network
