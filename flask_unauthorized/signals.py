@@ -6,9 +6,9 @@
 - ``logged_out(app, identity, scheme)``: ``auth.logout()`` has ended a login. ``identity`` is ``None`` if the session's
   user is gone, or can't be loaded.
 - ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
-- ``throttled(app, limit, subject, network, retry_after)``: an attempt to log in was refused by a `Throttle`. ``limit`` is
-  ``"pair"``, ``"subject"`` or ``"network"``. ``subject`` is a hash (`flask_unauthorized.throttle.subject_hash`), ``None``
-  for a token. ``network`` is an address or the /64 of one. ``retry_after`` is in seconds.
+- ``throttled(app, limit, subject, network, retry_after)``: a `Throttle` refused an attempt to log in. ``limit`` is
+  ``"pair"``, ``"subject"`` or ``"network"``. ``subject`` is a hash (`flask_unauthorized.throttle.subject_hash`),
+  ``None`` for a token. ``network`` is an address or the /64 of one. ``retry_after`` is in seconds.
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
 and costs the others nothing.

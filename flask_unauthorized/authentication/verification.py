@@ -46,35 +46,50 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
     """
     results = state.verification_results
     if results is not None and scheme in results:
-        known = results[scheme]
-        if isinstance(known, ErrorSnapshot):
-            raise known.restore()
-        return known
+        return _known_result(results[scheme])
+    if scheme.throttle is not None and state.verifying_scheme is not scheme:
+        return _verify_throttled(scheme, credentials, request, state)
     state.verifying_scheme = scheme
-    attempt = None
     try:
-        if scheme.throttle is not None:
-            attempt = scheme.reserve_attempt(credentials, request)
         result = scheme.verify(credentials, request)
         identity = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
         if identity.confirmation is not None or scheme.proves_key:
             scheme.prove(identity, credentials, request)
         if scheme.knows_login:
             identity = with_login(identity, *scheme.login_of(credentials))
-        if attempt is not None:
-            attempt.succeeded()
     except AuthError as error:
-        if attempt is not None:
-            attempt.refused(error)
         state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
-        raise
-    except BaseException:
-        if attempt is not None:
-            attempt.given_back()
         raise
     finally:
         state.verifying_scheme = None
     state.verification_results = {scheme: identity} if results is None else {**results, scheme: identity}
+    return identity
+
+
+def _known_result(known: Identity | ErrorSnapshot) -> Identity:
+    """Return the identity that was found before, or raise the refusal again."""
+    if isinstance(known, ErrorSnapshot):
+        raise known.restore()
+    return known
+
+
+def _verify_throttled(scheme: AnyScheme, credentials: Any, request: Request, state: AuthenticationState) -> Identity:
+    """Do the same as an attempt of the scheme's throttle, which is settled by what comes of it."""
+    try:
+        attempt = scheme.reserve_attempt(credentials, request)
+    except AuthError as error:
+        state.verification_results = {**(state.verification_results or {}), scheme: ErrorSnapshot(error)}
+        raise
+    state.verifying_scheme = scheme  # `verify` sees that the attempt is reserved
+    try:
+        identity = verify(scheme, credentials, request, state)
+    except AuthError as error:
+        attempt.refused(error)
+        raise
+    except BaseException:
+        attempt.given_back()
+        raise
+    attempt.succeeded()
     return identity
 
 

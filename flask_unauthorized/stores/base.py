@@ -295,8 +295,8 @@ class Store(ABC):
             return
         text = (
             f"{use} are kept in a {type(self).__name__}, which each process has for itself, so "
-            f"{consequence}: give store=SQLiteStore(path) or store=RedisStore(url), or where exactly one process serves, "
-            "store=MemoryStore(single_process=True)"
+            f"{consequence}: give store=SQLiteStore(path) or store=RedisStore(url), or where exactly one process "
+            "serves, store=MemoryStore(single_process=True)"
         )
         if self.strict or app.config.get("UNAUTHORIZED_GUARD") == "strict":
             raise ConfigurationError(text)

@@ -6,8 +6,8 @@ One attempt takes these steps. Each is one operation of the store, or none:
    at once. The count includes other attempts that are under way, so parallel guesses can't pass together.
 2. A network beyond its limit is refused.
 3. An attempt that uses up the pair's free failures, or comes later, needs the pair's *turn*: a counter that the first
-   of several attempts brings from 0 to 1. Whoever has the turn looks at the pair's *wait*, which the failure before has
-   set. If the wait isn't over, or if another attempt has the turn, the attempt is refused.
+   of several attempts brings from 0 to 1. The attempt that has the turn looks at the pair's *wait*, which the failure
+   before has set. If the wait isn't over, or if another attempt has the turn, the attempt is refused.
 4. Beyond the subject's limit, an attempt from a network without acquaintance needs the subject's turn, which lasts for
    the delay.
 5. After a failure, `Reservation.failed` leaves the counters as they are. An attempt that had the pair's turn sets the
@@ -19,12 +19,12 @@ One attempt takes these steps. Each is one operation of the store, or none:
 Invariants:
 
 - A refused attempt leaves no trace in the counters, so a client that keeps sending prolongs nothing.
-- A wait is set before the turn is given back. So whoever gets the turn sees the wait.
+- A wait is set before the turn is given back. So the attempt that gets the turn sees the wait.
 - No key holds a name, an address or a secret: the store hashes keys.
 - A subject is never locked. Acquainted networks only have the limits of pair and network.
 - All entries may be evicted. What is lost then are failures that count, or an acquaintance.
 
-An acquaintance is a network from which somebody logged in as the subject within the last `ACQUAINTANCE` seconds. One
+An acquaintance is a network from which a caller logged in as the subject within the last `ACQUAINTANCE` seconds. One
 entry for each subject holds the latest of them, so that one account can't fill the store.
 """
 
@@ -48,6 +48,7 @@ MAX_ACQUAINTANCES: Final = 20
 """How many networks are remembered for each subject."""
 SUBJECT_DELAY: Final = 30
 """The delay between attempts for a subject beyond its limit, in seconds."""
+_MAX_KNOWN: Final = 8192
 TURN: Final = 60
 """How long a loader may take before another attempt gets the turn, in seconds."""
 
@@ -57,7 +58,7 @@ class Source(NamedTuple):
 
     Attributes:
         subject: The key of the subject (`subjects.subject_key`); for a token, the hash of the token.
-        name: The name that was tried; ``None`` for a token, which names nobody.
+        name: The name that was tried; ``None`` for a token, which names no caller.
         network: Where the attempt comes from.
     """
 
@@ -70,6 +71,11 @@ class Source(NamedTuple):
         """The key of subject and network together."""
         kind = "token" if self.name is None else "name"
         return f"{kind} {self.network.key} {self.subject}"
+
+    @property
+    def wait_key(self) -> str:
+        """The key of the time until which the pair has to wait."""
+        return f"wait {self.pair}"
 
 
 class Refusal(Exception):
@@ -95,6 +101,7 @@ class Counters:
         self.per_subject: Final = per_subject
         self.per_network: Final = per_network
         self.max_wait: Final = max_wait
+        self._acquainted_on: dict[str, int] = {}
 
     def reserve(self, source: Source) -> "Reservation":
         """Reserve an attempt.
@@ -123,12 +130,16 @@ class Counters:
         return reservation
 
     def count_failure(self, source: Source) -> None:
-        """Count a failure that nobody reserved. The next attempt sees it."""
+        """Count a failure that was not reserved. The next attempt sees it."""
         self.store.increment_many(EVICTABLE_PURPOSE, Reservation(self, source).lifetimes())
 
-    def wait_of_pair(self, source: Source) -> float:
-        """Return how long the pair has to wait, in seconds; 0 if an attempt may be made now."""
-        until = self.store.get(EVICTABLE_PURPOSE, f"wait {source.pair}")
+    def wait(self, key: str) -> float:
+        """Return how long a pair has to wait, in seconds; 0 if an attempt may be made now.
+
+        Args:
+            key: The pair's `Source.wait_key`.
+        """
+        until = self.store.get(EVICTABLE_PURPOSE, key)
         # Clocks of processes may differ, so a wait is never longer than the longest one.
         return 0.0 if until is None else min(max(0.0, float(until) - time.time()), self.max_wait)
 
@@ -136,14 +147,14 @@ class Counters:
         """Set the next wait of a pair, twice as long as the one before."""
         ((level, _),) = self.store.increment_many(EVICTABLE_PURPOSE, [(f"level {source.pair}", DAY)])
         wait = min(self.per_pair.seconds * 2 ** min(level - 1, 20), self.max_wait)
-        self.store.put(EVICTABLE_PURPOSE, f"wait {source.pair}", f"{time.time() + wait:.3f}", wait)
+        self.store.put(EVICTABLE_PURPOSE, source.wait_key, f"{time.time() + wait:.3f}", wait)
 
     def _take_turn(self, reservation: "Reservation") -> None:
         key = f"turn {reservation.source.pair}"
         ((count, _),) = self.store.increment_many(EVICTABLE_PURPOSE, [(key, TURN)])
         if count == 1:
             reservation.turns.append(key)
-        wait = self.wait_of_pair(reservation.source)
+        wait = self.wait(reservation.source.wait_key)
         if count > 1 or wait > 0:
             # Without a wait another attempt is under way, and only its end will tell.
             raise Refusal("pair", max(1.0, wait))
@@ -181,9 +192,14 @@ class Counters:
         return {tag: int(day) for tag, day in days if int(day) >= oldest}
 
     def make_acquainted(self, source: Source) -> None:
-        """Remember that somebody logged in as the subject from this network."""
-        known = self._acquaintances(source)
-        tag, today = _network_tag(source.network.key), int(time.time() // DAY)
+        """Remember that a caller logged in as the subject from this network."""
+        today = int(time.time() // DAY)
+        if self._acquainted_on.get(source.pair) == today:  # It saves a read of the store.
+            return
+        if len(self._acquainted_on) >= _MAX_KNOWN:
+            self._acquainted_on.clear()
+        self._acquainted_on[source.pair] = today
+        known, tag = self._acquaintances(source), _network_tag(source.network.key)
         if known.pop(tag, None) == today:
             return
         known[tag] = today
@@ -227,7 +243,7 @@ class Reservation:
         keys = [key for key, _ in self.lifetimes()]
         if self.failures_of_pair > 1:
             store.decrement(EVICTABLE_PURPOSE, *keys[1:])
-            turns = (f"level {pair}", f"wait {pair}", *self.turns, *self.turns_of_subject)
+            turns = (f"level {pair}", self.source.wait_key, *self.turns, *self.turns_of_subject)
             store.forget(EVICTABLE_PURPOSE, keys[0], *turns)
         else:
             store.decrement(EVICTABLE_PURPOSE, *keys)

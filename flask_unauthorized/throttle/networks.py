@@ -50,23 +50,29 @@ def network_of(environ: Mapping[str, Any]) -> Network:
     """
     client = environ.get(CLIENT)
     if client is not None:
-        key, _ = _read_address(client)
-        return Network(key, is_shared=key == "unix")
+        return _read_address(client)[0]
     address = environ.get("REMOTE_ADDR") or ""
-    key, is_private = _read_address(address)
-    is_shared = key == "unix" or (is_private and "HTTP_X_FORWARDED_FOR" in environ and peer_address(environ) == address)
-    return Network(key, is_shared)
+    network, if_forwarded = _read_address(address)
+    if "HTTP_X_FORWARDED_FOR" not in environ or network is if_forwarded or peer_address(environ) != address:
+        return network
+    return if_forwarded
 
 
 @functools.lru_cache(maxsize=1024)
-def _read_address(text: str) -> tuple[str, bool]:
-    """Return the network of an address, and whether it is a private one. What isn't an address is a Unix socket."""
+def _read_address(text: str) -> tuple[Network, Network]:
+    """Return the network of an address, and what it is if the request was forwarded and `ProxyFix` didn't see it.
+
+    What isn't an address is a Unix socket.
+    """
     try:
         address = ip_address(text)
     except ValueError:
-        return "unix", False
+        unix = Network("unix", is_shared=True)
+        return unix, unix
     address = getattr(address, "ipv4_mapped", None) or address
-    is_private = any(address in network for network in _PRIVATE)
+    key = str(address)
     if isinstance(address, IPv6Address):
-        return str(ip_network((int(address) >> 64 << 64, 64))), is_private
-    return str(address), is_private
+        key = str(ip_network((int(address) >> 64 << 64, 64)))
+    network = Network(key, is_shared=False)
+    is_private = any(address in network for network in _PRIVATE)
+    return network, Network(key, is_shared=True) if is_private else network

@@ -6,7 +6,7 @@ one wrong password is one failure, and thirty requests at once with the right pa
 - The first request with the credentials is the *leader*. It reserves an attempt, and others wait that long.
 - Requests that come before the leader's loader has decided, or within `REMEMBER_REJECTED` seconds after it rejected the
   credentials, are *repetitions*. They need no reservation. After `MAX_REPEATS` of them the next one is a leader again,
-  so that repetitions are no way to keep the server busy with hashes.
+  so that repetitions can't keep the server busy with hashes.
 - Credentials that were accepted are known for `REMEMBER_ACCEPTED` seconds.
 
 Credentials are compared by a keyed HMAC. Its key is made by this process and never leaves it, so that a copy of its
@@ -49,16 +49,18 @@ class Entry:
 
     Attributes:
         source: What attempts with them are counted by.
+        wait_key: The key of the time until which their pair has to wait.
         state: What became of them.
         until: When the entry ends, by the monotonic clock.
         repeats: How often they were repeated.
         lock: Held by the leader while it reserves.
     """
 
-    __slots__ = ("lock", "repeats", "source", "state", "until")
+    __slots__ = ("lock", "repeats", "source", "state", "until", "wait_key")
 
     def __init__(self, source: Source, now: float) -> None:
         self.source = source
+        self.wait_key = source.wait_key
         self.state = State.VERIFYING
         self.until = now + _VERIFYING_AT_MOST
         self.repeats = 0
@@ -144,22 +146,22 @@ class SuspectNetworks:
 
     Args:
         seconds: How long one is remembered.
+
+    Attributes:
+        until: The networks, each with the time until which it is remembered, by the monotonic clock.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._until: dict[str, float] = {}
+        self.until: dict[str, float] = {}
         self._lock = threading.Lock()
         renew_after_fork(self)
 
     def add(self, network: str) -> None:
-        """Remember a network."""
+        """Remember a network, and forget those whose time is over."""
         with self._lock:
-            self._until.pop(network, None)
-            self._until[network] = time.monotonic() + self._seconds
-            while len(self._until) > MAX_ENTRIES:
-                del self._until[next(iter(self._until))]
-
-    def __contains__(self, network: str) -> bool:
-        until = self._until.get(network)
-        return until is not None and until > time.monotonic()
+            now, until = time.monotonic(), self.until
+            until.pop(network, None)
+            until[network] = now + self._seconds
+            while len(until) > MAX_ENTRIES or until[next(iter(until))] <= now:
+                del until[next(iter(until))]

@@ -25,6 +25,7 @@ credentials were right or wrong, and the counters are too high by one until they
 
 import hashlib
 import logging
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from types import TracebackType
@@ -57,6 +58,7 @@ log: Final = logging.getLogger("flask_unauthorized")
 _current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _NO_GUESS: Final = (ExpiredCredentials, RevokedCredentials, InvalidProof, NonceRequired, StepUpRequired)
 """Refusals with 401 of credentials that aren't unknown."""
+_MAX_WARNINGS: Final = 100
 _REFUSALS: Final = frozenset(range(400, 500)) - {429}
 """The statuses by which the view of a login form refuses what was entered."""
 
@@ -68,7 +70,7 @@ class Throttle:
     One object may serve all of them, so that they share their counters. A caller beyond a limit gets 429 with
     ``Retry-After``, and no loader runs.
 
-    Nobody is locked out. A subject beyond its limit is only delayed, and not for networks from which it logged in
+    No account is locked. A subject beyond its limit is only delayed, and not for networks from which it logged in
     within the last 30 days.
 
     Args:
@@ -76,7 +78,7 @@ class Throttle:
         per_pair: Failures of one subject from one network: an IPv4 address, or the /64 of an IPv6 address. After
             ``failures`` of them, each further attempt has to wait: ``seconds``, then twice as long each time.
             A success forgets them, and so does a day.
-        per_subject: Failures of one subject from all networks. Beyond this, a network from which nobody logged in as
+        per_subject: Failures of one subject from all networks. Beyond this, a network without an earlier login as
             the subject waits 30 seconds between attempts, and ``max_wait`` beyond twice the limit.
         per_network: Failures from one network, for all subjects.
         max_wait: The longest wait, in seconds or as a `timedelta`: at most one day.
@@ -122,7 +124,7 @@ class Throttle:
         self._suspects = SuspectNetworks(per_network.seconds)
         self._warned: set[str] = set()
         self.needs_check = True
-        """Whether nobody has called `check_app` yet."""
+        """Whether `check_app` wasn't called yet."""
 
     def attempt(self, name: str) -> "Attempt":
         """Return the attempt of a login form, for ``with throttle.attempt(name) as attempt``.
@@ -171,12 +173,14 @@ class Throttle:
             TooManyAttempts: If the caller has to wait.
             AuthUnavailable: If the store is unavailable.
         """
-        network = self._network(environ)
+        network = network_of(environ)
+        if network.is_shared:
+            self._warn_of_missing_proxy_fix(network)
         if credentials is None:
             return self._lead(Source(subject_key(name or ""), name, network), None, environ)
         tag = self._recent.tag(network.key, credentials)
         entry = self._recent.find(tag)
-        if entry is not None and self._is_known(entry, name, network):
+        if entry is not None and self._is_known(entry, name, network.key):
             return SchemeAttempt(self, entry.source, entry, None)
         source = Source(_token_key(credentials) if name is None else subject_key(name), name, network)
         for _ in range(2):
@@ -186,29 +190,29 @@ class Throttle:
                     return self._lead(source, entry, environ)
                 finally:
                     entry.lock.release()
-            if self._is_known(entry, name, network):
+            if self._is_known(entry, name, network.key):
                 return SchemeAttempt(self, source, entry, None)
         # Other requests with the same credentials were refused meanwhile, and so will this one.
         return self._lead(source, None, environ)
 
-    def _is_known(self, entry: Entry, name: str | None, network: Network) -> bool:
+    def _is_known(self, entry: Entry, name: str | None, network: str) -> bool:
         """Return whether credentials need no reservation. Raises `TooManyAttempts` if their pair has to wait."""
-        if entry.state is State.ACCEPTED:
-            known = network.key not in self._suspects
+        state = entry.state
+        if state is State.ACCEPTED:
+            until = self._suspects.until.get(network)
+            known = until is None or until <= time.monotonic()
         else:
             known = entry.repeat(after_rejection=name is not None)
-        if known and name is not None and entry.state is not State.VERIFYING:
-            self._refuse_while_waiting(entry.source)
-        return known
-
-    def _refuse_while_waiting(self, source: Source) -> None:
+        if not known or name is None or state is State.VERIFYING:
+            return known
         try:
-            wait = self._counters.wait_of_pair(source)
+            wait = self._counters.wait(entry.wait_key)
         except AuthUnavailable as error:
             self._allow_outage(error)
-            return
+            return True
         if wait > 0:
-            raise self._refusal(Refusal("pair", max(1.0, wait)), source)
+            raise self._refusal(Refusal("pair", max(1.0, wait)), entry.source)
+        return True
 
     def _lead(self, source: Source, entry: Entry | None, environ: Mapping[str, Any]) -> "SchemeAttempt":
         """Reserve an attempt in the store."""
@@ -249,9 +253,8 @@ class Throttle:
             raise error
         log.warning("throttle: attempts aren't limited, because on_outage='allow' and %s", error.reason)
 
-    def _network(self, environ: Mapping[str, Any]) -> Network:
-        network = network_of(environ)
-        if network.is_shared and network.key not in self._warned and len(self._warned) < 100:
+    def _warn_of_missing_proxy_fix(self, network: Network) -> None:
+        if network.key not in self._warned and len(self._warned) < _MAX_WARNINGS:
             self._warned.add(network.key)
             log.warning(
                 "throttle: requests of all clients seem to come from the address %r, which is that of a proxy, so "
@@ -259,7 +262,6 @@ class Throttle:
                 "for forward_auth let the proxy send X-Forwarded-For",
                 network.key,
             )
-        return network
 
     # --- how an attempt ends
 
@@ -272,7 +274,7 @@ class Throttle:
             if reservation is not None:
                 _END[outcome](reservation)
             elif outcome is State.REJECTED and entry is not None and entry.state in (State.ACCEPTED, State.UNDECIDED):
-                # Nobody reserved this failure: the credentials were valid a moment ago, or their leader gave up.
+                # This failure was not reserved: the credentials were valid a moment ago, or their leader gave up.
                 self._counters.count_failure(attempt.source)
         except AuthUnavailable as error:
             log.warning("throttle: an attempt couldn't be settled: %s", error.reason)
@@ -351,7 +353,7 @@ class Attempt:
             AuthUnavailable: If the store is unavailable.
         """
         throttle = self._throttle
-        if throttle.needs_check:  # No scheme may have this throttle, so nobody has checked it.
+        if throttle.needs_check:  # Perhaps no scheme has this throttle, so it wasn't checked.
             throttle.needs_check = False
             throttle.check_app(_current_app_object(), "Throttle.attempt")
         self._attempt = throttle.reserve(self._name, None, request.environ)

@@ -1,6 +1,7 @@
 """Throttled schemes, as callers and attackers meet them. THR rows are those of the security report."""
 
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -511,7 +512,7 @@ def test_one_request_counts_once(make_app, clock):
     asked = []
     auth = Auth(Basic(lambda name, password: asked.append(name), throttle=Throttle(MemoryStore())), realm="site")
     app = make_app(auth)
-    app.before_request(lambda: None if current_identity else None)
+    app.before_request(lambda: bool(current_identity) and None)
     app.add_url_rule("/", "view", auth.login_required(lambda: "fine"))
     statuses = [app.test_client().get("/", auth=("ada", guess)).status_code for guess in guesses(6)]
     assert statuses == [401] * 5 + [429]
@@ -643,3 +644,77 @@ def test_a_scheme_without_a_throttle_loads_none():
         "assert not [name for name in sys.modules if 'throttle' in name]\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+# --- forward authentication
+
+
+@pytest.mark.parametrize("uri", ["X-Original-URI", "X-Forwarded-Uri"])
+def test_a_proxy_that_asks_names_the_network_of_its_client(serve, clock, caplog, uri):
+    served = serve(Throttle(MemoryStore()))
+    served.auth.forward_auth("/auth", proxies=["192.0.2.1"])
+
+    def ask(password, forwarded):
+        headers = {uri: "/report", uri[:-3] + "Method": "GET", "Host": "shop.example", "X-Forwarded-For": forwarded}
+        response = served.get("ada", password, "192.0.2.1", "/auth", headers=headers)
+        return response.headers.get("X-Auth-Status", response.status_code)
+
+    refused = "429" if uri == "X-Original-URI" else 429
+    # A client may write the field, too. The last address is the one that the proxy saw.
+    statuses = [ask(guess, f"198.51.100.{number}, {HOME}") for number, guess in enumerate(guesses(6))]
+    assert statuses == [401] * 5 + [refused]
+    assert ask("right horse", HOME) == refused
+    assert ask("right horse", OFFICE) == 204
+    assert "throttle: " not in caplog.text.replace("(throttle: ", "")
+
+
+def test_a_proxy_that_asks_and_names_no_client_is_reported(serve, clock, caplog):
+    served = serve(Throttle(MemoryStore()))
+    served.auth.forward_auth("/auth", proxies=["192.0.2.1"])
+    headers = {"X-Original-URI": "/", "X-Original-Method": "GET", "Host": "shop.example"}
+    assert served.get("ada", "right horse", "192.0.2.1", "/auth", headers=headers).status_code == 204
+    assert "requests of all clients seem to come from the address 'unix'" in caplog.text
+
+
+# --- the page about throttling
+
+PAGE = (ROOT / "docs" / "throttle.md").read_text(encoding="utf-8")
+
+
+def program(number, tmp_path, monkeypatch):
+    """Run a program of the page in an empty folder; return its app."""
+    monkeypatch.chdir(tmp_path)
+    scope = {"__name__": "app"}
+    exec(compile(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[number], "app.py", "exec"), scope)
+    return scope["app"]
+
+
+def test_the_first_program_of_the_page(tmp_path, monkeypatch):
+    client = program(0, tmp_path, monkeypatch).test_client()
+    statuses = [client.get("/", auth=("ada", f"guess{number}")).status_code for number in range(1, 7)]
+    assert statuses == [401] * 5 + [429]
+    assert client.get("/", auth=("ada", "correct horse")).status_code == 429
+
+
+def test_the_login_form_of_the_page(tmp_path, monkeypatch):
+    client = program(1, tmp_path, monkeypatch).test_client()
+    assert client.get("/login").status_code == 200
+    for number in range(3):
+        assert client.post("/login", data={"name": "ada", "password": f"guess{number}"}).status_code == 422
+    assert client.post("/login", data={"name": "ada", "password": "correct horse"}).status_code == 302
+    assert client.get("/").text == "Hello ada"
+    statuses = [client.post("/login", data={"name": "Ada", "password": f"x{n}"}).status_code for n in range(6)]
+    assert statuses == [422] * 5 + [429]
+
+
+def test_the_part_of_the_page_about_proxy_fix(tmp_path, monkeypatch):
+    app = program(0, tmp_path, monkeypatch)
+    scope = {"app": app}
+    exec(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[2], scope)
+    assert type(app.wsgi_app).__name__ == "ProxyFix"
+
+
+def test_the_page_shows_the_defaults():
+    throttle = repr(Throttle(MemoryStore()))
+    for name, limit in re.findall(r"\| `(per_\w+)` \|.*?\| `Limit\((.*?)\)` \|", PAGE):
+        assert f"{name}=Limit({limit.replace('_', '')})" in throttle
