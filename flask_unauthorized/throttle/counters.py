@@ -33,9 +33,10 @@ import logging
 import math
 import random
 import time
+from contextlib import suppress
 from typing import Final, NamedTuple
 
-from ..errors import TooManyAttempts
+from ..errors import AuthUnavailable, TooManyAttempts
 from ..stores.base import EVICTABLE_PURPOSE, Store
 from .limits import DAY, Limit
 from .networks import Network
@@ -118,14 +119,16 @@ class Counters:
         try:
             if of_network > self.per_network.failures and not source.network.is_shared:
                 # Many clients may wait for the same moment. They shouldn't all come at once.
-                raise Refusal("network", max(1.0, rest) * random.uniform(1, 1.1))
+                spread = random.uniform(1, 1.1)  # noqa: S311  # it is no secret
+                raise Refusal("network", max(1.0, rest) * spread)
             if of_pair >= self.per_pair.failures:
                 self._take_turn(reservation)
             for count, _ in of_subject:
                 if count > self.per_subject.failures:
                     self._take_turn_of_subject(reservation, count)
-        except Refusal:
-            reservation.given_back()
+        except (Refusal, AuthUnavailable):
+            with suppress(AuthUnavailable):
+                reservation.given_back()
             raise
         return reservation
 

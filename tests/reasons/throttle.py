@@ -38,8 +38,8 @@ ROWS = [
         f"throttle: the limit per pair, Limit(1, 60), is reached for the subject {ADA} from 127.0.0.1: wait 60 s",
     ),
     Row(
-        "subject", beyond(Basic, lambda number: field(f"ada:{PASSWORD}{number}"), 2, per_subject=Limit(1, 60)), 429,
-        f"throttle: the limit per subject, Limit(1, 60), is reached for the subject {ADA} from 127.0.0.1: wait 30 s",
+        "subject", beyond(Basic, lambda number: field(f"ada:{PASSWORD}{number}"), 3, per_subject=Limit(2, 60)), 429,
+        f"throttle: the limit per subject, Limit(2, 60), is reached for the subject {ADA} from 127.0.0.1: wait 30 s",
     ),
     Row(
         "network",

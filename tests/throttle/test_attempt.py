@@ -124,9 +124,9 @@ def test_the_refusal_is_an_exception_of_the_package(form, clock):
     send = form(throttle)
     for guess in guesses(5):
         send(guess)
-    with send.app.test_request_context("/login", environ_overrides={"REMOTE_ADDR": HOME}):
-        with pytest.raises(TooManyAttempts) as caught, throttle.attempt("ada"):
-            raise AssertionError("the block runs")
+    context = send.app.test_request_context("/login", environ_overrides={"REMOTE_ADDR": HOME})
+    with context, pytest.raises(TooManyAttempts) as caught, throttle.attempt("ada"):
+        raise AssertionError("the block runs")
     assert caught.value.retry_after == 60
 
 
