@@ -1,14 +1,21 @@
 """`Store`, the base of all stores: a few atomic operations on entries that expire.
 
-Replay protection, revocation and throttling need facts that all workers agree on. A store offers five operations:
+Replay protection, revocation and throttling need facts that all workers agree on. Every store offers five operations:
 
 - `Store.claim` returns ``True`` to exactly one caller per key: the first.
 - `Store.spend` returns ``True`` to exactly one caller per number of a series.
 - `Store.increment` counts calls.
 - `Store.put` and `Store.get` write and read a short text.
 
+The stores of this package offer more, and `Store.can_replace` and `Store.can_throttle` say whether a store does:
+
+- `Store.replace` changes a text only if it is still what the caller has read (compare and swap). Remembered logins and
+  refresh tokens rotate with it.
+- `Store.increment_many`, `Store.decrement` and `Store.forget` are for a throttle: it counts an attempt before it is
+  verified, and gives the count back afterwards.
+
 The public methods check their arguments, hash the key, and translate failures. A subclass implements the same five
-operations with an underscore, and nothing else is required of it. It may rely on this:
+operations with an underscore, and the others only for the features that need them. It may rely on this:
 
 1. Keys are ``prefix:purpose:`` and a SHA-256, so they are short ASCII and hold no secret.
 2. Lifetimes are finite, and at least `MIN_LIFETIME`. Numbers and values are within their bounds.
@@ -19,10 +26,12 @@ It must hold these invariants, for all threads and processes that share the stor
 
 - Each operation is atomic. Two callers never both get ``True`` for the same claim or the same number.
 - A live entry is never dropped, even if the store is full: forgetting a used nonce would accept it again. A full store
-  raises `AuthUnavailable` for new entries.
+  raises `AuthUnavailable` for new entries. Entries of `EVICTABLE_PURPOSE` are the exception: clients choose how many
+  there are, by sending random names. A store drops them before it refuses any other entry.
 - An entry lives at least as long as ``lifetime`` says, by a clock that all sharing processes have in common. An expired
   entry counts as absent, and the next write replaces it.
-- `_spend` and `_increment` don't prolong an entry that exists. `_put` does.
+- `_spend`, `_increment`, `_increment_many` and `_decrement` don't prolong an entry that exists. `_put` and `_replace`
+  do.
 - An operation ends within a fraction of a second, because a request waits for it.
 
 Why `spend` isn't a `claim` per number: a client may send thousands of numbers for one nonce. A window over the last
@@ -77,7 +86,9 @@ class Store(ABC):
     """Base of all stores. Subclass it for a store of your own.
 
     A subclass implements `_claim`, `_spend`, `_increment`, `_put` and `_get`, and lists in `unavailable_errors` what
-    they raise if the back end can't be reached. The module's docstring says what each must hold;
+    they raise if the back end can't be reached. `_replace`, and the group of `_increment_many`, `_decrement` and
+    `_forget`, are optional: without them, the features that need them raise `ConfigurationError`. The module's
+    docstring says what each must hold;
     ``tests/stores/test_conformance.py`` checks it.
 
     Every public operation takes a ``purpose``, a token such as ``"digest"``, and a ``key``, any text. The pair names an

@@ -7,6 +7,9 @@ One lock guards a dictionary. Two steps bound its size without a pass over all e
 2. If the store is full nevertheless, one pass over all entries looks for expired ones, at most once per second. If
    there are none, the write fails: a live entry is never dropped.
 
+Entries that may be evicted (`EVICTABLE_PURPOSE`) have as many places of their own. If all are taken, expired ones are
+dropped, and then the one whose last write is the longest ago. So a counter that is written often outlives random names.
+
 An entry expires when its lifetime has passed by both the monotonic clock and the wall clock. What callers present is
 dated by the wall clock. If that is set back, a used proof becomes acceptable again, so its entry must still exist.
 """
@@ -32,7 +35,8 @@ class MemoryStore(Store):
     after a restart. Outside of debug and testing, the log warns of that before the first request.
 
     Args:
-        capacity: How many entries may be alive at a time. If it is full, new entries are refused with 503.
+        capacity: How many entries may be alive at a time. If it is full, new entries are refused with 503. As many
+            counters of a throttle may be alive beside them, and of these the oldest are dropped.
         prefix: As with `Store`.
         strict: Raises `ConfigurationError` before the first request, in place of the warning.
         single_process: Says that exactly one process serves the app, so nothing is logged.

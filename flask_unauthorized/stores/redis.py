@@ -4,6 +4,9 @@
   leave an entry without expiry.
 - The server's clock decides about expiry.
 - A window is a hash with one slot per place, because a number in Lua 5.1 holds only 53 bits.
+- The operations of a throttle name several keys, so they need a single server, not a Redis Cluster.
+- Redis evicts all keys or none (``noeviction``). So counters of a throttle take room from the other entries until they
+  expire.
 - The client waits 250 ms at most. It retries once if a connection was closed while idle, and never after a timeout,
   because a second one would double the wait.
 - Types and values that the library didn't write are `AuthUnavailable`, because no result can be derived from them.
@@ -136,7 +139,8 @@ class RedisStore(Store):
         )
         if not isinstance(response, list) or len(response) != 2 * len(counters):
             raise AuthUnavailable(
-                reason=f"RedisStore: a script returned type {type(response).__name__}, expected a list of counts"
+                reason=f"RedisStore: a script returned type {type(response).__name__}, expected a count and a rest "
+                "for each key"
             )
         numbers = [_validated_int(number) for number in response]
         return [Count(count, rest / 1000) for count, rest in zip(numbers[::2], numbers[1::2], strict=True)]

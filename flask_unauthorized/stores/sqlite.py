@@ -5,7 +5,11 @@
 - Every wait is bounded by `BUSY_TIMEOUT`. After that the store counts as unavailable.
 - Expiry uses the wall clock, which all processes share.
 - Every `_PRUNE_EVERY` writes, up to `_PRUNE_COUNT` expired entries are deleted: more than were added in between.
-- The file has a maximum size. Beyond it SQLite reports that it is full, which becomes a 503.
+- Entries that may be evicted (`EVICTABLE_PURPOSE`) have a table of their own. It is kept to a quarter of the file:
+  beyond that, the rows whose last write is the longest ago are deleted.
+- The file has a maximum size. Beyond it SQLite reports that it is full. Then all evictable entries are deleted at once,
+  because only this frees whole pages for the other table, and the operation is tried again. If there were none, it
+  becomes a 503.
 
 After a fork, a child opens a connection of its own. SQLite doesn't allow the child to use or close the inherited one,
 which could corrupt the file. Therefore the child keeps a reference to it, so that it is never closed there.
@@ -39,7 +43,7 @@ _PRUNE_EVERY: Final = 64
 _PRUNE_COUNT: Final = 256
 """Most entries that are deleted at once."""
 _BYTES_PER_EVICTABLE: Final = 4 * 512
-"""One evictable entry may be kept per so many bytes of ``max_size``. So they fill a quarter, at up to 512 bytes each."""
+"""One evictable entry may be kept per so many bytes of ``max_size``: a quarter of the file, at up to 512 bytes each."""
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -116,7 +120,8 @@ class SQLiteStore(Store):
     Args:
         path: The file. It must be on a local disk, in a folder that the app may write to. If it doesn't exist, it is
             created with mode 0600.
-        max_size: How large the file may grow, in bytes. If it is full, new entries are refused with 503.
+        max_size: How large the file may grow, in bytes. If it is full, the counters of a throttle are dropped. After
+            that, new entries are refused with 503.
         prefix: As with `Store`.
         strict: As with `Store`.
 
