@@ -14,7 +14,7 @@ from flask_unauthorized.throttle.subjects import subject_hash, subject_key
         "zo\u00eb.k", "zoe\u0308.k", "Zo\u00cb.k",  # NFC, NFD, capitals
         "\uff3a\uff4f\uff45\uff0e\uff4b",  # full width
         "z\u200boe.k", "zo\u00ade.k", "\ufeffzoe.k", "zoe.k\x00",  # what collations ignore
-        "\u24e9oe.k", "zoe.\u212a",  # a circled letter, and the sign of kelvin
+        "\u24e9oe.k", "zoe.\u212a", "\U0001d419oe.k",  # circled, the sign of kelvin, a bold capital
     ],
 )  # fmt: skip
 def test_spellings_of_one_name_share_a_key(spelling):  # THR-06
