@@ -119,7 +119,7 @@ class Counters:
         try:
             if of_network > self.per_network.failures and not source.network.is_shared:
                 # Many clients may wait for the same moment. They shouldn't all come at once.
-                spread = random.uniform(1, 1.1)  # noqa: S311  # it is no secret
+                spread = random.uniform(1, 1.1)  # noqa: S311  # not a secret
                 raise Refusal("network", max(1.0, rest) * spread)
             if of_pair >= self.per_pair.failures:
                 self._take_turn(reservation)

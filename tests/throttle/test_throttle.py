@@ -603,7 +603,7 @@ def test_an_outage_after_the_loader_changes_nothing(serve, clock, caplog):
     ("accept", "language", "words"),
     [
         ("text/html", "en", "Try again in 60 seconds."),
-        ("text/html", "de", "Versuchen Sie es in 60 Sekunden noch einmal."),
+        ("text/html", "de", "es in 60 Sekunden noch einmal."),
         ("application/problem+json", "en", '"retry_after": 60'),
     ],
 )
