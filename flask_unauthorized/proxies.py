@@ -24,6 +24,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .errors import ConfigurationError
 
+CLIENT: Final = "flask_unauthorized.client"
+"""The key of the environ under which a trusted proxy's word on the address of its client is found."""
 UNIX: Final = "unix:"
 """Stands for a proxy that connects through a Unix socket, for which a server names no address."""
 _WITHOUT_ADDRESS: Final = frozenset({"", "localhost", "<local>"})

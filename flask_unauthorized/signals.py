@@ -10,6 +10,9 @@
 - ``session_stolen(app, subject, scheme)``: the remember cookie of ``subject`` was used in two places, so the login was
   ended. It is sent once for each login.
 - ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
+- ``throttled(app, limit, subject, network, retry_after)``: a `Throttle` refused an attempt to log in. ``limit`` is
+  ``"pair"``, ``"subject"`` or ``"network"``. ``subject`` is a hash (`flask_unauthorized.throttle.subject_hash`),
+  ``None`` for a token. ``network`` is an address or the /64 of one. ``retry_after`` is in seconds.
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
 and costs the others nothing.
@@ -35,6 +38,7 @@ logged_out: Final = _namespace.signal("unauthorized-logged-out")
 remembered: Final = _namespace.signal("unauthorized-remembered")
 session_stolen: Final = _namespace.signal("unauthorized-session-stolen")
 repaired: Final = _namespace.signal("unauthorized-repaired")
+throttled: Final = _namespace.signal("unauthorized-throttled")
 
 
 def send(signal: NamedSignal, app: Flask, **arguments: Any) -> None:

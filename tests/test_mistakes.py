@@ -353,7 +353,7 @@ MISTAKES = {
     "APIKey(name=)": (
         lambda: APIKey(load, name="X-Key"),
         TypeError,
-        "APIKey() has no keyword name: it takes loader, header, query, cookie, realm, trusted_origins",
+        "APIKey() has no keyword name: it takes loader, header, query, cookie, realm, trusted_origins, throttle",
     ),
     "Digest(algorithm=)": (
         lambda: Digest(load, algorithm="MD5"),

@@ -6,6 +6,8 @@ from typing import Any
 from flask import Flask, Request
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, Challenge, Identity, Scheme
+from flask_unauthorized.stores.memory import MemoryStore
+from flask_unauthorized.throttle import Throttle
 
 from .base import (
     ALL,
@@ -63,6 +65,10 @@ def _basic() -> list[Scheme[Any]]:
     return [Basic(password_check(_identity))]
 
 
+def _basic_throttled() -> list[Scheme[Any]]:
+    return [Basic(password_check(_identity), throttle=Throttle(MemoryStore(single_process=True)))]
+
+
 def _three() -> list[Scheme[Any]]:
     return [*token_schemes(), *_basic(), APIKey(_token_check())]
 
@@ -112,6 +118,13 @@ CONTENDERS = (
         "**flask_unauthorized, Basic**",
         _guard(_basic),
         ("accepted", *REFUSALS),
+        requests=lambda app: BASIC_REQUESTS,
+    ),
+    Contender(
+        "ours.basic-throttled",
+        "flask_unauthorized, Basic with a throttle",
+        _guard(_basic_throttled),
+        ("accepted",),
         requests=lambda app: BASIC_REQUESTS,
     ),
     Contender(

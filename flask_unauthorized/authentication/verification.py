@@ -4,6 +4,10 @@ Each scheme's credentials are verified once per request. The result is stored, a
 question (``require()``, an outer decorator, a quiet question before the view) never asks the loader again and never
 spends a proof or a count twice.
 
+A scheme with a throttle reserves an attempt before it verifies, and settles it afterwards. A caller beyond a limit is
+refused before the loader runs, and so is one that is only identified. An exception that isn't a refusal gives the
+attempt back.
+
 Loaders fail closed. ``None`` rejects. ``True`` and ``False`` count only if the credentials name the caller. A
 positive ``int`` is a subject, if the credentials name no caller. What can't be a user (a cursor, a response, an empty
 string) is a `TypeError`, and so a 500: it is the developer's mistake, and the caller must not be accepted.
@@ -42,10 +46,9 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
     """
     results = state.verification_results
     if results is not None and scheme in results:
-        known = results[scheme]
-        if isinstance(known, ErrorSnapshot):
-            raise known.restore()
-        return known
+        return _known_result(results[scheme])
+    if scheme.throttle is not None and state.verifying_scheme is not scheme:
+        return _verify_throttled(scheme, credentials, request, state)
     state.verifying_scheme = scheme
     try:
         result = scheme.verify(credentials, request)
@@ -60,6 +63,33 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
     finally:
         state.verifying_scheme = None
     state.verification_results = {scheme: identity} if results is None else {**results, scheme: identity}
+    return identity
+
+
+def _known_result(known: Identity | ErrorSnapshot) -> Identity:
+    """Return the identity that was found before, or raise the refusal again."""
+    if isinstance(known, ErrorSnapshot):
+        raise known.restore()
+    return known
+
+
+def _verify_throttled(scheme: AnyScheme, credentials: Any, request: Request, state: AuthenticationState) -> Identity:
+    """Do the same as an attempt of the scheme's throttle, which is settled by what comes of it."""
+    try:
+        attempt = scheme.reserve_attempt(credentials, request)
+    except AuthError as error:
+        state.verification_results = {**(state.verification_results or {}), scheme: ErrorSnapshot(error)}
+        raise
+    state.verifying_scheme = scheme  # `verify` sees that the attempt is reserved
+    try:
+        identity = verify(scheme, credentials, request, state)
+    except AuthError as error:
+        attempt.refused(error)
+        raise
+    except BaseException:
+        attempt.given_back()
+        raise
+    attempt.succeeded()
     return identity
 
 

@@ -11,8 +11,9 @@ differs: method, URI, host and scheme. This module reads these fields, and makes
 3. ``X-Forwarded-Host`` takes the place of ``Host``, and ``X-Forwarded-Proto`` that of the server's URL scheme.
 4. The fields are checked as a server checks a request line. A broken one is refused, because a guess about the original
    request could let it pass.
-5. A WebSocket handshake looks like one again: nginx doesn't pass on ``Upgrade``.
-6. Conditions and ranges are about the resource behind the proxy, so they are taken out.
+5. The last address in ``X-Forwarded-For`` is that of the client, as the proxy saw it. Throttles count by it.
+6. A WebSocket handshake looks like one again: nginx doesn't pass on ``Upgrade``.
+7. Conditions and ranges are about the resource behind the proxy, so they are taken out.
 
 Invariants: path and mount path stay those of the endpoint, so routing, hooks and other WSGI layers see where the
 request came to. Only a request of a named proxy gets such an environ (`endpoint`).
@@ -23,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors.text import shown
-from ..proxies import came_with_underscores
+from ..proxies import CLIENT, came_with_underscores
 from .forwarded import FORWARDED, Forwarded
 
 MAX_URI: Final = 16_384
@@ -109,6 +110,8 @@ def original_environ(environ: Mapping[str, Any], forwarded: Forwarded) -> dict[s
             "HTTP_HOST": forwarded.host,
             "wsgi.url_scheme": forwarded.url_scheme,
             FORWARDED: forwarded,
+            # Without the field all clients have the address of the proxy, and a throttle says so.
+            CLIENT: environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip(" \t"),
         }
     )
     if "HTTP_SEC_WEBSOCKET_VERSION" in environ or "HTTP_SEC_WEBSOCKET_KEY" in environ:

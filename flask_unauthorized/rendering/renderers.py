@@ -20,9 +20,14 @@ def render_json(problem: ProblemDetails) -> str:
 
 
 def render_problem(problem: ProblemDetails) -> str:
-    """Render problem details (RFC 9457 §3), with a ``type`` only if ``UNAUTHORIZED_PROBLEM_BASE`` is set."""
+    """Render problem details (RFC 9457 §3), with a ``type`` only if ``UNAUTHORIZED_PROBLEM_BASE`` is set.
+
+    ``retry_after`` is the number of seconds of ``Retry-After``.
+    """
     members: dict[str, Any] = {} if problem.problem_type is None else {"type": problem.problem_type}
     members.update(title=problem.title, status=problem.status, detail=problem.message)
+    if problem.retry_after is not None:
+        members["retry_after"] = problem.retry_after
     return _dump({**members, **dict(problem.extension_members)}, problem)
 
 

@@ -13,6 +13,7 @@ An empty key is treated as missing, because clients send empty variables.
 
 import functools
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from flask import Request
 
@@ -38,6 +39,9 @@ from .header_names import validated_header
 from .origins import validated_origins
 from .state_access import max_credentials
 
+if TYPE_CHECKING:
+    from ..throttle.throttle import Throttle
+
 _CURL_OPTIONS = {"header": ("-H", "{}: KEY"), "cookie": ("-b", "{}=KEY"), "query": ("--url-query", "{}=KEY")}
 
 
@@ -61,6 +65,7 @@ class APIKey(Scheme[Secret]):
             refused with 403.
         realm: The scheme's own realm. Default: that of the app.
         trusted_origins: Origins of other sites that may send unsafe requests with the cookie.
+        throttle: Limits on failed attempts: see `flask_unauthorized.throttle`.
 
     Raises:
         ConfigurationError: If several places are named, or a name can't be used.
@@ -84,8 +89,9 @@ class APIKey(Scheme[Secret]):
         cookie: str | None = None,
         realm: str | None = None,
         trusted_origins: Iterable[str] = (),
+        throttle: "Throttle | None" = None,
     ) -> None:
-        super().__init__(loader, *more_loaders, realm=realm)
+        super().__init__(loader, *more_loaders, realm=realm, throttle=throttle)
         places = {"header": header, "query": query, "cookie": cookie}
         given = {place: name for place, name in places.items() if name is not None} or {"header": "X-API-Key"}
         if len(given) > 1:

@@ -27,7 +27,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from flask import Flask, Request, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
@@ -48,6 +48,9 @@ from ..wire.rules import check_realm
 from .loader_chain import LoaderChain, rejected_by_401, unavailable_by
 from .run_async import resolve_awaitable
 from .secret import Secret as Secret
+
+if TYPE_CHECKING:  # Few apps have a throttle, and those that have one have loaded it.
+    from ..throttle.throttle import SchemeAttempt, Throttle
 
 C = TypeVar("C")
 Loader = Callable[..., Any]
@@ -120,6 +123,7 @@ class Scheme(ABC, Generic[C]):
             site has a login page), ``"sign_on"`` (a server in front of the app logs people in), or ``"login"``, which
             shows the scheme's ``name``. A view that takes only tokens and keys is described as one for programs.
         login_redirect_varies: Further request fields on which the way to that page depends.
+        throttle: Limits on failed attempts, or ``None``.
         specification: For diagnostics: by error code, the title and the URL of the paragraph that explains it.
         curl_options: For diagnostics: the options that make curl send credentials, such as ``("-u", "NAME:PASSWORD")``.
             Default: they follow from ``reads``.
@@ -146,6 +150,7 @@ class Scheme(ABC, Generic[C]):
     trusted_origins: frozenset[str] = frozenset()
     login_view: str | None = None
     login_redirect_varies: tuple[str, ...] = ()
+    throttle: "Throttle | None" = None
 
     _credential: ClassVar[str] = "the credentials"  # what the loader gets, as reasons name it
     _loader: Loader | None = None
@@ -159,7 +164,13 @@ class Scheme(ABC, Generic[C]):
         if _mro_index(cls, "challenges") < _mro_index(cls, "cacheable_challenges"):
             cls.cacheable_challenges = False
 
-    def __init__(self, loader: Loader | None = None, *more_loaders: Loader, realm: str | None = None) -> None:
+    def __init__(
+        self,
+        loader: Loader | None = None,
+        *more_loaders: Loader,
+        realm: str | None = None,
+        throttle: "Throttle | None" = None,
+    ) -> None:
         """Make a scheme.
 
         Args:
@@ -167,14 +178,19 @@ class Scheme(ABC, Generic[C]):
             *more_loaders: Loaders for other kinds of the credentials. They are asked in this order, and the first that
                 doesn't reject the credentials decides: see `flask_unauthorized.schemes.loader_chain`.
             realm: The scheme's own realm. ``None`` means the realm of the app.
+            throttle: Limits on failed attempts.
 
         Raises:
             ConfigurationError: If the realm can't be sent, or a loader can't be called with ``loader_args`` arguments,
                 or is there twice.
-            TypeError: If the realm isn't a string.
+            TypeError: If the realm isn't a string, or ``throttle`` isn't a `Throttle`.
         """
         if realm is not None:
             self.realm = validated_realm(realm)
+        if throttle is not None:
+            from ..throttle.throttle import validated_throttle
+
+            self.throttle = validated_throttle(throttle)
         if more_loaders:
             loaders: tuple[Any, ...] = (loader, *more_loaders)
             for load in loaders:
@@ -240,6 +256,23 @@ class Scheme(ABC, Generic[C]):
             The name. ``None`` if the credentials name no caller, which refuses the request.
         """
         return None
+
+    def reserve_attempt(self, credentials: C, request: Request) -> "SchemeAttempt":
+        """Reserve an attempt of ``throttle``, before `verify` runs.
+
+        Override it if one account may be named in several ways, or if the credentials aren't a `Secret`.
+
+        Args:
+            credentials: What `read` returned.
+            request: The request.
+
+        Raises:
+            TooManyAttempts: If the caller has to wait.
+            AuthUnavailable: If the store of the throttle is unavailable.
+        """
+        name = self.subject(credentials) or "" if self.names_subject else None
+        arguments = credentials.arguments if isinstance(credentials, Secret) else None
+        return self.throttle.reserve(name, arguments, request.environ)  # type: ignore[union-attr]  # there is one
 
     def login_of(self, credentials: C) -> tuple[float, str | None]:
         """Return when and how the caller logged in.
@@ -308,6 +341,8 @@ class Scheme(ABC, Generic[C]):
             loader_check = getattr(load, "check_app", None)
             if callable(loader_check):
                 loader_check(app)
+        if self.throttle is not None:
+            self.throttle.check_app(app, self.name)
 
     def respond(self, response: Response, accepted: bool) -> None:
         """Add header fields to the response to a request that had credentials of this scheme.

@@ -19,7 +19,7 @@ import binascii
 import functools
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flask import Request
 
@@ -31,6 +31,9 @@ from ..wire.grammar import is_token
 from ..wire.rules import SPELLINGS
 from .base import Loader, Scheme, Secret, call_loader
 from .origins import validated_origins
+
+if TYPE_CHECKING:
+    from ..throttle.throttle import Throttle
 
 MAX_USER = 1024
 """Longest user name, in bytes."""
@@ -59,6 +62,7 @@ class Basic(Scheme[Secret]):
             password box opens for it, and credentials under it are accepted like Basic. It is for apps that have no
             other scheme; beside another scheme, scripts aren't offered Basic.
         trusted_origins: Origins of other sites that may send unsafe requests.
+        throttle: Limits on failed attempts: see `flask_unauthorized.throttle`.
 
     Raises:
         ConfigurationError: If ``script_alias`` is the name of another scheme, or a value isn't an origin.
@@ -88,8 +92,9 @@ class Basic(Scheme[Secret]):
         empty_password: bool = False,
         script_alias: str | None = None,
         trusted_origins: Iterable[str] = (),
+        throttle: "Throttle | None" = None,
     ) -> None:
-        super().__init__(loader, realm=realm)
+        super().__init__(loader, realm=realm, throttle=throttle)
         self.trusted_origins = validated_origins(trusted_origins)
         self.script_alias = script_alias
         if script_alias is not None:

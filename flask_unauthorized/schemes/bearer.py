@@ -18,7 +18,7 @@ that is bound to a certificate only if the app says how to find the client's cer
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Request
 
@@ -64,6 +64,9 @@ SPECIFICATION: Final = {
 _RESERVED_PARAMS = frozenset(
     {"realm", "scope", "error", "error_description", "error_uri", "acr_values", "max_age", "resource_metadata"}
 )
+
+if TYPE_CHECKING:
+    from ..throttle.throttle import Throttle
 # Names of schemes with other credentials. Clients would not send a bearer token under them.
 # Some services do take one as "Authorization: ApiKey".
 _OTHER_SCHEMES = (SPELLINGS.keys() | {"ntlm"}) - {"bearer", "apikey"}
@@ -90,6 +93,7 @@ class Bearer(Scheme[Secret]):
             ``Authorization: Token <token>``, and challenges for ``Token``.
         params: More parameters of the challenge, such as
             ``{"authorization_uri": "https://login.example.com/authorize"}`` for clients of Microsoft.
+        throttle: Limits on failed attempts: see `flask_unauthorized.throttle`.
 
     Raises:
         ConfigurationError: If the name isn't a token or belongs to another scheme, if a parameter can't be sent or is
@@ -117,8 +121,9 @@ class Bearer(Scheme[Secret]):
         bound_only: bool = False,
         name: str | None = None,
         params: Mapping[str, str] | None = None,
+        throttle: "Throttle | None" = None,
     ) -> None:
-        super().__init__(loader, *more_loaders, realm=realm)
+        super().__init__(loader, *more_loaders, realm=realm, throttle=throttle)
         if name is not None:
             self.name = name
         _check_name(self.name)

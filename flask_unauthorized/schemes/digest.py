@@ -31,7 +31,8 @@ import hmac
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+from urllib.parse import unquote
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
@@ -67,6 +68,9 @@ from .state_access import (
     warn_of_default_realm,
     warn_once,
 )
+
+if TYPE_CHECKING:
+    from ..throttle.throttle import SchemeAttempt, Throttle
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 1024 * 1024
@@ -129,6 +133,7 @@ class Digest(Scheme[DigestCredentials]):
         max_body: Longest body that is read for ``auth-int``, in bytes. A longer one gets 413.
         trusted_origins: Other sites whose pages may send unsafe requests. All others get 403 for them, because browsers
             repeat a login on their own, and a script of another origin that logs in on purpose looks the same.
+        throttle: Limits on failed attempts: see `flask_unauthorized.throttle`.
 
     Raises:
         ConfigurationError: If a value can't work.
@@ -166,8 +171,9 @@ class Digest(Scheme[DigestCredentials]):
         nextnonce: bool = False,
         max_body: int = MAX_BODY,
         trusted_origins: Iterable[str] = (),
+        throttle: "Throttle | None" = None,
     ) -> None:
-        super().__init__(loader, realm=realm)
+        super().__init__(loader, realm=realm, throttle=throttle)
         self.trusted_origins = validated_origins(trusted_origins)
         self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
         # Clients prefer the first value, and many of them hash bodies wrongly, so auth goes first.
@@ -269,6 +275,14 @@ class Digest(Scheme[DigestCredentials]):
     def subject(self, credentials: DigestCredentials) -> str | None:
         """Return the name under which the loader knows the caller."""
         return credentials.name
+
+    def reserve_attempt(self, credentials: DigestCredentials, request: Request) -> "SchemeAttempt":
+        """Reserve an attempt for the name that was sent.
+
+        Clients escape names in several ways, and `verify` tries each. All of them share a counter.
+        """
+        name = unquote(credentials.name or "", errors="replace").replace("\\", "")
+        return self.throttle.reserve(name, None, request.environ)  # type: ignore[union-attr]  # there is one
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         """Return a challenge for each algorithm, with one new nonce (RFC 7616 §3.3)."""

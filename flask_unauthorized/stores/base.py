@@ -287,7 +287,7 @@ class Store(ABC):
             ConfigurationError: The back end can't work. Log a warning instead if it only may not work.
         """
 
-    def check_processes(self, app: Flask, use: str) -> None:
+    def check_processes(self, app: Flask, use: str, *, consequence: str = "another process accepts them again") -> None:
         """Warn before an app's first request if the processes that serve it may not share this store.
 
         Each scheme or loader that relies on the store calls it. It doesn't count processes, because no server reports
@@ -297,6 +297,7 @@ class Store(ABC):
         Args:
             app: The app.
             use: What the store is used for, such as ``"DPoP: used proofs"``.
+            consequence: What happens if processes don't share it.
 
         Raises:
             ConfigurationError: In place of the warning, with ``strict`` or ``UNAUTHORIZED_GUARD="strict"``.
@@ -304,9 +305,9 @@ class Store(ABC):
         if self.shared or self.single_process or app.debug or app.testing:
             return
         text = (
-            f"{use} are kept in a {type(self).__name__}, which each process has for itself, so another process accepts "
-            "them again: give store=SQLiteStore(path) or store=RedisStore(url), or where exactly one process serves, "
-            "store=MemoryStore(single_process=True)"
+            f"{use} are kept in a {type(self).__name__}, which each process has for itself, so "
+            f"{consequence}: give store=SQLiteStore(path) or store=RedisStore(url), or where exactly one process "
+            "serves, store=MemoryStore(single_process=True)"
         )
         if self.strict or app.config.get("UNAUTHORIZED_GUARD") == "strict":
             raise ConfigurationError(text)

@@ -30,12 +30,14 @@ from . import (
     selection,
     sessions,
     stores,
+    throttle,
     tokens,
 )
 from .refusing import SECRETS
 
 AREAS = (
-    basic, certificates, digest, dpop, introspection, jwt, logout, remote_user, selection, sessions, stores, tokens,
+    basic, certificates, digest, dpop, introspection, jwt, logout, remote_user, selection, sessions, stores, throttle,
+    tokens,
 )  # fmt: skip
 ROWS = {f"{area.__name__.rpartition('.')[2]}: {row.name}": row for area in AREAS for row in area.ROWS}
 ROOT = Path(flask_unauthorized.__file__).parent

@@ -1,0 +1,46 @@
+"""Subjects: whose credentials were tried. Names that a database may take for one account share one counter.
+
+An attacker who can write one name in many ways would have as many counters. So `subject_key` is coarse:
+
+1. Compatibility forms become ordinary characters (NFKD), as in full-width letters.
+2. Letters lose their case and their marks. Many collations of MySQL and MariaDB compare without both.
+3. Characters that collations ignore (format and control characters) and white space are removed.
+
+Two accounts whose names differ in nothing else share a counter. They share failures then, and nothing else: no key is
+ever used to find an account.
+"""
+
+import functools
+import hashlib
+import unicodedata
+from typing import Final
+
+MAX_SUBJECT: Final = 1024
+"""How many characters of a name are looked at. A longer name shares its counter with names that begin alike."""
+_IGNORED: Final = frozenset({"Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"})
+"""The general categories of Unicode that are left out."""
+
+
+@functools.lru_cache(maxsize=1024)
+def subject_key(name: str) -> str:
+    """Return the key under which attempts for ``name`` are counted."""
+    text = name[:MAX_SUBJECT]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+    text = text.casefold()
+    if text.isascii() and text.isalnum():
+        return text
+    # Case folding may make marks of its own, so the text is decomposed once more.
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(character for character in decomposed if unicodedata.category(character) not in _IGNORED)
+
+
+def subject_hash(name: str) -> str:
+    """Return how signals and logs name a subject: 16 hex digits of a SHA-256.
+
+    It is the same in all processes, so an app can find out which of its accounts is attacked.
+
+    Args:
+        name: The name that was tried, in any spelling.
+    """
+    return hashlib.sha256(subject_key(name).encode(errors="surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,401 @@
+"""`Throttle`: limits on failed attempts, for schemes and for login forms.
+
+A scheme with ``throttle=`` reserves an attempt before its loader runs (`Throttle.reserve`), and settles it afterwards
+(`SchemeAttempt`). So parallel guesses can't pass together, and no password is hashed for a refused one. A login form
+does the same with ``with throttle.attempt(name) as attempt``.
+
+Which way an attempt takes:
+
+1. Credentials that this process accepted within the last minutes aren't a guess. They need no reservation, only a look
+   at the pair's wait. Without this look, a caller beyond the limit could find out the password: of all guesses the
+   right one alone would pass. For the same reason the shortcut is closed while the network is suspect.
+2. Credentials that are under way, or were rejected a moment ago, are the same guess. See `recent`.
+3. All others reserve an attempt in the store. See `counters`.
+
+What counts as a failure: a rejected name and password, a wrong Digest response, and an unknown token. Expired
+and revoked credentials don't count, because an old job must not throttle its office. Nor do a stale nonce, missing or
+malformed credentials, 403 and 503. An exception gives the attempt back.
+
+For tokens there is no subject. Their pair is the whole token and the network, so one unknown token that a program keeps
+sending is refused long before it uses up the limit of its network.
+
+If the store is unavailable before the loader ran, ``on_outage=`` decides. Afterwards it changes nothing: the caller's
+credentials were right or wrong, and the counters are too high by one until they expire.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Final, Literal
+
+from flask import Flask, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from .. import signals
+from ..arguments import explains_arguments, validated_whole_seconds
+from ..errors import (
+    AuthError,
+    AuthUnavailable,
+    ConfigurationError,
+    ExpiredCredentials,
+    InvalidProof,
+    NonceRequired,
+    RevokedCredentials,
+    StepUpRequired,
+    Unauthorized,
+)
+from ..stores.base import Store, validated_store
+from .counters import Counters, Refusal, Reservation, Source, refusal_error
+from .limits import DAY, Limit, validated_limit
+from .networks import Network, network_of
+from .recent import Entry, RecentCredentials, State, SuspectNetworks
+from .subjects import subject_hash, subject_key
+
+log: Final = logging.getLogger("flask_unauthorized")
+_current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
+_NO_GUESS: Final = (ExpiredCredentials, RevokedCredentials, InvalidProof, NonceRequired, StepUpRequired)
+"""Refusals with 401 of credentials that aren't unknown."""
+_MAX_WARNINGS: Final = 100
+_REFUSALS: Final = frozenset(range(400, 500)) - {429}
+"""The statuses by which the view of a login form refuses what was entered."""
+
+
+class Throttle:
+    """Limits on failed attempts to log in.
+
+    Give it to `Basic`, `Digest`, `Bearer` or `APIKey` as ``throttle=``, and use `attempt` in the view of a login form.
+    One object may serve all of them, so that they share their counters. A caller beyond a limit gets 429 with
+    ``Retry-After``, and no loader runs.
+
+    No account is locked. A subject beyond its limit is only delayed, and not for networks from which it logged in
+    within the last 30 days.
+
+    Args:
+        store: Holds the counters. All processes should share it: `SQLiteStore` or `RedisStore`.
+        per_pair: Failures of one subject from one network: an IPv4 address, or the /64 of an IPv6 address. After
+            ``failures`` of them, each further attempt has to wait: ``seconds``, then twice as long each time.
+            A success forgets them, and so does a day.
+        per_subject: Failures of one subject from all networks. Beyond this, a network without an earlier login as
+            the subject waits 30 seconds between attempts, and ``max_wait`` beyond twice the limit.
+        per_network: Failures from one network, for all subjects.
+        max_wait: The longest wait, in seconds or as a `timedelta`: at most one day.
+        on_outage: What happens if the store is unavailable: ``"refuse"`` responds with 503, ``"allow"`` goes on without
+            limits.
+
+    Raises:
+        ConfigurationError: If a value can't be used, or the store has no counters for a throttle.
+        TypeError: If a value has the wrong type.
+    """
+
+    @explains_arguments(store='write Throttle(SQLiteStore("/var/lib/app/auth.db")), so that all processes share it')
+    def __init__(
+        self,
+        store: Store,
+        *,
+        per_pair: Limit = Limit(5, 60),  # noqa: B008  # a Limit can't be changed
+        per_subject: Limit = Limit(50, DAY),  # noqa: B008
+        per_network: Limit = Limit(100, 60),  # noqa: B008
+        max_wait: int | timedelta = 3600,
+        on_outage: Literal["refuse", "allow"] = "refuse",
+    ) -> None:
+        self.store: Final = validated_store(store)
+        if not store.can_throttle:
+            raise ConfigurationError(
+                f"{type(store).__name__} has no counters for a throttle: implement its methods _increment_many, "
+                "_decrement and _forget, or use MemoryStore, SQLiteStore or RedisStore"
+            )
+        if on_outage not in ("refuse", "allow"):
+            raise ConfigurationError(f"on_outage={on_outage!r} must be 'refuse' or 'allow'")
+        self.on_outage: Final = on_outage
+        longest = validated_whole_seconds("max_wait", max_wait, least=1, most=DAY)
+        self._counters = Counters(
+            store,
+            per_pair=validated_limit("per_pair", per_pair),
+            per_subject=validated_limit("per_subject", per_subject),
+            per_network=validated_limit("per_network", per_network),
+            max_wait=longest,
+        )
+        if per_pair.seconds > longest:
+            raise ConfigurationError(f"per_pair={per_pair!r} waits longer than max_wait={longest}: allow more")
+        self._recent = RecentCredentials()
+        self._suspects = SuspectNetworks(per_network.seconds)
+        self._warned: set[str] = set()
+        self.needs_check = True
+        """Whether `check_app` wasn't called yet."""
+
+    def attempt(self, name: str) -> "Attempt":
+        """Return the attempt of a login form, for ``with throttle.attempt(name) as attempt``.
+
+        Entering the block raises `TooManyAttempts` beyond a limit. The attempt counts as a failure unless the block
+        calls ``attempt.succeeded()``. If the block raises an exception that isn't a refusal (4xx), the attempt doesn't
+        count.
+
+        Args:
+            name: The name that was entered, in any spelling.
+
+        Raises:
+            TypeError: If ``name`` isn't a ``str``.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"attempt() takes the name that was entered, a str, not a {type(name).__name__}")
+        return Attempt(self, name)
+
+    def check_app(self, app: Flask, use: str) -> None:
+        """Check the set-up before an app's first request.
+
+        Args:
+            app: The app.
+            use: Who counts attempts, such as ``"Basic"``.
+
+        Raises:
+            ConfigurationError: If the store can't work.
+        """
+        self.needs_check = False
+        self.store.check()
+        self.store.check_processes(app, f"{use}: failed attempts", consequence="each process counts for itself")
+
+    # --- what verification calls
+
+    def reserve(
+        self, name: str | None, credentials: tuple[str, ...] | None, environ: Mapping[str, Any]
+    ) -> "SchemeAttempt":
+        """Reserve the attempt of a request with credentials.
+
+        Args:
+            name: The name that the credentials give for the caller; ``None`` for a token.
+            credentials: What the loader gets; ``None`` if requests with the same secret can't be told.
+            environ: The WSGI environment of the request.
+
+        Raises:
+            TooManyAttempts: If the caller has to wait.
+            AuthUnavailable: If the store is unavailable.
+        """
+        network = network_of(environ)
+        if network.is_shared:
+            self._warn_of_missing_proxy_fix(network)
+        if credentials is None:
+            return self._lead(Source(subject_key(name or ""), name, network), None, environ)
+        tag = self._recent.tag(network.key, credentials)
+        entry = self._recent.find(tag)
+        if entry is not None and self._is_known(entry, name, network.key):
+            return SchemeAttempt(self, entry.source, entry, None)
+        source = Source(_token_key(credentials) if name is None else subject_key(name), name, network)
+        for _ in range(2):
+            entry, is_leader = self._recent.lead(tag, entry, source)
+            if is_leader:
+                try:
+                    return self._lead(source, entry, environ)
+                finally:
+                    entry.lock.release()
+            if self._is_known(entry, name, network.key):
+                return SchemeAttempt(self, source, entry, None)
+        # Other requests with the same credentials were refused meanwhile, and so will this one.
+        return self._lead(source, None, environ)
+
+    def _is_known(self, entry: Entry, name: str | None, network: str) -> bool:
+        """Return whether credentials need no reservation. Raises `TooManyAttempts` if their pair has to wait."""
+        state = entry.state
+        if state is State.ACCEPTED:
+            until = self._suspects.until.get(network)
+            known = until is None or until <= time.monotonic()
+        else:
+            known = entry.repeat(after_rejection=name is not None)
+        if not known or name is None or state is State.VERIFYING:
+            return known
+        try:
+            wait = self._counters.wait(entry.wait_key)
+        except AuthUnavailable as error:
+            self._allow_outage(error)
+            return True
+        if wait > 0:
+            raise self._refusal(Refusal("pair", max(1.0, wait)), entry.source)
+        return True
+
+    def _lead(self, source: Source, entry: Entry | None, environ: Mapping[str, Any]) -> "SchemeAttempt":
+        """Reserve an attempt in the store."""
+        is_reserved = False
+        try:
+            self.store.check_workers(environ)
+            reservation = self._counters.reserve(source)
+            is_reserved = True
+        except Refusal as refusal:
+            raise self._refusal(refusal, source) from None
+        except AuthUnavailable as error:
+            self._allow_outage(error)
+            reservation = None
+        finally:
+            if entry is not None and not is_reserved:
+                entry.give_up()
+        return SchemeAttempt(self, source, entry, reservation)
+
+    def _refusal(self, refusal: Refusal, source: Source) -> AuthError:
+        """Return the 429 for a refused attempt, after the signal."""
+        self._suspects.add(source.network.key)
+        limit = getattr(self._counters, f"per_{refusal.limit}")
+        error = refusal_error(refusal, source, limit)
+        if signals.throttled.receivers:
+            signals.send(
+                signals.throttled,
+                _current_app_object(),
+                limit=refusal.limit,
+                subject=None if source.name is None else subject_hash(source.name),
+                network=source.network.key,
+                retry_after=error.retry_after,
+            )
+        return error
+
+    def _allow_outage(self, error: AuthUnavailable) -> None:
+        """Log an outage of the store, or raise it."""
+        if self.on_outage == "refuse":
+            raise error
+        log.warning("throttle: attempts aren't limited, because on_outage='allow' and %s", error.reason)
+
+    def _warn_of_missing_proxy_fix(self, network: Network) -> None:
+        if network.key not in self._warned and len(self._warned) < _MAX_WARNINGS:
+            self._warned.add(network.key)
+            log.warning(
+                "throttle: requests of all clients seem to come from the address %r, which is that of a proxy, so "
+                "per_network= isn't enforced for it, and one attacker can delay everybody: wrap the app in ProxyFix; "
+                "for forward_auth let the proxy send X-Forwarded-For",
+                network.key,
+            )
+
+    # --- how an attempt ends
+
+    def settle(self, attempt: "SchemeAttempt", outcome: State) -> None:
+        """Settle an attempt. An outage of the store is logged, because the credentials were judged."""
+        entry, reservation = attempt.entry, attempt.reservation
+        if outcome is State.REJECTED:
+            self._suspects.add(attempt.source.network.key)
+        try:
+            if reservation is not None:
+                _END[outcome](reservation)
+            elif outcome is State.REJECTED and entry is not None and entry.state in (State.ACCEPTED, State.UNDECIDED):
+                # This failure was not reserved: the credentials were valid a moment ago, or their leader gave up.
+                self._counters.count_failure(attempt.source)
+        except AuthUnavailable as error:
+            log.warning("throttle: an attempt couldn't be settled: %s", error.reason)
+        if entry is None:
+            return
+        if outcome is State.REJECTED:
+            entry.reject()
+        elif reservation is not None:
+            if outcome is State.ACCEPTED:
+                entry.accept()
+            else:
+                entry.give_up()
+
+    def __repr__(self) -> str:
+        counters = self._counters
+        return (
+            f"<Throttle per_pair={counters.per_pair!r} per_subject={counters.per_subject!r} "
+            f"per_network={counters.per_network!r}>"
+        )
+
+
+_END: Final = {
+    State.ACCEPTED: Reservation.succeeded,
+    State.REJECTED: Reservation.failed,
+    State.UNDECIDED: Reservation.given_back,
+}
+
+
+class SchemeAttempt:
+    """An attempt under way. Verification settles it by one of its three methods.
+
+    Attributes:
+        source: What it is counted by.
+        entry: What this process knows of the credentials, if it can tell them.
+        reservation: The reserved attempt; ``None`` if it needs none.
+    """
+
+    __slots__ = ("entry", "reservation", "source", "throttle")
+
+    def __init__(
+        self, throttle: Throttle, source: Source, entry: Entry | None, reservation: Reservation | None
+    ) -> None:
+        self.throttle = throttle
+        self.source = source
+        self.entry = entry
+        self.reservation = reservation
+
+    def succeeded(self) -> None:
+        """Settle the attempt of a caller whose credentials are valid."""
+        if self.reservation is not None:
+            self.throttle.settle(self, State.ACCEPTED)
+
+    def refused(self, error: AuthError) -> None:
+        """Settle the attempt of a refused request: only rejected credentials are a failure."""
+        is_failure = isinstance(error, Unauthorized) and not isinstance(error, _NO_GUESS)
+        self.throttle.settle(self, State.REJECTED if is_failure else State.UNDECIDED)
+
+    def given_back(self) -> None:
+        """Settle the attempt of a request that failed for another reason."""
+        self.throttle.settle(self, State.UNDECIDED)
+
+
+class Attempt:
+    """An attempt of a login form: see `Throttle.attempt`."""
+
+    def __init__(self, throttle: Throttle, name: str) -> None:
+        self._throttle = throttle
+        self._name = name
+        self._attempt: SchemeAttempt | None = None
+
+    def __enter__(self) -> "Attempt":  # noqa: PYI034  # Self is in 3.11
+        """Reserve the attempt.
+
+        Raises:
+            TooManyAttempts: If the caller has to wait.
+            AuthUnavailable: If the store is unavailable.
+        """
+        throttle = self._throttle
+        if throttle.needs_check:  # Perhaps no scheme has this throttle, so it wasn't checked.
+            throttle.needs_check = False
+            throttle.check_app(_current_app_object(), "Throttle.attempt")
+        self._attempt = throttle.reserve(self._name, None, request.environ)
+        return self
+
+    def succeeded(self) -> None:
+        """Say that name and password were right. Call it before the login.
+
+        Raises:
+            RuntimeError: If it is called outside of the ``with`` block.
+        """
+        if self._attempt is None:
+            raise RuntimeError("succeeded() was called outside of the with block of its attempt, or twice")
+        attempt, self._attempt = self._attempt, None
+        attempt.succeeded()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Count the attempt as a failure, or give it back after an exception that isn't a refusal."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is None:
+            return
+        if error is None or (isinstance(error, HTTPException) and error.code in _REFUSALS):
+            attempt.throttle.settle(attempt, State.REJECTED)
+        else:
+            attempt.given_back()
+
+
+def validated_throttle(throttle: Any) -> Throttle:
+    """Return ``throttle``.
+
+    Raises:
+        TypeError: If it isn't a `Throttle`.
+    """
+    if not isinstance(throttle, Throttle):
+        raise TypeError(
+            f"throttle must be a Throttle, not {type(throttle).__name__}: write throttle=Throttle(SQLiteStore(path))"
+        )
+    return throttle
+
+
+def _token_key(credentials: tuple[str, ...]) -> str:
+    """Return the key of a token: a hash of the whole token. Tokens of one kind begin alike, as JWTs do."""
+    return hashlib.sha256("\0".join(credentials).encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,41 @@
+"""Names that a database may take for one account share one counter."""
+
+import hashlib
+
+import pytest
+
+from flask_unauthorized.throttle.subjects import subject_hash, subject_key
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "zoe.k", "Zoe.K", "ZOE.K", " zoe.k ", "zoe.k\t", "zoe.k\n", "\u00a0zoe.k",
+        "zo\u00eb.k", "zoe\u0308.k", "Zo\u00cb.k",  # NFC, NFD, capitals
+        "\uff3a\uff4f\uff45\uff0e\uff4b",  # full width
+        "z\u200boe.k", "zo\u00ade.k", "\ufeffzoe.k", "zoe.k\x00",  # what collations ignore
+        "\u24e9oe.k", "zoe.\u212a", "\U0001d419oe.k",  # circled, the sign of kelvin, a bold capital
+    ],
+)  # fmt: skip
+def test_spellings_of_one_name_share_a_key(spelling):  # THR-06
+    assert subject_key(spelling) == "zoe.k"
+
+
+def test_other_names_have_other_keys():
+    names = ["ada", "adam", "ad", "ada1", "a.da", "ada@example.com", "ада", "ئادا", "阿達", ""]
+    assert len({subject_key(name) for name in names}) == len(names)
+
+
+def test_capital_sharp_s_and_the_turkish_dotted_i_fold():
+    assert subject_key("STRASSE") == subject_key("straße") == subject_key("STRA\u1e9eE")
+    assert subject_key("\u0130da") == subject_key("ida")
+
+
+def test_names_of_any_length_and_content_have_a_key():
+    assert len(subject_key("\ufdfa" * 100_000)) < 100_000
+    assert subject_key("a\ud800") == "a\ud800"
+    assert len(subject_hash("a\ud800")) == 16
+
+
+def test_the_hash_is_the_documented_one():
+    assert subject_hash(" Ada") == hashlib.sha256(b"ada").hexdigest()[:16]
