@@ -6,6 +6,11 @@
 - ``logged_out(app, identity, scheme)``: ``auth.logout()`` has ended a login. ``identity`` is ``None`` if the session's
   user is gone, or can't be loaded.
 - ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
+- ``token_issued(app, record)``: `StoredTokens` issued a token. ``record`` is its `TokenRecord`.
+- ``token_revoked(app, record)``: a token was revoked that had not been before.
+- ``token_rotated(app, record, successor)``: a token was replaced. Both are records.
+- ``token_reused(app, record)``: a replaced token was used after its end. A program missed the rotation, or somebody has
+  a copy. It is sent at most once in five minutes for each token and process.
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
 and costs the others nothing.
@@ -25,6 +30,10 @@ refused: Final = _namespace.signal("unauthorized-refused")
 logged_in: Final = _namespace.signal("unauthorized-logged-in")
 logged_out: Final = _namespace.signal("unauthorized-logged-out")
 repaired: Final = _namespace.signal("unauthorized-repaired")
+token_issued: Final = _namespace.signal("unauthorized-token-issued")
+token_revoked: Final = _namespace.signal("unauthorized-token-revoked")
+token_rotated: Final = _namespace.signal("unauthorized-token-rotated")
+token_reused: Final = _namespace.signal("unauthorized-token-reused")
 
 
 def send(signal: NamedSignal, app: Flask, **arguments: Any) -> None:

@@ -1,0 +1,441 @@
+"""`StoredTokens`: tokens with a life in the app's database. `TokenLoader` verifies them; here they are managed.
+
+Two requests may change one token at the same time. So no decision rests on a row that was read before:
+
+1. Each change is one UPDATE whose WHERE says when it is allowed. The count of rows says whether it happened.
+2. Every statement carries ``owner_key`` and ``kind``. Nobody finds, changes or lists a token of another owner.
+3. A rotation adds the new token and ends the old one in one transaction. The UPDATE of the old one demands that nobody
+   has replaced or revoked it. Of two rotations, one commits. The other one is rolled back with its new token.
+4. `revoke_all` repeats its UPDATE until nothing is left, because a rotation may commit a new token in between.
+
+Revoking wins over rotating: a revoked token has no successor. The other way round, the successor is a token of its own.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+
+from ... import signals
+from ...arguments import explains_arguments, validated_whole_seconds
+from ...errors import ConfigurationError
+from ...identity import Identity
+from ...schemes.secret import Secret
+from ..claims import validated_count
+from .format import Peppers
+from .loader import TokenLoader
+from .records import AlreadyRotated, Issued, TokenEnded, TokenRecord, TooManyTokens, UnknownToken
+from .values import bounds_of, granted, joined, owner_key, owner_of, record_of, stored_time, thumbprint, token_name
+from .values import whole_seconds as validated_span
+
+MAX_OVERLAP: Final = 30 * 86_400
+"""Longest overlap of a rotation, in seconds."""
+MAX_LISTED: Final = 1000
+"""Most records of one list."""
+
+
+class StoredTokens(TokenLoader):
+    """Personal access tokens and API keys in your database, as a loader for `Bearer`, `APIKey` and `DPoP`.
+
+    A token is shown once, when it is issued. The database holds its digest. One object may serve several schemes.
+
+    Every method takes ``who``, whom the tokens belong to: a subject, or the `Identity` of the caller. An identity also
+    bounds the scopes and roles of the tokens that it issues or rotates, so a token can't get more than it has.
+
+    Args:
+        database: An `Engine`, a ``sessionmaker``, a scoped session, a callable that returns a `Session`, or the ``db``
+            of Flask-SQLAlchemy. Tokens are written in transactions of their own.
+        prefix: What the tokens begin with, such as ``"notes"``: 2 to 16 lower-case letters and digits.
+        table: A model with `StoredTokenMixin`, or a table. Default: ``auth_tokens``, in the metadata of ``db`` if that
+            was given.
+        load: Gets the owner on each request and returns a user object, an `Identity` that bounds the token by its
+            scopes and roles, or ``None`` for an owner who is gone. Default: the owner is the subject.
+        max_lifetime: How long a token may live, in whole seconds or as a `timedelta`. ``None``: for ever.
+        max_per_owner: How many valid tokens an owner may have.
+        last_used_every: How precisely the last use is known, in seconds. 0: it isn't kept.
+        pepper: A secret, apart from the database, that the digests depend on. A list has the newest first; its last
+            member may be ``None`` for tokens from before.
+        cache: How long a process may remember a token, in seconds, 60 at most. A revoked token stays valid as long.
+        replica: Where tokens are looked up, as ``database``. A revoked token stays valid until the replica knows.
+
+    Raises:
+        ConfigurationError: A value is out of range, or the table lacks columns.
+        TypeError: A value has the wrong type.
+    """
+
+    @explains_arguments(
+        database='write StoredTokens(engine, prefix="notes")', prefix='write StoredTokens(engine, prefix="notes")'
+    )
+    def __init__(
+        self,
+        database: Any,
+        *,
+        prefix: str,
+        table: Any = None,
+        load: Callable[[str], Any] | None = None,
+        max_lifetime: int | timedelta | None = timedelta(days=366),
+        max_per_owner: int = 100,
+        last_used_every: float | timedelta = 300,
+        pepper: Peppers = None,
+        cache: float | timedelta = 0,
+        replica: Any = None,
+    ) -> None:
+        super().__init__(
+            database,
+            prefix=prefix,
+            table=table,
+            load=load,
+            last_used_every=last_used_every,
+            pepper=pepper,
+            cache=cache,
+            replica=replica,
+        )
+        self._max_lifetime = (
+            None if max_lifetime is None else validated_whole_seconds("max_lifetime", max_lifetime, least=1)
+        )
+        self._max_per_owner = validated_count("max_per_owner", max_per_owner)
+
+    def issue(
+        self,
+        who: Identity | str,
+        *,
+        name: str,
+        scopes: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        lifetime: float | timedelta | None = None,
+        jkt: str | None = None,
+    ) -> Issued:
+        """Issue a token.
+
+        Args:
+            who: The owner. An identity must have all ``scopes`` and ``roles``.
+            name: What the owner calls the token: 1 to 100 printable characters.
+            scopes: What the token may do. Default: nothing.
+            roles: The roles that it has.
+            lifetime: How long it is valid, in seconds or as a `timedelta`. Default: ``max_lifetime``.
+            jkt: The thumbprint of the client's key. Then the token is valid under `DPoP` only.
+
+        Returns:
+            The token with its record.
+
+        Raises:
+            TooManyTokens: The owner has ``max_per_owner`` valid tokens.
+            ValueError: A value can't be used. The text can be shown in a form.
+            TypeError: A value has the wrong type.
+            AuthUnavailable: The database can't be reached.
+        """
+        owner = owner_of(who)
+        now = time.time()
+        expires = self._end(now, lifetime)
+        bounds = self._bounds(who, owner)
+        values = {
+            "owner": owner,
+            "owner_key": owner_key(owner),
+            "name": token_name(name),
+            "scopes": joined(granted("scopes", scopes, bounds)),
+            "roles": joined(granted("roles", roles, bounds)),
+            "jkt": thumbprint(jkt),
+            "expires_at": expires,
+        }
+        columns = self.table.c
+        living = select(func.count()).where(*self._of(owner), self._is_valid(now), columns.replaced_by.is_(None))
+        with self._database.transaction() as connection:
+            if connection.execute(living).scalar_one() >= self._max_per_owner:
+                raise TooManyTokens(
+                    f"you have {self._max_per_owner} valid tokens, which is the limit: revoke one first"
+                )
+            issued = self._insert(connection, now, values)
+        self._send(signals.token_issued, record=issued.record)
+        return issued
+
+    def list(
+        self, who: Identity | str, *, include_ended: bool = False, after: int | None = None, limit: int = 100
+    ) -> list[TokenRecord]:
+        """Return records of an owner's tokens, the newest first.
+
+        Args:
+            who: The owner.
+            include_ended: Whether to list tokens that have expired, were revoked or were rotated, too.
+            after: The id of the last record of the previous page.
+            limit: The most records to return, up to 1 000.
+
+        Raises:
+            ValueError: ``limit`` is out of range.
+            AuthUnavailable: The database can't be reached.
+        """
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LISTED:
+            raise ValueError(f"limit must be a whole number from 1 to {MAX_LISTED}, not {limit!r}")
+        columns = self.table.c
+        statement = self._select().where(*self._of(owner_of(who))).order_by(columns.id.desc()).limit(limit)
+        if not include_ended:
+            statement = statement.where(self._is_valid(time.time()))
+        if after is not None:
+            statement = statement.where(columns.id < after)
+        with self._database.connection() as connection:
+            return [record_of(row) for row in connection.execute(statement)]
+
+    def get(self, id: int, who: Identity | str) -> TokenRecord | None:  # noqa: A002  # as in the table
+        """Return the record of a token, or ``None`` if there is none, or it belongs to another owner.
+
+        Args:
+            id: The id of the token.
+            who: The owner.
+        """
+        with self._database.connection() as connection:
+            return self._record(connection, id, owner_of(who))
+
+    def rename(self, id: int, who: Identity | str, name: str) -> bool:  # noqa: A002
+        """Give a token another name. Return whether it was found.
+
+        Args:
+            id: The id of the token.
+            who: The owner.
+            name: 1 to 100 printable characters.
+        """
+        values = {"name": token_name(name)}
+        with self._database.transaction() as connection:
+            return self._change(connection, values, *self._of(owner_of(who), id)) == 1
+
+    def revoke(self, id: int, who: Identity | str) -> bool:  # noqa: A002
+        """End a token now. Its successor, if it was rotated, is another token.
+
+        Args:
+            id: The id of the token.
+            who: The owner.
+
+        Returns:
+            ``True`` if the token was valid until now. ``False`` if it had ended, is unknown, or has another owner.
+        """
+        owner, now = owner_of(who), time.time()
+        revoked = {"revoked_at": stored_time(now)}
+        columns = self.table.c
+        with self._database.transaction() as connection:
+            was_valid = self._change(connection, revoked, *self._of(owner, id), self._is_valid(now)) == 1
+            is_new = was_valid or self._change(connection, revoked, *self._of(owner, id), columns.revoked_at.is_(None))
+            record = self._record(connection, id, owner) if is_new else None
+        if record is not None:
+            self._send(signals.token_revoked, record=record)
+        return was_valid
+
+    def revoke_all(self, who: Identity | str, *, except_: int | None = None) -> int:
+        """End all tokens of an owner, including those that a rotation makes meanwhile.
+
+        Args:
+            who: The owner.
+            except_: The id of a token that stays, such as the one that the caller uses.
+
+        Returns:
+            How many tokens were revoked that had neither expired nor been revoked.
+        """
+        owner, now = owner_of(who), time.time()
+        columns = self.table.c
+        conditions = [*self._of(owner), columns.revoked_at.is_(None)]
+        # A token that has been rotated out counts: a rotation that commits meanwhile must be seen in the next round.
+        conditions.append(or_(columns.expires_at.is_(None), columns.expires_at > stored_time(now)))
+        if except_ is not None:
+            conditions.append(columns.id != except_)
+        records: list[TokenRecord | None] = []
+        total, count = 0, 1
+        while count:
+            with self._database.transaction() as connection:
+                found = connection.execute(select(columns.id).where(*conditions)).scalars().all()
+                count = self._change(connection, {"revoked_at": stored_time(now)}, *conditions)
+                records += [self._record(connection, number, owner) for number in found]
+            total += count
+        for record in records:
+            if record is not None and record.revoked_at is not None:
+                self._send(signals.token_revoked, record=record)
+        return total
+
+    def rotate(
+        self,
+        id: int,  # noqa: A002
+        who: Identity | str,
+        *,
+        overlap: float | timedelta = timedelta(hours=24),
+        lifetime: float | timedelta | None = None,
+        again: bool = False,
+    ) -> Issued:
+        """Replace a token by a new one with the same name, scopes and roles.
+
+        Args:
+            id: The id of the token.
+            who: The owner. An identity must have all scopes and roles of the token.
+            overlap: How long the old token stays valid, so that programs can be changed: in seconds or as a
+                `timedelta`, 30 days at most, and never longer than it would have been. 0 if it leaked.
+            lifetime: How long the new token is valid. Default: as long as the old one was at the beginning.
+            again: The new token got lost on its way. Revoke the successor, if it was never used, and make another one.
+
+        Returns:
+            The new token with its record.
+
+        Raises:
+            AlreadyRotated: The token was rotated before; with ``again``, its successor was used or has ended.
+            TokenEnded: The token has expired or was revoked.
+            UnknownToken: There is none with this id, or it belongs to another owner.
+            ValueError: A value can't be used.
+            AuthUnavailable: The database can't be reached.
+        """
+        owner, now = owner_of(who), time.time()
+        seconds = overlap.total_seconds() if isinstance(overlap, timedelta) else overlap
+        if seconds:
+            seconds = validated_span("overlap", overlap, most=MAX_OVERLAP)
+        if again and not self._every:
+            raise ConfigurationError(
+                "again=True needs last_used_every: without it nobody knows whether a token was used"
+            )
+        with self._database.connection() as connection:
+            old = connection.execute(self._select().where(*self._of(owner, id))).one_or_none()
+        if old is None:
+            raise UnknownToken(f"token {id!r} is unknown")
+        record, bounds = record_of(old), self._bounds(who, owner)
+        if record.revoked_at is not None or (old.expires_at is not None and old.expires_at <= stored_time(now)):
+            raise TokenEnded(f"token {id} is {record.state}: issue a new one", record)
+        if lifetime is None and old.expires_at is not None:
+            span = int((old.expires_at - old.created_at).total_seconds())
+            lifetime = span if self._max_lifetime is None else min(span, self._max_lifetime)
+        values = {
+            "owner": owner,
+            "owner_key": old.owner_key,
+            "name": old.name,
+            "scopes": joined(granted("scopes", record.scopes, bounds)),
+            "roles": joined(granted("roles", record.roles, bounds)),
+            "jkt": old.jkt,
+            "expires_at": self._end(now, lifetime),
+            "family": old.family or old.id,
+        }
+        end = stored_time(now + seconds)
+        ends_at = end if old.expires_at is None else min(end, old.expires_at)
+        issued = self._replace(now, record, values, ends_at, again)
+        successor = issued.record
+        self._send(signals.token_rotated, record=self.get(id, owner) or record, successor=successor)
+        return issued
+
+    def prune(self, *, ended_before: float | timedelta = timedelta(days=30)) -> int:
+        """Delete tokens that ended long ago. Run it from a scheduled job.
+
+        Args:
+            ended_before: How long ago, in seconds or as a `timedelta`. Until then, lists show how a token ended, and the
+                use of a replaced one is reported.
+
+        Returns:
+            How many were deleted.
+        """
+        limit = stored_time(time.time() - validated_span("ended_before", ended_before, most=None))
+        columns = self.table.c
+        ended = (columns.expires_at < limit, columns.revoked_at < limit, columns.ends_at < limit)
+        with self._database.transaction() as connection:
+            return int(connection.execute(delete(self.table).where(columns.kind == self.kind, or_(*ended))).rowcount)
+
+    def create_table(self) -> None:
+        """Create the table and its indexes, unless it exists. Apps with migrations don't need this."""
+        with self._database.transaction() as connection:
+            self.table.create(connection, checkfirst=True)
+
+    # --- inside
+
+    def _bounds(self, who: Any, owner: str) -> tuple[Identity, ...]:
+        """Return the identities whose scopes and roles bound those of a token. Raises `ValueError` for no owner."""
+        found = None if self._load is None else self._owner(owner)
+        if self._load is not None and found is None:
+            raise ValueError("the owner of the token is unknown or locked: load= returned None")
+        return (*bounds_of(who), *bounds_of(found))
+
+    def _end(self, now: float, lifetime: float | timedelta | None) -> Any:
+        """Return when a new token expires, ``None`` for never."""
+        if lifetime is None:
+            return None if self._max_lifetime is None else stored_time(int(now) + self._max_lifetime)
+        try:
+            return stored_time(int(now) + validated_span("lifetime", lifetime, most=self._max_lifetime))
+        except OverflowError:
+            raise ValueError(f"lifetime={lifetime} ends after the year 9999: use less, or leave it out") from None
+
+    def _of(self, owner: str, id: int | None = None) -> tuple[ColumnElement[bool], ...]:  # noqa: A002
+        """Return the conditions that every statement has: the owner and the kind, and the id if there is one."""
+        columns = self.table.c
+        conditions = (columns.owner_key == owner_key(owner), columns.kind == self.kind)
+        return conditions if id is None else (*conditions, columns.id == _validated_id(id))
+
+    def _is_valid(self, now: float) -> ColumnElement[bool]:
+        columns, moment = self.table.c, stored_time(now)
+        return and_(
+            columns.revoked_at.is_(None),
+            or_(columns.expires_at.is_(None), columns.expires_at > moment),
+            or_(columns.ends_at.is_(None), columns.ends_at > moment),
+        )
+
+    def _select(self) -> Any:
+        return select(*(column for column in self.table.c if column.name not in ("digest", "data")))
+
+    def _record(self, connection: Connection, id: int, owner: str) -> TokenRecord | None:  # noqa: A002
+        row = connection.execute(self._select().where(*self._of(owner, id))).one_or_none()
+        return None if row is None else record_of(row)
+
+    def _change(self, connection: Connection, values: dict[str, Any], *conditions: ColumnElement[bool]) -> int:
+        """Run an UPDATE, and return how many rows it found."""
+        return int(connection.execute(update(self.table).where(*conditions).values(**values)).rowcount)
+
+    def _insert(self, connection: Connection, now: float, values: dict[str, Any]) -> Issued:
+        """Make a token and add its row."""
+        secret: Secret = self.format.make()
+        values = {
+            **values,
+            "kind": self.kind,
+            "digest": self._digests.of(secret)[0],
+            "hint": self.format.hint(secret),
+            "created_at": stored_time(now),
+        }
+        added = connection.execute(insert(self.table).values(**values))
+        (number,) = added.inserted_primary_key or (None,)
+        row = connection.execute(self._select().where(self.table.c.id == number)).one()
+        return Issued(secret, record_of(row))
+
+    def _replace(self, now: float, record: TokenRecord, values: dict[str, Any], ends_at: Any, again: bool) -> Issued:
+        """Add the new token and end the old one, in one transaction."""
+        columns = self.table.c
+        of_old = self._of(record.owner, record.id)
+        repeats = again and record.replaced_by is not None
+        if repeats:
+            # The old one keeps its end. Its successor must not have been used, nor have ended in another way.
+            ends_at = columns.ends_at
+            condition = and_(columns.replaced_by == record.replaced_by, columns.ends_at > stored_time(now))
+        else:
+            condition = columns.replaced_by.is_(None)
+        try:
+            with self._database.transaction() as connection:
+                if repeats:
+                    unused = (columns.last_used_at.is_(None), columns.replaced_by.is_(None), self._is_valid(now))
+                    conditions = (*self._of(record.owner, record.replaced_by), *unused)
+                    if not self._change(connection, {"revoked_at": stored_time(now)}, *conditions):
+                        raise _Lost
+                issued = self._insert(connection, now, values)
+                replaced = {"replaced_by": issued.record.id, "ends_at": ends_at}
+                # An old token that was revoked meanwhile must not get a successor.
+                if not self._change(connection, replaced, *of_old, condition, columns.revoked_at.is_(None)):
+                    raise _Lost
+        except _Lost:
+            raise self._lost(record) from None
+        return issued
+
+    def _lost(self, record: TokenRecord) -> Exception:
+        """Return why a rotation was not possible, by what the row says now."""
+        with self._database.connection() as connection:
+            current = self._record(connection, record.id, record.owner) or record
+            by = current.replaced_by
+            successor = None if by is None else self._record(connection, by, record.owner)
+        if current.revoked_at is not None or by is None:
+            return TokenEnded(f"token {record.id} was revoked: issue a new one", current)
+        return AlreadyRotated(f"token {record.id} was already replaced by token {by}", current, successor)
+
+
+class _Lost(Exception):
+    """Another request changed the token first. The transaction is rolled back."""
+
+
+def _validated_id(id: int) -> int:  # noqa: A002
+    """Return the id of a token. Raises `TypeError` for anything but an `int`."""
+    if isinstance(id, bool) or not isinstance(id, int):
+        raise TypeError(f"the id of a token is an int, not {id!r}: write <int:id> in the rule of the view")
+    return id
