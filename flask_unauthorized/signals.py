@@ -9,8 +9,8 @@
 - ``token_issued(app, record)``: `StoredTokens` issued a token. ``record`` is its `TokenRecord`.
 - ``token_revoked(app, record)``: a token was revoked that had not been before.
 - ``token_rotated(app, record, successor)``: a token was replaced. Both are records.
-- ``token_reused(app, record)``: a replaced token was used after its end. A program missed the rotation, or somebody has
-  a copy. It is sent at most once in five minutes for each token and process.
+- ``token_reused(app, record)``: a replaced token was used after its end. A program missed the rotation, or an attacker
+  has a copy. It is sent at most once in five minutes for each token and process.
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
 and costs the others nothing.

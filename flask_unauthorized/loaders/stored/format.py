@@ -1,11 +1,11 @@
 """`TokenFormat`: how stored tokens look, and which digest of them is stored.
 
 A token is ``prefix_`` followed by 36 letters and digits. The first 30 are random (178 bits). The last 6 are a checksum:
-the CRC-32 (ISO 3309, as in gzip) of all that stands before it, as a number to the base 62 with the digits ``0-9A-Za-z``,
-padded with ``0`` on the left.
+the CRC-32 (ISO 3309, as in gzip) of all that stands before it, as a number to the base 62 with the digits
+``0-9A-Za-z``, padded with ``0`` on the left.
 
 - The prefix tells people and secret scanners what a string is. A scanner that knows the checksum reports no other text.
-- The checksum refuses truncated and mistyped tokens without a query. It is no secret and proves nothing.
+- The checksum refuses truncated and mistyped tokens without a query. It isn't secret and proves nothing.
 - There is one ``_`` and no other punctuation, so a double click selects the whole token.
 
 The database has the SHA-256 of a token, or its HMAC with a pepper. A slow password hash would add nothing: 178 random

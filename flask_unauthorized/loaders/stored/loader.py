@@ -154,8 +154,8 @@ class TokenLoader:
         if row.ends_at is not None and row.ends_at <= now:
             self._report_reuse(record_of(row))
             raise RevokedCredentials(
-                reason=f"StoredTokens: token {row.id} was replaced by token {row.replaced_by}, and its overlap ended at "
-                f"{row.ends_at} UTC"
+                reason=f"StoredTokens: token {row.id} was replaced by token {row.replaced_by}, and its overlap ended "
+                f"at {row.ends_at} UTC"
             )
         if row.expires_at is not None and row.expires_at <= now:
             raise ExpiredCredentials(reason=f"StoredTokens: token {row.id} expired at {row.expires_at} UTC")
@@ -205,11 +205,11 @@ class TokenLoader:
     def _note_use(self, row: Any, now: float) -> None:
         """Write when a token was used. This never refuses a request."""
         before = stored_time(now - self._every)
-        if (row.last_used_at is not None and row.last_used_at >= before) or not self._uses.is_due(row.id):
+        if (row.last_used_at is not None and row.last_used_at > before) or not self._uses.is_due(row.id):
             return
         columns = self.table.c
         statement = update(self.table).where(
-            columns.id == row.id, or_(columns.last_used_at.is_(None), columns.last_used_at < before)
+            columns.id == row.id, or_(columns.last_used_at.is_(None), columns.last_used_at <= before)
         )
         try:
             with self._database.transaction() as connection:
@@ -224,7 +224,7 @@ class TokenLoader:
         if self._reports.is_due(record.id):
             log.warning(
                 "token %d was used after its end, although token %s replaced it: a program missed the rotation, or "
-                "somebody has a copy",
+                "an attacker has a copy",
                 record.id,
                 record.replaced_by,
             )

@@ -27,6 +27,7 @@ except ImportError as missing:
 if TYPE_CHECKING:
     from sqlalchemy.orm import Mapped
 
+DEFAULT_NAME: Final = "auth_tokens"
 MAX_OWNER: Final = 255
 """Longest owner, in characters."""
 MAX_NAME: Final = 100
@@ -56,7 +57,7 @@ _COLUMNS: Final[dict[str, Callable[[], Column[Any]]]] = {
 }
 
 
-def tokens_table(metadata: MetaData, name: str = "auth_tokens", schema: str | None = None) -> Table:
+def tokens_table(metadata: MetaData, name: str = DEFAULT_NAME, schema: str | None = None) -> Table:
     """Return a table for `StoredTokens` in your metadata.
 
     Args:
@@ -110,16 +111,17 @@ def validated_table(given: Any, metadata: MetaData) -> Table:
     """Return the table of the tokens.
 
     Args:
-        given: What the developer passed: a table, a mapped class, or ``None`` for a table of ours.
-        metadata: Where a table of ours is, or will be.
+        given: What the developer passed: a table, a mapped class, or ``None`` for the default table.
+        metadata: Where the default table is, or will be.
 
     Raises:
         ConfigurationError: The table lacks columns.
         TypeError: ``given`` is neither.
     """
+    table: Any
     if given is None:
-        found = metadata.tables.get("auth_tokens")
-        table = tokens_table(metadata) if found is None else found
+        table = metadata.tables.get(DEFAULT_NAME)
+        table = tokens_table(metadata) if table is None else table
     else:
         table = given if isinstance(given, Table) else getattr(given, "__table__", None)
     if not isinstance(table, Table):

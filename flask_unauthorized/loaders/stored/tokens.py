@@ -1,14 +1,7 @@
-"""`StoredTokens`: tokens with a life in the app's database. `TokenLoader` verifies them; here they are managed.
+"""`StoredTokens`: tokens that the app issues, lists, rotates and revokes.
 
-Two requests may change one token at the same time. So no decision rests on a row that was read before:
-
-1. Each change is one UPDATE whose WHERE says when it is allowed. The count of rows says whether it happened.
-2. Every statement carries ``owner_key`` and ``kind``. Nobody finds, changes or lists a token of another owner.
-3. A rotation adds the new token and ends the old one in one transaction. The UPDATE of the old one demands that nobody
-   has replaced or revoked it. Of two rotations, one commits. The other one is rolled back with its new token.
-4. `revoke_all` repeats its UPDATE until nothing is left, because a rotation may commit a new token in between.
-
-Revoking wins over rotating: a revoked token has no successor. The other way round, the successor is a token of its own.
+This module has the public methods. They check what they get, and send the signals. `TokenLoader` verifies tokens,
+and `TokenRows` has the statements. A signal is sent after its transaction was committed.
 """
 
 import time
@@ -16,18 +9,20 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+try:
+    from sqlalchemy import delete, func, or_, select
+except ImportError as missing:
+    raise ImportError("StoredTokens needs SQLAlchemy 2: pip install 'flask-unauthorized[tokens]'") from missing
 
 from ... import signals
 from ...arguments import explains_arguments, validated_whole_seconds
 from ...errors import ConfigurationError
 from ...identity import Identity
-from ...schemes.secret import Secret
 from ..claims import validated_count
 from .format import Peppers
-from .loader import TokenLoader
-from .records import AlreadyRotated, Issued, TokenEnded, TokenRecord, TooManyTokens, UnknownToken
-from .values import bounds_of, granted, joined, owner_key, owner_of, record_of, stored_time, thumbprint, token_name
+from .records import Issued, TokenEnded, TokenRecord, TooManyTokens, UnknownToken
+from .rows import TokenRows, validated_id
+from .values import granted, joined, owner_key, owner_of, record_of, stored_time, thumbprint, token_name
 from .values import whole_seconds as validated_span
 
 MAX_OVERLAP: Final = 30 * 86_400
@@ -36,7 +31,7 @@ MAX_LISTED: Final = 1000
 """Most records of one list."""
 
 
-class StoredTokens(TokenLoader):
+class StoredTokens(TokenRows):
     """Personal access tokens and API keys in your database, as a loader for `Bearer`, `APIKey` and `DPoP`.
 
     A token is shown once, when it is issued. The database holds its digest. One object may serve several schemes.
@@ -172,7 +167,7 @@ class StoredTokens(TokenLoader):
         if not include_ended:
             statement = statement.where(self._is_valid(time.time()))
         if after is not None:
-            statement = statement.where(columns.id < after)
+            statement = statement.where(columns.id < validated_id(after))
         with self._database.connection() as connection:
             return [record_of(row) for row in connection.execute(statement)]
 
@@ -279,13 +274,9 @@ class StoredTokens(TokenLoader):
             AuthUnavailable: The database can't be reached.
         """
         owner, now = owner_of(who), time.time()
-        seconds = overlap.total_seconds() if isinstance(overlap, timedelta) else overlap
-        if seconds:
-            seconds = validated_span("overlap", overlap, most=MAX_OVERLAP)
+        seconds = _validated_overlap(overlap)
         if again and not self._every:
-            raise ConfigurationError(
-                "again=True needs last_used_every: without it nobody knows whether a token was used"
-            )
+            raise ConfigurationError("again=True needs last_used_every: without it, it isn't known what was used")
         with self._database.connection() as connection:
             old = connection.execute(self._select().where(*self._of(owner, id))).one_or_none()
         if old is None:
@@ -293,9 +284,6 @@ class StoredTokens(TokenLoader):
         record, bounds = record_of(old), self._bounds(who, owner)
         if record.revoked_at is not None or (old.expires_at is not None and old.expires_at <= stored_time(now)):
             raise TokenEnded(f"token {id} is {record.state}: issue a new one", record)
-        if lifetime is None and old.expires_at is not None:
-            span = int((old.expires_at - old.created_at).total_seconds())
-            lifetime = span if self._max_lifetime is None else min(span, self._max_lifetime)
         values = {
             "owner": owner,
             "owner_key": old.owner_key,
@@ -303,22 +291,21 @@ class StoredTokens(TokenLoader):
             "scopes": joined(granted("scopes", record.scopes, bounds)),
             "roles": joined(granted("roles", record.roles, bounds)),
             "jkt": old.jkt,
-            "expires_at": self._end(now, lifetime),
+            "expires_at": self._end(now, self._lifetime_of(old) if lifetime is None else lifetime),
             "family": old.family or old.id,
         }
         end = stored_time(now + seconds)
         ends_at = end if old.expires_at is None else min(end, old.expires_at)
-        issued = self._replace(now, record, values, ends_at, again)
-        successor = issued.record
-        self._send(signals.token_rotated, record=self.get(id, owner) or record, successor=successor)
+        issued, replaced = self._replace(now, record, values, ends_at, again)
+        self._send(signals.token_rotated, record=replaced, successor=issued.record)
         return issued
 
     def prune(self, *, ended_before: float | timedelta = timedelta(days=30)) -> int:
         """Delete tokens that ended long ago. Run it from a scheduled job.
 
         Args:
-            ended_before: How long ago, in seconds or as a `timedelta`. Until then, lists show how a token ended, and the
-                use of a replaced one is reported.
+            ended_before: How long ago, in seconds or as a `timedelta`. Until then, lists show how a token ended, and
+                the use of a replaced one is reported.
 
         Returns:
             How many were deleted.
@@ -334,108 +321,15 @@ class StoredTokens(TokenLoader):
         with self._database.transaction() as connection:
             self.table.create(connection, checkfirst=True)
 
-    # --- inside
-
-    def _bounds(self, who: Any, owner: str) -> tuple[Identity, ...]:
-        """Return the identities whose scopes and roles bound those of a token. Raises `ValueError` for no owner."""
-        found = None if self._load is None else self._owner(owner)
-        if self._load is not None and found is None:
-            raise ValueError("the owner of the token is unknown or locked: load= returned None")
-        return (*bounds_of(who), *bounds_of(found))
-
-    def _end(self, now: float, lifetime: float | timedelta | None) -> Any:
-        """Return when a new token expires, ``None`` for never."""
-        if lifetime is None:
-            return None if self._max_lifetime is None else stored_time(int(now) + self._max_lifetime)
-        try:
-            return stored_time(int(now) + validated_span("lifetime", lifetime, most=self._max_lifetime))
-        except OverflowError:
-            raise ValueError(f"lifetime={lifetime} ends after the year 9999: use less, or leave it out") from None
-
-    def _of(self, owner: str, id: int | None = None) -> tuple[ColumnElement[bool], ...]:  # noqa: A002
-        """Return the conditions that every statement has: the owner and the kind, and the id if there is one."""
-        columns = self.table.c
-        conditions = (columns.owner_key == owner_key(owner), columns.kind == self.kind)
-        return conditions if id is None else (*conditions, columns.id == _validated_id(id))
-
-    def _is_valid(self, now: float) -> ColumnElement[bool]:
-        columns, moment = self.table.c, stored_time(now)
-        return and_(
-            columns.revoked_at.is_(None),
-            or_(columns.expires_at.is_(None), columns.expires_at > moment),
-            or_(columns.ends_at.is_(None), columns.ends_at > moment),
-        )
-
-    def _select(self) -> Any:
-        return select(*(column for column in self.table.c if column.name not in ("digest", "data")))
-
-    def _record(self, connection: Connection, id: int, owner: str) -> TokenRecord | None:  # noqa: A002
-        row = connection.execute(self._select().where(*self._of(owner, id))).one_or_none()
-        return None if row is None else record_of(row)
-
-    def _change(self, connection: Connection, values: dict[str, Any], *conditions: ColumnElement[bool]) -> int:
-        """Run an UPDATE, and return how many rows it found."""
-        return int(connection.execute(update(self.table).where(*conditions).values(**values)).rowcount)
-
-    def _insert(self, connection: Connection, now: float, values: dict[str, Any]) -> Issued:
-        """Make a token and add its row."""
-        secret: Secret = self.format.make()
-        values = {
-            **values,
-            "kind": self.kind,
-            "digest": self._digests.of(secret)[0],
-            "hint": self.format.hint(secret),
-            "created_at": stored_time(now),
-        }
-        added = connection.execute(insert(self.table).values(**values))
-        (number,) = added.inserted_primary_key or (None,)
-        row = connection.execute(self._select().where(self.table.c.id == number)).one()
-        return Issued(secret, record_of(row))
-
-    def _replace(self, now: float, record: TokenRecord, values: dict[str, Any], ends_at: Any, again: bool) -> Issued:
-        """Add the new token and end the old one, in one transaction."""
-        columns = self.table.c
-        of_old = self._of(record.owner, record.id)
-        repeats = again and record.replaced_by is not None
-        if repeats:
-            # The old one keeps its end. Its successor must not have been used, nor have ended in another way.
-            ends_at = columns.ends_at
-            condition = and_(columns.replaced_by == record.replaced_by, columns.ends_at > stored_time(now))
-        else:
-            condition = columns.replaced_by.is_(None)
-        try:
-            with self._database.transaction() as connection:
-                if repeats:
-                    unused = (columns.last_used_at.is_(None), columns.replaced_by.is_(None), self._is_valid(now))
-                    conditions = (*self._of(record.owner, record.replaced_by), *unused)
-                    if not self._change(connection, {"revoked_at": stored_time(now)}, *conditions):
-                        raise _Lost
-                issued = self._insert(connection, now, values)
-                replaced = {"replaced_by": issued.record.id, "ends_at": ends_at}
-                # An old token that was revoked meanwhile must not get a successor.
-                if not self._change(connection, replaced, *of_old, condition, columns.revoked_at.is_(None)):
-                    raise _Lost
-        except _Lost:
-            raise self._lost(record) from None
-        return issued
-
-    def _lost(self, record: TokenRecord) -> Exception:
-        """Return why a rotation was not possible, by what the row says now."""
-        with self._database.connection() as connection:
-            current = self._record(connection, record.id, record.owner) or record
-            by = current.replaced_by
-            successor = None if by is None else self._record(connection, by, record.owner)
-        if current.revoked_at is not None or by is None:
-            return TokenEnded(f"token {record.id} was revoked: issue a new one", current)
-        return AlreadyRotated(f"token {record.id} was already replaced by token {by}", current, successor)
+    def _lifetime_of(self, row: Any) -> int | None:
+        """Return how long a token lived from the beginning, at most ``max_lifetime``; ``None`` for ever."""
+        if row.expires_at is None:
+            return None
+        span = int((row.expires_at - row.created_at).total_seconds())
+        return span if self._max_lifetime is None else min(span, self._max_lifetime)
 
 
-class _Lost(Exception):
-    """Another request changed the token first. The transaction is rolled back."""
-
-
-def _validated_id(id: int) -> int:  # noqa: A002
-    """Return the id of a token. Raises `TypeError` for anything but an `int`."""
-    if isinstance(id, bool) or not isinstance(id, int):
-        raise TypeError(f"the id of a token is an int, not {id!r}: write <int:id> in the rule of the view")
-    return id
+def _validated_overlap(overlap: float | timedelta) -> int:
+    """Return the overlap of a rotation in whole seconds, which may be 0."""
+    is_zero = overlap == timedelta(0) if isinstance(overlap, timedelta) else overlap == 0
+    return 0 if is_zero and overlap is not False else validated_span("overlap", overlap, most=MAX_OVERLAP)
