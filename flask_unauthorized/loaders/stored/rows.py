@@ -42,16 +42,20 @@ class TokenRows(TokenLoader):
         """Return when a new token expires, ``None`` for never."""
         if lifetime is None:
             return None if self._max_lifetime is None else stored_time(int(now) + self._max_lifetime)
+        span = validated_span("lifetime", lifetime, most=self._max_lifetime)
         try:
-            return stored_time(int(now) + validated_span("lifetime", lifetime, most=self._max_lifetime))
-        except OverflowError:
+            return stored_time(int(now) + span)
+        except (OverflowError, ValueError, OSError):
             raise ValueError(f"lifetime={lifetime} ends after the year 9999: use less, or leave it out") from None
 
-    def _of(self, owner: str, id: int | None = None) -> tuple[ColumnElement[bool], ...]:  # noqa: A002
-        """Return the conditions that every statement has: the owner and the kind, and the id if there is one."""
+    def _of(self, owner: str) -> tuple[ColumnElement[bool], ...]:
+        """Return the conditions that every statement has: the owner and the kind."""
         columns = self.table.c
-        conditions = (columns.owner_key == owner_key(owner), columns.kind == self.kind)
-        return conditions if id is None else (*conditions, columns.id == validated_id(id))
+        return columns.owner_key == owner_key(owner), columns.kind == self.kind
+
+    def _one(self, id: int, owner: str) -> tuple[ColumnElement[bool], ...]:  # noqa: A002
+        """Return the conditions for one token of an owner."""
+        return *self._of(owner), self.table.c.id == validated_id(id)
 
     def _is_valid(self, now: float) -> ColumnElement[bool]:
         columns, moment = self.table.c, stored_time(now)
@@ -65,7 +69,7 @@ class TokenRows(TokenLoader):
         return select(*(column for column in self.table.c if column.name not in ("digest", "data")))
 
     def _record(self, connection: Connection, id: int, owner: str) -> TokenRecord | None:  # noqa: A002
-        row = connection.execute(self._select().where(*self._of(owner, id))).one_or_none()
+        row = connection.execute(self._select().where(*self._one(id, owner))).one_or_none()
         return None if row is None else record_of(row)
 
     def _change(self, connection: Connection, values: dict[str, Any], *conditions: ColumnElement[bool]) -> int:
@@ -92,19 +96,19 @@ class TokenRows(TokenLoader):
     ) -> tuple[Issued, TokenRecord]:
         """Add the new token and end the old one, in one transaction. Return both."""
         columns = self.table.c
-        of_old = self._of(record.owner, record.id)
-        repeats = again and record.replaced_by is not None
-        if repeats:
+        of_old = self._one(record.id, record.owner)
+        by = record.replaced_by
+        if again and by is not None:
             # The old one keeps its end. Its successor must not have been used, nor have ended in another way.
             ends_at = columns.ends_at
-            condition = and_(columns.replaced_by == record.replaced_by, columns.ends_at > stored_time(now))
+            condition = and_(columns.replaced_by == by, columns.ends_at > stored_time(now))
         else:
             condition = columns.replaced_by.is_(None)
         try:
             with self._database.transaction() as connection:
-                if repeats:
+                if again and by is not None:
                     unused = (columns.last_used_at.is_(None), columns.replaced_by.is_(None), self._is_valid(now))
-                    conditions = (*self._of(record.owner, record.replaced_by), *unused)
+                    conditions = (*self._one(by, record.owner), *unused)
                     if not self._change(connection, {"revoked_at": stored_time(now)}, *conditions):
                         raise _Lost
                 issued = self._insert(connection, now, values)

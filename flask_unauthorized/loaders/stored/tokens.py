@@ -136,11 +136,11 @@ class StoredTokens(TokenRows):
         }
         columns = self.table.c
         living = select(func.count()).where(*self._of(owner), self._is_valid(now), columns.replaced_by.is_(None))
+        with self._database.connection() as connection:
+            count = connection.execute(living).scalar_one()
+        if count >= self._max_per_owner:
+            raise TooManyTokens(f"there are {count} valid tokens, and {self._max_per_owner} are allowed: revoke one")
         with self._database.transaction() as connection:
-            if connection.execute(living).scalar_one() >= self._max_per_owner:
-                raise TooManyTokens(
-                    f"you have {self._max_per_owner} valid tokens, which is the limit: revoke one first"
-                )
             issued = self._insert(connection, now, values)
         self._send(signals.token_issued, record=issued.record)
         return issued
@@ -191,7 +191,7 @@ class StoredTokens(TokenRows):
         """
         values = {"name": token_name(name)}
         with self._database.transaction() as connection:
-            return self._change(connection, values, *self._of(owner_of(who), id)) == 1
+            return self._change(connection, values, *self._one(id, owner_of(who))) == 1
 
     def revoke(self, id: int, who: Identity | str) -> bool:  # noqa: A002
         """End a token now. Its successor, if it was rotated, is another token.
@@ -207,8 +207,8 @@ class StoredTokens(TokenRows):
         revoked = {"revoked_at": stored_time(now)}
         columns = self.table.c
         with self._database.transaction() as connection:
-            was_valid = self._change(connection, revoked, *self._of(owner, id), self._is_valid(now)) == 1
-            is_new = was_valid or self._change(connection, revoked, *self._of(owner, id), columns.revoked_at.is_(None))
+            was_valid = self._change(connection, revoked, *self._one(id, owner), self._is_valid(now)) == 1
+            is_new = was_valid or self._change(connection, revoked, *self._one(id, owner), columns.revoked_at.is_(None))
             record = self._record(connection, id, owner) if is_new else None
         if record is not None:
             self._send(signals.token_revoked, record=record)
@@ -278,7 +278,7 @@ class StoredTokens(TokenRows):
         if again and not self._every:
             raise ConfigurationError("again=True needs last_used_every: without it, it isn't known what was used")
         with self._database.connection() as connection:
-            old = connection.execute(self._select().where(*self._of(owner, id))).one_or_none()
+            old = connection.execute(self._select().where(*self._one(id, owner))).one_or_none()
         if old is None:
             raise UnknownToken(f"token {id!r} is unknown")
         record, bounds = record_of(old), self._bounds(who, owner)

@@ -116,7 +116,7 @@ def whole_seconds(name: str, span: float | timedelta, *, most: int | None) -> in
     if not number >= 1 or number == float("inf"):  # NaN isn't more than 1
         raise ValueError(f"{name} must be at least one second, not {span}")
     if most is not None and number > most:
-        raise ValueError(f"{name} must be at most {timedelta(seconds=most)}, not {timedelta(seconds=number)}")
+        raise ValueError(f"{name} must be at most {timedelta(seconds=most)}, not {span}")
     return int(number)
 
 

@@ -24,6 +24,7 @@ from flask_unauthorized.loaders import SignedTokens
 from flask_unauthorized.loaders.stored import StoredTokens
 from flask_unauthorized.signals import token_reused
 from tests.canaries import register
+from tests.dpop_client import ORIGIN, Holder
 from tests.helpers import bearer_header, challenges_of
 
 READ = {"notes:read"}
@@ -250,23 +251,15 @@ def test_a_token_of_a_key_is_refused_as_a_bearer_token_and_as_a_key(tokens, ask)
 
 
 def test_a_token_of_a_key_works_under_dpop(tokens, make_app):
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    from flask_unauthorized.jose import public_key_jwk
-    from flask_unauthorized.wire.dpop import thumbprint
-    from tests.loaders.stored.proofs import proof
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    jwk = public_key_jwk(key.public_key())
-    bound = tokens.issue("42", name="CI", jkt=thumbprint(jwk)).token
+    holder = Holder()
+    bound = tokens.issue("42", name="CI", jkt=holder.jkt).token
     unbound = tokens.issue("42", name="CI").token
-    auth = Auth(DPoP(tokens, origin="http://localhost", require_nonce=False))
+    auth = Auth(DPoP(tokens, origin=ORIGIN))
     app = make_app(auth)
     app.add_url_rule("/", "view", auth.login_required(lambda: auth.identity.subject))
-    client = app.test_client()
     for token, status in ((bound, 200), (unbound, 401)):
-        headers = {"Authorization": f"DPoP {token}", "DPoP": proof(key, jwk, "GET", "http://localhost/", token)}
-        assert client.get("/", headers=headers).status_code == status
+        answer = app.test_client().get("/", base_url=ORIGIN, headers=holder.sent(token=token))
+        assert answer.status_code == status
 
 
 # --- several loaders, peppers, kinds, caches, replicas
@@ -400,7 +393,7 @@ def test_a_database_that_is_away_is_503(make_app, tmp_path, ask):
 def test_a_missing_table_is_found_by_the_check_and_says_to_migrate(engine, make_app):
     auth = Auth(Bearer(StoredTokens(engine, prefix="notes")))
     app = make_app(auth)
-    with pytest.raises(ConfigurationError, match="auth_tokens.*run the migration"):
+    with pytest.raises(ConfigurationError, match="the table 'auth_tokens' of StoredTokens"):
         auth.check(app)
 
 
