@@ -10,7 +10,8 @@
 
 A database that is down, locked or read-only is a 503 (`AuthUnavailable`). Only the type of its error is passed on,
 because the text may hold the password of the connection. A missing table or column is a mistake of the developer
-(`ConfigurationError`). All other errors are bugs.
+(`ConfigurationError`). A name with a character that the database doesn't know is a `ValueError`. All other errors are
+bugs.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -81,6 +82,11 @@ class Database:
                 ) from None
             if isinstance(error, _UNAVAILABLE) or error.connection_invalidated:
                 raise _unavailable(kind) from None
+            if isinstance(error, exc.DataError):
+                raise ValueError(
+                    f"the database can't store a text ({kind}): use other characters in the name, or give the table "
+                    "the character set utf8mb4"
+                ) from None
             raise
         except exc.TimeoutError as error:
             raise _unavailable(type(error).__name__) from None

@@ -12,7 +12,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, exc
+from sqlalchemy import NullPool, create_engine, exc
 
 from tests.helpers import free_port
 
@@ -68,12 +68,11 @@ def _server(command: list[str], folder: Path, url: str) -> Iterator[str]:
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    engine = create_engine(url)
+    engine = create_engine(url, poolclass=NullPool)
     end = time.monotonic() + 60
     while True:
         try:
             with engine.connect():
-                engine.dispose()
                 return
         except exc.OperationalError:
             if time.monotonic() > end or process.poll() is not None:
@@ -111,10 +110,15 @@ def mariadb() -> Iterator[str]:
         command = [
             server, "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1",
             f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", "--skip-name-resolve",
-            "--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4",
+            "--innodb-flush-log-at-trx-commit=0",
         ]  # fmt: skip
-        with _server(command, folder, f"mysql+pymysql://root@127.0.0.1:{port}/test") as url:
-            yield url
+        with _server(command, folder, f"mysql+pymysql://root@127.0.0.1:{port}/mysql") as url:
+            engine = create_engine(url)
+            with engine.begin() as connection:
+                connection.exec_driver_sql("CREATE DATABASE notes CHARACTER SET utf8mb4")
+                connection.exec_driver_sql("CREATE DATABASE old CHARACTER SET latin1")
+            engine.dispose()
+            yield url.replace("/mysql", "/notes")
 
 
 SERVERS: dict[str, Callable[[], Any]] = {"postgresql": postgresql, "mariadb": mariadb}

@@ -18,7 +18,7 @@ from .servers import SERVERS, missing
 
 KEYS = int(os.environ.get("TOKEN_RACE_KEYS", "20"))
 """How many tokens each race has. A full run has 500."""
-PROCESSES, THREADS = 4, 4
+PROCESSES, THREADS = (int(one) for one in os.environ.get("TOKEN_RACERS", "2 4").split())
 
 
 @pytest.fixture(scope="module", params=["sqlite", *SERVERS])
@@ -94,6 +94,18 @@ def test_the_whole_life_of_a_token(stored):
     assert stored.get(2**63 - 1, "42") is None
     with pytest.raises(InvalidCredentials):
         stored(stored.format.make().arguments[0])
+
+
+def test_a_name_that_the_character_set_lacks_is_a_value_error(database):
+    if database.dialect.name not in ("mysql", "mariadb"):
+        pytest.skip("its texts hold all characters")
+    old = create_engine(database.url.set(database="old"))
+    tokens = StoredTokens(old, prefix="notes")
+    tokens.create_table()
+    with pytest.raises(ValueError, match="can't store a text"):
+        tokens.issue("42", name="\U0001f511")
+    assert tokens.issue("42", name="Caf\u00e9").record.name == "Caf\u00e9"
+    old.dispose()
 
 
 def test_a_missing_table_says_to_migrate(database):
@@ -200,10 +212,10 @@ def test_of_all_rotations_of_a_token_one_wins(stored, database, url):
 def test_revoke_all_catches_tokens_that_a_rotation_makes_meanwhile(stored, database):
     """A thief rotates as fast as possible, while the owner ends all tokens."""
 
-    def rotate(id, started):
+    def rotate(number, started):
         while True:
             try:
-                id = stored.rotate(id, "42", overlap=0).record.id
+                number = stored.rotate(number, "42", overlap=0).record.id
                 started.set()
             except (AlreadyRotated, TokenEnded):
                 started.set()
