@@ -96,10 +96,8 @@ class StoredTokenMixin:
 
 
 def _declared(make: Callable[[], Column[Any]]) -> Any:
-    def column(cls: type) -> Column[Any]:
-        return make()
-
-    return declared_attr(column)
+    # Not a function with annotations: SQLAlchemy would take that of its result for that of the attribute.
+    return declared_attr(lambda cls: make())
 
 
 # A column that is a plain attribute of a mixin can't be used in models that are dataclasses.
