@@ -37,7 +37,10 @@ OLDEST, NEWEST = FOUND[0], FOUND[-1]
 SEED = os.environ.get("SEED") or str(int(time.time()))
 
 # Other sessions run these tests, because they need more than the extra `test`.
-ELSEWHERE = ("tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py")
+NEED_A_DATABASE = ("tests/loaders/stored/test_databases.py", "tests/loaders/stored/test_extensions.py")
+ELSEWHERE = (
+    "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py", *NEED_A_DATABASE,
+)  # fmt: skip
 NEED_A_NEIGHBOUR = (
     "tests/live/test_remote_user.py",
     "tests/loaders/test_loaders_guide.py",
@@ -204,7 +207,7 @@ def clients(session: nox.Session) -> None:
 def neighbours(session: nox.Session) -> None:
     """Run the extension beside other Flask extensions."""
     install_wheel(session, *nox.project.dependency_groups(PROJECT, "neighbours"))
-    run_pytest(session, paths=("tests/neighbours", *NEED_A_NEIGHBOUR))
+    run_pytest(session, paths=("tests/neighbours", *NEED_A_NEIGHBOUR, *NEED_A_DATABASE))
 
 
 @nox.session(requires=["build"])

@@ -28,12 +28,16 @@ from . import (
     remote_user,
     selection,
     sessions,
+    stored_tokens,
     stores,
     tokens,
 )
 from .refusing import SECRETS
 
-AREAS = (basic, certificates, digest, dpop, introspection, jwt, remote_user, selection, sessions, stores, tokens)
+AREAS = (
+    basic, certificates, digest, dpop, introspection, jwt, remote_user, selection, sessions, stored_tokens, stores,
+    tokens,
+)  # fmt: skip
 ROWS = {f"{area.__name__.rpartition('.')[2]}: {row.name}": row for area in AREAS for row in area.ROWS}
 ROOT = Path(flask_unauthorized.__file__).parent
 
