@@ -44,6 +44,7 @@ ELSEWHERE = (
 NEED_A_NEIGHBOUR = (
     "tests/live/test_remote_user.py",
     "tests/loaders/test_loaders_guide.py",
+    "tests/loaders/stored/test_guide.py",
     "tests/runtime/test_dispatch_escapes.py",
     "tests/test_certificates.py",
     "tests/test_errors_travel.py",
@@ -57,6 +58,7 @@ CHECK_THE_DOCS = (
     "tests/http_client/test_table.py",
     "tests/loaders/test_guide.py",
     "tests/loaders/test_loaders_guide.py",
+    "tests/loaders/stored/test_guide.py",
     "tests/browser/test_example.py",
     "tests/loaders/test_jwt_example.py",
 )
