@@ -37,12 +37,16 @@ OLDEST, NEWEST = FOUND[0], FOUND[-1]
 SEED = os.environ.get("SEED") or str(int(time.time()))
 
 # Other sessions run these tests, because they need more than the extra `test`.
-ELSEWHERE = ("tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py")
+NEED_A_DATABASE = ("tests/loaders/stored/test_databases.py", "tests/loaders/stored/test_extensions.py")
+ELSEWHERE = (
+    "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py", *NEED_A_DATABASE,
+)  # fmt: skip
 NEED_A_NEIGHBOUR = (
     "tests/loaders/test_jwt_extended.py",
     "tests/browser/test_oidc_example.py",
     "tests/live/test_remote_user.py",
     "tests/loaders/test_loaders_guide.py",
+    "tests/loaders/stored/test_guide.py",
     "tests/runtime/test_dispatch_escapes.py",
     "tests/test_backchannel_logout.py",
     "tests/test_certificates.py",
@@ -57,6 +61,7 @@ CHECK_THE_DOCS = (
     "tests/http_client/test_table.py",
     "tests/loaders/test_guide.py",
     "tests/loaders/test_loaders_guide.py",
+    "tests/loaders/stored/test_guide.py",
     "tests/browser/test_example.py",
     "tests/loaders/test_jwt_example.py",
 )
@@ -199,7 +204,7 @@ def clients(session: nox.Session) -> None:
 def neighbours(session: nox.Session) -> None:
     """Run the extension beside other Flask extensions."""
     install_wheel(session, *nox.project.dependency_groups(PROJECT, "neighbours"))
-    run_pytest(session, paths=("tests/neighbours", *NEED_A_NEIGHBOUR))
+    run_pytest(session, paths=("tests/neighbours", *NEED_A_NEIGHBOUR, *NEED_A_DATABASE))
 
 
 @nox.session(requires=["build"])

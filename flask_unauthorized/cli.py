@@ -14,7 +14,20 @@ from .wire.digest import HASHES, base_algorithm, secret_hash
 
 
 class _Commands(click.Group):
-    """A group whose commands report a `ConfigurationError` by its message, without a traceback."""
+    """A group whose commands report a `ConfigurationError` by its message, without a traceback.
+
+    ``tokens`` is loaded when it is used.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "tokens"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "tokens":
+            from .loaders.stored.commands import tokens
+
+            return tokens
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

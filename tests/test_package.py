@@ -183,16 +183,14 @@ DOCUMENTED_PATHS = {
     "flask_unauthorized.loaders.jwks": {"JWKS"},
     "flask_unauthorized.loaders.jwt": {"ANY", "JWT", "Issuers"},
     "flask_unauthorized.loaders.revocation": {"Revocations"},
+    "flask_unauthorized.loaders.stored": {
+        "AlreadyRotated", "Issued", "StoredTokenMixin", "StoredTokens", "TokenEnded", "TokenFormat", "TokenRecord",
+        "TooManyTokens", "UnknownToken", "tokens_table",
+    },
     "flask_unauthorized.schemes.remote_user": {"RemoteUser"},
     "flask_unauthorized.signals": {
-        "authenticated",
-        "logged_in",
-        "logged_out",
-        "refused",
-        "remembered",
-        "repaired",
-        "session_stolen",
-        "throttled",
+        "authenticated", "logged_in", "logged_out", "refused", "remembered", "repaired", "session_stolen", "throttled",
+        "token_issued", "token_reused", "token_revoked", "token_rotated",
     },
     "flask_unauthorized.stores.base": {"Store"},
     "flask_unauthorized.stores.memory": {"MemoryStore"},
@@ -204,7 +202,7 @@ DOCUMENTED_PATHS = {
     "flask_unauthorized.wire.digest": {"name_hash"},
     "flask_unauthorized.wire.dpop": {"thumbprint"},
     "flask_unauthorized.wire.jws": {"encode_base64url"},
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("module", DOCUMENTED_PATHS)

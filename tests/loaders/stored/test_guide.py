@@ -1,0 +1,96 @@
+"""The programs of docs/tokens.md do what the page says."""
+
+import re
+import subprocess
+import sys
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from flask_unauthorized.testing import assert_sound
+from tests.canaries import register
+from tests.helpers import bearer_header
+
+PAGE = (Path(__file__).parents[3] / "docs" / "tokens.md").read_text(encoding="utf-8")
+ADA = {"Authorization": f"Basic {b64encode(b'ada:correct horse').decode()}"}
+
+
+def program(heading):
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+
+
+def run(heading):
+    scope = {"__name__": "app"}
+    exec(compile(program(heading), "app.py", "exec"), scope)
+    return scope
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_table_names_every_section_that_a_reader_looks_for():
+    headings = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
+    assert set(re.findall(r"\[([^]]*)\]\(#", PAGE)) <= set(headings)
+
+
+def test_start(folder):
+    (folder / "app.py").write_text(program("Start"))
+    command = re.search(r"\$\((flask unauthorized tokens issue .*)\)", PAGE)[1]
+    shell = f'flask() {{ "{sys.executable}" -W ignore -c "{ENTRY}" "$@"; }}\n{command}'
+    done = subprocess.run(["sh", "-c", shell], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    token = done.stdout.strip()
+    register(token)
+    client = run("Start")["app"].test_client()
+    for headers in (bearer_header(token), {"X-API-Key": token}):
+        answer = client.get("/notes", headers=headers)
+        assert (answer.status_code, answer.json) == (200, {"owner": "42", "token": 1})
+    assert_sound(client.get("/notes", headers=bearer_header(token[:-1])))
+
+
+# The package may not be installed where the tests run, and then the command `flask` doesn't know `unauthorized`.
+ENTRY = (
+    "from flask.cli import cli; from flask_unauthorized.cli import commands; "
+    "'unauthorized' in cli.commands or cli.add_command(commands); cli.main(prog_name='flask')"
+)
+
+
+@pytest.mark.tells_secrets("body", because="a view shows a new token to its owner")
+def test_views_for_your_users():
+    scope = run("Views for your users")
+    client = scope["app"].test_client()
+    assert client.get("/tokens").status_code == 401
+    made = client.post("/tokens", headers=ADA, data={"name": "CI", "scope": "notes:read"})
+    assert (made.status_code, made.json["name"], made.headers["Cache-Control"]) == (201, "CI", "no-store")
+    number = made.json["id"]
+    assert scope["tokens"](made.json["token"]).scopes == {"notes:read"}
+    assert client.post("/tokens", headers=ADA, data={"name": "CI", "scope": "root"}).json == {
+        "message": "a token can't get more than its owner has. Missing scopes: root"
+    }
+    assert client.get("/tokens", headers=ADA).json == [
+        {"id": number, "name": "CI", "hint": f"notes_...{made.json['token'][32:36]}", "state": "valid"}
+    ]
+    statuses = [client.post(f"/tokens/{one}/rotate", headers=ADA).status_code for one in (number, number, 10**30)]
+    assert statuses == [201, 409, 404]
+    assert [client.delete(f"/tokens/{number}", headers=ADA).status_code for _ in "ab"] == [200, 404]
+    scope["GRANTS"].clear()
+    assert client.get("/tokens", headers=ADA).status_code == 401
+
+
+def test_the_table(capsys):
+    run("The table")
+    assert "TokenRecord(id=1, owner='42', name='CI'" in capsys.readouterr().out
+
+
+def test_find_leaked_tokens():
+    pytest.importorskip("detect_secrets")
+    scope = run("Find leaked tokens")
+    token = scope["NOTES"].make().arguments[0]
+    detector = scope["NotesTokenDetector"]()
+    assert [one.secret_value for one in detector.analyze_line("a.py", f'T = "{token}"', 1)] == [token]
+    assert not detector.analyze_line("a.py", f'T = "{token[:-1]}-"', 1)
