@@ -91,7 +91,7 @@ def read_record(content: Any) -> LoginRecord | None:
         return None
     record: type[LoginRecord] = LoginRecord
     if content.keys() != _FIELD_SET:
-        if content.keys() != _FIELD_SET_OF_REMEMBERED or content[_REMEMBERED] is not True:
+        if not _is_remembered(content):
             return None
         record = RememberedRecord
     subject, at, acr, sid, begun, seen, again, realm = _values(content)
@@ -99,6 +99,10 @@ def read_record(content: Any) -> LoginRecord | None:
     valid = texts and isinstance(acr, _TEXT_OR_NONE) and isinstance(again, bool)
     valid = valid and is_time(at) and is_time(begun) and is_time(seen)
     return record(subject, at, acr, sid, begun, seen, again, realm) if valid else None
+
+
+def _is_remembered(content: Mapping[str, Any]) -> bool:
+    return content.keys() == _FIELD_SET_OF_REMEMBERED and content[_REMEMBERED] is True
 
 
 def is_time(value: Any) -> bool:
