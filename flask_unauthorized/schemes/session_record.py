@@ -87,13 +87,9 @@ class RememberedRecord(LoginRecord):
 
 def read_record(content: Any) -> LoginRecord | None:
     """Return the login in a session's content; ``None`` unless `LoginRecord.to_session` wrote it."""
-    if not isinstance(content, Mapping):
+    record = _record_class(content)
+    if record is None:
         return None
-    record: type[LoginRecord] = LoginRecord
-    if content.keys() != _FIELD_SET:
-        if not _is_remembered(content):
-            return None
-        record = RememberedRecord
     subject, at, acr, sid, begun, seen, again, realm = _values(content)
     texts = isinstance(subject, str) and subject and isinstance(sid, str) and isinstance(realm, str)
     valid = texts and isinstance(acr, _TEXT_OR_NONE) and isinstance(again, bool)
@@ -101,8 +97,13 @@ def read_record(content: Any) -> LoginRecord | None:
     return record(subject, at, acr, sid, begun, seen, again, realm) if valid else None
 
 
-def _is_remembered(content: Mapping[str, Any]) -> bool:
-    return content.keys() == _FIELD_SET_OF_REMEMBERED and content[_REMEMBERED] is True
+def _record_class(content: Any) -> type[LoginRecord] | None:
+    if not isinstance(content, Mapping):
+        return None
+    if content.keys() == _FIELD_SET:
+        return LoginRecord
+    is_remembered = content.keys() == _FIELD_SET_OF_REMEMBERED and content[_REMEMBERED] is True
+    return RememberedRecord if is_remembered else None
 
 
 def is_time(value: Any) -> bool:
