@@ -149,6 +149,4 @@ def raise_sign_count(passkey: Passkey, count: int) -> bool:
 
 def delete_passkey(user: User, number: int) -> bool:
     with connection() as database:
-        return (
-            database.execute("DELETE FROM passkeys WHERE number = ? AND owner = ?", [number, user.id]).rowcount == 1
-        )
+        return database.execute("DELETE FROM passkeys WHERE number = ? AND owner = ?", [number, user.id]).rowcount == 1

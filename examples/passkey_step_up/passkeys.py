@@ -137,7 +137,7 @@ def _require_recent_proof() -> None:
 @blueprint.get("/passkeys")
 def page() -> Page:
     _require_recent_proof()
-    return render_template("passkeys.html", passkeys=database.passkeys_of(auth.user), way_on=auth.next_url(""))
+    return render_template("passkeys.html", passkeys=database.passkeys_of(auth.user))
 
 
 @blueprint.post("/passkeys/options")
@@ -184,7 +184,7 @@ def add() -> Answer:
     if not database.add_passkey(user, str(sent.get("name", "")).strip()[:40] or "Passkey", verified):
         return _refusal("This passkey is registered already.", "the credential id exists")
     flash("The passkey is added.")
-    return {"next": url_for("passkeys.page", next=auth.next_url("") or None)}
+    return {"next": auth.next_url(url_for("passkeys.page"))}
 
 
 @blueprint.post("/passkeys/<int:number>/delete")
