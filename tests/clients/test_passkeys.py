@@ -161,8 +161,9 @@ def test_a_confirmation_that_is_sent_again_is_refused(stepping, url):
     stepping.run("void window.go_on()")
     assert has_confirmed(stepping)
 
-    script = f"fetch('/step-up', {{method: 'POST', headers: {{'Content-Type': 'application/json'}}, body: {json.dumps(body)}}})"
-    status, told = stepping.run(f"{script}.then(async a => [a.status, (await a.json()).message])")
+    again = json.dumps({"method": "POST", "headers": {"Content-Type": "application/json"}, "body": body})
+    script = f"fetch('/step-up', {again}).then(async a => [a.status, (await a.json()).message])"
+    status, told = stepping.run(script)
     assert status == 422
     assert "sent already" in told
     assert replay(url, cookie, body) in (401, 422)
