@@ -1,13 +1,13 @@
-"""Payouts: an app in which people confirm with a passkey that they are here, before the page that matters opens.
+"""Payouts: an app whose most important page opens only after the person has confirmed the login with a passkey.
 
-Run: ``pip install . webauthn && python -m examples.passkey_step_up``. Then open http://localhost:5000/, because browsers
-accept no IP address for passkeys. Log in as ``ada`` with ``correct horse``.
+Run: ``pip install . webauthn && python -m examples.passkey_step_up``. Open http://localhost:5000/ (browsers accept no
+IP address for passkeys), and log in as ``ada`` with ``correct horse``.
 
 - `passkeys` is what you would copy: add a passkey, and confirm a login with one;
 - `pages` has the guarded page, and the login page that leads to the step-up;
 - `database` stands for yours.
 
-In production set ``FLASK_PASSKEY_ORIGIN=https://payouts.example``: the origin as browsers send it.
+In production set ``FLASK_PASSKEY_ORIGIN=https://payouts.example``: the origin of your pages, as browsers send it.
 """
 
 import os

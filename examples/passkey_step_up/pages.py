@@ -40,7 +40,7 @@ def login() -> Page:
     if user is None:
         # One text for both, so that callers can't learn which names exist.
         return render_template("login.html", name=name, errors={"form": "The name or the password is wrong."}), 422
-    auth.login(user)  # a password is no level of its own
+    auth.login(user)  # without acr=: a password alone opens no page that demands a level
     return redirect(auth.next_url(url_for("pages.home")))
 
 

@@ -6,6 +6,7 @@ import json
 import random
 import sys
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from ..conftest import SoundClient
+from ..live.conftest import running
 from .conftest import need
 
 need_webauthn = pytest.fixture(scope="module", autouse=True)(lambda: need("webauthn"))
@@ -539,3 +541,36 @@ def test_what_is_no_response(ada, phone, path, sent):
 def test_a_body_that_is_too_large(ada, phone):
     ada.options()
     assert ada.client.post("/step-up", data=b"x" * 70_000, content_type="application/json").status_code == 413
+
+
+# --- the set-up
+
+
+def test_one_command_runs_it(tmp_path):
+    start = (
+        "import os, runpy; os.environ['PORT'] = '{port}'; "
+        "runpy.run_module('examples.passkey_step_up', run_name='__main__')"
+    )
+    folder = tmp_path / "new" / "folder"
+    with running("example", ("-c", start), PASSKEY_STEP_UP_DATA=str(folder)) as server:
+        page = urllib.request.Request(f"http://localhost:{server.port}/payouts", headers=PAGE)
+        with urllib.request.urlopen(page, timeout=20) as answer:
+            assert "<h1>Log in</h1>" in answer.read().decode()
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_the_setting_decides_the_origin_and_the_cookie(example, monkeypatch):
+    monkeypatch.setenv("FLASK_PASSKEY_ORIGIN", "https://payouts.example")
+    monkeypatch.setenv("FLASK_PASSKEY_RP_ID", "example")
+    monkeypatch.setenv("FLASK_PREFERRED_URL_SCHEME", "https")  # for the test client
+    app = example.create_app()
+    app.testing = True
+    with app.app_context(), example.database.connection() as database:
+        database.execute("DELETE FROM passkeys")
+    ada, key = User(app, "ada"), Authenticator()
+    assert ada.options("/passkeys")["rp"]["id"] == "example"
+    assert refused(ada.add(key))  # of http://localhost:5000, whatever Host says
+    key.origin, key.rp_id = "https://payouts.example", "example"
+    assert ada.add(key).status_code == 200
+    assert ada.confirm(key).status_code == 200
+    assert ada.client.get_cookie("session").secure

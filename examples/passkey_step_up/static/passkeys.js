@@ -36,7 +36,7 @@ function explain(error) {
   switch (error.name) {
     case "NotAllowedError": // cancelled, too slow, or the person wasn't verified: browsers don't say which
     case "AbortError":
-      return "Nothing was confirmed: the dialog was closed, or it took too long. Please try again.";
+      return "Nothing was confirmed: the dialog was closed, it took too long, or this device has no passkey of yours.";
     case "InvalidStateError":
       return "This device has a passkey for you already.";
     case "SecurityError":
