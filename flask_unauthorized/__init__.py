@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .errors import MissingCredentials as MissingCredentials
     from .errors import NonceRequired as NonceRequired
     from .errors import RevokedCredentials as RevokedCredentials
+    from .errors import SessionStolen as SessionStolen
     from .errors import StaleNonce as StaleNonce
     from .errors import StepUpRequired as StepUpRequired
     from .errors import TooManyAttempts as TooManyAttempts
@@ -44,8 +45,8 @@ else:
             ".errors": [
                 "AuthError", "AuthUnavailable", "ConfigurationError", "CrossSiteRequest", "ExpiredCredentials",
                 "Forbidden", "InsufficientScope", "InvalidCredentials", "InvalidProof", "MalformedCredentials",
-                "MissingCredentials", "NonceRequired", "RevokedCredentials", "StaleNonce", "StepUpRequired",
-                "TooManyAttempts", "Unauthorized",
+                "MissingCredentials", "NonceRequired", "RevokedCredentials", "SessionStolen", "StaleNonce",
+                "StepUpRequired", "TooManyAttempts", "Unauthorized",
             ],
             ".extension": ["Auth"],
             ".identity": ["Identity"],
@@ -69,6 +70,7 @@ __all__ = [
     "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
     "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge",
     "AuthError", "Unauthorized", "MissingCredentials", "InvalidCredentials", "ExpiredCredentials",
-    "RevokedCredentials", "StaleNonce", "InvalidProof", "NonceRequired", "StepUpRequired", "MalformedCredentials",
-    "Forbidden", "CrossSiteRequest", "InsufficientScope", "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
+    "RevokedCredentials", "SessionStolen", "StaleNonce", "InvalidProof", "NonceRequired", "StepUpRequired",
+    "MalformedCredentials", "Forbidden", "CrossSiteRequest", "InsufficientScope", "TooManyAttempts", "AuthUnavailable",
+    "ConfigurationError",
 ]  # fmt: skip

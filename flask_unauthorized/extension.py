@@ -45,7 +45,7 @@ from .runtime.dispatch import wrap_views
 from .runtime.exception_groups import GROUPS
 from .runtime.refuse import authenticate, refuse
 from .runtime.request_state import note_response_left, real_app, real_request, state_for, state_if_any
-from .schemes.base import AnyScheme
+from .schemes.base import REMEMBER_COOKIE, AnyScheme
 from .schemes.state_access import EXTENSION
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from .forward_auth.caller_headers import CallerHeaders
     from .forward_auth.endpoint import Endpoint
+    from .schemes.devices import DeviceSession
 
     U = TypeVarWithDefault("U", default=Any)
 else:
@@ -406,10 +407,13 @@ class Auth(Generic[U]):
         self,
         who: Any,
         *,
+        remember: bool = False,
         acr: str | None = None,
         auth_time: float | None = None,
         keep: Iterable[str] = (),
         from_origins: Iterable[str] = (),
+        issuer: str | None = None,
+        sid: str | None = None,
     ) -> Identity:
         """Log the caller of this request in with the `SessionCookie`.
 
@@ -419,13 +423,19 @@ class Auth(Generic[U]):
 
         Args:
             who: A subject, a user object, or an `Identity` with a subject.
+            remember: Also set a cookie that opens new sessions when this one has ended, for the time of
+                ``SessionCookie(remember=)``. It ends with `logout`. Ask people whether they want it.
             acr: The class of the login, for views with ``acr=``. Default: that of the `Identity`.
             auth_time: When the user authenticated, in seconds since 1970, for views with ``max_age=``. Default: that of
                 the `Identity`, else now.
-            keep: Keys of the session that stay. All other content is removed (session fixation).
+            keep: Keys of the session that stay. All other content is removed (session fixation). ``session.permanent``
+                stays as it is.
             from_origins: Origins of identity providers whose pages post their response to you
                 (``response_mode=form_post``, SAML), such as ``"https://idp.example"``. Check the provider's ``state``
                 yourself.
+            issuer: The identity provider where the user logged in, as its tokens name it (``iss``). It needs a store.
+                A logout by this provider ends the session. Sessions without an issuer stay.
+            sid: The session at the provider (``sid`` of the ID token), if it names one. It needs ``issuer``.
 
         Returns:
             The identity that the scheme's loader gives for the user.
@@ -434,14 +444,52 @@ class Auth(Generic[U]):
             AuthError: If the loader rejects ``who``. The previous user of this session is then logged out.
             AuthUnavailable: If the loader or the store is unavailable. The session stays as it was.
             CrossSiteRequest: If a page of another site sent the request.
-            TypeError: If ``who`` names no user.
-            ConfigurationError: If ``from_origins`` holds a value that is not an origin, or if this `Auth` hasn't
-                exactly one `SessionCookie`.
+            TypeError: If ``who`` names no user, or if there is ``sid`` without ``issuer``.
+            ConfigurationError: If ``remember`` is ``True`` and the `SessionCookie` has no ``remember=``, if ``issuer``
+                is given and no store lists devices, if ``from_origins`` holds a value that is not an origin, or if this
+                `Auth` hasn't exactly one `SessionCookie`.
         """
         from .browser.login import log_in, session_scheme  # only apps with a SessionCookie load it
 
         scheme = session_scheme(self.schemes)
-        return log_in(scheme, who, acr=acr, auth_time=auth_time, keep=keep, from_origins=from_origins)
+        return log_in(
+            scheme,
+            who,
+            remember=remember,
+            acr=acr,
+            auth_time=auth_time,
+            keep=keep,
+            from_origins=from_origins,
+            issuer=issuer,
+            sid=sid,
+        )
+
+    def confirm(self, *, acr: str | None = None) -> Identity:
+        """Raise level and time of the caller's login, after they have proved once more who they are (step-up).
+
+        Call it when you have checked the second factor, or the password again. From now on the login has this ``acr``
+        and the present as its time, so that views with ``acr=`` and ``max_age=`` accept it. The session keeps its
+        content and gets a new id; with a store, copies of the cookie from before end. A remembered login stays
+        remembered, and the sessions that its cookie opens later have the level of the original login.
+
+        Args:
+            acr: The class of the login from now on. Default: as it is.
+
+        Returns:
+            The identity of the caller with the new level.
+
+        Raises:
+            MissingCredentials: If the caller isn't logged in by the `SessionCookie`.
+            AuthError: If the loader rejects the user.
+            AuthUnavailable: If the loader or the store is unavailable. The login stays as it was.
+            CrossSiteRequest: If a page of another site sent the request.
+            TypeError: If ``acr`` has the wrong type.
+            ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
+        """
+        from .browser.login import confirm, session_scheme  # only apps with a SessionCookie load it
+
+        scheme = session_scheme(self.schemes)
+        return confirm(scheme, self.identity, acr=acr)
 
     def logout(self) -> None:
         """Log the caller of this request out, and empty the session.
@@ -457,8 +505,70 @@ class Auth(Generic[U]):
 
         log_out(session_scheme(self.schemes))
 
+    @property
+    def remembered(self) -> bool:
+        """Whether a remember cookie has opened the caller's session, so that they haven't logged in since.
+
+        A login itself isn't remembered. ``max_age=`` of a view asks for a fresh one.
+
+        Raises:
+            RuntimeError: Outside a request.
+        """
+        from .browser.devices import is_remembered  # only apps with a SessionCookie load it
+
+        return is_remembered(request_scheme())
+
+    def sessions(self, who: Any) -> "list[DeviceSession]":
+        """Return the logins of a user that are still valid, the newest use first: one for each device.
+
+        It needs a store that can replace an entry atomically, as the stores of this package do. A user has at most 20:
+        the next login ends the oldest. It needs an app context, and no request.
+
+        Args:
+            who: A subject, a user object, or an `Identity` with a subject.
+
+        Returns:
+            Objects with ``id``, ``created``, ``last_seen``, ``remembered``, ``current`` and ``label``. Sessions that
+            began before the store was configured are listed once they are used again.
+
+        Raises:
+            AuthUnavailable: If the store is unavailable.
+            TypeError: If ``who`` names no user.
+            ConfigurationError: If no store lists devices, or if this `Auth` hasn't exactly one `SessionCookie`.
+        """
+        from .browser.devices import list_sessions  # only apps with a SessionCookie load it
+        from .browser.login import session_scheme
+
+        return list_sessions(session_scheme(self.schemes), who)
+
+    def end_session(self, session_id: str, who: Any = None) -> bool:
+        """End one login of a user, with all sessions and copies of cookies that belong to it.
+
+        Call it in a view for POST. The login that this request uses ends as by `logout`.
+
+        Args:
+            session_id: The ``id`` of one of `sessions`.
+            who: Whose login it is: a subject, a user object, or an `Identity`. Default: the caller's. So a page that
+                takes the id out of a form ends no login of other users.
+
+        Returns:
+            Whether it was a valid login of this user.
+
+        Raises:
+            MissingCredentials: Without ``who``, if the caller is anonymous.
+            AuthUnavailable: If the store is unavailable.
+            CrossSiteRequest: If a page of another site sent the request, and it is a logout.
+            TypeError: If ``who`` names no user.
+            ConfigurationError: If no store lists devices, or if this `Auth` hasn't exactly one `SessionCookie`.
+        """
+        from .browser.devices import end_session  # only apps with a SessionCookie load it
+        from .browser.login import session_scheme
+
+        scheme = session_scheme(self.schemes)
+        return end_session(scheme, session_id, who, self.identity if who is None else None)
+
     def end_sessions(self, who: Any) -> None:
-        """End all sessions that a user has begun until now, on all devices.
+        """End all sessions that a user has begun until now, on all devices, remembered ones too.
 
         Call it after a change of the password. It needs a store, and an app context, because sessions belong to the
         realm of the app. It needs no request.
@@ -471,7 +581,8 @@ class Auth(Generic[U]):
             TypeError: If ``who`` names no user.
             ConfigurationError: If the `SessionCookie` has no store, or if this `Auth` hasn't exactly one.
         """
-        from .browser.login import end_sessions, session_scheme  # only apps with a SessionCookie load it
+        from .browser.devices import end_sessions  # only apps with a SessionCookie load it
+        from .browser.login import session_scheme
 
         end_sessions(session_scheme(self.schemes), who)
 
@@ -692,7 +803,11 @@ def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:
             app.before_request_funcs[name] = remaining
         else:  # Flask would go through the empty list on each request
             del app.before_request_funcs[name]
-    last = [_note_response_left if state.settings.guard == "off" else guard]
+    last: list[Callable[[Response], Response]] = [_note_response_left if state.settings.guard == "off" else guard]
+    if any(REMEMBER_COOKIE in scheme.reads for scheme in state.schemes):
+        from .browser.remember import cookie_sender  # only apps that remember logins load it
+
+        last.insert(0, cookie_sender(state.schemes))
     after = [function for function in app.after_request_funcs[None] if function is not guard]
     app.after_request_funcs[None] = last + after
     add_template_globals(app)

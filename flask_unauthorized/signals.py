@@ -5,6 +5,10 @@
 - ``logged_in(app, identity, scheme)``: ``auth.login()`` has logged a caller in. A user object is ``identity.user``.
 - ``logged_out(app, identity, scheme)``: ``auth.logout()`` has ended a login. ``identity`` is ``None`` if the session's
   user is gone, or can't be loaded.
+- ``remembered(app, identity, scheme)``: a remember cookie has opened a new session for a caller, without a login. It is
+  sent with the response.
+- ``session_stolen(app, subject, scheme)``: the remember cookie of ``subject`` was used in two places, so the login was
+  ended. It is sent once for each login.
 - ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
@@ -24,6 +28,8 @@ authenticated: Final = _namespace.signal("unauthorized-authenticated")
 refused: Final = _namespace.signal("unauthorized-refused")
 logged_in: Final = _namespace.signal("unauthorized-logged-in")
 logged_out: Final = _namespace.signal("unauthorized-logged-out")
+remembered: Final = _namespace.signal("unauthorized-remembered")
+session_stolen: Final = _namespace.signal("unauthorized-session-stolen")
 repaired: Final = _namespace.signal("unauthorized-repaired")
 
 

@@ -32,6 +32,7 @@ _LIBRARY = logging.getLogger("flask_unauthorized")
 _FORMAT = logging.Formatter()
 _FIELDS = re.compile(r"HTTP_(AUTHORIZATION|PROXY_AUTHORIZATION|DPOP|COOKIE|.*(KEY|TOKEN|SECRET|PASSWORD).*)")
 _PARAMETERS = re.compile(r"token|key|password|secret", re.IGNORECASE)
+_REMEMBERED = re.compile(r"1\.[\w-]{8}\.[\w-]{22}\.[\w-]{43}")
 _OF_JWS = re.compile(r"[A-Za-z0-9_-]+")
 _TEXTS_OF_DIGEST = re.compile(r'response="?([0-9a-zA-Z]+)')
 
@@ -163,9 +164,15 @@ def _saved(interface: type[SecureCookieSessionInterface]) -> Any:
         _register_content(dict(session))
         save(self, app, session, response)
         for line in response.headers.getlist("Set-Cookie"):
-            _now[-1].register(line.partition("=")[2].partition(";")[0], cookie=True)
+            _register_cookie(line.partition("=")[2].partition(";")[0])
 
     return watched
+
+
+def _register_cookie(value: str) -> None:
+    """Remembers the value of a cookie, and the id and the secret in one that remembers a login."""
+    parts = value.split(".") if _REMEMBERED.fullmatch(value) else []
+    _now[-1].register(value, *parts[2:], cookie=True)
 
 
 def _register_content(content: Any) -> None:
@@ -174,7 +181,9 @@ def _register_content(content: Any) -> None:
         if content:
             register(repr(dict(content)), json.dumps(dict(content), default=str))
         for name, value in content.items():
-            if name not in ("subject", "realm", "acr"):
+            if name == "sid" and isinstance(value, str):  # The cookie of a remembered login names it, too.
+                _now[-1].register(value, cookie=True)
+            elif name not in ("subject", "realm", "acr"):
                 _register_content(value)
     elif isinstance(content, str):
         register(content)
@@ -247,7 +256,7 @@ def _register_request(environ: Mapping[str, Any]) -> None:
 def _register_field(name: str, value: str) -> None:
     if name == "HTTP_COOKIE":
         for pair in value.split(";"):
-            _now[-1].register(pair.partition("=")[2].strip(), cookie=True)
+            _register_cookie(pair.partition("=")[2].strip())
         return
     if name == "HTTP_DPOP" or not name.endswith("AUTHORIZATION"):
         register(value, *_parts_of_jws(value))

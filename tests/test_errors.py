@@ -43,6 +43,7 @@ TABLE = [
     (fu.InvalidCredentials, http.Unauthorized, 401, "invalid_token"),
     (fu.ExpiredCredentials, http.Unauthorized, 401, "invalid_token"),
     (fu.RevokedCredentials, http.Unauthorized, 401, "invalid_token"),
+    (fu.SessionStolen, http.Unauthorized, 401, "invalid_token"),
     (fu.InvalidProof, http.Unauthorized, 401, "invalid_dpop_proof"),
     (fu.NonceRequired, http.Unauthorized, 401, "use_dpop_nonce"),
     (fu.StepUpRequired, http.Unauthorized, 401, "insufficient_user_authentication"),

@@ -26,6 +26,7 @@ from flask_unauthorized import (
     MissingCredentials,
     NonceRequired,
     RevokedCredentials,
+    SessionStolen,
     StepUpRequired,
     TooManyAttempts,
     Unauthorized,
@@ -84,8 +85,8 @@ ERRORS = [
     *(
         kind(*args, reason="why")
         for kind in (
-            Unauthorized, MissingCredentials, InvalidCredentials, ExpiredCredentials, RevokedCredentials, StaleNonce,
-            InvalidProof, NonceRequired, StepUpRequired, MalformedCredentials, Forbidden, CrossSiteRequest,
+            Unauthorized, MissingCredentials, InvalidCredentials, ExpiredCredentials, RevokedCredentials, SessionStolen,
+            StaleNonce, InvalidProof, NonceRequired, StepUpRequired, MalformedCredentials, Forbidden, CrossSiteRequest,
             InsufficientScope, TooManyAttempts, AuthUnavailable,
         )
         for args in ((), ("A text.",))

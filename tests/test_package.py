@@ -21,6 +21,7 @@ LAYERS = [
         "wire": "read and write header fields: grammar, challenges, credentials. Standard library only",
         "lazy_names": "packages that import a name when it is first used",
         "locks": "locks that survive `fork`",
+        "rotation": "single-use secrets: rotated, repeated or reused. Standard library only",
     },
     {
         "errors": "the typed exceptions, their statuses and wording",
@@ -163,8 +164,8 @@ def test_all_names_are_there_and_all_is_exact():
         "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
         "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError",
         "Unauthorized", "MissingCredentials", "InvalidProof", "NonceRequired", "InvalidCredentials",
-        "ExpiredCredentials", "RevokedCredentials", "StaleNonce", "StepUpRequired", "MalformedCredentials", "Forbidden",
-        "CrossSiteRequest",
+        "ExpiredCredentials", "RevokedCredentials", "SessionStolen", "StaleNonce", "StepUpRequired",
+        "MalformedCredentials", "Forbidden", "CrossSiteRequest",
         "InsufficientScope", "TooManyAttempts", "AuthUnavailable", "ConfigurationError",
     }  # fmt: skip
     assert set(flask_unauthorized.__all__) == public
@@ -181,7 +182,8 @@ DOCUMENTED_PATHS = {
     "flask_unauthorized.loaders.jwt": {"ANY", "JWT", "Issuers"},
     "flask_unauthorized.loaders.revocation": {"Revocations"},
     "flask_unauthorized.schemes.remote_user": {"RemoteUser"},
-    "flask_unauthorized.signals": {"authenticated", "logged_in", "logged_out", "refused", "repaired"},
+    "flask_unauthorized.signals": {"authenticated", "logged_in", "logged_out", "refused", "remembered", "repaired",
+                                    "session_stolen"},
     "flask_unauthorized.stores.base": {"Store"},
     "flask_unauthorized.stores.memory": {"MemoryStore"},
     "flask_unauthorized.stores.redis": {"RedisStore"},

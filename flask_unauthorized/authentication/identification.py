@@ -19,13 +19,14 @@ or without a judgment of the view. The rules:
 import logging
 from typing import Final
 
-from flask import Request
+from flask import Flask, Request
 from werkzeug.exceptions import HTTPException
 
 from ..errors import AuthError, MalformedCredentials
 from ..errors.snapshot import ErrorSnapshot
 from ..policy.plan import Plan
-from ..schemes.base import FLASK_SESSION, query_values
+from ..schemes.base import FLASK_SESSION, REMEMBER_COOKIE, query_values
+from ..schemes.remember_cookie import cookie_name
 from ..schemes.state_access import BodyNotRead
 from .authenticate import check_preconditions, select
 from .authorization import check_expiry
@@ -79,16 +80,17 @@ def _identify(plan: Plan, request: Request, state: AuthenticationState) -> Ident
     return Identification(identity, scheme, None)
 
 
-def carries_credentials(plan: Plan, request: Request, session_cookie: str) -> bool:
+def carries_credentials(plan: Plan, request: Request, app: Flask) -> bool:
     """Return whether a request has a field that ``plan`` reads. Verifies nothing, and reads no body.
 
     Args:
         plan: The plan.
         request: The request.
-        session_cookie: The name of the app's session cookie.
+        app: The app, which chooses the names of its cookies.
     """
+    names = {FLASK_SESSION: app.session_interface.get_cookie_name, REMEMBER_COOKIE: cookie_name}
     return any(
-        _is_sent(request, where, session_cookie if (where, name) == FLASK_SESSION else name)
+        _is_sent(request, where, names[where, name](app) if (where, name) in names else name)
         for scheme in plan.schemes
         for where, name in scheme.reads
     )

@@ -1,6 +1,6 @@
-"""Log people in and out, and end their sessions on other devices.
+"""Log people in and out, and confirm a login.
 
-`Auth.login`, `Auth.logout` and `Auth.end_sessions` delegate to this module. `SessionCookie` decides what a session
+`Auth.login`, `Auth.confirm` and `Auth.logout` delegate to this module. `SessionCookie` decides what a session
 holds and what a store records about ended sessions. This module decides the order of steps within one request, and
 what becomes of the caller that the request had before.
 
@@ -15,6 +15,9 @@ A login takes these steps:
    keys in ``keep`` do.
 4. Make the new user the caller of this request.
 5. Send the signal ``logged_in``.
+
+A confirmation (step-up) takes the same steps for the user who is logged in: the loader is asked again, and the session
+gets a new id. Its content stays, because no other user can have put it there.
 
 Invariants:
 
@@ -38,12 +41,11 @@ from flask import Request, after_this_request, session
 from .. import signals
 from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
 from ..authentication.verification import verify
-from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest
+from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MissingCredentials
 from ..errors.text import shown
 from ..identity import Identity
 from ..rendering.headers import set_no_store
-from ..runtime.app_state import app_state_of
-from ..runtime.refuse import plan_in_force
+from ..runtime.refuse import plan_in_force, refuse
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from ..schemes.base import AnyScheme
 from ..schemes.origins import validated_origins
@@ -76,10 +78,14 @@ def log_in(
     auth_time: float | None = None,
     keep: Iterable[str] = (),
     from_origins: Iterable[str] = (),
+    remember: bool = False,
+    issuer: str | None = None,
+    sid: str | None = None,
 ) -> Identity:
     """Log the caller of the current request in; see `Auth.login`."""
     request = real_request()
     origins = validated_origins(from_origins, "from_origins")
+    scheme.check_login(remember=remember, issuer=issuer, sid=sid)
     if is_unsafe(request) and request.headers.get("Origin", "").lower() not in origins:
         trusts = origins | scheme.trusted_origins
         _refuse_cross_site(scheme, request, "login", "from_origins= or trusted_origins=", trusts)
@@ -100,7 +106,7 @@ def log_in(
         raise
     kept_values = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
-        scheme.begin(login, request, user_was_loaded=user_was_loaded)
+        scheme.begin(login, request, remember=remember, issuer=issuer, sid=sid, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise
@@ -108,6 +114,32 @@ def log_in(
     state.identity = identity
     state.scheme = state.login_scheme = scheme
     signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
+    return identity
+
+
+def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) -> Identity:
+    """Raise level and time of the current login of ``caller``; see `Auth.confirm`."""
+    request = real_request()
+    if is_unsafe(request):
+        _refuse_cross_site(scheme, request, "confirmation", "trusted_origins=", scheme.trusted_origins)
+    state = state_for(request)
+    current = scheme.current_login() if state.scheme is scheme and state.identity is caller else None
+    if current is None:
+        error = MissingCredentials(
+            reason="confirm() was called, and the caller has no login of the SessionCookie: call login() first"
+        )
+        refuse(error, request, state)
+    login = scheme.confirmed_login(current, acr)
+    _reset_caller(scheme, request, state)
+    state.attempted_scheme = scheme
+    identity = verify(scheme, login, request, state)
+    try:
+        scheme.renew(current, login, request)
+    except Exception:  # the session is still that of before
+        _reset_caller(scheme, request, state)
+        raise
+    state.identity = identity
+    state.scheme = state.login_scheme = scheme
     return identity
 
 
@@ -148,12 +180,6 @@ def _ended_login(scheme: SessionCookie, request: Request, state: RequestState) -
     except Exception:  # a loader that fails must not prevent the logout
         log.exception("the signal logged_out names no user, because the loader failed")
         return _EndedLogin(None)
-
-
-def end_sessions(scheme: SessionCookie, who: Any) -> None:
-    """End all sessions that a user has begun until now; see `Auth.end_sessions`."""
-    app_state_of(real_app()).prepare()  # A command has no request, and sessions are recorded by the app's realm.
-    scheme.end_all(scheme.subject_of(who))
 
 
 def _refuse_cross_site(

@@ -4,7 +4,7 @@ A 401 shows people an error page, although all they need is a form. Programs, on
 redirect they would read the login page as the resource. So the redirect is sent only if all of this holds:
 
 1. The view accepts a `SessionCookie` with ``login_view``, and the refusal is a 401. A 400, 403 or 503 wouldn't go away
-   by logging in.
+   by logging in. Neither may it be `SessionStolen`, because people should read why their login was ended.
 2. The request is a navigation (`is_navigation`): a browser opens a page and will show whatever comes back. Forms that
    are sent by an unsafe method count with ``redirect_posts=True`` only. They get 303, because the login page must be
    fetched by GET (RFC 9110 §15.4.4). What was sent is lost, so the way back is the page with the form (``Referer``).
@@ -38,11 +38,12 @@ from typing import TYPE_CHECKING, Final
 from flask import Request, Response
 
 from ..authentication.cross_site import is_websocket_handshake
-from ..errors import AuthError, Unauthorized
+from ..errors import AuthError, SessionStolen, Unauthorized
 from ..forward_auth.forwarded import forwarded_request
 from ..policy.plan import Plan
 from ..rendering.negotiation import accepts_html, is_page_load
 from ..runtime.request_state import RequestState, real_app
+from ..schemes.session_record import LoginRecord
 from ..wire.fetch_metadata import is_script
 from .next_url import path_of_page, return_path
 
@@ -96,7 +97,7 @@ def _target(
     error: AuthError, scheme: "SessionCookie", way_back: str | None, request: Request, state: RequestState
 ) -> str | None:
     """Return the URL of the login page, if a login would help; ``None`` for callers who get the plain 401."""
-    if not isinstance(error, Unauthorized):
+    if not isinstance(error, Unauthorized) or isinstance(error, SessionStolen):
         return None
     if _sent_explicit_credentials(request, state) or _redirect_would_loop(scheme, request):
         return None
@@ -173,4 +174,7 @@ def _sent_explicit_credentials(request: Request, state: RequestState) -> bool:
 def _redirect_would_loop(scheme: "SessionCookie", request: Request) -> bool:
     """Return whether the user has just logged in again and still failed step-up."""
     login = scheme.read(request, None)
-    return login is not None and login.is_repeated and time.time() < login.begun + LOOP_WINDOW
+    if not isinstance(login, LoginRecord) or not login.is_repeated:
+        return False
+    now = time.time()
+    return now < max(login.begun, min(login.auth_time, now)) + LOOP_WINDOW  # `Auth.confirm` changes only auth_time.

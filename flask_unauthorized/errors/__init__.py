@@ -224,6 +224,21 @@ class RevokedCredentials(InvalidCredentials):
     description = "The credentials have been revoked."
 
 
+class SessionStolen(RevokedCredentials):
+    """401: a remembered login was used in two places, so it was ended.
+
+    Its cookie may have been stolen. A caller who sends the cookie or a session of the login gets this error, until they
+    log in again. Its response is never a redirect to the login page, so that people read why they are logged out. The
+    OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2.
+
+    Args:
+        message: The public text for the caller, in place of the default one. It may be lazily translated.
+        reason: The private reason, for the log and the signal.
+    """
+
+    description = "This login was used in a second place, so it was ended. Log in again."
+
+
 class InvalidProof(InvalidCredentials):
     """401: the DPoP proof is missing, not valid, or was used before.
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from ..errors import ConfigurationError
 from ..errors.text import MAX_REASON
-from ..schemes.base import FLASK_SESSION, AnyScheme
+from ..schemes.base import FLASK_SESSION, REMEMBER_COOKIE, AnyScheme
 from ..wire.rules import SPELLINGS
 from .challenges import ChallengeSet
 from .plain_http import PlainHTTPWarning
@@ -136,6 +136,8 @@ def _place(read: tuple[str, str]) -> str:
     where, name = read
     if read == FLASK_SESSION:
         return "Flask's session"  # The app chooses the name of its cookie.
+    if read == REMEMBER_COOKIE:
+        return "the remember cookie"
     if where == "environ":
         return f"{name} of the server"
     return "Authorization" if where == "authorization" else f"the {where} {name}"

@@ -16,6 +16,7 @@ from .. import errors
 
 MESSAGE_KEYS: Final = {
     errors.ExpiredCredentials: "expired",
+    errors.SessionStolen: "stolen",
     errors.RevokedCredentials: "revoked",
     errors.InvalidProof: "proof",
     errors.NonceRequired: "proof",

@@ -49,6 +49,9 @@ _ENGLISH: Final[dict[str, str]] = {
     "revoked_token.message": "It was valid before. A new one is needed now.",
     "revoked_key.title": "The API key was revoked",
     "revoked_key.message": "It was valid before. A new one is needed now.",
+    "stolen.title": "Your login was ended for safety",
+    "stolen.message": "It was used in a second place, so somebody may have copied it. Please log in again. If you "
+    "don't know why, change your password.",
     "proof.title": "The proof was not accepted",
     "proof.message": "Each request with this access token needs a new proof. It was missing, invalid, or used before.",
     "step_up.title": "Please log in again",
@@ -134,6 +137,9 @@ _GERMAN: Final[dict[str, str]] = {
     "revoked_token.message": "Es war bisher gültig. Jetzt wird ein neues gebraucht.",
     "revoked_key.title": "Der API-Schlüssel wurde widerrufen",
     "revoked_key.message": "Er war bisher gültig. Jetzt wird ein neuer gebraucht.",
+    "stolen.title": "Ihre Anmeldung wurde zur Sicherheit beendet",
+    "stolen.message": "Sie wurde an einem zweiten Ort verwendet, also hat sie vielleicht jemand kopiert. Bitte melden "
+    "Sie sich noch einmal an. Wenn Sie nicht wissen, warum, ändern Sie Ihr Passwort.",
     "proof.title": "Der Nachweis wurde nicht angenommen",
     "proof.message": "Jede Anfrage mit diesem Zugriffstoken braucht einen neuen Nachweis. Er fehlte, war ungültig oder "
     "wurde schon verwendet.",

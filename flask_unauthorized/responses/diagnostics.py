@@ -23,7 +23,8 @@ from ..policy.unless import known_as_dropped
 from ..rendering.problem import Explanation, SchemeDiagnosis
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app
-from ..schemes.base import AnyScheme, query_values
+from ..schemes.base import REMEMBER_COOKIE, AnyScheme, query_values
+from ..schemes.remember_cookie import cookie_name
 from ..schemes.session_cookie import SessionCookie
 from ..wire.rules import spell_field_name
 
@@ -107,9 +108,11 @@ def _in_other_fields(scheme: AnyScheme, request: Request) -> Iterator[str]:
 
 
 def _reads(scheme: AnyScheme) -> tuple[tuple[str, str], ...]:
-    """Return where a scheme looks; the session's cookie by the name that it has in this app."""
+    """Return where a scheme looks; the session's cookies by the names that they have in this app."""
     if isinstance(scheme, SessionCookie):
-        return (("cookie", real_app().config["SESSION_COOKIE_NAME"]),)
+        app = real_app()
+        names = [app.config["SESSION_COOKIE_NAME"], *((cookie_name(app),) if REMEMBER_COOKIE in scheme.reads else ())]
+        return tuple(("cookie", name) for name in names)
     return scheme.reads
 
 

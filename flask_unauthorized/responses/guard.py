@@ -37,7 +37,6 @@ from ..runtime.dispatch import may_contain_view_output
 from ..runtime.flask_compat import handled_response
 from ..runtime.refuse import authenticate, plan_in_force
 from ..runtime.request_state import (
-    RESPONSE_LEFT,
     RequestState,
     note_response_left,
     real_app,
@@ -45,7 +44,7 @@ from ..runtime.request_state import (
     state_for,
     state_if_any,
 )
-from ..schemes.state_access import REQUEST_STATE
+from ..schemes.state_access import REQUEST_STATE, RESPONSE_LEFT
 from ..wire import Challenge, parse_challenges
 from ..wire.fetch_metadata import is_script
 from ..wire.soundness import examine
@@ -121,7 +120,7 @@ def _name_later_questions(response: Response, request: Request) -> None:
     if response.status_code >= 400 and "Content-Length" in response.headers:
         return
     plan = app_state.plans.for_endpoint(request.endpoint, None, request.method)
-    if carries_credentials(plan, request, app.session_interface.get_cookie_name(app)):
+    if carries_credentials(plan, request, app):
         state = state_if_any(request)
         add_vary(response, plan.vary)
         if state is None or not state.allows_shared_cache:

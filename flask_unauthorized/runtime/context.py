@@ -27,10 +27,11 @@ from ..authentication.state import Identification
 from ..errors import AuthUnavailable, ConfigurationError
 from ..identity import Identity
 from ..schemes.base import AnyScheme
+from ..schemes.state_access import has_response_left
 from .app_state import AppState, app_state_of
 from .flask_compat import is_of_app
 from .refuse import plan_in_force
-from .request_state import RequestState, has_response_left, real_app, real_request, state_for, state_if_any
+from .request_state import RequestState, real_app, real_request, state_for, state_if_any
 
 log: Final = logging.getLogger("flask_unauthorized")
 _NO_CALLER: Final = Identification(None, None, None)

@@ -13,7 +13,7 @@ from ..authentication.state import AuthenticationState
 from ..errors import ConfigurationError
 from ..identity import Identity
 from ..policy.challenges import HeaderLines, RecordedRefusal
-from ..schemes.state_access import REQUEST_STATE
+from ..schemes.state_access import REQUEST_STATE, RESPONSE_LEFT
 from .app_state import AppState, app_state_of
 from .flask_compat import is_of_app
 
@@ -22,10 +22,6 @@ _request_proxy: Any = flask.request
 _app_proxy: Any = flask.current_app
 real_request: Final = _request_proxy._get_current_object
 real_app: Final = _app_proxy._get_current_object
-
-
-RESPONSE_LEFT: Final = "_unauthorized_response_left"
-"""A private attribute of the request object. Most requests to open routes have no state that could hold it."""
 
 
 class RequestState(AuthenticationState):
@@ -61,11 +57,6 @@ class RequestState(AuthenticationState):
     htmx_redirect: str | None = None
     no_store = False
     allows_shared_cache = False
-
-
-def has_response_left(request: Request) -> bool:
-    """Return whether the guard has seen the response, so that no header can be set any more."""
-    return hasattr(request, RESPONSE_LEFT)
 
 
 def note_response_left(request: Request) -> None:

@@ -59,6 +59,8 @@ MIN_CREDENTIAL_LIMIT: Final = 256
 """The least value of ``UNAUTHORIZED_MAX_CREDENTIALS``, in bytes. Shorter credentials need no look-up of the limit."""
 FLASK_SESSION: Final = ("cookie", "session")
 """What a scheme reads that reads Flask's session, whatever name the app gives to its cookie."""
+REMEMBER_COOKIE: Final = ("cookie", "session_remember")
+"""What a scheme reads that reads the remember cookie, whose name follows from that of the session's cookie."""
 
 
 class _DefaultReads:

@@ -6,7 +6,8 @@
    other record is removed from the session, because it isn't a credential any more, and the cookie should go. The
    request is treated like one without credentials; only its private reason says why.
 2. `SessionCookie.verify` asks the store whether the session has ended, then the loader for the user. A rejected user is
-   removed from the session. An accepted one is noted as active, at most once in `_USE_INTERVAL` seconds, because each
+   removed from the session. An accepted one is noted as active, at most once in
+   `USE_INTERVAL` seconds, because each
    note sends the cookie again.
 
 These rules hold for logins and logouts:
@@ -17,8 +18,9 @@ These rules hold for logins and logouts:
   they counted, anyone who sends one could end sessions that its user has begun since.
 - A logout empties the session in this browser in any case, even if store or loader fail.
 
-The other parts have modules of their own: `session_record` (what the session holds), `ended_sessions` (what the store
-remembers), `page_urls` (the login page and the logout page), and `session_settings` (checks of Flask's settings).
+The other parts have modules of their own: `session_record` (what the session holds), `session_entries` (what the store
+remembers), `devices` (what it remembers of a login),
+`page_urls` (the login page and the logout page), and `session_settings` (checks of Flask's settings).
 """
 
 import secrets
@@ -29,19 +31,23 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from flask import Flask, Request, current_app, session
+from flask import request as request_proxy
 from flask.sessions import SecureCookieSessionInterface
 
 from ..arguments import explains_arguments, validated_flag, validated_whole_seconds
-from ..errors import AuthError, ConfigurationError, InvalidCredentials
+from ..errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
 from ..errors.text import shown
 from ..identity import Identity
 from ..stores.base import Store, validated_store
 from ..wire import Challenge
 from ..wire.fetch_metadata import HTMX_FIELDS
-from .base import FLASK_SESSION, Loader, Scheme, error_params
-from .ended_sessions import EndedSessions
+from .base import FLASK_SESSION, REMEMBER_COOKIE, Loader, Scheme, error_params
+from .devices import Device, DeviceSession, label_of, public_id
 from .origins import validated_origins
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
+from .remember_cookie import PresentedCookie
+from .remembered_logins import CookieChange, RememberedLogins
+from .session_entries import FoundDevice, SessionEntries, use_interval
 from .session_record import SESSION_KEY, LoginRecord, is_time, read_record
 from .session_settings import (
     check_secret_key,
@@ -53,9 +59,8 @@ from .session_settings import (
 from .state_access import readable_app_state, scheme_state, warn_of_default_realm
 
 _real_session: Final = session._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
+_real_request: Final = request_proxy._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
-_USE_INTERVAL: Final = 60
-"""Least time between two notes that the session was used, in seconds."""
 SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 """Names of query parameters that say what a page shows, and hold no secret."""
 
@@ -63,7 +68,7 @@ SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 _ENDED_REASON: Final = "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"
 
 
-class SessionCookie(Scheme[LoginRecord]):
+class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
     """Authenticate people in browsers by Flask's session, after ``auth.login()``.
 
     The loader gets the subject, a ``str``, on each request, and returns what any loader may return. A user whom you
@@ -84,6 +89,10 @@ class SessionCookie(Scheme[LoginRecord]):
         store: Remembers which sessions have ended. Flask's session lies in the cookie. Without a store, a copied cookie
             stays valid until its lifetime has passed, even after a logout. With a store, ``auth.logout()`` ends copies
             too, and ``auth.end_sessions(subject)`` ends all sessions of a user.
+        remember: How long ``auth.login(user, remember=True)`` remembers a login, by a second cookie: seconds or a
+            `timedelta`, counted from the login. The cookie opens a new session when ``lifetime`` or ``idle`` has ended
+            the last one. It needs a store that can replace an entry, as those of this package can. ``None``: logins
+            aren't remembered.
         subject: Returns the subject of a user object, for ``auth.login(user)``. Default: the user's ``get_id()``.
         trusted_origins: Other sites whose pages may send unsafe requests with the cookie. All others get 403. Origins
             of apps and browser extensions are possible (``capacitor://localhost``).
@@ -99,7 +108,7 @@ class SessionCookie(Scheme[LoginRecord]):
     """
 
     name = "Cookie"
-    reads = (FLASK_SESSION,)
+    reads: tuple[tuple[str, str], ...] = (FLASK_SESSION,)
     ambient = True
     credential_kind = "session"
     static = False
@@ -119,6 +128,7 @@ class SessionCookie(Scheme[LoginRecord]):
         lifetime: int | timedelta = 12 * 3600,
         idle: int | timedelta | None = 3600,
         store: Store | None = None,
+        remember: int | timedelta | None = None,
         subject: Callable[[Any], str] | None = None,
         trusted_origins: Iterable[str] = (),
         keep_query: Iterable[str] = SHOWN_PARAMETERS,
@@ -132,7 +142,15 @@ class SessionCookie(Scheme[LoginRecord]):
         self.lifetime = validated_whole_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else validated_whole_seconds("idle", idle, least=1)
         self.store = None if store is None else validated_store(store)
-        self._ended = None if self.store is None else EndedSessions(self.store, self.lifetime)
+        self._use_interval = use_interval(self.idle)
+        self.remember = None if remember is None else validated_whole_seconds("remember", remember, least=1)
+        self._entries: SessionEntries | None = None
+        self._remembered: RememberedLogins | None = None
+        if self.store is not None:
+            self._entries = SessionEntries(self.store, self.lifetime, self.idle, self.remember)
+            if self.remember is not None:
+                self._remembered = RememberedLogins(self, self._entries, self.remember)
+                self.reads = (FLASK_SESSION, REMEMBER_COOKIE)
         self._subject = subject
         self.trusted_origins = validated_origins(trusted_origins)
         self.keep_query = _validated_names(keep_query)
@@ -159,6 +177,8 @@ class SessionCookie(Scheme[LoginRecord]):
         check_session_cookie(app)
         warn_of_exposed_cookie(app)
         warn_of_session_fixation(app)
+        if self.remember is not None:
+            self.device_entries("remember=")
         if self.store is not None:
             self.store.check()
             self.store.check_processes(app, "SessionCookie: ended sessions")
@@ -175,10 +195,10 @@ class SessionCookie(Scheme[LoginRecord]):
             check_page(app, "logout_view", self.logout_view)
             warn_if_unbuildable(app, "logout_view", self.logout_view)
 
-    def read(self, request: Request, rest: str | None) -> LoginRecord | None:
+    def read(self, request: Request, rest: str | None) -> LoginRecord | PresentedCookie | None:
         content = _real_session().get(SESSION_KEY)
         if content is None:
-            return None
+            return None if self._remembered is None else self._remembered.read(request, self._realm())
         login = read_record(content)
         if login is None or not self._is_alive(login) or login.realm != self._realm():
             if login is None or login.realm == self._realm():
@@ -186,31 +206,42 @@ class SessionCookie(Scheme[LoginRecord]):
             state = scheme_state(request)
             if state is not None:
                 state.dropped_reason = self._dropped_reason(login)
-            return None
+            return None if self._remembered is None else self._remembered.read(request, self._realm())
         return login
 
-    def verify(self, credentials: LoginRecord, request: Request) -> object | None:
+    def verify(self, credentials: LoginRecord | PresentedCookie, request: Request) -> object | None:
+        if isinstance(credentials, PresentedCookie):
+            return self._verify_cookie(credentials, request)
         try:
-            if self._was_ended(credentials, request):
+            if self._entries is not None and self._was_ended(credentials, request):
                 raise InvalidCredentials(reason=_ENDED_REASON)
             user: object = self.load(credentials.subject)
+        except SessionStolen:  # The session stays, so that the next page says it as well. A login replaces it.
+            raise
         except InvalidCredentials:
             self._forget_rejected(credentials)
             raise
         if user is None or user is False:
             self._forget_rejected(credentials)
             return user
+        if self._entries is not None and self._entries.lists_devices:
+            self._entries.note_use(credentials, _label)
         now = time.time()
-        # Without an idle time, nothing depends on the last use. A quarter keeps short idle times exact enough.
-        if self.idle is not None and now - credentials.last_used > min(_USE_INTERVAL, self.idle / 4):
+        if self.idle is not None and now - credentials.last_used > self._use_interval:
             credentials.last_used = now
             session[SESSION_KEY] = credentials.to_session()
         return user
 
-    def subject(self, credentials: LoginRecord) -> str | None:
+    def _verify_cookie(self, cookie: PresentedCookie, request: Request) -> object:
+        assert self._remembered is not None
+        assert self.store is not None
+        self.store.check_workers(request.environ)
+        return self._remembered.verify(cookie, request, _open_session)
+
+    def subject(self, credentials: LoginRecord | PresentedCookie) -> str | None:
         return credentials.subject
 
-    def login_of(self, credentials: LoginRecord) -> tuple[float, str | None]:
+    def login_of(self, credentials: LoginRecord | PresentedCookie) -> tuple[float, str | None]:
         return credentials.auth_time, credentials.acr
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
@@ -304,20 +335,66 @@ class SessionCookie(Scheme[LoginRecord]):
             realm=realm,
         )
 
-    def begin(self, login: LoginRecord, request: Request, *, user_was_loaded: bool = False) -> None:
-        """Put a login into the session, in place of everything that was there.
+    def check_login(self, *, remember: bool, issuer: str | None, sid: str | None) -> None:
+        """Check arguments of `Auth.login`, before anything is changed.
+
+        Raises:
+            ConfigurationError: If the scheme doesn't remember logins, or if no store lists devices.
+            TypeError: If an argument has the wrong type, or if there is ``sid`` without ``issuer``.
+        """
+        for name, value in (("issuer", issuer), ("sid", sid)):
+            if value is not None and (not isinstance(value, str) or not value):
+                raise TypeError(f"{name} must be a non-empty str or None, not {value!r}")
+        if sid is not None and issuer is None:
+            raise TypeError("sid= needs issuer=, because two providers may have a session of one name")
+        if issuer is not None:
+            self.device_entries("login(issuer=)")
+        if validated_flag("remember", remember) and self._remembered is None:
+            raise ConfigurationError(
+                "login(remember=True) needs a scheme that remembers logins: "
+                "SessionCookie(load, store=SQLiteStore(path), remember=timedelta(days=30))"
+            )
+
+    def begin(
+        self,
+        login: LoginRecord,
+        request: Request,
+        *,
+        remember: bool = False,
+        issuer: str | None = None,
+        sid: str | None = None,
+        user_was_loaded: bool = False,
+    ) -> None:
+        """Put a login into the session, in place of everything that was there. ``session.permanent`` stays.
 
         Args:
             login: What `new_login` returned.
             request: The request.
+            remember: Whether the login is remembered.
+            issuer: The identity provider where the user logged in.
+            sid: The session there.
             user_was_loaded: As in `end`.
         """
-        if self._end_copies(request, user_was_loaded):
+        device = Device(subject=login.subject, created=login.begun, label=_label(), issuer=issuer, sid=sid)
+        secret = self._remembered.begin(device, login) if remember and self._remembered is not None else None
+        replaced = self._logins_of(request)
+        self._enter(login, device, replaced[0].session_id if replaced else None)
+        if self._end_copies(replaced, request, user_was_loaded):
             # All sessions of the user ended, this login included, unless it begins later.
-            login.begun = self._begin_time(login.subject)
+            login.begun = device.created = self._begin_time(login.subject)
+            self._enter(login, device)
+        is_permanent = getattr(session, "permanent", False)
         session.clear()
+        if is_permanent:
+            session.permanent = True
         session[SESSION_KEY] = login.to_session()
         _renew_id()
+        if self._remembered is None:
+            return
+        if secret is None:
+            self._remembered.drop(request, login.realm, if_sent=True)
+        else:
+            self._remembered.send(request, login, device, secret)
 
     def end(self, request: Request, *, user_was_loaded: bool = False) -> None:
         """End the session in this browser. With a store, also end all copies of its cookie.
@@ -328,10 +405,77 @@ class SessionCookie(Scheme[LoginRecord]):
                 again then.
         """
         try:
-            self._end_copies(request, user_was_loaded)
+            self._end_copies(self._logins_of(request), request, user_was_loaded)
         finally:  # The user may leave the browser now, whatever the store responds.
             _renew_id()
             session.clear()
+            if self._remembered is not None:
+                self._remembered.drop(request, self._realm(), if_sent=False)
+
+    def confirmed_login(self, current: LoginRecord, acr: str | None) -> LoginRecord:
+        """Return the record of a login that its user has confirmed now. It has a new id, and isn't in the session yet.
+
+        Args:
+            current: The login in the session.
+            acr: The class of the login from now on. ``None`` leaves it as it is.
+
+        Raises:
+            TypeError: If ``acr`` has the wrong type.
+        """
+        if acr is not None and not isinstance(acr, str):
+            raise TypeError(f"acr must be a str, not {type(acr).__name__}")
+        now = time.time()
+        return LoginRecord(
+            current.subject,
+            auth_time=now,
+            acr=current.acr if acr is None else acr,
+            session_id=secrets.token_urlsafe(16),
+            begun=current.begun,  # So it ends with all sessions of the user that began before.
+            last_used=now,
+            is_repeated=True,
+            realm=current.realm,
+        )
+
+    def renew(self, current: LoginRecord, login: LoginRecord, request: Request) -> None:
+        """Put a confirmed login into the session in place of ``current``, whose copies end. Other content stays.
+
+        A remembered login moves along: its cookie gets a new id and a new secret. Its sessions have the time and the
+        class of the original login, because a confirmation holds for the session in which it was made.
+
+        Args:
+            current: The login in the session.
+            login: What `confirmed_login` returned.
+            request: The request.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked. The session stays as it was.
+            InvalidCredentials: If the login has ended in the meantime.
+        """
+        device: Device | None = None
+        secret: str | None = None
+        if self._entries is not None and self._entries.lists_devices:
+            entry, found = self._entries.find(current.realm, current.session_id)
+            if entry is not None and found is None:
+                raise InvalidCredentials(reason=_ENDED_REASON)
+            device = (
+                Device(subject=login.subject, created=login.begun, label=_label()) if found is None else found.device
+            )
+            if device.is_remembered and self._remembered is not None:
+                secret = self._remembered.renew(device)
+            self._enter(login, device, current.session_id)
+        if self._entries is not None and self._entries.end(current):
+            login.begun = self._begin_time(login.subject)
+            if device is not None:
+                device.created = login.begun
+                self._enter(login, device)
+        session[SESSION_KEY] = login.to_session()
+        _renew_id()
+        if device is not None and secret is not None and self._remembered is not None:
+            self._remembered.send(request, login, device, secret)
+
+    def cookie_change(self, request: Request) -> CookieChange | None:
+        """Return what the response to a request does to the remember cookie; ``None`` if nothing."""
+        return None if self._remembered is None else self._remembered.change_of(request)
 
     def end_all(self, subject: str) -> None:
         """End all sessions that a user has begun until now, in this realm.
@@ -340,13 +484,125 @@ class SessionCookie(Scheme[LoginRecord]):
             AuthUnavailable: If the store can't be asked.
             ConfigurationError: If there is no store.
         """
-        if self._ended is None:
+        if self._entries is None:
             raise ConfigurationError("end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
-        self._ended.end_all(subject, self._realm())
+        self._entries.end_all(subject, self._realm())
 
     def forget(self) -> None:
         """Remove the login from the session. Other content of the session stays."""
         session.pop(SESSION_KEY, None)
+
+    # --- devices
+
+    def device_entries(self, use: str) -> SessionEntries:
+        """Return what the store remembers of devices.
+
+        Args:
+            use: What needs it, for the message, such as ``"sessions()"``.
+
+        Raises:
+            ConfigurationError: If no store lists devices.
+        """
+        if self._entries is None:
+            raise ConfigurationError(f"{use} needs a store: SessionCookie(load, store=SQLiteStore(path))")
+        if not self._entries.lists_devices:
+            raise ConfigurationError(
+                f"{use} needs a store that can replace an entry atomically, and {type(self.store).__name__} can't: "
+                "implement _replace() in it, or use SQLiteStore, RedisStore or MemoryStore"
+            )
+        return self._entries
+
+    def sessions_of(self, subject: str, current: LoginRecord | None) -> list[DeviceSession]:
+        """Return the devices of a user that are alive, the newest use first.
+
+        Args:
+            subject: The user.
+            current: The login in the session of this request, or ``None``.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+            ConfigurationError: If no store lists devices.
+        """
+        found = self.device_entries("sessions()").devices(subject, self._realm())
+        current_id = None if current is None else current.session_id
+        return sorted(
+            (
+                DeviceSession(
+                    public_id(session_id), device.created, seen, device.is_remembered, session_id == current_id,
+                    device.label,
+                )
+                for session_id, seen, device in found
+            ),
+            key=lambda shown: (-shown.last_seen, -shown.created),
+        )  # fmt: skip
+
+    def end_session(self, shown_id: str, subject: str) -> bool:
+        """End one device of a user. Return whether it was alive.
+
+        Args:
+            shown_id: `DeviceSession.id`.
+            subject: The user. The devices of others stay.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+            ConfigurationError: If no store lists devices.
+        """
+        entries, realm = self.device_entries("end_session()"), self._realm()
+        return any(
+            entries.end_found(found, realm)
+            for found in entries.devices(subject, realm)
+            if public_id(found.session_id) == shown_id
+        )
+
+    def end_by_provider(self, issuer: str, *, sid: str | None = None, subject: str | None = None) -> int:
+        """End devices whose users logged in at an identity provider, in this realm.
+
+        Args:
+            issuer: The provider, as `Auth.login` was given it.
+            sid: The session at the provider. Only devices that were begun with it end.
+            subject: The user. Without ``sid``, all devices of the user end that were begun with this provider. With
+                ``sid``, only devices of this user end.
+
+        Returns:
+            How many devices ended.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+            ConfigurationError: If no store lists devices.
+            TypeError: If neither ``sid`` nor ``subject`` is given.
+        """
+        entries, realm = self.device_entries("a logout by the provider"), self._realm()
+        if sid is not None:
+            found: Iterable[FoundDevice] = entries.devices_at_provider(issuer, sid, realm)
+        elif subject is not None:
+            found = entries.devices(subject, realm)
+        else:
+            raise TypeError("end_by_provider() needs sid= or subject=: otherwise it is open whose devices end")
+        return sum(
+            entries.end_found(one, realm)
+            for one in found
+            if one.device.issuer == issuer and subject in (None, one.device.subject)
+        )
+
+    def current_login(self) -> LoginRecord | None:
+        """Return the login in the session, if it is of this realm and alive. Neither store nor loader is asked."""
+        return self._current()
+
+    # --- inside
+
+    def _enter(self, login: LoginRecord, device: Device, replaced_id: str | None = None) -> None:
+        if self._entries is not None and self._entries.lists_devices:
+            self._entries.enter(login, device, replaced_id)
+
+    def _logins_of(self, request: Request) -> list[LoginRecord]:
+        """Return the logins that this browser has: that of its session, and that of its remember cookie."""
+        login = self._current()
+        found = [] if login is None else [login]
+        if self._remembered is not None:
+            remembered = self._remembered.find_login(request, self._realm())
+            if remembered is not None and (login is None or remembered.session_id != login.session_id):
+                found.append(remembered)
+        return found
 
     def _forget_rejected(self, login: LoginRecord) -> None:
         """Remove a login from the session. One that `Auth.login` tries isn't there: the previous one ends by `end`."""
@@ -354,10 +610,17 @@ class SessionCookie(Scheme[LoginRecord]):
         if current is not None and current.session_id == login.session_id:
             self.forget()
 
-    def _end_copies(self, request: Request, user_was_loaded: bool) -> bool:
-        """End the login of this session in the store. Return whether that ended all sessions of its user."""
-        login = self._current()
-        if login is None or self._ended is None or self._was_ended(login, request):
+    def _end_copies(self, logins: list[LoginRecord], request: Request, user_was_loaded: bool) -> bool:
+        """End logins in the store. Return whether that ended all sessions of a user."""
+        return any([self._end_copies_of(login, request, user_was_loaded) for login in logins])  # noqa: C419  # all end
+
+    def _end_copies_of(self, login: LoginRecord, request: Request, user_was_loaded: bool) -> bool:
+        if self._entries is None:
+            return False
+        try:
+            if self._was_ended(login, request):
+                return False
+        except SessionStolen:
             return False
         accepted = True
         try:
@@ -367,7 +630,7 @@ class SessionCookie(Scheme[LoginRecord]):
         except AuthError as error:  # If the loader is unavailable, the user may exist, and wants the session to end.
             accepted = not isinstance(error, InvalidCredentials)
         finally:  # If the loader is broken, the session ends as well, and the exception passes.
-            all_ended = accepted and self._ended.end(login)
+            all_ended = accepted and self._entries.end(login)
         return all_ended
 
     def _current(self) -> LoginRecord | None:
@@ -396,16 +659,34 @@ class SessionCookie(Scheme[LoginRecord]):
         return f"Cookie: the session was last used {unused:.0f} s ago, and idle={self.idle}: log in again"
 
     def _was_ended(self, login: LoginRecord, request: Request) -> bool:
-        if self.store is None or self._ended is None:
+        if self.store is None or self._entries is None:
             return False
         self.store.check_workers(request.environ)
-        return self._ended.was_ended(login)
+        return self._entries.was_ended(login)
 
     def _begin_time(self, subject: str) -> float:
-        return time.time() if self._ended is None else self._ended.begin_time(subject, self._realm())
+        return time.time() if self._entries is None else self._entries.begin_time(subject, self._realm())
 
     def _realm(self) -> str:
         return readable_app_state(_real_app()).realm if self.realm is None else self.realm
+
+
+def _open_session(login: LoginRecord, is_new: bool) -> None:
+    """Put a login into the session whose content stays. One that isn't new leaves the session as unmodified as it was.
+
+    So the response to a repeated request sends no session cookie because of it.
+    """
+    was_modified = session.modified
+    session[SESSION_KEY] = login.to_session()
+    if is_new:
+        _renew_id()
+    elif not was_modified:
+        session.modified = False
+
+
+def _label() -> str:
+    """Return the name of the device that sent this request."""
+    return label_of(_real_request().headers.get("User-Agent"))
 
 
 def _renew_id() -> None:

@@ -7,13 +7,15 @@ right shape: code of the app may write into the session, and an older version of
 
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 SESSION_KEY: Final = "_unauthorized"
 """The key of the session under which the login is stored."""
 # Sessions last longer than one version of this package, so these names can't change.
 _FIELDS: Final = ("sub", "at", "acr", "sid", "begun", "seen", "again", "realm")
 _FIELD_SET: Final = frozenset(_FIELDS)
+_REMEMBERED: Final = "remembered"  # only in sessions that a remember cookie has opened
+_FIELD_SET_OF_REMEMBERED: Final = _FIELD_SET | {_REMEMBERED}
 _values: Final = itemgetter(*_FIELDS)
 _TEXT_OR_NONE: Final = (str, type(None))
 _NUMBERS: Final = (float, int)  # JSON has no other numbers; bool isn't one
@@ -27,15 +29,19 @@ class LoginRecord:
         auth_time: When the user authenticated, in seconds since 1970. That may have been earlier, at an identity
             provider.
         acr: The class of the login, or ``None``.
-        session_id: A random value that names the session.
+        session_id: A random value that names the session. All sessions of one remember cookie have the same one.
         begun: When the session began, in seconds since 1970.
         last_used: When the session was used last, in seconds since 1970; updated about once a minute.
         is_repeated: Whether the user was logged in already when they logged in.
         realm: The realm in which the login is valid. Another app with the same key, or another tenant, may have another
             user of the same name.
+        entry: What the store holds of the session. It is set when the store has been asked, and isn't recorded.
+        is_remembered: Whether a remember cookie has opened the session.
     """
 
-    __slots__ = ("acr", "auth_time", "begun", "is_repeated", "last_used", "realm", "session_id", "subject")
+    __slots__ = ("acr", "auth_time", "begun", "entry", "is_repeated", "last_used", "realm", "session_id", "subject")
+    entry: str | None
+    is_remembered: ClassVar[bool] = False  # an attribute of the class, which costs a request nothing
 
     def __init__(
         self,
@@ -69,15 +75,30 @@ class LoginRecord:
         return dict(zip(_FIELDS, values, strict=True))
 
 
+class RememberedRecord(LoginRecord):
+    """A login whose session was opened by a remember cookie."""
+
+    __slots__ = ()
+    is_remembered: ClassVar[bool] = True
+
+    def to_session(self) -> dict[str, Any]:
+        return {**super().to_session(), _REMEMBERED: True}
+
+
 def read_record(content: Any) -> LoginRecord | None:
     """Return the login in a session's content; ``None`` unless `LoginRecord.to_session` wrote it."""
-    if not isinstance(content, Mapping) or content.keys() != _FIELD_SET:
+    if not isinstance(content, Mapping):
         return None
+    record: type[LoginRecord] = LoginRecord
+    if content.keys() != _FIELD_SET:
+        if content.keys() != _FIELD_SET_OF_REMEMBERED or content[_REMEMBERED] is not True:
+            return None
+        record = RememberedRecord
     subject, at, acr, sid, begun, seen, again, realm = _values(content)
     texts = isinstance(subject, str) and subject and isinstance(sid, str) and isinstance(realm, str)
     valid = texts and isinstance(acr, _TEXT_OR_NONE) and isinstance(again, bool)
     valid = valid and is_time(at) and is_time(begun) and is_time(seen)
-    return LoginRecord(subject, at, acr, sid, begun, seen, again, realm) if valid else None
+    return record(subject, at, acr, sid, begun, seen, again, realm) if valid else None
 
 
 def is_time(value: Any) -> bool:

@@ -32,6 +32,8 @@ EXTENSION: Final = "unauthorized"
 """The key of ``app.extensions`` under which an app's state is found."""
 REQUEST_STATE: Final = "_unauthorized"
 """The private attribute of the request object that holds the state of the request."""
+RESPONSE_LEFT: Final = "_unauthorized_response_left"
+"""A private attribute of the request object. Most requests to open routes have no state that could hold it."""
 
 
 class BodyNotRead(Exception):
@@ -109,6 +111,11 @@ def scheme_state(request: Request) -> SchemeState[Any] | None:
     """Return the state of a request, or ``None`` if the extension hasn't been asked who is calling."""
     state: SchemeState[Any] | None = getattr(request, REQUEST_STATE, None)
     return state
+
+
+def has_response_left(request: Request) -> bool:
+    """Return whether the guard has seen the response, so that no header can be set any more."""
+    return hasattr(request, RESPONSE_LEFT)
 
 
 def remember_for_response(scheme: Scheme[Any], request: Request, value: object) -> None:

@@ -161,20 +161,45 @@ class Store(ABC):
 
         Raises:
             AuthUnavailable: See `Store`.
+            TypeError: ``value`` isn't a ``str``.
             ValueError: An argument is outside of its bounds.
         """
-        if not isinstance(value, str):
-            raise TypeError(f"value must be a str, not {type(value).__name__}")
-        if len(value.encode()) > MAX_VALUE:
-            raise ValueError(f"value is longer than {MAX_VALUE} bytes")
+        value = _validated_value("value", value)
         self._call(self._put, self._entry_key(purpose, key), value, _validated_lifetime(lifetime))
 
-    def get(self, purpose: str, key: str) -> str | None:
-        """Return the value that was `put`, or ``None`` if there is none or it has expired.
+    def replace(self, purpose: str, key: str, old: str | None, new: str, lifetime: float) -> bool:
+        """Store ``new`` if the value is ``old``, and return whether it was (compare and swap).
+
+        Of several callers with the same ``old``, exactly one gets ``True``. The others change nothing. They read the
+        value again, and decide anew.
 
         Args:
-            purpose: The token that was given to `put`.
-            key: The key that was given to `put`.
+            purpose: A token that names the kind of value.
+            key: Any text.
+            old: The value that `get` returned. ``None`` stores ``new`` only if there is no live entry.
+            new: At most 4 096 bytes of UTF-8.
+            lifetime: How long ``new`` lasts, in seconds. On ``False`` the lifetime of the entry stays as it was.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+            ConfigurationError: This store can't replace, see `can_replace`.
+            TypeError: A value isn't a ``str``.
+            ValueError: An argument is outside of its bounds.
+        """
+        old, new = None if old is None else _validated_value("old", old), _validated_value("new", new)
+        return self._call(self._replace, self._entry_key(purpose, key), old, new, _validated_lifetime(lifetime))
+
+    @property
+    def can_replace(self) -> bool:
+        """Whether the class of this store implements `replace`."""
+        return type(self)._replace is not Store._replace
+
+    def get(self, purpose: str, key: str) -> str | None:
+        """Return the value that was stored, or ``None`` if there is none or it has expired.
+
+        Args:
+            purpose: The token that was given to `put` or `replace`.
+            key: The key that was given to `put` or `replace`.
 
         Raises:
             AuthUnavailable: See `Store`.
@@ -257,6 +282,15 @@ class Store(ABC):
     def _get(self, key: str) -> str | None:
         """Return the value of a live entry, else ``None``."""
 
+    # --- what a subclass may implement as well, for the features that need it
+
+    def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+        """Store ``new`` with its lifetime and return ``True``, if the live value is ``old`` (``None``: no entry)."""
+        raise ConfigurationError(
+            f"{type(self).__name__} can't replace values: implement its method _replace, or use MemoryStore, "
+            "SQLiteStore or RedisStore"
+        )
+
     # --- inside
 
     def _call(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -318,6 +352,14 @@ def _key_prefix(prefix: str, purpose: str) -> str:
     if not is_token(purpose):
         raise ValueError(f"purpose must be a token such as 'digest', not {purpose!a}")
     return f"{prefix}:{purpose}:"
+
+
+def _validated_value(name: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+    if len(value.encode()) > MAX_VALUE:
+        raise ValueError(f"{name} is longer than {MAX_VALUE} bytes")
+    return value
 
 
 def _validated_lifetime(lifetime: float) -> float:

@@ -94,6 +94,15 @@ class MemoryStore(Store):
             now = _now()
             self._write(key, value, _expiry(now, lifetime), now)
 
+    def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+        with self._lock:
+            now = _now()
+            entry = self._find(key, now)
+            if (None if entry is None else entry[1]) != old:
+                return False
+            self._write(key, new, _expiry(now, lifetime), now)
+            return True
+
     def _get(self, key: str) -> str | None:
         with self._lock:
             entry = self._find(key, _now())

@@ -45,6 +45,13 @@ if number > highest then redis.call('HSET', KEYS[1], 'highest', ARGV[1]) end
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 1
 """
+# The first argument says whether a value is expected at all: an empty text is a value.
+_REPLACE: Final = """
+local found = redis.call('GET', KEYS[1])
+if ARGV[1] == '0' and found or ARGV[1] == '1' and found ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+return 1
+"""
 
 
 class RedisStore(Store):
@@ -75,6 +82,7 @@ class RedisStore(Store):
             raise TypeError(f"RedisStore takes a URL or a redis.Redis, not {type(server).__name__}")
         self._increments = self._client.register_script(_INCREMENT)
         self._spends = self._client.register_script(_SPEND)
+        self._replaces = self._client.register_script(_REPLACE)
 
     def check(self) -> None:
         """Warn, or with ``strict`` raise `ConfigurationError`, if the server may evict keys."""
@@ -104,6 +112,10 @@ class RedisStore(Store):
             raise AuthUnavailable(
                 reason=f"RedisStore: SET returned type {type(result).__name__}, expected True: the value was not stored"
             )
+
+    def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+        arguments = ["0" if old is None else "1", old or "", new, _milliseconds(lifetime)]
+        return _validated_int(self._replaces(keys=[key], args=arguments)) == 1
 
     def _get(self, key: str) -> str | None:
         value = self._client.get(key)

@@ -133,6 +133,14 @@ class SQLiteStore(Store):
         with self._transaction() as (database, now):
             _write(database, key, now + lifetime, value=value)
 
+    def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+        with self._transaction() as (database, now):
+            found = _find(database, key, now)
+            if (found is None) is not (old is None) or (found is not None and found[1] != old):
+                return False
+            _write(database, key, now + lifetime, value=new)
+            return True
+
     def _get(self, key: str) -> str | None:
         with self._connection() as database:
             found = _find(database, key, time.time())

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask_unauthorized import Auth, AuthError, SessionCookie
+from flask_unauthorized import Auth, AuthError, Bearer, SessionCookie
 from flask_unauthorized.schemes.session_record import SESSION_KEY
 from flask_unauthorized.stores.memory import MemoryStore
 
@@ -17,11 +17,14 @@ class Browser:
 
     def __init__(self, **options: Any) -> None:
         self.users: set[str] = {"ada"}
-        auth = self.auth = Auth(SessionCookie(lambda subject: subject if subject in self.users else None, **options))
+        scheme = SessionCookie(lambda subject: subject if subject in self.users else None, **options)
+        auth = self.auth = Auth(scheme, Bearer(lambda token: "a program"))
         app = self.app = app_of(auth)
         app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
         app.add_url_rule("/login", "login", lambda: auth.login("ada", from_origins=["https://id.example"]).subject,
                          methods=["POST"])  # fmt: skip
+        app.add_url_rule("/remember", "remember", lambda: auth.login("ada", remember=True).subject, methods=["POST"])
+        app.add_url_rule("/confirm", "confirm", lambda: auth.confirm().subject, methods=["POST"])
         app.add_url_rule("/logout", "logout", lambda: auth.logout() or "out", methods=["POST"])
         self.client = app.test_client()
         assert self.client.post("/login").status_code == 200
@@ -76,6 +79,139 @@ def of_a_session_that_was_changed(**changes: Any) -> Any:
     return run
 
 
+class Remembering(Browser):
+    """A browser whose user is remembered."""
+
+    cookie = "session_remember"
+
+    def __init__(self, **options: Any) -> None:
+        self.store = MemoryStore()
+        super().__init__(**{"store": self.store, "remember": 30 * 86400, **options})
+        self.kept = self.session = ""
+
+    def log_in(self) -> None:
+        assert self.client.post("/remember").status_code == 200
+
+    def value(self) -> str:
+        cookie = self.client.get_cookie(self.cookie)
+        assert cookie is not None
+        return str(cookie.value)
+
+    def restart(self) -> None:
+        self.client.delete_cookie("session")
+
+    def present(self, value: str) -> AuthError:
+        self.restart()
+        self.client.set_cookie(self.cookie, value)
+        return self.ask()
+
+    def entries(self, purpose: str) -> list[str]:
+        return [key for key in self.store._entries if key.split(":")[1] == purpose]
+
+
+def remembered(change: Any, **options: Any) -> Any:
+    """A request by a remembered user whose session has ended, after a change."""
+
+    def run() -> AuthError:
+        with clock(NOW):
+            browser = Remembering(**options)
+            browser.log_in()
+            found = change(browser)
+            return found if isinstance(found, AuthError) else browser.present(browser.value())
+
+    return run
+
+
+def steal(browser: Remembering) -> AuthError:
+    copied = browser.value()
+    for later in (100, 200):
+        with clock(NOW + later):
+            browser.restart()
+            assert browser.client.get("/").status_code == 200
+    with clock(NOW + 231):
+        kept, session = browser.value(), browser.client.get_cookie("session")
+        assert session is not None
+        browser.kept, browser.session = kept, session.value
+        return browser.present(copied)
+
+
+def log_out_and_present(browser: Remembering) -> AuthError:
+    kept = browser.value()
+    browser.client.post("/logout")
+    return browser.present(kept)
+
+
+def stolen_session(browser: Remembering) -> AuthError:
+    steal(browser)
+    with clock(NOW + 232):
+        browser.client.set_cookie("session", browser.session)
+        return browser.ask()
+
+
+def stolen_cookie_again(browser: Remembering) -> AuthError:
+    steal(browser)
+    with clock(NOW + 232):
+        return browser.present(browser.kept)
+
+
+def wipe(browser: Remembering) -> None:
+    browser.store._entries.clear()
+    browser.store._sweep_queue.clear()
+
+
+def later(browser: Remembering) -> AuthError:
+    kept = browser.value()
+    with clock(NOW + 30 * 86400 + 1):
+        return browser.present(kept)
+
+
+def end_all_and_present(browser: Remembering) -> AuthError:
+    kept = browser.value()
+    for key in browser.entries("sessions"):
+        browser.store._entries[key] = (browser.store._entries[key][0], "[]")
+    with browser.app.app_context():
+        browser.auth.end_sessions("ada")
+    return browser.present(kept)
+
+
+def replace_entry(purpose: str, text: str) -> Any:
+    def change(browser: Remembering) -> AuthError | None:
+        for key in browser.entries(purpose):
+            browser.store._entries[key] = (browser.store._entries[key][0], text)
+        return browser.ask("/remember", "POST") if purpose == "sessions" else None
+
+    return change
+
+
+def never_replace(browser: Remembering) -> None:
+    browser.store.__class__ = type("Contended", (MemoryStore,), {"_replace": lambda *args: False})
+
+
+def confirm_anonymously() -> AuthError:
+    browser = Browser()
+    with browser.app.test_request_context(method="POST"):
+        browser.client.delete_cookie("session")
+    return signaled(browser.app, lambda: browser.client.post("/confirm", headers={"Authorization": "Bearer x"}))
+
+
+def confirm_after_the_end(browser: Remembering) -> AuthError:
+    asked: list[str] = []
+
+    def load(name: str) -> str:
+        asked.append(name)
+        if len(asked) == 2:  # The first time the caller is judged, the second time the user is confirmed.
+            shown = browser.auth.sessions("ada")[0].id
+            for scheme in browser.auth.schemes:
+                if isinstance(scheme, SessionCookie):
+                    scheme.end_session(shown, "ada")
+        return name
+
+    browser.auth.schemes[0]._loader = load
+    return browser.ask("/confirm", "POST")
+
+
+FOREIGN = "the store holds an entry of a session that this library didn't write: give each app a prefix= of its own"
+STOLEN = "Cookie: the remember cookie of this login was used in two places, so it may have been stolen: log in again"
 UNKNOWN = "the loader of Cookie returned None for the subject of the session"
 ROWS = [
     Row("a deleted user", of_a_deleted_user, 401, UNKNOWN),
@@ -92,6 +228,27 @@ ROWS = [
         "a session that is too old", of_a_session_later(601, idle=None, lifetime=600), 401,
         "Cookie: the session began 601 s ago, and lifetime=600: log in again",
     ),
+    Row("a stolen remember cookie", remembered(steal), 401, STOLEN),
+    Row("a stolen remember cookie once more", remembered(stolen_cookie_again), 401, STOLEN),
+    Row("a session of a stolen login", remembered(stolen_session), 401, STOLEN),
+    Row(
+        "a remembered login that ended", remembered(log_out_and_present), 401,
+        "Cookie: the remembered login was ended by logout(), end_session() or end_sessions(): log in again",
+    ),
+    Row("a remembered login that is unknown", remembered(wipe), 401,
+        "Cookie: the remembered login is not in store=: log in again"),
+    Row("a remembered login that is too old", remembered(later), 401,
+        "Cookie: the login is not remembered any more (remember=): log in again"),
+    Row("a remembered login that ended with all", remembered(end_all_and_present), 401,
+        "Cookie: the remembered login was ended by end_sessions(): log in again"),
+    Row("an entry of another program", remembered(replace_entry("session", "1 x")), 503, FOREIGN),
+    Row("a list of another program", remembered(replace_entry("sessions", "x")), 503, FOREIGN),
+    Row("too many changes at once", remembered(never_replace), 503,
+        "too many requests changed the sessions of one user at the same time: they may try again"),
+    Row("a confirmation without a session", confirm_anonymously, 401,
+        "confirm() was called, and the caller has no login of the SessionCookie: call login() first"),
+    Row("a confirmation of a login that ended meanwhile", remembered(confirm_after_the_end), 401,
+        "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"),
     Row(
         "a session of another realm", of_a_session_that_was_changed(realm="tenant"), 401,
         "Cookie: the session is of the realm 'tenant', and the realm in force is 'shop' (realm= of the scheme, of "

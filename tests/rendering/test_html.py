@@ -29,6 +29,7 @@ from flask_unauthorized import (
     RevokedCredentials,
     Scheme,
     SessionCookie,
+    SessionStolen,
     StepUpRequired,
     TooManyAttempts,
     abort_unauthorized,
@@ -44,6 +45,7 @@ ERRORS = {
     InvalidCredentials: ("invalid", 401),
     ExpiredCredentials: ("expired", 401),
     RevokedCredentials: ("revoked", 401),
+    SessionStolen: ("stolen", 401),
     InvalidProof: ("proof", 401),
     NonceRequired: ("proof", 401),
     StepUpRequired: ("step_up", 401),
@@ -299,6 +301,12 @@ WHAT_A_PERSON_READS = {
     "ended_login": (
         (LOGIN,), RevokedCredentials(), {},
         (401, "Your login was ended", "It is no longer valid. Please log in again to continue.", ["Log in"]),
+    ),
+    "stolen_login": (
+        (LOGIN,), SessionStolen(), {},
+        (401, "Your login was ended for safety",
+         "It was used in a second place, so somebody may have copied it. Please log in again. If you don't know why, "
+         "change your password.", ["Log in"]),
     ),
     "step_up": (
         (LOGIN,), StepUpRequired(max_age=60), {},

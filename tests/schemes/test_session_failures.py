@@ -36,6 +36,11 @@ class FailingStore(MemoryStore):
             raise ConnectionRefusedError
         super()._put(key, value, lifetime)
 
+    def _replace(self, *args):
+        if "replace" in self.down:
+            raise ConnectionRefusedError
+        return super()._replace(*args)
+
 
 def add_post_view(shop, name, function):
     """Add an open view for POST that runs ``function``."""
@@ -212,7 +217,7 @@ def test_a_login_that_is_refused_shows_nobody_in_its_own_request(build):
 # --- outages
 
 
-@pytest.mark.parametrize("down", ["get", "put"])
+@pytest.mark.parametrize("down", ["get", "put", "replace"])
 def test_an_outage_while_logging_in_is_503_and_changes_nothing(build, down):
     shop = build(store=FailingStore())
     shop.client.post("/login", data={"name": "bob"})
@@ -239,7 +244,7 @@ def test_users_that_cannot_be_asked_while_logging_in_log_nobody_out(build):
 def test_an_outage_while_logging_out_is_told_and_this_browser_is_out(build):
     shop = build(store=FailingStore())
     shop.client.post("/login")
-    shop.cookie.store.down = {"put"}
+    shop.cookie.store.down = {"replace"}
     assert shop.client.post("/logout").status_code == 503
     assert session_cookie_of(shop.client) is None
 

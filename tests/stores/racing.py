@@ -33,6 +33,8 @@ def run(store: Store, operation: str, barrier: Any) -> list[Any]:
             return store.claim("race", str(number), 60)
         if operation == "spend":
             return store.spend("race", "series", number + 1, 60)
+        if operation == "replace":  # from one number to the next, in one entry
+            return store.replace("race", "value", str(number - 1) if number else None, str(number), 60)
         return store.increment("race", "counter", 60)
 
     won = []

@@ -63,6 +63,34 @@ def test_values_are_kept_and_replaced(store):
     assert store.get("b", "key") is None
 
 
+def test_a_value_is_replaced_only_by_callers_that_know_it(store):
+    assert store.can_replace is True
+    assert store.replace("a", "key", "guess", "new", 60) is False
+    assert store.replace("a", "key", "", "new", 60) is False
+    assert store.get("a", "key") is None
+    assert store.replace("a", "key", None, "värde", 60) is True
+    assert store.replace("a", "key", None, "other", 60) is False
+    assert store.replace("a", "key", "", "other", 60) is False
+    assert store.replace("a", "key", "värd", "other", 60) is False
+    assert store.get("a", "key") == "värde"
+    assert store.replace("b", "key", "värde", "other", 60) is False
+    assert store.replace("a", "key", "värde", "", 60) is True
+    assert store.get("a", "key") == ""
+    assert store.replace("a", "key", None, "other", 60) is False
+    assert store.replace("a", "key", "", "x" * 4096, 60) is True
+    assert store.replace("a", "key", "x" * 4095, "other", 60) is False
+    assert store.replace("a", "key", "x" * 4096, "x" * 4096, 60) is True
+    store.put("a", "key", "put", 60)
+    assert store.replace("a", "key", "put", "end", 60) is True
+    assert store.get("a", "key") == "end"
+
+
+def test_a_claim_is_an_entry_that_replace_leaves_alone(store):
+    store.claim("a", "key", 60)
+    assert store.replace("a", "key", None, "new", 60) is False
+    assert store.claim("a", "key", 60) is False
+
+
 def test_increments_count(store):
     assert [store.increment("a", "key", 60) for _ in range(3)] == [1, 2, 3]
     assert store.increment("a", "other", 60) == 1
@@ -100,7 +128,7 @@ def test_spending_is_what_a_set_and_a_highest_number_say(kind, numbers, tmp_path
 # --- races
 
 
-@pytest.mark.parametrize("operation", ["claim", "spend", "increment"])
+@pytest.mark.parametrize("operation", ["claim", "spend", "increment", "replace"])
 def test_sto_01_threads_of_one_process(store, operation):
     barrier = threading.Barrier(THREADS)
     with ThreadPoolExecutor(THREADS) as pool:
@@ -111,13 +139,13 @@ def test_sto_01_threads_of_one_process(store, operation):
         assert won == list(range(1, THREADS * KEYS + 1))
 
 
-@pytest.mark.parametrize("operation", ["claim", "spend", "increment"])
+@pytest.mark.parametrize("operation", ["claim", "spend", "increment", "replace"])
 @pytest.mark.parametrize("kind", ["sqlite", "redis"])
 def test_sto_01_eight_processes_with_eight_threads_each(kind, operation, tmp_path, request):
     if kind == "sqlite":
         address = str(tmp_path / "store.db")
     else:
-        address = request.getfixturevalue("redis_url").removesuffix("0") + str(1 + "csi".index(operation[0]))
+        address = request.getfixturevalue("redis_url").removesuffix("0") + str(1 + "csir".index(operation[0]))
     command = [sys.executable, "-m", "tests.stores.racing", kind, address, operation]
     racers = [
         subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -143,7 +171,7 @@ def _each_once(won, operation, racers):
         assert len(set(won)) == len(won) == racers * KEYS
         assert min(won) >= 1
         assert max(won) >= racers * KEYS
-    elif operation == "claim":
+    elif operation in ("claim", "replace"):
         assert won == list(range(KEYS))
     else:  # who comes too late finds the window gone: never twice, and the highest always
         assert len(set(won)) == len(won)
@@ -160,6 +188,7 @@ def test_sto_03_lifetimes_that_are_none(store, lifetime):
         lambda: store.spend("a", "series", 1, lifetime),
         lambda: store.increment("a", "count", lifetime),
         lambda: store.put("a", "value", "x", lifetime),
+        lambda: store.replace("a", "value", None, "x", lifetime),
     ):
         with pytest.raises(ValueError, match="lifetime"):
             call()
@@ -177,6 +206,10 @@ def test_sto_04_a_second_is_a_whole_second_and_then_all_is_forgotten(store):
     for lifetime in (0.3, 1):
         assert store.claim("a", f"key{lifetime}", lifetime)
     store.put("a", "value", "x", 1)
+    assert store.replace("a", "replaced", None, "x", 1)
+    assert store.replace("a", "prolonged", None, "x", 1)
+    assert store.replace("a", "prolonged", "x", "y", 60)
+    assert not store.replace("a", "replaced", "other", "z", 60)  # which doesn't make its life longer
     assert store.increment("a", "count", 1) == 1
     assert store.spend("a", "series", 7, 1)
     assert store.claim("a", "longer", 60)
@@ -191,6 +224,10 @@ def test_sto_04_a_second_is_a_whole_second_and_then_all_is_forgotten(store):
     assert store.claim("a", "key1", 60)
     assert store.claim("a", "key0.3", 60)
     assert store.get("a", "value") is None
+    assert store.get("a", "replaced") is None
+    assert not store.replace("a", "replaced", "x", "y", 60)
+    assert store.replace("a", "replaced", None, "y", 60)
+    assert store.get("a", "prolonged") == "y"
     assert store.increment("a", "count", 60) == 1
     assert store.spend("a", "series", 7, 60)
     assert not store.claim("a", "longer", 60)
@@ -238,6 +275,20 @@ def test_numbers_that_are_none(store, number):
 def test_values_that_are_none(store, value, error):
     with pytest.raises(error, match="value"):
         store.put("a", "key", value, 60)
+
+
+@pytest.mark.parametrize(("value", "error"), [(b"x", TypeError), (1, TypeError), ("x" * 4097, ValueError)])
+def test_replace_takes_the_values_that_put_takes(store, value, error):
+    with pytest.raises(error, match=r"^old "):
+        store.replace("a", "key", value, "x", 60)
+    with pytest.raises(error, match=r"^new "):
+        store.replace("a", "key", None, value, 60)
+    with pytest.raises(TypeError, match=r"^new "):
+        store.replace("a", "key", "x", None, 60)
+    for old, new in (("\ud800", "x"), (None, "\ud800")):
+        with pytest.raises(ValueError, match="surrogates"):
+            store.replace("a", "key", old, new, 60)
+    assert store.get("a", "key") is None
 
 
 def test_a_purpose_is_a_token(store):

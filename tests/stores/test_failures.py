@@ -30,6 +30,7 @@ OPERATIONS = {
     "increment": lambda store: store.increment("a", "key", 60),
     "put": lambda store: store.put("a", "key", "x", 60),
     "get": lambda store: store.get("a", "key"),
+    "replace": lambda store: store.replace("a", "key", None, "x", 60),
 }
 EACH = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 
@@ -54,7 +55,7 @@ def test_sto_05_a_full_store_refuses_and_forgets_nothing_that_lives(monkeypatch)
     store = MemoryStore(capacity=100)
     for number in range(100):
         assert store.claim("a", str(number), 60)
-    for operation in ("claim", "spend", "increment", "put"):
+    for operation in ("claim", "spend", "increment", "put", "replace"):
         with pytest.raises(AuthUnavailable, match="unavailable"):
             OPERATIONS[operation](store)
     assert not any(store.claim("a", str(number), 60) for number in range(100))
@@ -429,6 +430,10 @@ def test_sto_09_and_12_what_somebody_else_wrote(url, planted):
     plant[planted]()
     assert_unavailable(store, OPERATIONS["spend"])
     assert_unavailable(store, OPERATIONS["increment"])
+    if planted in ("a list", "a hash"):
+        assert_unavailable(store, OPERATIONS["replace"])
+    else:
+        assert not OPERATIONS["replace"](store)
     assert not store.claim("a", "key", 60)
     if planted == "a text":
         assert store.get("a", "key") == "text"

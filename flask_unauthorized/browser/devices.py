@@ -1,0 +1,60 @@
+"""The devices of a user: list them, and end one, or all.
+
+`Auth.sessions`, `Auth.end_session` and `Auth.end_sessions` delegate to this module. `SessionCookie` knows what the
+store holds. This module decides whose devices they are, and what becomes of the request.
+
+1. Users may end their own devices only. An id alone names no user, because a request may hold the id of another
+   user's device. So without a user, it names a device of the caller, who has to be known.
+2. The device of this request ends by a logout: the browser is logged out as well, and the caller is forgotten.
+3. A command has no request. It has an app context, because devices are recorded by the app's realm.
+"""
+
+from typing import Any
+
+from flask import has_request_context
+
+from ..identity import Identity
+from ..runtime.app_state import app_state_of
+from ..runtime.request_state import real_app, real_request, state_for
+from ..schemes.base import AnyScheme
+from ..schemes.devices import DeviceSession, public_id
+from ..schemes.session_cookie import SessionCookie
+from ..schemes.session_record import LoginRecord
+from .login import log_out
+
+
+def list_sessions(scheme: SessionCookie, who: Any) -> list[DeviceSession]:
+    """Return the devices of a user; see `Auth.sessions`."""
+    app_state_of(real_app()).prepare()
+    return scheme.sessions_of(scheme.subject_of(who), _current_login(scheme))
+
+
+def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identity | None) -> bool:
+    """End one device; see `Auth.end_session`. Without ``who``, it is one of ``caller``."""
+    app_state_of(real_app()).prepare()
+    scheme.device_entries("end_session()")
+    current = _current_login(scheme)
+    if caller is not None and current is not None and state_for(real_request()).scheme is scheme:
+        subject = current.subject  # The loader may call its users by another name.
+    else:
+        subject = scheme.subject_of(who if caller is None else caller)
+    if current is not None and current.subject == subject and public_id(current.session_id) == session_id:
+        log_out(scheme)
+        return True
+    return scheme.end_session(session_id, subject)
+
+
+def end_sessions(scheme: SessionCookie, who: Any) -> None:
+    """End all sessions that a user has begun until now; see `Auth.end_sessions`."""
+    app_state_of(real_app()).prepare()
+    scheme.end_all(scheme.subject_of(who))
+
+
+def is_remembered(scheme: AnyScheme | None) -> bool:
+    """Return whether a remember cookie has opened the session of the caller, who used ``scheme``."""
+    login = scheme.current_login() if isinstance(scheme, SessionCookie) else None
+    return login is not None and login.is_remembered
+
+
+def _current_login(scheme: SessionCookie) -> LoginRecord | None:
+    return scheme.current_login() if has_request_context() else None
