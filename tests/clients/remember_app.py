@@ -27,6 +27,24 @@ FORM = PAGE.format(title="Log in") + (
 app = Flask(__name__)
 app.config.update(SECRET_KEY="a key that the tests share with their workers", SESSION_COOKIE_SAMESITE="Lax")
 auth.init_app(app)
+without_notes = app.wsgi_app
+
+
+def note_new_cookies(environ, start_response):
+    """Writes down the path of each response that sets the cookie. Tabs have to wait, as on a slow network."""
+
+    def start(status, headers, *more):
+        if environ["PATH_INFO"].startswith("/tab/"):
+            time.sleep(1)  # meanwhile the browser sends the old cookie for other tabs
+        if any(name == "Set-Cookie" and value.startswith("session_remember=") for name, value in headers):
+            with (FOLDER / "log").open("a") as log:
+                log.write(environ["PATH_INFO"] + "\n")
+        return start_response(status, headers, *more)
+
+    return without_notes(environ, start)
+
+
+app.wsgi_app = note_new_cookies
 
 
 @app.route("/login", methods=["GET", "POST"])
