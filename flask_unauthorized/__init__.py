@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .schemes.bearer import Bearer as Bearer
     from .schemes.digest import Digest as Digest
     from .schemes.dpop import DPoP as DPoP
-    from .schemes.session_cookie import SessionCookie as SessionCookie
+    from .schemes.session.scheme import SessionCookie as SessionCookie
     from .wire.challenge import Challenge as Challenge
 else:
     __getattr__, __dir__ = lazy_names(
@@ -59,7 +59,7 @@ else:
             ".schemes.bearer": ["Bearer"],
             ".schemes.digest": ["Digest"],
             ".schemes.dpop": ["DPoP"],
-            ".schemes.session_cookie": ["SessionCookie"],
+            ".schemes.session.scheme": ["SessionCookie"],
             ".wire.challenge": ["Challenge"],
         },
     )  # fmt: skip

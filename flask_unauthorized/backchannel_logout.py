@@ -48,7 +48,7 @@ from .errors.text import loggable_text
 from .loaders.claims import check_parts, validated_callable
 from .loaders.logout_tokens import LogoutToken, LogoutTokens
 from .schemes.run_async import resolve_awaitable
-from .schemes.session_cookie import SessionCookie
+from .schemes.session.scheme import SessionCookie
 from .stores.base import MIN_LIFETIME, Store
 from .wsgi import add_layer, validated_path
 

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from .forward_auth.caller_headers import CallerHeaders
     from .forward_auth.endpoint import Endpoint
     from .jose import Key, Keys
-    from .schemes.devices import DeviceSession
+    from .schemes.session.devices import DeviceSession
 
     U = TypeVarWithDefault("U", default=Any)
 else:

@@ -26,7 +26,7 @@ from ..errors import AuthError, MalformedCredentials
 from ..errors.snapshot import ErrorSnapshot
 from ..policy.plan import Plan
 from ..schemes.base import FLASK_SESSION, REMEMBER_COOKIE, query_values
-from ..schemes.remember_cookie import cookie_name
+from ..schemes.session.remember_cookie import cookie_name
 from ..schemes.state_access import BodyNotRead
 from .authenticate import check_preconditions, select
 from .authorization import check_expiry

@@ -17,9 +17,9 @@ from ..identity import Identity
 from ..runtime.app_state import app_state_of
 from ..runtime.request_state import real_app, real_request, state_for
 from ..schemes.base import AnyScheme
-from ..schemes.devices import DeviceSession, public_id
-from ..schemes.session_cookie import SessionCookie
-from ..schemes.session_record import LoginRecord
+from ..schemes.session.devices import DeviceSession, public_id
+from ..schemes.session.record import LoginRecord
+from ..schemes.session.scheme import SessionCookie
 from .login import log_out
 
 

@@ -49,8 +49,8 @@ from ..runtime.refuse import plan_in_force, refuse
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from ..schemes.base import AnyScheme
 from ..schemes.origins import validated_origins
-from ..schemes.session_cookie import SessionCookie
-from ..schemes.session_record import SESSION_KEY
+from ..schemes.session.record import SESSION_KEY
+from ..schemes.session.scheme import SessionCookie
 
 log: Final = logging.getLogger("flask_unauthorized")
 

@@ -43,12 +43,12 @@ from ..forward_auth.forwarded import forwarded_request
 from ..policy.plan import Plan
 from ..rendering.negotiation import accepts_html, is_page_load
 from ..runtime.request_state import RequestState, real_app
-from ..schemes.session_record import LoginRecord
+from ..schemes.session.record import LoginRecord
 from ..wire.fetch_metadata import is_script
 from .next_url import path_of_page, return_path
 
 if TYPE_CHECKING:
-    from ..schemes.session_cookie import SessionCookie
+    from ..schemes.session.scheme import SessionCookie
 
 LOOP_WINDOW: Final = 60
 """Seconds after a repeated login in which a failed step-up doesn't lead to the login page again."""
@@ -156,7 +156,7 @@ def _scheme_with_login_page(plan: Plan) -> "SessionCookie | None":
         return None
     for scheme in plan.implicit_schemes:
         if scheme.login_view is not None:
-            from ..schemes.session_cookie import SessionCookie  # imported here: apps without sessions don't load it
+            from ..schemes.session.scheme import SessionCookie  # imported here: apps without sessions don't load it
 
             if isinstance(scheme, SessionCookie):
                 return scheme

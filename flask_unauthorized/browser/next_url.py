@@ -34,11 +34,11 @@ from werkzeug.exceptions import HTTPException
 from ..errors import MalformedCredentials
 from ..forward_auth.forwarded import forwarded_request
 from ..schemes.base import query_values
-from ..schemes.page_urls import is_own_path
 from ..schemes.request_target import PATH_CHARACTERS
+from ..schemes.session.page_urls import is_own_path
 
 if TYPE_CHECKING:
-    from ..schemes.session_cookie import SessionCookie
+    from ..schemes.session.scheme import SessionCookie
 
 MAX_NEXT_BYTES: Final = 2048
 """Longest ``next`` that is sent or followed, in bytes."""

@@ -14,7 +14,7 @@ from ..identity import Identity
 from ..rendering.headers import set_no_store
 from ..runtime.request_state import note_response_left, real_app, real_request, state_if_any
 from ..schemes.base import AnyScheme
-from ..schemes.remember_cookie import delete_cookie, send_cookie
+from ..schemes.session.remember_cookie import delete_cookie, send_cookie
 from .login import session_scheme
 
 

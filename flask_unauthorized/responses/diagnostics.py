@@ -24,8 +24,8 @@ from ..rendering.problem import Explanation, SchemeDiagnosis
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState, real_app
 from ..schemes.base import REMEMBER_COOKIE, AnyScheme, query_values
-from ..schemes.remember_cookie import cookie_name
-from ..schemes.session_cookie import SessionCookie
+from ..schemes.session.remember_cookie import cookie_name
+from ..schemes.session.scheme import SessionCookie
 from ..wire.rules import SPELLINGS, spell_field_name
 
 _RFC: Final = "https://www.rfc-editor.org/rfc/rfc"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .bearer import Bearer as Bearer
     from .digest import Digest as Digest
     from .dpop import DPoP as DPoP
-    from .session_cookie import SessionCookie as SessionCookie
+    from .session.scheme import SessionCookie as SessionCookie
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -22,7 +22,7 @@ else:
             ".bearer": ["Bearer"],
             ".digest": ["Digest"],
             ".dpop": ["DPoP"],
-            ".session_cookie": ["SessionCookie"],
+            ".session.scheme": ["SessionCookie"],
         },
     )
 

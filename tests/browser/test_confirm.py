@@ -4,7 +4,7 @@ import pytest
 from flask import session
 
 from flask_unauthorized import Auth, AuthUnavailable, Bearer, Identity, SessionCookie, signals
-from flask_unauthorized.schemes import session_entries
+from flask_unauthorized.schemes.session import entries as session_entries
 from flask_unauthorized.stores.memory import MemoryStore
 from tests.helpers import bearer_header
 

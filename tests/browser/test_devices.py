@@ -9,7 +9,7 @@ import pytest
 from flask import session
 
 from flask_unauthorized import Auth, ConfigurationError, Identity, SessionCookie
-from flask_unauthorized.schemes import session_entries
+from flask_unauthorized.schemes.session import entries as session_entries
 from flask_unauthorized.stores import memory
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.sqlite import SQLiteStore

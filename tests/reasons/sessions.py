@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_unauthorized import Auth, AuthError, Bearer, SessionCookie
-from flask_unauthorized.schemes.session_record import SESSION_KEY
+from flask_unauthorized.schemes.session.record import SESSION_KEY
 from flask_unauthorized.stores.memory import MemoryStore
 
 from . import Row

@@ -10,9 +10,9 @@ from typing import Final
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
-from ..errors import ConfigurationError
-from .secret_keys import secret_keys
-from .state_access import warn_once
+from ...errors import ConfigurationError
+from ..secret_keys import secret_keys
+from ..state_access import warn_once
 
 log: Final = logging.getLogger("flask_unauthorized")
 _MIN_KEY_LENGTH: Final = 16

@@ -42,11 +42,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, NoReturn
 
-from ..errors import AuthUnavailable, SessionStolen
-from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store
-from ..wire.rules import MAX_CLOCK_SKEW
+from ...errors import AuthUnavailable, SessionStolen
+from ...stores.base import MAX_LIFETIME, MIN_LIFETIME, Store
+from ...wire.rules import MAX_CLOCK_SKEW
 from .devices import ENDED, STOLEN, Device, read_entry
-from .session_record import LoginRecord, is_time
+from .record import LoginRecord, is_time
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_ENDED: Final = 100

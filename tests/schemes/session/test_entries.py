@@ -13,8 +13,8 @@ from flask import request, session
 
 from flask_unauthorized import Auth, AuthUnavailable, Bearer, ConfigurationError, Identity, RevokedCredentials
 from flask_unauthorized.errors import Forbidden
-from flask_unauthorized.schemes import session_entries
-from flask_unauthorized.schemes.session_cookie import SessionCookie
+from flask_unauthorized.schemes.session import entries as session_entries
+from flask_unauthorized.schemes.session.scheme import SessionCookie
 from flask_unauthorized.stores import memory
 from flask_unauthorized.stores.base import MAX_LIFETIME, Store
 from flask_unauthorized.stores.memory import MemoryStore

@@ -23,8 +23,8 @@ from typing import Any, Final
 from flask import Flask, current_app, request, url_for
 from werkzeug.routing import BuildError
 
-from ..errors import ConfigurationError
-from .state_access import readable_app_state, suggest_endpoint
+from ...errors import ConfigurationError
+from ..state_access import readable_app_state, suggest_endpoint
 
 log: Final = logging.getLogger("flask_unauthorized")
 _ADD_DEFAULTS: Final = "give its variables a default for all requests with @app.url_defaults"

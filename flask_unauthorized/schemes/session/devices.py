@@ -18,8 +18,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from ..rotation import Rotation
-from .session_record import is_time
+from ...rotation import Rotation
+from .record import is_time
 
 ENDED: Final = "ended"
 """The entry of a device that has ended."""

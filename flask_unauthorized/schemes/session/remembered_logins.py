@@ -34,16 +34,16 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from flask import Request, current_app
 
-from .. import signals
-from ..errors import AuthUnavailable, InvalidCredentials, SessionStolen
-from ..errors.text import shown
-from ..rotation import Outcome, Rotation, present, secret_hash
-from .base import Scheme
+from ... import signals
+from ...errors import AuthUnavailable, InvalidCredentials, SessionStolen
+from ...errors.text import shown
+from ...rotation import Outcome, Rotation, present, secret_hash
+from ..base import Scheme
+from ..state_access import has_response_left, remember_for_response, remembered_for_response
 from .devices import STOLEN, Device
+from .entries import STOLEN_REASON, SessionEntries, next_try
+from .record import LoginRecord, RememberedRecord
 from .remember_cookie import PresentedCookie, cookie_value, is_only_foreign, new_secret, read_cookie
-from .session_entries import STOLEN_REASON, SessionEntries, next_try
-from .session_record import LoginRecord, RememberedRecord
-from .state_access import has_response_left, remember_for_response, remembered_for_response
 
 log: Final = logging.getLogger("flask_unauthorized")
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it

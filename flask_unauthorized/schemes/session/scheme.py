@@ -34,29 +34,29 @@ from flask import Flask, Request, current_app, session
 from flask import request as request_proxy
 from flask.sessions import SecureCookieSessionInterface
 
-from ..arguments import explains_arguments, validated_flag, validated_whole_seconds
-from ..errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
-from ..errors.text import shown
-from ..identity import Identity
-from ..stores.base import Store, validated_store
-from ..wire import Challenge
-from ..wire.fetch_metadata import HTMX_FIELDS
-from .base import FLASK_SESSION, REMEMBER_COOKIE, Loader, Scheme, error_params
+from ...arguments import explains_arguments, validated_flag, validated_whole_seconds
+from ...errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
+from ...errors.text import shown
+from ...identity import Identity
+from ...stores.base import Store, validated_store
+from ...wire import Challenge
+from ...wire.fetch_metadata import HTMX_FIELDS
+from ..base import FLASK_SESSION, REMEMBER_COOKIE, Loader, Scheme, error_params
+from ..origins import validated_origins
+from ..state_access import readable_app_state, scheme_state, warn_of_default_realm
 from .devices import Device, DeviceSession, label_of, public_id
-from .origins import validated_origins
+from .entries import FoundDevice, SessionEntries, use_interval
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
+from .record import SESSION_KEY, LoginRecord, is_time, read_record
 from .remember_cookie import PresentedCookie
 from .remembered_logins import CookieChange, RememberedLogins
-from .session_entries import FoundDevice, SessionEntries, use_interval
-from .session_record import SESSION_KEY, LoginRecord, is_time, read_record
-from .session_settings import (
+from .settings import (
     check_secret_key,
     check_session_cookie,
     warn_of_exposed_cookie,
     warn_of_session_fixation,
     warn_of_shorter_lifetime,
 )
-from .state_access import readable_app_state, scheme_state, warn_of_default_realm
 
 _real_session: Final = session._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _real_request: Final = request_proxy._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it

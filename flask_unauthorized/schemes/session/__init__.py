@@ -1,0 +1,1 @@
+"""`SessionCookie` and its parts: people in browsers, authenticated by Flask's session."""
