@@ -42,7 +42,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, NoReturn
 
-from ...errors import AuthUnavailable, SessionStolen
+from ...errors import AuthUnavailable, InvalidCredentials, SessionStolen
 from ...stores.base import MAX_LIFETIME, MIN_LIFETIME, Store
 from ...wire.rules import MAX_CLOCK_SKEW
 from .devices import ENDED, STOLEN, Device, read_entry
@@ -58,6 +58,7 @@ USE_INTERVAL: Final = 60
 _INTERVAL_WITHOUT_IDLE: Final = 3600
 MAX_TRIES: Final = 200
 """How often an entry is read again that others have changed. Each time one of the others has succeeded."""
+ENDED_REASON: Final = "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"
 STOLEN_REASON: Final = (
     "Cookie: the remember cookie of this login was used in two places, so it may have been stolen: log in again"
 )
@@ -122,9 +123,7 @@ class SessionEntries:
             return True
         if entry == STOLEN:
             raise SessionStolen(reason=STOLEN_REASON)
-        not_before = self._not_before(login.subject, login.realm)
-        # If the clock went back, a login from the future may still be older than the not-before time.
-        return not_before is not None and not not_before < login.begun <= time.time() + 2 * MAX_CLOCK_SKEW
+        return _is_covered(login.begun, self._not_before(login.subject, login.realm))
 
     def note_use(self, login: LoginRecord, label: Callable[[], str]) -> None:
         """Note that a session is used, if that is due. A failure refuses no request.
@@ -152,14 +151,18 @@ class SessionEntries:
     def _write_use(
         self, login: LoginRecord, entry: str | None, device: Device | None, label: Callable[[], str], now: float
     ) -> None:
-        key = _key(login.realm, login.session_id)
         if device is None:
             device = Device(subject=login.subject, created=login.begun, label=label())
-            if self._store.replace("session", key, None, device.to_entry(now), self._lifetime_of(device)):
-                self._list(login, device)
-            return
-        lifetime = self._lifetime_of(device, login.begun)
-        self._store.replace("session", key, entry, device.to_entry(now), lifetime)
+        key, lifetime = _key(login.realm, login.session_id), self._lifetime_of(device, login.begun)
+        if self._store.replace("session", key, entry, device.to_entry(now), lifetime):
+            self._list(login, device)
+
+    def keep_listed(self, login: LoginRecord, device: Device) -> None:
+        """List a device again that its user's list has lost, such as by a failure. A failure refuses nobody."""
+        try:
+            self._list(login, device)
+        except AuthUnavailable as error:
+            log.debug("a device was not listed: %s", error.reason)
 
     def find(self, realm: str, session_id: str) -> tuple[str | None, FoundDevice | None]:
         """Return the entry of a device, and the device, unless it has ended.
@@ -195,23 +198,31 @@ class SessionEntries:
             self._list_at_provider(login, device)
 
     def _list(self, login: LoginRecord, device: Device, replaced_id: str | None = None, *, enter: bool = False) -> None:
-        """List a device with its user. The oldest devices end if there are too many."""
+        """List a device with its user. The oldest devices end if there are too many.
+
+        With ``enter``, the login begins. Otherwise it goes on, and nothing is written if the list names it.
+        """
         user = _key(login.realm, login.subject)
+        row = Row(login.session_id, device.created, self._end_of(device, login.begun))
         tries = 0
         while True:
             tries = next_try(tries)
             text = self._store.get("sessions", user)
             rows = _live_rows(text)
+            if not enter and any(row.session_id == one.session_id and row.until <= one.until for one in rows):
+                return
             others = self._others(login.realm, rows, (login.session_id, replaced_id))
             excess = others[: max(0, len(others) - MAX_DEVICES + 1)]
-            if any(self._end_device(login.realm, row.session_id, login.subject, row.until) for row in excess):
+            if any(self._end_device(login.realm, one.session_id, login.subject, one.until) for one in excess):
+                if not enter:  # It ended with all others. A later beginning would revive it.
+                    return
                 login.begun = device.created = self.begin_time(login.subject, login.realm)
                 continue
             if enter:
                 entry = device.to_entry(time.time())
                 self._store.put("session", _key(login.realm, login.session_id), entry, self._lifetime_of(device))
-            row = Row(login.session_id, device.created, self._end_of(device))
-            replaced = [row for row in rows if row.session_id == replaced_id]
+            row = Row(login.session_id, device.created, self._end_of(device, login.begun))
+            replaced = [one for one in rows if one.session_id == replaced_id]
             listed = sorted([*replaced, *others[len(excess) :], row], key=_created)
             if self._store.replace("sessions", user, text, json.dumps(listed), self._list_lifetime()):
                 return
@@ -269,17 +280,48 @@ class SessionEntries:
         self._unlist(login.realm, login.subject, frozenset({login.session_id}))
         return all_ended
 
+    def end_confirmed(self, current: LoginRecord, login: LoginRecord) -> bool:
+        """End a session in whose place a confirmed one was entered. Return whether that ended all sessions of its user.
+
+        If another request has ended the session in the meantime, the confirmed one ends as well.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+            InvalidCredentials: If the session has been ended in the meantime.
+        """
+        realm, subject = current.realm, current.subject
+        exceeds_limit = self._is_flooded(realm, subject)
+        if not self._mark(realm, current.session_id, ENDED, None if exceeds_limit else current.begun + self._lifetime):
+            self._mark(realm, login.session_id, ENDED, login.begun + self._lifetime)
+            self._unlist(realm, subject, frozenset({current.session_id, login.session_id}))
+            if self._store.get("session", _key(realm, current.session_id)) == STOLEN:
+                raise SessionStolen(reason=STOLEN_REASON)
+            raise InvalidCredentials(reason=ENDED_REASON)
+        if exceeds_limit or self._count_ended(realm, subject):
+            self.end_all(subject, realm)
+            return True
+        self._unlist(realm, subject, frozenset({current.session_id}))
+        return False
+
     def _end_device(self, realm: str, session_id: str, subject: str, until: float) -> bool:
-        user = _key(realm, subject)
-        exceeds_limit = self._store.get("sessions-flooded", user) is not None
+        exceeds_limit = self._is_flooded(realm, subject)
         if not exceeds_limit and self._mark(realm, session_id, ENDED, until):
-            count_lifetime = self._entry_lifetime(time.time() + self._lifetime)
-            exceeds_limit = self._store.increment("sessions-ended", user, count_lifetime) > MAX_ENDED
-            if exceeds_limit:
-                self._store.put("sessions-flooded", user, "1", count_lifetime)
+            exceeds_limit = self._count_ended(realm, subject)
         if exceeds_limit:
             self.end_all(subject, realm)
             self._drop(realm, session_id)
+        return exceeds_limit
+
+    def _is_flooded(self, realm: str, subject: str) -> bool:
+        return self._store.get("sessions-flooded", _key(realm, subject)) is not None
+
+    def _count_ended(self, realm: str, subject: str) -> bool:
+        """Count an ended device. Return whether these are too many."""
+        user = _key(realm, subject)
+        count_lifetime = self._entry_lifetime(time.time() + self._lifetime)
+        exceeds_limit = self._store.increment("sessions-ended", user, count_lifetime) > MAX_ENDED
+        if exceeds_limit:
+            self._store.put("sessions-flooded", user, "1", count_lifetime)
         return exceeds_limit
 
     def mark_stolen(self, realm: str, session_id: str, entry: str, device: Device) -> bool:
@@ -401,9 +443,18 @@ class SessionEntries:
         Raises:
             AuthUnavailable: If the store can't be asked.
         """
-        now = time.time()
-        not_before = self._not_before(subject, realm)
-        return now if not_before is None or now > not_before else math.nextafter(not_before, math.inf)
+        return _next_begin(self._not_before(subject, realm))
+
+    def begin_time_of(self, device: Device, realm: str) -> float | None:
+        """Return the time of a session that a remember cookie opens now; ``None`` if its login was ended with all.
+
+        Both are decided by one reading. Otherwise the session could begin after a not-before time that ends its login.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+        """
+        not_before = self._not_before(device.subject, realm)
+        return None if _is_covered(device.created, not_before) else _next_begin(not_before)
 
     def was_ended_with_all(self, device: Device, realm: str) -> bool:
         """Return whether a login was ended with all sessions of its user.
@@ -411,8 +462,7 @@ class SessionEntries:
         Raises:
             AuthUnavailable: If the store can't be asked.
         """
-        not_before = self._not_before(device.subject, realm)
-        return not_before is not None and not not_before < device.created <= time.time() + 2 * MAX_CLOCK_SKEW
+        return _is_covered(device.created, self._not_before(device.subject, realm))
 
     def _not_before(self, subject: str, realm: str) -> float | None:
         not_before = self._store.get("session-not-before", _key(realm, subject))
@@ -446,6 +496,17 @@ def _key(realm: str, name: str) -> str:
 
 def _provider_key(realm: str, issuer: str | None, sid: str | None) -> str:
     return _key(realm, json.dumps([issuer, sid]))
+
+
+def _is_covered(begun: float, not_before: float | None) -> bool:
+    """Return whether a not-before time ends what began at ``begun``."""
+    # If the clock went back, a login from the future may still be older than the not-before time.
+    return not_before is not None and not not_before < begun <= time.time() + 2 * MAX_CLOCK_SKEW
+
+
+def _next_begin(not_before: float | None) -> float:
+    now = time.time()
+    return now if not_before is None or now > not_before else math.nextafter(not_before, math.inf)
 
 
 def _created(row: Row) -> float:

@@ -48,6 +48,7 @@ from .remember_cookie import PresentedCookie, cookie_value, is_only_foreign, new
 log: Final = logging.getLogger("flask_unauthorized")
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _NOT_ASKED: Final = object()
+_ALL_ENDED_REASON: Final = "Cookie: the remembered login was ended by end_sessions(): log in again"
 
 
 class CookieChange(NamedTuple):
@@ -126,12 +127,16 @@ class RememberedLogins:
                 return user
             is_rotated = may_write and outcome is Outcome.ROTATED
             if is_rotated:
-                begun = self._entries.begin_time(device.subject, cookie.realm)
+                begun = self._entries.begin_time_of(device, cookie.realm)
+                if begun is None:
+                    self._reject(_ALL_ENDED_REASON, request)
                 device = replace(device, begun=begun, rotation=rotation.to_text())
                 if not self._entries.change(cookie.realm, cookie.session_id, entry, device):
                     continue
                 self._send_next(cookie, request, device, secret)
             login = self._record(cookie, device)
+            if is_rotated:
+                self._entries.keep_listed(login, device)
             if may_write:
                 open_session(login, is_rotated)
             return user
@@ -205,7 +210,7 @@ class RememberedLogins:
         if device.until is None or time.time() > device.until:
             self._reject("Cookie: the login is not remembered any more (remember=): log in again", request)
         if self._entries.was_ended_with_all(device, cookie.realm):
-            self._reject("Cookie: the remembered login was ended by end_sessions(): log in again", request)
+            self._reject(_ALL_ENDED_REASON, request)
         return entry, device
 
     def _reject(self, reason: str, request: Request | None) -> NoReturn:

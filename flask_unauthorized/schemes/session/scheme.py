@@ -45,7 +45,7 @@ from ..base import FLASK_SESSION, REMEMBER_COOKIE, Loader, Scheme, error_params
 from ..origins import validated_origins
 from ..state_access import readable_app_state, scheme_state, warn_of_default_realm
 from .devices import Device, DeviceSession, label_of, public_id
-from .entries import FoundDevice, SessionEntries, use_interval
+from .entries import ENDED_REASON, FoundDevice, SessionEntries, use_interval
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
 from .record import SESSION_KEY, LoginRecord, is_time, read_record
 from .remember_cookie import PresentedCookie
@@ -63,9 +63,6 @@ _real_request: Final = request_proxy._get_current_object  # type: ignore[attr-de
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 """Names of query parameters that say what a page shows, and hold no secret."""
-
-
-_ENDED_REASON: Final = "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"
 
 
 class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
@@ -214,7 +211,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             return self._verify_cookie(credentials, request)
         try:
             if self._entries is not None and self._was_ended(credentials, request):
-                raise InvalidCredentials(reason=_ENDED_REASON)
+                raise InvalidCredentials(reason=ENDED_REASON)
             user: object = self.load(credentials.subject)
         except SessionStolen:  # The session stays, so that the next page says it as well. A login replaces it.
             raise
@@ -458,7 +455,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             if device.is_remembered and self._remembered is not None:
                 secret = self._remembered.renew(device)
             self._enter(login, device, current.session_id)
-        if self._entries is not None and self._entries.end(current):
+        if self._entries is not None and self._entries.end_confirmed(current, login):
             login.begun = self._begin_time(login.subject)
             if device is not None:
                 device.created = login.begun
@@ -476,7 +473,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         if found is not None:
             return found.device
         if entry is not None:
-            raise InvalidCredentials(reason=_ENDED_REASON)
+            raise InvalidCredentials(reason=ENDED_REASON)
         return Device(subject=login.subject, created=login.begun, label=_label())
 
     def cookie_change(self, request: Request) -> CookieChange | None:
@@ -680,13 +677,13 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
 def _open_session(login: LoginRecord, is_new: bool) -> None:
     """Put a login into the session whose content stays. One that isn't new leaves the session as unmodified as it was.
 
-    So the response to a repeated request sends no session cookie because of it.
+    So the response to a repeated request sends no session cookie because of it. A session on the server gets a new id
+    nevertheless: Flask-Session also stores sessions that weren't modified, and an attacker may have planted the id.
     """
     was_modified = session.modified
     session[SESSION_KEY] = login.to_session()
-    if is_new:
-        _renew_id()
-    elif not was_modified:
+    _renew_id()
+    if not is_new and not was_modified:
         session.modified = False
 
 
