@@ -16,7 +16,7 @@ import base64
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ...rotation import Rotation
 from .record import is_time
@@ -107,6 +107,14 @@ def _is_valid(device: Device) -> bool:
     valid = isinstance(device.subject, str) and isinstance(device.label, str) and is_time(device.created)
     valid = valid and all(isinstance(text, _TEXT) for text in texts)
     return valid and all(time is None or is_time(time) for time in times)
+
+
+class StoredDevice(NamedTuple):
+    """A device that has not ended: its id, the time of its last use, and what the store keeps of it."""
+
+    session_id: str
+    last_seen: int
+    device: Device
 
 
 def label_of(user_agent: str | None) -> str:

@@ -41,9 +41,10 @@ from ...rotation import Outcome, Rotation, present, secret_hash
 from ..base import Scheme
 from ..state_access import has_response_left, remember_for_response, remembered_for_response
 from .devices import STOLEN, Device
-from .entries import STOLEN_REASON, SessionEntries, next_try
+from .entries import STOLEN_REASON, SessionEntries
 from .record import LoginRecord, RememberedRecord
 from .remember_cookie import PresentedCookie, cookie_value, is_only_foreign, new_secret, read_cookie
+from .storage import MAX_ATTEMPTS, too_many_changes
 
 log: Final = logging.getLogger("flask_unauthorized")
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
@@ -111,9 +112,7 @@ class RememberedLogins:
         """
         may_write = not has_response_left(request) and not _is_handshake(request)
         user: object = _NOT_ASKED
-        tries = 0
-        while True:
-            tries = next_try(tries)
+        for _ in range(MAX_ATTEMPTS):
             entry, device = self._find_valid(cookie, request)
             secret = new_secret()
             outcome, rotation = _judge(device, cookie, secret)
@@ -127,7 +126,7 @@ class RememberedLogins:
                 return user
             is_rotated = may_write and outcome is Outcome.ROTATED
             if is_rotated:
-                begun = self._entries.begin_time_of(device, cookie.realm)
+                begun = self._entries.not_before.begin_time_of(device, cookie.realm)
                 if begun is None:
                     self._reject(_ALL_ENDED_REASON, request)
                 device = replace(device, begun=begun, rotation=rotation.to_text())
@@ -140,6 +139,7 @@ class RememberedLogins:
             if may_write:
                 open_session(login, is_rotated)
             return user
+        raise too_many_changes()
 
     def find_login(self, request: Request, realm: str) -> LoginRecord | None:
         """Return the login that the cookie of a request could open now, for a login or a logout, which ends it.
@@ -209,7 +209,7 @@ class RememberedLogins:
         device = found.device
         if device.until is None or time.time() > device.until:
             self._reject("Cookie: the login is not remembered any more (remember=): log in again", request)
-        if self._entries.was_ended_with_all(device, cookie.realm):
+        if self._entries.not_before.was_ended_with_all(device, cookie.realm):
             self._reject(_ALL_ENDED_REASON, request)
         return entry, device
 

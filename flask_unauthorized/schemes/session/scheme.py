@@ -44,8 +44,8 @@ from ...wire.fetch_metadata import HTMX_FIELDS
 from ..base import FLASK_SESSION, REMEMBER_COOKIE, Loader, Scheme, error_params
 from ..origins import validated_origins
 from ..state_access import readable_app_state, scheme_state, warn_of_default_realm
-from .devices import Device, DeviceSession, label_of, public_id
-from .entries import ENDED_REASON, FoundDevice, SessionEntries, use_interval
+from .devices import Device, DeviceSession, StoredDevice, label_of, public_id
+from .entries import ENDED_REASON, SessionEntries, use_interval
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
 from .record import SESSION_KEY, LoginRecord, is_time, read_record
 from .remember_cookie import PresentedCookie
@@ -576,7 +576,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         """
         entries, realm = self.device_entries("a logout by the provider"), self._realm()
         if sid is not None:
-            found: Iterable[FoundDevice] = entries.devices_at_provider(issuer, sid, realm)
+            found: Iterable[StoredDevice] = entries.devices_at_provider(issuer, sid, realm)
         elif subject is not None:
             found = entries.devices(subject, realm)
         else:
@@ -668,7 +668,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         return self._entries.was_ended(login)
 
     def _begin_time(self, subject: str) -> float:
-        return time.time() if self._entries is None else self._entries.begin_time(subject, self._realm())
+        return time.time() if self._entries is None else self._entries.not_before.begin_time(subject, self._realm())
 
     def _realm(self) -> str:
         return readable_app_state(_real_app()).realm if self.realm is None else self.realm
