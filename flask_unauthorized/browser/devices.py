@@ -26,13 +26,25 @@ from .login import log_out
 def list_sessions(scheme: SessionCookie, who: Any) -> list[DeviceSession]:
     """Return the devices of a user; see `Auth.sessions`."""
     app_state_of(real_app()).prepare()
-    return scheme.sessions_of(scheme.subject_of(who), _current_login(scheme))
+    subject, current = scheme.subject_of(who), _current_login(scheme)
+    found = scheme.device_entries("sessions()").devices(subject, scheme.realm_in_force())
+    current_id = None if current is None else current.session_id
+    return sorted(
+        (
+            DeviceSession(
+                public_id(session_id), device.created, seen, device.is_remembered, session_id == current_id,
+                device.label,
+            )
+            for session_id, seen, device in found
+        ),
+        key=lambda shown: (-shown.last_seen, -shown.created),
+    )  # fmt: skip
 
 
 def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identity | None) -> bool:
     """End one device; see `Auth.end_session`. Without ``who``, it is one of ``caller``."""
     app_state_of(real_app()).prepare()
-    scheme.device_entries("end_session()")
+    entries, realm = scheme.device_entries("end_session()"), scheme.realm_in_force()
     current = _current_login(scheme)
     if caller is not None and current is not None and state_for(real_request()).scheme is scheme:
         subject = current.subject  # The loader may call its users by another name.
@@ -41,7 +53,11 @@ def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identi
     if current is not None and current.subject == subject and public_id(current.session_id) == session_id:
         log_out(scheme)
         return True
-    return scheme.end_session(session_id, subject)
+    return any(
+        entries.end_found(found, realm)
+        for found in entries.devices(subject, realm)
+        if public_id(found.session_id) == session_id
+    )
 
 
 def end_sessions(scheme: SessionCookie, who: Any) -> None:

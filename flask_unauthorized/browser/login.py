@@ -49,6 +49,7 @@ from ..runtime.refuse import plan_in_force, refuse
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from ..schemes.base import AnyScheme
 from ..schemes.origins import validated_origins
+from ..schemes.session.lifecycle import begin_login, check_login, confirmed_login, end_login, new_login, renew_login
 from ..schemes.session.record import SESSION_KEY
 from ..schemes.session.scheme import SessionCookie
 
@@ -85,7 +86,7 @@ def log_in(
     """Log the caller of the current request in; see `Auth.login`."""
     request = real_request()
     origins = validated_origins(from_origins, "from_origins")
-    scheme.check_login(remember=remember, issuer=issuer, sid=sid)
+    check_login(scheme, remember=remember, issuer=issuer, sid=sid)
     if is_unsafe(request) and request.headers.get("Origin", "").lower() not in origins:
         trusts = origins | scheme.trusted_origins
         _refuse_cross_site(scheme, request, "login", "from_origins= or trusted_origins=", trusts)
@@ -94,7 +95,7 @@ def log_in(
     if isinstance(who, Identity):
         acr = who.acr if acr is None else acr
         auth_time = who.auth_time if auth_time is None else auth_time
-    login = scheme.new_login(scheme.subject_of(who), acr, auth_time)
+    login = new_login(scheme, scheme.subject_of(who), acr, auth_time)
     _reset_caller(scheme, request, state)
     state.attempted_scheme = scheme
     try:
@@ -102,11 +103,11 @@ def log_in(
     except AuthUnavailable:
         raise
     except AuthError:
-        scheme.end(request, user_was_loaded=user_was_loaded)
+        end_login(scheme, request, user_was_loaded=user_was_loaded)
         raise
     kept_values = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
     try:
-        scheme.begin(login, request, remember=remember, issuer=issuer, sid=sid, user_was_loaded=user_was_loaded)
+        begin_login(scheme, login, request, remember=remember, issuer=issuer, sid=sid, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise
@@ -127,12 +128,12 @@ def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) 
             reason="confirm() was called, and the caller has no login of the SessionCookie: call login() first"
         )
         refuse(error, request, state)
-    login = scheme.confirmed_login(current, acr)
+    login = confirmed_login(current, acr)
     _reset_caller(scheme, request, state)
     state.attempted_scheme = scheme
     identity = verify(scheme, login, request, state)
     try:
-        scheme.renew(current, login, request)
+        renew_login(scheme, current, login, request)
     except Exception:  # the session is still that of before
         _reset_caller(scheme, request, state)
         raise
@@ -148,7 +149,7 @@ def log_out(scheme: SessionCookie) -> None:
     state = state_for(request)
     ended = _ended_login(scheme, request, state) if signals.logged_out.receivers else None
     try:
-        scheme.end(request, user_was_loaded=_user_was_loaded(scheme, state))
+        end_login(scheme, request, user_was_loaded=_user_was_loaded(scheme, state))
     finally:  # This comes last, because a loader may ask who is calling.
         _reset_caller(scheme, request, state)
     if ended is not None:

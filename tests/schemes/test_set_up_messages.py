@@ -3,6 +3,7 @@
 import pytest
 
 from flask_unauthorized import Auth, ConfigurationError, Digest, DPoP, SessionCookie
+from flask_unauthorized.schemes.session.lifecycle import new_login
 from tests.digest_client import ADA
 from tests.dpop_client import ORIGIN
 
@@ -209,10 +210,10 @@ def test_what_the_log_warns_of(make_app, caplog, config, warnings):
          "SessionCookie(subject=lambda user: str(user.id)) says what names your users"),
         (lambda sessions: sessions.end_all("ada"), ConfigurationError,
          "end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))"),
-        (lambda sessions: sessions.new_login("ada", 5, None), TypeError, "acr must be a str, not int"),
-        (lambda sessions: sessions.new_login("ada", None, True), TypeError,
+        (lambda sessions: new_login(sessions, "ada", 5, None), TypeError, "acr must be a str, not int"),
+        (lambda sessions: new_login(sessions, "ada", None, True), TypeError,
          "auth_time must be a number of seconds since 1970, not True"),
-        (lambda sessions: sessions.new_login("ada", None, float("nan")), TypeError,
+        (lambda sessions: new_login(sessions, "ada", None, float("nan")), TypeError,
          "auth_time must be a number of seconds since 1970, not nan"),
     ],
 )  # fmt: skip

@@ -198,7 +198,7 @@ class SessionEntries:
             rows = read_current_list(text)
             if not enter and any(row.session_id == one.session_id and row.until <= one.until for one in rows):
                 return
-            others = self._others(login.realm, rows, (login.session_id, replaced_id))
+            others = self._other_devices(login.realm, rows, (login.session_id, replaced_id))
             excess = others[: max(0, len(others) - MAX_DEVICES + 1)]
             if any(self._end_device(login.realm, one.session_id, login.subject, one.until) for one in excess):
                 if not enter:  # It ended with all others. A later beginning would revive it.
@@ -215,7 +215,9 @@ class SessionEntries:
                 return
         raise too_many_changes()
 
-    def _others(self, realm: str, rows: list[ListedDevice], left_out: tuple[str | None, ...]) -> list[ListedDevice]:
+    def _other_devices(
+        self, realm: str, rows: list[ListedDevice], left_out: tuple[str | None, ...]
+    ) -> list[ListedDevice]:
         """Return the rows of other devices. If they are too many, only of those that could still be used."""
         others = [row for row in rows if row.session_id not in left_out]
         if len(others) < MAX_DEVICES:

@@ -77,7 +77,7 @@ def read_cookie(request: Request, app: Flask, realm: str) -> tuple[PresentedCook
     return None, is_dead
 
 
-def is_only_foreign(request: Request, app: Flask, realm: str) -> bool:
+def has_only_other_realms(request: Request, app: Flask, realm: str) -> bool:
     """Return whether a request has remember cookies, and all are of other realms."""
     return bool(request.cookies.getlist(cookie_name(app))) and read_cookie(request, app, realm) == (None, False)
 

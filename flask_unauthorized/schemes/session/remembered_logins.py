@@ -27,7 +27,6 @@ The response is made by other code. What is to happen to the cookie is therefore
 
 import logging
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, NoReturn
@@ -42,8 +41,9 @@ from ..base import Scheme
 from ..state_access import has_response_left, remember_for_response, remembered_for_response
 from .devices import STOLEN, Device
 from .entries import STOLEN_REASON, SessionEntries
+from .flask_session import open_session
 from .record import LoginRecord, RememberedRecord
-from .remember_cookie import PresentedCookie, cookie_value, is_only_foreign, new_secret, read_cookie
+from .remember_cookie import PresentedCookie, cookie_value, has_only_other_realms, new_secret, read_cookie
 from .storage import MAX_ATTEMPTS, too_many_changes
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -95,15 +95,12 @@ class RememberedLogins:
             self._drop(request)
         return cookie
 
-    def verify(
-        self, cookie: PresentedCookie, request: Request, open_session: Callable[[LoginRecord, bool], None]
-    ) -> object:
+    def verify(self, cookie: PresentedCookie, request: Request) -> object:
         """Return what the loader returned for the user of a cookie.
 
         Args:
             cookie: What `read` returned. Its last three attributes are set.
             request: The request.
-            open_session: Puts a login into the session. Its second argument says whether that modifies the session.
 
         Raises:
             AuthUnavailable: If the store or the loader can't be asked.
@@ -115,7 +112,7 @@ class RememberedLogins:
         for _ in range(MAX_ATTEMPTS):
             entry, device = self._find_valid(cookie, request)
             secret = new_secret()
-            outcome, rotation = _judge(device, cookie, secret)
+            outcome, rotation = _present(device, cookie, secret)
             if outcome is Outcome.REUSED:
                 if self._end_stolen(cookie, entry, device, may_write):
                     raise SessionStolen(reason=STOLEN_REASON)
@@ -156,7 +153,7 @@ class RememberedLogins:
             _, device = self._find_valid(cookie, None)
         except InvalidCredentials:
             return None
-        outcome, _ = _judge(device, cookie, new_secret())
+        outcome, _ = _present(device, cookie, new_secret())
         return None if outcome is Outcome.REUSED else self._record(cookie, device)
 
     # --- what a login or a logout makes of it
@@ -176,7 +173,7 @@ class RememberedLogins:
     def send(self, request: Request, login: LoginRecord, device: Device, secret: str) -> None:
         """Let the response set the cookie of a login."""
         value = cookie_value(login.realm, login.session_id, secret)
-        remember_for_response(self._scheme, request, CookieChange(value, _rest(device)))
+        remember_for_response(self._scheme, request, CookieChange(value, _remaining_seconds(device)))
 
     def drop(self, request: Request, realm: str, *, if_sent: bool) -> None:
         """Let the response delete the cookie, unless it is one of another realm.
@@ -189,7 +186,7 @@ class RememberedLogins:
         app = _real_app()
         cookie, is_dead = read_cookie(request, app, realm)
         is_there = cookie is not None or is_dead or self.change_of(request) is not None
-        if is_there or not (if_sent or is_only_foreign(request, app, realm)):
+        if is_there or not (if_sent or has_only_other_realms(request, app, realm)):
             self._drop(request)
 
     def change_of(self, request: Request) -> CookieChange | None:
@@ -234,7 +231,9 @@ class RememberedLogins:
 
     def _send_next(self, cookie: PresentedCookie, request: Request, device: Device, secret: str) -> None:
         value = cookie_value(cookie.realm, cookie.session_id, secret)
-        remember_for_response(self._scheme, request, CookieChange(value, _rest(device), opens_session=True))
+        remember_for_response(
+            self._scheme, request, CookieChange(value, _remaining_seconds(device), opens_session=True)
+        )
 
     def _load(self, cookie: PresentedCookie, request: Request, device: Device) -> object:
         """Ask the loader for the user. A rejected one ends the device."""
@@ -272,12 +271,12 @@ class RememberedLogins:
         remember_for_response(self._scheme, request, CookieChange(None))
 
 
-def _judge(device: Device, cookie: PresentedCookie, secret: str) -> tuple[Outcome, Rotation]:
+def _present(device: Device, cookie: PresentedCookie, secret: str) -> tuple[Outcome, Rotation]:
     state = Rotation.from_text(device.rotation or "")
     return present(state, secret_hash(cookie.secret), secret_hash(secret), time.time())
 
 
-def _rest(device: Device) -> int:
+def _remaining_seconds(device: Device) -> int:
     """Return how long a device is still remembered, in seconds."""
     return max(1, int((device.until or 0) - time.time()))
 

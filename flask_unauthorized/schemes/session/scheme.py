@@ -6,24 +6,14 @@
    other record is removed from the session, because it isn't a credential any more, and the cookie should go. The
    request is treated like one without credentials; only its private reason says why.
 2. `SessionCookie.verify` asks the store whether the session has ended, then the loader for the user. A rejected user is
-   removed from the session. An accepted one is noted as active, at most once in
-   `USE_INTERVAL` seconds, because each
-   note sends the cookie again.
+   removed from the session. The use of an accepted session is noted at most once in `USE_INTERVAL` seconds, because
+   each note sends the cookie again.
+3. If the session holds no live login, both steps are taken with the remember cookie; see `remembered_logins`.
 
-These rules hold for logins and logouts:
-
-- A login replaces everything in the session, and a session on the server gets a new id. Nothing that someone else
-  planted before the login survives it (session fixation).
-- A logout ends copies of the cookie only if the session would be accepted now. Dead cookies lie in backups and logs. If
-  they counted, anyone who sends one could end sessions that its user has begun since.
-- A logout empties the session in this browser in any case, even if store or loader fail.
-
-The other parts have modules of their own: `session_record` (what the session holds), `session_entries` (what the store
-remembers), `devices` (what it remembers of a login),
-`page_urls` (the login page and the logout page), and `session_settings` (checks of Flask's settings).
+A scheme changes a session only where it reads it: it removes what isn't a credential any more, and notes the use.
+Everything else that happens to a session is in `lifecycle`.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -31,7 +21,6 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from flask import Flask, Request, current_app, session
-from flask import request as request_proxy
 from flask.sessions import SecureCookieSessionInterface
 
 from ...arguments import explains_arguments, validated_flag, validated_whole_seconds
@@ -44,10 +33,11 @@ from ...wire.fetch_metadata import HTMX_FIELDS
 from ..base import FLASK_SESSION, REMEMBER_COOKIE, Loader, Scheme, error_params
 from ..origins import validated_origins
 from ..state_access import readable_app_state, scheme_state, warn_of_default_realm
-from .devices import Device, DeviceSession, StoredDevice, label_of, public_id
+from .devices import StoredDevice
 from .entries import ENDED_REASON, SessionEntries, use_interval
+from .flask_session import device_label
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
-from .record import SESSION_KEY, LoginRecord, is_time, read_record
+from .record import SESSION_KEY, LoginRecord, read_record
 from .remember_cookie import PresentedCookie
 from .remembered_logins import CookieChange, RememberedLogins
 from .settings import (
@@ -59,7 +49,6 @@ from .settings import (
 )
 
 _real_session: Final = session._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
-_real_request: Final = request_proxy._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 """Names of query parameters that say what a page shows, and hold no secret."""
@@ -195,15 +184,15 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
     def read(self, request: Request, rest: str | None) -> LoginRecord | PresentedCookie | None:
         content = _real_session().get(SESSION_KEY)
         if content is None:
-            return None if self._remembered is None else self._remembered.read(request, self._realm())
+            return None if self._remembered is None else self._remembered.read(request, self.realm_in_force())
         login = read_record(content)
-        if login is None or not self._is_alive(login) or login.realm != self._realm():
-            if login is None or login.realm == self._realm():
+        if login is None or not self._is_alive(login) or login.realm != self.realm_in_force():
+            if login is None or login.realm == self.realm_in_force():
                 self.forget()  # It isn't a credential any more (RFC 9110 §11.4). An app of another realm may share it.
             state = scheme_state(request)
             if state is not None:
                 state.dropped_reason = self._dropped_reason(login)
-            return None if self._remembered is None else self._remembered.read(request, self._realm())
+            return None if self._remembered is None else self._remembered.read(request, self.realm_in_force())
         return login
 
     def verify(self, credentials: LoginRecord | PresentedCookie, request: Request) -> object | None:
@@ -224,7 +213,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         now = time.time()
         if now - credentials.last_used > self._use_interval:  # Most requests need to note nothing.
             if self._entries is not None and self._entries.lists_devices:
-                self._entries.note_use(credentials, _label)
+                self._entries.note_use(credentials, device_label)
             if self.idle is not None:
                 credentials.last_used = now
                 session[SESSION_KEY] = credentials.to_session()
@@ -234,7 +223,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         assert self._remembered is not None
         assert self.store is not None
         self.store.check_workers(request.environ)
-        return self._remembered.verify(cookie, request, _open_session)
+        return self._remembered.verify(cookie, request)
 
     def subject(self, credentials: LoginRecord | PresentedCookie) -> str | None:
         return credentials.subject
@@ -272,7 +261,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         """Return the URL of the logout; ``None`` if there is none, or if it has no URL in this request."""
         return None if self.logout_view is None else build_url("logout_view", self.logout_view, {})
 
-    # --- logging in and out
+    # --- logins
 
     def subject_of(self, who: Any) -> str:
         """Return the subject of a user.
@@ -304,178 +293,6 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             )
         return found
 
-    def new_login(self, subject: str, acr: str | None, auth_time: float | None) -> LoginRecord:
-        """Return the record of a login that begins now. It isn't in the session yet.
-
-        Args:
-            subject: The user's subject.
-            acr: The class of the login.
-            auth_time: When the user authenticated, in seconds since 1970. ``None`` means now.
-
-        Raises:
-            AuthUnavailable: If the store can't be asked.
-            TypeError: If ``acr`` or ``auth_time`` has the wrong type.
-        """
-        if acr is not None and not isinstance(acr, str):
-            raise TypeError(f"acr must be a str, not {type(acr).__name__}")
-        if auth_time is not None and not is_time(auth_time):
-            raise TypeError(f"auth_time must be a number of seconds since 1970, not {auth_time!r}")
-        now = time.time()
-        realm = self._realm()
-        return LoginRecord(
-            subject,
-            auth_time=now if auth_time is None else auth_time,
-            acr=acr,
-            session_id=secrets.token_urlsafe(16),
-            begun=self._begin_time(subject),
-            last_used=now,
-            is_repeated=self._current() is not None,
-            realm=realm,
-        )
-
-    def check_login(self, *, remember: bool, issuer: str | None, sid: str | None) -> None:
-        """Check arguments of `Auth.login`, before anything is changed.
-
-        Raises:
-            ConfigurationError: If the scheme doesn't remember logins, or if no store lists devices.
-            TypeError: If an argument has the wrong type, or if there is ``sid`` without ``issuer``.
-        """
-        for name, value in (("issuer", issuer), ("sid", sid)):
-            if value is not None and (not isinstance(value, str) or not value):
-                raise TypeError(f"{name} must be a non-empty str or None, not {value!r}")
-        if sid is not None and issuer is None:
-            raise TypeError("sid= needs issuer=, because two providers may have a session of one name")
-        if issuer is not None:
-            self.device_entries("login(issuer=)")
-        if validated_flag("remember", remember) and self._remembered is None:
-            raise ConfigurationError(
-                "login(remember=True) needs a scheme that remembers logins: "
-                "SessionCookie(load, store=SQLiteStore(path), remember=timedelta(days=30))"
-            )
-
-    def begin(
-        self,
-        login: LoginRecord,
-        request: Request,
-        *,
-        remember: bool = False,
-        issuer: str | None = None,
-        sid: str | None = None,
-        user_was_loaded: bool = False,
-    ) -> None:
-        """Put a login into the session, in place of everything that was there. ``session.permanent`` stays.
-
-        Args:
-            login: What `new_login` returned.
-            request: The request.
-            remember: Whether the login is remembered.
-            issuer: The identity provider where the user logged in.
-            sid: The session there.
-            user_was_loaded: As in `end`.
-        """
-        device = Device(subject=login.subject, created=login.begun, label=_label(), issuer=issuer, sid=sid)
-        secret = self._remembered.begin(device, login) if remember and self._remembered is not None else None
-        replaced = self._logins_of(request)
-        self._enter(login, device, replaced[0].session_id if replaced else None)
-        if self._end_copies(replaced, request, user_was_loaded):
-            # All sessions of the user ended, this login included, unless it begins later.
-            login.begun = device.created = self._begin_time(login.subject)
-            self._enter(login, device)
-        is_permanent = getattr(session, "permanent", False)
-        session.clear()
-        if is_permanent:
-            session.permanent = True
-        session[SESSION_KEY] = login.to_session()
-        _renew_id()
-        if self._remembered is None:
-            return
-        if secret is None:
-            self._remembered.drop(request, login.realm, if_sent=True)
-        else:
-            self._remembered.send(request, login, device, secret)
-
-    def end(self, request: Request, *, user_was_loaded: bool = False) -> None:
-        """End the session in this browser. With a store, also end all copies of its cookie.
-
-        Args:
-            request: The request.
-            user_was_loaded: Whether the loader has accepted the user of this session in this request. It isn't called
-                again then.
-        """
-        try:
-            self._end_copies(self._logins_of(request), request, user_was_loaded)
-        finally:  # The user may leave the browser now, whatever the store responds.
-            _renew_id()
-            session.clear()
-            if self._remembered is not None:
-                self._remembered.drop(request, self._realm(), if_sent=False)
-
-    def confirmed_login(self, current: LoginRecord, acr: str | None) -> LoginRecord:
-        """Return the record of a login that its user has confirmed now. It has a new id, and isn't in the session yet.
-
-        Args:
-            current: The login in the session.
-            acr: The class of the login from now on. ``None`` leaves it as it is.
-
-        Raises:
-            TypeError: If ``acr`` has the wrong type.
-        """
-        if acr is not None and not isinstance(acr, str):
-            raise TypeError(f"acr must be a str, not {type(acr).__name__}")
-        now = time.time()
-        return LoginRecord(
-            current.subject,
-            auth_time=now,
-            acr=current.acr if acr is None else acr,
-            session_id=secrets.token_urlsafe(16),
-            begun=current.begun,  # So it ends with all sessions of the user that began before.
-            last_used=now,
-            is_repeated=True,
-            realm=current.realm,
-        )
-
-    def renew(self, current: LoginRecord, login: LoginRecord, request: Request) -> None:
-        """Put a confirmed login into the session in place of ``current``, whose copies end. Other content stays.
-
-        A remembered login moves along: its cookie gets a new id and a new secret. Its sessions have the time and the
-        class of the original login, because a confirmation holds for the session in which it was made.
-
-        Args:
-            current: The login in the session.
-            login: What `confirmed_login` returned.
-            request: The request.
-
-        Raises:
-            AuthUnavailable: If the store can't be asked. The session stays as it was.
-            InvalidCredentials: If the login has ended in the meantime.
-        """
-        device = self._device_of(current, login)
-        secret: str | None = None
-        if device is not None:
-            if device.is_remembered and self._remembered is not None:
-                secret = self._remembered.renew(device)
-            self._enter(login, device, current.session_id)
-        if self._entries is not None and self._entries.end_confirmed(current, login):
-            login.begun = self._begin_time(login.subject)
-            if device is not None:
-                device.created = login.begun
-                self._enter(login, device)
-        session[SESSION_KEY] = login.to_session()
-        _renew_id()
-        if device is not None and secret is not None and self._remembered is not None:
-            self._remembered.send(request, login, device, secret)
-
-    def _device_of(self, current: LoginRecord, login: LoginRecord) -> Device | None:
-        """Return the device of the current login, which a confirmation moves to another id; ``None`` without a list."""
-        if self._entries is None or not self._entries.lists_devices:
-            return None
-        entry, found = self._entries.find(current.realm, current.session_id)
-        if found is not None:
-            return found.device
-        if entry is not None:
-            raise InvalidCredentials(reason=ENDED_REASON)
-        return Device(subject=login.subject, created=login.begun, label=_label())
-
     def cookie_change(self, request: Request) -> CookieChange | None:
         """Return what the response to a request does to the remember cookie; ``None`` if nothing."""
         return None if self._remembered is None else self._remembered.change_of(request)
@@ -489,7 +306,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         """
         if self._entries is None:
             raise ConfigurationError("end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
-        self._entries.end_all(subject, self._realm())
+        self._entries.end_all(subject, self.realm_in_force())
 
     def forget(self) -> None:
         """Remove the login from the session. Other content of the session stays."""
@@ -515,48 +332,6 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             )
         return self._entries
 
-    def sessions_of(self, subject: str, current: LoginRecord | None) -> list[DeviceSession]:
-        """Return the devices of a user that are alive, the newest use first.
-
-        Args:
-            subject: The user.
-            current: The login in the session of this request, or ``None``.
-
-        Raises:
-            AuthUnavailable: If the store can't be asked.
-            ConfigurationError: If no store lists devices.
-        """
-        found = self.device_entries("sessions()").devices(subject, self._realm())
-        current_id = None if current is None else current.session_id
-        return sorted(
-            (
-                DeviceSession(
-                    public_id(session_id), device.created, seen, device.is_remembered, session_id == current_id,
-                    device.label,
-                )
-                for session_id, seen, device in found
-            ),
-            key=lambda shown: (-shown.last_seen, -shown.created),
-        )  # fmt: skip
-
-    def end_session(self, shown_id: str, subject: str) -> bool:
-        """End one device of a user. Return whether it was alive.
-
-        Args:
-            shown_id: `DeviceSession.id`.
-            subject: The user. The devices of others stay.
-
-        Raises:
-            AuthUnavailable: If the store can't be asked.
-            ConfigurationError: If no store lists devices.
-        """
-        entries, realm = self.device_entries("end_session()"), self._realm()
-        return any(
-            entries.end_found(found, realm)
-            for found in entries.devices(subject, realm)
-            if public_id(found.session_id) == shown_id
-        )
-
     def end_by_provider(self, issuer: str, *, sid: str | None = None, subject: str | None = None) -> int:
         """End devices whose users logged in at an identity provider, in this realm.
 
@@ -574,7 +349,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             ConfigurationError: If no store lists devices.
             TypeError: If neither ``sid`` nor ``subject`` is given.
         """
-        entries, realm = self.device_entries("a logout by the provider"), self._realm()
+        entries, realm = self.device_entries("a logout by the provider"), self.realm_in_force()
         if sid is not None:
             found: Iterable[StoredDevice] = entries.devices_at_provider(issuer, sid, realm)
         elif subject is not None:
@@ -588,58 +363,17 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         )
 
     def current_login(self) -> LoginRecord | None:
-        """Return the login in the session, if it is of this realm and alive. Neither store nor loader is asked."""
-        return self._current()
+        """Return the login in the session if it is of this realm and alive. Neither store nor loader is asked."""
+        login = read_record(session.get(SESSION_KEY))
+        return login if login is not None and self._is_alive(login) and login.realm == self.realm_in_force() else None
 
     # --- inside
-
-    def _enter(self, login: LoginRecord, device: Device, replaced_id: str | None = None) -> None:
-        if self._entries is not None and self._entries.lists_devices:
-            self._entries.enter(login, device, replaced_id)
-
-    def _logins_of(self, request: Request) -> list[LoginRecord]:
-        """Return the logins that this browser has: that of its session, and that of its remember cookie."""
-        login = self._current()
-        found = [] if login is None else [login]
-        if self._remembered is not None:
-            remembered = self._remembered.find_login(request, self._realm())
-            if remembered is not None and (login is None or remembered.session_id != login.session_id):
-                found.append(remembered)
-        return found
 
     def _forget_rejected(self, login: LoginRecord) -> None:
         """Remove a login from the session. One that `Auth.login` tries isn't there: the previous one ends by `end`."""
         current = read_record(session.get(SESSION_KEY))
         if current is not None and current.session_id == login.session_id:
             self.forget()
-
-    def _end_copies(self, logins: list[LoginRecord], request: Request, user_was_loaded: bool) -> bool:
-        """End logins in the store. Return whether that ended all sessions of a user."""
-        return any([self._end_copies_of(login, request, user_was_loaded) for login in logins])  # noqa: C419  # all end
-
-    def _end_copies_of(self, login: LoginRecord, request: Request, user_was_loaded: bool) -> bool:
-        if self._entries is None:
-            return False
-        try:
-            if self._was_ended(login, request):
-                return False
-        except SessionStolen:
-            return False
-        accepted = True
-        try:
-            if not user_was_loaded:
-                user: object = self.load(login.subject)
-                accepted = user is not None and user is not False
-        except AuthError as error:  # If the loader is unavailable, the user may exist, and wants the session to end.
-            accepted = not isinstance(error, InvalidCredentials)
-        finally:  # If the loader is broken, the session ends as well, and the exception passes.
-            all_ended = accepted and self._entries.end(login)
-        return all_ended
-
-    def _current(self) -> LoginRecord | None:
-        """Return the login in the session if it is of this realm and alive. Neither store nor loader is asked."""
-        login = read_record(session.get(SESSION_KEY))
-        return login if login is not None and self._is_alive(login) and login.realm == self._realm() else None
 
     def _is_alive(self, login: LoginRecord) -> bool:
         now = time.time()
@@ -649,7 +383,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
     def _dropped_reason(self, login: LoginRecord | None) -> str:
         if login is None:
             return "Cookie: the login in the session is not as auth.login() writes it: log in again"
-        realm = self._realm()
+        realm = self.realm_in_force()
         if login.realm != realm:
             return (
                 f"Cookie: the session is of the realm {shown(login.realm)}, and the realm in force is {shown(realm)} "
@@ -667,39 +401,9 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         self.store.check_workers(request.environ)
         return self._entries.was_ended(login)
 
-    def _begin_time(self, subject: str) -> float:
-        return time.time() if self._entries is None else self._entries.not_before.begin_time(subject, self._realm())
-
-    def _realm(self) -> str:
+    def realm_in_force(self) -> str:
+        """Return the realm of logins in the current app."""
         return readable_app_state(_real_app()).realm if self.realm is None else self.realm
-
-
-def _open_session(login: LoginRecord, is_new: bool) -> None:
-    """Put a login into the session whose content stays. One that isn't new leaves the session as unmodified as it was.
-
-    So the response to a repeated request sends no session cookie because of it. A session on the server gets a new id
-    nevertheless: Flask-Session also stores sessions that weren't modified, and an attacker may have planted the id.
-    """
-    was_modified = session.modified
-    session[SESSION_KEY] = login.to_session()
-    _renew_id()
-    if not is_new and not was_modified:
-        session.modified = False
-
-
-def _label() -> str:
-    """Return the name of the device that sent this request."""
-    return label_of(_real_request().headers.get("User-Agent"))
-
-
-def _renew_id() -> None:
-    """Give a session on the server a new id, if its interface can do that (Flask-Session).
-
-    Call it while the session has content: an empty one keeps its id there, which an attacker may have planted.
-    """
-    renew = getattr(current_app.session_interface, "regenerate", None)
-    if callable(renew) and session:
-        renew(session)
 
 
 def _validated_names(names: Iterable[str]) -> frozenset[str]:
