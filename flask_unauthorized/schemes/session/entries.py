@@ -147,7 +147,7 @@ class SessionEntries:
             self._list(login, device)
 
     def keep_listed(self, login: LoginRecord, device: Device) -> None:
-        """List a device again that its user's list has lost, such as by a failure. A failure refuses nobody."""
+        """List a device again that its user's list has lost, such as by a failure. A failure refuses no request."""
         try:
             self._list(login, device)
         except AuthUnavailable as error:
@@ -198,7 +198,7 @@ class SessionEntries:
             rows = read_current_list(text)
             if not enter and any(row.session_id == one.session_id and row.until <= one.until for one in rows):
                 return
-            others = self._other_devices(login.realm, rows, (login.session_id, replaced_id))
+            others = self._others(login.realm, rows, (login.session_id, replaced_id))
             excess = others[: max(0, len(others) - MAX_DEVICES + 1)]
             if any(self._end_device(login.realm, one.session_id, login.subject, one.until) for one in excess):
                 if not enter:  # It ended with all others. A later beginning would revive it.
@@ -215,11 +215,9 @@ class SessionEntries:
                 return
         raise too_many_changes()
 
-    def _other_devices(
-        self, realm: str, rows: list[ListedDevice], left_out: tuple[str | None, ...]
-    ) -> list[ListedDevice]:
+    def _others(self, realm: str, rows: list[ListedDevice], excluded: tuple[str | None, ...]) -> list[ListedDevice]:
         """Return the rows of other devices. If they are too many, only of those that could still be used."""
-        others = [row for row in rows if row.session_id not in left_out]
+        others = [row for row in rows if row.session_id not in excluded]
         if len(others) < MAX_DEVICES:
             return others
         found = ((row, self.find(realm, row.session_id)[1]) for row in others)

@@ -173,7 +173,7 @@ class RememberedLogins:
     def send(self, request: Request, login: LoginRecord, device: Device, secret: str) -> None:
         """Let the response set the cookie of a login."""
         value = cookie_value(login.realm, login.session_id, secret)
-        remember_for_response(self._scheme, request, CookieChange(value, _remaining_seconds(device)))
+        remember_for_response(self._scheme, request, CookieChange(value, _seconds_left(device)))
 
     def drop(self, request: Request, realm: str, *, if_sent: bool) -> None:
         """Let the response delete the cookie, unless it is one of another realm.
@@ -231,9 +231,7 @@ class RememberedLogins:
 
     def _send_next(self, cookie: PresentedCookie, request: Request, device: Device, secret: str) -> None:
         value = cookie_value(cookie.realm, cookie.session_id, secret)
-        remember_for_response(
-            self._scheme, request, CookieChange(value, _remaining_seconds(device), opens_session=True)
-        )
+        remember_for_response(self._scheme, request, CookieChange(value, _seconds_left(device), opens_session=True))
 
     def _load(self, cookie: PresentedCookie, request: Request, device: Device) -> object:
         """Ask the loader for the user. A rejected one ends the device."""
@@ -276,7 +274,7 @@ def _present(device: Device, cookie: PresentedCookie, secret: str) -> tuple[Outc
     return present(state, secret_hash(cookie.secret), secret_hash(secret), time.time())
 
 
-def _remaining_seconds(device: Device) -> int:
+def _seconds_left(device: Device) -> int:
     """Return how long a device is still remembered, in seconds."""
     return max(1, int((device.until or 0) - time.time()))
 
