@@ -2,8 +2,10 @@
 
 The cookie counts only if the session holds no live login. It is verified in these steps:
 
-1. The entry of its device is read. A missing or ended one, one that has reached its end, and one whose user has ended
-   all sessions since the login: the cookie isn't valid, and the browser drops it.
+1. The entry of its device is read. A missing or ended one, one that has reached its end, one whose user has ended all
+   sessions since the login, and one of another series: the cookie isn't valid, and the browser drops it. A secret of
+   another series is a guess, and no theft. Otherwise anyone who finds the id in an old session cookie could end the
+   login.
 2. `flask_unauthorized.rotation` judges the secret. A secret that was replaced before is in use in two places. That ends
    the device with all its sessions, once, and the caller gets `SessionStolen` until they log in again.
 3. The loader is asked for the user before anything is written. A rejected user ends the device. If the loader is
@@ -25,6 +27,7 @@ These rules hold:
 The response is made by other code. What is to happen to the cookie is therefore remembered as a `CookieChange`.
 """
 
+import hmac
 import logging
 import time
 from collections.abc import Callable
@@ -40,7 +43,7 @@ from ..errors.text import shown
 from ..rotation import Outcome, Rotation, present, secret_hash
 from .base import Scheme
 from .devices import STOLEN, Device
-from .remember_cookie import PresentedCookie, cookie_value, is_only_foreign, new_secret, read_cookie
+from .remember_cookie import PresentedCookie, cookie_value, is_only_foreign, new_secret, read_cookie, series_key
 from .session_entries import STOLEN_REASON, SessionEntries, next_try
 from .session_record import LoginRecord, RememberedRecord
 from .state_access import has_response_left, remember_for_response, remembered_for_response
@@ -114,7 +117,7 @@ class RememberedLogins:
         while True:
             tries = next_try(tries)
             entry, device = self._find_valid(cookie, request)
-            secret = new_secret()
+            secret = new_secret(cookie.secret)
             outcome, rotation = _judge(device, cookie, secret)
             if outcome is Outcome.REUSED:
                 if self._end_stolen(cookie, entry, device, may_write):
@@ -165,6 +168,7 @@ class RememberedLogins:
     def renew(self, device: Device) -> str:
         """Begin another series of secrets for a remembered device, and return the first one."""
         secret = new_secret()
+        device.series = secret_hash(series_key(secret))
         device.rotation = Rotation(secret_hash(secret)).to_text()
         return secret
 
@@ -206,6 +210,8 @@ class RememberedLogins:
             self._reject("Cookie: the login is not remembered any more (remember=): log in again", request)
         if self._entries.was_ended_with_all(device, cookie.realm):
             self._reject("Cookie: the remembered login was ended by end_sessions(): log in again", request)
+        if not hmac.compare_digest(secret_hash(series_key(cookie.secret)), device.series or ""):
+            self._reject("Cookie: the secret of the remember cookie was never issued: log in again", request)
         return entry, device
 
     def _reject(self, reason: str, request: Request | None) -> NoReturn:

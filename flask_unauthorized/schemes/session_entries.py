@@ -43,7 +43,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple, NoReturn
 
 from ..errors import AuthUnavailable, SessionStolen
-from ..stores.base import MAX_LIFETIME, MIN_LIFETIME, Store
+from ..stores.base import MAX_LIFETIME, MAX_VALUE, MIN_LIFETIME, Store
 from ..wire.rules import MAX_CLOCK_SKEW
 from .devices import ENDED, STOLEN, Device, read_entry
 from .session_record import LoginRecord, is_time
@@ -53,6 +53,8 @@ MAX_ENDED: Final = 100
 """Most devices of one user that the store remembers as ended. After that, a logout ends all sessions of the user."""
 MAX_DEVICES: Final = 20
 """Most devices of one user, and of one session at an identity provider."""
+MAX_ENTRY: Final = MAX_VALUE - 512
+"""Longest entry of a login, in bytes. The rest is for what a remembered login adds when its cookie is used."""
 USE_INTERVAL: Final = 60
 """Least time between two notes that a session was used, in seconds. A shorter ``idle`` shortens it."""
 _INTERVAL_WITHOUT_IDLE: Final = 3600
@@ -189,7 +191,14 @@ class SessionEntries:
 
         Raises:
             AuthUnavailable: If the store can't be asked.
+            ValueError: If the login is too long for the store.
         """
+        size = len(device.to_entry(time.time()).encode(errors="surrogatepass"))
+        if size > MAX_ENTRY:
+            raise ValueError(
+                f"the store keeps {MAX_ENTRY} bytes of a login, and this one has {size}: login() and confirm() need a "
+                "shorter subject, acr=, issuer= or sid="
+            )
         self._list(login, device, replaced_id, enter=True)
         if device.issuer is not None and device.sid is not None:
             self._list_at_provider(login, device)
@@ -273,13 +282,18 @@ class SessionEntries:
         user = _key(realm, subject)
         exceeds_limit = self._store.get("sessions-flooded", user) is not None
         if not exceeds_limit and self._mark(realm, session_id, ENDED, until):
-            count_lifetime = self._entry_lifetime(time.time() + self._lifetime)
-            exceeds_limit = self._store.increment("sessions-ended", user, count_lifetime) > MAX_ENDED
-            if exceeds_limit:
-                self._store.put("sessions-flooded", user, "1", count_lifetime)
+            exceeds_limit = self._count_end(user)
         if exceeds_limit:
             self.end_all(subject, realm)
             self._drop(realm, session_id)
+        return exceeds_limit
+
+    def _count_end(self, user: str) -> bool:
+        """Count a device that has ended. Return whether the store would remember too many of this user."""
+        count_lifetime = self._entry_lifetime(time.time() + self._lifetime)
+        exceeds_limit = self._store.increment("sessions-ended", user, count_lifetime) > MAX_ENDED
+        if exceeds_limit:
+            self._store.put("sessions-flooded", user, "1", count_lifetime)
         return exceeds_limit
 
     def mark_stolen(self, realm: str, session_id: str, entry: str, device: Device) -> bool:
@@ -292,6 +306,9 @@ class SessionEntries:
         if not self._store.replace("session", key, entry, STOLEN, self._lifetime_of(device)):
             return False
         self._unlist(realm, device.subject, frozenset({session_id}))
+        if self._count_end(_key(realm, device.subject)):
+            self.end_all(device.subject, realm)
+            self._store.put("session", key, ENDED, MIN_LIFETIME)
         return True
 
     def end_all(self, subject: str, realm: str) -> None:
@@ -380,9 +397,12 @@ class SessionEntries:
         Raises:
             AuthUnavailable: If the store can't be asked.
         """
-        until = found.device.latest_begin + self._lifetime
-        ended = self._mark(realm, found.session_id, ENDED, until)
-        self._unlist(realm, found.device.subject, frozenset({found.session_id}))
+        subject = found.device.subject
+        ended = self._mark(realm, found.session_id, ENDED, found.device.latest_begin + self._lifetime)
+        self._unlist(realm, subject, frozenset({found.session_id}))
+        if ended and self._count_end(_key(realm, subject)):
+            self.end_all(subject, realm)
+            self._store.put("session", _key(realm, found.session_id), ENDED, MIN_LIFETIME)
         return ended
 
     def _is_alive(self, found: FoundDevice) -> bool:
