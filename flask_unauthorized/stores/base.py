@@ -278,7 +278,12 @@ class Store(ABC):
         Raises:
             AuthUnavailable: See `Store`.
         """
-        return self._call(self._get, self._entry_key(purpose, key))
+        value = self._call(self._get, self._entry_key(purpose, key))
+        if value is not None and not isinstance(value, str):  # Octets would never equal a text, such as "ended".
+            raise AuthUnavailable(
+                reason=f"{type(self).__name__}: _get() returned a {type(value).__name__}: it must return a str or None"
+            )
+        return value
 
     def check(self) -> None:  # noqa: B027  # optional: most stores have nothing to check
         """Check the back end before an app's first request. Override it if there is something to check.

@@ -21,10 +21,13 @@ _IGNORED: Final = frozenset({"Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"})
 """The general categories of Unicode that are left out."""
 
 
-@functools.lru_cache(maxsize=1024)
 def subject_key(name: str) -> str:
     """Return the key under which attempts for ``name`` are counted."""
-    text = name[:MAX_SUBJECT]
+    return _key_of(name[:MAX_SUBJECT])  # The cache must not hold names as long as a client likes.
+
+
+@functools.lru_cache(maxsize=1024)
+def _key_of(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text)
     text = text.casefold()

@@ -185,6 +185,31 @@ def test_many_logins_fill_no_store(site, clock, monkeypatch):
     assert live <= 20 + 3 + 4  # devices, ended ones, the list, the counter, and two marks
 
 
+def test_a_user_who_ends_many_devices_fills_no_store(site, clock, monkeypatch):
+    monkeypatch.setattr(session_entries, "MAX_ENDED", 3)
+    store = MemoryStore()
+    shop = site(store)
+    for _ in range(50):
+        clock[0] += 2
+        phone, laptop = shop.device(), shop.device()
+        (other, *_) = [one["id"] for one in listed(laptop) if not one["current"]]
+        laptop.post(f"/end/{other}")
+        assert phone.get("/").status_code == 401
+    live = sum(store._find(key, memory._now()) is not None for key in store._entries)
+    assert live <= 20 + 3 + 5  # devices, ended ones, one that just ended, the list, the counter, and two marks
+
+
+@pytest.mark.parametrize("name", ["issuer", "sid"])
+def test_a_login_that_is_too_long_for_the_store_names_the_fix_and_changes_nothing(site, name):
+    shop = site()
+    client = shop.device()
+    given = {"issuer": ISSUER, name: "x" * 3_600}
+    with pytest.raises(ValueError, match=r"^the store keeps 3584 bytes of a login, and this one has \d+: login\(\)"):
+        client.post("/login/ada", data=given)
+    assert client.get("/").text == "ada"
+    assert len(sessions(shop)) == 1
+
+
 # --- ending one
 
 

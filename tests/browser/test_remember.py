@@ -9,6 +9,8 @@ import pytest
 from flask import request, session, stream_with_context
 
 from flask_unauthorized import AuthUnavailable, ConfigurationError, Identity, InvalidCredentials, SessionCookie, signals
+from flask_unauthorized.schemes.session import entries as session_entries
+from flask_unauthorized.stores import memory
 from flask_unauthorized.stores.memory import MemoryStore
 
 from .conftest import PAGE
@@ -365,13 +367,56 @@ def test_a_stolen_login_ends_no_other_device(shop, clock):
     assert len(sessions(shop)) == 1
 
 
-def test_a_guess_of_the_secret_is_theft_and_a_guess_of_the_id_is_nothing(shop):
+def test_many_thefts_from_one_user_fill_no_store(site, clock, monkeypatch):
+    monkeypatch.setattr(session_entries, "MAX_ENDED", 3)
+    store = MemoryStore()
+    shop = site(store, remember=REMEMBER)
+    for _ in range(50):
+        clock[0] += 2
+        client = enter(shop)
+        copied = cookie_of(client)
+        assert browser_with(shop, copied[:-22] + "a" * 22).get("/").status_code == 401
+        assert client.get("/").status_code == 401
+        assert browser_with(shop, copied).get("/").status_code == 401
+    live = sum(store._find(key, memory._now()) is not None for key in store._entries)
+    assert live <= 3 + 5  # those that were stolen, one that just ended, the list, the counter, and two marks
+
+
+def test_a_secret_of_another_series_is_a_guess_and_ends_nothing(shop, heard, clock):
+    # The id of the device is also in the session cookie. One in a backup must not be enough to end the login.
+    client, other = enter(shop), enter(shop, "bob")
+    parts, others = cookie_of(client).split("."), cookie_of(other).split(".")
+    for secret in ("a" * 43, others[3], ("b" if parts[3][0] == "a" else "a") + parts[3][1:]):
+        answered = browser_with(shop, ".".join((*parts[:3], secret))).get("/")
+        assert (answered.status_code, changes(answered)) == (401, "deleted")
+        browser_with(shop, ".".join((*parts[:3], secret))).post("/logout")
+    clock[0] += 2 * 3600
+    assert client.get("/open").text == "ada True"
+    assert [kind for kind, _ in heard] == ["remembered"]
+
+
+def test_all_secrets_of_a_series_differ_and_have_256_bits(shop, clock):
+    client, seen = enter(shop), set()
+    for _ in range(5):
+        seen.add(cookie_of(client).split(".")[3])
+        clock[0] += 3 * 3600
+        client.get("/open")
+    assert len(seen) == 5
+    assert len({secret[:21] for secret in seen}) == 1
+    assert len({secret[21:] for secret in seen}) == 5
+    assert {len(secret) for secret in seen} == {43}
+
+
+def test_a_guess_of_the_rest_of_a_secret_is_theft_and_a_guess_of_the_id_is_nothing(shop):
     client = enter(shop)
     version, tag, device, secret = cookie_of(client).split(".")
     answered = browser_with(shop, f"{version}.{tag}.{'a' * 22}.{secret}").get("/")
     assert (answered.status_code, changes(answered)) == (401, "deleted")
     assert client.get("/").status_code == 200
-    assert browser_with(shop, f"{version}.{tag}.{device}.{'a' * 43}").get("/").status_code == 401
+    assert browser_with(shop, f"{version}.{tag}.{device}.{secret[:-1]}!").get("/").status_code == 401
+    assert client.get("/").status_code == 200
+    guess = secret[:21] + "a" * 22
+    assert browser_with(shop, f"{version}.{tag}.{device}.{guess}").get("/").status_code == 401
     assert client.get("/").status_code == 401
 
 

@@ -141,6 +141,10 @@ def log_out_and_present(browser: Remembering) -> AuthError:
     return browser.present(kept)
 
 
+def guess(browser: Remembering) -> AuthError:
+    return browser.present(browser.value()[:-43] + "a" * 43)
+
+
 def stolen_session(browser: Remembering) -> AuthError:
     steal(browser)
     with clock(NOW + 232):
@@ -235,6 +239,8 @@ ROWS = [
         "a remembered login that ended", remembered(log_out_and_present), 401,
         "Cookie: the remembered login was ended by logout(), end_session() or end_sessions(): log in again",
     ),
+    Row("a secret of another series", remembered(guess), 401,
+        "Cookie: the secret of the remember cookie was never issued: log in again"),
     Row("a remembered login that is unknown", remembered(wipe), 401,
         "Cookie: the remembered login is not in store=: log in again"),
     Row("a remembered login that is too old", remembered(later), 401,

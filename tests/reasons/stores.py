@@ -29,6 +29,13 @@ class Broken(MemoryStore):
         raise ConnectionError(SECRET_URL)
 
 
+class Octets(MemoryStore):
+    """A store that forgot to decode what its back end returned."""
+
+    def _get(self, key: str) -> Any:
+        return b"ended"
+
+
 class OddClient:
     """A Redis that gives one odd answer to everything."""
 
@@ -97,6 +104,10 @@ ROWS = [
         "RedisStore: GET, octets", odd(b"\xff", "get"), 503,
         "RedisStore: GET returned octets that are not UTF-8, so another program wrote them: give each app its own "
         "prefix=",
+    ),
+    Row(
+        "a store that returns octets", asked(Octets(), "get"), 503,
+        "Octets: _get() returned a bytes: it must return a str or None",
     ),
     Row(
         "RedisStore: SET", odd(None, "put", "x", 60), 503,

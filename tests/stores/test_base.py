@@ -94,3 +94,19 @@ def test_keys_of_counters_that_may_be_evicted_are_known_by_their_purpose():
     assert store._entry_key(EVICTABLE_PURPOSE, "x").startswith(store._evictable_start)
     for purpose in ("throttled", "throttle-x", "dpop"):
         assert not store._entry_key(purpose, "x").startswith(store._evictable_start)
+
+
+def test_a_value_that_is_no_text_is_unavailable():
+    """Octets equal no text, so an ended session of such a store would be valid."""
+
+    class Octets(MemoryStore):
+        def _get(self, key):
+            found = super()._get(key)
+            return found and found.encode()
+
+    store = Octets()
+    assert store.get("a", "key") is None
+    store.put("a", "key", "ended", 60)
+    with pytest.raises(AuthUnavailable) as caught:
+        store.get("a", "key")
+    assert caught.value.reason == "Octets: _get() returned a bytes: it must return a str or None"

@@ -1,6 +1,7 @@
 """Names that a database may take for one account share one counter."""
 
 import hashlib
+import sys
 
 import pytest
 
@@ -35,6 +36,13 @@ def test_names_of_any_length_and_content_have_a_key():
     assert len(subject_key("\ufdfa" * 100_000)) < 100_000
     assert subject_key("a\ud800") == "a\ud800"
     assert len(subject_hash("a\ud800")) == 16
+
+
+def test_long_names_are_not_cached():
+    name = "long" * 100_000
+    before = sys.getrefcount(name)
+    assert subject_key(name) == "long" * 256
+    assert sys.getrefcount(name) == before
 
 
 def test_the_hash_is_the_documented_one():

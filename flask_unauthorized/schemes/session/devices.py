@@ -40,7 +40,8 @@ class Device:
         label: The ``User-Agent`` of the login, see `label_of`.
         issuer: The identity provider where the user logged in, or ``None``.
         sid: The session at that provider, or ``None``.
-        until: When the remember cookie ends. ``None`` if the login isn't remembered. So are the four others.
+        until: When the remember cookie ends. ``None`` if the login isn't remembered. So are the five others.
+        series: Hash of the key that all secrets of the cookie have in common.
         auth_time: When the user authenticated.
         acr: The class of the login.
         begun: When the last session of the cookie began.
@@ -53,6 +54,7 @@ class Device:
     issuer: str | None = None
     sid: str | None = None
     until: float | None = None
+    series: str | None = None
     auth_time: float | None = None
     acr: str | None = None
     begun: float | None = None
@@ -95,14 +97,14 @@ def read_entry(entry: str) -> tuple[int, Device]:
     if not _is_valid(device):
         raise ValueError("not the entry of a device")
     if device.is_remembered:
-        if device.auth_time is None or device.rotation is None:
+        if device.auth_time is None or device.rotation is None or device.series is None:
             raise ValueError("not the entry of a remembered device")
         Rotation.from_text(device.rotation)
     return int(last_seen), device
 
 
 def _is_valid(device: Device) -> bool:
-    texts = (device.issuer, device.sid, device.acr, device.rotation)
+    texts = (device.issuer, device.sid, device.acr, device.rotation, device.series)
     times = (device.until, device.auth_time, device.begun)
     valid = isinstance(device.subject, str) and isinstance(device.label, str) and is_time(device.created)
     valid = valid and all(isinstance(text, _TEXT) for text in texts)

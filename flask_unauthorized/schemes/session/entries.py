@@ -36,7 +36,7 @@ from operator import attrgetter
 from typing import Final
 
 from ...errors import AuthUnavailable, InvalidCredentials, SessionStolen
-from ...stores.base import MIN_LIFETIME, Store
+from ...stores.base import MAX_VALUE, MIN_LIFETIME, Store
 from ...wire.rules import MAX_CLOCK_SKEW
 from .devices import ENDED, STOLEN, Device, StoredDevice, read_entry
 from .not_before import NotBeforeTimes, is_covered
@@ -59,6 +59,8 @@ MAX_ENDED: Final = 100
 """Most devices of one user that the store remembers as ended. After that, a logout ends all sessions of the user."""
 MAX_DEVICES: Final = 20
 """Most devices of one user, and of one session at an identity provider."""
+MAX_ENTRY: Final = MAX_VALUE - 512
+"""Longest entry of a login, in bytes. The rest is for what a remembered login adds when its cookie is used."""
 USE_INTERVAL: Final = 60
 """Least time between two notes that a session was used, in seconds. A shorter ``idle`` shortens it."""
 _INTERVAL_WITHOUT_IDLE: Final = 3600
@@ -181,7 +183,14 @@ class SessionEntries:
 
         Raises:
             AuthUnavailable: If the store can't be asked.
+            ValueError: If the login is too long for the store.
         """
+        size = len(device.to_entry(time.time()).encode(errors="surrogatepass"))
+        if size > MAX_ENTRY:
+            raise ValueError(
+                f"the store keeps {MAX_ENTRY} bytes of a login, and this one has {size}: login() and confirm() need a "
+                "shorter subject, acr=, issuer= or sid="
+            )
         self._list(login, device, replaced_id, enter=True)
         if device.issuer is not None and device.sid is not None:
             self._list_at_provider(login, device)
@@ -196,7 +205,7 @@ class SessionEntries:
         for _ in range(MAX_ATTEMPTS):
             text = self._store.get("sessions", user)
             rows = read_current_list(text)
-            if not enter and any(row.session_id == one.session_id and row.until <= one.until for one in rows):
+            if not enter and _is_listed(row, rows):
                 return
             others = self._others(login.realm, rows, (login.session_id, replaced_id))
             excess = others[: max(0, len(others) - MAX_DEVICES + 1)]
@@ -319,6 +328,9 @@ class SessionEntries:
         if not self._store.replace("session", key, entry, STOLEN, self._lifetime_of(device)):
             return False
         self._unlist(realm, device.subject, frozenset({session_id}))
+        if self._count_ended(realm, device.subject):
+            self.end_all(device.subject, realm)
+            self._store.put("session", key, ENDED, MIN_LIFETIME)
         return True
 
     def end_all(self, subject: str, realm: str) -> None:
@@ -401,9 +413,12 @@ class SessionEntries:
         Raises:
             AuthUnavailable: If the store can't be asked.
         """
-        until = found.device.latest_begin + self._lifetime
-        ended = self._mark(realm, found.session_id, ENDED, until)
-        self._unlist(realm, found.device.subject, frozenset({found.session_id}))
+        subject = found.device.subject
+        ended = self._mark(realm, found.session_id, ENDED, found.device.latest_begin + self._lifetime)
+        self._unlist(realm, subject, frozenset({found.session_id}))
+        if ended and self._count_ended(realm, subject):
+            self.end_all(subject, realm)
+            self._store.put("session", store_key(realm, found.session_id), ENDED, MIN_LIFETIME)
         return ended
 
     def _is_alive(self, found: StoredDevice) -> bool:
@@ -432,3 +447,8 @@ def _read(entry: str) -> tuple[int, Device]:
         return read_entry(entry)
     except ValueError:
         reject_foreign_value()
+
+
+def _is_listed(device: ListedDevice, rows: list[ListedDevice]) -> bool:
+    """Return whether a list has a device, and will have it as long as needed."""
+    return any(device.session_id == row.session_id and device.until <= row.until for row in rows)

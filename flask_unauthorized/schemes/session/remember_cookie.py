@@ -6,7 +6,9 @@ The value is ``version.tag.id.secret``:
 - the tag is a short hash of the realm. Two apps on one host may have cookies of one name, and each leaves alone what
   the other one wrote;
 - the id is that of the device, by which the store finds its entry;
-- the secret is replaced at each use.
+- the secret is replaced at each use. It begins with the key of the series, which stays. Only the browser knows the key,
+  because the id is also in the session cookie, which may lie in a backup. So nobody else can end the login by a wrong
+  secret.
 
 Only values of this form are read, and they are short. A request may hold several cookies of one name, with different
 paths. The first one with the tag of the realm counts, because browsers send the most specific path first (RFC 6265
@@ -22,6 +24,8 @@ from typing import Any, Final
 from flask import Flask, Request, Response
 
 _VERSION: Final = "1"
+_SERIES_KEY: Final = 21
+_CHANGING: Final = 22
 _VALUE: Final = re.compile(r"1\.([\w-]{8})\.([\w-]{22})\.([\w-]{43})", re.ASCII)
 
 
@@ -51,9 +55,18 @@ class PresentedCookie:
         return "<PresentedCookie>"
 
 
-def new_secret() -> str:
-    """Return a new secret of 256 bits."""
-    return secrets.token_urlsafe(32)
+def new_secret(before: str = "") -> str:
+    """Return a new secret of 256 bits.
+
+    Args:
+        before: The secret that it replaces, whose series goes on. Without it, a series begins.
+    """
+    return (series_key(before) or secrets.token_urlsafe(16)[:_SERIES_KEY]) + secrets.token_urlsafe(17)[:_CHANGING]
+
+
+def series_key(secret: str) -> str:
+    """Return the part of a secret that all secrets of its series have in common: 126 bits."""
+    return secret[:_SERIES_KEY]
 
 
 def cookie_value(realm: str, session_id: str, secret: str) -> str:

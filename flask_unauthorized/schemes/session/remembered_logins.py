@@ -2,8 +2,10 @@
 
 The cookie counts only if the session holds no live login. It is verified in these steps:
 
-1. The entry of its device is read. A missing or ended one, one that has reached its end, and one whose user has ended
-   all sessions since the login: the cookie isn't valid, and the browser drops it.
+1. The entry of its device is read. A missing or ended one, one that has reached its end, one whose user has ended all
+   sessions since the login, and one of another series: the cookie isn't valid, and the browser drops it. A secret of
+   another series is a guess, and no theft. Otherwise anyone who finds the id in an old session cookie could end the
+   login.
 2. `flask_unauthorized.rotation` judges the secret. A secret that was replaced before is in use in two places. That ends
    the device with all its sessions, once, and the caller gets `SessionStolen` until they log in again.
 3. The loader is asked for the user before anything is written. A rejected user ends the device. If the loader is
@@ -25,6 +27,7 @@ These rules hold:
 The response is made by other code. What is to happen to the cookie is therefore remembered as a `CookieChange`.
 """
 
+import hmac
 import logging
 import time
 from contextlib import suppress
@@ -43,7 +46,7 @@ from .devices import STOLEN, Device
 from .entries import STOLEN_REASON, SessionEntries
 from .flask_session import open_session
 from .record import LoginRecord, RememberedRecord
-from .remember_cookie import PresentedCookie, cookie_value, has_only_other_realms, new_secret, read_cookie
+from .remember_cookie import PresentedCookie, cookie_value, has_only_other_realms, new_secret, read_cookie, series_key
 from .storage import MAX_ATTEMPTS, too_many_changes
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -111,7 +114,7 @@ class RememberedLogins:
         user: object = _NOT_ASKED
         for _ in range(MAX_ATTEMPTS):
             entry, device = self._find_valid(cookie, request)
-            secret = new_secret()
+            secret = new_secret(cookie.secret)
             outcome, rotation = _present(device, cookie, secret)
             if outcome is Outcome.REUSED:
                 if self._end_stolen(cookie, entry, device, may_write):
@@ -123,12 +126,10 @@ class RememberedLogins:
                 return user
             is_rotated = may_write and outcome is Outcome.ROTATED
             if is_rotated:
-                begun = self._entries.not_before.begin_time_of(device, cookie.realm)
-                if begun is None:
-                    self._reject(_ALL_ENDED_REASON, request)
-                device = replace(device, begun=begun, rotation=rotation.to_text())
-                if not self._entries.change(cookie.realm, cookie.session_id, entry, device):
+                rotated = self._rotate(cookie, request, entry, replace(device, rotation=rotation.to_text()))
+                if rotated is None:
                     continue
+                device = rotated
                 self._send_next(cookie, request, device, secret)
             login = self._record(cookie, device)
             if is_rotated:
@@ -167,6 +168,7 @@ class RememberedLogins:
     def renew(self, device: Device) -> str:
         """Begin another series of secrets for a remembered device, and return the first one."""
         secret = new_secret()
+        device.series = secret_hash(series_key(secret))
         device.rotation = Rotation(secret_hash(secret)).to_text()
         return secret
 
@@ -208,6 +210,8 @@ class RememberedLogins:
             self._reject("Cookie: the login is not remembered any more (remember=): log in again", request)
         if self._entries.not_before.was_ended_with_all(device, cookie.realm):
             self._reject(_ALL_ENDED_REASON, request)
+        if not hmac.compare_digest(secret_hash(series_key(cookie.secret)), device.series or ""):
+            self._reject("Cookie: the secret of the remember cookie was never issued: log in again", request)
         return entry, device
 
     def _reject(self, reason: str, request: Request | None) -> NoReturn:
@@ -228,6 +232,14 @@ class RememberedLogins:
         if signals.session_stolen.receivers:
             signals.send(signals.session_stolen, _real_app(), subject=device.subject, scheme=self._scheme.name)
         return True
+
+    def _rotate(self, cookie: PresentedCookie, request: Request, entry: str, device: Device) -> Device | None:
+        """Store the new state of a device, whose next session begins. Return ``None`` if its entry has changed."""
+        begun = self._entries.not_before.begin_time_of(device, cookie.realm)
+        if begun is None:
+            self._reject(_ALL_ENDED_REASON, request)
+        rotated = replace(device, begun=begun)
+        return rotated if self._entries.change(cookie.realm, cookie.session_id, entry, rotated) else None
 
     def _send_next(self, cookie: PresentedCookie, request: Request, device: Device, secret: str) -> None:
         value = cookie_value(cookie.realm, cookie.session_id, secret)
