@@ -44,7 +44,7 @@ def list_sessions(scheme: SessionCookie, who: Any) -> list[DeviceSession]:
 def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identity | None) -> bool:
     """End one device; see `Auth.end_session`. Without ``who``, it is one of ``caller``."""
     app_state_of(real_app()).prepare()
-    entries, realm = scheme.device_entries("end_session()"), scheme.realm_in_force()
+    scheme.device_entries("end_session()")
     current = _current_login(scheme)
     if caller is not None and current is not None and state_for(real_request()).scheme is scheme:
         subject = current.subject  # The loader may call its users by another name.
@@ -53,11 +53,7 @@ def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identi
     if current is not None and current.subject == subject and public_id(current.session_id) == session_id:
         log_out(scheme)
         return True
-    return any(
-        entries.end_found(found, realm)
-        for found in entries.devices(subject, realm)
-        if public_id(found.session_id) == session_id
-    )
+    return scheme.end_session(session_id, subject)
 
 
 def end_sessions(scheme: SessionCookie, who: Any) -> None:

@@ -126,14 +126,11 @@ class RememberedLogins:
                 return user
             is_rotated = may_write and outcome is Outcome.ROTATED
             if is_rotated:
-                rotated = self._rotate(cookie, request, entry, replace(device, rotation=rotation.to_text()))
-                if rotated is None:
+                rotated = replace(device, rotation=rotation.to_text())
+                if not self._rotate(cookie, request, entry, rotated, secret):
                     continue
                 device = rotated
-                self._send_next(cookie, request, device, secret)
             login = self._record(cookie, device)
-            if is_rotated:
-                self._entries.keep_listed(login, device)
             if may_write:
                 open_session(login, is_rotated)
             return user
@@ -233,17 +230,26 @@ class RememberedLogins:
             signals.send(signals.session_stolen, _real_app(), subject=device.subject, scheme=self._scheme.name)
         return True
 
-    def _rotate(self, cookie: PresentedCookie, request: Request, entry: str, device: Device) -> Device | None:
-        """Store the new state of a device, whose next session begins. Return ``None`` if its entry has changed."""
-        begun = self._entries.not_before.begin_time_of(device, cookie.realm)
+    def _rotate(self, cookie: PresentedCookie, request: Request, entry: str, rotated: Device, secret: str) -> bool:
+        """Store the new state of a device, whose next session begins. Return ``False`` if its entry has changed.
+
+        Args:
+            cookie: The cookie.
+            request: The request.
+            entry: The entry of the device as it was read.
+            rotated: The device with its new rotation. ``begun`` is set.
+            secret: The next secret, which the response sends.
+        """
+        begun = self._entries.not_before.begin_time_of(rotated, cookie.realm)
         if begun is None:
             self._reject(_ALL_ENDED_REASON, request)
-        rotated = replace(device, begun=begun)
-        return rotated if self._entries.change(cookie.realm, cookie.session_id, entry, rotated) else None
-
-    def _send_next(self, cookie: PresentedCookie, request: Request, device: Device, secret: str) -> None:
+        rotated.begun = begun
+        if not self._entries.change(cookie.realm, cookie.session_id, entry, rotated):
+            return False
         value = cookie_value(cookie.realm, cookie.session_id, secret)
-        remember_for_response(self._scheme, request, CookieChange(value, _seconds_left(device), opens_session=True))
+        remember_for_response(self._scheme, request, CookieChange(value, _seconds_left(rotated), opens_session=True))
+        self._entries.keep_listed(self._record(cookie, rotated), rotated)
+        return True
 
     def _load(self, cookie: PresentedCookie, request: Request, device: Device) -> object:
         """Ask the loader for the user. A rejected one ends the device."""

@@ -33,7 +33,7 @@ from ...wire.fetch_metadata import HTMX_FIELDS
 from ..base import FLASK_SESSION, REMEMBER_COOKIE, Loader, Scheme, error_params
 from ..origins import validated_origins
 from ..state_access import readable_app_state, scheme_state, warn_of_default_realm
-from .devices import StoredDevice
+from .devices import StoredDevice, public_id
 from .entries import ENDED_REASON, SessionEntries, use_interval
 from .flask_session import device_label
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
@@ -331,6 +331,24 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
                 "implement _replace() in it, or use SQLiteStore, RedisStore or MemoryStore"
             )
         return self._entries
+
+    def end_session(self, shown_id: str, subject: str) -> bool:
+        """End one device of a user. Return whether it was alive.
+
+        Args:
+            shown_id: `DeviceSession.id`.
+            subject: The user. The devices of others stay.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+            ConfigurationError: If no store lists devices.
+        """
+        entries, realm = self.device_entries("end_session()"), self.realm_in_force()
+        return any(
+            entries.end_found(found, realm)
+            for found in entries.devices(subject, realm)
+            if public_id(found.session_id) == shown_id
+        )
 
     def end_by_provider(self, issuer: str, *, sid: str | None = None, subject: str | None = None) -> int:
         """End devices whose users logged in at an identity provider, in this realm.
