@@ -1,9 +1,9 @@
 """The rotation of single-use secrets: the cookies of remembered logins, and refresh tokens.
 
 A stolen long-lived secret is worth as much as a password. Therefore each use replaces it. If two copies of a secret are
-in use, the second one is then presented after it was replaced, and whoever keeps the state learns of the theft. But
-honest clients also present old secrets: answers get lost, and the tabs of a browser ask in parallel. This module tells
-the two apart. It is pure: it reads no clock, makes no secret, and writes nothing.
+in use, the second one is then presented after it was replaced, which reveals the theft. But honest clients also present
+old secrets: answers get lost, and the tabs of a browser ask in parallel. This module tells the two apart. It is pure:
+it reads no clock, makes no secret, and writes nothing.
 
 The state (`Rotation`) holds SHA-256 hashes of up to three secrets: the valid one, its successor that was issued but not
 yet presented, and its predecessor. `present` decides in this order:
@@ -23,10 +23,10 @@ Invariants:
 - A replaced secret counts for `REPEAT_SECONDS` more. For this a burst of requests can't confirm two successors within
   that time (the second sentence of rule 2). Otherwise the state would have to remember a predecessor per request, or
   it would call a parallel request of the same client a theft.
-- The same client is never judged as reused if its requests and answers take less than `REPEAT_SECONDS` on their way
-  and it presents the secret that it received last.
+- A client that presents the secret that it received last is never judged as reused, as long as each request and its
+  answer together take at most half of `REPEAT_SECONDS`. No clock may be set while they are on their way.
 - If two holders of one secret both go on, one of them presents a secret that the other has made worthless: reused, at
-  the latest when each has presented what it received. No rule makes a secret valid again.
+  the latest when each has presented what it received. No rule makes a replaced secret valid again.
 - Times are whole seconds since 1970 by the wall clock, because hosts share no other clock, and not every database
   stores fractions.
 

@@ -4,6 +4,9 @@ import dataclasses
 import hashlib
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from flask_unauthorized.rotation import Outcome, Rotation, present, secret_hash
 
@@ -54,6 +57,17 @@ def test_a_burst_confirms_one_successor_and_the_next_when_the_predecessor_is_gon
     expected = Rotation(C, successor=D, issued=NOW + 31, predecessor=B, confirmed=NOW + 31)
     assert present(CONFIRMED, C, D, NOW + 31) == (ROTATED, expected)
     assert present(CONFIRMED, C, D, NOW - DAY)[0] is ROTATED
+
+
+def test_a_parallel_request_is_no_theft_however_fast_the_others_go_on():
+    """A browser that stores no session presents the cookie with each request, while its first request is on its way."""
+    state, jar = FIRST, A
+    for number in range(20):
+        new = secret_hash(str(number))
+        outcome, state = present(state, jar, new, NOW + number)
+        assert outcome is not REUSED
+        jar = new if outcome is ROTATED else jar
+    assert present(state, A, E, NOW + 20)[0] is REPEATED
 
 
 def test_a_lost_answer_leaves_the_predecessor_as_it_was():
@@ -124,3 +138,136 @@ def test_a_state_is_immutable_and_its_repr_has_no_hash():
     with pytest.raises(dataclasses.FrozenInstanceError):
         FIRST.valid = B
     assert repr(CONFIRMED) == "<Rotation issued=1800000000 confirmed=1800000000>"
+
+
+# --- random sequences
+
+FLIGHT = 15
+"""How long a request and its answer travel together at most, in seconds: half of the time of a repetition."""
+
+
+class Model:
+    """The rules in another form: a list of all secrets in the order in which they were confirmed, without hashes."""
+
+    def __init__(self, first):
+        self.confirmed = [(first, None)]
+        self.pending = None  # what was issued, and when
+
+    def judge(self, secret, new, now):
+        valid, since = self.confirmed[-1]
+        former_counts = since is not None and since - 60 <= now <= since + 30
+        if secret == valid:
+            if self.pending is not None and now <= self.pending[1] + 30:
+                return "repeated"
+            self.pending = (new, now)
+            return "rotated"
+        if self.pending is not None and secret == self.pending[0]:
+            if former_counts:
+                return "repeated"
+            self.confirmed.append((secret, now))
+            self.pending = (new, now)
+            return "rotated"
+        return "repeated" if former_counts and secret == self.confirmed[-2][0] else "reused"
+
+
+class Rotations(RuleBasedStateMachine):
+    """A server, a browser with parallel tabs, and perhaps a thief with a copy of its cookie jar.
+
+    Requests and answers get lost and overtake each other. A browser without a thief is always accepted. A thief is
+    noticed when both have gone on.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.now = self.latest = NOW
+        self.made = 0
+        self.state, self.model = Rotation(secret_hash("0")), Model("0")
+        self.jars = {"browser": "0"}
+        self.requests, self.answers = [], []  # who, the secret, and when the request was sent
+        self.ended = False
+
+    def arrive(self, request):
+        """The server judges a request."""
+        who, secret, sent = request
+        self.made += 1
+        new = str(self.made)
+        outcome, state = present(self.state, secret_hash(secret), secret_hash(new), self.now)
+        assert outcome.value == self.model.judge(secret, new, self.now)
+        assert (state != self.state) is (outcome is ROTATED)
+        self.state = Rotation.from_text(state.to_text())
+        assert self.state.valid == secret_hash(self.model.confirmed[-1][0])
+        if outcome is ROTATED:
+            self.answers.append((who, new, sent))
+        elif outcome is REUSED:
+            assert "thief" in self.jars, "the only browser was taken for a thief"
+            self.ended = True
+
+    def receive(self, answer):
+        who, secret, _ = answer
+        self.jars[who] = secret
+
+    def settle(self, moment):
+        """Let everything arrive that would be on its way for too long at this moment."""
+        for waiting, deliver in ((self.requests, self.arrive), (self.answers, self.receive)):
+            for packet in [packet for packet in waiting if packet[2] + FLIGHT < moment]:
+                waiting.remove(packet)
+                if not self.ended:
+                    deliver(packet)
+
+    @precondition(lambda self: not self.ended)
+    @rule(who=st.sampled_from(["browser", "thief"]), tabs=st.sampled_from([1, 1, 2, 20]))
+    def send(self, who, tabs):
+        if who in self.jars:
+            self.requests += [(who, self.jars[who], self.now)] * tabs
+
+    @precondition(lambda self: self.requests and not self.ended)
+    @rule(place=st.integers(0, 99), lost=st.sampled_from([False, False, False, True]))
+    def a_request_arrives(self, place, lost):
+        request = self.requests.pop(place % len(self.requests))
+        if not lost:
+            self.arrive(request)
+
+    @precondition(lambda self: self.answers and not self.ended)
+    @rule(place=st.integers(0, 99), lost=st.sampled_from([False, False, True]))
+    def an_answer_arrives(self, place, lost):
+        answer = self.answers.pop(place % len(self.answers))
+        if not lost:
+            self.receive(answer)
+
+    @rule(seconds=st.integers(0, FLIGHT))
+    def wait(self, seconds):
+        self.settle(self.now + seconds)
+        self.now += seconds
+        self.latest = max(self.latest, self.now)
+
+    @rule(seconds=st.sampled_from([29, 30, 31, 32, 59, 60, 61, 3600, DAY, 30 * DAY, -1, -30, -60, -61, -DAY]))
+    def wait_longer_or_set_the_clock_back(self, seconds):
+        self.settle(float("inf"))
+        self.now += seconds
+        self.latest = max(self.latest, self.now)
+
+    @initialize(thieves=st.booleans())
+    def a_world(self, thieves):
+        self.thieves = thieves
+
+    @precondition(lambda self: self.thieves and "thief" not in self.jars)
+    @rule()
+    def steal(self):
+        self.jars["thief"] = self.jars["browser"]
+
+    @precondition(lambda self: "thief" in self.jars and not self.ended)
+    @rule(order=st.permutations(["browser", "thief"]), pauses=st.lists(st.integers(31, DAY), min_size=4, max_size=4))
+    def both_go_on(self, order, pauses):
+        """Two holders whose answers all arrive are noticed when each has presented twice."""
+        self.wait_longer_or_set_the_clock_back(self.latest - self.now)  # a clock that was set back is right again
+        for who, pause in zip([*order, *order], pauses, strict=True):
+            self.wait_longer_or_set_the_clock_back(pause)
+            if self.ended:
+                return
+            self.arrive((who, self.jars[who], self.now))
+            self.settle(float("inf"))
+        assert self.ended, "two copies are in use, and nobody noticed"
+
+
+TestRotations = Rotations.TestCase
+TestRotations.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

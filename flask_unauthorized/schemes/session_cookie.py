@@ -224,12 +224,13 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         if user is None or user is False:
             self._forget_rejected(credentials)
             return user
-        if self._entries is not None and self._entries.lists_devices:
-            self._entries.note_use(credentials, _label)
         now = time.time()
-        if self.idle is not None and now - credentials.last_used > self._use_interval:
-            credentials.last_used = now
-            session[SESSION_KEY] = credentials.to_session()
+        if now - credentials.last_used > self._use_interval:  # Most requests need to note nothing.
+            if self._entries is not None and self._entries.lists_devices:
+                self._entries.note_use(credentials, _label)
+            if self.idle is not None:
+                credentials.last_used = now
+                session[SESSION_KEY] = credentials.to_session()
         return user
 
     def _verify_cookie(self, cookie: PresentedCookie, request: Request) -> object:
