@@ -30,7 +30,9 @@ def ask(url, path, method="GET", cookie=None, form=None, **headers):
 
 
 def session_in(headers):
-    return headers["Set-Cookie"].partition("session=")[2].partition(";")[0]
+    """The session that a response sets, beside other cookies."""
+    found = [line for line in headers.get_all("Set-Cookie") if line.startswith("session=")]
+    return found[0].partition("session=")[2].partition(";")[0]
 
 
 def on_all_workers(url, cookie):
@@ -243,7 +245,6 @@ def test_people_are_remembered_and_log_out_a_device_by_keyboard_alone(person, ur
     named = [name for role, name in person.heard() if role == "button" and name.startswith("Log out")]
     assert {"Log out this device", "Log out curl/8"} <= set(named)
     assert person.nameless() == person.faint() == []
-    assert len(named) == len(set(named)) or named.count("Log out curl/8") > 1
     person.run("[...document.querySelectorAll('.devices button')].find(b => b.innerText.includes('curl/8')).id = 'it'")
     person.tab_to("#it")
     person.press("Enter")
@@ -258,19 +259,21 @@ def test_people_are_remembered_and_log_out_a_device_by_keyboard_alone(person, ur
     assert person.violations == []
 
 
-def test_a_person_whose_login_was_used_in_a_second_place_is_told(person, url):
+def test_a_person_whose_login_was_used_in_a_second_place_is_told(person, serve):
+    with serve() as server:
+        is_told_of_a_theft(person, registered(server))
+
+
+def is_told_of_a_theft(person, url):
     remember(person, url)
     name = "session_remember"
     found = person.call("Network.getCookies", urls=[url])["cookies"]
     (stolen,) = [cookie["value"] for cookie in found if cookie["name"] == name]
-    for _ in range(2):  # the owner goes on, so that the copy is old
+    for _ in range(2):  # the owner goes on: the copied secret is replaced, and its successor was used
         closed(person)
         person.visit(url + "/")
         person.arrive("/")
-    # Within 30 seconds of its successor's first use an old secret is a repetition, so an older one is sent.
-    closed(person)
-    person.visit(url + "/")
-    person.arrive("/")
+    assert ask(url, "/test/a-minute-later", "POST")[0] == 200  # until then, parallel tabs may use the old one
     status, _, body = ask(url, "/", Cookie=f"{name}={stolen}", Accept="text/html,application/xhtml+xml")
     assert (status, "Your login was ended for safety" in body) == (401, True)
     person.visit(url + "/")
