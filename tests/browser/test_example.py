@@ -320,6 +320,7 @@ def test_a_device_may_have_any_name(register, enter):
 
 def test_a_login_in_a_second_place_ends_and_its_user_is_told(register, enter, app, clock):
     register("vic")
+    other = register("victor")
     owner, thief = enter("vic", remember="on"), app.test_client()
     thief.set_cookie("session_remember", owner.get_cookie("session_remember").value)
     for _ in range(2):  # the copied secret is replaced, and its successor was used
@@ -337,7 +338,6 @@ def test_a_login_in_a_second_place_ends_and_its_user_is_told(register, enter, ap
     assert owner.post("/login?next=/devices", data={"name": "vic", "password": WORD}).location == "/devices"
     for path in ("/", "/devices", "/about", "/missing"):
         assert "A login of yours was used in a second place" in owner.get(path).text
-    other = register("victor")
     assert "second place" not in other.get("/").text
     assert owner.post("/devices/alarm").location == "/devices"
     assert "second place" not in owner.get("/").text
