@@ -127,7 +127,7 @@ class SessionEntries:
         return not_before is not None and not not_before < login.begun <= time.time() + 2 * MAX_CLOCK_SKEW
 
     def note_use(self, login: LoginRecord, label: Callable[[], str]) -> None:
-        """Note that a session is used, if that is due. A failure refuses nobody.
+        """Note that a session is used, if that is due. A failure refuses no request.
 
         Args:
             login: What `was_ended` was asked about.
@@ -202,9 +202,7 @@ class SessionEntries:
             tries = next_try(tries)
             text = self._store.get("sessions", user)
             rows = _live_rows(text)
-            others = [row for row in rows if row.session_id not in (login.session_id, replaced_id)]
-            if len(others) >= MAX_DEVICES:
-                others = [row for row in others if self._is_usable(login.realm, row)]
+            others = self._others(login.realm, rows, (login.session_id, replaced_id))
             excess = others[: max(0, len(others) - MAX_DEVICES + 1)]
             if any(self._end_device(login.realm, row.session_id, login.subject, row.until) for row in excess):
                 login.begun = device.created = self.begin_time(login.subject, login.realm)
@@ -218,9 +216,13 @@ class SessionEntries:
             if self._store.replace("sessions", user, text, json.dumps(listed), self._list_lifetime()):
                 return
 
-    def _is_usable(self, realm: str, row: Row) -> bool:
-        found = self.find(realm, row.session_id)[1]
-        return found is not None and self._is_alive(found)
+    def _others(self, realm: str, rows: list[Row], left_out: tuple[str | None, ...]) -> list[Row]:
+        """Return the rows of other devices. If they are too many, only of those that could still be used."""
+        others = [row for row in rows if row.session_id not in left_out]
+        if len(others) < MAX_DEVICES:
+            return others
+        found = ((row, self.find(realm, row.session_id)[1]) for row in others)
+        return [row for row, device in found if device is not None and self._is_alive(device)]
 
     def _list_at_provider(self, login: LoginRecord, device: Device) -> None:
         key = _provider_key(login.realm, device.issuer, device.sid)
