@@ -287,7 +287,8 @@ def test_all_other_devices_end_remembered_ones_too(register, enter):
     here, tablet, work = enter("many"), enter("many", SAFARI, remember="on"), enter("many", EDGE)
     assert names(here) == ["Edge on Windows", "Firefox on Linux*", "Safari on iPhone"]
     assert here.post("/devices/end-others").location == "/devices"
-    assert [one.get("/api/notes").status_code for one in (here, tablet, restarted(tablet), work)] == [200, 401, 401, 401]
+    everywhere = (here, tablet, restarted(tablet), work)
+    assert [one.get("/api/notes").status_code for one in everywhere] == [200, 401, 401, 401]
     assert names(here) == ["Firefox on Linux*"]
     assert "Log out all other devices" not in here.get("/devices").text
 
