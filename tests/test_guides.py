@@ -1,4 +1,4 @@
-"""The programs of docs/logins.md and docs/email-links.md do what the pages say."""
+"""The programs of docs/logins.md and docs/email-links.md do what the pages say, and so does the step-up of browsers.md."""
 
 import re
 import time
@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from flask import session
 
 from flask_unauthorized.authentication import authorization
 from flask_unauthorized.signals import session_stolen
@@ -144,6 +145,33 @@ def test_the_page_has_no_other_python():
     assert [len(blocks(page)) for page in ("logins.md", "email-links.md")] == [2, 1]
 
 
+# --- step-up
+
+
+def test_the_password_again_confirms_the_login_and_keeps_the_session(tmp_path, monkeypatch, clock):
+    monkeypatch.chdir(tmp_path)
+    program, *others = blocks("browsers.md")
+    (fragment,) = [block for block in others if "auth.confirm()" in block]
+    login = '            auth.login(request.form["name"])\n'
+    assert program.count(login) == 1
+    guide = {"__name__": "app"}
+    exec(program.replace(login, fragment).replace("auth.check(app)\n", ""), guide)
+    fresh = guide["auth"].login_required(max_age=300)
+    guide["app"].add_url_rule("/cart", "cart", fresh(lambda: session.get("cart", "")))
+    guide["app"].add_url_rule("/fill", "fill", lambda: session.update(cart="a ring") or "")
+    guide["auth"].check(guide["app"])
+    client, form = guide["app"].test_client(), {"name": "ada", "password": "correct horse"}
+    client.post("/login", data=form, **PAGE)
+    client.get("/fill", **PAGE)
+    clock[0] += 301
+    assert client.get("/cart", **PAGE).location == "/login?next=/cart"
+    assert client.post("/login?next=/cart", data={**form, "password": "wrong"}, **PAGE).status_code == 422
+    assert client.get("/cart", **PAGE).location == "/login?next=/cart"
+    assert client.post("/login?next=/cart", data=form, **PAGE).location == "/cart"
+    assert client.get("/cart", **PAGE).text == "a ring"
+    guide["people"].store.close()
+
+
 # --- links in e-mails
 
 
@@ -212,6 +240,18 @@ def test_of_two_uses_at_a_time_one_counts(guide):
     with ThreadPoolExecutor(4) as pool:
         statuses = sorted(pool.map(lambda n: use(guide, path, f"battery staple {n}").status_code, range(4)))
     assert statuses == [303, 410, 410, 410]
+
+
+def test_a_link_that_is_written_in_another_way_counts_as_the_same(guide):
+    """The last character of a signature has two bits that mean nothing, so the token can't be what is claimed."""
+    path = link(guide)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    other = path[:-1] + letters[letters.index(path[-1]) ^ 1]
+    with guide["app"].app_context():
+        read = [guide["read_link"](one.removeprefix("/reset/")) for one in (path, other)]
+    assert read[0] == read[1] is not None
+    guide["read_link"] = lambda token: read[0]
+    assert [use(guide, one).status_code for one in (path, other)] == [303, 410]
 
 
 def test_a_link_expires(guide, clock):
