@@ -1,4 +1,4 @@
-"""The programs of docs/logins.md and docs/email-links.md do what the pages say, and so does the step-up of browsers.md."""
+"""The programs of docs/logins.md and docs/email-links.md do what the pages say. So does the step-up of browsers.md."""
 
 import re
 import time
