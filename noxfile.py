@@ -163,17 +163,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(name="tests-lowest", python=OLDEST, requires=["build"])
 def tests_lowest(session: nox.Session) -> None:
-    """Run the tests with the lowest Flask and Werkzeug."""
-    install_group(session, "tests")
-    install_wheel(session, "flask==3.0.0", "werkzeug==3.1.6")
-    run_pytest(session, *all_tests())
-
-
-@nox.session(name="random-order", python=OLDEST, requires=["build"])
-def random_order(session: nox.Session) -> None:
-    """Run the tests in a random order."""
+    """Run the tests in a random order, with the lowest Python, Flask and Werkzeug."""
     install_group(session, "random-order")
-    install_wheel(session)
+    install_wheel(session, "flask==3.0.0", "werkzeug==3.1.6")
     run_pytest(session, *all_tests(), f"--randomly-seed={SEED}")
 
 
@@ -233,12 +225,11 @@ def dev(session: nox.Session) -> None:
 def ci(session: nox.Session) -> None:
     """Run everything that must pass before a change lands.
 
-    The oldest Python runs the tests in a random order, the newest one measures coverage, and those between run them as
-    they are: each Python once, because all of this must end within half an hour.
+    The oldest Python runs the tests with the lowest Flask in a random order, the newest one measures coverage, and
+    those between run them as they are: each Python once, because all of this must end within half an hour.
     """
     between = [f"tests-{version}" for version in FOUND[1:-1] or [NEWEST]]
     for name in (
-        "lint", "build", "types", "docs", "clients", "neighbours", "random-order", *between, "coverage", "random-apps",
-        "tests-lowest",
+        "lint", "build", "types", "docs", "clients", "neighbours", "tests-lowest", *between, "coverage", "random-apps",
     ):  # fmt: skip
         session.notify(name)

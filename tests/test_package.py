@@ -21,6 +21,7 @@ LAYERS = [
         "wire": "read and write header fields: grammar, challenges, credentials. Standard library only",
         "lazy_names": "packages that import a name when it is first used",
         "locks": "locks that survive `fork`",
+        "rotation": "single-use secrets: rotated, repeated or reused. Standard library only",
     },
     {
         "errors": "the typed exceptions, their statuses and wording",

@@ -1,14 +1,21 @@
 """`Store`, the base of all stores: a few atomic operations on entries that expire.
 
-Replay protection, revocation and throttling need facts that all workers agree on. A store offers five operations:
+Replay protection, revocation and throttling need facts that all workers agree on. Every store offers five operations:
 
 - `Store.claim` returns ``True`` to exactly one caller per key: the first.
 - `Store.spend` returns ``True`` to exactly one caller per number of a series.
 - `Store.increment` counts calls.
 - `Store.put` and `Store.get` write and read a short text.
 
+The stores of this package offer more, and `Store.can_replace` and `Store.can_throttle` say whether a store does:
+
+- `Store.replace` changes a text only if it is still what the caller has read (compare and swap). Remembered logins and
+  refresh tokens rotate with it.
+- `Store.increment_many`, `Store.decrement` and `Store.forget` are for a throttle: it counts an attempt before it is
+  verified, and gives the count back afterwards.
+
 The public methods check their arguments, hash the key, and translate failures. A subclass implements the same five
-operations with an underscore, and nothing else is required of it. It may rely on this:
+operations with an underscore, and the others only for the features that need them. It may rely on this:
 
 1. Keys are ``prefix:purpose:`` and a SHA-256, so they are short ASCII and hold no secret.
 2. Lifetimes are finite, and at least `MIN_LIFETIME`. Numbers and values are within their bounds.
@@ -19,10 +26,12 @@ It must hold these invariants, for all threads and processes that share the stor
 
 - Each operation is atomic. Two callers never both get ``True`` for the same claim or the same number.
 - A live entry is never dropped, even if the store is full: forgetting a used nonce would accept it again. A full store
-  raises `AuthUnavailable` for new entries.
+  raises `AuthUnavailable` for new entries. Entries of `EVICTABLE_PURPOSE` are the exception: clients choose how many
+  there are, by sending random names. A store drops them before it refuses any other entry.
 - An entry lives at least as long as ``lifetime`` says, by a clock that all sharing processes have in common. An expired
   entry counts as absent, and the next write replaces it.
-- `_spend` and `_increment` don't prolong an entry that exists. `_put` does.
+- `_spend`, `_increment`, `_increment_many` and `_decrement` don't prolong an entry that exists. `_put` and `_replace`
+  do.
 - An operation ends within a fraction of a second, because a request waits for it.
 
 Why `spend` isn't a `claim` per number: a client may send thousands of numbers for one nonce. A window over the last
@@ -35,8 +44,8 @@ import hashlib
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Final, NamedTuple, ParamSpec, TypeVar
 
 from flask import Flask
 
@@ -55,6 +64,8 @@ WINDOW: Final = 64
 """How many of the highest numbers of a series can still be spent, if they haven't been."""
 EMPTY_WINDOW: Final = (0, 0)
 """The window of a series of which no number was spent."""
+EVICTABLE_PURPOSE: Final = "throttle"
+"""The purpose whose entries may be dropped while they are alive. They never take the place of other entries."""
 _WINDOW_MASK: Final = (1 << WINDOW) - 1
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -62,11 +73,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Count(NamedTuple):
+    """A counter after `Store.increment_many`."""
+
+    value: int
+    """How often the counter was incremented, less how often it was decremented."""
+    remaining: float
+    """How long the counter still lasts, in seconds."""
+
+
 class Store(ABC):
     """Base of all stores. Subclass it for a store of your own.
 
     A subclass implements `_claim`, `_spend`, `_increment`, `_put` and `_get`, and lists in `unavailable_errors` what
-    they raise if the back end can't be reached. The module's docstring says what each must hold;
+    they raise if the back end can't be reached. `_replace`, and the group of `_increment_many`, `_decrement` and
+    `_forget`, are optional: without them, the features that need them raise `ConfigurationError`. The module's
+    docstring says what each must hold;
     ``tests/stores/test_conformance.py`` checks it.
 
     Every public operation takes a ``purpose``, a token such as ``"digest"``, and a ``key``, any text. The pair names an
@@ -93,6 +115,7 @@ class Store(ABC):
             raise ConfigurationError(f"prefix must be a token such as 'my_app', not {prefix!a}")
         self.prefix = prefix
         self.strict = strict
+        self._evictable_start = _key_prefix(prefix, EVICTABLE_PURPOSE)  # what keys begin with that may be evicted
         self._workers_warned = False
         self._uses_warned: set[str] = set()
 
@@ -150,6 +173,57 @@ class Store(ABC):
         """
         return self._call(self._increment, self._entry_key(purpose, key), _validated_lifetime(lifetime))
 
+    def increment_many(self, purpose: str, counters: Iterable[tuple[str, float]]) -> list[Count]:
+        """Increment several counters at once, and return each count with the rest of its lifetime.
+
+        Args:
+            purpose: A token that names the kind of counter. Those of `EVICTABLE_PURPOSE` have a place of their own.
+            counters: Keys (any text), each with a lifetime in seconds. A lifetime begins with the first call, and the
+                rest is never longer than it, even if a clock was set back.
+
+        Returns:
+            A `Count` for each counter, in the same order.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+            ConfigurationError: This store has no such counters, see `can_throttle`.
+            ValueError: An argument is outside of its bounds.
+        """
+        entries = [(self._entry_key(purpose, key), _validated_lifetime(lifetime)) for key, lifetime in counters]
+        return self._call(self._increment_many, entries)
+
+    def decrement(self, purpose: str, *keys: str) -> None:
+        """Take 1 from each counter. None falls below 0, and their lifetimes stay. Absent counters stay absent.
+
+        Args:
+            purpose: The token that was given to `increment_many`.
+            *keys: The keys of the counters.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+            ConfigurationError: This store has no such counters, see `can_throttle`.
+        """
+        self._call(self._decrement, [self._entry_key(purpose, key) for key in keys])
+
+    def forget(self, purpose: str, *keys: str) -> None:
+        """Remove entries of any kind. Absent entries stay absent.
+
+        Args:
+            purpose: The token that the entries were written with.
+            *keys: The keys that the entries were written with.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+            ConfigurationError: This store can't remove entries, see `can_throttle`.
+        """
+        self._call(self._forget, [self._entry_key(purpose, key) for key in keys])
+
+    @property
+    def can_throttle(self) -> bool:
+        """Whether the class of this store implements `increment_many`, `decrement` and `forget`."""
+        names = ("_increment_many", "_decrement", "_forget")
+        return all(getattr(type(self), name) is not getattr(Store, name) for name in names)
+
     def put(self, purpose: str, key: str, value: str, lifetime: float) -> None:
         """Store ``value``, in place of an earlier one.
 
@@ -161,20 +235,45 @@ class Store(ABC):
 
         Raises:
             AuthUnavailable: See `Store`.
+            TypeError: ``value`` isn't a ``str``.
             ValueError: An argument is outside of its bounds.
         """
-        if not isinstance(value, str):
-            raise TypeError(f"value must be a str, not {type(value).__name__}")
-        if len(value.encode()) > MAX_VALUE:
-            raise ValueError(f"value is longer than {MAX_VALUE} bytes")
+        value = _validated_value("value", value)
         self._call(self._put, self._entry_key(purpose, key), value, _validated_lifetime(lifetime))
 
-    def get(self, purpose: str, key: str) -> str | None:
-        """Return the value that was `put`, or ``None`` if there is none or it has expired.
+    def replace(self, purpose: str, key: str, old: str | None, new: str, lifetime: float) -> bool:
+        """Store ``new`` if the value is ``old``, and return whether it was (compare and swap).
+
+        Of several callers with the same ``old``, exactly one gets ``True``. The others change nothing. They read the
+        value again, and decide anew.
 
         Args:
-            purpose: The token that was given to `put`.
-            key: The key that was given to `put`.
+            purpose: A token that names the kind of value.
+            key: Any text.
+            old: The value that `get` returned. ``None`` stores ``new`` only if there is no live entry.
+            new: At most 4 096 bytes of UTF-8.
+            lifetime: How long ``new`` lasts, in seconds. On ``False`` the lifetime of the entry stays as it was.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+            ConfigurationError: This store can't replace, see `can_replace`.
+            TypeError: A value isn't a ``str``.
+            ValueError: An argument is outside of its bounds.
+        """
+        old, new = None if old is None else _validated_value("old", old), _validated_value("new", new)
+        return self._call(self._replace, self._entry_key(purpose, key), old, new, _validated_lifetime(lifetime))
+
+    @property
+    def can_replace(self) -> bool:
+        """Whether the class of this store implements `replace`."""
+        return type(self)._replace is not Store._replace
+
+    def get(self, purpose: str, key: str) -> str | None:
+        """Return the value that was stored, or ``None`` if there is none or it has expired.
+
+        Args:
+            purpose: The token that was given to `put` or `replace`.
+            key: The key that was given to `put` or `replace`.
 
         Raises:
             AuthUnavailable: See `Store`.
@@ -257,6 +356,24 @@ class Store(ABC):
     def _get(self, key: str) -> str | None:
         """Return the value of a live entry, else ``None``."""
 
+    # --- what a subclass may implement as well, for the features that need it
+
+    def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+        """Store ``new`` with its lifetime and return ``True``, if the live value is ``old`` (``None``: no entry)."""
+        raise self._not_implemented("_replace")
+
+    def _increment_many(self, counters: Sequence[tuple[str, float]]) -> list[Count]:
+        """Add 1 to each counter (key and lifetime), as `_increment`. Shorten rests that are longer."""
+        raise self._not_implemented("_increment_many")
+
+    def _decrement(self, keys: Sequence[str]) -> None:
+        """Take 1 from each live counter that is above 0, and leave its lifetime as it is."""
+        raise self._not_implemented("_decrement")
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        """Remove the entries."""
+        raise self._not_implemented("_forget")
+
     # --- inside
 
     def _call(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -268,6 +385,11 @@ class Store(ABC):
 
     def _entry_key(self, purpose: str, key: str) -> str:
         return _key_prefix(self.prefix, purpose) + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+    def _not_implemented(self, method: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{type(self).__name__} has no method {method}: implement it, or use MemoryStore, SQLiteStore or RedisStore"
+        )
 
     def _failed(self, error: Exception) -> AuthUnavailable:
         # Only the type of the exception: the text of a connection's may hold its password.
@@ -318,6 +440,14 @@ def _key_prefix(prefix: str, purpose: str) -> str:
     if not is_token(purpose):
         raise ValueError(f"purpose must be a token such as 'digest', not {purpose!a}")
     return f"{prefix}:{purpose}:"
+
+
+def _validated_value(name: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+    if len(value.encode()) > MAX_VALUE:
+        raise ValueError(f"{name} is longer than {MAX_VALUE} bytes")
+    return value
 
 
 def _validated_lifetime(lifetime: float) -> float:

@@ -7,18 +7,22 @@ One lock guards a dictionary. Two steps bound its size without a pass over all e
 2. If the store is full nevertheless, one pass over all entries looks for expired ones, at most once per second. If
    there are none, the write fails: a live entry is never dropped.
 
+Entries that may be evicted (`EVICTABLE_PURPOSE`) have as many places of their own. If all are taken, expired ones are
+dropped, and then the one whose last write is the longest ago. So a counter that is written often outlives random names.
+
 An entry expires when its lifetime has passed by both the monotonic clock and the wall clock. What callers present is
 dated by the wall clock. If that is set back, a used proof becomes acceptable again, so its entry must still exist.
 """
 
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from ..errors import AuthUnavailable, ConfigurationError
 from ..locks import renew_after_fork
-from .base import EMPTY_WINDOW, Store, advance_window
+from .base import EMPTY_WINDOW, Count, Store, advance_window
 
 _SWEEP_SIZE: Final = 4
 """How many entries are examined when one is added."""
@@ -31,7 +35,8 @@ class MemoryStore(Store):
     after a restart. Outside of debug and testing, the log warns of that before the first request.
 
     Args:
-        capacity: How many entries may be alive at a time. If it is full, new entries are refused with 503.
+        capacity: How many entries may be alive at a time. If it is full, new entries are refused with 503. As many
+            counters of a throttle may be alive beside them, and of these the oldest are dropped.
         prefix: As with `Store`.
         strict: Raises `ConfigurationError` before the first request, in place of the warning.
         single_process: Says that exactly one process serves the app, so nothing is logged.
@@ -60,8 +65,10 @@ class MemoryStore(Store):
         self.capacity = capacity
         self._lock = threading.Lock()
         self._entries: dict[str, tuple[_Moment, Any]] = {}  # expiry and value
-        self._sweep_queue: deque[str] = deque()  # each key once, in any order
+        self._sweep_queue: deque[str] = deque()  # each key that must stay, once, in any order
+        self._evictable: OrderedDict[str, None] = OrderedDict()  # the other keys: the one written last is the last
         self._last_full_sweep = float("-inf")  # by the monotonic clock
+        self._last_evictable_sweep = float("-inf")
         renew_after_fork(self)
 
     def _claim(self, key: str, lifetime: float) -> bool:
@@ -89,10 +96,47 @@ class MemoryStore(Store):
             self._write(key, count, expiry, now)
             return int(count)
 
+    def _increment_many(self, counters: Sequence[tuple[str, float]]) -> list[Count]:
+        counts = []
+        with self._lock:
+            now = _now()
+            for key, lifetime in counters:
+                latest, entry = _expiry(now, lifetime), self._find(key, now)
+                expiry, count = (latest, 0) if entry is None else entry
+                expiry = min(expiry[0], latest[0]), min(expiry[1], latest[1])  # a clock may have been set back
+                self._write(key, count + 1, expiry, now)
+                counts.append(Count(count + 1, max(expiry[0] - now[0], expiry[1] - now[1])))
+        return counts
+
+    def _decrement(self, keys: Sequence[str]) -> None:
+        with self._lock:
+            now = _now()
+            for key in keys:
+                entry = self._find(key, now)
+                if entry is not None and entry[1] > 0:
+                    self._write(key, entry[1] - 1, entry[0], now)
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        with self._lock:
+            for key in keys:
+                if key in self._evictable:
+                    del self._entries[key], self._evictable[key]
+                elif key in self._entries:
+                    self._entries[key] = (_PAST, None)  # its place in the queue is taken away when it is examined
+
     def _put(self, key: str, value: str, lifetime: float) -> None:
         with self._lock:
             now = _now()
             self._write(key, value, _expiry(now, lifetime), now)
+
+    def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+        with self._lock:
+            now = _now()
+            entry = self._find(key, now)
+            if (None if entry is None else entry[1]) != old:
+                return False
+            self._write(key, new, _expiry(now, lifetime), now)
+            return True
 
     def _get(self, key: str) -> str | None:
         with self._lock:
@@ -106,15 +150,30 @@ class MemoryStore(Store):
         return None if entry is None or _has_expired(entry[0], now) else entry
 
     def _write(self, key: str, value: Any, expiry: "_Moment", now: "_Moment") -> None:
-        if key not in self._entries:
+        if key.startswith(self._evictable_start):
+            self._note_evictable(key, now)
+        elif key not in self._entries:
             self._sweep(now)
-            if len(self._entries) >= self.capacity and not self._make_room(now):
+            if len(self._sweep_queue) >= self.capacity and not self._make_room(now):
                 raise AuthUnavailable(
-                    reason=f"MemoryStore: {len(self._entries)} entries are alive, and capacity={self.capacity}: allow "
-                    "more, or use another store"
+                    reason=f"MemoryStore: {len(self._sweep_queue)} entries are alive, and capacity={self.capacity}: "
+                    "allow more, or use another store"
                 )
             self._sweep_queue.append(key)
         self._entries[key] = (expiry, value)
+
+    def _note_evictable(self, key: str, now: "_Moment") -> None:
+        """Note which key is written last. Make room for it: expired entries go first, then the one written first."""
+        if key not in self._evictable and len(self._evictable) >= self.capacity:
+            if now[0] >= self._last_evictable_sweep + 1:
+                self._last_evictable_sweep = now[0]
+                for other in [other for other in self._evictable if _has_expired(self._entries[other][0], now)]:
+                    del self._entries[other], self._evictable[other]
+            if len(self._evictable) >= self.capacity:
+                oldest, _ = self._evictable.popitem(last=False)
+                del self._entries[oldest]
+        self._evictable[key] = None
+        self._evictable.move_to_end(key)
 
     def _sweep(self, now: "_Moment", count: int = _SWEEP_SIZE) -> None:
         """Examine the next few entries, and drop those that have expired."""
@@ -131,11 +190,12 @@ class MemoryStore(Store):
             return False
         self._last_full_sweep = now[0]
         self._sweep(now, len(self._sweep_queue))
-        return len(self._entries) < self.capacity
+        return len(self._sweep_queue) < self.capacity
 
 
 _Moment = tuple[float, float]
 """A moment by the monotonic clock and by the wall clock, in seconds."""
+_PAST: Final = (float("-inf"), float("-inf"))
 
 
 def _now() -> _Moment:

@@ -4,16 +4,20 @@
   leave an entry without expiry.
 - The server's clock decides about expiry.
 - A window is a hash with one slot per place, because a number in Lua 5.1 holds only 53 bits.
+- The operations of a throttle name several keys, so they need a single server, not a Redis Cluster.
+- Redis evicts all keys or none (``noeviction``). So counters of a throttle take room from the other entries until they
+  expire.
 - The client waits 250 ms at most. It retries once if a connection was closed while idle, and never after a timeout,
   because a second one would double the wait.
 - Types and values that the library didn't write are `AuthUnavailable`, because no result can be derived from them.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from ..errors import AuthUnavailable, ConfigurationError
-from .base import WINDOW, Store
+from .base import WINDOW, Count, Store
 
 try:
     import redis
@@ -32,6 +36,27 @@ local count = redis.call('INCR', KEYS[1])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count
 """
+_INCREMENT_MANY: Final = """
+local counts = {}
+for place, key in ipairs(KEYS) do
+    local count, lifetime = redis.call('INCR', key), tonumber(ARGV[place])
+    local rest = redis.call('PTTL', key)
+    if rest < 0 or rest > lifetime then
+        redis.call('PEXPIRE', key, ARGV[place])
+        rest = lifetime
+    end
+    table.insert(counts, count)
+    table.insert(counts, rest)
+end
+return counts
+"""
+_DECREMENT: Final = """
+for _, key in ipairs(KEYS) do
+    local count = redis.call('GET', key)
+    if count and count ~= '0' then redis.call('DECR', key) end
+end
+return 1
+"""
 # The slot ``number % WINDOW`` of the hash holds the number that was last spent in it. If that is not below ``number``,
 # then ``number`` was spent before, or lies at least a whole window behind.
 _SPEND: Final = f"""
@@ -43,6 +68,13 @@ if last >= number or highest - number >= {WINDOW} then return 0 end
 redis.call('HSET', KEYS[1], slot, ARGV[1])
 if number > highest then redis.call('HSET', KEYS[1], 'highest', ARGV[1]) end
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+# The first argument says whether a value is expected at all: an empty text is a value.
+_REPLACE: Final = """
+local found = redis.call('GET', KEYS[1])
+if ARGV[1] == '0' and found or ARGV[1] == '1' and found ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1
 """
 
@@ -74,7 +106,10 @@ class RedisStore(Store):
         if not hasattr(self._client, "register_script"):
             raise TypeError(f"RedisStore takes a URL or a redis.Redis, not {type(server).__name__}")
         self._increments = self._client.register_script(_INCREMENT)
+        self._increments_many = self._client.register_script(_INCREMENT_MANY)
+        self._decrements = self._client.register_script(_DECREMENT)
         self._spends = self._client.register_script(_SPEND)
+        self._replaces = self._client.register_script(_REPLACE)
 
     def check(self) -> None:
         """Warn, or with ``strict`` raise `ConfigurationError`, if the server may evict keys."""
@@ -98,12 +133,35 @@ class RedisStore(Store):
     def _increment(self, key: str, lifetime: float) -> int:
         return _validated_int(self._increments(keys=[key], args=[_milliseconds(lifetime)]))
 
+    def _increment_many(self, counters: Sequence[tuple[str, float]]) -> list[Count]:
+        response = self._increments_many(
+            keys=[key for key, _ in counters], args=[_milliseconds(lifetime) for _, lifetime in counters]
+        )
+        if not isinstance(response, list) or len(response) != 2 * len(counters):
+            raise AuthUnavailable(
+                reason=f"RedisStore: a script returned type {type(response).__name__}, expected a count and a rest "
+                "for each key"
+            )
+        numbers = [_validated_int(number) for number in response]
+        return [Count(count, rest / 1000) for count, rest in zip(numbers[::2], numbers[1::2], strict=True)]
+
+    def _decrement(self, keys: Sequence[str]) -> None:
+        _validated_int(self._decrements(keys=keys))
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        if keys:  # DEL takes one key at least
+            _validated_int(self._client.delete(*keys))
+
     def _put(self, key: str, value: str, lifetime: float) -> None:
         result = self._client.set(key, value, px=_milliseconds(lifetime))
         if result is not True:
             raise AuthUnavailable(
                 reason=f"RedisStore: SET returned type {type(result).__name__}, expected True: the value was not stored"
             )
+
+    def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+        arguments = ["0" if old is None else "1", old or "", new, _milliseconds(lifetime)]
+        return _validated_int(self._replaces(keys=[key], args=arguments)) == 1
 
     def _get(self, key: str) -> str | None:
         value = self._client.get(key)

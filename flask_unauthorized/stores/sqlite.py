@@ -5,25 +5,33 @@
 - Every wait is bounded by `BUSY_TIMEOUT`. After that the store counts as unavailable.
 - Expiry uses the wall clock, which all processes share.
 - Every `_PRUNE_EVERY` writes, up to `_PRUNE_COUNT` expired entries are deleted: more than were added in between.
-- The file has a maximum size. Beyond it SQLite reports that it is full, which becomes a 503.
+- Entries that may be evicted (`EVICTABLE_PURPOSE`) have a table of their own. It is kept to a quarter of the file:
+  beyond that, the rows whose last write is the longest ago are deleted.
+- The file has a maximum size. Beyond it SQLite reports that it is full. Then all evictable entries are deleted at once,
+  because only this frees whole pages for the other table, and the operation is tried again. If there were none, it
+  becomes a 503.
 
 After a fork, a child opens a connection of its own. SQLite doesn't allow the child to use or close the inherited one,
 which could corrupt the file. Therefore the child keeps a reference to it, so that it is never closed there.
 """
 
+import functools
 import os
 import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
 
 from ..errors import ConfigurationError
 from ..locks import renew_after_fork
-from .base import EMPTY_WINDOW, Store, advance_window
+from .base import EMPTY_WINDOW, Count, Store, advance_window
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 BUSY_TIMEOUT: Final = 0.25
 """Longest wait for another thread or process that writes, in seconds. Then the store counts as unavailable."""
@@ -34,8 +42,10 @@ _PRUNE_EVERY: Final = 64
 """After how many writes expired entries are deleted."""
 _PRUNE_COUNT: Final = 256
 """Most entries that are deleted at once."""
+_BYTES_PER_EVICTABLE: Final = 4 * 512
+"""One evictable entry may be kept per so many bytes of ``max_size``: a quarter of the file, at up to 512 bytes each."""
 
-_TABLE: Final = """
+_TABLES: Final = """
 CREATE TABLE IF NOT EXISTS entries (
     key TEXT PRIMARY KEY,
     until REAL NOT NULL,
@@ -44,16 +54,64 @@ CREATE TABLE IF NOT EXISTS entries (
     seen TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_until ON entries (until);
+CREATE TABLE IF NOT EXISTS evictable (
+    key TEXT PRIMARY KEY,
+    until REAL NOT NULL,
+    value TEXT,
+    number INTEGER NOT NULL DEFAULT 0,
+    seen TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS evictable_until ON evictable (until);
+"""
+# Each write of an evictable entry gives its row the highest ``rowid``, so their order is that of the last writes.
+_EVICT: Final = """
+DELETE FROM evictable WHERE rowid IN (
+    SELECT rowid FROM evictable ORDER BY rowid LIMIT max(0, (SELECT count(*) FROM evictable) - :most)
+)
 """
 _CLAIM: Final = """
-INSERT INTO entries (key, until) VALUES (:key, :until)
+INSERT INTO {table} (key, until) VALUES (:key, :until)
 ON CONFLICT (key) DO UPDATE SET until = :until, value = NULL, number = 0, seen = '' WHERE until <= :now
 """
 _WRITE: Final = """
-INSERT OR REPLACE INTO entries (key, until, value, number, seen) VALUES (:key, :until, :value, :number, :seen)
+INSERT OR REPLACE INTO {table} (key, until, value, number, seen) VALUES (:key, :until, :value, :number, :seen)
 """
-_PRUNE: Final = "DELETE FROM entries WHERE key IN (SELECT key FROM entries WHERE until <= :now LIMIT :most)"
-_FIND: Final = "SELECT until, value, number, seen FROM entries WHERE key = :key AND until > :now"
+_FORGET: Final = "DELETE FROM {table} WHERE key = :key"
+_PRUNE: Final = "DELETE FROM {table} WHERE key IN (SELECT key FROM {table} WHERE until <= :now LIMIT :most)"
+_FIND: Final = "SELECT until, value, number, seen FROM {table} WHERE key = :key AND until > :now"
+
+
+class _Statements:
+    """The statements for one of the two tables."""
+
+    def __init__(self, table: str) -> None:
+        self.claim: Final = _CLAIM.format(table=table)
+        self.write: Final = _WRITE.format(table=table)
+        self.forget: Final = _FORGET.format(table=table)
+        self.prune: Final = _PRUNE.format(table=table)
+        self.find: Final = _FIND.format(table=table)
+
+
+_LASTING: Final = _Statements("entries")
+_EVICTABLE: Final = _Statements("evictable")
+
+
+def _retried_if_full(
+    operation: Callable[Concatenate["SQLiteStore", P], T],
+) -> Callable[Concatenate["SQLiteStore", P], T]:
+    """Return the operation so that a full file loses its evictable entries before the operation fails."""
+
+    @functools.wraps(operation)
+    def run(store: "SQLiteStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return operation(store, *args, **kwargs)
+        except sqlite3.OperationalError as error:
+            # The text, because Python 3.10 has no error code. The disk may be full as well: then the next line fails.
+            if "full" not in str(error) or not store._drop_evictable():
+                raise
+        return operation(store, *args, **kwargs)
+
+    return run
 
 
 class SQLiteStore(Store):
@@ -62,7 +120,8 @@ class SQLiteStore(Store):
     Args:
         path: The file. It must be on a local disk, in a folder that the app may write to. If it doesn't exist, it is
             created with mode 0600.
-        max_size: How large the file may grow, in bytes. If it is full, new entries are refused with 503.
+        max_size: How large the file may grow, in bytes. If it is full, the counters of a throttle are dropped. After
+            that, new entries are refused with 503.
         prefix: As with `Store`.
         strict: As with `Store`.
 
@@ -106,39 +165,116 @@ class SQLiteStore(Store):
                 self._close_at_end()
                 self._opened = None
 
+    @_retried_if_full
     def _claim(self, key: str, lifetime: float) -> bool:
         with self._transaction() as (database, now):
-            return database.execute(_CLAIM, {"key": key, "until": now + lifetime, "now": now}).rowcount == 1
+            return (
+                database.execute(
+                    self._statements(key).claim, {"key": key, "until": now + lifetime, "now": now}
+                ).rowcount
+                == 1
+            )
 
+    @_retried_if_full
     def _spend(self, key: str, number: int, lifetime: float) -> bool:
         with self._transaction() as (database, now):
-            found = _find(database, key, now)
+            found = self._find(database, key, now)
             until, highest, seen = (
                 (now + lifetime, *EMPTY_WINDOW) if found is None else (found[0], found[2], int(found[3], 16))
             )
             window = advance_window(number, highest, seen)
             if window is None:
                 return False
-            _write(database, key, until, number=window[0], seen=f"{window[1]:x}")
+            self._write(database, key, until, number=window[0], seen=f"{window[1]:x}")
             return True
 
+    @_retried_if_full
     def _increment(self, key: str, lifetime: float) -> int:
         with self._transaction() as (database, now):
-            found = _find(database, key, now)
+            found = self._find(database, key, now)
             until, count = (now + lifetime, 1) if found is None else (found[0], found[2] + 1)
-            _write(database, key, until, number=count)
+            self._write(database, key, until, number=count)
             return int(count)
 
+    @_retried_if_full
+    def _increment_many(self, counters: Sequence[tuple[str, float]]) -> list[Count]:
+        counts = []
+        with self._transaction() as (database, now):
+            for key, lifetime in counters:
+                found = self._find(database, key, now)
+                until, count = (now + lifetime, 1) if found is None else (found[0], found[2] + 1)
+                until = min(until, now + lifetime)  # the clock may have been set back
+                self._write(database, key, until, number=count)
+                counts.append(Count(count, until - now))
+        return counts
+
+    @_retried_if_full
+    def _decrement(self, keys: Sequence[str]) -> None:
+        with self._transaction() as (database, now):
+            for key in keys:
+                found = self._find(database, key, now)
+                if found is not None and found[2] > 0:
+                    self._write(database, key, found[0], number=found[2] - 1)
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        with self._transaction() as (database, _):
+            for key in keys:
+                database.execute(self._statements(key).forget, {"key": key})
+
+    @_retried_if_full
     def _put(self, key: str, value: str, lifetime: float) -> None:
         with self._transaction() as (database, now):
-            _write(database, key, now + lifetime, value=value)
+            self._write(database, key, now + lifetime, value=value)
+
+    @_retried_if_full
+    def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+        with self._transaction() as (database, now):
+            found = self._find(database, key, now)
+            if (found is None) is not (old is None) or (found is not None and found[1] != old):
+                return False
+            self._write(database, key, now + lifetime, value=new)
+            return True
 
     def _get(self, key: str) -> str | None:
         with self._connection() as database:
-            found = _find(database, key, time.time())
+            found = self._find(database, key, time.time())
         return None if found is None else str(found[1])
 
     # --- inside
+
+    def _statements(self, key: str) -> _Statements:
+        return _EVICTABLE if key.startswith(self._evictable_start) else _LASTING
+
+    def _find(self, database: sqlite3.Connection, key: str, now: float) -> tuple[Any, ...] | None:
+        found: tuple[Any, ...] | None = database.execute(
+            self._statements(key).find, {"key": key, "now": now}
+        ).fetchone()
+        return found
+
+    def _write(
+        self,
+        database: sqlite3.Connection,
+        key: str,
+        until: float,
+        *,
+        value: str | None = None,
+        number: int = 0,
+        seen: str = "",
+    ) -> None:
+        fields = {"key": key, "until": until, "value": value, "number": number, "seen": seen}
+        database.execute(self._statements(key).write, fields)
+
+    def _prune(self, database: sqlite3.Connection) -> None:
+        """Delete expired entries, and those by which the evictable ones are too many."""
+        expired = {"now": time.time(), "most": _PRUNE_COUNT}
+        database.execute(_LASTING.prune, expired)
+        database.execute(_EVICTABLE.prune, expired)
+        database.execute(_EVICT, {"most": self.max_size // _BYTES_PER_EVICTABLE})
+
+    def _drop_evictable(self) -> bool:
+        """Delete all evictable entries, which frees whole pages. Return whether there were any."""
+        with self._connection() as database:
+            return database.execute("DELETE FROM evictable").rowcount > 0
 
     @contextmanager
     def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:
@@ -146,7 +282,7 @@ class SQLiteStore(Store):
         with self._connection() as database:
             self._writes += 1
             if self._writes % _PRUNE_EVERY == 0:  # in a transaction of its own: the next one fails if the file is full
-                database.execute(_PRUNE, {"now": time.time(), "most": _PRUNE_COUNT})
+                self._prune(database)
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database, time.time()
@@ -178,7 +314,7 @@ class SQLiteStore(Store):
         try:
             if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
                 database.execute("PRAGMA journal_mode = WAL")
-            database.executescript(_TABLE)
+            database.executescript(_TABLES)
             (page,) = database.execute("PRAGMA page_size").fetchone()
             database.execute(f"PRAGMA max_page_count = {self.max_size // page}")
             database.execute("PRAGMA synchronous = NORMAL")
@@ -193,14 +329,3 @@ def _close(process: int, database: sqlite3.Connection) -> None:
     """Close the connection, but only in the process that opened it."""
     if os.getpid() == process:
         database.close()
-
-
-def _find(database: sqlite3.Connection, key: str, now: float) -> tuple[Any, ...] | None:
-    found: tuple[Any, ...] | None = database.execute(_FIND, {"key": key, "now": now}).fetchone()
-    return found
-
-
-def _write(
-    database: sqlite3.Connection, key: str, until: float, *, value: str | None = None, number: int = 0, seen: str = ""
-) -> None:
-    database.execute(_WRITE, {"key": key, "until": until, "value": value, "number": number, "seen": seen})

@@ -67,6 +67,12 @@ def odd(answer: object, operation: str, *arguments: Any) -> Any:
     return run
 
 
+def counters_of_one_key(answer: object) -> Any:
+    store = RedisStore("redis://127.0.0.1:1/0")
+    store._increments_many = lambda **_: answer
+    return call_of(store.increment_many, "throttle", [("key", 60)])
+
+
 FAILED = "look whether the store is reachable, writable and not full"
 ROWS = [
     Row("get", asked(Broken(), "get"), 503, f"Broken: its back end raised ConnectionError: {FAILED}"),
@@ -99,5 +105,9 @@ ROWS = [
     Row(
         "RedisStore: a script", odd("OK", "increment", 60), 503,
         "RedisStore: a script returned type str, expected an int",
+    ),
+    Row(
+        "RedisStore: a script of a throttle", counters_of_one_key([1]), 503,
+        "RedisStore: a script returned type list, expected a count and a rest for each key",
     ),
 ]  # fmt: skip

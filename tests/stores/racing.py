@@ -33,6 +33,13 @@ def run(store: Store, operation: str, barrier: Any) -> list[Any]:
             return store.claim("race", str(number), 60)
         if operation == "spend":
             return store.spend("race", "series", number + 1, 60)
+        if operation == "replace":  # from one number to the next, in one entry
+            return store.replace("race", "value", str(number - 1) if number else None, str(number), 60)
+        if operation == "increment_many":
+            first, second = store.increment_many("throttle", [("one", 60), ("two", 600)])
+            if first.value != second.value:
+                raise AssertionError(f"the counters of one call fell apart: {first} {second}")
+            return first.value
         return store.increment("race", "counter", 60)
 
     won = []
@@ -45,8 +52,8 @@ def run(store: Store, operation: str, barrier: Any) -> list[Any]:
             except AuthUnavailable:  # it waited too long for the others, and is asked again
                 if not again:
                     raise
-        if operation == "increment" or found:
-            won.append(found if operation == "increment" else number)
+        if found:
+            won.append(found if operation.startswith("increment") else number)
     return won
 
 

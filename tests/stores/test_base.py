@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from flask_unauthorized import AuthUnavailable
-from flask_unauthorized.stores.base import MAX_NUMBER
+from flask_unauthorized import AuthUnavailable, ConfigurationError
+from flask_unauthorized.stores.base import EVICTABLE_PURPOSE, MAX_NUMBER, Store
 from flask_unauthorized.stores.memory import MemoryStore
 
 
@@ -28,3 +28,69 @@ def test_a_full_store_looks_for_expired_entries_before_it_refuses(monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: monotonic)
     monkeypatch.setattr(time, "time", lambda: wall)
     assert store.claim("t", "one more", 10)
+
+
+class FiveOperations(Store):
+    """A store that a user wrote when a store had five operations."""
+
+    unavailable_errors = (OSError,)
+
+    def _claim(self, key, lifetime):
+        return True
+
+    def _spend(self, key, number, lifetime):
+        return True
+
+    def _increment(self, key, lifetime):
+        return 7
+
+    def _put(self, key, value, lifetime):
+        pass
+
+    def _get(self, key):
+        return "value"
+
+
+def test_a_store_with_five_operations_goes_on_working_and_says_what_it_cannot_do():
+    store = FiveOperations()
+    assert (store.can_replace, store.can_throttle) == (False, False)
+    assert store.claim("a", "key", 60)
+    assert store.spend("a", "key", 1, 60)
+    assert store.increment("a", "key", 60) == 7
+    store.put("a", "key", "x", 60)
+    assert store.get("a", "key") == "value"
+    for operation, call in {
+        "_replace": lambda: store.replace("a", "key", None, "x", 60),
+        "_increment_many": lambda: store.increment_many("a", [("key", 60)]),
+        "_decrement": lambda: store.decrement("a", "key"),
+        "_forget": lambda: store.forget("a", "key"),
+    }.items():
+        with pytest.raises(
+            ConfigurationError, match=f"^FiveOperations has no method {operation}: implement it, or use"
+        ):
+            call()
+
+
+def test_a_store_can_throttle_with_all_three_operations():
+    class Two(FiveOperations):
+        def _increment_many(self, counters):
+            return []
+
+        def _decrement(self, keys):
+            pass
+
+        def _replace(self, key, old, new, lifetime):
+            return True
+
+    class Three(Two):
+        def _forget(self, keys):
+            pass
+
+    assert (Two().can_replace, Two().can_throttle, Three().can_throttle) == (True, False, True)
+
+
+def test_keys_of_counters_that_may_be_evicted_are_known_by_their_purpose():
+    store = MemoryStore(prefix="shop")
+    assert store._entry_key(EVICTABLE_PURPOSE, "x").startswith(store._evictable_start)
+    for purpose in ("throttled", "throttle-x", "dpop"):
+        assert not store._entry_key(purpose, "x").startswith(store._evictable_start)

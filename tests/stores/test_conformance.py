@@ -25,6 +25,7 @@ from .servers import redis_server
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = 8
+OPERATIONS = ("claim", "spend", "increment", "replace", "increment_many")
 KINDS = ("memory", "sqlite", "redis")
 _fresh = itertools.count()
 
@@ -63,9 +64,103 @@ def test_values_are_kept_and_replaced(store):
     assert store.get("b", "key") is None
 
 
+def test_a_value_is_replaced_only_by_callers_that_know_it(store):
+    assert store.can_replace is True
+    assert store.replace("a", "key", "guess", "new", 60) is False
+    assert store.replace("a", "key", "", "new", 60) is False
+    assert store.get("a", "key") is None
+    assert store.replace("a", "key", None, "värde", 60) is True
+    assert store.replace("a", "key", None, "other", 60) is False
+    assert store.replace("a", "key", "", "other", 60) is False
+    assert store.replace("a", "key", "värd", "other", 60) is False
+    assert store.get("a", "key") == "värde"
+    assert store.replace("b", "key", "värde", "other", 60) is False
+    assert store.replace("a", "key", "värde", "", 60) is True
+    assert store.get("a", "key") == ""
+    assert store.replace("a", "key", None, "other", 60) is False
+    assert store.replace("a", "key", "", "x" * 4096, 60) is True
+    assert store.replace("a", "key", "x" * 4095, "other", 60) is False
+    assert store.replace("a", "key", "x" * 4096, "x" * 4096, 60) is True
+    store.put("a", "key", "put", 60)
+    assert store.replace("a", "key", "put", "end", 60) is True
+    assert store.get("a", "key") == "end"
+
+
+def test_a_claim_is_an_entry_that_replace_leaves_alone(store):
+    store.claim("a", "key", 60)
+    assert store.replace("a", "key", None, "new", 60) is False
+    assert store.claim("a", "key", 60) is False
+
+
 def test_increments_count(store):
     assert [store.increment("a", "key", 60) for _ in range(3)] == [1, 2, 3]
     assert store.increment("a", "other", 60) == 1
+
+
+@pytest.mark.parametrize("purpose", ["throttle", "other"])
+def test_several_counters_are_incremented_given_back_and_forgotten(store, purpose):
+    assert store.can_throttle is True
+    pair, network, total = ("pair", 60.0), ("network", 600), ("total", 6000.5)
+    first = store.increment_many(purpose, [pair, network])
+    assert [count.value for count in first] == [1, 1]
+    assert [58 < count.remaining <= 60.01 for count in first] == [True, False]
+    assert 598 < first[1].remaining <= 600.01
+    assert [count.value for count in store.increment_many(purpose, [total, pair, network])] == [1, 2, 2]
+    assert [count.value for count in store.increment_many(purpose, [pair, pair])] == [3, 4]  # one after the other
+    assert store.increment(purpose, "pair", 60) == 5
+    store.decrement(purpose, "pair", "network", "absent")
+    assert [count.value for count in store.increment_many(purpose, [pair, network, ("absent", 60)])] == [5, 2, 1]
+    store.decrement(purpose, "total")
+    store.decrement(purpose, "total", "total")
+    assert [count.value for count in store.increment_many(purpose, [total])] == [1]
+    store.forget(purpose, "pair", "never was")
+    assert [count.value for count in store.increment_many(purpose, [pair, network])] == [1, 3]
+    assert [count.value for count in store.increment_many("elsewhere", [network])] == [1]
+
+
+def test_no_counters_at_all(store):
+    assert store.increment_many("throttle", []) == []
+    store.decrement("throttle")
+    store.forget("throttle")
+
+
+@pytest.mark.parametrize("purpose", ["throttle", "other"])
+def test_any_entry_can_be_forgotten_and_written_again(store, purpose):
+    for _ in range(3):
+        store.put(purpose, "value", "x", 60)
+        assert store.claim(purpose, "claim", 60)
+        assert store.spend(purpose, "series", 7, 60)
+        store.forget(purpose, "value", "claim", "series", "value")
+        assert store.get(purpose, "value") is None
+        assert store.replace(purpose, "value", None, "y", 60)
+        store.forget(purpose, "value")
+    assert store.spend(purpose, "series", 7, 60)
+
+
+def test_entries_that_may_be_evicted_are_read_as_all_others(store):
+    store.put("throttle", "value", "x", 60)
+    assert store.get("throttle", "value") == "x"
+    assert store.replace("throttle", "value", "x", "y", 60)
+    assert store.claim("throttle", "claim", 60)
+    assert not store.claim("throttle", "claim", 60)
+    assert store.spend("throttle", "series", 2, 60)
+    assert not store.spend("throttle", "series", 2, 60)
+
+
+def test_decrement_and_increment_leave_a_lifetime_as_it_was(store):
+    store.increment_many("throttle", [("key", 60)])
+    store.decrement("throttle", "key")
+    (count,) = store.increment_many("throttle", [("key", 6000)])
+    assert (count.value, count.remaining <= 60.01) == (1, True)
+
+
+def test_the_rest_of_a_lifetime_is_never_longer_than_the_lifetime(store):
+    """So a clock that was set back, or a limit that was configured anew, locks nobody out for days."""
+    store.increment_many("throttle", [("key", 86_400)])
+    (count,) = store.increment_many("throttle", [("key", 60)])
+    assert (count.value, 58 < count.remaining <= 60.01) == (2, True)
+    (count,) = store.increment_many("throttle", [("key", 86_400)])
+    assert (count.value, count.remaining <= 60.01) == (3, True)
 
 
 def test_numbers_are_spent_once_inside_the_window(store):
@@ -100,24 +195,24 @@ def test_spending_is_what_a_set_and_a_highest_number_say(kind, numbers, tmp_path
 # --- races
 
 
-@pytest.mark.parametrize("operation", ["claim", "spend", "increment"])
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_sto_01_threads_of_one_process(store, operation):
     barrier = threading.Barrier(THREADS)
     with ThreadPoolExecutor(THREADS) as pool:
         threads = [pool.submit(run, store, operation, barrier) for _ in range(THREADS)]
         won = sorted(number for thread in threads for number in thread.result())
     _each_once(won, operation, THREADS)
-    if operation == "increment" and isinstance(store, MemoryStore):  # which nothing times out
+    if operation.startswith("increment") and isinstance(store, MemoryStore):  # which nothing times out
         assert won == list(range(1, THREADS * KEYS + 1))
 
 
-@pytest.mark.parametrize("operation", ["claim", "spend", "increment"])
+@pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("kind", ["sqlite", "redis"])
 def test_sto_01_eight_processes_with_eight_threads_each(kind, operation, tmp_path, request):
     if kind == "sqlite":
         address = str(tmp_path / "store.db")
     else:
-        address = request.getfixturevalue("redis_url").removesuffix("0") + str(1 + "csi".index(operation[0]))
+        address = request.getfixturevalue("redis_url").removesuffix("0") + str(6 + OPERATIONS.index(operation))
     command = [sys.executable, "-m", "tests.stores.racing", kind, address, operation]
     racers = [
         subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -137,13 +232,13 @@ def test_sto_01_eight_processes_with_eight_threads_each(kind, operation, tmp_pat
 
 
 def _each_once(won, operation, racers):
-    if operation == "increment":
+    if operation.startswith("increment"):
         # T-07: each number is given once. Gapless numbers aren't promised over a time-out: an increment whose answer
         # came too late has counted, and the racer asked again.
         assert len(set(won)) == len(won) == racers * KEYS
         assert min(won) >= 1
         assert max(won) >= racers * KEYS
-    elif operation == "claim":
+    elif operation in ("claim", "replace"):
         assert won == list(range(KEYS))
     else:  # who comes too late finds the window gone: never twice, and the highest always
         assert len(set(won)) == len(won)
@@ -160,6 +255,8 @@ def test_sto_03_lifetimes_that_are_none(store, lifetime):
         lambda: store.spend("a", "series", 1, lifetime),
         lambda: store.increment("a", "count", lifetime),
         lambda: store.put("a", "value", "x", lifetime),
+        lambda: store.replace("a", "value", None, "x", lifetime),
+        lambda: store.increment_many("a", [("other", 60), ("count", lifetime)]),
     ):
         with pytest.raises(ValueError, match="lifetime"):
             call()
@@ -177,7 +274,14 @@ def test_sto_04_a_second_is_a_whole_second_and_then_all_is_forgotten(store):
     for lifetime in (0.3, 1):
         assert store.claim("a", f"key{lifetime}", lifetime)
     store.put("a", "value", "x", 1)
+    assert store.replace("a", "replaced", None, "x", 1)
+    assert store.replace("a", "prolonged", None, "x", 1)
+    assert store.replace("a", "prolonged", "x", "y", 60)
+    assert not store.replace("a", "replaced", "other", "z", 60)  # which doesn't make its life longer
     assert store.increment("a", "count", 1) == 1
+    assert store.increment("a", "count", 60) == 2  # which doesn't make its life longer
+    assert store.increment_many("a", [("many", 1)])[0].value == 1
+    store.decrement("a", "many")
     assert store.spend("a", "series", 7, 1)
     assert store.claim("a", "longer", 60)
     while time.monotonic() < begun + 0.95:
@@ -186,11 +290,17 @@ def test_sto_04_a_second_is_a_whole_second_and_then_all_is_forgotten(store):
         if time.monotonic() < begun + 0.95:
             assert (held, value) == ([False] * 3, "x")
         time.sleep(0.05)
-    assert store.increment("a", "count", 1) == 2  # which doesn't make its life longer
     time.sleep(max(0, begun + 1.3 - time.monotonic()))
     assert store.claim("a", "key1", 60)
     assert store.claim("a", "key0.3", 60)
     assert store.get("a", "value") is None
+    assert store.get("a", "replaced") is None
+    assert not store.replace("a", "replaced", "x", "y", 60)
+    assert store.replace("a", "replaced", None, "y", 60)
+    assert store.get("a", "prolonged") == "y"
+    store.decrement("a", "many")
+    (count,) = store.increment_many("a", [("many", 60)])
+    assert (count.value, count.remaining > 50) == (1, True)
     assert store.increment("a", "count", 60) == 1
     assert store.spend("a", "series", 7, 60)
     assert not store.claim("a", "longer", 60)
@@ -240,9 +350,30 @@ def test_values_that_are_none(store, value, error):
         store.put("a", "key", value, 60)
 
 
+@pytest.mark.parametrize(("value", "error"), [(b"x", TypeError), (1, TypeError), ("x" * 4097, ValueError)])
+def test_replace_takes_the_values_that_put_takes(store, value, error):
+    with pytest.raises(error, match=r"^old "):
+        store.replace("a", "key", value, "x", 60)
+    with pytest.raises(error, match=r"^new "):
+        store.replace("a", "key", None, value, 60)
+    with pytest.raises(TypeError, match=r"^new "):
+        store.replace("a", "key", "x", None, 60)
+    for old, new in (("\ud800", "x"), (None, "\ud800")):
+        with pytest.raises(ValueError, match="surrogates"):
+            store.replace("a", "key", old, new, 60)
+    assert store.get("a", "key") is None
+
+
 def test_a_purpose_is_a_token(store):
-    with pytest.raises(ValueError, match="purpose"):
-        store.claim("two words", "key", 60)
+    for call in (
+        lambda: store.claim("two words", "key", 60),
+        lambda: store.replace("two words", "key", None, "x", 60),
+        lambda: store.increment_many("two words", [("key", 60)]),
+        lambda: store.decrement("two words", "key"),
+        lambda: store.forget("two words", "key"),
+    ):
+        with pytest.raises(ValueError, match="purpose"):
+            call()
 
 
 # --- forks

@@ -30,6 +30,10 @@ OPERATIONS = {
     "increment": lambda store: store.increment("a", "key", 60),
     "put": lambda store: store.put("a", "key", "x", 60),
     "get": lambda store: store.get("a", "key"),
+    "replace": lambda store: store.replace("a", "key", None, "x", 60),
+    "increment_many": lambda store: store.increment_many("a", [("key", 60), ("other key", 60)]),
+    "decrement": lambda store: store.decrement("a", "key"),
+    "forget": lambda store: store.forget("a", "key"),
 }
 EACH = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 
@@ -54,7 +58,7 @@ def test_sto_05_a_full_store_refuses_and_forgets_nothing_that_lives(monkeypatch)
     store = MemoryStore(capacity=100)
     for number in range(100):
         assert store.claim("a", str(number), 60)
-    for operation in ("claim", "spend", "increment", "put"):
+    for operation in ("claim", "spend", "increment", "put", "replace", "increment_many"):
         with pytest.raises(AuthUnavailable, match="unavailable"):
             OPERATIONS[operation](store)
     assert not any(store.claim("a", str(number), 60) for number in range(100))
@@ -222,6 +226,51 @@ def test_memory_forgets_by_the_later_of_both_clocks(monkeypatch, monotonic, wall
     assert store.get("a", "value") == ("x" if live else None)
 
 
+def test_thr_08_counters_of_a_throttle_leave_the_other_entries_their_place():
+    store = MemoryStore(capacity=50)
+    assert all(store.claim("dpop", str(number), 60) for number in range(49))
+    for number in range(1000):
+        store.increment_many("throttle", [(f"junk {number}", 60), ("network", 60)])
+        store.put("throttle", f"junk value {number}", "x", 60)
+    assert store.claim("dpop", "49", 60)
+    assert not any(store.claim("dpop", str(number), 60) for number in range(50))
+    assert_unavailable(store, OPERATIONS["claim"])
+    assert len(store._entries) == 100
+    # What is written all the time outlives the junk, and the newest junk the oldest.
+    assert store.increment_many("throttle", [("network", 60)])[0].value == 1001
+    assert store.increment_many("throttle", [("junk 999", 60)])[0].value == 2
+    assert store.increment_many("throttle", [("junk 0", 60)])[0].value == 1
+
+
+def test_expired_counters_go_before_those_that_live(monkeypatch):
+    now = [1000.0]
+    for clock in ("monotonic", "time"):
+        monkeypatch.setattr(f"flask_unauthorized.stores.memory.time.{clock}", lambda: now[0])
+    store = MemoryStore(capacity=50)
+    store.put("throttle", "an acquaintance", "x", 86_400)
+    for minute in range(20):
+        for number in range(49):
+            store.increment_many("throttle", [(f"junk {minute} {number}", 60)])
+        now[0] += 61
+    assert store.get("throttle", "an acquaintance") == "x"
+    assert len(store._entries) <= 50
+
+
+@pytest.mark.parametrize("back", [86_400, 0])
+def test_a_clock_that_was_set_back_prolongs_no_counter(monkeypatch, back):
+    now = {"monotonic": 1000.0, "time": 1_800_000_000.0}
+    for clock in now:
+        monkeypatch.setattr(f"flask_unauthorized.stores.memory.time.{clock}", lambda clock=clock: now[clock])
+    store = MemoryStore()
+    store.increment_many("throttle", [("key", 60)])
+    now["time"] -= back
+    (count,) = store.increment_many("throttle", [("key", 60)])
+    assert count == (2, 60)
+    now["monotonic"] += 60
+    now["time"] += 60
+    assert store.increment_many("throttle", [("key", 60)]) == [(1, 60)]
+
+
 # --- SQLite
 
 
@@ -255,7 +304,83 @@ def test_a_full_file_refuses_and_goes_on_when_entries_are_over(tmp_path, monkeyp
     assert not store.claim("a", "a0", 60)
     assert_unavailable(store, OPERATIONS["put"])
     now[0] += 61
-    assert all(_claims(store, f"b{number}") for number in range(claimed - 1))
+    # How many fit depends on their keys: a page of the tree is split when the key that comes next falls into it.
+    assert all(_claims(store, f"b{number}") for number in range(claimed * 4 // 5))
+
+
+def test_thr_08_counters_in_a_file_stay_below_a_quarter_of_it(tmp_path):
+    store = SQLiteStore(tmp_path / "store.db", max_size=2 * 1024 * 1024)  # which makes 1 024 counters
+    for number in range(2500):
+        store.increment_many("throttle", [(f"junk {number}", 600), ("network", 600)])
+    with closing(sqlite3.connect(store.path)) as other:
+        (count,) = other.execute("SELECT count(*) FROM evictable").fetchone()
+        assert 1000 < count < 1100
+        assert other.execute("SELECT count(*) FROM entries").fetchone() == (0,)
+    store.close()
+    assert store.path.stat().st_size < 512 * 1024
+    # What is written all the time outlives the junk, and the newest junk the oldest.
+    assert store.increment_many("throttle", [("network", 600)])[0].value == 2501
+    assert store.increment_many("throttle", [("junk 2499", 600)])[0].value == 2
+    assert store.increment_many("throttle", [("junk 0", 600)])[0].value == 1
+
+
+@pytest.mark.parametrize("operation", ["claim", "spend", "increment", "put", "replace", "increment_many"])
+def test_thr_08_a_full_file_drops_counters_before_it_refuses(tmp_path, operation):
+    store = SQLiteStore(tmp_path / "store.db", max_size=131_072)
+    for number in range(64):
+        store.put("throttle", f"counter {number}", "x" * 500, 600)
+    claimed = 0
+    while _counters(store) and claimed < 5000:
+        assert store.claim("a", f"a{claimed}", 60)  # refuses nothing as long as there are counters to drop
+        claimed += 1
+    assert 100 < claimed < 5000
+    while _claims(store, f"a{claimed}"):
+        claimed += 1
+    assert not any(store.claim("a", f"a{number}", 60) for number in range(claimed))
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:  # whose size isn't limited
+        other.execute("INSERT INTO evictable (key, until, value) VALUES ('x', 9e9, ?)", ["x" * 100_000])
+    OPERATIONS[operation](store)
+    assert _counters(store) == 0
+    assert not any(store.claim("a", f"a{number}", 60) for number in range(claimed))
+
+
+def test_an_expired_counter_is_taken_from_the_file(tmp_path, monkeypatch):
+    now = [1_800_000_000.0]
+    monkeypatch.setattr("flask_unauthorized.stores.sqlite.time.time", lambda: now[0])
+    store = SQLiteStore(tmp_path / "store.db")
+    store.increment_many("throttle", [(str(number), 60) for number in range(200)])
+    now[0] += 61
+    for number in range(64):
+        store.claim("a", str(number), 60)
+    assert _counters(store) == 0
+
+
+def test_a_file_of_an_earlier_version_takes_counters(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "store.db")) as other:
+        other.executescript(
+            "CREATE TABLE entries (key TEXT PRIMARY KEY, until REAL NOT NULL, value TEXT, number INTEGER NOT NULL "
+            "DEFAULT 0, seen TEXT NOT NULL DEFAULT '') WITHOUT ROWID; CREATE INDEX entries_until ON entries (until);"
+        )
+    store = SQLiteStore(tmp_path / "store.db")
+    assert store.claim("a", "key", 60)
+    assert store.increment_many("throttle", [("key", 60)])[0].value == 1
+
+
+@pytest.mark.parametrize("back", [86_400, 0])
+def test_a_wall_clock_that_was_set_back_prolongs_no_counter_in_a_file(tmp_path, monkeypatch, back):
+    now = [1_800_000_000.0]
+    monkeypatch.setattr("flask_unauthorized.stores.sqlite.time.time", lambda: now[0])
+    store = SQLiteStore(tmp_path / "store.db")
+    store.increment_many("throttle", [("key", 60)])
+    now[0] -= back
+    assert store.increment_many("throttle", [("key", 60)]) == [(2, 60)]
+    now[0] += 60
+    assert store.increment_many("throttle", [("key", 60)]) == [(1, 60)]
+
+
+def _counters(store):
+    with closing(sqlite3.connect(store.path)) as other:
+        return other.execute("SELECT count(*) FROM evictable").fetchone()[0]
 
 
 def _claims(store, key):
@@ -429,11 +554,19 @@ def test_sto_09_and_12_what_somebody_else_wrote(url, planted):
     plant[planted]()
     assert_unavailable(store, OPERATIONS["spend"])
     assert_unavailable(store, OPERATIONS["increment"])
+    if planted in ("a list", "a hash"):
+        assert_unavailable(store, OPERATIONS["replace"])
+    else:
+        assert not OPERATIONS["replace"](store)
+    assert_unavailable(store, OPERATIONS["increment_many"])
+    assert_unavailable(store, OPERATIONS["decrement"])
     assert not store.claim("a", "key", 60)
     if planted == "a text":
         assert store.get("a", "key") == "text"
     else:
         assert_unavailable(store, OPERATIONS["get"])
+    OPERATIONS["forget"](store)
+    assert store.claim("a", "key", 60)
 
 
 @pytest.mark.parametrize("decode", [True, False])
@@ -445,6 +578,18 @@ def test_a_client_of_the_apps_own(url, decode):
     assert store.spend("a", "series", 1, 60)
     store.put("a", "value", "värde", 60)
     assert store.get("a", "value") == "värde"
+    assert store.replace("a", "value", "värde", "å", 60)
+    assert [count.value for count in store.increment_many("throttle", [("one", 60), ("two", 60)])] == [1, 1]
+    store.decrement("throttle", "one", "two")
+    store.forget("throttle", "one", "two")
+
+
+@pytest.mark.parametrize(
+    "reply", [b":1\r\n", b"+OK\r\n", b"$-1\r\n", b"*1\r\n:1\r\n", b"*4\r\n:1\r\n$1\r\nx\r\n:1\r\n:1\r\n"]
+)
+def test_a_server_that_answers_increment_many_with_something_else(reply):
+    with redis_that_responds(reply) as port:
+        assert_unavailable(RedisStore(f"redis://127.0.0.1:{port}/0?protocol=2"), OPERATIONS["increment_many"])
 
 
 def test_what_is_no_server():
