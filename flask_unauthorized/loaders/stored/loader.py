@@ -199,7 +199,7 @@ class TokenLoader:
         """Return what ``load`` says of an owner: an identity, a user object, or ``None``."""
         found = resolve_awaitable(self._load(owner))  # type: ignore[misc]  # its callers know that there is one
         if isinstance(found, str | bytes | bool | int | float):
-            raise TypeError(f"load= of StoredTokens returned {found!r}: return a user, an Identity, or None")
+            raise TypeError(f"load= of {type(self).__name__} returned {found!r}: return a user, an Identity, or None")
         return found
 
     def _note_use(self, row: Any, now: float) -> None:
