@@ -25,6 +25,7 @@ from . import (
     dpop,
     introspection,
     jwt,
+    pairs,
     remote_user,
     selection,
     sessions,
@@ -35,8 +36,8 @@ from . import (
 from .refusing import SECRETS
 
 AREAS = (
-    basic, certificates, digest, dpop, introspection, jwt, remote_user, selection, sessions, stored_tokens, stores,
-    tokens,
+    basic, certificates, digest, dpop, introspection, jwt, pairs, remote_user, selection, sessions, stored_tokens,
+    stores, tokens,
 )  # fmt: skip
 ROWS = {f"{area.__name__.rpartition('.')[2]}: {row.name}": row for area in AREAS for row in area.ROWS}
 ROOT = Path(flask_unauthorized.__file__).parent

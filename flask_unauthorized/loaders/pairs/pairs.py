@@ -89,6 +89,7 @@ class Pairs(TokenRows):
     """
 
     kind: ClassVar[str] = "refresh"
+    _label: ClassVar[str] = "Pairs"
     format: RefreshFormat
 
     @explains_arguments(
