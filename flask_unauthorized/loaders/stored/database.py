@@ -15,7 +15,7 @@ bugs.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, exc
@@ -155,6 +155,3 @@ def _bind_of_session(session: Any, table: Table) -> Engine | Connection:
 def metadata_of(given: Any) -> Any:
     """Return the metadata of Flask-SQLAlchemy's ``db``, whose migrations then contain the table; else ``None``."""
     return getattr(given, "metadata", None) if hasattr(type(given), "engines") else None
-
-
-Transaction = AbstractContextManager[Connection]

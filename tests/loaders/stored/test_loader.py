@@ -419,6 +419,9 @@ def test_a_locked_file_is_503_after_a_quarter_of_a_second_and_a_read_goes_on(mak
         assert tokens(token).subject == "42"  # its last use is not written
         with pytest.raises(AuthUnavailable):
             tokens.issue("42", name="CI")
+    for block in (tokens._database.transaction, tokens._database.connection):
+        with block() as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 250
     with engine.connect() as connection:  # the app's own patience is as it was: the default of sqlite3
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 5000
 

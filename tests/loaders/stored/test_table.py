@@ -26,7 +26,7 @@ from sqlalchemy.orm import (
 )
 
 from flask_unauthorized import ConfigurationError
-from flask_unauthorized.loaders.stored import StoredTokenMixin, StoredTokens, tokens_table
+from flask_unauthorized.loaders.stored import AlreadyRotated, StoredTokenMixin, StoredTokens, tokens_table
 
 
 def lives(tokens):
@@ -158,6 +158,11 @@ def test_a_session_that_is_bound_to_a_connection_as_test_suites_do_it(engine):
     with engine.connect() as connection, connection.begin() as outer:
         tokens = StoredTokens(sessionmaker(connection, join_transaction_mode="create_savepoint"), prefix="notes")
         assert lives(tokens)
+        old = tokens.issue("42", name="CI").record
+        tokens.rotate(old.id, "42")
+        with pytest.raises(AlreadyRotated):  # the new token of this rotation is undone, and nothing else
+            tokens.rotate(old.id, "42")
+        assert len(tokens.list("42", include_ended=True)) == 4
         outer.rollback()
     assert StoredTokens(engine, prefix="notes").list("42", include_ended=True) == []
 
