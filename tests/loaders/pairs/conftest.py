@@ -36,9 +36,7 @@ def make_pairs(engine: Engine) -> Callable[..., Pairs]:  # noqa: F811
     """A factory of `Pairs` whose table exists."""
 
     def make(database: Any = None, **options: Any) -> Pairs:
-        pairs = Watched(
-            engine if database is None else database, **{"prefix": "notes", "secret_key": KEY, **options}
-        )
+        pairs = Watched(engine if database is None else database, **{"prefix": "notes", "secret_key": KEY, **options})
         pairs.create_table()
         return pairs
 

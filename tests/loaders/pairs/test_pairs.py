@@ -364,7 +364,7 @@ def test_missing_arguments_are_explained(engine):
     with pytest.raises(TypeError, match="Pairs\\(\\) needs prefix: write Pairs"):
         Pairs(engine)
     with pytest.raises(TypeError, match="did you mean idle"):
-        Pairs(engine, prefix="notes", idel=7)
+        Pairs(engine, prefix="notes", idele=7)
 
 
 def test_the_check_finds_a_missing_table_and_a_missing_key(engine):
@@ -374,7 +374,7 @@ def test_the_check_finds_a_missing_table_and_a_missing_key(engine):
     with pytest.raises(ConfigurationError, match="SECRET_KEY"):
         auth.check(app)
     app.config["SECRET_KEY"] = "s3cret-of-the-app-in-32-characters"
-    with pytest.raises(ConfigurationError, match="the table 'auth_tokens' of Pairs .*run the migration"):
+    with pytest.raises(ConfigurationError, match=r"the table 'auth_tokens' of Pairs .*run the migration"):
         auth.check(app)
     pairs.create_table()
     auth.check(app)
