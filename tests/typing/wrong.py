@@ -16,6 +16,7 @@ from flask_unauthorized import (
     any_of,
 )
 from flask_unauthorized.loaders.jwt import JWT
+from flask_unauthorized.loaders.pairs import Pairs
 
 bearer = Bearer()
 auth = Auth[str](bearer)
@@ -30,6 +31,9 @@ def first(token: str) -> str | None:
     return None
 
 
+Pairs(None, prefix="notes").refresh("a").refresh.upper()  # refused: None after a repeated request
+Pairs(None, prefix="notes").issue("42", scopes="read")  # refused: a bare string is a collection of letters
+Pairs(None, prefix="notes").revoke(7)  # refused: an identity, a record or a refresh token
 Bearer(first, "no loader")  # refused
 APIKey(first, 7)  # refused
 Basic(first, first)  # refused: one loader
