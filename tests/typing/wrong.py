@@ -32,7 +32,6 @@ def first(token: str) -> str | None:
 
 
 Pairs(None, prefix="notes").refresh("a").refresh.upper()  # refused: None after a repeated request
-Pairs(None, prefix="notes").issue("42", scopes="read")  # refused: a bare string is a collection of letters
 Pairs(None, prefix="notes").revoke(7)  # refused: an identity, a record or a refresh token
 Bearer(first, "no loader")  # refused
 APIKey(first, 7)  # refused
