@@ -262,6 +262,7 @@ def test_neither_token_is_accepted_as_the_other_one(pairs, status, engine):
     register(personal.token)
     assert refusal(pairs, personal.token)[0] == "invalid_grant"
     assert status(stored, pair.refresh) == 401
+    assert not pairs.revoke(personal.record)
     assert stored.list("42") == [personal.record]
     assert [record.id for record in pairs.list("42")] == [pair.record.id]
 
