@@ -367,6 +367,19 @@ def test_a_stolen_login_ends_no_other_device(shop, clock):
     assert len(sessions(shop)) == 1
 
 
+def test_a_session_that_outlives_its_cookie_stays_in_the_list(site, clock):
+    shop = site(remember=DAY, lifetime=12 * 3600, idle=None)
+    client = enter(shop)
+    clock[0] += DAY - 60
+    assert restart(client).get("/").status_code == 200
+    clock[0] += 3_600
+    other = shop.device()
+    assert client.get("/").status_code == 200
+    (old,) = [one["id"] for one in listed(other) if not one["current"]]
+    assert other.post(f"/end/{old}").json[0]
+    assert client.get("/").status_code == 401
+
+
 def test_many_thefts_from_one_user_fill_no_store(site, clock, monkeypatch):
     monkeypatch.setattr(session_entries, "MAX_ENDED", 3)
     store = MemoryStore()
