@@ -367,6 +367,34 @@ def test_a_stolen_login_ends_no_other_device(shop, clock):
     assert len(sessions(shop)) == 1
 
 
+def test_a_session_that_outlives_its_cookie_stays_in_the_list(site, clock):
+    shop = site(remember=DAY, lifetime=12 * 3600, idle=None)
+    client = enter(shop)
+    clock[0] += DAY - 60
+    assert restart(client).get("/").status_code == 200
+    clock[0] += 3_600
+    other = shop.device()
+    assert client.get("/").status_code == 200
+    (old,) = [one["id"] for one in listed(other) if not one["current"]]
+    assert other.post(f"/end/{old}").json[0]
+    assert client.get("/").status_code == 401
+
+
+def test_a_logout_with_an_older_session_of_a_device_ends_the_later_one_for_good(site, clock):
+    shop = site(remember=REMEMBER, lifetime=12 * 3600, idle=None)
+    client, copy = enter(shop), shop.app.test_client()
+    copy.set_cookie("session", client.get_cookie("session").value)
+    clock[0] += 11 * 3600
+    assert restart(client).get("/").status_code == 200
+    later = client.get_cookie("session").value
+    assert copy.post("/logout").status_code == 200
+    for hours in (0, 2, 9):
+        clock[0] += hours * 3600
+        browser = shop.app.test_client()
+        browser.set_cookie("session", later)
+        assert browser.get("/").status_code == 401
+
+
 def test_many_thefts_from_one_user_fill_no_store(site, clock, monkeypatch):
     monkeypatch.setattr(session_entries, "MAX_ENDED", 3)
     store = MemoryStore()

@@ -433,7 +433,9 @@ class SessionEntries:
 
     def _end_of(self, device: Device, begun: float = 0) -> float:
         """Return when the last session of a device ends at the latest; ``begun`` is that of one of them."""
-        return max(device.until or 0, max(device.latest_begin, begun) + self._lifetime)
+        # A remember cookie may open a session just before it ends.
+        of_cookie = 0 if device.until is None else device.until + self._lifetime
+        return max(of_cookie, max(device.latest_begin, begun) + self._lifetime)
 
     def _lifetime_of(self, device: Device, begun: float = 0) -> float:
         return entry_lifetime(self._end_of(device, begun))

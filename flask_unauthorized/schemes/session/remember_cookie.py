@@ -7,8 +7,8 @@ The value is ``version.tag.id.secret``:
   the other one wrote;
 - the id is that of the device, by which the store finds its entry;
 - the secret is replaced at each use. It begins with the key of the series, which stays. Only the browser knows the key,
-  because the id is also in the session cookie, which may lie in a backup. So no one else can end the login by a
-  wrong secret.
+  because the id is also in the session cookie, which may lie in a backup. No other client can end the login by a wrong
+  secret.
 
 Only values of this form are read, and they are short. A request may hold several cookies of one name, with different
 paths. The first one with the tag of the realm counts, because browsers send the most specific path first (RFC 6265
