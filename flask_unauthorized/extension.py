@@ -887,14 +887,20 @@ def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:
         else:  # Flask would go through the empty list on each request
             del app.before_request_funcs[name]
     last: list[Callable[[Response], Response]] = [_note_response_left if state.settings.guard == "off" else guard]
-    if any(REMEMBER_COOKIE in scheme.reads for scheme in state.schemes):
-        from .browser.remember import cookie_sender  # only apps that remember logins load it
-
-        last.insert(0, cookie_sender(state.schemes))
+    last[:0] = _cookie_senders(state)
     after = [function for function in app.after_request_funcs[None] if function is not guard]
     app.after_request_funcs[None] = last + after
     add_template_globals(app)
     state.has_response_hooks = bool(after) or any(hooks for name, hooks in app.after_request_funcs.items() if name)
+
+
+def _cookie_senders(state: AppState) -> list[Callable[[Response], Response]]:
+    """Return the function that sends the remember cookie, if the app remembers logins."""
+    if not any(REMEMBER_COOKIE in scheme.reads for scheme in state.schemes):
+        return []
+    from .browser.remember import cookie_sender  # only apps that remember logins load it
+
+    return [cookie_sender(state.schemes)]
 
 
 def _note_response_left(response: Response) -> Response:

@@ -120,8 +120,6 @@ def log_in(
 def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) -> Identity:
     """Raise level and time of the current login of ``caller``; see `Auth.confirm`."""
     request = real_request()
-    if is_unsafe(request):
-        _refuse_cross_site(scheme, request, "confirmation", "trusted_origins=", scheme.trusted_origins)
     state = state_for(request)
     current = scheme.current_login() if state.scheme is scheme and state.identity is caller else None
     if current is None:

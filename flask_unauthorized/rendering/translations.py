@@ -50,7 +50,7 @@ _ENGLISH: Final[dict[str, str]] = {
     "revoked_key.title": "The API key was revoked",
     "revoked_key.message": "It was valid before. A new one is needed now.",
     "stolen.title": "Your login was ended for safety",
-    "stolen.message": "It was used in a second place, so somebody may have copied it. Please log in again. If you "
+    "stolen.message": "It was used in a second place, so it may have been copied. Please log in again. If you "
     "don't know why, change your password.",
     "proof.title": "The proof was not accepted",
     "proof.message": "Each request with this access token needs a new proof. It was missing, invalid, or used before.",

@@ -92,17 +92,21 @@ def read_entry(entry: str) -> tuple[int, Device]:
     if not isinstance(values, dict) or not _REQUIRED <= values.keys() <= _NAMES:
         raise ValueError("not the entry of a device")
     device = Device(**values)
-    texts = (device.issuer, device.sid, device.acr, device.rotation)
-    times = (device.until, device.auth_time, device.begun)
-    valid = isinstance(device.subject, str) and isinstance(device.label, str) and is_time(device.created)
-    valid = valid and all(isinstance(text, _TEXT) for text in texts)
-    if not valid or not all(time is None or is_time(time) for time in times):
+    if not _is_valid(device):
         raise ValueError("not the entry of a device")
     if device.is_remembered:
         if device.auth_time is None or device.rotation is None:
             raise ValueError("not the entry of a remembered device")
         Rotation.from_text(device.rotation)
     return int(last_seen), device
+
+
+def _is_valid(device: Device) -> bool:
+    texts = (device.issuer, device.sid, device.acr, device.rotation)
+    times = (device.until, device.auth_time, device.begun)
+    valid = isinstance(device.subject, str) and isinstance(device.label, str) and is_time(device.created)
+    valid = valid and all(isinstance(text, _TEXT) for text in texts)
+    return valid and all(time is None or is_time(time) for time in times)
 
 
 def label_of(user_agent: str | None) -> str:

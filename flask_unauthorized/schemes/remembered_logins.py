@@ -118,13 +118,13 @@ class RememberedLogins:
             secret = new_secret()
             outcome, rotation = _judge(device, cookie, secret)
             if outcome is Outcome.REUSED:
-                if may_write and not self._end_stolen(cookie, entry, device):
-                    continue
-                raise SessionStolen(reason=STOLEN_REASON)
+                if self._end_stolen(cookie, entry, device, may_write):
+                    raise SessionStolen(reason=STOLEN_REASON)
+                continue
             if user is _NOT_ASKED:
                 user = self._load(cookie, request, device)
-                if user is None or user is False:
-                    return user
+            if user is None or user is False:
+                return user
             is_rotated = may_write and outcome is Outcome.ROTATED
             if is_rotated:
                 begun = self._entries.begin_time_of(device, cookie.realm)
@@ -133,8 +133,7 @@ class RememberedLogins:
                 device = replace(device, begun=begun, rotation=rotation.to_text())
                 if not self._entries.change(cookie.realm, cookie.session_id, entry, device):
                     continue
-                value = cookie_value(cookie.realm, cookie.session_id, secret)
-                remember_for_response(self._scheme, request, CookieChange(value, _rest(device), opens_session=True))
+                self._send_next(cookie, request, device, secret)
             login = self._record(cookie, device)
             if is_rotated:
                 self._entries.keep_listed(login, device)
@@ -219,8 +218,10 @@ class RememberedLogins:
             self._drop(request)
         raise InvalidCredentials(reason=reason)
 
-    def _end_stolen(self, cookie: PresentedCookie, entry: str, device: Device) -> bool:
+    def _end_stolen(self, cookie: PresentedCookie, entry: str, device: Device, may_write: bool) -> bool:
         """End a device whose cookie is in use in two places. Return ``False`` if its entry has changed."""
+        if not may_write:
+            return True
         if not self._entries.mark_stolen(cookie.realm, cookie.session_id, entry, device):
             return False
         log.warning(
@@ -230,6 +231,10 @@ class RememberedLogins:
         if signals.session_stolen.receivers:
             signals.send(signals.session_stolen, _real_app(), subject=device.subject, scheme=self._scheme.name)
         return True
+
+    def _send_next(self, cookie: PresentedCookie, request: Request, device: Device, secret: str) -> None:
+        value = cookie_value(cookie.realm, cookie.session_id, secret)
+        remember_for_response(self._scheme, request, CookieChange(value, _rest(device), opens_session=True))
 
     def _load(self, cookie: PresentedCookie, request: Request, device: Device) -> object:
         """Ask the loader for the user. A rejected one ends the device."""

@@ -449,15 +449,9 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             AuthUnavailable: If the store can't be asked. The session stays as it was.
             InvalidCredentials: If the login has ended in the meantime.
         """
-        device: Device | None = None
+        device = self._device_of(current, login)
         secret: str | None = None
-        if self._entries is not None and self._entries.lists_devices:
-            entry, found = self._entries.find(current.realm, current.session_id)
-            if entry is not None and found is None:
-                raise InvalidCredentials(reason=ENDED_REASON)
-            device = (
-                Device(subject=login.subject, created=login.begun, label=_label()) if found is None else found.device
-            )
+        if device is not None:
             if device.is_remembered and self._remembered is not None:
                 secret = self._remembered.renew(device)
             self._enter(login, device, current.session_id)
@@ -470,6 +464,17 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         _renew_id()
         if device is not None and secret is not None and self._remembered is not None:
             self._remembered.send(request, login, device, secret)
+
+    def _device_of(self, current: LoginRecord, login: LoginRecord) -> Device | None:
+        """Return the device of the current login, which a confirmation moves to another id; ``None`` without a list."""
+        if self._entries is None or not self._entries.lists_devices:
+            return None
+        entry, found = self._entries.find(current.realm, current.session_id)
+        if found is not None:
+            return found.device
+        if entry is not None:
+            raise InvalidCredentials(reason=ENDED_REASON)
+        return Device(subject=login.subject, created=login.begun, label=_label())
 
     def cookie_change(self, request: Request) -> CookieChange | None:
         """Return what the response to a request does to the remember cookie; ``None`` if nothing."""

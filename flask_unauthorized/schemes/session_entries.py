@@ -126,7 +126,7 @@ class SessionEntries:
         return _is_covered(login.begun, self._not_before(login.subject, login.realm))
 
     def note_use(self, login: LoginRecord, label: Callable[[], str]) -> None:
-        """Note that a session is used, if that is due. A failure refuses nobody.
+        """Note that a session is used, if that is due. A failure refuses no request.
 
         Args:
             login: What `was_ended` was asked about.
@@ -211,9 +211,7 @@ class SessionEntries:
             rows = _live_rows(text)
             if not enter and any(row.session_id == one.session_id and row.until <= one.until for one in rows):
                 return
-            others = [row for row in rows if row.session_id not in (login.session_id, replaced_id)]
-            if len(others) >= MAX_DEVICES:
-                others = [row for row in others if self._is_usable(login.realm, row)]
+            others = self._others(login.realm, rows, (login.session_id, replaced_id))
             excess = others[: max(0, len(others) - MAX_DEVICES + 1)]
             if any(self._end_device(login.realm, one.session_id, login.subject, one.until) for one in excess):
                 if not enter:  # It ended with all others. A later beginning would revive it.
@@ -229,9 +227,13 @@ class SessionEntries:
             if self._store.replace("sessions", user, text, json.dumps(listed), self._list_lifetime()):
                 return
 
-    def _is_usable(self, realm: str, row: Row) -> bool:
-        found = self.find(realm, row.session_id)[1]
-        return found is not None and self._is_alive(found)
+    def _others(self, realm: str, rows: list[Row], left_out: tuple[str | None, ...]) -> list[Row]:
+        """Return the rows of other devices. If they are too many, only of those that could still be used."""
+        others = [row for row in rows if row.session_id not in left_out]
+        if len(others) < MAX_DEVICES:
+            return others
+        found = ((row, self.find(realm, row.session_id)[1]) for row in others)
+        return [row for row, device in found if device is not None and self._is_alive(device)]
 
     def _list_at_provider(self, login: LoginRecord, device: Device) -> None:
         key = _provider_key(login.realm, device.issuer, device.sid)

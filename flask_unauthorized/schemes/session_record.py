@@ -87,18 +87,23 @@ class RememberedRecord(LoginRecord):
 
 def read_record(content: Any) -> LoginRecord | None:
     """Return the login in a session's content; ``None`` unless `LoginRecord.to_session` wrote it."""
-    if not isinstance(content, Mapping):
+    record = _record_class(content)
+    if record is None:
         return None
-    record: type[LoginRecord] = LoginRecord
-    if content.keys() != _FIELD_SET:
-        if content.keys() != _FIELD_SET_OF_REMEMBERED or content[_REMEMBERED] is not True:
-            return None
-        record = RememberedRecord
     subject, at, acr, sid, begun, seen, again, realm = _values(content)
     texts = isinstance(subject, str) and subject and isinstance(sid, str) and isinstance(realm, str)
     valid = texts and isinstance(acr, _TEXT_OR_NONE) and isinstance(again, bool)
     valid = valid and is_time(at) and is_time(begun) and is_time(seen)
     return record(subject, at, acr, sid, begun, seen, again, realm) if valid else None
+
+
+def _record_class(content: Any) -> type[LoginRecord] | None:
+    if not isinstance(content, Mapping):
+        return None
+    if content.keys() == _FIELD_SET:
+        return LoginRecord
+    is_remembered = content.keys() == _FIELD_SET_OF_REMEMBERED and content[_REMEMBERED] is True
+    return RememberedRecord if is_remembered else None
 
 
 def is_time(value: Any) -> bool:

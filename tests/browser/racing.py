@@ -1,7 +1,7 @@
 """A process of the races of remembered logins: ``python -m tests.browser.racing KIND ADDRESS``.
 
-Each line of its input is a JSON list: the seconds by which the clock is ahead, and a remember cookie. Its threads
-present the cookie at once. It writes a line for each: what they got, and how many WARNINGs and signals there were.
+Each line of its input is a JSON list: the time, which stands still, and a remember cookie. Its threads present
+the cookie at once. It writes a line for each: what they got, and how many WARNINGs and signals there were.
 """
 
 import json
@@ -91,11 +91,11 @@ class Counting(logging.Handler):
 
 def main(kind: str, address: str) -> None:
     app, _ = site(store_of(kind, address))
-    real_time, ahead, counting = time.time, [0.0], Counting()
-    time.time = authorization.time = lambda: real_time() + ahead[0]
+    now, counting = [time.time()], Counting()
+    time.time = authorization.time = lambda: now[0]
     print("ready", flush=True)
     for line in sys.stdin:
-        ahead[0], value = json.loads(line)
+        now[0], value = json.loads(line)
         counting.warnings = counting.signals = 0
         found = present(app, value, THREADS)
         print(json.dumps([found, counting.warnings, counting.signals]), flush=True)

@@ -118,7 +118,7 @@ def test_two_requests_at_once(shop, clock, thefts, first, second):
         story = Story(shop, clock, number)
         thefts.clear()
         found = []
-        shop.store.interrupt(lambda: found.append(in_another_request(lambda: ACTIONS[second](story))), number)  # noqa: B023
+        shop.store.interrupt(lambda: found.append(in_another_request(lambda: ACTIONS[second](story))), number)
         answered = ACTIONS[first](story)
         if not shop.store.let_go():
             return
@@ -166,7 +166,7 @@ _DECISIVE = {"end_session", "provider"}
 
 
 def test_a_cookie_that_is_presented_while_all_sessions_end_opens_none_that_stays(shop, clock):
-    """The cookie was read before, and is rotated when the not-before time is written, and the device isn't ended yet."""
+    """The cookie was read before, and is rotated when all sessions have ended, and its device hasn't yet."""
     for of_end in every_step():
         was_paused = False
         for of_opening in every_step():
@@ -174,21 +174,21 @@ def test_a_cookie_that_is_presented_while_all_sessions_end_opens_none_that_stays
             paused, goes_on = threading.Event(), threading.Event()
 
             def pause():
-                paused.set()  # noqa: B023
-                assert goes_on.wait(60)  # noqa: B023
+                paused.set()
+                assert goes_on.wait(60)
 
             def end_all():
-                shop.store.interrupt(pause, of_end)  # noqa: B023
-                ACTIONS["end_sessions"](story)  # noqa: B023
-                paused.set()  # noqa: B023
+                shop.store.interrupt(pause, of_end)
+                ACTIONS["end_sessions"](story)
+                paused.set()
                 return shop.store.let_go()
 
             with ThreadPoolExecutor(1) as pool:
                 ending = []
 
                 def end_half():
-                    ending.append(pool.submit(end_all))  # noqa: B023
-                    assert paused.wait(60)  # noqa: B023
+                    ending.append(pool.submit(end_all))
+                    assert paused.wait(60)
 
                 shop.store.interrupt(end_half, of_opening)
                 opened = ACTIONS["present"](story).client

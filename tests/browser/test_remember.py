@@ -540,6 +540,21 @@ def test_after_a_logout_the_request_has_no_caller(shop):
     assert (answered.text, changes(answered)) == ("None", "deleted")
 
 
+def test_after_a_logout_that_failed_the_request_has_no_caller(site, clock):
+    shop = site(FailsAt(), remember=REMEMBER)
+
+    def leave():
+        shop.store.goes_on, shop.store.left = True, 1
+        with pytest.raises(AuthUnavailable):
+            shop.auth.logout()
+        shop.store.left = None
+        return str(shop.auth.get_identity())
+
+    shop.app.add_url_rule("/leave", "leave", leave, methods=["POST"])
+    answered = restart(enter(shop)).post("/leave")
+    assert (answered.text, changes(answered)) == ("None", "deleted")
+
+
 def test_a_login_without_remember_deletes_the_cookie_and_ends_its_device(shop):
     client = enter(shop)
     copied = cookie_of(client)

@@ -307,7 +307,7 @@ WHAT_A_PERSON_READS = {
     "stolen_login": (
         (LOGIN,), SessionStolen(), {},
         (401, "Your login was ended for safety",
-         "It was used in a second place, so somebody may have copied it. Please log in again. If you don't know why, "
+         "It was used in a second place, so it may have been copied. Please log in again. If you don't know why, "
          "change your password.", ["Log in"]),
     ),
     "step_up": (
