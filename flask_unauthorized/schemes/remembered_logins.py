@@ -127,16 +127,13 @@ class RememberedLogins:
                 return user
             is_rotated = may_write and outcome is Outcome.ROTATED
             if is_rotated:
-                begun = self._entries.begin_time_of(device, cookie.realm)
-                if begun is None:
-                    self._reject(_ALL_ENDED_REASON, request)
+                begun = self._begin_time(cookie, request, device)
                 device = replace(device, begun=begun, rotation=rotation.to_text())
                 if not self._entries.change(cookie.realm, cookie.session_id, entry, device):
                     continue
                 self._send_next(cookie, request, device, secret)
+                self._entries.keep_listed(self._record(cookie, device), device)
             login = self._record(cookie, device)
-            if is_rotated:
-                self._entries.keep_listed(login, device)
             if may_write:
                 open_session(login, is_rotated)
             return user
@@ -212,6 +209,13 @@ class RememberedLogins:
         if self._entries.was_ended_with_all(device, cookie.realm):
             self._reject(_ALL_ENDED_REASON, request)
         return entry, device
+
+    def _begin_time(self, cookie: PresentedCookie, request: Request, device: Device) -> float:
+        """Return the time of the session that begins. The cookie isn't valid if all sessions have ended meanwhile."""
+        begun = self._entries.begin_time_of(device, cookie.realm)
+        if begun is None:
+            self._reject(_ALL_ENDED_REASON, request)
+        return begun
 
     def _reject(self, reason: str, request: Request | None) -> NoReturn:
         if request is not None:

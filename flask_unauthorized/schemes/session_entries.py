@@ -209,7 +209,7 @@ class SessionEntries:
             tries = next_try(tries)
             text = self._store.get("sessions", user)
             rows = _live_rows(text)
-            if not enter and any(row.session_id == one.session_id and row.until <= one.until for one in rows):
+            if not enter and _is_listed(rows, row):
                 return
             others = self._others(login.realm, rows, (login.session_id, replaced_id))
             excess = others[: max(0, len(others) - MAX_DEVICES + 1)]
@@ -496,6 +496,11 @@ def _key(realm: str, name: str) -> str:
 
 def _provider_key(realm: str, issuer: str | None, sid: str | None) -> str:
     return _key(realm, json.dumps([issuer, sid]))
+
+
+def _is_listed(rows: list[Row], row: Row) -> bool:
+    """Return whether a list has the device of a row for as long as it may live."""
+    return any(row.session_id == one.session_id and row.until <= one.until for one in rows)
 
 
 def _is_covered(begun: float, not_before: float | None) -> bool:
