@@ -166,7 +166,7 @@ _DECISIVE = {"end_session", "provider"}
 
 
 def test_a_cookie_that_is_presented_while_all_sessions_end_opens_none_that_stays(shop, clock):
-    """The cookie was read before, and is rotated when the not-before time is written, and the device isn't ended yet."""
+    """The cookie was read before, and is rotated when all sessions have ended, and its device hasn't yet."""
     for of_end in every_step():
         was_paused = False
         for of_opening in every_step():

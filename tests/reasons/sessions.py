@@ -198,6 +198,22 @@ def confirm_anonymously() -> AuthError:
     return signaled(browser.app, lambda: browser.client.post("/confirm", headers={"Authorization": "Bearer x"}))
 
 
+def confirm_during(mark: str) -> Any:
+    """A confirmation whose former session is ended when the next one is entered."""
+
+    def run(browser: Remembering) -> AuthError:
+        class Ending(MemoryStore):
+            def _put(self, key: str, value: str, lifetime: float) -> None:
+                for other in [one for one in self._entries if ":session:" in one]:
+                    MemoryStore._put(self, other, mark, 60)
+                super()._put(key, value, lifetime)
+
+        browser.store.__class__ = Ending
+        return browser.ask("/confirm", "POST")
+
+    return run
+
+
 def confirm_after_the_end(browser: Remembering) -> AuthError:
     asked: list[str] = []
 
@@ -253,6 +269,9 @@ ROWS = [
         "too many requests changed the sessions of one user at the same time: they may try again"),
     Row("a confirmation without a session", confirm_anonymously, 401,
         "confirm() was called, and the caller has no login of the SessionCookie: call login() first"),
+    Row("a confirmation during a theft", remembered(confirm_during("stolen")), 401, STOLEN),
+    Row("a confirmation during a logout", remembered(confirm_during("ended")), 401,
+        "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"),
     Row("a confirmation of a login that ended meanwhile", remembered(confirm_after_the_end), 401,
         "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"),
     Row(
