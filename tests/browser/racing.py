@@ -16,7 +16,7 @@ from flask import Flask, session
 
 from flask_unauthorized import Auth, SessionCookie, signals
 from flask_unauthorized.authentication import authorization
-from flask_unauthorized.schemes.devices import public_id
+from flask_unauthorized.schemes.session.devices import public_id
 from flask_unauthorized.stores.base import Store
 from tests.stores.racing import store_of
 
