@@ -12,8 +12,9 @@ from .database import User
 
 store = SQLiteStore(database.FOLDER / "sessions.db")  # sessions that have ended, and failed logins
 throttle = Throttle(store)
+engine = create_engine(f"sqlite:///{database.FILE}")
 tokens = StoredTokens(
-    create_engine(f"sqlite:///{database.FILE}"),
+    engine,
     prefix="notes",
     load=database.identity_of,  # on each request: a token never has more scopes than its owner has then
     max_per_owner=20,
