@@ -9,7 +9,9 @@ from . import api, database, pages
 from .auth import auth, bearer, key, session, tokens
 
 # Only the app's own style file, no script at all, and no frame of another site around a page.
-CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 def create_app() -> Flask:

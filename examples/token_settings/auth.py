@@ -1,11 +1,12 @@
 """Who is calling: people by their session, programs by a token."""
 
+from sqlalchemy import create_engine
+
 from flask_unauthorized import APIKey, Auth, Bearer, SessionCookie
 from flask_unauthorized.loaders import Passwords
 from flask_unauthorized.loaders.stored import StoredTokens
 from flask_unauthorized.stores.sqlite import SQLiteStore
 from flask_unauthorized.throttle import Throttle
-from sqlalchemy import create_engine
 
 from . import database
 from .database import User

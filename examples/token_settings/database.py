@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flask import g
-from flask_unauthorized import Identity
 from werkzeug.security import generate_password_hash
+
+from flask_unauthorized import Identity
 
 FOLDER = Path(os.environ.get("TOKEN_SETTINGS_DATA", "instance/token_settings")).absolute()
 FILE = FOLDER / "notes.db"

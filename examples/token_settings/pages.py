@@ -1,13 +1,13 @@
 """The pages. Forms need no anti-CSRF tokens: the extension refuses what another site sends.
 
-A token is in the response to the form that made it, and nowhere else: not in a URL, a redirect or the session. A browser
-that loads this response again sends its form again, so each form makes one token only:
+A token is in the response to the form that made it, and nowhere else: not in a URL, a redirect or the session. If a
+browser loads this response again, it sends the form again. So each form makes one token only:
 
 - The form for a new token has a random number, which is noted in the database.
 - The form that replaces a token fails the second time with `AlreadyRotated`.
 
-If the response got lost, or that to a second click took its place, the second one offers another token in place of the
-one that nobody saw. For this it replaces that one, without an overlap.
+If the response got lost, or that to a second click took its place, the second one offers another token. The token that
+its owner didn't see is replaced then, without an overlap.
 """
 
 import re
@@ -15,8 +15,9 @@ import secrets
 from datetime import datetime, timedelta
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from flask_unauthorized.loaders.stored import AlreadyRotated, Issued, TokenEnded, TokenRecord, UnknownToken
 from werkzeug.wrappers import Response
+
+from flask_unauthorized.loaders.stored import AlreadyRotated, Issued, TokenEnded, TokenRecord, UnknownToken
 
 from . import database
 from .auth import auth, check_password, throttle, tokens
@@ -66,7 +67,7 @@ def logout() -> Page:
     return redirect(url_for("pages.login"))
 
 
-# --- tokens: each method of `tokens` gets the caller, so nobody reaches the tokens of others
+# --- tokens: each method of `tokens` gets the caller, so a user can't reach the tokens of another one
 
 
 @blueprint.get("/tokens")
@@ -76,7 +77,7 @@ def list_tokens() -> Page:
 
 @blueprint.get("/tokens/<path:_rest>")
 def back_to_the_list(_rest: str) -> Page:
-    """Somebody opens the address of a form's response again."""
+    """The browser opens the address of a form's response again, without the form."""
     return redirect(url_for("pages.list_tokens"))
 
 

@@ -23,7 +23,6 @@ def example(tmp_path, monkeypatch):
     monkeypatch.setenv("TOKEN_SETTINGS_DATA", str(tmp_path / "data"))
     known = set(sys.modules)
     import examples.token_settings as package
-
     from examples.token_settings.auth import engine, store
 
     yield package
