@@ -1,11 +1,14 @@
-"""Notes: an app for people in browsers. Register, log in, log out; a page, and an API that its own JavaScript uses.
+"""Notes: an app for people in browsers. Register, log in, be remembered, see your devices, log out; a page, and an API
+that its own JavaScript uses.
 
 Run: ``python -m examples.browser_login``. Behind HTTPS set ``FLASK_SESSION_COOKIE_SECURE=true`` as well.
 """
 
 from flask import Flask, Response
 
-from . import api, database, pages
+from flask_unauthorized.signals import session_stolen
+
+from . import api, database, errors, pages
 from .auth import auth
 
 # Only the app's own script and style files, none inside the page, and no frame of another site around it.
@@ -31,8 +34,14 @@ def create_app() -> Flask:
     auth.protect(app, public={"static"})
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)
+    errors.register(app)
+    session_stolen.connect(_note_theft, app)
     auth.check(app)
     return app
+
+
+def _note_theft(_app: Flask, *, subject: str, **_: object) -> None:
+    database.raise_alarm(subject)  # shown on all pages, once the user has logged in again
 
 
 def _secure(response: Response) -> Response:

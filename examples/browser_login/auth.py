@@ -1,5 +1,7 @@
 """Who is calling: the session, and the password behind it."""
 
+from datetime import timedelta
+
 from flask_unauthorized import Auth, SessionCookie
 from flask_unauthorized.loaders import Passwords
 from flask_unauthorized.stores.sqlite import SQLiteStore
@@ -13,7 +15,8 @@ auth: Auth[User] = Auth(
         subject=lambda user: str(user.id),
         login_view="pages.login",
         logout_view="pages.logout",
-        store=SQLiteStore(database.FOLDER / "sessions.db"),  # so that a logout counts, for copied cookies too
+        store=SQLiteStore(database.FOLDER / "sessions.db"),  # a logout counts for copied cookies too; lists the devices
+        remember=timedelta(days=30),  # for those who tick "Remember me"
     ),
     realm="Notes",
 )

@@ -3,6 +3,7 @@
 import os
 import secrets
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ CREATE TABLE IF NOT EXISTS users (
 CREATE TABLE IF NOT EXISTS notes (
     id INTEGER PRIMARY KEY, owner INTEGER NOT NULL REFERENCES users ON DELETE CASCADE, text TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS alarms (owner INTEGER PRIMARY KEY REFERENCES users ON DELETE CASCADE, time REAL NOT NULL);
 """
 
 
@@ -95,6 +97,25 @@ def set_password(user: User, hashed: str) -> None:
 def delete_user(user: User) -> None:
     with connection() as database:
         database.execute("DELETE FROM users WHERE id = ?", [user.id])
+
+
+# --- logins that were used in a second place
+
+
+def raise_alarm(subject: str) -> None:
+    with connection() as database:
+        database.execute("INSERT OR REPLACE INTO alarms SELECT id, ? FROM users WHERE id = ?", [time.time(), subject])
+
+
+def alarm_of(user: User) -> float | None:
+    """When a login of this user was used in a second place, if the user hasn't dismissed the warning yet."""
+    row = connection().execute("SELECT time FROM alarms WHERE owner = ?", [user.id]).fetchone()
+    return None if row is None else float(row[0])
+
+
+def dismiss_alarm(user: User) -> None:
+    with connection() as database:
+        database.execute("DELETE FROM alarms WHERE owner = ?", [user.id])
 
 
 # --- notes

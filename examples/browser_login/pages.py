@@ -1,6 +1,7 @@
 """The pages. Forms need no tokens: the extension refuses what another site sends."""
 
 import re
+from datetime import datetime, timezone
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
@@ -12,11 +13,18 @@ blueprint = Blueprint("pages", __name__)
 Page = str | Response | tuple[str, int]
 FRESH = 300
 """Seconds after a login in which the account may be changed."""
+# Some browsers name others as well, so the first mark that is found counts.
+BROWSERS = {"Edg": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Version/": "Safari"}
+SYSTEMS = {
+    "Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "Mac", "Linux": "Linux",
+}  # fmt: skip
 
 
 @blueprint.app_context_processor
 def _caller() -> dict[str, object]:
-    return {"user": auth.get_user()}
+    """What all pages show, open ones and those of errors too."""
+    user = auth.get_user()
+    return {"user": user, "alarm": None if user is None else database.alarm_of(user)}
 
 
 @blueprint.get("/")
@@ -35,7 +43,11 @@ def login() -> Page:
     if user is None:
         # One text for both, so that callers can't learn which names exist.
         return render_template("login.html", name=name, errors={"form": "The name or the password is wrong."}), 422
-    _enter(user)
+    remember = "remember" in request.form
+    if user == auth.get_user() and not remember:
+        auth.confirm()  # the same user once more: the session goes on, and a remembered login stays remembered
+    else:
+        _enter(user, remember=remember)
     return redirect(auth.next_url(url_for("pages.notes")))
 
 
@@ -79,9 +91,11 @@ def change_password() -> Page:
     if errors:
         return render_template("account.html", errors=errors), 422
     user = auth.user
+    remember = any(device.current and device.remembered for device in auth.sessions(user))
     database.set_password(user, check_password.hash(password))
+    database.dismiss_alarm(user)
     auth.end_sessions(user)  # on all devices,
-    _enter(user)  # and this one begins anew
+    _enter(user, remember=remember)  # and this one begins anew
     flash("Your password is changed, and you are logged out everywhere else.")
     return redirect(url_for("pages.account"))
 
@@ -95,8 +109,61 @@ def delete_account() -> Page:
     return redirect(url_for("pages.register"))
 
 
-def _enter(user: database.User) -> None:
-    auth.login(user)
+@blueprint.get("/devices")
+def devices() -> Page:
+    return render_template("devices.html", devices=auth.sessions(auth.user))
+
+
+@blueprint.post("/devices/end")
+def end_device() -> Page:
+    """Ends one of the user's own logins. The id in the form can't end those of others."""
+    ended = auth.end_session(request.form.get("id", ""))
+    if auth.get_user() is None:  # it was the login of this browser
+        flash("You are logged out.")
+        return redirect(url_for("pages.login"))
+    flash("The device is logged out." if ended else "This device was logged out before.")
+    return redirect(url_for("pages.devices"))
+
+
+@blueprint.post("/devices/end-others")
+def end_other_devices() -> Page:
+    for device in auth.sessions(auth.user):
+        if not device.current:
+            auth.end_session(device.id)
+    flash("All other devices are logged out.")
+    return redirect(url_for("pages.devices"))
+
+
+@blueprint.post("/devices/alarm")
+def dismiss_alarm() -> Page:
+    database.dismiss_alarm(auth.user)
+    return redirect(url_for("pages.devices"))
+
+
+@blueprint.get("/about")
+@auth.public
+def about() -> Page:
+    return render_template("about.html")
+
+
+@blueprint.app_template_filter("device_name")
+def _device_name(label: str) -> str:
+    """A name that people recognize, from the ``User-Agent`` of a login. Programs may send any text."""
+    browser = next((name for mark, name in BROWSERS.items() if mark in label), None)
+    system = next((name for mark, name in SYSTEMS.items() if mark in label), None)
+    if browser is None or system is None:
+        return label[:40] or "Unknown device"
+    return f"{browser} on {system}"
+
+
+@blueprint.app_template_filter("moment")
+def _moment(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def _enter(user: database.User, *, remember: bool = False) -> None:
+    auth.login(user, remember=remember)
     session["name"] = user.name  # fills in the login form next time; who is logged in is not read from here
 
 

@@ -30,7 +30,9 @@ def ask(url, path, method="GET", cookie=None, form=None, **headers):
 
 
 def session_in(headers):
-    return headers["Set-Cookie"].partition("session=")[2].partition(";")[0]
+    """The session that a response sets, beside other cookies."""
+    found = [line for line in headers.get_all("Set-Cookie") if line.startswith("session=")]
+    return found[0].partition("session=")[2].partition(";")[0]
 
 
 def on_all_workers(url, cookie):
@@ -208,6 +210,88 @@ def test_a_form_without_a_login_gets_a_page_that_says_what_became_of_it(person, 
     assert person.violations == []
 
 
+# --- remember me and devices
+
+
+def closed(person):
+    """The browser is closed and opened again: only cookies with a date are left."""
+    person.call("Network.deleteCookies", name="session", domain="127.0.0.1")
+
+
+def remember(person, url):
+    """By keyboard alone."""
+    person.visit(url + "/login")
+    person.tab_to("#name")
+    person.write(USER)
+    person.tab_to("#password")
+    person.write(WORD)
+    person.tab_to("#remember")
+    person.press(" ")
+    person.tab_to("main button")
+    person.press("Enter")
+    person.arrive("/")
+
+
+def test_people_are_remembered_and_log_out_a_device_by_keyboard_alone(person, url):
+    _, headers, _ = ask(url, "/login", "POST", form={"name": USER, "password": WORD}, User_Agent="curl/8")
+    other = session_in(headers)
+    remember(person, url)
+    closed(person)
+    person.visit(url + "/")
+    person.arrive("/")
+    person.tab_to("header a[href='/devices']")
+    person.press("Enter")
+    person.arrive("/devices")
+    named = [name for role, name in person.heard() if role == "button" and name.startswith("Log out")]
+    assert {"Log out this device", "Log out curl/8"} <= set(named)
+    assert person.nameless() == person.faint() == []
+    person.run("[...document.querySelectorAll('.devices button')].find(b => b.innerText.includes('curl/8')).id = 'it'")
+    person.tab_to("#it")
+    person.press("Enter")
+    person.wait("document.querySelector('[role=status]')?.innerText === 'The device is logged out.'")
+    assert on_all_workers(url, other) == [401, 401]
+    person.tab_to("header button")
+    person.press("Enter")
+    person.arrive("/login")
+    closed(person)
+    person.visit(url + "/")
+    person.arrive("/login?next=/")
+    assert person.violations == []
+
+
+def test_a_person_whose_login_was_used_in_a_second_place_is_told(person, serve):
+    with serve() as server:
+        is_told_of_a_theft(person, registered(server))
+
+
+def is_told_of_a_theft(person, url):
+    remember(person, url)
+    name = "session_remember"
+    found = person.call("Network.getCookies", urls=[url])["cookies"]
+    (stolen,) = [cookie["value"] for cookie in found if cookie["name"] == name]
+    for _ in range(2):  # the owner goes on: the copied secret is replaced, and its successor was used
+        closed(person)
+        person.visit(url + "/")
+        person.arrive("/")
+    assert ask(url, "/test/a-minute-later", "POST")[0] == 200  # until then, parallel tabs may use the old one
+    status, _, body = ask(url, "/", Cookie=f"{name}={stolen}", Accept="text/html,application/xhtml+xml")
+    assert (status, "Your login was ended for safety" in body) == (401, True)
+    person.visit(url + "/")
+    person.wait("document.querySelector('h1').innerText === 'Your login was ended for safety'")
+    assert person.nameless() == person.faint() == []
+    person.tab_to("main .button")
+    person.press("Enter")
+    person.arrive("/login?next=/devices")
+    person.log_in(USER, WORD)
+    person.arrive("/devices")
+    assert "A login of yours was used in a second place" in person.run("document.querySelector('main').innerText")
+    assert person.nameless() == person.faint() == []
+    person.tab_to(".alarm button")
+    person.press("Enter")
+    person.wait("document.readyState === 'complete' && document.querySelector('.alarm') === null")
+    assert person.violations == []
+
+
 # --- other sites
 
 
@@ -324,9 +408,9 @@ def test_csr_01_another_site_is_known_by_origin_alone(far, serve, elsewhere):
 # --- for everybody
 
 
-@pytest.mark.parametrize("path", ["/login", "/register", "/", "/account"])
+@pytest.mark.parametrize("path", ["/login", "/register", "/about", "/missing", "/", "/account", "/devices"])
 def test_pages_say_what_they_are_and_their_policy_forbids_nothing(person, url, path):
-    if path in ("/", "/account"):
+    if path in ("/", "/account", "/devices"):
         enter(person, url, path)
     else:
         person.visit(url + path)
@@ -358,9 +442,9 @@ def test_what_is_wrong_with_a_field_is_told_with_the_field(person, url):
     assert person.violations == []
 
 
-@pytest.mark.parametrize("path", ["/login", "/register", "/", "/account"])
+@pytest.mark.parametrize("path", ["/login", "/register", "/about", "/missing", "/", "/account", "/devices"])
 @pytest.mark.parametrize("width", [320, 390])
 def test_pages_fit_a_phone(person, url, path, width):
     person.call("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=False)
-    enter(person, url, path) if path in ("/", "/account") else person.visit(url + path)
+    enter(person, url, path) if path in ("/", "/account", "/devices") else person.visit(url + path)
     assert person.run("document.documentElement.scrollWidth") <= width
