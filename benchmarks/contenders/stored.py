@@ -72,16 +72,16 @@ def _filled(table: Table, rows: list[dict[str, Any]]) -> Engine:
 
 class _Role(RoleMixin):
     name = ""
-    permissions = ()
+    permissions = None
 
 
 class _User(UserMixin):
     fs_uniquifier = email = ""
     active = True
-    roles = ()
 
     def __init__(self, name: str) -> None:
         self.fs_uniquifier = self.email = name
+        self.roles = []
 
 
 class _People(UserDatastore):
