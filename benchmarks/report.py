@@ -17,7 +17,7 @@ from stores_report import stores
 
 PACKAGES = (
     "flask-unauthorized", "Flask", "Werkzeug", "Flask-HTTPAuth", "Flask-Login", "Flask-JWT-Extended", "Authlib",
-    "redis",
+    "redis", "SQLAlchemy", "Flask-Security-Too",
 )  # fmt: skip
 _ELSEWHERE = ("routes-", "authorization-", "mixed-", "store-")  # contenders of the tables of growth and of stores
 _IN_CHART = {

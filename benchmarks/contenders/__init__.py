@@ -15,6 +15,7 @@ MODULES = (
     "authlib",
     "login",
     "jwt_extended",
+    "stored",
 )
 
 
