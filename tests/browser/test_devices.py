@@ -459,6 +459,61 @@ def test_twenty_one_logins_with_one_session_of_a_provider(site, clock):
     assert {client.get("/").status_code for client in clients} == {401}
 
 
+def provider_lists(shop):
+    """The devices of each live list of a session at a provider."""
+    return [
+        json.loads(value) for key, (expiry, value) in shop.store._entries.items()
+        if key.split(":")[1] == "provider-session" and expiry > memory._now()
+    ]  # fmt: skip
+
+
+def test_a_list_of_a_provider_lives_as_long_as_its_longest_device(site, clock):
+    """So somebody who logs in again and again at a provider doesn't fill the store for a month."""
+    shop = site(remember=30 * 86_400, lifetime=3600)
+    shop.device(issuer=ISSUER, sid="short")
+    remembered = shop.device(issuer=ISSUER, sid="long", remember="1")
+    shop.device(issuer=ISSUER, sid="long")
+    clock[0] += 2 * 3600
+    assert [len(rows) for rows in provider_lists(shop)] == [2]
+    clock[0] += 29 * 86_400
+    remembered.delete_cookie("session")
+    assert remembered.get("/").status_code == 200
+    with shop.app.app_context():
+        assert shop.cookie.end_by_provider(ISSUER, sid="long") == 1
+    clock[0] += 2
+    assert provider_lists(shop) == []
+
+
+@pytest.mark.parametrize("end", ["logout", "end_session", "end_sessions", "stolen"])
+def test_a_device_that_ends_leaves_the_list_of_its_provider(site, clock, end):
+    shop = site(remember=30 * 86_400, idle=None)
+    client = shop.device(issuer=ISSUER, sid="s", remember="1")
+    copied = client.get_cookie("session_remember").value
+    other = shop.device("bob", issuer=ISSUER, sid="s")
+    assert [len(rows) for rows in provider_lists(shop)] == [2]
+    if end == "logout":
+        client.post("/logout")
+    elif end == "stolen":
+        for _ in range(2):
+            clock[0] += 3700
+            client.delete_cookie("session")
+            client.get("/")
+        thief = shop.app.test_client()
+        thief.set_cookie("session_remember", copied)
+        clock[0] += 31
+        assert thief.get("/").status_code == 401
+    else:
+        with shop.app.app_context():
+            if end == "end_sessions":
+                shop.auth.end_sessions("ada")
+            else:
+                shop.auth.end_session(sessions(shop)[0].id, "ada")
+    assert [len(rows) for rows in provider_lists(shop)] == [1]
+    other.post("/logout")
+    clock[0] += 2
+    assert provider_lists(shop) == []
+
+
 @pytest.mark.parametrize(
     ("data", "error"),
     [({"sid": "s"}, "sid= needs issuer="), ({"issuer": ""}, "issuer must"), ({"sid": ""}, "sid must")],
