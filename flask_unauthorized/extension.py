@@ -362,16 +362,19 @@ class Auth(Generic[U]):
             MissingCredentials: For an anonymous caller.
             RuntimeError: Outside a request.
         """
+        return self._require_caller(
+            "auth.identity or auth.user was read, and no credentials came: get_identity() returns None then"
+        )
+
+    def _require_caller(self, reason: str) -> Identity:
+        """Return the caller; ``reason`` is that of the `MissingCredentials` for an anonymous one."""
         request = real_request()
         state = state_if_any(request)
         if state is not None and state.identity is not None:
             return state.identity
         state = state_for(request)
         if state.plan is not None:
-            error = MissingCredentials(
-                reason="auth.identity or auth.user was read, and no credentials came: get_identity() returns None then"
-            )
-            refuse(error, request, state)
+            refuse(MissingCredentials(reason=reason), request, state)
         return self.require()
 
     @property
@@ -498,7 +501,8 @@ class Auth(Generic[U]):
         from .browser.login import confirm, session_scheme  # only apps with a SessionCookie load it
 
         scheme = session_scheme(self.schemes)
-        return confirm(scheme, self.identity, acr=acr)
+        caller = self._require_caller("confirm() was called by an anonymous caller: guard the view with login_required")
+        return confirm(scheme, caller, acr=acr)
 
     def logout(self) -> None:
         """Log the caller of this request out, and empty the session.
@@ -564,7 +568,8 @@ class Auth(Generic[U]):
             Whether it was a valid login of this user.
 
         Raises:
-            MissingCredentials: Without ``who``, if the caller is anonymous.
+            MissingCredentials: Without ``who``, if the caller is anonymous, or isn't logged in by the `SessionCookie`
+                and names none of its users (a token of an issuer, an identity without a subject).
             AuthUnavailable: If the store is unavailable.
             CrossSiteRequest: If a page of another site sent the request, and it is a logout.
             TypeError: If ``who`` names no user.
@@ -574,7 +579,12 @@ class Auth(Generic[U]):
         from .browser.login import session_scheme
 
         scheme = session_scheme(self.schemes)
-        return end_session(scheme, session_id, who, self.identity if who is None else None)
+        caller: Identity | None = None
+        if who is None:
+            caller = self._require_caller(
+                "end_session() was called by an anonymous caller, without a user: guard the view with login_required"
+            )
+        return end_session(scheme, session_id, who, caller)
 
     def end_sessions(self, who: Any) -> None:
         """End all sessions that a user has begun until now, on all devices, remembered ones too.

@@ -13,8 +13,10 @@ from typing import Any
 
 from flask import has_request_context
 
+from ..errors import MissingCredentials
 from ..identity import Identity
 from ..runtime.app_state import app_state_of
+from ..runtime.refuse import refuse
 from ..runtime.request_state import real_app, real_request, state_for
 from ..schemes.base import AnyScheme
 from ..schemes.session.devices import DeviceSession, public_id
@@ -49,11 +51,24 @@ def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identi
     if caller is not None and current is not None and state_for(real_request()).scheme is scheme:
         subject = current.subject  # The loader may call its users by another name.
     else:
-        subject = scheme.subject_of(who if caller is None else caller)
+        subject = scheme.subject_of(who) if caller is None else _subject_of_caller(scheme, caller)
     if current is not None and current.subject == subject and public_id(current.session_id) == session_id:
         log_out(scheme)
         return True
     return scheme.end_session(session_id, subject)
+
+
+def _subject_of_caller(scheme: SessionCookie, caller: Identity) -> str:
+    """Return the subject of a caller who isn't logged in by ``scheme``."""
+    try:
+        return scheme.subject_of(caller)
+    except TypeError:  # Clients choose with which credentials they come, so it isn't a mistake of the developer.
+        request = real_request()
+        error = MissingCredentials(
+            reason="end_session() was called without a user, and the caller has no login of the SessionCookie: call "
+            "login() first, or name the user"
+        )
+        refuse(error, request, state_for(request))
 
 
 def end_sessions(scheme: SessionCookie, who: Any) -> None:

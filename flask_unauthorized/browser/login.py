@@ -49,7 +49,15 @@ from ..runtime.refuse import plan_in_force, refuse
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from ..schemes.base import AnyScheme
 from ..schemes.origins import validated_origins
-from ..schemes.session.lifecycle import begin_login, check_login, confirmed_login, end_login, new_login, renew_login
+from ..schemes.session.lifecycle import (
+    begin_login,
+    check_login,
+    confirmed_login,
+    end_login,
+    end_stolen,
+    new_login,
+    renew_login,
+)
 from ..schemes.session.record import SESSION_KEY
 from ..schemes.session.scheme import SessionCookie
 
@@ -95,7 +103,9 @@ def log_in(
     if isinstance(who, Identity):
         acr = who.acr if acr is None else acr
         auth_time = who.auth_time if auth_time is None else auth_time
-    login = new_login(scheme, scheme.subject_of(who), acr, auth_time)
+    subject = scheme.subject_of(who)
+    end_stolen(scheme, request)  # It may end all sessions of the user, and the new one begins after that.
+    login = new_login(scheme, subject, acr, auth_time)
     _reset_caller(scheme, request, state)
     state.attempted_scheme = scheme
     try:

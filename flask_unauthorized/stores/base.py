@@ -32,6 +32,7 @@ It must hold these invariants, for all threads and processes that share the stor
   entry counts as absent, and the next write replaces it.
 - `_spend`, `_increment`, `_increment_many` and `_decrement` don't prolong an entry that exists. `_put` and `_replace`
   do.
+- A counter that `_decrement` brings to 0 is removed. Otherwise refused attempts with random names would leave entries.
 - An operation ends within a fraction of a second, because a request waits for it.
 
 Why `spend` isn't a `claim` per number: a client may send thousands of numbers for one nonce. A window over the last
@@ -193,7 +194,9 @@ class Store(ABC):
         return self._call(self._increment_many, entries)
 
     def decrement(self, purpose: str, *keys: str) -> None:
-        """Take 1 from each counter. None falls below 0, and their lifetimes stay. Absent counters stay absent.
+        """Take 1 from each counter. A counter that reaches 0 is removed, and absent counters stay absent.
+
+        The lifetimes of the others stay. The next call of `increment_many` for a removed one begins a new lifetime.
 
         Args:
             purpose: The token that was given to `increment_many`.
@@ -373,7 +376,7 @@ class Store(ABC):
         raise self._not_implemented("_increment_many")
 
     def _decrement(self, keys: Sequence[str]) -> None:
-        """Take 1 from each live counter that is above 0, and leave its lifetime as it is."""
+        """Take 1 from each live counter, and leave its lifetime as it is. Remove a counter that reaches 0."""
         raise self._not_implemented("_decrement")
 
     def _forget(self, keys: Sequence[str]) -> None:

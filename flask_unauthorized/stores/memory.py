@@ -113,16 +113,15 @@ class MemoryStore(Store):
             now = _now()
             for key in keys:
                 entry = self._find(key, now)
-                if entry is not None and entry[1] > 0:
+                if entry is not None and entry[1] > 1:
                     self._write(key, entry[1] - 1, entry[0], now)
+                elif entry is not None:
+                    self._remove(key)
 
     def _forget(self, keys: Sequence[str]) -> None:
         with self._lock:
             for key in keys:
-                if key in self._evictable:
-                    del self._entries[key], self._evictable[key]
-                elif key in self._entries:
-                    self._entries[key] = (_PAST, None)  # its place in the queue is taken away when it is examined
+                self._remove(key)
 
     def _put(self, key: str, value: str, lifetime: float) -> None:
         with self._lock:
@@ -161,6 +160,12 @@ class MemoryStore(Store):
                 )
             self._sweep_queue.append(key)
         self._entries[key] = (expiry, value)
+
+    def _remove(self, key: str) -> None:
+        if key in self._evictable:
+            del self._entries[key], self._evictable[key]
+        elif key in self._entries:
+            self._entries[key] = (_PAST, None)  # its place in the queue is taken away when it is examined
 
     def _note_evictable(self, key: str, now: "_Moment") -> None:
         """Note which key is written last. Make room for it: expired entries go first, then the one written first."""

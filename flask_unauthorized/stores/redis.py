@@ -52,8 +52,7 @@ return counts
 """
 _DECREMENT: Final = """
 for _, key in ipairs(KEYS) do
-    local count = redis.call('GET', key)
-    if count and count ~= '0' then redis.call('DECR', key) end
+    if redis.call('EXISTS', key) == 1 and redis.call('DECR', key) <= 0 then redis.call('DEL', key) end
 end
 return 1
 """

@@ -213,8 +213,10 @@ class SQLiteStore(Store):
         with self._transaction() as (database, now):
             for key in keys:
                 found = self._find(database, key, now)
-                if found is not None and found[2] > 0:
+                if found is not None and found[2] > 1:
                     self._write(database, key, found[0], number=found[2] - 1)
+                elif found is not None and found[2] == 1:
+                    database.execute(self._statements(key).forget, {"key": key})
 
     def _forget(self, keys: Sequence[str]) -> None:
         with self._transaction() as (database, _):

@@ -18,7 +18,8 @@ One attempt takes these steps. Each is one operation of the store, or none:
 
 Invariants:
 
-- A refused attempt leaves no trace in the counters, so a client that keeps sending prolongs nothing.
+- A refused attempt leaves no trace in the counters, so a client that keeps sending prolongs nothing. Nor does it leave
+  entries in the store, so random names beyond the limit of a network fill nothing.
 - A wait is set before the turn is given back. So the attempt that gets the turn sees the wait.
 - No key holds a name, an address or a secret: the store hashes keys.
 - A subject is never locked. Acquainted networks only have the limits of pair and network.
@@ -59,7 +60,8 @@ class Source(NamedTuple):
 
     Attributes:
         subject: The key of the subject (`subjects.subject_key`); for a token, the hash of the token.
-        name: The name that was tried; ``None`` for a token, which names no caller.
+        name: The name that was tried, at most `MAX_SUBJECT` characters of it; ``None`` for a token, which names no
+            caller.
         network: Where the attempt comes from.
     """
 

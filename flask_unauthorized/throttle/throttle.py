@@ -52,7 +52,7 @@ from .counters import Counters, Refusal, Reservation, Source, refusal_error
 from .limits import DAY, Limit, validated_limit
 from .networks import Network, network_of
 from .recent import Entry, RecentCredentials, State, SuspectNetworks
-from .subjects import subject_hash, subject_key
+from .subjects import MAX_SUBJECT, subject_hash, subject_key
 
 log: Final = logging.getLogger("flask_unauthorized")
 _current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
@@ -173,6 +173,8 @@ class Throttle:
             TooManyAttempts: If the caller has to wait.
             AuthUnavailable: If the store is unavailable.
         """
+        if name is not None:
+            name = name[:MAX_SUBJECT]  # The table of recent credentials must not hold names as long as a client likes.
         network = network_of(environ)
         if network.is_shared:
             self._warn_of_missing_proxy_fix(network)

@@ -37,7 +37,8 @@ def site(make_app):
     def make(store=None, *, realm="shop", config=None, load=None, **options):
         store = MemoryStore() if store is None else store
         cookie = SessionCookie(load or (lambda name: name if name != "nobody" else None), store=store, **options)
-        auth = Auth(cookie, Bearer({"t": Identity("ada"), "i": Identity("ada", claims={"iss": "x"})}.get), realm=realm)
+        tokens = {"t": Identity("ada"), "i": Identity("ada", claims={"iss": "x"}), "n": Identity(client_id="a program")}
+        auth = Auth(cookie, Bearer(tokens.get), realm=realm)
         app = make_app(auth, SECRET_KEY=KEY, **(config or {}))
 
         @app.post("/login/<name>")

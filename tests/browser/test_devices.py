@@ -270,14 +270,34 @@ def test_an_administrator_ends_a_device_of_a_user(site):
     assert phone.get("/").status_code == 401
 
 
-def test_a_caller_with_a_token_of_the_app_ends_a_device_and_one_of_an_issuer_does_not(site):
+@pytest.mark.parametrize("token", ["i", "n"])
+def test_a_caller_who_names_no_user_of_the_cookie_ends_nothing_and_gets_its_challenge(site, token):
+    """A token of an issuer, and one without a subject. Clients choose the token, so it is no 500."""
+    shop = site()
+    phone = shop.device()
+    (one,) = sessions(shop)
+    refused = phone.post(f"/end/{one.id}", headers=bearer_header(token))
+    assert refused.status_code == 401
+    challenge = next(line for line in refused.headers.getlist("WWW-Authenticate") if line.startswith("Cookie "))
+    assert challenge == 'Cookie realm="shop", cookie-name="session"'
+    assert phone.get("/").status_code == 200
+
+
+def test_the_reason_for_an_anonymous_caller_names_the_method(site, caplog):
+    caplog.set_level("INFO", "flask_unauthorized")
+    shop = site()
+    for path, ask in (("/x", lambda: shop.auth.end_session("x")), ("/confirm", lambda: shop.auth.confirm())):
+        shop.app.add_url_rule(path, path, shop.auth.login_optional(ask), methods=["POST"])
+    client = shop.app.test_client()
+    assert [client.post(path).status_code for path in ("/x", "/confirm")] == [401, 401]
+    assert ["end_session() was" in caplog.messages[0], "confirm() was" in caplog.messages[1]] == [True, True]
+
+
+def test_a_caller_with_a_token_of_the_app_ends_a_device(site):
     shop = site()
     phone = shop.device()
     (one,) = sessions(shop)
     client = shop.app.test_client()
-    with pytest.raises(TypeError, match="issuer"):
-        client.post(f"/end/{one.id}", headers=bearer_header("i"))
-    assert phone.get("/").status_code == 200
     assert client.post(f"/end/{one.id}", headers=bearer_header("t")).json == [True, False]
     assert phone.get("/").status_code == 401
 
@@ -437,6 +457,61 @@ def test_twenty_one_logins_with_one_session_of_a_provider(site, clock):
     with shop.app.app_context():
         assert shop.cookie.end_by_provider(ISSUER, sid="s", subject=None) == 20
     assert {client.get("/").status_code for client in clients} == {401}
+
+
+def provider_lists(shop):
+    """The devices of each live list of a session at a provider."""
+    return [
+        json.loads(value) for key, (expiry, value) in shop.store._entries.items()
+        if key.split(":")[1] == "provider-session" and expiry > memory._now()
+    ]  # fmt: skip
+
+
+def test_a_list_of_a_provider_lives_as_long_as_its_longest_device(site, clock):
+    """So somebody who logs in again and again at a provider doesn't fill the store for a month."""
+    shop = site(remember=30 * 86_400, lifetime=3600)
+    shop.device(issuer=ISSUER, sid="short")
+    remembered = shop.device(issuer=ISSUER, sid="long", remember="1")
+    shop.device(issuer=ISSUER, sid="long")
+    clock[0] += 2 * 3600
+    assert [len(rows) for rows in provider_lists(shop)] == [2]
+    clock[0] += 29 * 86_400
+    remembered.delete_cookie("session")
+    assert remembered.get("/").status_code == 200
+    with shop.app.app_context():
+        assert shop.cookie.end_by_provider(ISSUER, sid="long") == 1
+    clock[0] += 2
+    assert provider_lists(shop) == []
+
+
+@pytest.mark.parametrize("end", ["logout", "end_session", "end_sessions", "stolen"])
+def test_a_device_that_ends_leaves_the_list_of_its_provider(site, clock, end):
+    shop = site(remember=30 * 86_400, idle=None)
+    client = shop.device(issuer=ISSUER, sid="s", remember="1")
+    copied = client.get_cookie("session_remember").value
+    other = shop.device("bob", issuer=ISSUER, sid="s")
+    assert [len(rows) for rows in provider_lists(shop)] == [2]
+    if end == "logout":
+        client.post("/logout")
+    elif end == "stolen":
+        for _ in range(2):
+            clock[0] += 3700
+            client.delete_cookie("session")
+            client.get("/")
+        thief = shop.app.test_client()
+        thief.set_cookie("session_remember", copied)
+        clock[0] += 31
+        assert thief.get("/").status_code == 401
+    else:
+        with shop.app.app_context():
+            if end == "end_sessions":
+                shop.auth.end_sessions("ada")
+            else:
+                shop.auth.end_session(sessions(shop)[0].id, "ada")
+    assert [len(rows) for rows in provider_lists(shop)] == [1]
+    other.post("/logout")
+    clock[0] += 2
+    assert provider_lists(shop) == []
 
 
 @pytest.mark.parametrize(

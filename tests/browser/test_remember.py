@@ -651,10 +651,45 @@ def test_a_login_over_a_remembered_one_ends_that_device(shop):
     assert restart(client).get("/").status_code == 200
 
 
-def test_a_login_with_an_old_cookie_ends_nothing(shop, clock):
+@pytest.mark.parametrize("limit", [100, 0])
+@pytest.mark.parametrize("path", ["/login/bob", "/login/ada", "/logout"])
+def test_a_login_or_a_logout_with_a_replaced_cookie_is_theft_too(shop, clock, heard, caplog, monkeypatch, path, limit):
+    """The series and its sessions end. The login goes on as a new one, also if the end was one of all sessions."""
+    monkeypatch.setattr(session_entries, "MAX_ENDED", limit)
+    caplog.set_level(logging.WARNING)
     client, copied = stolen(shop, clock)
     clock[0] += 31
-    browser_with(shop, copied).post("/login/bob")
+    heard.clear()
+    thief = browser_with(shop, copied)
+    answered = thief.post(path)
+    assert (answered.status_code, changes(answered)) == (200, "deleted")
+    assert thief.get("/open").text == {"/login/bob": "bob False", "/login/ada": "ada False"}.get(path, "None False")
+    assert client.get("/").status_code == 401
+    assert restart(client).get("/").status_code == 401
+    assert heard == [("stolen", {"subject": "ada", "scheme": "Cookie"})]
+    assert sum("two places" in record.getMessage() for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize("path", ["/login/bob", "/logout"])
+def test_a_login_or_a_logout_with_a_guessed_secret_ends_nothing(shop, clock, heard, path):
+    client, copied = stolen(shop, clock)
+    clock[0] += 31
+    heard.clear()
+    browser_with(shop, f"{copied.rpartition('.')[0]}.{'x' * 43}").post(path)
+    assert client.get("/").status_code == 200
+    assert heard == []
+
+
+@pytest.mark.parametrize(("path", "change"), [("/login/bob", None), ("/logout", "deleted")])
+def test_a_theft_that_comes_to_light_by_a_login_while_the_store_is_down(site, clock, path, change):
+    shop = site(FailsAt(), remember=REMEMBER)
+    client, copied = stolen(shop, clock)
+    clock[0] += 31
+    thief = browser_with(shop, copied)
+    shop.store.goes_on, shop.store.left = True, 1
+    answered = thief.post(path)
+    shop.store.left = None
+    assert (answered.status_code, changes(answered)) == (503, change)
     assert client.get("/").status_code == 200
 
 

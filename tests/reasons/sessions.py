@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from flask_unauthorized import Auth, AuthError, Bearer, SessionCookie
+from flask_unauthorized import Auth, AuthError, Bearer, Identity, SessionCookie
 from flask_unauthorized.schemes.session.record import SESSION_KEY
 from flask_unauthorized.stores.memory import MemoryStore
+from tests.helpers import bearer_header
 
 from . import Row
 from .refusing import NOW, app_of, clock, signaled
@@ -198,6 +199,18 @@ def confirm_anonymously() -> AuthError:
     return signaled(browser.app, lambda: browser.client.post("/confirm", headers={"Authorization": "Bearer x"}))
 
 
+def asked_by_cookie(token: str | None, ask: Any) -> AuthError:
+    """What an open view asks, for a caller with a token of an issuer, or for an anonymous one."""
+    auth: Auth[Any] = Auth(
+        SessionCookie(str, store=MemoryStore()),
+        Bearer(lambda token: Identity("ada", claims={"iss": "https://id.example"})),
+    )
+    app = app_of(auth)
+    app.add_url_rule("/", "view", auth.login_optional(lambda: str(ask(auth))))
+    headers = {} if token is None else bearer_header(token)
+    return signaled(app, lambda: app.test_client().get("/", headers=headers))
+
+
 def confirm_during(mark: str) -> Any:
     """A confirmation whose former session is ended when the next one is entered."""
 
@@ -269,6 +282,20 @@ ROWS = [
         "too many requests changed the sessions of one user at the same time: they may try again"),
     Row("a confirmation without a session", confirm_anonymously, 401,
         "confirm() was called, and the caller has no login of the SessionCookie: call login() first"),
+    Row(
+        "a confirmation by an anonymous caller", lambda: asked_by_cookie(None, lambda auth: auth.confirm()), 401,
+        "confirm() was called by an anonymous caller: guard the view with login_required",
+    ),
+    Row(
+        "the end of a session by an anonymous caller",
+        lambda: asked_by_cookie(None, lambda auth: auth.end_session("x")), 401,
+        "end_session() was called by an anonymous caller, without a user: guard the view with login_required",
+    ),
+    Row(
+        "the end of a session by a token", lambda: asked_by_cookie("x", lambda auth: auth.end_session("x")), 401,
+        "end_session() was called without a user, and the caller has no login of the SessionCookie: call login() "
+        "first, or name the user",
+    ),
     Row("a confirmation during a theft", remembered(confirm_during("stolen")), 401, STOLEN),
     Row("a confirmation during a logout", remembered(confirm_during("ended")), 401,
         "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"),

@@ -148,10 +148,23 @@ def test_entries_that_may_be_evicted_are_read_as_all_others(store):
 
 
 def test_decrement_and_increment_leave_a_lifetime_as_it_was(store):
-    store.increment_many("throttle", [("key", 60)])
+    store.increment_many("throttle", [("key", 60), ("key", 60)])
     store.decrement("throttle", "key")
     (count,) = store.increment_many("throttle", [("key", 6000)])
-    assert (count.value, count.remaining <= 60.01) == (1, True)
+    assert (count.value, count.remaining <= 60.01) == (2, True)
+
+
+@pytest.mark.parametrize("purpose", ["throttle", "other"])
+def test_a_counter_that_is_decremented_to_0_is_gone(store, purpose):
+    """Nothing is counted, so the next increment begins a new lifetime."""
+    store.increment_many(purpose, [("key", 60), ("key", 60)])
+    store.decrement(purpose, "key", "key")
+    assert store.claim(purpose, "key", 60) is True
+    store.forget(purpose, "key")
+    store.increment_many(purpose, [("key", 60)])
+    store.decrement(purpose, "key")
+    (count,) = store.increment_many(purpose, [("key", 6000)])
+    assert (count.value, count.remaining > 5998) == (1, True)
 
 
 def test_the_rest_of_a_lifetime_is_never_longer_than_the_lifetime(store):
@@ -280,8 +293,8 @@ def test_sto_04_a_second_is_a_whole_second_and_then_all_is_forgotten(store):
     assert not store.replace("a", "replaced", "other", "z", 60)  # which doesn't make its life longer
     assert store.increment("a", "count", 1) == 1
     assert store.increment("a", "count", 60) == 2  # which doesn't make its life longer
-    assert store.increment_many("a", [("many", 1)])[0].value == 1
-    store.decrement("a", "many")
+    assert store.increment_many("a", [("many", 1), ("many", 1)])[1].value == 2
+    store.decrement("a", "many")  # which doesn't make its life longer
     assert store.spend("a", "series", 7, 1)
     assert store.claim("a", "longer", 60)
     while time.monotonic() < begun + 0.95:

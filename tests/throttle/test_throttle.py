@@ -360,6 +360,34 @@ def test_junk_names_do_not_fill_the_place_of_used_proofs(clock):  # THR-08
     assert [guess_at(throttle, "ada", guess, HOME) for guess in guesses(6)] == [True] * 5 + [False]
 
 
+def test_random_names_beyond_the_limit_of_the_network_leave_no_entries(store, clock):  # THR-08
+    throttle = Throttle(store, per_network=Limit(3, 60))
+    for number in range(3):
+        assert guess_at(throttle, f"free {number}", "junk password", AWAY)
+    store.forget("throttle", *(f"pair name {AWAY} free{number}" for number in range(3)))
+    store.forget("throttle", *(f"subject free{number}" for number in range(3)))
+    assert count_entries(store) == 1  # that of the network
+    for number in range(2_000):
+        assert not guess_at(throttle, f"random {number}", "junk password", AWAY)
+    assert count_entries(store) == 1
+
+
+def count_entries(store):
+    if isinstance(store, MemoryStore):
+        return len(store._entries)
+    with store._connection() as database:
+        return database.execute("SELECT (SELECT count(*) FROM entries) + (SELECT count(*) FROM evictable)").fetchone()[0]
+
+
+def test_a_process_keeps_no_name_as_long_as_a_client_likes(clock):
+    throttle = Throttle(MemoryStore())
+    for number in range(3):
+        guess_at(throttle, "n" * 100_000, f"guess {number}", AWAY)
+    kept = [entry.source.name for entry in throttle._recent._entries.values()]
+    assert [len(name) for name in kept] == [1024] * 3
+    assert {subject_hash(name) for name in kept} == {subject_hash("n" * 100_000)}
+
+
 # --- a missing ProxyFix
 
 

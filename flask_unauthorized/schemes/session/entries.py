@@ -241,23 +241,31 @@ class SessionEntries:
             for other in others[: max(0, len(others) - MAX_DEVICES + 1)]:  # They could not be found any more.
                 self._mark(login.realm, other.session_id, ENDED, other.until)
             listed = [*others[-MAX_DEVICES + 1 :], row]
-            if self._store.replace("provider-session", key, text, write_list(listed), self._list_lifetime()):
+            if self._store.replace("provider-session", key, text, write_list(listed), _longest_lifetime(listed)):
                 return
         raise too_many_changes()
 
     def _unlist(self, realm: str, subject: str, session_ids: frozenset[str]) -> None:
         """Take devices that have ended out of the list of their user. A failure leaves rows that are ignored."""
-        if not self.lists_devices:
-            return
-        user = store_key(realm, subject)
+        if self.lists_devices:
+            self._remove_rows("sessions", store_key(realm, subject), session_ids)
+
+    def _unlist_at_provider(self, realm: str, session_id: str, device: Device) -> None:
+        """Take a device that has ended out of the list of its session at the provider, as `_unlist` does."""
+        if device.issuer is not None and device.sid is not None:
+            key = provider_key(realm, device.issuer, device.sid)
+            self._remove_rows("provider-session", key, frozenset({session_id}))
+
+    def _remove_rows(self, purpose: str, key: str, session_ids: frozenset[str]) -> None:
         with suppress(AuthUnavailable):
             for _ in range(MAX_ATTEMPTS):
-                text = self._store.get("sessions", user)
+                text = self._store.get(purpose, key)
                 rows = read_list(text)
                 staying = [row for row in rows if row.session_id not in session_ids]
                 if len(staying) == len(rows):
                     return
-                if self._store.replace("sessions", user, text, write_list(staying), self._list_lifetime()):
+                lifetime = self._list_lifetime() if purpose == "sessions" else _longest_lifetime(staying)
+                if self._store.replace(purpose, key, text, write_list(staying), lifetime):
                     return
 
     # --- ending
@@ -328,6 +336,7 @@ class SessionEntries:
         if not self._store.replace("session", key, entry, STOLEN, self._lifetime_of(device)):
             return False
         self._unlist(realm, device.subject, frozenset({session_id}))
+        self._unlist_at_provider(realm, session_id, device)
         if self._count_ended(realm, device.subject):
             self.end_all(device.subject, realm)
             self._store.put("session", key, ENDED, MIN_LIFETIME)
@@ -376,6 +385,8 @@ class SessionEntries:
                 begun = 0.0 if found is None else found.device.latest_begin
                 lifetime = entry_lifetime(max(until, begun + self._lifetime))
             if self._store.replace("session", key, entry, mark, lifetime):
+                if found is not None:
+                    self._unlist_at_provider(realm, session_id, found.device)
                 return True
         raise too_many_changes()
 
@@ -449,6 +460,11 @@ def _read(entry: str) -> tuple[int, Device]:
         return read_entry(entry)
     except ValueError:
         reject_foreign_value()
+
+
+def _longest_lifetime(rows: list[ListedDevice]) -> float:
+    """Return how long a list lives whose rows can't be prolonged: as long as its longest row."""
+    return entry_lifetime(max((row.until for row in rows), default=0))
 
 
 def _is_listed(device: ListedDevice, rows: list[ListedDevice]) -> bool:

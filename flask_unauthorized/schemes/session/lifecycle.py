@@ -6,11 +6,13 @@ decides the order of steps within a request.
 
 A login takes these steps:
 
-1. `new_login` makes the record. The loader is asked with it, before anything is written.
-2. `begin_login` enters the device in the store, and then ends the device that the browser had before.
-3. The record takes the place of everything in Flask's session, and a session on the server gets a new id. Nothing that
+1. `end_stolen` ends the device of a remember cookie that is in use in two places, as each other page does. The steps
+   after it find that device ended.
+2. `new_login` makes the record. The loader is asked with it, before anything else is written.
+3. `begin_login` enters the device in the store, and then ends the device that the browser had before.
+4. The record takes the place of everything in Flask's session, and a session on the server gets a new id. Nothing that
    someone else planted before the login survives it (session fixation).
-4. The response sets the remember cookie, or deletes the one of the previous login.
+5. The response sets the remember cookie, or deletes the one of the previous login.
 
 These rules hold:
 
@@ -34,6 +36,16 @@ from .entries import ENDED_REASON
 from .flask_session import device_label, renew_id
 from .record import SESSION_KEY, LoginRecord, is_time
 from .scheme import SessionCookie
+
+
+def end_stolen(scheme: SessionCookie, request: Request) -> None:
+    """End the device of a remember cookie that is in use in two places, before a login or a logout.
+
+    Raises:
+        AuthUnavailable: If the store can't be asked.
+    """
+    if scheme._remembered is not None:
+        scheme._remembered.end_stolen(request, scheme.realm_in_force())
 
 
 def new_login(scheme: SessionCookie, subject: str, acr: str | None, auth_time: float | None) -> LoginRecord:
@@ -147,6 +159,7 @@ def end_login(scheme: SessionCookie, request: Request, *, user_was_loaded: bool 
             again then.
     """
     try:
+        end_stolen(scheme, request)
         _end_copies(scheme, _logins_of(scheme, request), request, user_was_loaded)
     finally:  # The user may leave the browser now, whatever the store responds.
         renew_id()

@@ -7,7 +7,8 @@ The cookie counts only if the session holds no live login. It is verified in the
    another series is a guess, and no theft. Otherwise anyone who finds the id in an old session cookie could end the
    login.
 2. `flask_unauthorized.rotation` judges the secret. A secret that was replaced before is in use in two places. That ends
-   the device with all its sessions, once, and the caller gets `SessionStolen` until they log in again.
+   the device with all its sessions, once, and the caller gets `SessionStolen` until they log in again. A login or a
+   logout with such a cookie ends the device as well, and then goes on.
 3. The loader is asked for the user before anything is written. A rejected user ends the device. If the loader is
    unavailable, everything stays as it is.
 4. One compare and swap writes the new state. A request that loses it begins again. By then its secret has usually a
@@ -153,6 +154,25 @@ class RememberedLogins:
             return None
         outcome, _ = _present(device, cookie, new_secret())
         return None if outcome is Outcome.REUSED else self._record(cookie, device)
+
+    def end_stolen(self, request: Request, realm: str) -> None:
+        """End the device of a cookie that is in use in two places, before a login or a logout.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+        """
+        cookie = self.read(request, realm)
+        if cookie is None:
+            return
+        for _ in range(MAX_ATTEMPTS):
+            try:
+                entry, device = self._find_valid(cookie, None)
+            except InvalidCredentials:
+                return
+            outcome, _ = _present(device, cookie, new_secret())
+            if outcome is not Outcome.REUSED or self._end_stolen(cookie, entry, device, may_write=True):
+                return
+        raise too_many_changes()
 
     # --- what a login or a logout makes of it
 
