@@ -26,7 +26,7 @@ from .login import log_out
 def list_sessions(scheme: SessionCookie, who: Any) -> list[DeviceSession]:
     """Return the devices of a user; see `Auth.sessions`."""
     app_state_of(real_app()).prepare()
-    return scheme.sessions_of(scheme.subject_of(who), _current_login(scheme))
+    return scheme.sessions_of(scheme.subject_of(who, "sessions()"), _current_login(scheme))
 
 
 def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identity | None) -> bool:
@@ -37,7 +37,7 @@ def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identi
     if caller is not None and current is not None and state_for(real_request()).scheme is scheme:
         subject = current.subject  # The loader may call its users by another name.
     else:
-        subject = scheme.subject_of(who if caller is None else caller)
+        subject = scheme.subject_of(who if caller is None else caller, "end_session()")
     if current is not None and current.subject == subject and public_id(current.session_id) == session_id:
         log_out(scheme)
         return True
@@ -47,7 +47,7 @@ def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identi
 def end_sessions(scheme: SessionCookie, who: Any) -> None:
     """End all sessions that a user has begun until now; see `Auth.end_sessions`."""
     app_state_of(real_app()).prepare()
-    scheme.end_all(scheme.subject_of(who))
+    scheme.end_all(scheme.subject_of(who, "end_sessions()"))
 
 
 def is_remembered(scheme: AnyScheme | None) -> bool:

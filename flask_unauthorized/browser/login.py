@@ -85,6 +85,10 @@ def log_in(
     """Log the caller of the current request in; see `Auth.login`."""
     request = real_request()
     origins = validated_origins(from_origins, "from_origins")
+    if isinstance(keep, str):
+        raise TypeError(f'keep={keep!r} is a bare string: write keep={{"{keep}"}}')
+    if not isinstance(keep, Iterable):
+        raise TypeError(f"keep must be a collection of names, not {keep!r}: write keep={{\"cart\"}}")
     scheme.check_login(remember=remember, issuer=issuer, sid=sid)
     if is_unsafe(request) and request.headers.get("Origin", "").lower() not in origins:
         trusts = origins | scheme.trusted_origins
