@@ -998,7 +998,7 @@ MISTAKES = {
     "no keys to keep": (
         lambda: logged_in("ada", SessionCookie(load), keep=None),
         TypeError,
-        "keep must be a collection of names, not None: write keep={\"cart\"}",
+        'keep must be a collection of names, not None: write keep={"cart"}',
     ),
     # --- bodies
     "a renderer without a media type": (

@@ -719,7 +719,7 @@ def _names_no_user_message(who: Any, call: str) -> str:
     if isinstance(who, str):
         return f"{takes}an empty str: pass the subject that your loader gets"
     if isinstance(who, Identity):
-        return f'{takes}an Identity without one: write Identity(str(user.id), user=user)'
+        return f"{takes}an Identity without one: write Identity(str(user.id), user=user)"
     if who is None or getattr(who, "is_anonymous", None) is True:
         return (
             f"{takes}{'None' if who is None else 'an anonymous caller'}: pass the user whom you looked up, or guard "
