@@ -37,7 +37,11 @@ OLDEST, NEWEST = FOUND[0], FOUND[-1]
 SEED = os.environ.get("SEED") or str(int(time.time()))
 
 # Other sessions run these tests, because they need more than the extra `test`.
-NEED_A_DATABASE = ("tests/loaders/stored/test_databases.py", "tests/loaders/stored/test_extensions.py")
+NEED_A_DATABASE = (
+    "tests/loaders/stored/test_databases.py",
+    "tests/loaders/stored/test_extensions.py",
+    "tests/loaders/pairs/test_databases.py",
+)
 ELSEWHERE = (
     "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py", *NEED_A_DATABASE,
 )  # fmt: skip

@@ -13,11 +13,13 @@
 - ``throttled(app, limit, subject, network, retry_after)``: a `Throttle` refused an attempt to log in. ``limit`` is
   ``"pair"``, ``"subject"`` or ``"network"``. ``subject`` is a hash (`flask_unauthorized.throttle.subject_hash`),
   ``None`` for a token. ``network`` is an address or the /64 of one. ``retry_after`` is in seconds.
-- ``token_issued(app, record)``: `StoredTokens` issued a token. ``record`` is its `TokenRecord`.
-- ``token_revoked(app, record)``: a token was revoked that had not been before.
+- ``token_issued(app, record)``: `StoredTokens` issued a token, or `Pairs` began a login. ``record`` is its
+  `TokenRecord`.
+- ``token_revoked(app, record)``: a token or a login was revoked that had not been before.
 - ``token_rotated(app, record, successor)``: a token was replaced. Both are records.
 - ``token_reused(app, record)``: a replaced token was used after its end. A program missed the rotation, or an attacker
-  has a copy. It is sent at most once in five minutes for each token and process.
+  has a copy. It is sent at most once in five minutes for each token and process. A refresh token of `Pairs` that is
+  reused ends its login, whose ``record`` is sent once.
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
 and costs the others nothing.

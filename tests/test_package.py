@@ -182,6 +182,7 @@ DOCUMENTED_PATHS = {
     "flask_unauthorized.loaders.introspection": {"Introspection"},
     "flask_unauthorized.loaders.jwks": {"JWKS"},
     "flask_unauthorized.loaders.jwt": {"ANY", "JWT", "Issuers"},
+    "flask_unauthorized.loaders.pairs": {"GrantRefused", "Pair", "Pairs"},
     "flask_unauthorized.loaders.revocation": {"Revocations"},
     "flask_unauthorized.loaders.stored": {
         "AlreadyRotated", "Issued", "StoredTokenMixin", "StoredTokens", "TokenEnded", "TokenFormat", "TokenRecord",

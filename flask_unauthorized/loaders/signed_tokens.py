@@ -74,8 +74,7 @@ class SignedTokens:
         if not isinstance(identity, Identity) or identity.subject is None:
             raise TypeError("a token is issued to an Identity with a subject, or to a subject")
         content = [identity.subject, sorted(identity.scopes), sorted(identity.roles)]
-        token = self._serializer().dumps(content)
-        return token if isinstance(token, str) else token.decode("ascii")
+        return self._signed(content)
 
     def __call__(self, token: str) -> Any:
         """Return the identity in ``token``, or what ``load`` returns.
@@ -84,6 +83,20 @@ class SignedTokens:
             ExpiredCredentials: The token is older than ``lifetime``.
             InvalidCredentials: It was not issued with this key for this purpose.
         """
+        content, issued = self._verified(token)
+        if not _is_content_of_token(content):
+            raise InvalidCredentials(
+                reason=f"SignedTokens: the token for salt={shown(self.salt)} holds type {type(content).__name__}, "
+                "expected the list that issue() writes"
+            )
+        del token  # what follows may fail, and a traceback shows locals
+        subject, scopes, roles = content
+        if self._load is not None:
+            return self._load(subject)
+        return Identity(subject, scopes=scopes, roles=roles, expires_at=issued + self.lifetime + 1)
+
+    def _verified(self, token: str) -> tuple[Any, float]:
+        """Return what was signed, and when: in seconds since 1970. Raises what a call raises."""
         try:
             content, signed_at = self._serializer().loads(token, max_age=self.lifetime, return_timestamp=True)
         except SignatureExpired as expired:
@@ -96,17 +109,7 @@ class SignedTokens:
                 reason=f"SignedTokens: the token is not signed for salt={shown(self.salt)} by one of the keys: "
                 "secret_key=, or SECRET_KEY and SECRET_KEY_FALLBACKS"
             ) from None
-        if not _may_contain_view_output(content):
-            raise InvalidCredentials(
-                reason=f"SignedTokens: the token for salt={shown(self.salt)} holds type {type(content).__name__}, "
-                "expected the list that issue() writes"
-            )
-        del token  # what follows may fail, and a traceback shows locals
-        subject, scopes, roles = content
-        if self._load is not None:
-            return self._load(subject)
-        issued = signed_at.timestamp()
-        return Identity(subject, scopes=scopes, roles=roles, expires_at=issued + self.lifetime + 1)
+        return content, signed_at.timestamp()
 
     def recognizes(self, token: str) -> bool:
         """Return whether ``token`` has the form of what `issue` returns. Nothing is verified.
@@ -119,6 +122,10 @@ class SignedTokens:
         """Check that there is a key, before an app's first request."""
         if self._secret_key is None:
             secret_keys(app, _WHO)
+
+    def _signed(self, content: Any) -> str:
+        token = self._serializer().dumps(content)
+        return token if isinstance(token, str) else token.decode("ascii")
 
     def _serializer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._keys(), salt=_ROOT + self.salt, signer_kwargs=_SIGNER)
@@ -136,7 +143,7 @@ class SignedTokens:
 _SIGNER: Final = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
 
 
-def _may_contain_view_output(content: Any) -> bool:
+def _is_content_of_token(content: Any) -> bool:
     if not isinstance(content, list) or len(content) != 3:
         return False
     subject, scopes, roles = content

@@ -26,6 +26,7 @@ from . import (
     introspection,
     jwt,
     logout,
+    pairs,
     remote_user,
     selection,
     sessions,
@@ -37,8 +38,8 @@ from . import (
 from .refusing import SECRETS
 
 AREAS = (
-    basic, certificates, digest, dpop, introspection, jwt, logout, remote_user, selection, sessions, stored_tokens,
-    stores, throttle, tokens,
+    basic, certificates, digest, dpop, introspection, jwt, logout, pairs, remote_user, selection, sessions,
+    stored_tokens, stores, throttle, tokens,
 )  # fmt: skip
 ROWS = {f"{area.__name__.rpartition('.')[2]}: {row.name}": row for area in AREAS for row in area.ROWS}
 ROOT = Path(flask_unauthorized.__file__).parent

@@ -30,6 +30,7 @@ from flask_unauthorized.loaders import Passwords, SignedTokens, StaticTokens
 from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwks import JWKS
 from flask_unauthorized.loaders.jwt import JWT, Issuers
+from flask_unauthorized.loaders.pairs import Pair, Pairs
 from flask_unauthorized.loaders.revocation import Revocations
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
@@ -214,3 +215,9 @@ assert_type(oauth.protected_resource("https://api.example", authorization_server
 revocations = Revocations(MemoryStore())
 JWT(None, audience=None, keys=hmac_key("s", allow_short=True), algorithms=("HS256",), profile="jwt-extended")
 JWT("https://id.example", audience=None, keys=JWKS.of_issuer("https://id.example"), revoked=revocations)
+
+pairs = Pairs(None, prefix="notes", user=lambda identity: identity.subject)
+assert_type(pairs.issue("42", scopes={"read"}), Pair[str])
+assert_type(pairs.issue(Identity("42")).refresh, str)
+assert_type(pairs.refresh(None, scopes="read").refresh, str | None)
+Bearer(pairs, tokens)

@@ -18,6 +18,7 @@ from flask_unauthorized import (
 from flask_unauthorized.jose import hmac_key
 from flask_unauthorized.loaders import Passwords
 from flask_unauthorized.loaders.jwt import JWT
+from flask_unauthorized.loaders.pairs import Pairs
 
 bearer = Bearer()
 auth = Auth[str](bearer)
@@ -32,6 +33,8 @@ def first(token: str) -> str | None:
     return None
 
 
+Pairs(None, prefix="notes").refresh("a").refresh.upper()  # refused: None after a repeated request
+Pairs(None, prefix="notes").revoke(7)  # refused: an identity, a record or a refresh token
 Bearer(first, "no loader")  # refused
 APIKey(first, 7)  # refused
 Basic(first, first)  # refused: one loader

@@ -37,13 +37,15 @@ class Database:
     Args:
         given: What the developer passed.
         table: The table of the tokens.
+        label: Whose table it is, for messages.
 
     Raises:
         TypeError: ``given`` leads to no engine.
     """
 
-    def __init__(self, given: Any, table: Table) -> None:
+    def __init__(self, given: Any, table: Table, label: str = "StoredTokens") -> None:
         self._table = table
+        self._label = label
         self._bind = _bind_of(given, table)
 
     @contextmanager
@@ -77,11 +79,11 @@ class Database:
             kind = type(error.orig).__name__
             if _is_unknown_table(error):
                 raise ConfigurationError(
-                    f"the database refuses the table {self._table.fullname!r} of StoredTokens ({kind}): run the "
+                    f"the database refuses the table {self._table.fullname!r} of {self._label} ({kind}): run the "
                     "migration that creates it, or tokens.create_table()"
                 ) from None
             if isinstance(error, _UNAVAILABLE) or error.connection_invalidated:
-                raise _unavailable(kind) from None
+                raise _unavailable(self._label, kind) from None
             if isinstance(error, exc.DataError):
                 raise ValueError(
                     f"the database can't store a text ({kind}): use other characters in the name, or give the table "
@@ -89,12 +91,12 @@ class Database:
                 ) from None
             raise
         except exc.TimeoutError as error:
-            raise _unavailable(type(error).__name__) from None
+            raise _unavailable(self._label, type(error).__name__) from None
 
 
-def _unavailable(kind: str) -> AuthUnavailable:
+def _unavailable(label: str, kind: str) -> AuthUnavailable:
     return AuthUnavailable(
-        reason=f"StoredTokens: the database raised {kind}: look whether it is reachable, writable and not locked"
+        reason=f"{label}: the database raised {kind}: look whether it is reachable, writable and not locked"
     )
 
 

@@ -65,7 +65,7 @@ class TokenFormat:
 
     def make(self) -> Secret:
         """Return a new token. The object hides it, because error reports show local variables."""
-        start = f"{self.prefix}_{''.join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))}"
+        start = f"{self.prefix}_{random_text(RANDOM_LENGTH)}"
         secret = Secret()
         secret.arguments = (start + checksum(start),)
         return secret
@@ -77,6 +77,11 @@ class TokenFormat:
 
     def __repr__(self) -> str:
         return f"<TokenFormat {self.prefix}>"
+
+
+def random_text(length: int) -> str:
+    """Return random letters and digits, of 5.95 bits each."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def checksum(text: str) -> str:

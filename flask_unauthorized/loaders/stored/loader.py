@@ -56,6 +56,7 @@ class TokenLoader:
 
     kind: ClassVar[str] = "access"
     """Which rows of the table belong to this class."""
+    _label: ClassVar[str] = "StoredTokens"
 
     def __init__(
         self,
@@ -75,8 +76,8 @@ class TokenLoader:
         if load is not None and not callable(load):
             raise ConfigurationError(f"load must be callable, not {type(load).__name__}")
         self._load = load
-        self._database = Database(database, self.table)
-        self._replica = self._database if replica is None else Database(replica, self.table)
+        self._database = Database(database, self.table, self._label)
+        self._replica = self._database if replica is None else Database(replica, self.table, self._label)
         self._digests = Digests(pepper)
         self._every = int(validated_seconds("last_used_every", last_used_every, most=MAX_LAST_USED_EVERY))
         self._uses = Pacer(self._every)
@@ -132,7 +133,7 @@ class TokenLoader:
             with app.app_context(), self._database.connection() as connection:
                 connection.execute(select(*self.table.c).limit(0))
         except AuthUnavailable as error:
-            log.warning("the table of StoredTokens could not be checked: %s", error.reason)
+            log.warning("the table of %s could not be checked: %s", self._label, error.reason)
 
     def _row(self, digests: list[str]) -> Any:
         row = self._cache.get(digests[0])
@@ -199,7 +200,7 @@ class TokenLoader:
         """Return what ``load`` says of an owner: an identity, a user object, or ``None``."""
         found = resolve_awaitable(self._load(owner))  # type: ignore[misc]  # its callers know that there is one
         if isinstance(found, str | bytes | bool | int | float):
-            raise TypeError(f"load= of StoredTokens returned {found!r}: return a user, an Identity, or None")
+            raise TypeError(f"load= of {self._label} returned {found!r}: return a user, an Identity, or None")
         return found
 
     def _note_use(self, row: Any, now: float) -> None:
