@@ -87,10 +87,7 @@ def log_in(
     """Log the caller of the current request in; see `Auth.login`."""
     request = real_request()
     origins = validated_origins(from_origins, "from_origins")
-    if isinstance(keep, str):
-        raise TypeError(f'keep={keep!r} is a bare string: write keep={{"{keep}"}}')
-    if not isinstance(keep, Iterable):
-        raise TypeError(f'keep must be a collection of names, not {keep!r}: write keep={{"cart"}}')
+    kept_names = _validated_keep(keep)
     scheme.check_login(remember=remember, issuer=issuer, sid=sid)
     if is_unsafe(request) and request.headers.get("Origin", "").lower() not in origins:
         trusts = origins | scheme.trusted_origins
@@ -110,7 +107,7 @@ def log_in(
     except AuthError:
         scheme.end(request, user_was_loaded=user_was_loaded)
         raise
-    kept_values = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
+    kept_values = {name: session[name] for name in kept_names if name in session and name != SESSION_KEY}
     try:
         scheme.begin(login, request, remember=remember, issuer=issuer, sid=sid, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
@@ -122,6 +119,15 @@ def log_in(
     state.scheme = state.login_scheme = scheme
     signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
     return identity
+
+
+def _validated_keep(keep: Iterable[str]) -> Iterable[str]:
+    """Refuse a bare string: its letters would be the names of the keys, so nothing would stay."""
+    if isinstance(keep, str):
+        raise TypeError(f'keep={keep!r} is a bare string: write keep={{"{keep}"}}')
+    if not isinstance(keep, Iterable):
+        raise TypeError(f'keep must be a collection of names, not {keep!r}: write keep={{"cart"}}')
+    return keep
 
 
 def _warn_of_dropped_cookie(request: Request) -> None:
