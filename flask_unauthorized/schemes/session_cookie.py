@@ -181,7 +181,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             self.device_entries("remember=")
         if self.store is not None:
             self.store.check()
-            self.store.check_processes(app, "SessionCookie: ended sessions")
+            self._check_processes(app, self.store)
             warn_of_default_realm(self, app, "Sessions")
         if self.login_view is not None and not is_absolute_url(self.login_view):
             check_page(app, "login_view", self.login_view)
@@ -276,6 +276,18 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         return None if self.logout_view is None else build_url("logout_view", self.logout_view, {})
 
     # --- logging in and out
+
+    def _check_processes(self, app: Flask, store: Store) -> None:
+        """Warn if processes don't share the store. With ``remember``, people notice that as a lost login."""
+        if self.remember is None:
+            store.check_processes(app, "SessionCookie: ended sessions")
+        else:
+            store.check_processes(
+                app,
+                "SessionCookie: ended sessions and remembered logins",
+                consequence="another process accepts ended sessions again and forgets remembered logins, as this one "
+                "does after a restart",
+            )
 
     def subject_of(self, who: Any, call: str = "login()") -> str:
         """Return the subject of a user.
