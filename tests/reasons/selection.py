@@ -103,8 +103,8 @@ ROWS = [
     Row(
         "cross-site, by a proxy that the app doesn't know",
         request_of(cookie(), method="POST", headers={"Cookie": f"key={KEY}", "Origin": "https://localhost"}), 403,
-        "the request with ApiKey came from another site: Origin is 'https://localhost' and Sec-Fetch-Site None (and the "
-        "app sees plain HTTP: behind a proxy, tell Flask of HTTPS with werkzeug's ProxyFix), expected one of [] of "
+        "the request with ApiKey came from another site: Origin is 'https://localhost' and Sec-Fetch-Site None (and "
+        "the app sees plain HTTP: behind a proxy, tell Flask of HTTPS with werkzeug's ProxyFix), expected one of [] of "
         "trusted_origins=",
     ),
     Row(
