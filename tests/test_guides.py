@@ -112,6 +112,16 @@ def test_a_new_password_ends_all_other_devices(run, clock):
     assert again.post("/password", data={"password": "of a thief"}, **PAGE).status_code == 401
 
 
+def test_the_password_again_opens_the_form_and_the_login_stays_remembered(run, clock):
+    client = device(run("logins.md"), remember="on")
+    clock[0] += 86_400
+    assert client.get("/password", **PAGE).location == "/login?next=/password"
+    entered = {"name": "ada", "password": "correct horse"}
+    assert client.post("/login?next=/password", data=entered, **PAGE).location == "/password"
+    assert client.get("/password", **PAGE).status_code == 200
+    assert is_in(restarted(client))
+
+
 def test_a_login_in_two_places_ends_for_both(run, clock):
     guide, heard = run("logins.md"), []
     owner, thief = device(guide, remember="on"), guide["app"].test_client()

@@ -105,10 +105,10 @@ def aborted(*args, **kwargs):
         abort_unauthorized(*args, **kwargs)
 
 
-def logged_in(who, *schemes):
+def logged_in(who, *schemes, **options):
     auth, app = shop(*schemes)
     with app.test_request_context():
-        auth.login(who)
+        auth.login(who, **options)
 
 
 def undecorated(auth, app):
@@ -987,8 +987,18 @@ MISTAKES = {
     "a login of nobody": (
         lambda: logged_in(None, SessionCookie(load)),
         TypeError,
-        "login() takes an Identity with a subject, a subject or a user with get_id(), not NoneType: "
-        "SessionCookie(subject=lambda user: str(user.id)) says what names your users",
+        "login() takes an Identity with a subject, a subject or a user with get_id(), not None: "
+        "pass the user whom you looked up, or guard the view with @auth.login_required and pass auth.identity",
+    ),
+    "a key to keep without a collection": (
+        lambda: logged_in("ada", SessionCookie(load), keep="cart"),
+        TypeError,
+        "keep='cart' is a bare string: write keep={\"cart\"}",
+    ),
+    "no keys to keep": (
+        lambda: logged_in("ada", SessionCookie(load), keep=None),
+        TypeError,
+        'keep must be a collection of names, not None: write keep={"cart"}',
     ),
     # --- bodies
     "a renderer without a media type": (

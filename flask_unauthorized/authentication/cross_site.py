@@ -52,9 +52,16 @@ def is_cross_site(request: Request, scheme: AnyScheme) -> bool:
 
 
 def site_of(request: Request) -> str:
-    """Return what a browser said of the page that sent the request, for a reason."""
+    """Return what a browser said of the page that sent the request, for a reason.
+
+    An app behind a proxy that ends TLS takes its own pages for those of another site until it has a ``ProxyFix``.
+    """
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    return f"Origin is {shown(origin, 80)} and Sec-Fetch-Site {shown(site, 20)}"
+    said = f"Origin is {shown(origin, 80)} and Sec-Fetch-Site {shown(site, 20)}"
+    is_own_page = origin is not None and origin == f"https://{request.headers.get('Host')}"
+    if not request.is_secure and (is_own_page or "X-Forwarded-Proto" in request.headers):
+        said += " (and the app sees plain HTTP: behind a proxy, tell Flask of HTTPS with werkzeug's ProxyFix)"
+    return said
 
 
 def check_site(request: Request, scheme: AnyScheme) -> None:

@@ -28,7 +28,7 @@ from .login import log_out
 def list_sessions(scheme: SessionCookie, who: Any) -> list[DeviceSession]:
     """Return the devices of a user; see `Auth.sessions`."""
     app_state_of(real_app()).prepare()
-    subject, current = scheme.subject_of(who), _current_login(scheme)
+    subject, current = scheme.subject_of(who, "sessions()"), _current_login(scheme)
     found = scheme.device_entries("sessions()").devices(subject, scheme.realm_in_force())
     current_id = None if current is None else current.session_id
     return sorted(
@@ -51,7 +51,7 @@ def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identi
     if caller is not None and current is not None and state_for(real_request()).scheme is scheme:
         subject = current.subject  # The loader may call its users by another name.
     else:
-        subject = scheme.subject_of(who) if caller is None else _subject_of_caller(scheme, caller)
+        subject = scheme.subject_of(who, "end_session()") if caller is None else _subject_of_caller(scheme, caller)
     if current is not None and current.subject == subject and public_id(current.session_id) == session_id:
         log_out(scheme)
         return True
@@ -61,7 +61,7 @@ def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identi
 def _subject_of_caller(scheme: SessionCookie, caller: Identity) -> str:
     """Return the subject of a caller who isn't logged in by ``scheme``."""
     try:
-        return scheme.subject_of(caller)
+        return scheme.subject_of(caller, "end_session()")
     except TypeError:  # Clients choose with which credentials they come, so it isn't a mistake of the developer.
         request = real_request()
         error = MissingCredentials(
@@ -74,7 +74,7 @@ def _subject_of_caller(scheme: SessionCookie, caller: Identity) -> str:
 def end_sessions(scheme: SessionCookie, who: Any) -> None:
     """End all sessions that a user has begun until now; see `Auth.end_sessions`."""
     app_state_of(real_app()).prepare()
-    scheme.end_all(scheme.subject_of(who))
+    scheme.end_all(scheme.subject_of(who, "end_sessions()"))
 
 
 def is_remembered(scheme: AnyScheme | None) -> bool:

@@ -44,6 +44,7 @@ from ..authentication.verification import verify
 from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MissingCredentials
 from ..errors.text import shown
 from ..identity import Identity
+from ..policy.plain_http import is_from_this_machine
 from ..rendering.headers import set_no_store
 from ..runtime.refuse import plan_in_force, refuse
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
@@ -60,6 +61,7 @@ from ..schemes.session.lifecycle import (
 )
 from ..schemes.session.record import SESSION_KEY
 from ..schemes.session.scheme import SessionCookie
+from ..schemes.state_access import warn_once
 
 log: Final = logging.getLogger("flask_unauthorized")
 
@@ -94,6 +96,7 @@ def log_in(
     """Log the caller of the current request in; see `Auth.login`."""
     request = real_request()
     origins = validated_origins(from_origins, "from_origins")
+    kept_names = _validated_keep(keep)
     check_login(scheme, remember=remember, issuer=issuer, sid=sid)
     if is_unsafe(request) and request.headers.get("Origin", "").lower() not in origins:
         trusts = origins | scheme.trusted_origins
@@ -115,17 +118,41 @@ def log_in(
     except AuthError:
         end_login(scheme, request, user_was_loaded=user_was_loaded)
         raise
-    kept_values = {name: session[name] for name in keep if name in session and name != SESSION_KEY}
+    kept_values = {name: session[name] for name in kept_names if name in session and name != SESSION_KEY}
     try:
         begin_login(scheme, login, request, remember=remember, issuer=issuer, sid=sid, user_was_loaded=user_was_loaded)
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise
     session.update(kept_values)
+    _warn_of_dropped_cookie(request)
     state.identity = identity
     state.scheme = state.login_scheme = scheme
     signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
     return identity
+
+
+def _validated_keep(keep: Iterable[str]) -> Iterable[str]:
+    """Refuse a bare string: its letters would be the names of the keys, so nothing would stay."""
+    if isinstance(keep, str):
+        raise TypeError(f'keep={keep!r} is a bare string: write keep={{"{keep}"}}')
+    if not isinstance(keep, Iterable):
+        raise TypeError(f'keep must be a collection of names, not {keep!r}: write keep={{"cart"}}')
+    return keep
+
+
+def _warn_of_dropped_cookie(request: Request) -> None:
+    """Log once per app that browsers drop the cookie of this login: it is ``Secure``, and came over plain HTTP.
+
+    The login itself succeeds, so without the warning people see the login page again and again.
+    """
+    app = real_app()
+    if app.config["SESSION_COOKIE_SECURE"] and not request.is_secure and not is_from_this_machine(request.environ):
+        warn_once(
+            app,
+            "a login came over plain HTTP, and SESSION_COOKIE_SECURE is True, so browsers drop its cookie: serve HTTPS "
+            "(behind a proxy, tell Flask with werkzeug's ProxyFix)",
+        )
 
 
 def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) -> Identity:

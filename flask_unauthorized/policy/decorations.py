@@ -257,7 +257,7 @@ class Decorations:
                     raise ConfigurationError(
                         f"endpoint {endpoint!r} is registered without its guard: {_name(function)} was decorated with "
                         f"{decorator}, but above the route. Put the route on top:\n\n"
-                        f"    @app.get(...)\n    {decorator}\n    def {_name(function)}(): ..."
+                        f"    @app.get(...)\n    {decorator}\n    def {getattr(function, '__name__', 'view')}(): ..."
                     )
 
 

@@ -20,13 +20,16 @@ class PlainHTTPWarning:
 
         A peer that the server doesn't name (behind some load balancers) may be any machine.
         """
-        peer = environ.get("REMOTE_ADDR", "")
-        if peer == "127.0.0.1" or not self.pending:
-            return
-        if str(peer).removeprefix("::ffff:").startswith("127.") or peer == "::1":
+        if not self.pending or is_from_this_machine(environ):
             return
         self.pending = False
         log.warning(
             "credentials came over plain HTTP: serve HTTPS (behind a proxy, tell Flask with werkzeug's ProxyFix), "
             "and set UNAUTHORIZED_REQUIRE_HTTPS to refuse the rest"
         )
+
+
+def is_from_this_machine(environ: Mapping[str, Any]) -> bool:
+    """Return whether the peer of the connection has a loopback address."""
+    peer = str(environ.get("REMOTE_ADDR", ""))
+    return peer.removeprefix("::ffff:").startswith("127.") or peer == "::1"

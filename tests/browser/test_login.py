@@ -206,3 +206,25 @@ def test_a_receiver_that_fails_is_logged_and_the_login_stands(build, caplog):
         "a receiver of the signal unauthorized-logged-out failed",
     ]
     assert shop.client.get("/page").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("secure", "request_from", "warnings"),
+    [
+        (True, {"REMOTE_ADDR": "203.0.113.9"}, 1),
+        (True, {"REMOTE_ADDR": "203.0.113.9", "wsgi.url_scheme": "https"}, 0),
+        (True, {"REMOTE_ADDR": "::ffff:127.0.0.1"}, 0),  # a developer's browser, which keeps it on localhost
+        (False, {"REMOTE_ADDR": "203.0.113.9"}, 0),
+    ],
+)
+def test_the_log_says_once_that_browsers_drop_the_cookie_of_a_login(make_app, caplog, secure, request_from, warnings):
+    app = app_with_schemes(make_app, SessionCookie(Identity))
+    app.config["SESSION_COOKIE_SECURE"] = secure
+    app.add_url_rule("/login", "login", app.auth.public(lambda: app.auth.login("ada").subject), methods=["POST"])
+    for _ in range(2):
+        assert app.test_client().post("/login", environ_overrides=request_from).text == "ada"
+    text = (
+        "a login came over plain HTTP, and SESSION_COOKIE_SECURE is True, so browsers drop its cookie: serve HTTPS "
+        "(behind a proxy, tell Flask with werkzeug's ProxyFix)"
+    )
+    assert [record.getMessage() for record in caplog.records].count(text) == warnings

@@ -101,6 +101,13 @@ ROWS = [
         "of ['https://app.example'] of trusted_origins=",
     ),
     Row(
+        "cross-site, by a proxy that the app doesn't know",
+        request_of(cookie(), method="POST", headers={"Cookie": f"key={KEY}", "Origin": "https://localhost"}), 403,
+        "the request with ApiKey came from another site: Origin is 'https://localhost' and Sec-Fetch-Site None (and "
+        "the app sees plain HTTP: behind a proxy, tell Flask of HTTPS with werkzeug's ProxyFix), expected one of [] of "
+        "trusted_origins=",
+    ),
+    Row(
         "cross-site, by its origin",
         request_of(cookie(), method="POST", headers={"Cookie": f"key={KEY}", "Origin": "https://evil.example"}), 403,
         "the request with ApiKey came from another site: Origin is 'https://evil.example' and Sec-Fetch-Site None, "

@@ -1,8 +1,10 @@
 """Messages about a scheme that can't be set up: the name, the value, and what to write instead."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from flask_unauthorized import Auth, ConfigurationError, Digest, DPoP, SessionCookie
+from flask_unauthorized import Auth, ConfigurationError, Digest, DPoP, Identity, SessionCookie
 from flask_unauthorized.schemes.session.lifecycle import new_login
 from tests.digest_client import ADA
 from tests.dpop_client import ORIGIN
@@ -10,6 +12,7 @@ from tests.dpop_client import ORIGIN
 from .digest_served import KEY, Served
 
 PROOFS = "ES256, ES384, ES512, Ed25519, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512"
+WHO = "an Identity with a subject, a subject or a user with get_id()"
 HASHES = "SHA-512-256, SHA-512-256-sess, SHA-256, SHA-256-sess, MD5, MD5-sess"
 
 
@@ -206,8 +209,17 @@ def test_what_the_log_warns_of(make_app, caplog, config, warnings):
     ("do", "error", "text"),
     [
         (lambda sessions: sessions.subject_of(5), TypeError,
-         "login() takes an Identity with a subject, a subject or a user with get_id(), not int: "
+         f"login() takes {WHO}, not int: subjects are texts, so write str(user.id)"),
+        (lambda sessions: sessions.subject_of(True), TypeError,
+         f"login() takes {WHO}, not bool: "
          "SessionCookie(subject=lambda user: str(user.id)) says what names your users"),
+        (lambda sessions: sessions.subject_of("", "end_sessions()"), TypeError,
+         f"end_sessions() takes {WHO}, not an empty str: pass the subject that your loader gets"),
+        (lambda sessions: sessions.subject_of(Identity(None, user=object()), "sessions()"), TypeError,
+         f"sessions() takes {WHO}, not an Identity without one: write Identity(str(user.id), user=user)"),
+        (lambda sessions: sessions.subject_of(SimpleNamespace(is_anonymous=True), "sessions()"), TypeError,
+         f"sessions() takes {WHO}, not an anonymous caller: pass the user whom you looked up, "
+         "or guard the view with @auth.login_required and pass auth.identity"),
         (lambda sessions: sessions.end_all("ada"), ConfigurationError,
          "end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))"),
         (lambda sessions: new_login(sessions, "ada", 5, None), TypeError, "acr must be a str, not int"),

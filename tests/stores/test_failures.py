@@ -118,6 +118,9 @@ USES = {
     "Digest: used counts": lambda store: Digest(lambda name: "pw", store=store),
     "DPoP: used proofs": lambda store: DPoP(lambda token: None, origin="https://api.example.com", store=store),
     "SessionCookie: ended sessions": lambda store: SessionCookie(lambda subject: subject, store=store),
+    "SessionCookie: ended sessions and remembered logins": lambda store: SessionCookie(
+        lambda subject: subject, store=store, remember=3600
+    ),
     "Revocations: revoked tokens": lambda store: Bearer(
         JWT(
             "https://id.example.com",

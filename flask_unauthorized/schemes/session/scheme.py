@@ -167,7 +167,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             self.device_entries("remember=")
         if self.store is not None:
             self.store.check()
-            self.store.check_processes(app, "SessionCookie: ended sessions")
+            self._check_processes(app, self.store)
             warn_of_default_realm(self, app, "Sessions")
         if self.login_view is not None and not is_absolute_url(self.login_view):
             check_page(app, "login_view", self.login_view)
@@ -263,11 +263,24 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
 
     # --- logins
 
-    def subject_of(self, who: Any) -> str:
+    def _check_processes(self, app: Flask, store: Store) -> None:
+        """Warn if processes don't share the store. With ``remember``, people notice that as a lost login."""
+        if self.remember is None:
+            store.check_processes(app, "SessionCookie: ended sessions")
+        else:
+            store.check_processes(
+                app,
+                "SessionCookie: ended sessions and remembered logins",
+                consequence="another process accepts ended sessions again and forgets remembered logins, as this one "
+                "does after a restart",
+            )
+
+    def subject_of(self, who: Any, call: str = "login()") -> str:
         """Return the subject of a user.
 
         Args:
             who: An `Identity`, a subject, or a user object.
+            call: The method that needs the user, for the message.
 
         Raises:
             TypeError: If ``who`` has no subject, or is the identity of a token: another issuer may have another user of
@@ -276,7 +289,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         if isinstance(who, Identity):
             if "iss" in who.claims:
                 raise TypeError(
-                    "login() was given the identity of a token, and another issuer may have another user of that name: "
+                    f"{call} was given the identity of a token, and another issuer may have another user of that name: "
                     "give it your own user, or a subject that names the issuer as well"
                 )
             found = who.subject
@@ -287,10 +300,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         else:
             found = self.call_option("get_id()", who.get_id) if hasattr(who, "get_id") else None
         if not isinstance(found, str) or not found:
-            raise TypeError(
-                f"login() takes an Identity with a subject, a subject or a user with get_id(), not "
-                f"{type(who).__name__}: SessionCookie(subject=lambda user: str(user.id)) says what names your users"
-            )
+            raise TypeError(_names_no_user_message(who, call))
         return found
 
     def cookie_change(self, request: Request) -> CookieChange | None:
@@ -432,3 +442,20 @@ def _validated_names(names: Iterable[str]) -> frozenset[str]:
         if not isinstance(name, str):
             raise TypeError(f"keep_query must hold str, not {type(name).__name__}")
     return frozenset(found)
+
+
+def _names_no_user_message(who: Any, call: str) -> str:
+    """Say what to pass in place of a value that names no user."""
+    takes = f"{call} takes an Identity with a subject, a subject or a user with get_id(), not "
+    if isinstance(who, str):
+        return f"{takes}an empty str: pass the subject that your loader gets"
+    if isinstance(who, Identity):
+        return f"{takes}an Identity without one: write Identity(str(user.id), user=user)"
+    if who is None or getattr(who, "is_anonymous", None) is True:
+        return (
+            f"{takes}{'None' if who is None else 'an anonymous caller'}: pass the user whom you looked up, or guard "
+            "the view with @auth.login_required and pass auth.identity"
+        )
+    if isinstance(who, int) and not isinstance(who, bool):
+        return f"{takes}int: subjects are texts, so write str(user.id)"
+    return f"{takes}{type(who).__name__}: SessionCookie(subject=lambda user: str(user.id)) says what names your users"
