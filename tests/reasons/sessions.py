@@ -25,6 +25,8 @@ class Browser:
         app.add_url_rule("/login", "login", lambda: auth.login("ada", from_origins=["https://id.example"]).subject,
                          methods=["POST"])  # fmt: skip
         app.add_url_rule("/remember", "remember", lambda: auth.login("ada", remember=True).subject, methods=["POST"])
+        app.add_url_rule("/provider", "provider", lambda: auth.login("ada", issuer="https://id.ex", sid="1").subject,
+                         methods=["POST"])  # fmt: skip
         app.add_url_rule("/confirm", "confirm", lambda: auth.confirm().subject, methods=["POST"])
         app.add_url_rule("/logout", "logout", lambda: auth.logout() or "out", methods=["POST"])
         self.client = app.test_client()
@@ -192,6 +194,31 @@ def never_replace(browser: Remembering) -> None:
     browser.store.__class__ = type("Contended", (MemoryStore,), {"_replace": lambda *args: False})
 
 
+def while_others_change(purpose: str, path: str) -> Any:
+    """A request during which others change entries of one purpose again and again."""
+
+    def replace(store: MemoryStore, key: str, *args: Any) -> bool:
+        return f":{purpose}:" not in key and MemoryStore._replace(store, key, *args)
+
+    def run(browser: Remembering) -> AuthError:
+        browser.store.__class__ = type("Contended", (MemoryStore,), {"_replace": replace})
+        return browser.ask(path, "POST")
+
+    return run
+
+
+def stolen_while_others_change(browser: Remembering) -> AuthError:
+    copied = browser.value()
+    for later in (100, 200):
+        with clock(NOW + later):
+            browser.restart()
+            assert browser.client.get("/").status_code == 200
+    with clock(NOW + 231):
+        browser.restart()
+        browser.client.set_cookie(browser.cookie, copied)
+        return while_others_change("session", "/login")(browser)
+
+
 def confirm_anonymously() -> AuthError:
     browser = Browser()
     with browser.app.test_request_context(method="POST"):
@@ -245,6 +272,7 @@ def confirm_after_the_end(browser: Remembering) -> AuthError:
 
 FOREIGN = "the store holds an entry of a session that this library didn't write: give each app a prefix= of its own"
 STOLEN = "Cookie: the remember cookie of this login was used in two places, so it may have been stolen: log in again"
+CONTENDED = "too many requests changed the sessions of one user at the same time: they may try again"
 UNKNOWN = "the loader of Cookie returned None for the subject of the session"
 ROWS = [
     Row("a deleted user", of_a_deleted_user, 401, UNKNOWN),
@@ -278,8 +306,12 @@ ROWS = [
         "Cookie: the remembered login was ended by end_sessions(): log in again"),
     Row("an entry of another program", remembered(replace_entry("session", "1 x")), 503, FOREIGN),
     Row("a list of another program", remembered(replace_entry("sessions", "x")), 503, FOREIGN),
-    Row("too many changes at once", remembered(never_replace), 503,
-        "too many requests changed the sessions of one user at the same time: they may try again"),
+    Row("too many changes at once", remembered(never_replace), 503, CONTENDED),
+    Row("too many changes of a list", remembered(while_others_change("sessions", "/login")), 503, CONTENDED),
+    Row("too many changes of a provider's list", remembered(while_others_change("provider-session", "/provider")), 503,
+        CONTENDED),
+    Row("too many changes of a login that ends", remembered(while_others_change("session", "/logout")), 503, CONTENDED),
+    Row("too many changes of a login that is stolen", remembered(stolen_while_others_change), 503, CONTENDED),
     Row("a confirmation without a session", confirm_anonymously, 401,
         "confirm() was called, and the caller has no login of the SessionCookie: call login() first"),
     Row(
