@@ -355,14 +355,21 @@ def test_a_store_that_fails_at_any_step_of_a_confirmation(bank, clock, failing, 
     assert client.get("/").status_code == 200
 
 
-def test_the_confirmation_that_ends_one_device_too_many_is_alive_itself(bank, clock, monkeypatch):
+def test_many_confirmations_end_no_session_and_fill_no_store(bank, clock, monkeypatch):
+    """Somebody who confirms every few minutes all day stays logged in, here and elsewhere."""
     monkeypatch.setattr(session_entries, "MAX_ENDED", 3)
     shop = bank()
-    client = shop.device(remember="1")
+    other, client = shop.device(), shop.device(remember="1")
+    ids, entries = set(), []
     for _ in range(6):
-        clock[0] += 1
+        clock[0] += 400
+        assert client.get("/strong").status_code == 401
         assert client.post("/confirm/mfa").status_code == 200
-        assert client.get("/strong").status_code == 200
+        assert client.get("/strong").text == f"mfa {clock[0]}"
+        ids.update(one.id for one in sessions(shop) if one.remembered)
+        entries.append(len(shop.store._entries))
+    assert (len(ids), entries[3:]) == (3, [entries[3]] * 3)
+    assert other.get("/").status_code == 200
     client.delete_cookie("session")
     assert client.get("/").status_code == 200
 

@@ -282,8 +282,20 @@ class SessionEntries:
         self._unlist(login.realm, login.subject, frozenset({login.session_id}))
         return all_ended
 
-    def end_confirmed(self, current: LoginRecord, login: LoginRecord) -> bool:
-        """End a session in whose place a confirmed one was entered. Return whether that ended all sessions of its user.
+    def may_renew(self, login: LoginRecord) -> bool:
+        """Count a confirmation of a login. Return whether it may get a new id, which leaves an entry for the old one.
+
+        Users can confirm as often as they like, and must not be able to fill the store.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+        """
+        count_lifetime = entry_lifetime(time.time() + self._lifetime)
+        user = store_key(login.realm, login.subject)
+        return self._store.increment("sessions-confirmed", user, count_lifetime) <= MAX_ENDED
+
+    def end_confirmed(self, current: LoginRecord, login: LoginRecord) -> None:
+        """End a session in whose place a confirmed one was entered.
 
         If another request has ended the session in the meantime, the confirmed one ends as well.
 
@@ -292,18 +304,14 @@ class SessionEntries:
             InvalidCredentials: If the session has been ended in the meantime.
         """
         realm, subject = current.realm, current.subject
-        exceeds_limit = self._is_flooded(realm, subject)
-        if not self._mark(realm, current.session_id, ENDED, None if exceeds_limit else current.begun + self._lifetime):
-            self._mark(realm, login.session_id, ENDED, login.begun + self._lifetime)
-            self._unlist(realm, subject, frozenset({current.session_id, login.session_id}))
-            if self._store.get("session", store_key(realm, current.session_id)) == STOLEN:
-                raise SessionStolen(reason=STOLEN_REASON)
-            raise InvalidCredentials(reason=ENDED_REASON)
-        if exceeds_limit or self._count_ended(realm, subject):
-            self.end_all(subject, realm)
-            return True
-        self._unlist(realm, subject, frozenset({current.session_id}))
-        return False
+        if self._mark(realm, current.session_id, ENDED, current.begun + self._lifetime):
+            self._unlist(realm, subject, frozenset({current.session_id}))
+            return
+        self._mark(realm, login.session_id, ENDED, login.begun + self._lifetime)
+        self._unlist(realm, subject, frozenset({current.session_id, login.session_id}))
+        if self._store.get("session", store_key(realm, current.session_id)) == STOLEN:
+            raise SessionStolen(reason=STOLEN_REASON)
+        raise InvalidCredentials(reason=ENDED_REASON)
 
     def _end_device(self, realm: str, session_id: str, subject: str, until: float) -> bool:
         exceeds_limit = self._is_flooded(realm, subject)

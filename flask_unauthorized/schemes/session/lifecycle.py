@@ -197,7 +197,8 @@ def renew_login(scheme: SessionCookie, current: LoginRecord, login: LoginRecord,
     """Put a confirmed login into the session in place of ``current``, whose copies end. Other content stays.
 
     A remembered login moves along: its cookie gets a new id and a new secret. Its sessions have the time and the
-    class of the original login, because a confirmation holds for the session in which it was made.
+    class of the original login, because a confirmation holds for the session in which it was made. A user who confirms
+    more than `MAX_ENDED` times within a lifetime keeps the id, so copies live on, with the old time and class.
 
     Args:
         scheme: The scheme.
@@ -209,17 +210,19 @@ def renew_login(scheme: SessionCookie, current: LoginRecord, login: LoginRecord,
         AuthUnavailable: If the store can't be asked. The session stays as it was.
         InvalidCredentials: If the login has ended in the meantime.
     """
+    if scheme._entries is not None and not scheme._entries.may_renew(login):
+        login.session_id = current.session_id
+        session[SESSION_KEY] = login.to_session()
+        renew_id()
+        return
     device = _device_of(scheme, current, login)
     secret: str | None = None
     if device is not None:
         if device.is_remembered and scheme._remembered is not None:
             secret = scheme._remembered.renew(device)
         _enter(scheme, login, device, current.session_id)
-    if scheme._entries is not None and scheme._entries.end_confirmed(current, login):
-        login.begun = _begin_time(scheme, login.subject)
-        if device is not None:
-            device.created = login.begun
-            _enter(scheme, login, device)
+    if scheme._entries is not None:
+        scheme._entries.end_confirmed(current, login)
     session[SESSION_KEY] = login.to_session()
     renew_id()
     if device is not None and secret is not None and scheme._remembered is not None:
