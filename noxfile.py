@@ -60,6 +60,7 @@ NEED_A_NEIGHBOUR = (
 CHECK_THE_DOCS = (
     "tests/test_readme.py",
     "tests/test_recipes.py",
+    "tests/test_guides.py",
     "tests/test_links.py",
     "tests/test_conformance_page.py",
     "tests/http_client/test_table.py",

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.loaders.pairs import Pair, Pairs
 from tests.canaries import register
+from tests.engines import closed_engines as closed_engines
 from tests.helpers import bearer_header
 from tests.loaders.stored.conftest import clock, engine, statements  # noqa: F401
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, event
 from flask_unauthorized import APIKey, Auth, Bearer
 from flask_unauthorized.loaders.stored import StoredTokens
 from tests.canaries import register
+from tests.engines import closed_engines as closed_engines
 from tests.helpers import bearer_header
 
 
@@ -29,12 +30,11 @@ class Watched(StoredTokens):
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(tmp_path: Path) -> Engine:
     """A SQLite file, which need not survive a power cut."""
     made = create_engine(f"sqlite:///{tmp_path / 'tokens.db'}")
     event.listen(made, "connect", lambda connection, record: connection.execute("PRAGMA synchronous = OFF"))
-    yield made
-    made.dispose()
+    return made
 
 
 @pytest.fixture
