@@ -8,7 +8,8 @@ One request passes these steps. The first one that fails ends it.
    `dpop_proof`. Then the loader gets the token and returns the caller.
 3. `DPoP.prove` compares the key in the proof with the key that the token is bound to (§6.1), and verifies the
    signature.
-4. It checks the nonce, if the app asks for one (§9). See `nonces`.
+4. It checks the nonce, if the app asks for one (§9). See `nonces`. The time in the nonce then stands for ``iat``
+   (check 11 of §4.3), so a client with a wrong clock can call the app.
 5. It compares the client certificate, if the token is bound to one as well (RFC 8705 §3). See `confirmation`.
 6. It marks the proof as used in the store (§11.1).
 7. `DPoP.respond` sends the next nonce in ``DPoP-Nonce`` (§8.2, §9), if step 4 found that the client needs one.
@@ -24,7 +25,7 @@ Invariants:
   verify signatures, nor fill the cache of keys.
 - A proof is used up last, so that a proof that fails another check takes no space in the store.
 - The store forgets a proof later than any worker would accept it, even if the workers' clocks differ by
-  `MAX_CLOCK_SKEW`.
+  `MAX_CLOCK_SKEW`. That is when ``iat`` is too old, or with nonces, when the nonce expires.
 - A nonce is never stored.
 
 Why the check is in two parts: form and claims cost little, and refuse most mistakes before the loader is asked. The
@@ -117,11 +118,14 @@ class DPoP(Scheme[DPoPCredentials]):
         algorithms: How a proof may be signed: asymmetric algorithms of JWS (RFC 7518, RFC 8037, RFC 9864). ``RS256`` is
             accepted only if you name it.
         nonce: Whether clients must put a nonce of the app into their proofs (§9), which limits the proofs that can be
-            made in advance.
+            made in advance. The age of the nonce is then checked in place of ``iat`` (§4.3), because clocks of clients
+            may be wrong.
         nonce_lifetime: How long a nonce is accepted: seconds or a `timedelta`. A response brings a new one after half
             of that.
-        window: How long ago a proof may have been made: seconds or a `timedelta`.
+        window: How long ago a proof may have been made, by its ``iat``: seconds or a `timedelta`.
         ahead: How far in the future a proof may have been made, because clocks differ: seconds or a `timedelta`.
+        min_rsa_bits: Fewest bits of an RSA key of a client: 2048 to 4096. Choose 3072 for 128 bits of security (NIST SP
+            800-57).
         store: Holds the used proofs. The default `MemoryStore` isn't shared between processes.
         realm: The realm of this scheme, default the app's.
         certificate: Finds the client's certificate, for tokens that are bound to one as well: see `Bearer`.
@@ -156,6 +160,7 @@ class DPoP(Scheme[DPoPCredentials]):
         nonce_lifetime: int | timedelta = 300,
         window: int | timedelta = 60,
         ahead: int | timedelta = 10,
+        min_rsa_bits: int = 2048,
         store: Store | None = None,
         realm: str | None = None,
         certificate: CertificateSource | None = None,
@@ -166,9 +171,12 @@ class DPoP(Scheme[DPoPCredentials]):
 
         self.window = validated_whole_seconds("window", window, most=MAX_WINDOW)
         self.ahead = validated_whole_seconds("ahead", ahead, most=MAX_WINDOW)
-        self._rules = ProofRules(origin, algorithms, self.window, self.ahead)
-        self.origins, self.algorithms = self._rules.origins, self._rules.algorithms
         self.nonce = validated_flag("nonce", nonce)
+        self._rules = ProofRules(
+            origin, algorithms, self.window, self.ahead, nonce=self.nonce, min_rsa_bits=min_rsa_bits
+        )
+        self.origins, self.algorithms = self._rules.origins, self._rules.algorithms
+        self.min_rsa_bits = self._rules.min_rsa_bits
         self.nonce_lifetime = validated_whole_seconds("nonce_lifetime", nonce_lifetime, least=1)
         self.store = MemoryStore() if store is None else validated_store(store)
         self.certificate = certificate
@@ -227,11 +235,10 @@ class DPoP(Scheme[DPoPCredentials]):
             raise InvalidProof(
                 reason=f"DPoP: the proof is not signed by the key in its jwk, expected its {proof.algorithm} signature"
             )
-        if self.nonce:
-            self._check_nonce(proof.nonce, request)
+        expires = self._nonce_expiry(proof.nonce, request) if self.nonce else proof.iat + self.window + self.ahead
         if CERTIFICATE in confirmation:
             check_certificate(self, confirmation, self.certificate, request)
-        self._use_once(proof)
+        self._use_once(proof, expires)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         """Return the challenge with ``algs`` (RFC 9449 §7.1), and give `NonceRequired` its nonce."""
@@ -263,7 +270,8 @@ class DPoP(Scheme[DPoPCredentials]):
 
     # --- inside
 
-    def _check_nonce(self, nonce: object, request: Request) -> None:
+    def _nonce_expiry(self, nonce: object, request: Request) -> float:
+        """Return when a valid nonce expires, by this process's clock. Raises `NonceRequired` for any other nonce."""
         realm = realm_in_force(self, request)
         age = self._nonces.age(current_app, realm, nonce) if isinstance(nonce, str) else None
         if age is None:
@@ -275,16 +283,19 @@ class DPoP(Scheme[DPoPCredentials]):
             )
         if age > self.nonce_lifetime / 2:
             remember_for_response(self, request, self._nonces.mint(current_app, realm))
+        return time.time() - age + self.nonce_lifetime
 
-    def _use_once(self, proof: "Proof") -> None:
-        """Mark a proof as used. Raises `InvalidProof` if it was used before."""
-        left = proof.iat + self.window + self.ahead - time.time()
-        if left < 0:  # The loader took long. The store could have forgotten the proof before a second use of it.
+    def _use_once(self, proof: "Proof", expires: float) -> None:
+        """Mark a proof as used until it ``expires``. Raises `InvalidProof` if it was used before."""
+        left = expires - time.time()
+        # The loader took long, and the store could have forgotten the proof before a second use of it. A nonce is checked
+        # after the loader.
+        if left < 0 and not self.nonce:
             raise InvalidProof(
                 reason=f"DPoP: the proof expired while the loader ran: iat is {shown(proof.iat)}, window={self.window} "
                 f"and ahead={self.ahead}"
             )
-        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", left + MAX_CLOCK_SKEW):
+        if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", max(left, 0) + MAX_CLOCK_SKEW):
             raise InvalidProof(
                 reason="DPoP: a proof with this jti and key was used before, and each counts once: make a new one"
             )

@@ -5,7 +5,7 @@
 1. The field has one proof (check 1 of §4.3), in the compact form of a JWT (2).
 2. The header: ``typ`` (4), an accepted ``alg`` (5), and a public key in ``jwk`` (7) that serves this algorithm.
 3. The claims: ``htm`` (8), ``ath`` (the hash of the token, 12), ``htu`` (9), the times ``iat``, ``exp`` and ``nbf``
-   (11), and ``jti`` (3).
+   (11), and ``jti`` (3). If the app asks for nonces, the scheme compares the time in the nonce in place of ``iat``.
 
 `ProofRules.has_valid_signature` is check 6. It is separate, because it costs most: the scheme calls it only after it
 found that a valid token is bound to the key. The nonce (10) and the comparison with ``cnf`` (12) are the scheme's,
@@ -24,12 +24,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Request
 
 from ..arguments import validated_choice
 from ..errors import ConfigurationError, InvalidProof
 from ..errors.text import shown
 from ..jose import Key, PyJWTEngine, public_key_jwk
+from ..jose.key_strength import MAX_RSA, MIN_RSA
 from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
 from .request_target import raw_path
@@ -92,7 +94,16 @@ class ProofRules:
         origins: In normal form, without a slash at the end.
     """
 
-    def __init__(self, origin: str | Iterable[str], algorithms: Sequence[str], window: int, ahead: int) -> None:
+    def __init__(
+        self,
+        origin: str | Iterable[str],
+        algorithms: Sequence[str],
+        window: int,
+        ahead: int,
+        *,
+        nonce: bool,
+        min_rsa_bits: int,
+    ) -> None:
         origins = (origin,) if isinstance(origin, str) else tuple(origin)
         if not origins:
             raise ConfigurationError('origin is empty: write origin="https://api.example.com"')
@@ -100,6 +111,8 @@ class ProofRules:
         self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
         self.window = window
         self.ahead = ahead
+        self.min_rsa_bits = _validated_rsa_bits(min_rsa_bits)
+        self._nonce_dates_proofs = nonce
         self._engine = PyJWTEngine()
         self._verified_keys: dict[str, Key] = {}  # Those that signed a valid proof, by their thumbprint.
 
@@ -188,9 +201,15 @@ class ProofRules:
         try:
             proof.thumbprint = thumbprint(jwk)
             # Other members of the JWK are ignored. With them, the client could choose which algorithms a key serves.
-            proof.key = self._verified_keys.get(proof.thumbprint) or public_key_jwk(key_members(jwk))
+            proof.key = self._verified_keys.get(proof.thumbprint) or self._new_key(jwk)
         except ValueError as error:
             raise _invalid("jwk is not a public key: " + str(error).replace("§", "section ")) from None
+
+    def _new_key(self, jwk: Mapping[str, Any]) -> Key:
+        key = public_key_jwk(key_members(jwk))
+        if isinstance(key.material, rsa.RSAPublicKey) and key.material.key_size < self.min_rsa_bits:
+            raise JOSEError(f"an RSA key of {key.material.key_size} bits, and min_rsa_bits={self.min_rsa_bits}")
+        return key
 
     def _check_uri(self, htu: object, request: Request) -> None:
         """Compare ``htu`` with the address of the request under the configured origins."""
@@ -220,7 +239,7 @@ class ProofRules:
     def _check_times(self, claims: Mapping[str, Any]) -> float:
         now = time.time()
         iat = _number("iat", claims.get("iat"))
-        if not now - self.window <= iat <= now + self.ahead:
+        if not self._nonce_dates_proofs and not now - self.window <= iat <= now + self.ahead:
             raise _invalid(
                 f"iat is {shown(iat)}, and now {now:.0f}: window={self.window} and ahead={self.ahead} are the seconds "
                 "allowed"
@@ -256,6 +275,17 @@ def _number(name: str, value: object) -> float:
 
 def _invalid(reason: str) -> InvalidProof:
     return InvalidProof(reason=f"DPoP: {reason}")
+
+
+def _validated_rsa_bits(bits: int) -> int:
+    if isinstance(bits, bool) or not isinstance(bits, int):
+        raise TypeError(f"min_rsa_bits must be a whole number of bits, not {bits!r}")
+    if not MIN_RSA <= bits <= MAX_RSA:
+        raise ConfigurationError(
+            f"min_rsa_bits={bits} is out of range: write {MIN_RSA} to {MAX_RSA}. RFC 7518 §3.3 demands {MIN_RSA}, and "
+            f"keys of more than {MAX_RSA} bits are refused"
+        )
+    return bits
 
 
 def _normal_origin(origin: str) -> str:

@@ -64,6 +64,13 @@ def slow() -> AuthError:
             inner.__exit__(None, None, None)
 
 
+def small_key(bits: int, options: Any = None) -> AuthError:
+    holder = Holder("RS256", bits=bits)
+    served = Served(**(options or {"algorithms": ["RS256"]}))
+    with clock():
+        return served.send(holder.sent())
+
+
 def old_nonce() -> AuthError:
     with clock(NOW - 62):
         served = Served(nonce=True, nonce_lifetime=60)
@@ -75,6 +82,14 @@ def old_nonce() -> AuthError:
 
 DER = {"certificate": lambda request: b"der"}
 TABLE: list[tuple[str, Any, str]] = [
+    (
+        "a small RSA key", lambda: small_key(2047),
+        "jwk is not a public key: an RSA key of 2047 bits: 2048 to 4096 are taken",
+    ),
+    (
+        "an RSA key below min_rsa_bits", lambda: small_key(2048, {"min_rsa_bits": 3072, "algorithms": ["RS256"]}),
+        "jwk is not a public key: an RSA key of 2048 bits, and min_rsa_bits=3072",
+    ),
     ("no typ", proof(header={"typ": GONE}), "typ is absent, expected 'dpop+jwt'"),
     ("typ", proof(header={"typ": "JWT"}), "typ is 'JWT', expected 'dpop+jwt'"),
     (

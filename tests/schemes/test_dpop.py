@@ -1,6 +1,7 @@
 """DPoP: what is let in, what is offered, and who is told which error."""
 
 import base64
+import functools
 import hashlib
 import pickle
 import time
@@ -522,3 +523,54 @@ def test_proofs_in_a_store_that_is_shared(make_app):
     one, two = Served(make_app, store=store), Served(make_app, store=store)
     sent = HOLDER.sent()
     assert [served.send(sent).status_code for served in (one, two)] == [200, 401]
+
+
+# --- the size of RSA keys
+
+
+@pytest.mark.rfc("P-10")
+@pytest.mark.parametrize(
+    ("bits", "least", "status"),
+    [
+        (1024, None, 401),
+        (2047, None, 401),
+        (2048, None, 200),
+        (3072, None, 200),
+        (2048, 3072, 401),
+        (3071, 3072, 401),
+        (3072, 3072, 200),
+        (4096, 3072, 200),
+    ],
+)
+@pytest.mark.parametrize("algorithm", ["PS256", "RS256"])
+def test_rsa_keys_of_clients_have_enough_bits(make_app, algorithm, bits, least, status):
+    """RFC 7518 §3.3 and §3.5 demand 2048 bits; an app can demand more."""
+    holder = holder_of(algorithm, bits)
+    served = Served(make_app, algorithms=[algorithm], **({} if least is None else {"min_rsa_bits": least}))
+    served.confirmation = {"jkt": holder.jkt}
+    responses = [served.ask(holder) for _ in range(2)]  # the second time, a key that was taken is remembered
+    assert [response.status_code for response in responses] == [status] * 2
+    if status == 401:
+        assert [error_of(response) for response in responses] == ["invalid_dpop_proof"] * 2
+        assert served.asked == served.ran == []
+
+
+@functools.cache
+def holder_of(algorithm, bits):
+    return Holder(algorithm, bits=bits)
+
+
+def test_min_rsa_bits_is_about_rsa_only(make_app):
+    assert Served(make_app, min_rsa_bits=4096).ask().status_code == 200
+
+
+@pytest.mark.parametrize("bits", [0, -1, 1024, 2047, 4097, 10**40])
+def test_min_rsa_bits_out_of_range(bits):
+    with pytest.raises(ConfigurationError, match=f"min_rsa_bits={bits} is out of range: write 2048 to 4096"):
+        DPoP({}.get, origin=ORIGIN, min_rsa_bits=bits)
+
+
+@pytest.mark.parametrize("bits", [None, "3072", 3072.0, True])
+def test_min_rsa_bits_of_another_type(bits):
+    with pytest.raises(TypeError, match="min_rsa_bits must be a whole number of bits, not "):
+        DPoP({}.get, origin=ORIGIN, min_rsa_bits=bits)

@@ -1,16 +1,20 @@
 """DPoP: the nonces that a resource server asks for (RFC 9449 §8, §9)."""
 
 import re
+import secrets
 import time
 from base64 import urlsafe_b64decode
 
+import joserfc.jwk as joserfc_jwk
+import joserfc.jwt as joserfc_jwt
 import pytest
 from flask import Response
 
 from flask_unauthorized import Auth, Digest, DPoP, Identity
 from flask_unauthorized.schemes.nonces import Nonces
 from flask_unauthorized.stores.memory import MemoryStore
-from tests.dpop_client import ORIGIN, TOKEN
+from flask_unauthorized.wire.dpop import access_token_hash
+from tests.dpop_client import GONE, ORIGIN, TOKEN
 
 from .digest_served import Served as ServedDigest
 from .dpop_served import (
@@ -287,3 +291,121 @@ def test_nonces_of_a_worker_whose_clock_goes_ahead(make_app, monkeypatch, ahead,
     offered, nonce = digest.challenge(), dpop.ask().headers["DPoP-Nonce"]
     monkeypatch.setattr(time, "time", lambda: now)
     assert (digest.ask(offered).status_code, dpop.ask(nonce=nonce).status_code) == ((200, 200) if taken else (401, 401))
+
+
+# --- clients whose clock is wrong (RFC 9449 §4.3 check 11, §8)
+
+HOUR, DAY = 3600, 86_400
+WRONG_CLOCKS = [-100 * 365 * DAY, -DAY, -HOUR, -61, 11, HOUR, DAY, 100 * 365 * DAY]
+
+
+@pytest.mark.rfc("P-15")
+@pytest.mark.parametrize("seconds", WRONG_CLOCKS)
+def test_the_time_in_the_nonce_stands_for_iat(served, seconds):
+    wrong = int(time.time()) + seconds
+    nonce = assert_nonce_required(served, served.ask(iat=wrong))
+    assert served.ask(iat=wrong, nonce=nonce).status_code == 200
+
+
+@pytest.mark.rfc("P-15")
+@pytest.mark.parametrize("seconds", WRONG_CLOCKS)
+def test_without_nonces_iat_counts_and_a_nonce_of_the_proof_changes_nothing(make_app, served, seconds):
+    without = Served(make_app)
+    nonce = nonce_of(served.ask())
+    assert_proof_refused(without, without.ask(iat=int(time.time()) + seconds, nonce=nonce))
+
+
+@pytest.mark.rfc("P-06")
+@pytest.mark.parametrize("iat", [GONE, None, "now", True, [1], {}])
+def test_iat_is_needed_beside_a_nonce(served, iat):
+    nonce = nonce_of(served.ask())
+    assert_proof_refused(served, served.ask(iat=iat, nonce=nonce))
+
+
+@pytest.mark.parametrize("iat", [0, -1, 0.5, 10**40])
+def test_a_number_that_is_no_sensible_time_is_a_number(served, iat):
+    nonce = nonce_of(served.ask(iat=iat))
+    assert served.ask(iat=iat, nonce=nonce).status_code == 200
+
+
+@pytest.mark.parametrize("seconds", [-DAY, 0, DAY])
+def test_a_stale_nonce_or_one_of_the_authorization_server_is_refused_whatever_iat_says(served, monkeypatch, seconds):
+    stale = nonce_of(served.ask())
+    later(monkeypatch, 301)
+    iat = int(time.time()) + seconds
+    for nonce in (stale, "eyJ7S_zG.eyJH0-Z.HX4w-7v"):  # the latter is that of RFC 9449 figure 20
+        fresh = assert_nonce_required(served, served.ask(iat=iat, nonce=nonce))
+    assert served.ask(iat=iat, nonce=fresh).status_code == 200
+
+
+@pytest.mark.parametrize("claims", [{"exp": -1}, {"nbf": 60}])
+def test_exp_and_nbf_of_a_proof_count_beside_a_nonce(served, claims):
+    """RFC 7519 §4.1.4 and §4.1.5: such a JWT must not be accepted."""
+    nonce = nonce_of(served.ask())
+    now = int(time.time())
+    assert_proof_refused(served, served.ask(nonce=nonce, **{name: now + value for name, value in claims.items()}))
+
+
+@pytest.mark.rfc("P-03")
+@pytest.mark.parametrize("seconds", [-DAY, -100, 0, DAY])
+def test_a_proof_counts_once_for_as_long_as_its_nonce_lives(served, monkeypatch, seconds):
+    """The replay is refused at each moment, up to the one when the nonce itself is over."""
+    now = float(int(time.time()))
+    monkeypatch.setattr(time, "time", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    nonce = nonce_of(served.ask())
+    sent = HOLDER.sent(iat=int(now) + seconds, nonce=nonce)
+    assert served.send(sent).status_code == 200
+    served.ran.clear()
+    for age in (1, 69, 131, 200, 299, 300):
+        monkeypatch.setattr(time, "time", lambda: now + age)
+        monkeypatch.setattr(time, "monotonic", lambda: now + age)
+        assert_proof_refused(served, served.send(sent))
+    for age in (301, 400, 100_000):
+        monkeypatch.setattr(time, "time", lambda: now + age)
+        monkeypatch.setattr(time, "monotonic", lambda: now + age)
+        assert_nonce_required(served, served.send(sent))
+
+
+@pytest.mark.parametrize("seconds", [-DAY, DAY])
+@pytest.mark.parametrize("skew", [-60, 60])
+def test_a_proof_counts_once_among_workers_whose_clocks_differ(make_app, monkeypatch, seconds, skew):
+    """Two workers share a store whose clock is right. The second one's clock differs by a minute."""
+    now = float(int(time.time()))
+    clock = {"seconds": now}
+    monkeypatch.setattr(time, "time", lambda: clock["seconds"])
+    store = MemoryStore()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    one = Served(make_app, nonce=True, store=store)
+    nonce = nonce_of(one.ask())
+    sent = HOLDER.sent(iat=int(now) + seconds, nonce=nonce)
+    assert one.send(sent).status_code == 200
+    one.ran.clear()
+    for elapsed in (1, 240, 300, 359, 360):
+        clock["seconds"] = now + elapsed + skew
+        monkeypatch.setattr(time, "monotonic", lambda: now + elapsed)
+        response = one.send(sent)
+        assert (response.status_code, one.ran) == (401, [])
+        # RFC 9449 §11.1: a replay is a used proof while the nonce counts, and later the nonce is over.
+        assert error_of(response) == ("invalid_dpop_proof" if elapsed + skew <= 300 else "use_dpop_nonce")
+
+
+@pytest.mark.parametrize("seconds", [-DAY, DAY])
+def test_proofs_that_joserfc_signed_by_a_clock_that_is_a_day_off(served, seconds):
+    """An independent implementation signs."""
+    key = joserfc_jwk.ECKey.generate_key("P-256")
+    served.confirmation = {"jkt": key.thumbprint()}
+
+    def sent(**claims):
+        proof = joserfc_jwt.encode(
+            {"typ": "dpop+jwt", "alg": "ES256", "jwk": key.as_dict(private=False)},
+            {
+                "htm": "GET", "htu": ORIGIN + "/", "ath": access_token_hash(TOKEN), "jti": secrets.token_hex(),
+                "iat": int(time.time()) + seconds, **claims,
+            },
+            key, algorithms=["ES256"],
+        )  # fmt: skip
+        return {"Authorization": f"DPoP {TOKEN}", "DPoP": proof}
+
+    nonce = assert_nonce_required(served, served.send(sent()))
+    assert served.send(sent(nonce=nonce)).status_code == 200
