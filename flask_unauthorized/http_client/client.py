@@ -14,7 +14,9 @@ Invariants:
 - One deadline covers all steps. It doesn't restart for the second connection, nor for the proxy.
 - Redirects are not followed, so a server can't direct a fetch to an address that the configuration doesn't name.
 - The environment changes nothing: ``HTTPS_PROXY``, ``NO_PROXY`` and ``.netrc`` are not read. A proxy is an argument.
-- The certificate is always checked for the name in the URL, behind a proxy as well. No option disables that.
+- The server's certificate is always checked for the name in the URL, behind a proxy as well. No option disables that.
+- A connection that was made with one certificate of this app isn't used after that was replaced: see
+  `client_certificate`.
 - The text of a `FetchError` goes into logs. It holds the URL without its query, and nothing that a server or proxy sent
   except status codes. It holds no password of the proxy.
 - No step takes a lock, because a fork could leave its copy locked in the child.
@@ -37,6 +39,7 @@ from urllib.parse import SplitResult, unquote_to_bytes, urlencode, urlsplit
 
 from ..arguments import validated_seconds
 from ..errors import ConfigurationError
+from .client_certificate import CertificateFiles, ClientCertificate
 from .connection import LimitedConnection, Proxy, ProxyError, ResponseTooLargeError
 
 MAX_BYTES: Final = 512 * 1024
@@ -86,11 +89,20 @@ class Target(NamedTuple):
     display_url: str  # without the query
 
 
+class _Route(NamedTuple):
+    """What two requests must have in common to share a connection."""
+
+    host: str
+    port: int
+    proxy: Proxy | None
+    context: ssl.SSLContext | None  # None for plain HTTP
+
+
 class _IdleConnection(NamedTuple):
     """A connection that waits for its next request."""
 
     pid: int
-    route: tuple[bool, str, int, Proxy | None]
+    route: "_Route"
     since: float
     connection: LimitedConnection
 
@@ -109,6 +121,8 @@ class Fetcher:
         keep_alive: How many connections stay open for the next request.
         proxy: ``"http://host:port"`` of a proxy for all ``https://`` URLs, or ``"http://user:password@host:port"``.
             ``http://`` URLs of this machine are fetched directly.
+        certificate: The files of a certificate chain and its key in PEM, with which this app logs in by mutual TLS, and
+            the password of an encrypted key. They are read again when they change.
 
     Raises:
         ConfigurationError: An argument has a value that can't be used.
@@ -124,6 +138,7 @@ class Fetcher:
         allow_http_loopback: bool = False,
         keep_alive: int = 0,
         proxy: str | None = None,
+        certificate: CertificateFiles | None = None,
     ) -> None:
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ConfigurationError(f"limit must be a whole number of bytes, not {limit!a}")
@@ -133,6 +148,7 @@ class Fetcher:
         self.timeout = validated_seconds("timeout", timeout, least=MIN_TIMEOUT, most=MAX_TIMEOUT)
         self.allow_http_loopback = allow_http_loopback
         self.proxy = None if proxy is None else read_proxy_url(proxy)
+        self.certificate = None if certificate is None else ClientCertificate(certificate, ca_file)
         self._ca_file = ca_file
         self._context: ssl.SSLContext | None = None
         self._keep_alive = keep_alive
@@ -143,6 +159,11 @@ class Fetcher:
     def check(self, url: str) -> Target:
         """Return the parts of ``url``; see `read_url` for what it raises."""
         return read_url(url, allow_http_loopback=self.allow_http_loopback)
+
+    def check_certified(self, url: str) -> None:
+        """Raise `ConfigurationError` as `check` does, and for a certificate with a URL without TLS."""
+        if not self.check(url).is_https and self.certificate is not None:
+            raise ConfigurationError(f"URL {shown_url(url)!a} is without TLS, so certificate= has no use: use https://")
 
     def get(self, url: str, *, end: float | None = None) -> bytes:
         """Return the body of ``url``.
@@ -188,13 +209,14 @@ class Fetcher:
             deadline = min(deadline, end)
         headers = {**_HEADERS, **headers}
         try:
-            connection = self._take_idle(target)
+            route = self._route(target)
+            connection = self._take_idle(route)
             if connection is not None:
                 try:
-                    return self._send(connection, method, target, body, headers, deadline)
+                    return self._send(connection, route, method, target, body, headers, deadline)
                 except _STALE_CONNECTION:
                     connection.close()
-            return self._send(self._connection(target), method, target, body, headers, deadline)
+            return self._send(_connection(route), route, method, target, body, headers, deadline)
         except FetchError:
             raise
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -205,6 +227,7 @@ class Fetcher:
     def _send(
         self,
         connection: LimitedConnection,
+        route: _Route,
         method: str,
         target: Target,
         body: bytes | None,
@@ -222,34 +245,32 @@ class Fetcher:
             if not reusable:
                 connection.close()
         if reusable:
-            self._add_idle(target, connection)
+            self._add_idle(route, connection)
         return content
 
-    def _connection(self, target: Target) -> LimitedConnection:
-        context = None
-        if target.is_https:
-            if self._context is None:  # at the first fetch, because reading the system's authorities is slow
-                self._context = ssl.create_default_context(cafile=self._ca_file)
-            context = self._context
-        return LimitedConnection(
-            target.host, target.port, connect_timeout=CONNECT_TIMEOUT, context=context, proxy=self._proxy_for(target)
-        )
+    def _tls_context(self) -> ssl.SSLContext:
+        if self.certificate is not None:
+            return self.certificate.context()
+        if self._context is None:  # at the first fetch, because reading the system's authorities is slow
+            self._context = ssl.create_default_context(cafile=self._ca_file)
+        return self._context
 
     def _proxy_for(self, target: Target) -> Proxy | None:
         # Plain HTTP is for servers on this machine, which a proxy doesn't reach under their loopback address.
         return self.proxy if target.is_https else None
 
-    def _route(self, target: Target) -> tuple[bool, str, int, Proxy | None]:
-        return target.is_https, target.host, target.port, self._proxy_for(target)
+    def _route(self, target: Target) -> _Route:
+        context = self._tls_context() if target.is_https else None
+        return _Route(target.host, target.port, self._proxy_for(target), context)
 
-    def _add_idle(self, target: Target, connection: LimitedConnection) -> None:
+    def _add_idle(self, route: _Route, connection: LimitedConnection) -> None:
         now = time.monotonic()
-        self._idle.append(_IdleConnection(os.getpid(), self._route(target), now, connection))
+        self._idle.append(_IdleConnection(os.getpid(), route, now, connection))
         with suppress(IndexError):  # another thread took the last one
             while now - self._idle[0].since > MAX_IDLE:
                 self._idle.pop(0).connection.close()
 
-    def _take_idle(self, target: Target) -> LimitedConnection | None:
+    def _take_idle(self, route: _Route) -> LimitedConnection | None:
         """Return an idle connection. Those that a child process inherited belong to its parent and are not used."""
         while self._idle:
             try:
@@ -257,7 +278,7 @@ class Fetcher:
             except IndexError:  # another thread took the last one
                 break
             is_fresh = time.monotonic() - idle.since <= MAX_IDLE
-            if is_fresh and idle.pid == os.getpid() and idle.route == self._route(target):
+            if is_fresh and idle.pid == os.getpid() and idle.route == route:
                 return idle.connection
             idle.connection.close()
         return None
@@ -278,6 +299,12 @@ class Fetcher:
     def __repr__(self) -> str:
         proxy = "" if self.proxy is None else f", proxy {self.proxy}"
         return f"<Fetcher {self.limit} bytes, {self.timeout:g} s{proxy}>"
+
+
+def _connection(route: _Route) -> LimitedConnection:
+    return LimitedConnection(
+        route.host, route.port, connect_timeout=CONNECT_TIMEOUT, context=route.context, proxy=route.proxy
+    )
 
 
 def fetch(
@@ -436,6 +463,9 @@ def _describe_error(error: Exception) -> str:
     """Return what went wrong, without the text of an exception that may quote a server."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the certificate is not accepted ({error.verify_message})"
+    if isinstance(error, ssl.SSLError) and "_ALERT_" in (error.reason or ""):
+        # The name of the alert (RFC 8446 §6.2) is a constant of OpenSSL.
+        return f"the server ended TLS with {error.reason}: it may demand another client certificate, see certificate="
     if isinstance(error, ResponseTooLargeError):
         return "the response is too large"
     if isinstance(error, TimeoutError):

@@ -1,4 +1,7 @@
-"""The verification of signatures: an interface of one method, so that another library can replace PyJWT."""
+"""Signatures are verified and made here.
+
+`Engine`, which verifies, is an interface of one method, so that another library can replace PyJWT.
+"""
 
 import hmac
 from typing import Any, Final, Protocol
@@ -43,6 +46,11 @@ class PyJWTEngine:
         if digest is not None:
             return hmac.compare_digest(hmac.digest(key.material, signing_input, digest), signature)
         return _ALGORITHMS[algorithm].verify(signing_input, key.material, signature)
+
+
+def sign(algorithm: str, private_key: Any, signing_input: bytes) -> bytes:
+    """Return the signature of a JWS (RFC 7518 §3) by a private key of ``cryptography`` that serves the algorithm."""
+    return _ALGORITHMS[algorithm].sign(signing_input, private_key)
 
 
 def _algorithms() -> dict[str, Algorithm]:

@@ -16,6 +16,7 @@ what it may be used for when it is made, and nothing decides that later:
    leaves out that key. So the functions here raise `JOSEError`, and `hmac_key` and `public_key_pem` translate it.
 
 `jwk` reads a key in JSON, `key_sets` the set that a server publishes, `key_selection` finds the keys for a token.
+`signing_keys` reads the private key of this app.
 """
 
 import hashlib
@@ -76,6 +77,11 @@ class Key:
         """Return the length of a signature by this key, in bytes (RFC 7518 §3)."""
         return self._sizes[algorithm]
 
+    @property
+    def rsa_bits(self) -> int | None:
+        """The size of an RSA key, in bits; ``None`` for other keys."""
+        return self.material.key_size if isinstance(self.material, rsa.RSAPublicKey) else None
+
     def __repr__(self) -> str:
         return f"<Key {self.kid!a} for {', '.join(sorted(self.algorithms))}>"
 
@@ -114,7 +120,7 @@ def hmac_key(
     if b"-----BEGIN" in material or material.lstrip().startswith((b"ssh-", b"ecdsa-")):
         raise ConfigurationError("that is the text of a key pair's half, not a secret: use public_key_pem()")
     thumbprint = _thumbprint({"k": encode_base64url(material), "kty": "oct"})
-    return Key(frozenset({algorithm}), material, thumbprint, _configured_kid(kid), {algorithm: size})
+    return Key(frozenset({algorithm}), material, thumbprint, configured_kid(kid), {algorithm: size})
 
 
 def public_key_pem(pem: str | bytes, *, algorithm: str | None = None, kid: str | None = None) -> Key:
@@ -146,19 +152,20 @@ def public_key_pem(pem: str | bytes, *, algorithm: str | None = None, kid: str |
         chosen = algorithm or serves[0]
         if chosen not in serves:
             raise JOSEError(f"it serves {', '.join(serves)}, not {chosen!a}")
-        return key_of(public, frozenset({chosen}), _configured_kid(kid))
+        return key_of(public, frozenset({chosen}), configured_kid(kid))
     except JOSEError as error:
         raise ConfigurationError(f"public_key_pem: {error}") from None
 
 
-def _configured_kid(kid: str | None) -> str | None:
+# --- for `jwk` and `signing_keys`
+
+
+def configured_kid(kid: str | None) -> str | None:
+    """Return a key id that the developer gave. Raises `ConfigurationError` if it isn't a string of bounded length."""
     try:
         return None if kid is None else validated_kid(kid)
     except JOSEError:
         raise ConfigurationError(f"kid must be a str of at most {MAX_KID} octets, not {kid!a:.80}") from None
-
-
-# --- for `jwk`
 
 
 def validated_kid(kid: Any) -> str:

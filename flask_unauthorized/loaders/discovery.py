@@ -65,6 +65,12 @@ def member_url(
     return url
 
 
+def with_mtls_aliases(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the metadata with the URLs for clients that use mutual TLS in place of the others (RFC 8705 §5)."""
+    aliases = metadata.get("mtls_endpoint_aliases")
+    return {**metadata, **aliases} if isinstance(aliases, Mapping) else metadata
+
+
 def _read(issuer: str, url: str, octets: bytes) -> Mapping[str, Any]:
     try:
         metadata: Mapping[str, Any] = read_json_object(octets)

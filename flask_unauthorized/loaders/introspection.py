@@ -20,22 +20,27 @@ import os
 import time
 from collections.abc import Callable, Collection
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
 
 from ..arguments import explains_arguments, validated_seconds
 from ..errors import AuthUnavailable, ConfigurationError, InvalidCredentials
 from ..http_client.client import Fetcher
+from ..http_client.client_certificate import CertificateFiles
 from ..identity import Identity
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from ..wire.jws import unverified_issuer
 from .claims import RolesPaths, check_parts, claim_path, validated_callable, validated_count, validated_names, with_user
+from .client_authentication import ClientAuth, ClientOptions, client_credentials
 from .discovery import check_issuer
 from .introspection_cache import IntrospectionCache
-from .introspection_endpoint import ClientAuth, IntrospectionEndpoint, IntrospectionRefused, Post, client_credentials
+from .introspection_endpoint import IntrospectionEndpoint, IntrospectionRefused, Post
 from .introspection_response import ResponseRules
+
+if TYPE_CHECKING:
+    from ..jose.signing_keys import KeySource, SigningKey
 
 __all__ = ["Introspection", "IntrospectionRefused"]
 
@@ -71,7 +76,15 @@ class Introspection:
             none.
         client_id: The client id of this API at the server.
         client_secret: Its secret.
-        client_auth: How both are sent: ``"client_secret_basic"`` or ``"client_secret_post"``.
+        client_auth: How this API logs in to the server: ``"client_secret_basic"`` or ``"client_secret_post"`` with the
+            secret, ``"private_key_jwt"`` with ``key`` (RFC 7523 §2.2), or ``"tls_client_auth"`` or
+            ``"self_signed_tls_client_auth"`` with ``certificate`` (RFC 8705 §2).
+        key: The private key for ``"private_key_jwt"``: a path, PEM, a JWK, a key of ``cryptography``, or what
+            `flask_unauthorized.jose.private_key` returns. Needs the extra ``jwt``.
+        assertion_audience: ``aud`` of what ``key`` signs, default ``issuer``. Only for servers that demand another
+            value, such as the URL of their token endpoint.
+        certificate: The certificate of this API for mutual TLS: the files of the chain and of the private key in PEM,
+            and the password of an encrypted key. They are read again when they change.
         access_token: Authenticates this API in place of id and secret: a ``str``, or a callable that returns one.
         issuer: The issuer of the tokens.
         subject: The member of the response that names the caller.
@@ -107,6 +120,9 @@ class Introspection:
         client_id: str | None = None,
         client_secret: str | None = None,
         client_auth: ClientAuth = "client_secret_basic",
+        key: "SigningKey | KeySource | None" = None,
+        assertion_audience: str | None = None,
+        certificate: CertificateFiles | None = None,
         access_token: str | Callable[[], str] | None = None,
         issuer: str | None = None,
         subject: str = "sub",
@@ -122,8 +138,11 @@ class Introspection:
         proxy: str | None = None,
         post: Post | None = None,
     ) -> None:
-        if post is not None and proxy is not None:
-            raise ConfigurationError("Introspection has proxy= and post=, which posts by itself: give one of them")
+        for name, value in (("proxy", proxy), ("certificate", certificate)):
+            if post is not None and value is not None:
+                raise ConfigurationError(
+                    f"Introspection has {name}= and post=, which posts by itself: give one of them"
+                )
         max_concurrent = validated_count("max_concurrent", max_concurrent)
         fetcher = Fetcher(
             limit=MAX_ANSWER,
@@ -132,10 +151,11 @@ class Introspection:
             allow_http_loopback=allow_http_loopback,
             keep_alive=max_concurrent,
             proxy=proxy,
+            certificate=certificate,
         )
         if endpoint is not None:
             if post is None:  # a post= of the app's own decides about the URL
-                fetcher.check(endpoint)
+                fetcher.check_certified(endpoint)
         elif issuer is None or post is not None:
             raise ConfigurationError(
                 "Introspection needs the endpoint's URL, or, without post=, the issuer= whose metadata names it"
@@ -145,7 +165,17 @@ class Introspection:
         self._endpoint = IntrospectionEndpoint(
             endpoint,
             issuer=issuer if endpoint is None else None,
-            credentials=client_credentials(client_id, client_secret, client_auth, access_token),
+            credentials=client_credentials(
+                ClientOptions(
+                    client_id,
+                    client_secret,
+                    client_auth,
+                    access_token,
+                    key,
+                    issuer if assertion_audience is None else assertion_audience,
+                    certificate is not None,
+                )
+            ),
             fetcher=fetcher,
             post=validated_callable("post", post),
             max_concurrent=max_concurrent,

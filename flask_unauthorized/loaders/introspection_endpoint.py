@@ -17,21 +17,20 @@ count belongs to one process: after a fork it begins at zero, since the parent's
 Texts of exceptions that other code raised are not logged, because they may hold the token or the client's secret.
 """
 
-import base64
 import functools
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
-from urllib.parse import quote_plus
+from typing import Any, Final
 
-from ..errors import AuthUnavailable, ConfigurationError
+from ..errors import AuthUnavailable
 from ..http_client.client import Fetcher, FetchError, shown_url
 from ..locks import renew_after_fork
 from ..wire.jws import JOSEError, read_json_object
 from .backoff import Backoff
-from .discovery import discover, member_url
+from .client_authentication import Credentials
+from .discovery import discover, member_url, with_mtls_aliases
 
 FREE_FAILURES: Final = 2
 """Failures in a row to connect or to hear anything, after which the endpoint is left alone for a while."""
@@ -42,6 +41,11 @@ DISCOVER_EVERY: Final = 86_400.0
 REDISCOVER_AFTER: Final = 30.0
 """Age from which it is read again because the endpoint fails, in seconds."""
 
+REJECTED_LOGIN: Final = (
+    ". The server rejects how this app logs in (RFC 7662 section 2.3): compare client_auth= with what it registered"
+)
+"""What the status 401 means, for the log."""
+
 Post = Callable[[str, Mapping[str, str], Mapping[str, str]], bytes]
 """A callable of your own that posts: URL, form, headers in; the body of a response with status 200 out. Whatever it
 raises is a 503 for the client.
@@ -49,9 +53,6 @@ raises is a 503 for the client.
 An `OSError` (`ConnectionError`, `TimeoutError`) counts as silence of the server, which is then left alone for a while.
 `IntrospectionRefused`, or an exception that has the status of a response, means that the server does respond.
 """
-ClientAuth = Literal["client_secret_basic", "client_secret_post"]
-Credentials = Callable[[dict[str, str], dict[str, str]], None]
-"""Adds this client's credentials to a form and its headers."""
 
 
 class IntrospectionRefused(Exception):
@@ -99,6 +100,8 @@ class IntrospectionEndpoint:
             response = read_json_object(self._send(token))
         except FetchError as error:
             text, responded = str(error), error.status is not None
+            if error.status == 401:
+                text += REJECTED_LOGIN
         except JOSEError as error:
             text, responded = f"the response is not a JSON object ({error})", True
         except Exception as error:  # what the app gave us may raise anything, and the text may hold anything
@@ -130,6 +133,8 @@ class IntrospectionEndpoint:
         now = self.clock()
         if self._issuer is not None and (self.url is None or now - self._discovered_at >= DISCOVER_EVERY):
             metadata = discover(self._issuer, functools.partial(self._fetcher.get, end=end))
+            if self._fetcher.certificate is not None:
+                metadata = with_mtls_aliases(metadata)
             self.url = member_url(
                 metadata, "introspection_endpoint", allow_http_loopback=self._fetcher.allow_http_loopback
             )
@@ -183,60 +188,3 @@ def _has_responded(error: Exception) -> bool | None:
     if isinstance(status, int) and 100 <= status <= 599:
         return True
     return False if isinstance(error, OSError) else None
-
-
-def client_credentials(
-    client_id: str | None,
-    client_secret: str | None,
-    client_auth: str,
-    access_token: str | Callable[[], str] | None,
-) -> Credentials:
-    """Return what authenticates this client at the endpoint (RFC 7662 §2.1): its id and secret, or an access token."""
-    if access_token is not None:
-        if client_id is not None or client_secret is not None:
-            raise ConfigurationError("give client_id and client_secret, or access_token, not both")
-        return _bearer(access_token)
-    if client_id is None or client_secret is None:
-        raise ConfigurationError(
-            "the endpoint must know who asks (RFC 7662 §2.1): give client_id and client_secret, or access_token"
-        )
-    for name, value in (("client_id", client_id), ("client_secret", client_secret)):
-        if not isinstance(value, str):
-            raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-        if not value or value != value.strip():
-            raise ConfigurationError(f"{name} is empty or has white space around it, perhaps a line end: strip it")
-    if client_auth == "client_secret_basic":
-        return _basic(client_id, client_secret)
-    if client_auth == "client_secret_post":
-        return _in_form(client_id, client_secret)
-    raise ConfigurationError(f"client_auth={client_auth!a}: choose 'client_secret_basic' or 'client_secret_post'")
-
-
-def _basic(client_id: str, client_secret: str) -> Credentials:
-    """RFC 6749 §2.3.1: both parts are form-encoded first."""
-    pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
-    value = "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
-
-    def add(form: dict[str, str], headers: dict[str, str]) -> None:
-        headers["Authorization"] = value
-
-    return add
-
-
-def _in_form(client_id: str, client_secret: str) -> Credentials:
-    def add(form: dict[str, str], headers: dict[str, str]) -> None:
-        form.update(client_id=client_id, client_secret=client_secret)
-
-    return add
-
-
-def _bearer(access_token: str | Callable[[], str]) -> Credentials:
-    if isinstance(access_token, str) and (not access_token or access_token != access_token.strip()):
-        raise ConfigurationError("access_token is empty or has white space around it, perhaps a line end: strip it")
-    if not isinstance(access_token, str) and not callable(access_token):
-        raise TypeError(f"access_token must be a str or a callable that returns one, not {type(access_token).__name__}")
-
-    def add(form: dict[str, str], headers: dict[str, str]) -> None:
-        headers["Authorization"] = f"Bearer {access_token if isinstance(access_token, str) else access_token()}"
-
-    return add

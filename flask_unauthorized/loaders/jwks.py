@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 from ..arguments import explains_arguments, validated_seconds
 from ..errors import AuthUnavailable, ConfigurationError
 from ..http_client.client import TIMEOUT, Fetcher, FetchError, Get, shown_url
+from ..http_client.client_certificate import CertificateFiles
 from ..jose import Key, select_keys
 from ..jose.key_sets import MAX_KEYS, KeySet
 from ..locks import renew_after_fork
@@ -90,6 +91,7 @@ class Options(TypedDict, total=False):
     ca_file: str | os.PathLike[str] | None
     allow_http_loopback: bool
     proxy: str | None
+    certificate: CertificateFiles | None
     fetch: Get | None
 
 
@@ -113,6 +115,8 @@ class JWKS:
         allow_http_loopback: Whether ``http://localhost`` is allowed, for demos and tests.
         proxy: The URL of an HTTP proxy for ``https://`` URLs, ``"http://proxy.example:3128"`` or
             ``"http://user:password@proxy.example:3128"``. It isn't taken from the environment.
+        certificate: The certificate of this app for mutual TLS, for servers that demand one: the files of the chain and
+            of the private key in PEM, and the password of an encrypted key. They are read again when they change.
         fetch: Your own callable in place of the HTTP client. It gets the URL and returns the body, and has to limit
             time and size itself. It decides which URLs are allowed (``http://keycloak:8080/…``).
 
@@ -132,15 +136,23 @@ class JWKS:
         ca_file: str | os.PathLike[str] | None = None,
         allow_http_loopback: bool = False,
         proxy: str | None = None,
+        certificate: CertificateFiles | None = None,
         fetch: Get | None = None,
     ) -> None:
         if fetch is not None and not callable(fetch):
             raise TypeError(f"fetch must be a callable, URL in and body out, not {type(fetch).__name__}")
-        if fetch is not None and proxy is not None:
-            raise ConfigurationError("JWKS has proxy= and fetch=, which fetches by itself: give one of them")
-        self._fetcher = Fetcher(timeout=timeout, ca_file=ca_file, allow_http_loopback=allow_http_loopback, proxy=proxy)
+        for name, value in (("proxy", proxy), ("certificate", certificate)):
+            if fetch is not None and value is not None:
+                raise ConfigurationError(f"JWKS has {name}= and fetch=, which fetches by itself: give one of them")
+        self._fetcher = Fetcher(
+            timeout=timeout,
+            ca_file=ca_file,
+            allow_http_loopback=allow_http_loopback,
+            proxy=proxy,
+            certificate=certificate,
+        )
         if fetch is None:
-            self._fetcher.check(url)
+            self._fetcher.check_certified(url)
         elif not isinstance(url, str):
             raise TypeError(f"a URL must be a str, not {type(url).__name__}")
         self._source = KeySetSource(url, fetcher=self._fetcher, fetch=fetch)

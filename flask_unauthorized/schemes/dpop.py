@@ -288,8 +288,8 @@ class DPoP(Scheme[DPoPCredentials]):
     def _use_once(self, proof: "Proof", expires: float) -> None:
         """Mark a proof as used until it ``expires``. Raises `InvalidProof` if it was used before."""
         left = expires - time.time()
-        # The loader took long, and the store could have forgotten the proof before a second use of it. A nonce is checked
-        # after the loader.
+        # The loader took long, and the store could have forgotten the proof before a second use of it. A nonce is
+        # checked after the loader.
         if left < 0 and not self.nonce:
             raise InvalidProof(
                 reason=f"DPoP: the proof expired while the loader ran: iat is {shown(proof.iat)}, window={self.window} "

@@ -24,14 +24,13 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Request
 
 from ..arguments import validated_choice
 from ..errors import ConfigurationError, InvalidProof
 from ..errors.text import shown
 from ..jose import Key, PyJWTEngine, public_key_jwk
-from ..jose.key_strength import MAX_RSA, MIN_RSA
+from ..jose.key_strength import validated_rsa_bits
 from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
 from .request_target import raw_path
@@ -111,7 +110,7 @@ class ProofRules:
         self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
         self.window = window
         self.ahead = ahead
-        self.min_rsa_bits = _validated_rsa_bits(min_rsa_bits)
+        self.min_rsa_bits = validated_rsa_bits(min_rsa_bits)
         self._nonce_dates_proofs = nonce
         self._engine = PyJWTEngine()
         self._verified_keys: dict[str, Key] = {}  # Those that signed a valid proof, by their thumbprint.
@@ -207,8 +206,9 @@ class ProofRules:
 
     def _new_key(self, jwk: Mapping[str, Any]) -> Key:
         key = public_key_jwk(key_members(jwk))
-        if isinstance(key.material, rsa.RSAPublicKey) and key.material.key_size < self.min_rsa_bits:
-            raise JOSEError(f"an RSA key of {key.material.key_size} bits, and min_rsa_bits={self.min_rsa_bits}")
+        bits = key.rsa_bits
+        if bits is not None and bits < self.min_rsa_bits:
+            raise JOSEError(f"an RSA key of {bits} bits, and min_rsa_bits={self.min_rsa_bits}")
         return key
 
     def _check_uri(self, htu: object, request: Request) -> None:
@@ -275,17 +275,6 @@ def _number(name: str, value: object) -> float:
 
 def _invalid(reason: str) -> InvalidProof:
     return InvalidProof(reason=f"DPoP: {reason}")
-
-
-def _validated_rsa_bits(bits: int) -> int:
-    if isinstance(bits, bool) or not isinstance(bits, int):
-        raise TypeError(f"min_rsa_bits must be a whole number of bits, not {bits!r}")
-    if not MIN_RSA <= bits <= MAX_RSA:
-        raise ConfigurationError(
-            f"min_rsa_bits={bits} is out of range: write {MIN_RSA} to {MAX_RSA}. RFC 7518 §3.3 demands {MIN_RSA}, and "
-            f"keys of more than {MAX_RSA} bits are refused"
-        )
-    return bits
 
 
 def _normal_origin(origin: str) -> str:

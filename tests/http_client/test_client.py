@@ -328,8 +328,8 @@ def test_key_26_no_tls_behind_https(plain):
 
 def test_key_26_nothing_switches_the_check_off(ca_file):
     fetcher = Fetcher(ca_file=ca_file)
-    connection = fetcher._connection(read_url("https://as.example/"))
-    assert (connection._context.verify_mode, connection._context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    context = fetcher._route(read_url("https://as.example/")).context
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     for option in ("verify", "insecure", "cert_reqs"):
         with pytest.raises(TypeError):
             Fetcher(**{option: False})
