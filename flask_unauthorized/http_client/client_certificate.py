@@ -149,10 +149,10 @@ def _problem(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
         if error.reason == "KEY_VALUES_MISMATCH":
             return "the key is not that of the first certificate in the file. Put the certificate of this app first"
-        if error.reason in ("BAD_DECRYPT", "BAD_PASSWORD_READ"):
-            return "the password does not open the key. Correct the third item"
+        named = f" ({error.reason})" if error.reason else ""
         return (
-            f"OpenSSL reports {error.reason}. Both files must be in PEM, with a key of at least 2048 bits if it is RSA"
+            f"OpenSSL can't read them{named}. Both must be in PEM, an RSA key must have at least 2048 bits, and the "
+            "third item must be the password if the key is encrypted"
         )
     if isinstance(error, OSError):
         return f"a file can't be read ({error.strerror}). Let the app's user read both"

@@ -68,7 +68,9 @@ def member_url(
 def with_mtls_aliases(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the metadata with the URLs for clients that use mutual TLS in place of the others (RFC 8705 §5)."""
     aliases = metadata.get("mtls_endpoint_aliases")
-    return {**metadata, **aliases} if isinstance(aliases, Mapping) else metadata
+    if not isinstance(aliases, Mapping):
+        return metadata
+    return {**metadata, **{name: url for name, url in aliases.items() if isinstance(url, str)}}
 
 
 def _read(issuer: str, url: str, octets: bytes) -> Mapping[str, Any]:

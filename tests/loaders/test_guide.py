@@ -6,14 +6,17 @@ import sys
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import trustme
+
 from tests.http_client.server import answer
+from tests.http_client.test_client_certificate import write
 
 GUIDE = Path(__file__).parents[2] / "docs" / "authorization-servers.md"
 
 
-def test_the_program_of_the_guide(plain, monkeypatch):
+def test_the_program_of_the_guide(plain, monkeypatch, tmp_path):
     text = GUIDE.read_text(encoding="utf-8")
-    keys, program, proxied, own = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    keys, program, signed, certified, proxied, own = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     scope = {"__name__": "guide"}
     monkeypatch.setenv("NOTES_API_SECRET", "s3cret")
     exec(keys, scope)
@@ -23,6 +26,9 @@ def test_the_program_of_the_guide(plain, monkeypatch):
     exec(local, scope)
     monkeypatch.setenv("HTTPS_PROXY", "")
     exec(proxied, scope)
+    exec(signed, {})
+    write(tmp_path, trustme.CA().issue_cert("api.example.com"))
+    exec(certified.replace("/etc/notes", tmp_path.as_posix()), {})
     compile(own, "guide", "exec")
     client = scope["app"].test_client()
     bearer = {"Authorization": "Bearer token-of-ada"}

@@ -1,6 +1,7 @@
 """What mypy and pyright must accept, and the types they must find. Checked by both, never run."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import Blueprint, Flask, Request, redirect
 from flask.typing import ResponseReturnValue
@@ -25,7 +26,7 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.certificates import ClientCert, EscapedPEM, peer_certificate
 from flask_unauthorized.errors import AuthError
-from flask_unauthorized.jose import hmac_key, public_key_pem
+from flask_unauthorized.jose import hmac_key, private_key, public_key_pem
 from flask_unauthorized.loaders import Passwords, SignedTokens, StaticTokens
 from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwks import JWKS
@@ -57,6 +58,19 @@ async def load_device(token: str) -> Identity | None:
 Bearer(load_user, load_device, StaticTokens({"t": "tom"}), JWT("https://id.example", audience="api"), form=True)
 APIKey(load_user, SignedTokens("key", 60), header="X-Key")
 DPoP(load_device, Introspection("https://id.example/i", audience="api", access_token="x"), origin="https://a.example")
+Introspection("https://id.example/i", audience="api", client_id="a", client_auth="private_key_jwt", key="client.pem")
+Introspection(
+    "https://id.example/i",
+    audience="api",
+    client_id="a",
+    client_auth="private_key_jwt",
+    key=private_key({"kty": "OKP"}, algorithm="EdDSA", kid="k1", password=b"x"),
+    assertion_audience="https://id.example",
+)
+Introspection(
+    "https://id.example/i", audience="api", client_auth="tls_client_auth", certificate=("a.crt", Path("a.key"))
+)
+JWKS.of_issuer("https://id.example", certificate=("a.crt", "a.key", "password of the key"))
 assert_type(StaticTokens({"t": "tom"}).recognizes("t"), bool)
 Bearer(load_user, name="Token", params={"authorization_uri": "https://id.example/authorize"})
 auth.protected_resource("https://a.example/mcp", aliases=["https://b.example/mcp"])

@@ -17,6 +17,7 @@ from flask_unauthorized import (
 )
 from flask_unauthorized.jose import hmac_key
 from flask_unauthorized.loaders import Passwords
+from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwt import JWT
 from flask_unauthorized.loaders.pairs import Pairs
 
@@ -79,6 +80,9 @@ Digest(nonce_lifetime="300")  # refused
 DPoP(lambda token: token)  # refused: the origin must be said
 DPoP(origin="https://a", nonce="yes")  # refused
 DPoP(origin="https://a", store={})  # refused
+DPoP(origin="https://a", min_rsa_bits="3072")  # refused
+Introspection("https://a", audience="api", client_auth="client_secret_jwt")  # refused
+Introspection("https://a", audience="api", certificate="a.pem")  # refused
 Bearer(name=b"Token")  # refused: a str
 Bearer(params=["authorization_uri"])  # refused: a mapping
 auth.protected_resource("https://a.example", aliases="https://b.example")  # refused: a bare string
