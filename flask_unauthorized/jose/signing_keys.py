@@ -182,7 +182,7 @@ def _from_pem(octets: bytes, password: str | bytes | None) -> Any:
 def _from_jwk(jwk: Mapping[str, Any]) -> Any:
     family = _JWK_FAMILIES.get(str(jwk.get("kty")))
     if family is None or not isinstance(jwk.get("d"), str):
-        raise ConfigurationError(f"the JWK is no private key, which has kty RSA, EC or OKP, and d: {_FORMS}")
+        raise ConfigurationError(f"the JWK is not a private key, which has kty RSA, EC or OKP, and d: {_FORMS}")
     operations = jwk.get("key_ops", ["sign"])
     if jwk.get("use", "sig") != "sig" or not isinstance(operations, (list, tuple)) or "sign" not in operations:
         raise ConfigurationError("the JWK isn't for signatures (use, key_ops): give one for signatures")

@@ -174,8 +174,8 @@ def test_in_the_middle_of_a_renewal_the_last_certificate_stays(demanding, client
         key.unlink()
         assert fetcher.get(demanding.url + "/x") == b"in"
     assert [record.getMessage() for record in caplog.records] == [
-        f"certificate=({str(chain)!a}, {str(key)!a}) has changed and can't be used: {why}. The last certificate stays in "
-        "use"
+        f"certificate=({str(chain)!a}, {str(key)!a}) has changed and can't be used: {why}. "
+        "The last certificate stays in use"
         for why in (
             "the key is not that of the first certificate in the file. Put the certificate of this app first",
             "a file can't be read (No such file or directory). Let the app's user read both",
