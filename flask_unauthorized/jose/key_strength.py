@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ..errors import ConfigurationError
 from ..wire.jws import JOSEError
 
 MIN_RSA: Final = 2048
@@ -15,6 +16,18 @@ _PRIMES: Final = tuple(n for n in range(3, 168) if all(n % d for d in range(2, n
 _POWERS: Final = {prime: {pow(65537, n, prime) for n in range(prime)} for prime in _PRIMES}
 _P: Final = 2**255 - 19
 _D: Final = -121665 * pow(121666, -1, _P) % _P
+
+
+def validated_min_rsa_bits(bits: int) -> int:
+    """Return ``min_rsa_bits=`` of a scheme or loader. Raises `TypeError` or `ConfigurationError`."""
+    if isinstance(bits, bool) or not isinstance(bits, int):
+        raise TypeError(f"min_rsa_bits must be a whole number of bits, not {bits!r}")
+    if not MIN_RSA <= bits <= MAX_RSA:
+        raise ConfigurationError(
+            f"min_rsa_bits={bits} is out of range: write {MIN_RSA} to {MAX_RSA}. RFC 7518 §3.3 demands {MIN_RSA}, and "
+            f"no key above {MAX_RSA} is used"
+        )
+    return bits
 
 
 def check_rsa(modulus: int, exponent: int) -> None:
