@@ -53,8 +53,15 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
     try:
         result = scheme.verify(credentials, request)
         identity = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
-        if identity.confirmation is not None or scheme.proves_key:
+        if identity.confirmation is not None:
             scheme.prove(identity, credentials, request)
+        elif scheme.proves_key:
+            scheme.prove(identity, credentials, request)
+            if scheme.bound_only:
+                raise InvalidCredentials(
+                    reason=f"{scheme.name}: the identity has no confirmation, and bound_only=True: the loader must "
+                    "return the cnf of the token"
+                )
         if scheme.knows_login:
             identity = with_login(identity, *scheme.login_of(credentials))
     except AuthError as error:

@@ -50,11 +50,6 @@ _ISSUERS_FAULT: Final = "the issuer has to correct that"
 # Claims whose value the log may show: kinds of token, and names of clients and tenants.
 _SHOWN: Final = frozenset({"aud", "azp", "appid", "cid", "client_id", "iss", "tid", "token_use", "typ"})
 
-_UNBOUND: Final = (
-    "cnf is absent, expected the key or certificate that the token is bound to: profile='fapi2' takes no other tokens "
-    "(FAPI 2.0 Security Profile §5.3.4), so the issuer must bind them"
-)
-
 _NOT_IN_SCOPES: Final = str.maketrans("", "", "".join(map(chr, (0x20, 0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)))))
 
 
@@ -275,7 +270,10 @@ class ClaimRules:
             value = claims.get(name)
             if value in (None, "", [], {}) if accepted is None else not _holds(value, accepted):
                 if name == "cnf" and self.profile.demands_binding:
-                    raise _refused(_UNBOUND)
+                    raise _refused(
+                        "cnf is absent, expected the key or certificate that the token is bound to: profile='fapi2' "
+                        "takes no other tokens, so the issuer must bind them"
+                    )
                 came = shown_claim(value) if name in _SHOWN else kind_of(value)
                 expected = "a value" if accepted is None else _one_of(accepted)
                 raise _refused(f"claim {shown_claim(name)} is {came}, expected {expected}: required_claims= demands it")

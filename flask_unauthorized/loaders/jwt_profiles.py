@@ -1,4 +1,4 @@
-"""The profiles of access tokens (RFC 9068, FAPI 2.0, what providers sent before, Flask-JWT-Extended), and logout tokens.
+"""The profiles of access tokens (RFC 9068, FAPI 2.0, other providers, Flask-JWT-Extended), and logout tokens.
 
 This is data: `jwt_claims` reads it. A comment names the provider that needs an entry.
 """
