@@ -39,7 +39,7 @@ def access_token(by="ES256", *, key=None, header=None, **changes):
     holder = key or KEYS[by]
     head = {"typ": "at+jwt", "alg": by, "kid": by, **(header or {})}
     claims = {
-        "iss": ISSUER, "aud": API, "sub": "ada", "client_id": "bank", "jti": "t1", "iat": NOW - 10, "exp": NOW + 600,
+        "iss": ISSUER, "aud": API, "sub": "ada", "client_id": "bank", "jti": "t1", "iat": NOW - 600, "exp": NOW + 600,
         "scope": "accounts", "cnf": {"jkt": CLIENT.jkt}, **changes,
     }  # fmt: skip
     parts = [{name: value for name, value in part.items() if value is not GONE} for part in (head, claims)]
@@ -98,8 +98,8 @@ def server(tmp_path, monkeypatch, stopped):
 
 def error_of(response):
     ((scheme, params),) = challenges_of(response)
-    assert scheme == "DPoP"
-    return dict(params).get("error")
+    assert scheme.lower() == "dpop"
+    return params.get("error")
 
 
 def assert_refused(response, error="invalid_token"):
@@ -229,7 +229,7 @@ def test_a_missing_scope_is_403(server):
     response = server.ask(path="/payments", method="POST")
     assert response.status_code == 403
     ((scheme, params),) = challenges_of(response)
-    assert (scheme, dict(params)["error"], dict(params)["scope"]) == ("DPoP", "insufficient_scope", "payments")
+    assert (scheme.lower(), params["error"], params["scope"]) == ("dpop", "insufficient_scope", "payments")
 
 
 def test_the_scope_is_enough(server):
@@ -448,11 +448,14 @@ def pem_of(bits):
 
 
 def test_keys_one_bit_short():
-    """§5.4.1: 2048 bits at least. A signature by 2047 bits is as long as one by 2048."""
-    with pytest.raises(ConfigurationError, match="2047 bits"):
+    """§5.4.1: 2048 bits at least. A signature by 2047 bits is as long as one by 2048.
+
+    OpenSSL makes odd sizes one bit shorter at times.
+    """
+    with pytest.raises(ConfigurationError, match="204[67] bits"):
         public_key_pem(pem_of(2047))
     nearly = public_key_pem(pem_of(3071))
-    with pytest.raises(ConfigurationError, match="3071 bits, and min_rsa_bits=3072"):
+    with pytest.raises(ConfigurationError, match="307[01] bits, and min_rsa_bits=3072"):
         JWT(ISSUER, audience=API, keys=nearly, min_rsa_bits=3072)
 
 
