@@ -66,7 +66,8 @@ def serve_keys(monkeypatch, keys):
         f"{ISSUER}/keys": {"keys": keys},
     }
     monkeypatch.setattr(
-        "flask_unauthorized.http_client.client.Fetcher.get", lambda self, url, **options: json.dumps(pages[url]).encode()
+        "flask_unauthorized.http_client.client.Fetcher.get",
+        lambda self, url, **options: json.dumps(pages[url]).encode(),
     )
 
 
@@ -192,9 +193,7 @@ def test_ed25519_is_accepted_by_its_new_name(server):
 
 def test_a_revoked_token_is_401(server):
     assert server.ask().status_code == 200
-    server.scope["revocations"].revoke(
-        Identity("ada", claims={"iss": ISSUER, "jti": "t1"}, expires_at=NOW + 600)
-    )
+    server.scope["revocations"].revoke(Identity("ada", claims={"iss": ISSUER, "jti": "t1"}, expires_at=NOW + 600))
     assert_refused(server.ask())
     assert server.ask(access_token(jti="t2")).status_code == 200
 
