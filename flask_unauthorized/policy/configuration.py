@@ -111,7 +111,7 @@ class Configuration:
         return unbound if len(unbound) < len(tokens) else ()
 
     def _demand_binding(self, bound_only: bool | None) -> None:
-        self.bound_only: Final = None if bound_only is None else validated_flag("bound_only", bound_only)
+        self.bound_only = None if bound_only is None else validated_flag("bound_only", bound_only)
         for scheme in self.schemes if bound_only else ():
             if scheme.oauth and not scheme.bound_only:
                 if scheme._in_use:
