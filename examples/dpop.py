@@ -32,7 +32,9 @@ ORIGIN = f"http://127.0.0.1:{PORT}"
 
 tokens: dict[str, Identity] = {}  # what the authorization server knows
 store = MemoryStore(single_process=True)  # several processes need SQLiteStore or RedisStore
-auth = Auth(DPoP(tokens.get, origin=ORIGIN, nonce=True, store=store), Bearer(tokens.get), realm="notes")
+auth = Auth(
+    DPoP(tokens.get, origin=ORIGIN, nonce=True, store=store), Bearer(tokens.get), realm="notes", bound_only=False
+)
 
 app = Flask(__name__)
 app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY", "only for this demo")  # signs the nonces

@@ -78,6 +78,9 @@ class Auth(Generic[U]):
         implied_scopes: Maps a scope to those that it includes: ``{"write": {"read"}}``. It is followed to the end.
         unavailable: Exception classes of your loaders that mean "the back end is unavailable": 503 instead of 500.
         challenge_order: Scheme objects whose challenges go first, in this order.
+        bound_only: ``True``: `Bearer`, `DPoP` and other schemes for OAuth access tokens accept only tokens that are
+            bound to a key or a certificate, which the caller proves to have. ``False``: views may also accept other
+            tokens beside those. Default: they may, and the log warns of views that do.
 
     Attributes:
         schemes: The scheme objects.
@@ -96,6 +99,7 @@ class Auth(Generic[U]):
         implied_scopes: Mapping[str, Collection[str]] | None = None,
         unavailable: Sequence[type[Exception]] = (),
         challenge_order: Sequence[AnyScheme] | None = None,
+        bound_only: bool | None = None,
     ) -> None:
         self._configuration = Configuration(
             schemes,
@@ -103,6 +107,7 @@ class Auth(Generic[U]):
             implied_scopes=implied_scopes or {},
             unavailable=unavailable,
             challenge_order=challenge_order or (),
+            bound_only=bound_only,
         )
         self._configuration.decorations.auth_ref = ref(self)
         self._resources = DeclaredResources()

@@ -348,7 +348,7 @@ MISTAKES = {
     "Auth(schemes=)": (
         lambda: Auth(schemes=[Bearer(load)]),
         TypeError,
-        "Auth() has no keyword schemes: it takes app, realm, implied_scopes, unavailable, challenge_order",
+        "Auth() has no keyword schemes: it takes app, realm, implied_scopes, unavailable, challenge_order, bound_only",
     ),
     "APIKey(name=)": (
         lambda: APIKey(load, name="X-Key"),
@@ -762,6 +762,11 @@ MISTAKES = {
         ConfigurationError,
         "bound_only=True needs certificate=...: without it Bearer proves nothing",
     ),
+    "Auth(bound_only=True) with a plain Bearer": (
+        lambda: Auth(Bearer(load), bound_only=True),
+        ConfigurationError,
+        "bound_only=True needs certificate=...: without it Bearer proves nothing",
+    ),
     "an underscore in a header": (
         lambda: APIKey(load, header="X_Key"),
         ConfigurationError,
@@ -941,10 +946,22 @@ MISTAKES = {
         ConfigurationError,
         "keys must be made by public_key_pem(), public_key_jwk(), read_key_set() or hmac_key(): a str isn't guessed at",
     ),
+    "RS256 with FAPI": (
+        lambda: JWT(ISSUER, audience="x", profile="fapi2", algorithms=("RS256",)),
+        ConfigurationError,
+        "algorithms names RS256, and profile='fapi2' allows PS256, ES256, EdDSA, Ed25519 only (FAPI 2.0 Security "
+        "Profile §5.4.1): leave algorithms= out, or name some of these",
+    ),
+    "a long leeway with FAPI": (
+        lambda: JWT(ISSUER, audience="x", profile="fapi2", leeway=120),
+        ConfigurationError,
+        "leeway=120 contradicts profile='fapi2', whose clocks differ by 60 s at most (FAPI 2.0 Security Profile "
+        "§5.3.2.1): write leeway=60 or less",
+    ),
     "an unknown profile": (
         lambda: JWT(ISSUER, audience="x", profile="oidc"),
         ConfigurationError,
-        "profile='oidc': choose 'rfc9068', 'oidc-compat' or 'jwt-extended'",
+        "profile='oidc': choose 'rfc9068', 'oidc-compat', 'jwt-extended' or 'fapi2'",
     ),
     # --- in a request
     "abort_unauthorized(scheme=)": (

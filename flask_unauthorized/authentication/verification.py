@@ -53,8 +53,10 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
     try:
         result = scheme.verify(credentials, request)
         identity = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
-        if identity.confirmation is not None or scheme.proves_key:
+        if identity.confirmation is not None:
             scheme.prove(identity, credentials, request)
+        elif scheme.proves_key:
+            _prove_unbound(scheme, identity, credentials, request)
         if scheme.knows_login:
             identity = with_login(identity, *scheme.login_of(credentials))
     except AuthError as error:
@@ -64,6 +66,16 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
         state.verifying_scheme = None
     state.verification_results = {scheme: identity} if results is None else {**results, scheme: identity}
     return identity
+
+
+def _prove_unbound(scheme: AnyScheme, identity: Identity, credentials: Any, request: Request) -> None:
+    """Ask a scheme that proves keys about an identity without a confirmation; ``bound_only`` refuses it in any case."""
+    scheme.prove(identity, credentials, request)
+    if scheme.bound_only:
+        raise InvalidCredentials(
+            reason=f"{scheme.name}: the identity has no confirmation, and bound_only=True: the loader must return the "
+            "cnf of the token"
+        )
 
 
 def _known_result(known: Identity | ErrorSnapshot) -> Identity:

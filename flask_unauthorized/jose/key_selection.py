@@ -5,14 +5,21 @@ The token can't name a key of its own: it chooses among the issuer's keys. At mo
 so a token without a key id costs no more than that many checks of a signature.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, Protocol, runtime_checkable
+
+from flask import Flask
 
 from ..errors import ConfigurationError
 from .keys import Key
 
 MAX_CANDIDATES: Final = 4
 """Most keys that are tried for one token."""
+MAX_NAMED: Final = 100
+"""Most keys that the log names because they are too short."""
+
+log: Final = logging.getLogger("flask_unauthorized")
 
 
 class Keys(Protocol):
@@ -80,6 +87,56 @@ class StaticKeys:
 
     def __repr__(self) -> str:
         return f"<StaticKeys {list(self._keys)}>"
+
+
+class LongKeys:
+    """The keys of an issuer without RSA keys that are shorter than ``min_rsa_bits``, which the log names once.
+
+    It stands around keys that may change, such as those that are fetched. `JWT` makes one only for a minimum that is
+    higher than that of all keys.
+    """
+
+    def __init__(self, keys: Keys, min_rsa_bits: int) -> None:
+        self.min_rsa_bits = min_rsa_bits
+        self._keys = keys
+        self._named: set[str] = set()
+
+    def candidates(self, kid: str | None, algorithm: str) -> Sequence[Key]:
+        """Return those of the keys to try that are long enough: see `Keys`."""
+        return self._long_enough(self._keys.candidates(kid, algorithm))
+
+    def newer(self, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
+        """Return newer keys that are long enough: see `RenewableKeys`. None if the keys can't be renewed."""
+        keys = self._keys
+        return self._long_enough(keys.newer(kid, algorithm, tried)) if isinstance(keys, RenewableKeys) else ()
+
+    @property
+    def kids(self) -> object:
+        """The key ids, for the log; ``None`` if the keys don't tell them."""
+        return getattr(self._keys, "kids", None)
+
+    def check_app(self, app: Flask) -> None:
+        """Check the keys before an app's first request, if they have such a check."""
+        check = getattr(self._keys, "check_app", None)
+        if callable(check):
+            check(app)
+
+    def _long_enough(self, keys: Sequence[Key]) -> Sequence[Key]:
+        found = [key for key in keys if not key.is_shorter_than(self.min_rsa_bits)]
+        if len(found) < len(keys):
+            for key in keys:
+                if key not in found and key.thumbprint not in self._named and len(self._named) < MAX_NAMED:
+                    self._named.add(key.thumbprint)
+                    log.warning(_SHORT, key, key.material.key_size, self.min_rsa_bits)
+        return found
+
+    def __repr__(self) -> str:
+        return f"<LongKeys {self._keys!r}>"
+
+
+_SHORT: Final = (
+    "%r of the issuer has %d bits and min_rsa_bits=%d, so tokens by it are rejected: have the issuer replace it"
+)
 
 
 def select_keys(keys: Collection[Key], kid: str | None, algorithm: str) -> tuple[Key, ...]:

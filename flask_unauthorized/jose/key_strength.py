@@ -18,7 +18,7 @@ _P: Final = 2**255 - 19
 _D: Final = -121665 * pow(121666, -1, _P) % _P
 
 
-def validated_rsa_bits(bits: int) -> int:
+def validated_min_rsa_bits(bits: int) -> int:
     """Return the fewest bits of RSA keys that a developer accepts.
 
     Raises:

@@ -77,10 +77,9 @@ class Key:
         """Return the length of a signature by this key, in bytes (RFC 7518 §3)."""
         return self._sizes[algorithm]
 
-    @property
-    def rsa_bits(self) -> int | None:
-        """The size of an RSA key, in bits; ``None`` for other keys."""
-        return self.material.key_size if isinstance(self.material, rsa.RSAPublicKey) else None
+    def is_shorter_than(self, min_rsa_bits: int) -> bool:
+        """Return whether this is an RSA key with fewer bits. The length of a signature only tells whole octets."""
+        return isinstance(self.material, rsa.RSAPublicKey) and self.material.key_size < min_rsa_bits
 
     def __repr__(self) -> str:
         return f"<Key {self.kid!a} for {', '.join(sorted(self.algorithms))}>"

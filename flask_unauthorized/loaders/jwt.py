@@ -36,7 +36,9 @@ from ..arguments import explains_arguments
 from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials
 from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine
-from ..jose.key_selection import RenewableKeys
+from ..jose.algorithms import RSA
+from ..jose.key_selection import LongKeys, RenewableKeys
+from ..jose.key_strength import validated_min_rsa_bits
 from ..schemes.run_async import resolve_awaitable
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
@@ -54,7 +56,14 @@ from .claims import (
     with_user,
 )
 from .jwt_claims import ClaimRules
-from .jwt_options import algorithms_of_one_family, keys_of, validated_audiences, validated_issuer, validated_leeway
+from .jwt_options import (
+    algorithms_in_force,
+    check_limits,
+    clock_limits,
+    long_keys_of,
+    validated_audiences,
+    validated_issuer,
+)
 from .jwt_profiles import PROFILES
 from .revocation import Revocations
 from .token_cache import TokenCache, VerifiedToken
@@ -96,16 +105,28 @@ class JWT:
     - An integer ``sub`` is a subject, as text.
     - A token that was issued ``fresh`` has its ``iat`` as ``auth_time``, as long as it is fresh.
 
+    ``profile="fapi2"`` is ``"rfc9068"`` with the rules of the FAPI 2.0 Security Profile for resource servers:
+
+    - PS256, ES256 and EdDSA with Ed25519 (both names) are the algorithms (§5.4.1).
+    - The token must be bound to a key or a certificate (``cnf``), which `DPoP` or `Bearer` then compares (§5.3.4).
+    - Tokens dated up to 10 s ahead are accepted, and ``ahead`` may be 10 to 60 (§5.3.2.1). ``leeway`` is 0 by default.
+    - An argument that contradicts these rules is a `ConfigurationError`, and so is ``audience=None``.
+
     Args:
         issuer: The exact ``iss`` of the tokens. ``None`` only with ``profile="jwt-extended"``.
         audience: The names of this API, one of which must be in ``aud``. ``None``: any audience; the log warns unless
             ``required_claims`` demands something else, or ``profile="jwt-extended"``.
         keys: A `Key`, several of them, or any `Keys`. Default: fetched from the issuer (`JWKS`).
         algorithms: The algorithms that the issuer may use. HS256, HS384 and HS512 need an `hmac_key` and can't be mixed
-            with others.
-        profile: ``"rfc9068"``, ``"oidc-compat"`` or ``"jwt-extended"``.
-        leeway: For clocks that differ: seconds or a `timedelta`, at most 3 600 s. ``expires_at`` of the identity
-            includes it.
+            with others. Default: those of the profile, else `DEFAULT_ALGORITHMS`.
+        profile: ``"rfc9068"``, ``"oidc-compat"``, ``"jwt-extended"`` or ``"fapi2"``.
+        leeway: How long after ``exp`` a token is accepted, because clocks differ: seconds or a `timedelta`, at most
+            3 600 s. ``expires_at`` of the identity includes it. Default: 60, with ``profile="fapi2"`` 0.
+        ahead: How far in the future ``nbf`` and ``iat`` may be, because clocks differ: seconds or a `timedelta`, at
+            most 3 600 s. Default: ``leeway``, with ``profile="fapi2"`` 10.
+        min_rsa_bits: Fewest bits of an RSA key of the issuer: 2048 to 4096. Choose 3072 for 128 bits of security (NIST
+            SP 800-57). A shorter one in ``keys`` is a `ConfigurationError`; a shorter one that is fetched doesn't
+            count, and the log names it.
         allow_eternal: Whether tokens without ``exp`` are accepted.
         roles_claim: Where the roles are: ``"roles"``, ``"realm_access.roles"``, or a tuple of names if there are dots
             in them. A name with ``://`` isn't split. A list has several paths, whose roles add up. A string, an array
@@ -133,9 +154,11 @@ class JWT:
         *,
         audience: str | Collection[str] | None,
         keys: Keys | Key | Iterable[Key] | None = None,
-        algorithms: Collection[str] = DEFAULT_ALGORITHMS,
-        profile: Literal["rfc9068", "oidc-compat", "jwt-extended"] = "rfc9068",
-        leeway: int | timedelta = 60,
+        algorithms: Collection[str] | None = None,
+        profile: Literal["rfc9068", "oidc-compat", "jwt-extended", "fapi2"] = "rfc9068",
+        leeway: int | timedelta | None = None,
+        ahead: int | timedelta | None = None,
+        min_rsa_bits: int = 2048,
         allow_eternal: bool = False,
         roles_claim: RolesPaths | None = None,
         required_claims: Mapping[str, str | Collection[str] | Anything] | None = None,
@@ -146,19 +169,24 @@ class JWT:
         proxy: str | None = None,
     ) -> None:
         self.issuer = validated_issuer(issuer, profile)
-        self._algorithms = algorithms_of_one_family(algorithms)
-        self._keys = keys_of(self.issuer, keys, self._algorithms, proxy)
+        self._algorithms = algorithms_in_force(algorithms, profile, DEFAULT_ALGORITHMS)
+        self._keys = long_keys_of(self.issuer, keys, self._algorithms, proxy, validated_min_rsa_bits(min_rsa_bits))
+        check_limits(profile, audience, allow_eternal)
+        late, early = clock_limits(leeway, ahead, profile)
         required = tuple(
             (name, None if value is ANY else validated_names(f"required_claims[{name!a}]", value))
             for name, value in (required_claims or {}).items()
         )
+        if PROFILES[profile].demands_binding:
+            required = (("cnf", None), *required)
         self._rules = ClaimRules(
             issuer=self.issuer,
             audiences=validated_audiences(
                 audience, limited=bool(required) or PROFILES[profile].required_kind is not None
             ),
             profile=PROFILES[profile],
-            leeway=validated_leeway(leeway),
+            leeway=late,
+            ahead=early,
             allow_eternal=allow_eternal,
             roles_claim=claim_path(roles_claim),
             required=required,
@@ -172,7 +200,7 @@ class JWT:
                     "revoked=Revocations(...) knows tokens by iss and jti, and these have no iss: give a callable that "
                     "looks up identity.claims['jti'] in your blocklist"
                 )
-            revoked.cover(self._rules.leeway)
+            revoked.cover(max(late, early))
         self._engine = PyJWTEngine() if engine is None else engine
         size = validated_count("cache_size", cache_size, least=0)
         self._cache = TokenCache(size) if size else None
@@ -279,6 +307,8 @@ class JWT:
         if isinstance(kids, tuple) and any(kids):
             known = f"expected a key id of {shown_names([kid or '' for kid in kids])}"
         source = f"{known}: keys= must hold the issuer's keys"
+        if isinstance(self._keys, LongKeys) and jws.algorithm in RSA:
+            source += f", and RSA keys below min_rsa_bits={self._keys.min_rsa_bits} don't count"
         if tried:
             return f"the signature with {what} is by none of the keys tried ({tried}), {source}"
         return f"no key has {what}, {source}"

@@ -62,6 +62,7 @@ class ClaimRules:
     audiences: frozenset[str] | None
     profile: Profile
     leeway: int
+    ahead: int
     allow_eternal: bool
     roles_claim: RolesClaim | None
     required: tuple[tuple[str, frozenset[str] | None], ...]
@@ -133,6 +134,8 @@ class ClaimRules:
         fix = "no profile takes such a token"
         if self.profile.required_kind is not None:
             fix = "Flask-JWT-Extended writes no other"
+        elif self.profile.limits is not None:
+            fix = "the issuer has to write access tokens of RFC 9068"
         elif not self.profile.is_access_token:
             fix = "the issuer has to send a token of that type"
         elif other.allows_missing_typ if kind is None else _media_type(kind) in other.typ_values:
@@ -172,7 +175,7 @@ class ClaimRules:
     def _check_client_alone(self, claims: Claims, client: str | None) -> None:
         """Reject a token without a subject, unless it names its client and the profile accepts that."""
         fix = "profile='oidc-compat' takes a token that names its client alone"
-        if self.profile.allows_integer_sub:
+        if self.profile.allows_integer_sub or self.profile.limits is not None:
             fix = self.profile.missing_fix
         if self.profile.allows_missing_sub:
             if claims.get("sub") is None and client is not None:
@@ -204,9 +207,9 @@ class ClaimRules:
             )
         issued = _time(claims, "iat", needed=self.profile.requires_iat, fix=self.profile.missing_fix)
         start = None if claims.get("nbf") is None else _time(claims, "nbf", needed=True)
-        if start is not None and start > now + self.leeway:
+        if start is not None and start > now + self.ahead:
             raise self._too_early("nbf", start - now)
-        if issued is not None and issued > now + self.leeway:
+        if issued is not None and issued > now + self.ahead:
             raise self._too_early("iat", issued - now)
         if issued is not None and end is not None and issued > end:
             raise _refused("iat is after exp, and must come before it: the issuer has to correct that")
@@ -214,7 +217,7 @@ class ClaimRules:
 
     def _too_early(self, name: str, seconds: float) -> InvalidCredentials:
         return _refused(
-            f"{name} lies {seconds:.0f} s in the future and leeway={self.leeway}: set the clocks right, or leeway="
+            f"{name} lies {seconds:.0f} s in the future and ahead={self.ahead}: set the clocks right, or ahead="
         )
 
     def _check_kind(self, claims: Claims, header: Mapping[str, Any]) -> None:
@@ -266,6 +269,11 @@ class ClaimRules:
         for name, accepted in self.required:
             value = claims.get(name)
             if value in (None, "", [], {}) if accepted is None else not _holds(value, accepted):
+                if name == "cnf" and self.profile.demands_binding:
+                    raise _refused(
+                        "cnf is absent, expected the key or certificate that the token is bound to: profile='fapi2' "
+                        "takes no other tokens, so the issuer must bind them"
+                    )
                 came = shown_claim(value) if name in _SHOWN else kind_of(value)
                 expected = "a value" if accepted is None else _one_of(accepted)
                 raise _refused(f"claim {shown_claim(name)} is {came}, expected {expected}: required_claims= demands it")

@@ -9,14 +9,19 @@ from ..arguments import validated_whole_seconds
 from ..errors import ConfigurationError
 from ..jose import Key, Keys, StaticKeys
 from ..jose.algorithms import HMAC, validated_algorithms
+from ..jose.key_selection import LongKeys
+from ..jose.key_strength import MIN_RSA
 from .claims import validated_names
 from .jwt_profiles import PROFILES
 
+DEFAULT_LEEWAY: Final = 60
+"""Default of ``leeway``, in seconds."""
 MAX_LEEWAY: Final = 3600
-"""Longest leeway, in seconds."""
+"""Highest value of ``leeway`` and of ``ahead``, in seconds."""
 LONG_LEEWAY: Final = 300
-"""Leeway above which the log warns, in seconds: RFC 9068 §4 speaks of a few minutes."""
+"""Value of ``leeway`` and ``ahead`` above which the log warns, in seconds: RFC 9068 §4 speaks of a few minutes."""
 
+_VALIDITY: Final = "FAPI 2.0 Security Profile §5.3.4"
 _ONE_PROFILE: Final = " or ".join((", ".join(map(repr, list(PROFILES)[:-1])), repr(list(PROFILES)[-1])))
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -37,9 +42,18 @@ def validated_issuer(issuer: str | None, profile: str) -> str | None:
     return issuer
 
 
-def algorithms_of_one_family(algorithms: Collection[str]) -> frozenset[str]:
-    """Return the algorithms as a set, if they are known, and either all HMAC or none."""
+def algorithms_in_force(algorithms: Collection[str] | None, profile: str, default: Collection[str]) -> frozenset[str]:
+    """Return the algorithms as a set, if they are known, either all HMAC or none, and such as the profile allows."""
+    limits = PROFILES[profile].limits
+    if algorithms is None:
+        return frozenset(default if limits is None else limits.algorithms)
     chosen = validated_algorithms(algorithms)
+    if limits is not None and not chosen <= frozenset(limits.algorithms):
+        raise ConfigurationError(
+            f"algorithms names {', '.join(sorted(chosen.difference(limits.algorithms)))}, and profile={profile!r} "
+            f"allows {', '.join(limits.algorithms)} only ({limits.standard} {limits.algorithms_source}): leave "
+            "algorithms= out, or name some of these"
+        )
     symmetric = chosen.intersection(HMAC)
     if symmetric and symmetric != chosen:
         raise ConfigurationError(
@@ -48,7 +62,29 @@ def algorithms_of_one_family(algorithms: Collection[str]) -> frozenset[str]:
     return chosen
 
 
-def keys_of(issuer: str | None, keys: Any, algorithms: frozenset[str], proxy: str | None) -> Keys:
+def long_keys_of(
+    issuer: str | None, keys: Any, algorithms: frozenset[str], proxy: str | None, min_rsa_bits: int
+) -> Keys:
+    """Return the `Keys` in force: see `_keys_of`. RSA keys below ``min_rsa_bits`` don't count.
+
+    A short key that the developer gave is a `ConfigurationError`. Keys that may change are looked at when they are
+    used. All keys have `MIN_RSA` bits at least, so that minimum costs nothing.
+    """
+    found = _keys_of(issuer, keys, algorithms, proxy)
+    if min_rsa_bits == MIN_RSA:
+        return found
+    if not isinstance(found, StaticKeys):
+        return LongKeys(found, min_rsa_bits)
+    for key in found:
+        if key.is_shorter_than(min_rsa_bits):
+            raise ConfigurationError(
+                f"{key!r} has {key.material.key_size} bits, and min_rsa_bits={min_rsa_bits}: leave that key out, or "
+                "lower min_rsa_bits="
+            )
+    return found
+
+
+def _keys_of(issuer: str | None, keys: Any, algorithms: frozenset[str], proxy: str | None) -> Keys:
     """Return the `Keys` that the developer gave in one of several forms, or those that the issuer publishes."""
     if keys is None:
         if algorithms.intersection(HMAC):
@@ -97,9 +133,44 @@ def validated_audiences(audience: str | Collection[str] | None, *, limited: bool
     return validated_names("audience", audience)
 
 
-def validated_leeway(leeway: int | timedelta) -> int:
-    """Return the leeway in seconds; the log warns of a long one."""
-    length = validated_whole_seconds("leeway", leeway, most=MAX_LEEWAY)
-    if length > LONG_LEEWAY:
-        log.warning("JWT with leeway=%d: tokens live that many seconds longer than their issuer says", length)
-    return length
+def check_limits(profile: str, audience: str | Collection[str] | None, allow_eternal: bool) -> None:
+    """Refuse arguments that contradict a profile with limits, except those that have a range."""
+    limits = PROFILES[profile].limits
+    if limits is None:
+        return
+    if audience is None:
+        raise ConfigurationError(
+            f"audience=None contradicts profile={profile!r}: a token for another API would open this one ({_VALIDITY}):"
+            ' write audience="https://api.example.com", the aud of tokens for this app'
+        )
+    if allow_eternal:
+        raise ConfigurationError(
+            f"allow_eternal=True contradicts profile={profile!r}: expiration must be verified ({_VALIDITY}): leave it "
+            "out"
+        )
+
+
+def clock_limits(leeway: int | timedelta | None, ahead: int | timedelta | None, profile: str) -> tuple[int, int]:
+    """Return ``leeway`` and ``ahead`` in seconds, or their defaults; the log warns of long ones."""
+    limits = PROFILES[profile].limits
+    default = DEFAULT_LEEWAY if limits is None else limits.leeway
+    late = default if leeway is None else validated_whole_seconds("leeway", leeway, most=MAX_LEEWAY)
+    default = late if limits is None else limits.ahead
+    early = default if ahead is None else validated_whole_seconds("ahead", ahead, most=MAX_LEEWAY)
+    if limits is not None:
+        if late > limits.max_leeway:
+            raise ConfigurationError(
+                f"leeway={late} contradicts profile={profile!r}, whose clocks differ by {limits.max_leeway} s at most "
+                f"({limits.standard} {limits.ahead_source}): write leeway={limits.max_leeway} or less"
+            )
+        if not limits.ahead <= early <= limits.max_ahead:
+            raise ConfigurationError(
+                f"ahead={early} contradicts profile={profile!r}: tokens from {limits.ahead} s ahead must be accepted, "
+                f"and those from more than {limits.max_ahead} s refused ({limits.standard} {limits.ahead_source}): "
+                f"write ahead={limits.ahead} to {limits.max_ahead}"
+            )
+    if late > LONG_LEEWAY:
+        log.warning("JWT with leeway=%d: tokens live that many seconds longer than their issuer says", late)
+    if early > LONG_LEEWAY and ahead is not None:
+        log.warning("JWT with ahead=%d: tokens are accepted that many seconds before their nbf", early)
+    return late, early

@@ -1,10 +1,10 @@
-"""The profiles of access tokens (RFC 9068, what providers sent before it, and Flask-JWT-Extended), and logout tokens.
+"""The profiles of access tokens (RFC 9068, FAPI 2.0, other providers, Flask-JWT-Extended), and logout tokens.
 
 This is data: `jwt_claims` reads it. A comment names the provider that needs an entry.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -56,6 +56,28 @@ class Profile:
     """Whether these are access tokens, so that a message may point to another profile of `JWT`."""
     without_exp: str = "allow_eternal=True does without"
     """What the log says to do about a token without ``exp``."""
+    demands_binding: bool = False
+    """Whether ``cnf`` must be present, so that the token is bound to a key or a certificate."""
+    limits: "Limits | None" = None
+    """Limits on the arguments of `JWT`; ``None`` for those that hold for all profiles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a security profile says of the arguments of `JWT`. The defaults are within these limits."""
+
+    standard: str
+    """The name of the security profile, for messages."""
+    algorithms: tuple[str, ...]
+    """The only algorithms that the issuer may use, which are the default as well."""
+    algorithms_source: str
+    leeway: int
+    """Default of ``leeway``, in seconds."""
+    max_leeway: int
+    ahead: int
+    """Default and least value of ``ahead``, in seconds."""
+    max_ahead: int
+    ahead_source: str
 
 
 PROFILES: Final = {
@@ -119,6 +141,24 @@ PROFILES: Final = {
         missing_fix="Flask-JWT-Extended writes it into each token",
     ),
 }
+
+# FAPI 2.0 Security Profile. It leaves the form of access tokens open, so the form is that of RFC 9068.
+PROFILES["fapi2"] = replace(
+    PROFILES["rfc9068"],
+    demands_binding=True,
+    missing_fix="the issuer has to correct that",
+    without_exp="the issuer has to correct that",
+    limits=Limits(
+        standard="FAPI 2.0 Security Profile",
+        algorithms=("PS256", "ES256", "EdDSA", "Ed25519"),
+        algorithms_source="§5.4.1",
+        leeway=0,
+        max_leeway=60,
+        ahead=10,
+        max_ahead=60,
+        ahead_source="§5.3.2.1",
+    ),
+)
 
 # It stands outside of `PROFILES`, so that no scheme accepts a logout token as an access token. Keycloak writes the type
 # JWT. `logout_tokens` quotes what the standard says about the type, and checks the other claims.

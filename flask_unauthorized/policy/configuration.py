@@ -13,6 +13,7 @@ from flask import Flask
 from flask.sansio.scaffold import Scaffold
 from werkzeug.exceptions import HTTPException
 
+from ..arguments import validated_flag
 from ..errors import ConfigurationError
 from ..rendering.renderers import BUILT_IN_RENDERERS, Renderer
 from ..rendering.translations import copy_translations
@@ -34,6 +35,7 @@ class Configuration:
         implied_scopes: Mapping[str, Collection[str]],
         unavailable: Sequence[type[Exception]],
         challenge_order: Sequence[AnyScheme],
+        bound_only: bool | None = None,
     ) -> None:
         self.schemes: Final = _validated_schemes(schemes)
         self.realm: Final = None if realm is None else validated_realm(realm)
@@ -53,6 +55,7 @@ class Configuration:
                 for name in ("login_required", "login_optional")
             }
         )
+        self._demand_binding(bound_only)
         self._set_unavailable(unavailable)
 
     def make_requirement(self, where: str, demands: Mapping[str, Any], *, optional: bool = False) -> Requirement:
@@ -97,6 +100,25 @@ class Configuration:
                     f"{where} names {scheme!r}, which this Auth doesn't have: pass it to Auth(...)"
                 )
         return tuple(schemes)
+
+    def unbound_beside_bound(self, schemes: Sequence[AnyScheme]) -> tuple[AnyScheme, ...]:
+        """Return those of ``schemes`` that take OAuth tokens without a binding, although others demand one.
+
+        A stolen token then works, for all that the others prove. None with ``bound_only=False``: that is meant.
+        """
+        tokens = [scheme for scheme in schemes if scheme.oauth] if self.bound_only is None else []
+        unbound = tuple(scheme for scheme in tokens if not scheme.bound_only)
+        return unbound if len(unbound) < len(tokens) else ()
+
+    def _demand_binding(self, bound_only: bool | None) -> None:
+        self.bound_only = None if bound_only is None else validated_flag("bound_only", bound_only)
+        for scheme in self.schemes if bound_only else ():
+            if scheme.oauth and not scheme.bound_only:
+                if scheme._in_use:
+                    raise ConfigurationError(
+                        f"{scheme!r} belongs to another Auth, without bound_only=True: make a second object"
+                    )
+                scheme.demand_binding()
 
     def _set_unavailable(self, unavailable: Sequence[type[Exception]]) -> None:
         if isinstance(unavailable, type):

@@ -43,6 +43,11 @@ if TYPE_CHECKING:  # Only apps with such an endpoint load it.
 log: Final = logging.getLogger("flask_unauthorized")
 _NAMES_WITHOUT_MEANING: Final = frozenset({"__init__", "__main__", "app", "create_app", "main", "wsgi"})
 """Names of modules and functions that don't say which app it is, so that they make no realm."""
+_UNBOUND: Final = (
+    "endpoint %r accepts tokens of %s that are bound to no key, beside those of %s: a stolen token is enough. "
+    "Write Auth(..., bound_only=True), which needs Bearer(..., certificate=...) or no Bearer; or name the scheme, "
+    "@auth.login_required(via=...). Auth(..., bound_only=False) says that both are meant"
+)
 ErrorHandler = Callable[[Any], Any]
 
 
@@ -147,6 +152,15 @@ class AppState:
                 for method in (None, *self.effective.method_guards.get(endpoint, ())):
                     if self.effective.for_endpoint(endpoint, method) is not None:
                         self.plans.compile_all(endpoint, method)
+                        self._warn_of_unbound_tokens(endpoint, method)
+
+    def _warn_of_unbound_tokens(self, endpoint: str, method: str | None) -> None:
+        """Warn once of views that demand bound tokens of one scheme, and accept unbound ones of another."""
+        schemes = self.plans.for_endpoint(endpoint, None, method).schemes
+        unbound = self.configuration.unbound_beside_bound(schemes)
+        if unbound and self.is_first("unbound tokens"):
+            others = [scheme for scheme in schemes if scheme.oauth and scheme not in unbound]
+            log.warning(_UNBOUND, endpoint, _names(unbound), _names(others))
 
     def build_documents(self) -> dict[ProtectedResource, bytes]:
         """Return the metadata of all declared resources, over all apps of the `Auth`."""
@@ -281,6 +295,10 @@ def dropped_levels(conditions: Iterable[Condition], state: AuthenticationState) 
     if state.unless_results is None:
         state.unless_results = {}
     return dropped(conditions, state.unless_results)
+
+
+def _names(schemes: Iterable[AnyScheme]) -> str:
+    return ", ".join(scheme.name for scheme in schemes)
 
 
 def default_realm(name: str) -> str:

@@ -113,6 +113,8 @@ class Scheme(ABC, Generic[C]):
         names_subject: The credentials name the caller (see `subject`), so a loader may return ``True`` or ``False``.
         knows_login: The scheme knows when and how the caller logged in (see `login_of`).
         proves_key: Each identity must be bound to a key, which the caller proves to have (see `prove`).
+        bound_only: No identity without a ``confirmation`` is accepted. ``Auth(bound_only=True)`` calls
+            `demand_binding`, which sets it and ``proves_key``.
         oauth: The scheme takes OAuth access tokens. The challenge then gets ``resource_metadata`` and ``scope``, if the
             view belongs to a protected resource (RFC 9728 §5.1; see `resource_members`).
         varies: Further request fields on which responses depend, as they are sent in ``Vary``.
@@ -142,6 +144,7 @@ class Scheme(ABC, Generic[C]):
     names_subject: ClassVar[bool] = False
     knows_login: ClassVar[bool] = False
     proves_key: bool = False
+    bound_only: bool = False
     oauth: ClassVar[bool] = False
     varies: tuple[str, ...] = ()
     credential_kind: CredentialKind = "login"
@@ -305,6 +308,21 @@ class Scheme(ABC, Generic[C]):
             reason=f"{self.name}: the credentials are bound (cnf has {shown(set(identity.confirmation or ()))}), "
             f"and {self.name} checks no binding: send a bound token under DPoP, or give Bearer certificate="
         )
+
+    def demand_binding(self) -> None:
+        """Accept only identities that are bound to a key (`Identity.confirmation`), from now on.
+
+        ``Auth(bound_only=True)`` calls it for each scheme with ``oauth``, before the first request.
+
+        Raises:
+            ConfigurationError: If `prove` isn't overridden, so that the scheme would refuse every caller.
+        """
+        if type(self).prove is Scheme.prove:
+            raise ConfigurationError(
+                f"bound_only=True needs a scheme that proves keys, and {type(self).__name__} has no prove(): write it, "
+                "or leave the scheme out"
+            )
+        self.proves_key = self.bound_only = True
 
     def resource_members(self) -> Mapping[str, Sequence[str] | bool]:
         """Return what the scheme adds to the metadata of a protected resource (RFC 9728 §2).

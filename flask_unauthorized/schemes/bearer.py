@@ -88,7 +88,8 @@ class Bearer(Scheme[Secret]):
             in logs.
         certificate: A function that finds the client's certificate in the request, see
             `flask_unauthorized.certificates`. A token that is bound to this certificate is valid (RFC 8705 §3).
-        bound_only: Refuse tokens that aren't bound to the client's certificate.
+        bound_only: Refuse tokens that aren't bound to the client's certificate. ``Auth(bound_only=True)`` sets it for
+            all schemes.
         name: Another name for the scheme, if your clients send one. ``Bearer(load, name="Token")`` reads
             ``Authorization: Token <token>``, and challenges for ``Token``.
         params: More parameters of the challenge, such as
@@ -130,9 +131,8 @@ class Bearer(Scheme[Secret]):
         self._params = _validated_params(self.name, {} if params is None else params)
         self.certificate = certificate
         self.varies = vary_fields(certificate)
-        if validated_flag("bound_only", bound_only) and certificate is None:
-            raise ConfigurationError("bound_only=True needs certificate=...: without it Bearer proves nothing")
-        self.proves_key = bound_only
+        if validated_flag("bound_only", bound_only):
+            self.demand_binding()
         self.form = validated_flag("form", form)
         self.query = validated_flag("query", query)
         self._reads_other_fields = form or query
@@ -182,6 +182,11 @@ class Bearer(Scheme[Secret]):
             "bearer_methods_supported": [method for method, is_on in methods if is_on],
             "tls_client_certificate_bound_access_tokens": self.certificate is not None,
         }
+
+    def demand_binding(self) -> None:
+        if self.certificate is None and type(self).prove is Bearer.prove:
+            raise ConfigurationError("bound_only=True needs certificate=...: without it Bearer proves nothing")
+        super().demand_binding()
 
     def prove(self, identity: Identity, credentials: Secret, request: Request) -> None:
         if self.certificate is None:

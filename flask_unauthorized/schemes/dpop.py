@@ -138,6 +138,7 @@ class DPoP(Scheme[DPoPCredentials]):
     name = "DPoP"
     needs_loader = True
     proves_key = True
+    bound_only = True
     oauth = True
     credential_kind = "token_with_proof"
     _credential = "the token"

@@ -30,7 +30,7 @@ from ..arguments import validated_choice
 from ..errors import ConfigurationError, InvalidProof
 from ..errors.text import shown
 from ..jose import Key, PyJWTEngine, public_key_jwk
-from ..jose.key_strength import validated_rsa_bits
+from ..jose.key_strength import validated_min_rsa_bits
 from ..wire.dpop import access_token_hash, key_members, normal_path, normal_uri, thumbprint
 from ..wire.jws import JOSEError, read_json_object, read_jws
 from .request_target import raw_path
@@ -110,7 +110,7 @@ class ProofRules:
         self.algorithms = validated_choice("algorithms", algorithms, ALGORITHMS)
         self.window = window
         self.ahead = ahead
-        self.min_rsa_bits = validated_rsa_bits(min_rsa_bits)
+        self.min_rsa_bits = validated_min_rsa_bits(min_rsa_bits)
         self._nonce_dates_proofs = nonce
         self._engine = PyJWTEngine()
         self._verified_keys: dict[str, Key] = {}  # Those that signed a valid proof, by their thumbprint.
@@ -206,9 +206,8 @@ class ProofRules:
 
     def _new_key(self, jwk: Mapping[str, Any]) -> Key:
         key = public_key_jwk(key_members(jwk))
-        bits = key.rsa_bits
-        if bits is not None and bits < self.min_rsa_bits:
-            raise JOSEError(f"an RSA key of {bits} bits, and min_rsa_bits={self.min_rsa_bits}")
+        if key.is_shorter_than(self.min_rsa_bits):
+            raise JOSEError(f"an RSA key of {key.material.key_size} bits, and min_rsa_bits={self.min_rsa_bits}")
         return key
 
     def _check_uri(self, htu: object, request: Request) -> None:

@@ -122,11 +122,24 @@ TABLE = {
     ),
     "nbf": (
         of(nbf=NOW + 90), {},
-        "nbf lies 90 s in the future and leeway=60: set the clocks right, or leeway=",
+        "nbf lies 90 s in the future and ahead=60: set the clocks right, or ahead=",
+    ),
+    "no cnf": (
+        signed(header(alg="ES256"), claims(**TIMES)), {"profile": "fapi2"},
+        "cnf is absent, expected the key or certificate that the token is bound to: profile='fapi2' takes no other "
+        "tokens, so the issuer must bind them",
+    ),
+    "typ of a FAPI token": (
+        headed(typ="JWT"), {"profile": "fapi2"},
+        "typ is 'JWT', expected 'at+jwt': the issuer has to write access tokens of RFC 9068",
+    ),
+    "no subject of a FAPI token": (
+        of(sub=...), {"profile": "fapi2"},
+        "sub is absent, expected a string of 1 to 1024 printable characters: the issuer has to correct that",
     ),
     "iat": (
         of(iat=NOW + 90), {"leeway": 30},
-        "iat lies 90 s in the future and leeway=30: set the clocks right, or leeway=",
+        "iat lies 90 s in the future and ahead=30: set the clocks right, or ahead=",
     ),
     "iat after exp": (
         of(iat=NOW, exp=NOW - 10), {},

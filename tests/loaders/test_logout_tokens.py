@@ -99,7 +99,7 @@ TABLE = {
     ),
     "from the future": (
         logout_token(now=NOW, iat=NOW + 90), {},
-        "iat lies 90 s in the future and leeway=60: set the clocks right, or leeway=",
+        "iat lies 90 s in the future and ahead=60: set the clocks right, or ahead=",
     ),
     "for ever": (
         logout_token(now=NOW, exp=253_402_300_000), {},

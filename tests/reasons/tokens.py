@@ -66,6 +66,20 @@ class Own(Scheme[str]):
         return (Challenge("Own", {"realm": realm}),)
 
 
+class OwnUnbound(Own):
+    oauth = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.demand_binding()  # as Auth(bound_only=True) does
+
+    def verify(self, credentials: str, request: Request) -> object:
+        return Identity("ada")
+
+    def prove(self, identity: Identity, credentials: str, request: Request) -> None:
+        pass
+
+
 class OwnBound(Own):
     def verify(self, credentials: str, request: Request) -> object:
         return Identity("ada", confirmation={"jkt": HASH})
@@ -118,6 +132,10 @@ ROWS = [
     Row(
         "another scheme's verify()", request_of(Own(), headers={"Authorization": f"Own {TOKEN}"}), 401,
         "verify() of Own returned None for the credentials",
+    ),
+    Row(
+        "bound_only= and no binding", request_of(OwnUnbound(), headers={"Authorization": f"Own {TOKEN}"}), 401,
+        "Own: the identity has no confirmation, and bound_only=True: the loader must return the cnf of the token",
     ),
     Row(
         "another scheme's binding", request_of(OwnBound(), headers={"Authorization": f"Own {TOKEN}"}), 401,
