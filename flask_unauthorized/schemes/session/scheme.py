@@ -43,6 +43,8 @@ from .remembered_logins import CookieChange, RememberedLogins
 from .settings import (
     check_secret_key,
     check_session_cookie,
+    mention_sha1,
+    warn_of_copied_cookies,
     warn_of_exposed_cookie,
     warn_of_session_fixation,
     warn_of_shorter_lifetime,
@@ -52,6 +54,16 @@ _real_session: Final = session._get_current_object  # type: ignore[attr-defined]
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 """Names of query parameters that say what a page shows, and hold no secret."""
+
+
+class _NotSet:
+    """The default of ``store=``. It works like ``None``, which says that the app does without a store on purpose."""
+
+    def __repr__(self) -> str:
+        return "<no store>"
+
+
+_NO_STORE: Final[Any] = _NotSet()
 
 
 class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
@@ -74,7 +86,8 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         idle: The time from the last request until the session ends: seconds or a `timedelta`. ``None``: no limit.
         store: Remembers which sessions have ended. Flask's session lies in the cookie. Without a store, a copied cookie
             stays valid until its lifetime has passed, even after a logout. With a store, ``auth.logout()`` ends copies
-            too, and ``auth.end_sessions(subject)`` ends all sessions of a user.
+            too, and ``auth.end_sessions(subject)`` ends all sessions of a user. ``auth.check()`` warns of a missing
+            store, unless you write ``store=None``.
         remember: How long ``auth.login(user, remember=True)`` remembers a login, by a second cookie: seconds or a
             `timedelta`, counted from the login. The cookie opens a new session when ``lifetime`` or ``idle`` has ended
             the last one. It needs a store that can replace an entry, as those of this package can. ``None``: logins
@@ -113,7 +126,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         logout_view: str | None = None,
         lifetime: int | timedelta = 12 * 3600,
         idle: int | timedelta | None = 3600,
-        store: Store | None = None,
+        store: Store | None = _NO_STORE,
         remember: int | timedelta | None = None,
         subject: Callable[[Any], str] | None = None,
         trusted_origins: Iterable[str] = (),
@@ -127,7 +140,8 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         self.logout_view = validated_view("logout_view", logout_view)
         self.lifetime = validated_whole_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else validated_whole_seconds("idle", idle, least=1)
-        self.store = None if store is None else validated_store(store)
+        self._says_no_store = store is None
+        self.store = None if store is None or store is _NO_STORE else validated_store(store)
         self._use_interval = use_interval(self.idle)
         self.remember = None if remember is None else validated_whole_seconds("remember", remember, least=1)
         self._entries: SessionEntries | None = None
@@ -160,6 +174,9 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         if isinstance(app.session_interface, SecureCookieSessionInterface):
             check_secret_key(app)
             warn_of_shorter_lifetime(app, self.lifetime, self.idle)
+            mention_sha1(app)
+            if self.store is None and not self._says_no_store:
+                warn_of_copied_cookies(app)
         check_session_cookie(app)
         warn_of_exposed_cookie(app)
         warn_of_session_fixation(app)
@@ -317,6 +334,17 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         if self._entries is None:
             raise ConfigurationError("end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
         self._entries.end_all(subject, self.realm_in_force())
+
+    def end_everybody(self) -> None:
+        """End all sessions that any user has begun until now, in this realm.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+            ConfigurationError: If there is no store.
+        """
+        if self._entries is None:
+            raise ConfigurationError("end_all_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
+        self._entries.end_everybody(self.realm_in_force())
 
     def forget(self) -> None:
         """Remove the login from the session. Other content of the session stays."""
