@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
-from flask import Flask, Request, current_app, session
+from flask import Flask, Request, Response, current_app, session
 from flask.sessions import SecureCookieSessionInterface
 
 from ...arguments import explains_arguments, validated_flag, validated_whole_seconds
@@ -93,8 +93,12 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             the last one. It needs a store that can replace an entry, as those of this package can. ``None``: logins
             aren't remembered.
         subject: Returns the subject of a user object, for ``auth.login(user)``. Default: the user's ``get_id()``.
-        trusted_origins: Other sites whose pages may send unsafe requests with the cookie. All others get 403. Origins
-            of apps and browser extensions are possible (``capacitor://localhost``).
+        trusted_origins: Other sites whose pages may send unsafe requests with the cookie. All others get 403. With
+            ``cross_site_reads=False``, their scripts may also read, if they send ``Origin`` (CORS). Origins of apps and
+            browser extensions are possible (``capacitor://localhost``).
+        cross_site_reads: Whether pages of other sites may load something with the cookie, such as a picture. With
+            ``False`` they get 403, unless they only open a page. Responses to accepted requests then have
+            ``Cross-Origin-Resource-Policy: same-origin``, unless the app has set the field.
         keep_query: Names of query parameters. The way back to a page includes its query only if all its parameters are
             named here, because addresses are logged, and a query may hold a secret.
         redirect_posts: Also redirect browsers that send a form to the login page (303). What they sent is lost, and
@@ -130,6 +134,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         remember: int | timedelta | None = None,
         subject: Callable[[Any], str] | None = None,
         trusted_origins: Iterable[str] = (),
+        cross_site_reads: bool = True,
         keep_query: Iterable[str] = SHOWN_PARAMETERS,
         redirect_posts: bool = False,
         htmx: bool = False,
@@ -153,6 +158,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
                 self.reads = (FLASK_SESSION, REMEMBER_COOKIE)
         self._subject = subject
         self.trusted_origins = validated_origins(trusted_origins)
+        self.cross_site_reads = validated_flag("cross_site_reads", cross_site_reads)
         self.keep_query = _validated_names(keep_query)
         self.redirect_posts = validated_flag("redirect_posts", redirect_posts)
         self.htmx = validated_flag("htmx", htmx)
@@ -255,6 +261,13 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             form = (("form-action", page),)
         cookie = ("cookie-name", current_app.config["SESSION_COOKIE_NAME"])
         return (Challenge(self.name, (("realm", realm), *form, cookie, *error_params(error))),)
+
+    def responds(self) -> bool:
+        return not self.cross_site_reads
+
+    def respond(self, response: Response, accepted: bool) -> None:
+        if accepted and "Cross-Origin-Resource-Policy" not in response.headers:
+            response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
 
     # --- the pages
 

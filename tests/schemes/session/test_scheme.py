@@ -580,7 +580,7 @@ def test_a_cookie_that_gives_the_session_away_or_that_browsers_drop(build, confi
 )
 def test_what_might_give_it_away_is_told(build, caplog, config, told):
     caplog.set_level(logging.WARNING)
-    build(config={"TESTING": False, **config}).client.get("/login")
+    build(config={"TESTING": False, **config}, store=None).client.get("/login")
     found = [record.getMessage().partition(" ")[0].removeprefix("SESSION_COOKIE_") for record in caplog.records]
     assert found == told
 
