@@ -31,9 +31,7 @@ def said(caplog, interface=None, config=None, **options):
     """The messages of two checks and a request, with their levels."""
     caplog.set_level(logging.INFO, "flask_unauthorized")
     app = Flask("site")
-    app.config.update(
-        SECRET_KEY="k" * 32, SESSION_COOKIE_SECURE=True, SESSION_COOKIE_SAMESITE="Lax", **(config or {})
-    )
+    app.config.update(SECRET_KEY="k" * 32, SESSION_COOKIE_SECURE=True, SESSION_COOKIE_SAMESITE="Lax", **(config or {}))
     if interface is not None:
         app.session_interface = interface
     auth = Auth(SessionCookie(lambda name: name, **options), realm="shop")
