@@ -37,7 +37,7 @@ class NotBefore(NamedTuple):
 
     Attributes:
         time: Sessions that began at this time or before have ended.
-        most_ahead: How far ahead of this clock a session may have begun since, in seconds, by the clock of another host.
+        most_ahead: How far ahead of this clock a session may have begun since, by that of another host, in seconds.
     """
 
     time: float
