@@ -121,8 +121,8 @@ def end_sessions(context: click.Context, name: str | None, everybody: bool) -> N
     scheme = session_scheme(state.schemes)
     if scheme.store is not None and not scheme.store.shared:
         raise click.ClickException(
-            f"The sessions are in a {type(scheme.store).__name__}, which each process has for itself: this one can't end "
-            "those of another. Use SQLiteStore or RedisStore."
+            f"The sessions are in a {type(scheme.store).__name__}, which each process has for itself: this one can't "
+            "end those of another. Use SQLiteStore or RedisStore."
         )
     try:
         with state.app.app_context():

@@ -5,9 +5,9 @@ make a browser send them, so they count on unsafe requests only if the request c
 an origin in ``trusted_origins=``). Fetch Metadata decides; a browser that doesn't send it sends ``Origin``. A request
 with neither field doesn't come from a browser of this decade.
 
-A scheme with ``cross_site_reads = False`` also refuses other requests of other sites, so that their pages can't load the
-app's pictures, scripts and data with the user's credentials. Links to the app go on working: a browser that opens a page
-is let through, unless the page of the other site embeds it as an ``<object>`` or ``<embed>``.
+A scheme with ``cross_site_reads = False`` also refuses other requests of other sites, so that their pages can't load
+the app's pictures, scripts and data with the user's credentials. Links to the app go on working: a browser that opens a
+page is let through, unless the page of the other site embeds it as an ``<object>`` or ``<embed>``.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """The devices of a user: list them, and end one, or all.
 
-`Auth.sessions`, `Auth.end_session`, `Auth.end_sessions` and `Auth.end_all_sessions` delegate to this module. `SessionCookie` knows what the
-store holds. This module decides whose devices they are, and what becomes of the request.
+`Auth.sessions`, `Auth.end_session`, `Auth.end_sessions` and `Auth.end_all_sessions` delegate to this module.
+`SessionCookie` knows what the store holds. This module decides whose devices they are, and what becomes of the request.
 
 1. Users may end their own devices only. An id alone names no user, because a request may hold the id of another
    user's device. So without a user, it names a device of the caller, who has to be known.

@@ -27,8 +27,8 @@ Invariants:
 - A guard that was met before the login or logout stays met, because the caller of that time met it.
 - No cache may store the response: it sets or deletes a session cookie, and ``Set-Cookie`` doesn't prevent that
   (RFC 9111 §7.3). The response hook does so even if the guard is switched off.
-- After a logout, the browser is asked to drop its copies of the app's pages, unless the app says otherwise. The field is
-  added before hooks of the app run, so theirs prevail.
+- After a logout, the browser is asked to drop its copies of the app's pages, unless the app says otherwise. The field
+  is added before hooks of the app run, so theirs prevail.
 - The signals are sent after success only. Their arguments are the caller and the scheme's name, and nothing of the
   session.
 - A logout always empties this browser's session, whatever the store responds. People may leave the browser then.
