@@ -27,7 +27,7 @@ class SHA256Sessions(SecureCookieSessionInterface):
     """Sign the cookie of Flask's session with HMAC-SHA-256: ``app.session_interface = SHA256Sessions()``.
 
     Args:
-        read_sha1: Also read cookies that Flask has signed with HMAC-SHA-1, so that nobody is logged out by the change.
+        read_sha1: Also read cookies that Flask has signed with HMAC-SHA-1, so that the change logs no user out.
             Set it to ``False`` when ``PERMANENT_SESSION_LIFETIME`` has passed since.
 
     Raises:
