@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .schemes.digest import Digest as Digest
     from .schemes.dpop import DPoP as DPoP
     from .schemes.session.scheme import SessionCookie as SessionCookie
+    from .schemes.session.sha256_sessions import SHA256Sessions as SHA256Sessions
     from .wire.challenge import Challenge as Challenge
 else:
     __getattr__, __dir__ = lazy_names(
@@ -60,6 +61,7 @@ else:
             ".schemes.digest": ["Digest"],
             ".schemes.dpop": ["DPoP"],
             ".schemes.session.scheme": ["SessionCookie"],
+            ".schemes.session.sha256_sessions": ["SHA256Sessions"],
             ".wire.challenge": ["Challenge"],
         },
     )  # fmt: skip
@@ -67,8 +69,8 @@ else:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
-    "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge",
+    "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "SHA256Sessions", "Scheme", "Identity",
+    "any_of", "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge",
     "AuthError", "Unauthorized", "MissingCredentials", "InvalidCredentials", "ExpiredCredentials",
     "RevokedCredentials", "SessionStolen", "StaleNonce", "InvalidProof", "NonceRequired", "StepUpRequired",
     "MalformedCredentials", "Forbidden", "CrossSiteRequest", "InsufficientScope", "TooManyAttempts", "AuthUnavailable",

@@ -7,7 +7,10 @@ import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
-from .errors import ConfigurationError
+from .browser.devices import end_all_sessions as end_everybody
+from .browser.devices import end_sessions as end_sessions_of
+from .browser.login import session_scheme
+from .errors import AuthUnavailable, ConfigurationError
 from .runtime.app_state import AppState, app_state_of
 from .schemes.digest import Digest
 from .wire.digest import HASHES, base_algorithm, secret_hash
@@ -98,6 +101,40 @@ def resource_metadata(context: click.Context, resource: str | None) -> None:
     if chosen not in documents:
         raise click.UsageError(f"Name one of the resources: {', '.join(documents) or 'the app declares none'}.")
     click.echo(documents[chosen].decode())
+
+
+@commands.command("end-sessions")
+@click.argument("name", required=False)
+@click.option("--all", "everybody", is_flag=True, help="End the sessions of all users.")
+@click.pass_context
+def end_sessions(context: click.Context, name: str | None, everybody: bool) -> None:
+    """End all sessions of the user NAME, or with --all those of all users, remembered ones too.
+
+    NAME is the subject that the loader of your SessionCookie gets. The command asks no questions. Users can log in again
+    at once. The exit status is 1 if the store is unavailable, or if this process can't reach the sessions.
+    """
+    if (name is None) is not everybody:
+        raise click.UsageError("Name one user, or give --all: exactly one of them.")
+    if name == "":
+        raise click.UsageError("NAME is empty: give the subject of a user.")
+    state = _app_state(context)
+    scheme = session_scheme(state.schemes)
+    if scheme.store is not None and not scheme.store.shared:
+        raise click.ClickException(
+            f"The sessions are in a {type(scheme.store).__name__}, which each process has for itself: this one can't "
+            "end those of another. Use SQLiteStore or RedisStore."
+        )
+    try:
+        with state.app.app_context():
+            if name is None:
+                end_everybody(scheme)
+            else:
+                end_sessions_of(scheme, name)
+            realm = scheme.realm_in_force()
+    except AuthUnavailable as error:
+        raise click.ClickException(str(error.reason)) from None
+    whose = "all users" if name is None else f"the user {name!r}"
+    click.echo(f"All sessions of {whose} in the realm {realm!r} have ended.")
 
 
 def _app_state(context: click.Context) -> AppState:

@@ -509,19 +509,24 @@ class Auth(Generic[U]):
         caller = self._require_caller("confirm() was called by an anonymous caller: guard the view with login_required")
         return confirm(scheme, caller, acr=acr)
 
-    def logout(self) -> None:
+    def logout(self, *, clear_cache: bool = True) -> None:
         """Log the caller of this request out, and empty the session.
 
         Call it in a view for POST. With a store, copies of the session cookie become invalid too.
+
+        Args:
+            clear_cache: Send ``Clear-Site-Data: "cache"``, so that the browser drops the pages that it has stored of
+                this origin. Browsers follow it over HTTPS only.
 
         Raises:
             AuthUnavailable: If the store is unavailable. This browser is logged out nevertheless.
             CrossSiteRequest: If a page of another site sent the request.
             ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
+            TypeError: If ``clear_cache`` isn't a ``bool``.
         """
         from .browser.login import log_out, session_scheme  # only apps with a SessionCookie load it
 
-        log_out(session_scheme(self.schemes))
+        log_out(session_scheme(self.schemes), clear_cache=clear_cache)
 
     @property
     def remembered(self) -> bool:
@@ -609,6 +614,22 @@ class Auth(Generic[U]):
         from .browser.login import session_scheme
 
         end_sessions(session_scheme(self.schemes), who)
+
+    def end_all_sessions(self) -> None:
+        """End all sessions that any user of the app has begun until now, remembered ones too.
+
+        Call it after a leak. Users can log in again at once. One entry of the store ends them all, so it is as fast for
+        a million users. It needs a store, and an app context, because sessions belong to the realm of the app. It needs
+        no request. ``flask unauthorized end-sessions --all`` does the same.
+
+        Raises:
+            AuthUnavailable: If the store is unavailable.
+            ConfigurationError: If the `SessionCookie` has no store, or if this `Auth` hasn't exactly one.
+        """
+        from .browser.devices import end_all_sessions  # only apps with a SessionCookie load it
+        from .browser.login import session_scheme
+
+        end_all_sessions(session_scheme(self.schemes))
 
     def backchannel_logout(
         self,

@@ -7,8 +7,10 @@ import pytest
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from flask_unauthorized import Auth, Bearer, Digest
+from flask_unauthorized import Auth, Bearer, Digest, SessionCookie
 from flask_unauthorized.cli import commands
+from flask_unauthorized.stores.memory import MemoryStore
+from flask_unauthorized.stores.sqlite import SQLiteStore
 from tests.digest_client import hex_hash
 
 TWICE = "correct horse\ncorrect horse\n"
@@ -95,3 +97,73 @@ def test_a_mistake_in_the_configuration_is_shown_without_a_traceback(run, comman
     message = {"no Auth": "no Auth serves the app 'shop'", "wrong setting": "UNAUTHORIZED_GUARD='loose'"}[mistake]
     code, output = run(*(["ada"] if command == "digest-hashes" else []), app=app, command=command)
     assert (code, output.startswith(f"Error: {message}")) == (1, True)
+
+
+# --- end-sessions
+
+
+def shop_of(store):
+    """An app, as each process builds it."""
+    app = Flask("shop")
+    app.config.update(SECRET_KEY="k" * 32, TESTING=True)
+    auth = Auth(SessionCookie(lambda name: name, store=store), realm="shop")
+    auth.init_app(app)
+    app.add_url_rule("/login/<name>", "login", lambda name: auth.login(name).subject, methods=["POST"])
+    app.add_url_rule("/page", "page", auth.login_required(lambda: auth.identity.subject))
+    return app
+
+
+@pytest.mark.parametrize(
+    ("arguments", "whose", "left"),
+    [
+        (["ada"], "the user 'ada'", [401, 200]),
+        (["--all"], "all users", [401, 401]),
+        (["--", "--all"], "the user '--all'", [200, 200]),
+    ],
+)
+def test_sessions_are_ended_from_another_process(run, tmp_path, arguments, whose, left):
+    store, other = SQLiteStore(tmp_path / "sessions.db"), SQLiteStore(tmp_path / "sessions.db")
+    app = shop_of(store)
+    devices = {name: app.test_client() for name in ("ada", "bob")}
+    for name, device in devices.items():
+        device.post(f"/login/{name}")
+    code, output = run(*arguments, app=shop_of(other), sent=None, command="end-sessions")
+    assert (code, output) == (0, f"All sessions of {whose} in the realm 'shop' have ended.\n")
+    assert [device.get("/page").status_code for device in devices.values()] == left
+    assert devices["ada"].post("/login/ada").status_code == 200
+    assert devices["ada"].get("/page").text == "ada"
+    store.close()
+    other.close()
+
+
+@pytest.mark.parametrize("arguments", [[], ["ada", "--all"], ["ada", "bob"], [""]])
+def test_one_user_or_all_and_not_both(run, arguments, tmp_path):
+    app = shop_of(SQLiteStore(tmp_path / "sessions.db"))
+    code, output = run(*arguments, app=app, command="end-sessions")
+    assert code == 2
+    assert "Usage:" in output
+
+
+@pytest.mark.parametrize(
+    ("store", "said"), [(None, "needs a store"), (MemoryStore(), "The sessions are in a MemoryStore")]
+)
+@pytest.mark.parametrize("argument", ["ada", "--all"])
+def test_sessions_that_a_command_cannot_end(run, store, said, argument):
+    code, output = run(argument, app=shop_of(store), command="end-sessions")
+    assert code == 1
+    assert said in output
+
+
+def test_a_store_that_is_down_is_said_without_a_traceback(run, tmp_path):
+    app = shop_of(SQLiteStore(tmp_path))  # a folder
+    code, output = run("--all", app=app, command="end-sessions")
+    assert code == 1
+    assert output.startswith("Error: SQLiteStore: its back end raised ")
+
+
+def test_an_app_without_sessions_has_none_to_end(run):
+    app = Flask("shop")
+    Auth(Bearer(lambda token: None), app=app)
+    code, output = run("--all", app=app, command="end-sessions")
+    assert code == 1
+    assert "SessionCookie" in output

@@ -163,8 +163,8 @@ def test_all_names_are_there_and_all_is_exact():
     for name in flask_unauthorized.__all__:
         assert getattr(flask_unauthorized, name) is not None
     public = {
-        "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "Scheme", "Identity", "any_of",
-        "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError",
+        "Auth", "Bearer", "Basic", "Digest", "DPoP", "APIKey", "SessionCookie", "SHA256Sessions", "Scheme", "Identity",
+        "any_of", "current_user", "current_identity", "abort_unauthorized", "abort_forbidden", "Challenge", "AuthError",
         "Unauthorized", "MissingCredentials", "InvalidProof", "NonceRequired", "InvalidCredentials",
         "ExpiredCredentials", "RevokedCredentials", "SessionStolen", "StaleNonce", "StepUpRequired",
         "MalformedCredentials", "Forbidden", "CrossSiteRequest",

@@ -35,7 +35,7 @@ from ..policy.plan import Plan
 from ..schemes.base import AnyScheme, check_size
 from ..wire.grammar import GrammarError, is_token, read_elements
 from .authorization import authorize
-from .cross_site import check_site, is_unsafe
+from .cross_site import check_read, check_site, is_unsafe
 from .state import AuthenticationState
 from .verification import verify
 
@@ -105,7 +105,8 @@ def select(plan: Plan, request: Request, state: AuthenticationState) -> tuple[An
 
     Raises:
         MalformedCredentials: For broken syntax, two credentials at once, and credentials that are too long.
-        CrossSiteRequest: For credentials that a browser added to an unsafe request of another site's page.
+        CrossSiteRequest: For credentials that a browser added to an unsafe request of another site's page, or to any
+            request if the scheme says so.
     """
     if plan.implicit_schemes and state.login_scheme in plan.implicit_schemes:
         state.attempted_scheme = state.login_scheme
@@ -165,6 +166,8 @@ def _select_from_other_fields(
             if credentials is not None:
                 if is_unsafe(request):
                     check_site(request, scheme)
+                elif not scheme.cross_site_reads:
+                    check_read(request, scheme)
                 found = scheme, credentials
                 break
     state.attempted_scheme = None if found is None else found[0]

@@ -4,6 +4,10 @@ Browsers add some credentials by themselves: cookies, and passwords for Basic an
 make a browser send them, so they count on unsafe requests only if the request comes from the app's own site (or from
 an origin in ``trusted_origins=``). Fetch Metadata decides; a browser that doesn't send it sends ``Origin``. A request
 with neither field doesn't come from a browser of this decade.
+
+A scheme with ``cross_site_reads = False`` also refuses other requests of other sites, so that their pages can't load
+the app's pictures, scripts and data with the user's credentials. Links to the app go on working: a browser that opens a
+page is let through, unless the page of the other site embeds it as an ``<object>`` or ``<embed>``.
 """
 
 from typing import Final
@@ -75,3 +79,24 @@ def check_site(request: Request, scheme: AnyScheme) -> None:
             reason=f"the request with {scheme.name} came from another site: {site_of(request)}, expected one of "
             f"{shown(scheme.trusted_origins, 80)} of trusted_origins="
         )
+
+
+def check_read(request: Request, scheme: AnyScheme) -> None:
+    """Refuse credentials that the browser added by itself, if a page of another site loads something with them.
+
+    Raises:
+        CrossSiteRequest: 403.
+    """
+    if is_cross_site(request, scheme) and not _opens_page(request):
+        mode = request.headers.get("Sec-Fetch-Mode")
+        raise CrossSiteRequest(
+            "A page of another site tried to load this.",
+            reason=f"a page of another site loads this with {scheme.name} (Sec-Fetch-Mode {shown(mode, 20)}), and "
+            f"cross_site_reads=False: {site_of(request)}, expected one of {shown(scheme.trusted_origins, 80)} of "
+            "trusted_origins=",
+        )
+
+
+def _opens_page(request: Request) -> bool:
+    headers = request.headers
+    return headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") not in ("object", "embed")

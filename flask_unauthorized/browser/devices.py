@@ -1,7 +1,7 @@
 """The devices of a user: list them, and end one, or all.
 
-`Auth.sessions`, `Auth.end_session` and `Auth.end_sessions` delegate to this module. `SessionCookie` knows what the
-store holds. This module decides whose devices they are, and what becomes of the request.
+`Auth.sessions`, `Auth.end_session`, `Auth.end_sessions` and `Auth.end_all_sessions` delegate to this module.
+`SessionCookie` knows what the store holds. This module decides whose devices they are, and what becomes of the request.
 
 1. Users may end their own devices only. An id alone names no user, because a request may hold the id of another
    user's device. So without a user, it names a device of the caller, who has to be known.
@@ -75,6 +75,12 @@ def end_sessions(scheme: SessionCookie, who: Any) -> None:
     """End all sessions that a user has begun until now; see `Auth.end_sessions`."""
     app_state_of(real_app()).prepare()
     scheme.end_all(scheme.subject_of(who, "end_sessions()"))
+
+
+def end_all_sessions(scheme: SessionCookie) -> None:
+    """End all sessions that have begun until now; see `Auth.end_all_sessions`."""
+    app_state_of(real_app()).prepare()
+    scheme.end_everybody()
 
 
 def is_remembered(scheme: AnyScheme | None) -> bool:

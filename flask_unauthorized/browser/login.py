@@ -27,6 +27,8 @@ Invariants:
 - A guard that was met before the login or logout stays met, because the caller of that time met it.
 - No cache may store the response: it sets or deletes a session cookie, and ``Set-Cookie`` doesn't prevent that
   (RFC 9111 §7.3). The response hook does so even if the guard is switched off.
+- After a logout, the browser is asked to drop its copies of the app's pages, unless the app says otherwise. The field
+  is added before hooks of the app run, so theirs prevail.
 - The signals are sent after success only. Their arguments are the caller and the scheme's name, and nothing of the
   session.
 - A logout always empties this browser's session, whatever the store responds. People may leave the browser then.
@@ -36,9 +38,10 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from flask import Request, after_this_request, session
+from flask import Request, Response, after_this_request, session
 
 from .. import signals
+from ..arguments import validated_flag
 from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
 from ..authentication.verification import verify
 from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MissingCredentials
@@ -179,8 +182,9 @@ def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) 
     return identity
 
 
-def log_out(scheme: SessionCookie) -> None:
+def log_out(scheme: SessionCookie, *, clear_cache: bool = True) -> None:
     """Log the caller of the current request out; see `Auth.logout`."""
+    validated_flag("clear_cache", clear_cache)
     request = real_request()
     _refuse_cross_site(scheme, request, "logout", "trusted_origins=", scheme.trusted_origins)
     state = state_for(request)
@@ -189,8 +193,19 @@ def log_out(scheme: SessionCookie) -> None:
         end_login(scheme, request, user_was_loaded=_user_was_loaded(scheme, state))
     finally:  # This comes last, because a loader may ask who is calling.
         _reset_caller(scheme, request, state)
+        if clear_cache:
+            after_this_request(_add_clear_site_data)
     if ended is not None:
         signals.send(signals.logged_out, real_app(), identity=ended.identity, scheme=scheme.name)
+
+
+def _add_clear_site_data(response: Response) -> Response:
+    """Ask the browser to drop its copies of the app's pages (W3C Clear Site Data). What the app has asked stays."""
+    given = response.headers.getlist("Clear-Site-Data")
+    types = {element.strip() for line in given for element in line.split(",")}
+    if types.isdisjoint({'"cache"', '"*"'}):
+        response.headers["Clear-Site-Data"] = ", ".join([*given, '"cache"'])
+    return response
 
 
 class _EndedLogin(NamedTuple):

@@ -102,6 +102,8 @@ class Scheme(ABC, Generic[C]):
             requests from other sites are refused with 403.
         trusted_origins: Origins of other sites whose requests aren't refused for that reason, such as
             ``"https://app.example.com"``. `flask_unauthorized.schemes.origins.validated_origins` makes the set.
+        cross_site_reads: Whether pages of other sites may load something with ``ambient`` credentials by a safe method,
+            such as a picture. A link that opens a page is never refused.
         static: The challenge without an error is the same for all requests, so it is made once. Set it to ``False`` if
             `challenges` looks at the request.
         cacheable_challenges: The challenge with an error is the same for all requests too, so whole refusals are
@@ -135,6 +137,7 @@ class Scheme(ABC, Generic[C]):
     reads: tuple[tuple[str, str], ...] = _DefaultReads()  # type: ignore[assignment]  # it returns the declared type
     realm: str | None = None
     ambient: bool = False
+    cross_site_reads: bool = True
     prompts: bool = False
     static: bool = True
     cacheable_challenges: bool = False

@@ -180,6 +180,14 @@ def warn_once(app: Flask, text: str) -> None:
         log.warning("%s", text)
 
 
+def mention_once(app: Flask, text: str) -> None:
+    """Log a remark of `Scheme.check` at INFO once for each app."""
+    logged = readable_app_state(app).logged_once
+    if text not in logged:
+        logged.add(text)
+        log.info("%s", text)
+
+
 def warn_of_default_realm(scheme: Scheme[Any], app: Flask, dependents: str) -> None:
     """Warn if ``scheme`` has the default realm, because renaming the app would end ``dependents``.
 

@@ -5,7 +5,7 @@ Replay protection, revocation and throttling need facts that all workers agree o
 - `Store.claim` returns ``True`` to exactly one caller per key: the first.
 - `Store.spend` returns ``True`` to exactly one caller per number of a series.
 - `Store.increment` counts calls.
-- `Store.put` and `Store.get` write and read a short text.
+- `Store.put` and `Store.get` write and read a short text. `Store.get_many` reads several at once.
 
 The stores of this package offer more, and `Store.can_replace` and `Store.can_throttle` say whether a store does:
 
@@ -110,6 +110,13 @@ class Store(ABC):
     """Whether the app says that exactly one process serves it, so that sharing isn't needed."""
     unavailable_errors: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     """The exceptions with which the operations of a subclass say that the back end can't be reached."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A subclass of one of our stores may override `_get` alone, to decrypt values. `get_many` must not bypass it.
+        nearest = next(vars(base) for base in cls.__mro__ if "_get" in vars(base) or "_get_many" in vars(base))
+        if "_get_many" not in nearest:
+            cls._get_many = Store._get_many  # type: ignore[method-assign]  # the one that calls `_get`
 
     def __init__(self, *, prefix: str = "flask_unauthorized", strict: bool = False) -> None:
         if not isinstance(prefix, str) or not is_token(prefix):
@@ -283,10 +290,32 @@ class Store(ABC):
         """
         value = self._call(self._get, self._entry_key(purpose, key))
         if value is not None and not isinstance(value, str):  # Octets would never equal a text, such as "ended".
-            raise AuthUnavailable(
-                reason=f"{type(self).__name__}: _get() returned a {type(value).__name__}: it must return a str or None"
-            )
+            raise self._not_a_text("_get()", value)
         return value
+
+    def get_many(self, *entries: tuple[str, str]) -> list[str | None]:
+        """Return the values of several entries, as `get` does, by one operation where the store can do that.
+
+        Args:
+            *entries: Pairs of the purpose and the key that were given to `put` or `replace`.
+
+        Returns:
+            A value for each entry, in the same order.
+
+        Raises:
+            AuthUnavailable: See `Store`.
+        """
+        prefix, keys = self.prefix, []
+        for purpose, key in entries:  # as in `_entry_key`, which would cost each request a call for each entry
+            keys.append(_key_prefix(prefix, purpose) + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest())
+        try:  # as in `_call`
+            values = self._get_many(keys)
+        except self.unavailable_errors as error:
+            raise self._failed(error) from None
+        for value in values:
+            if value is not None and not isinstance(value, str):
+                raise self._not_a_text("_get_many()", value)
+        return values
 
     def check(self) -> None:  # noqa: B027  # optional: most stores have nothing to check
         """Check the back end before an app's first request. Override it if there is something to check.
@@ -365,7 +394,13 @@ class Store(ABC):
     def _get(self, key: str) -> str | None:
         """Return the value of a live entry, else ``None``."""
 
-    # --- what a subclass may implement as well, for the features that need it
+    # --- what a subclass may implement as well
+
+    def _get_many(self, keys: Sequence[str]) -> list[str | None]:
+        """Return what `_get` returns for each key. Override it if the back end can read them at once."""
+        return [self._get(key) for key in keys]
+
+    # --- for the features that need it
 
     def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
         """Store ``new`` with its lifetime and return ``True``, if the live value is ``old`` (``None``: no entry)."""
@@ -394,6 +429,11 @@ class Store(ABC):
 
     def _entry_key(self, purpose: str, key: str) -> str:
         return _key_prefix(self.prefix, purpose) + hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+    def _not_a_text(self, method: str, value: object) -> AuthUnavailable:
+        return AuthUnavailable(
+            reason=f"{type(self).__name__}: {method} returned a {type(value).__name__}: it must return a str or None"
+        )
 
     def _not_implemented(self, method: str) -> ConfigurationError:
         return ConfigurationError(

@@ -142,6 +142,15 @@ class MemoryStore(Store):
             entry = self._find(key, _now())
             return None if entry is None else str(entry[1])
 
+    def _get_many(self, keys: Sequence[str]) -> list[str | None]:
+        with self._lock:
+            now = _now()
+            values: list[str | None] = []
+            for key in keys:
+                entry = self._entries.get(key)
+                values.append(None if entry is None or _has_expired(entry[0], now) else str(entry[1]))
+            return values
+
     # --- called with the lock held
 
     def _find(self, key: str, now: "_Moment") -> tuple["_Moment", Any] | None:

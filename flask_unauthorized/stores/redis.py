@@ -163,18 +163,33 @@ class RedisStore(Store):
         return _validated_int(self._replaces(keys=[key], args=arguments)) == 1
 
     def _get(self, key: str) -> str | None:
-        value = self._client.get(key)
-        if isinstance(value, bytes):
-            try:
-                return value.decode()
-            except UnicodeDecodeError:
-                raise AuthUnavailable(
-                    reason="RedisStore: GET returned octets that are not UTF-8, so another program wrote them: give "
-                    "each app its own prefix="
-                ) from None
-        if value is None or isinstance(value, str):
-            return value
-        raise AuthUnavailable(reason=f"RedisStore: GET returned type {type(value).__name__}, expected bytes or None")
+        return _validated_text(self._client.get(key))
+
+    def _get_many(self, keys: Sequence[str]) -> list[str | None]:
+        # A pipeline sends all commands at once, also to a Redis Cluster, where MGET must not name keys of two slots.
+        with self._client.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.get(key)
+            values = pipeline.execute()
+        if not isinstance(values, list) or len(values) != len(keys):
+            raise AuthUnavailable(
+                reason=f"RedisStore: a pipeline returned type {type(values).__name__}, expected a value for each key"
+            )
+        return [_validated_text(value) for value in values]
+
+
+def _validated_text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise AuthUnavailable(
+                reason="RedisStore: GET returned octets that are not UTF-8, so another program wrote them: give "
+                "each app its own prefix="
+            ) from None
+    if value is None or isinstance(value, str):
+        return value
+    raise AuthUnavailable(reason=f"RedisStore: GET returned type {type(value).__name__}, expected bytes or None")
 
 
 def _client(url: str) -> Any:

@@ -242,6 +242,12 @@ class SQLiteStore(Store):
             found = self._find(database, key, time.time())
         return None if found is None else str(found[1])
 
+    def _get_many(self, keys: Sequence[str]) -> list[str | None]:
+        with self._connection() as database:
+            now = time.time()
+            found = [self._find(database, key, now) for key in keys]
+        return [None if row is None else str(row[1]) for row in found]
+
     # --- inside
 
     def _statements(self, key: str) -> _Statements:

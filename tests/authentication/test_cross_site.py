@@ -723,3 +723,85 @@ def test_a_cross_site_request_is_told_so(make_app):
     response = app.test_client(use_cookies=False).post("/", headers=headers)
     told = "This request came from another site, whose origin is not in trusted_origins=."  # F-44
     assert (response.status_code, response.json["message"]) == (403, told)
+
+
+# --- reads of other sites
+
+
+@pytest.fixture
+def album(make_app):
+    """An app with a picture, for a user who is logged in."""
+
+    def make(*, hook=None, **options):
+        cookie = SessionCookie(USERS.get, login_view="login", **options)
+        auth = Auth(cookie, Bearer({"good": USERS["bob"]}.get), realm="shop")
+        app = make_app(auth, SECRET_KEY=KEY)
+        app.add_url_rule("/login", "login", auth.public(lambda: auth.login("ada").subject), methods=["GET", "POST"])
+        app.add_url_rule("/picture", "picture", auth.login_required(lambda: "picture"))
+        app.add_url_rule("/open", "open", auth.public(lambda: str(auth.get_identity() is not None)))
+        if hook is not None:
+            app.after_request(hook)
+        client = app.test_client()
+        client.post("/login")
+        return client
+
+    return make
+
+
+CORP = "Cross-Origin-Resource-Policy"
+PICTURE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (PICTURE, 403),
+        ({**PICTURE, "Sec-Fetch-Site": "same-site"}, 403),
+        ({**PICTURE, "Sec-Fetch-Site": "same-origin"}, 200),
+        ({**PICTURE, "Sec-Fetch-Site": "none"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "object"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "embed"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "Navigate"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors", "Origin": "https://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors", "Origin": "https://app.example"}, 200),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors", "Origin": "null"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({}, 200),
+    ],
+)
+def test_other_sites_load_nothing_if_the_app_says_so(album, method, headers, status):
+    strict = album(cross_site_reads=False, trusted_origins=["https://app.example"])
+    response = strict.open("/picture", method=method, headers=headers)
+    assert response.status_code == status
+    assert response.headers.get(CORP) == ("same-origin" if status == 200 else None)
+    response = album().open("/picture", method=method, headers=headers)
+    assert (response.status_code, response.headers.get(CORP)) == (200, None)
+
+
+def test_it_is_about_the_cookie_alone(album):
+    client = album(cross_site_reads=False)
+    with_token = client.get("/picture", headers={**PICTURE, "Authorization": "Bearer good"})
+    assert (with_token.status_code, with_token.headers.get(CORP)) == (200, None)
+    anonymous = client.application.test_client().get("/picture", headers=PICTURE)
+    assert anonymous.status_code == 401
+    assert CORP not in anonymous.headers
+    assert client.get("/open", headers=PICTURE).text == "False"
+    assert client.get("/open").text == "True"
+
+
+def test_a_policy_of_the_app_stays(album):
+    def allow(response):
+        response.headers[CORP] = "same-site"
+        return response
+
+    response = album(cross_site_reads=False, hook=allow).get("/picture")
+    assert response.headers.getlist(CORP) == ["same-site"]
+
+
+def test_it_must_be_a_flag():
+    with pytest.raises(TypeError, match="cross_site_reads"):
+        SessionCookie(USERS.get, cross_site_reads="no")

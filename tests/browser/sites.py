@@ -119,7 +119,7 @@ class FailsAt(MemoryStore):
                 raise ConnectionRefusedError
 
 
-for _name in ("_get", "_put", "_replace", "_claim", "_increment"):
+for _name in ("_get", "_get_many", "_put", "_replace", "_claim", "_increment"):
 
     def _failing(self, *args, _real=getattr(MemoryStore, _name)):
         self._count()

@@ -49,7 +49,7 @@ class Steps(MemoryStore):
         return found
 
 
-for _name in ("_get", "_put", "_replace", "_claim", "_increment"):
+for _name in ("_get", "_get_many", "_put", "_replace", "_claim", "_increment"):
 
     def _counted(self: Steps, *args: Any, _real: Callable[..., Any] = getattr(MemoryStore, _name)) -> Any:
         return self._step(_real, *args)

@@ -330,18 +330,19 @@ def test_the_last_use_is_noted_once_a_minute(site, clock, monkeypatch):
     assert len(written) == 2
 
 
-def test_an_accepted_request_asks_the_store_twice(site, monkeypatch):
-    """As before: once for the session, and once for the time before which all sessions have ended."""
+def test_an_accepted_request_asks_the_store_once(site, monkeypatch):
+    """For the session, and for the times before which all sessions of its user, and of all users, have ended."""
     shop = site()
     phone = shop.device()
     asked = []
-    for name in ("_get", "_put", "_replace", "_claim", "_increment"):
+    for name in ("_get", "_get_many", "_put", "_replace", "_claim", "_increment"):
         real = getattr(MemoryStore, name)
         monkeypatch.setattr(
             MemoryStore, name, lambda self, *args, n=name, r=real: asked.append((n, args[0])) or r(self, *args)
         )
     assert phone.get("/").status_code == 200
-    assert [(name, key.split(":")[1]) for name, key in asked] == [("_get", "session"), ("_get", "session-not-before")]
+    assert [name for name, _ in asked] == ["_get_many"]
+    assert [key.split(":")[1] for key in asked[0][1]] == ["session", "session-not-before", "session-not-before-all"]
 
 
 def test_without_an_idle_time_the_last_use_is_noted_once_an_hour(site, clock):

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 import pytest
-from flask import Flask
+from flask import Flask, make_response
 
 from flask_unauthorized import Auth, Bearer, DPoP, Identity, SessionCookie, signals
 from flask_unauthorized.stores.memory import MemoryStore
@@ -228,3 +228,85 @@ def test_the_log_says_once_that_browsers_drop_the_cookie_of_a_login(make_app, ca
         "(behind a proxy, tell Flask with werkzeug's ProxyFix)"
     )
     assert [record.getMessage() for record in caplog.records].count(text) == warnings
+
+
+# --- Clear-Site-Data
+
+CLEAR = "Clear-Site-Data"
+
+
+def leaving(build, *, before=None, after=None, **options):
+    """The header of a logout by an app that has its own ideas of it."""
+    shop = build(store=MemoryStore())
+    if after is not None:
+        shop.app.after_request(after)
+
+    def leave():
+        response = make_response("left")
+        for line in before or ():
+            response.headers.add(CLEAR, line)
+        shop.auth.logout(**options)
+        return response
+
+    shop.app.add_url_rule("/leave", "leave", leave, methods=["POST"])
+    shop.client.post("/login")
+    return shop.client.post("/leave").headers.getlist(CLEAR)
+
+
+@pytest.mark.parametrize(
+    ("before", "sent"),
+    [
+        ((), ['"cache"']),
+        (('"cookies"',), ['"cookies", "cache"']),
+        (('"cookies", "storage"',), ['"cookies", "storage", "cache"']),
+        (('"cookies"', '"storage"'), ['"cookies", "storage", "cache"']),
+        (('"storage","cache"',), ['"storage","cache"']),
+        (('"*"',), ['"*"']),
+    ],
+)
+def test_a_logout_clears_the_cache_and_what_the_app_says(build, before, sent):
+    assert leaving(build, before=before) == sent
+    assert leaving(build, before=before, clear_cache=False) == list(before)
+
+
+def test_a_hook_of_the_app_has_the_last_word(build):
+    def drop(response):
+        response.headers.pop(CLEAR, None)
+        return response
+
+    assert leaving(build, after=drop) == []
+
+
+def test_only_a_logout_clears_the_cache(build):
+    shop = build(store=MemoryStore())
+    responses = [shop.client.post("/login"), shop.client.get("/page"), shop.client.get("/login")]
+    evil = {"Origin": "https://evil.example"}
+    responses.append(shop.client.post("/logout", headers=evil))
+    assert responses[-1].status_code == 403
+    assert [CLEAR in response.headers for response in responses] == [False] * 4
+    assert shop.client.post("/logout").headers.getlist(CLEAR) == ['"cache"']
+    assert CLEAR not in shop.client.get("/page").headers
+
+
+def test_a_logout_that_ends_in_an_error_clears_the_cache_as_well(build):
+    """This browser is logged out then, too."""
+
+    class Down(MemoryStore):
+        down = False
+
+        def _replace(self, *args):
+            if self.down:
+                raise ConnectionRefusedError
+            return super()._replace(*args)
+
+    shop = build(store=Down())
+    shop.client.post("/login")
+    shop.cookie.store.down = True
+    response = shop.client.post("/logout")
+    assert response.status_code == 503
+    assert response.headers.getlist(CLEAR) == ['"cache"']
+
+
+def test_a_wrong_switch_of_the_logout_is_a_mistake(build):
+    with pytest.raises(TypeError, match="clear_cache"):
+        leaving(build, clear_cache="no")

@@ -343,6 +343,13 @@ ROWS = [
         "Cookie: the login in the session is not as auth.login() writes it: log in again",
     ),
     Row(
+        "a picture in a page of another site",
+        lambda: Browser(cross_site_reads=False, trusted_origins=["https://app.example"]).ask(
+            headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}), 403,
+        "a page of another site loads this with Cookie (Sec-Fetch-Mode 'no-cors'), and cross_site_reads=False: Origin "
+        "is None and Sec-Fetch-Site 'cross-site', expected one of ['https://app.example'] of trusted_origins=",
+    ),
+    Row(
         "a login from another site",
         lambda: Browser(trusted_origins=["https://app.example"]).ask("/login", "POST", headers=EVIL), 403,
         "the login came from another site: Origin is 'https://evil.example' and Sec-Fetch-Site None, expected one of "

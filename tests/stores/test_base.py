@@ -110,3 +110,35 @@ def test_a_value_that_is_no_text_is_unavailable():
     with pytest.raises(AuthUnavailable) as caught:
         store.get("a", "key")
     assert caught.value.reason == "Octets: _get() returned a bytes: it must return a str or None"
+
+
+def test_a_subclass_that_reads_in_its_own_way_reads_several_in_this_way():
+    """A store that encrypts its values overrides one method. Ciphertext would never equal a text such as "ended"."""
+
+    class Own(MemoryStore):
+        def _get(self, key):
+            found = super()._get(key)
+            return None if found is None else found[::-1]
+
+    class Mixin:
+        def _get(self, key):
+            return "mixed in"
+
+    class Mixed(Mixin, MemoryStore):
+        pass
+
+    for kind, expected in ((MemoryStore, "dedne"), (Own, "ended"), (Mixed, "mixed in")):
+        store = kind()
+        store.put("a", "key", "dedne", 60)
+        assert store.get_many(("a", "key")) == [expected]
+
+
+@pytest.mark.parametrize("found", [[b"ended"], [None, 7]])
+def test_several_values_that_are_no_texts_are_a_failure_of_the_server(found):
+    class Octets(MemoryStore):
+        def _get_many(self, keys):
+            return found
+
+    with pytest.raises(AuthUnavailable) as caught:
+        Octets().get_many(("a", "key"))
+    assert caught.value.reason.startswith("Octets: _get_many() returned a ")

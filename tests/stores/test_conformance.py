@@ -64,6 +64,15 @@ def test_values_are_kept_and_replaced(store):
     assert store.get("b", "key") is None
 
 
+def test_several_values_are_read_at_once(store):
+    store.put("a", "key", "värde", 60)
+    store.put("b", "key", "", 60)
+    store.put("throttle", "key", "counted elsewhere", 60)
+    asked = [("b", "key"), ("a", "other"), ("a", "key"), ("throttle", "key"), ("b", "key")]
+    assert store.get_many(*asked) == ["", None, "värde", "counted elsewhere", ""]
+    assert store.get_many() == []
+
+
 def test_a_value_is_replaced_only_by_callers_that_know_it(store):
     assert store.can_replace is True
     assert store.replace("a", "key", "guess", "new", 60) is False

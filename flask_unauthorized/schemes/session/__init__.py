@@ -8,5 +8,6 @@ From the top down:
 - `entries`: what the store keeps of sessions, by `devices` (one login), `not_before` (all logins of a user until a
   moment) and `storage` (keys, lifetimes, lists);
 - `flask_session` and `record`: the login in Flask's session;
+- `sha256_sessions`: Flask's session with another signature, for apps that must not use SHA-1;
 - `page_urls` and `settings`: checks of the pages and of Flask's settings.
 """

@@ -5,7 +5,8 @@ the session's lifetime has passed. With a store, a session counts only if `Sessi
 has these entries:
 
 - One for each login, by the id in its session (``session``): see `devices`. It says whether the device has ended.
-- One **not-before time** for each user whose sessions all ended (``session-not-before``): see `not_before`.
+- One **not-before time** for each user whose sessions all ended (``session-not-before``), and one for all users of the
+  realm (``session-not-before-all``): see `not_before`.
 - One list of the devices of each user (``sessions``), and one of the devices of each session at an identity provider
   (``provider-session``). They only find entries. Whether a device is alive, its own entry says.
 
@@ -109,12 +110,14 @@ class SessionEntries:
             AuthUnavailable: If the store can't be asked.
             SessionStolen: If the remember cookie of the session was used in two places.
         """
-        entry = login.entry = self._store.get("session", store_key(login.realm, login.session_id))
+        key = store_key(login.realm, login.session_id)
+        entry, not_before = self.not_before.find_with(key, login.subject, login.realm)
+        login.entry = entry
         if entry == ENDED:
             return True
         if entry == STOLEN:
             raise SessionStolen(reason=STOLEN_REASON)
-        return is_covered(login.begun, self.not_before.find(login.subject, login.realm))
+        return is_covered(login.begun, not_before)
 
     def note_use(self, login: LoginRecord, label: Callable[[], str]) -> None:
         """Note that a session is used, if that is due. A failure refuses no request.
@@ -364,6 +367,14 @@ class SessionEntries:
                 self._drop(realm, session_id)
             self._unlist(realm, subject, covered)
 
+    def end_everybody(self, realm: str) -> None:
+        """End all sessions that have begun until now in a realm. Entries and lists of devices expire by themselves.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+        """
+        self.not_before.advance_all(realm)
+
     def _drop(self, realm: str, session_id: str) -> None:
         """Let the entry of a device expire, which the not-before time of its user ends."""
         if self.lists_devices:
@@ -412,7 +423,7 @@ class SessionEntries:
             found = self.find(realm, row.session_id)[1]
             if found is None or not self._is_alive(found):
                 continue
-            if not_before is None or found.device.created > not_before:
+            if not_before is None or found.device.created > not_before.time:
                 yield found
 
     def devices_at_provider(self, issuer: str, sid: str, realm: str) -> Iterator[StoredDevice]:

@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
-from flask import Flask, Request, current_app, session
+from flask import Flask, Request, Response, current_app, session
 from flask.sessions import SecureCookieSessionInterface
 
 from ...arguments import explains_arguments, validated_flag, validated_whole_seconds
@@ -43,6 +43,8 @@ from .remembered_logins import CookieChange, RememberedLogins
 from .settings import (
     check_secret_key,
     check_session_cookie,
+    mention_sha1,
+    warn_of_copied_cookies,
     warn_of_exposed_cookie,
     warn_of_session_fixation,
     warn_of_shorter_lifetime,
@@ -52,6 +54,16 @@ _real_session: Final = session._get_current_object  # type: ignore[attr-defined]
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 """Names of query parameters that say what a page shows, and hold no secret."""
+
+
+class _NotSet:
+    """The default of ``store=``. It works like ``None``, which says that the app does without a store on purpose."""
+
+    def __repr__(self) -> str:
+        return "<no store>"
+
+
+_NO_STORE: Final[Any] = _NotSet()
 
 
 class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
@@ -74,14 +86,19 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         idle: The time from the last request until the session ends: seconds or a `timedelta`. ``None``: no limit.
         store: Remembers which sessions have ended. Flask's session lies in the cookie. Without a store, a copied cookie
             stays valid until its lifetime has passed, even after a logout. With a store, ``auth.logout()`` ends copies
-            too, and ``auth.end_sessions(subject)`` ends all sessions of a user.
+            too, and ``auth.end_sessions(subject)`` ends all sessions of a user. ``auth.check()`` warns of a missing
+            store, unless you write ``store=None``.
         remember: How long ``auth.login(user, remember=True)`` remembers a login, by a second cookie: seconds or a
             `timedelta`, counted from the login. The cookie opens a new session when ``lifetime`` or ``idle`` has ended
             the last one. It needs a store that can replace an entry, as those of this package can. ``None``: logins
             aren't remembered.
         subject: Returns the subject of a user object, for ``auth.login(user)``. Default: the user's ``get_id()``.
-        trusted_origins: Other sites whose pages may send unsafe requests with the cookie. All others get 403. Origins
-            of apps and browser extensions are possible (``capacitor://localhost``).
+        trusted_origins: Other sites whose pages may send unsafe requests with the cookie. All others get 403. With
+            ``cross_site_reads=False``, their scripts may also read, if they send ``Origin`` (CORS). Origins of apps and
+            browser extensions are possible (``capacitor://localhost``).
+        cross_site_reads: Whether pages of other sites may load something with the cookie, such as a picture. With
+            ``False`` they get 403, unless they only open a page. Responses to accepted requests then have
+            ``Cross-Origin-Resource-Policy: same-origin``, unless the app has set the field.
         keep_query: Names of query parameters. The way back to a page includes its query only if all its parameters are
             named here, because addresses are logged, and a query may hold a secret.
         redirect_posts: Also redirect browsers that send a form to the login page (303). What they sent is lost, and
@@ -113,10 +130,11 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         logout_view: str | None = None,
         lifetime: int | timedelta = 12 * 3600,
         idle: int | timedelta | None = 3600,
-        store: Store | None = None,
+        store: Store | None = _NO_STORE,
         remember: int | timedelta | None = None,
         subject: Callable[[Any], str] | None = None,
         trusted_origins: Iterable[str] = (),
+        cross_site_reads: bool = True,
         keep_query: Iterable[str] = SHOWN_PARAMETERS,
         redirect_posts: bool = False,
         htmx: bool = False,
@@ -127,7 +145,8 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         self.logout_view = validated_view("logout_view", logout_view)
         self.lifetime = validated_whole_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else validated_whole_seconds("idle", idle, least=1)
-        self.store = None if store is None else validated_store(store)
+        self._says_no_store = store is None
+        self.store = None if store is None or store is _NO_STORE else validated_store(store)
         self._use_interval = use_interval(self.idle)
         self.remember = None if remember is None else validated_whole_seconds("remember", remember, least=1)
         self._entries: SessionEntries | None = None
@@ -139,6 +158,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
                 self.reads = (FLASK_SESSION, REMEMBER_COOKIE)
         self._subject = subject
         self.trusted_origins = validated_origins(trusted_origins)
+        self.cross_site_reads = validated_flag("cross_site_reads", cross_site_reads)
         self.keep_query = _validated_names(keep_query)
         self.redirect_posts = validated_flag("redirect_posts", redirect_posts)
         self.htmx = validated_flag("htmx", htmx)
@@ -160,6 +180,9 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         if isinstance(app.session_interface, SecureCookieSessionInterface):
             check_secret_key(app)
             warn_of_shorter_lifetime(app, self.lifetime, self.idle)
+            mention_sha1(app)
+            if self.store is None and not self._says_no_store:
+                warn_of_copied_cookies(app)
         check_session_cookie(app)
         warn_of_exposed_cookie(app)
         warn_of_session_fixation(app)
@@ -239,6 +262,13 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         cookie = ("cookie-name", current_app.config["SESSION_COOKIE_NAME"])
         return (Challenge(self.name, (("realm", realm), *form, cookie, *error_params(error))),)
 
+    def responds(self) -> bool:
+        return not self.cross_site_reads
+
+    def respond(self, response: Response, accepted: bool) -> None:
+        if accepted and "Cross-Origin-Resource-Policy" not in response.headers:
+            response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+
     # --- the pages
 
     def login_url(self, way_back: str | None = None) -> str | None:
@@ -317,6 +347,17 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         if self._entries is None:
             raise ConfigurationError("end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
         self._entries.end_all(subject, self.realm_in_force())
+
+    def end_everybody(self) -> None:
+        """End all sessions that any user has begun until now, in this realm.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+            ConfigurationError: If there is no store.
+        """
+        if self._entries is None:
+            raise ConfigurationError("end_all_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
+        self._entries.end_everybody(self.realm_in_force())
 
     def forget(self) -> None:
         """Remove the login from the session. Other content of the session stays."""

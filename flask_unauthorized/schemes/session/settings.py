@@ -12,7 +12,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from ...errors import ConfigurationError
 from ..secret_keys import secret_keys
-from ..state_access import warn_once
+from ..state_access import mention_once, warn_once
 
 log: Final = logging.getLogger("flask_unauthorized")
 _MIN_KEY_LENGTH: Final = 16
@@ -92,6 +92,30 @@ def warn_of_exposed_cookie(app: Flask) -> None:
         warn_once(app, text)
     if app.config["SESSION_COOKIE_SAMESITE"] is None:
         warn_once(app, "SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")
+
+
+def warn_of_copied_cookies(app: Flask) -> None:
+    """Warn in production that a logout doesn't end copies of a cookie that holds the session."""
+    if app.debug or app.testing:
+        return
+    warn_once(
+        app,
+        "SessionCookie has no store=, so a copied session cookie stays valid after the logout: give "
+        "store=SQLiteStore(path) or store=RedisStore(url), or accept it with store=None",
+    )
+
+
+def mention_sha1(app: Flask) -> None:
+    """Mention at INFO in production that the session's cookie is signed with HMAC-SHA-1, as Flask does by default."""
+    interface = app.session_interface
+    if app.debug or app.testing or not isinstance(interface, SecureCookieSessionInterface):
+        return
+    if getattr(interface.digest_method(), "name", None) == "sha1":
+        mention_once(
+            app,
+            "Flask signs the session's cookie with HMAC-SHA-1, which no known attack forges, and which some rules "
+            "forbid: app.session_interface = SHA256Sessions() signs it with SHA-256",
+        )
 
 
 def warn_of_session_fixation(app: Flask) -> None:

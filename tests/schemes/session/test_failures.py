@@ -11,6 +11,7 @@ from flask_unauthorized import (
     Auth,
     AuthUnavailable,
     Bearer,
+    ConfigurationError,
     Identity,
     RevokedCredentials,
     SessionCookie,
@@ -293,6 +294,103 @@ def test_a_session_from_the_future_does_not_survive_the_end_of_all(build, clock)
     with shop.app.test_request_context():
         session["_unauthorized"] = login
         assert shop.cookie._was_ended(shop.cookie.read(request, None), request)
+
+
+# --- the end of all sessions of everybody
+
+
+def end_all(shop):
+    with shop.app.app_context():
+        shop.auth.end_all_sessions()
+
+
+def test_all_sessions_of_everybody_end_and_new_logins_work_at_once(build, clock):
+    shop = build(store=MemoryStore())
+    devices = {name: shop.app.test_client() for name in ("ada", "bob")}
+    for _ in range(3):  # the clock shows the same each time
+        for name, device in devices.items():
+            assert device.post("/login", data={"name": name}).status_code == 302
+            assert device.get("/page").text == f"page of {name}"
+        end_all(shop)
+        assert [device.get("/page").status_code for device in devices.values()] == [401, 401]
+
+
+@pytest.mark.parametrize("ahead", [-60, 60])
+def test_the_end_of_all_covers_logins_after_the_end_of_one_by_a_clock_that_differs(build, clock, ahead):
+    """A user's sessions end by one host, and the user logs in there. Then another host ends those of everybody."""
+    shop = build(store=MemoryStore())
+    clock[0] += ahead
+    for _ in range(5):
+        with shop.app.app_context():
+            shop.auth.end_sessions("ada")
+        assert shop.client.post("/login").status_code == 302
+    clock[0] -= ahead
+    assert shop.client.get("/page").status_code == 200
+    end_all(shop)
+    assert shop.client.get("/page").status_code == 401
+    shop.client.post("/login")
+    assert shop.client.get("/page").status_code == 200
+    for _ in range(5):
+        with shop.app.app_context():
+            shop.auth.end_sessions("ada")
+        shop.client.post("/login")
+        assert shop.client.get("/page").status_code == 200
+    end_all(shop)
+    assert shop.client.get("/page").status_code == 401
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(59, 200), (61, 401)])
+def test_the_end_of_all_by_a_machine_whose_clock_is_ahead(build, clock, ahead, status):
+    shop = build(store=MemoryStore())
+    clock[0] += ahead
+    end_all(shop)
+    clock[0] -= ahead
+    shop.client.post("/login")
+    assert shop.client.get("/page").status_code == status
+
+
+def test_remembered_logins_end_with_all(build, clock):
+    shop = build(store=MemoryStore(), remember=30 * 86_400)
+    shop.app.add_url_rule("/remember", "remember", lambda: shop.auth.login("ada", remember=True).subject,
+                          methods=["POST"])  # fmt: skip
+    assert shop.client.post("/remember").status_code == 200
+    end_all(shop)
+    shop.client.delete_cookie("session")
+    assert shop.client.get("/page").status_code == 401
+    assert shop.client.get_cookie("session_remember") is None
+    shop.client.post("/remember")
+    clock[0] += 7200  # the session is idle for too long, and the remember cookie opens another one
+    assert shop.client.get("/page").status_code == 200
+    with shop.app.app_context():
+        assert len(shop.auth.sessions("ada")) == 1
+
+
+def test_only_the_realm_of_the_app_ends(build, clock):
+    store = MemoryStore()
+    shop, office = build(store=store), build(store=store, realm="office")
+    shop.client.post("/login")
+    office.client.post("/login")
+    end_all(office)
+    assert (shop.client.get("/page").status_code, office.client.get("/page").status_code) == (200, 401)
+
+
+def test_an_outage_while_ending_all_is_raised_and_no_store_is_a_mistake(build):
+    shop = build(store=FailingStore())
+    shop.client.post("/login")
+    shop.cookie.store.down = {"put"}
+    with pytest.raises(AuthUnavailable):
+        end_all(shop)
+    shop.cookie.store.down = frozenset()
+    assert shop.client.get("/page").status_code == 200
+    with pytest.raises(ConfigurationError, match=r"end_all_sessions\(\) needs a store"):
+        end_all(build())
+
+
+def test_an_entry_of_everybody_that_another_program_wrote_is_503(build):
+    shop = build(store=MemoryStore())
+    shop.client.post("/login")
+    shop.cookie.store.put("session-not-before-all", "4:shop", "yesterday", 60)
+    assert shop.client.get("/page").status_code == 503
 
 
 @pytest.mark.parametrize("value", [True, "now", math.nan, math.inf, b"1"])
