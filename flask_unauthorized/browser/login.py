@@ -86,6 +86,7 @@ def log_in(
     who: Any,
     *,
     acr: str | None = None,
+    amr: Iterable[str] | None = None,
     auth_time: float | None = None,
     keep: Iterable[str] = (),
     from_origins: Iterable[str] = (),
@@ -105,10 +106,11 @@ def log_in(
     user_was_loaded = _user_was_loaded(scheme, state)
     if isinstance(who, Identity):
         acr = who.acr if acr is None else acr
+        amr = who.amr if amr is None else amr
         auth_time = who.auth_time if auth_time is None else auth_time
     subject = scheme.subject_of(who)
     end_stolen(scheme, request)  # It may end all sessions of the user, and the new one begins after that.
-    login = new_login(scheme, subject, acr, auth_time)
+    login = new_login(scheme, subject, acr, auth_time, () if amr is None else amr, issuer)
     _reset_caller(scheme, request, state)
     state.attempted_scheme = scheme
     try:
@@ -155,7 +157,9 @@ def _warn_of_dropped_cookie(request: Request) -> None:
         )
 
 
-def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) -> Identity:
+def confirm(
+    scheme: SessionCookie, caller: Identity, *, acr: str | None = None, amr: Iterable[str] | None = None
+) -> Identity:
     """Raise level and time of the current login of ``caller``; see `Auth.confirm`."""
     request = real_request()
     state = state_for(request)
@@ -165,7 +169,7 @@ def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) 
             reason="confirm() was called, and the caller has no login of the SessionCookie: call login() first"
         )
         refuse(error, request, state)
-    login = confirmed_login(current, acr)
+    login = confirmed_login(current, acr, amr)
     _reset_caller(scheme, request, state)
     state.attempted_scheme = scheme
     identity = verify(scheme, login, request, state)
