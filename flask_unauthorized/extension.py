@@ -850,7 +850,9 @@ class Auth(Generic[U]):
     def allow_shared_cache(self) -> None:
         """Let shared caches keep the response to this request, if its ``Cache-Control`` says so.
 
-        Views with ``no_store=True`` stay out of all caches. Call this in a view whose response is the same for all callers. Otherwise ``private`` is added to the
+        Views with ``no_store=True`` stay out of all caches.
+
+        Call this in a view whose response is the same for all callers. Otherwise ``private`` is added to the
         ``Cache-Control`` of a response to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
         removed. Refusals stay ``no-store``.
 

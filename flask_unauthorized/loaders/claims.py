@@ -170,7 +170,7 @@ def identity_class(claims: Claims, *, restricts: bool) -> type[Identity]:
     """Return the class of a token's identity, which says whether only views that look at its details may accept it.
 
     Args:
-        claims: The claims. ``authorization_details`` limits what the token is for, so a malformed one rejects the token.
+        claims: The claims. ``authorization_details`` limits the token, so a malformed one rejects it.
         restricts: Whether the loader demands that views look at them.
 
     Raises:
@@ -179,13 +179,12 @@ def identity_class(claims: Claims, *, restricts: bool) -> type[Identity]:
     if DETAILS_CLAIM not in claims:
         return Identity
     details = claims[DETAILS_CLAIM]
-    if not isinstance(details, list) or not all(
-        isinstance(one, dict) and text_or_none(one.get("type")) for one in details
-    ):
-        what = kind_of(details) if not isinstance(details, list) else "an array with something else"
+    is_list = isinstance(details, list)
+    if not is_list or not all(isinstance(one, dict) and text_or_none(one.get("type")) for one in details):
+        what = "an array with something else" if is_list else "null" if details is None else kind_of(details)
         raise InvalidCredentials(
-            reason=f"authorization_details is {what}, expected an array of objects with a text as type (RFC 9396 section 2): "
-            "the issuer has to correct that"
+            reason=f"authorization_details is {what}, expected an array of objects with a text as type (RFC 9396 "
+            "section 2): the issuer has to correct that"
         )
     return RestrictedIdentity if restricts else Identity
 
@@ -203,8 +202,8 @@ def validated_details_demand(demand: Any) -> bool:
 def with_user(identity: Identity, look_up: Any) -> Identity:
     """Add the user that ``look_up`` returns, which may be async. ``None`` rejects the token.
 
-    If it returns an `Identity`, that one's subject, roles and user are taken, and nothing else. Its issuer is taken with
-    its subject, because the issuer of the token names only the subject of the token.
+    If it returns an `Identity`, that one's subject, roles and user are taken, and nothing else. Its issuer is taken
+    with another subject, because the issuer of the token names only the subject of the token.
     """
     user = resolve_awaitable(look_up(identity))
     if user is None:

@@ -13,7 +13,8 @@ issuer and the audience (401), then the members of the identity. ``active: false
 because a server may leave everything else out then.
 
 What a member grants fails closed: a malformed ``scope``, ``acr`` or ``amr`` grants nothing. ``cnf`` and
-``authorization_details`` take something away, so a malformed one rejects the token. Many servers call refresh tokens and ID tokens active as well, so the kind is checked.
+``authorization_details`` take something away, so a malformed one rejects the token. Many servers call refresh tokens
+and ID tokens active as well, so the kind is checked.
 """
 
 from collections.abc import Callable, Mapping

@@ -117,9 +117,9 @@ class JWT:
         user: Looks up your user object for an `Identity`; ``None`` rejects. It may be async, and is called each time.
         revoked: Says of an `Identity` whether its token was revoked, ``True`` or ``False`` (`Revocations` is one). It
             may be async, and is called each time.
-        authorization_details: ``"demand"``: a token that carries ``authorization_details`` (RFC 9396) is refused with 403
-            by each view that doesn't look at them, by ``authorization_details=`` of its guard. Default: such views take
-            the token for what its scopes and roles say.
+        authorization_details: ``"demand"``: each view that doesn't look at the ``authorization_details`` of a token
+            (RFC 9396), by ``authorization_details=`` of its guard, refuses it with 403. Default: such views take the
+            token for what its scopes and roles say.
         cache_size: Most verified tokens that are cached, for as long as they and their keys are valid; 0: none.
         engine: Verifies signatures in place of PyJWT.
         proxy: The URL of an HTTP proxy for fetching the issuer's keys; see `JWKS`. With ``keys``, give it to `JWKS`.
@@ -353,8 +353,8 @@ class Issuers:
         if len(self._by_issuer) > 1 and any(loader._user is None for loader in self._by_issuer.values()):
             warn_once(
                 app,
-                f"Issuers has {len(self._by_issuer)} issuers, and two of them may give one sub to different users: name "
-                "users by identity.key, or give each JWT user=",
+                f"Issuers has {len(self._by_issuer)} issuers, and two of them may give one sub to different users: "
+                "name users by identity.key, or give each JWT user=",
             )
         for loader in self._by_issuer.values():
             loader.check_app(app)

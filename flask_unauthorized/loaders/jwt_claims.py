@@ -8,7 +8,8 @@ Theory of operation
 should be what the developer has to correct first.
 
 - A claim that *limits* the token (``aud``, ``exp``, ``nbf``, ``cnf``, ``authorization_details``) rejects it if it is
-  malformed. A claim that *grants* something (``scope``, roles, ``acr``, ``amr``, ``auth_time``) grants nothing if it is malformed.
+  malformed. A claim that *grants* something (``scope``, roles, ``acr``, ``amr``, ``auth_time``) grants nothing if it
+  is malformed.
 - An optional claim that is ``null`` counts as absent, as some issuers write it. ``cnf`` and
   ``authorization_details`` never do, because they limit who may use the token, and for what.
 - A reason shows a claim's value only if the claim names a kind of token, a client or a tenant (`_SHOWN`). Other claims
@@ -25,9 +26,9 @@ from typing import Any, Final
 
 from ..errors import ExpiredCredentials, InvalidCredentials
 from ..identity import Identity
+from ..policy.details import CLAIM as DETAILS_CLAIM
 from .claims import (
     CONFIRMATIONS,
-    DETAILS_CLAIM,
     MAX_TEXT,
     NO_NAMES,
     Claims,

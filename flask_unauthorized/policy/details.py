@@ -67,7 +67,7 @@ def allows(decide: Decision, claims: Mapping[str, Any]) -> bool:
         Exception: What it raised.
     """
     try:
-        answer = decide(copy.deepcopy(claims.get(CLAIM)) or [])
+        answer = decide(copy.deepcopy(claims.get(CLAIM) or []))
     except (AuthError, HTTPException) as error:
         raise RuntimeError(
             f"authorization_details={name_of(decide)} raised {type(error).__name__}, and it must return True or False"

@@ -29,11 +29,12 @@ class Plan:
     """What authentication needs of one effective requirement. Read-only, except for the caches of its challenges."""
 
     __slots__ = (
-        "acr", "ambiguous", "amr_groups", "authorization_details", "by_name", "challenge_scopes", "challenges", "explicit_schemes", "has_permissions",
-        "has_preconditions", "has_requirements", "https_only", "implicit_schemes", "is_open", "max_age", "max_credentials", "missing_reason",
-        "no_store", "optional", "origins", "plain_http", "prompting_schemes", "raises_on_mistakes", "reads_other_fields", "realm",
-        "requirement", "requires_step_up", "role_groups", "schemes", "schemes_without_response_headers", "scope_groups",
-        "vary",
+        "acr", "ambiguous", "amr_groups", "authorization_details", "by_name", "challenge_scopes", "challenges",
+        "explicit_schemes", "has_permissions", "has_preconditions", "has_requirements", "https_only",
+        "implicit_schemes", "is_open", "max_age", "max_credentials", "missing_reason", "no_store", "optional",
+        "origins", "plain_http", "prompting_schemes", "raises_on_mistakes", "reads_other_fields", "realm",
+        "requirement", "requires_step_up", "role_groups", "schemes", "schemes_without_response_headers",
+        "scope_groups", "vary",
     )  # fmt: skip
 
     def __init__(

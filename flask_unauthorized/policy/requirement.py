@@ -3,15 +3,16 @@
 Two rules merge requirements:
 
 - `combine_decorators`: decorators of one view must all be met. ``via`` and ``acr`` narrow to what they share. Scopes,
-  roles, ``amr`` and the functions of ``authorization_details`` add up. The smallest ``max_age`` counts. The view is optional only if all decorators are.
+  roles, ``amr`` and the functions of ``authorization_details`` add up. The smallest ``max_age`` counts. The view is
+  optional only if all decorators are.
 - `inherit`: a level (app, blueprint, view) inherits from those outside of it. The nearest ``via`` wins, the rest merges
   as above. The innermost level decides whether the view is optional.
 
 ``unless`` drops a whole level for one request, before the levels are merged (`holding`). ``redirect=False`` of any
 level that holds keeps the login page away, and ``no_store=True`` of any level keeps the response out of caches.
 
-Scopes, roles and ``amr`` are sets of groups. All groups must be met, and any name of a group meets it. So a plain name is a
-group of one, and `any_of` makes a group of several.
+Scopes, roles and ``amr`` are sets of groups. All groups must be met, and any name of a group meets it. So a plain name
+is a group of one, and `any_of` makes a group of several.
 """
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
@@ -199,17 +200,8 @@ def make_requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, o
 
 
 _KEYWORDS: Final = (
-    "via",
-    "scopes",
-    "roles",
-    "acr",
-    "amr",
-    "max_age",
-    "unless",
-    "redirect",
-    "no_store",
-    "authorization_details",
-)
+    "via", "scopes", "roles", "acr", "amr", "max_age", "unless", "redirect", "no_store", "authorization_details",
+)  # fmt: skip
 _ELSEWHERE: Final = {
     **dict.fromkeys(
         ("auth", "backend", "backends", "locations", "scheme", "schemes"), "name the schemes with via=scheme"

@@ -86,7 +86,7 @@ class LoginRecord:
             self.subject, self.auth_time, self.acr, self.session_id, self.begun, self.last_used, self.is_repeated,
             self.realm,
         )  # fmt: skip
-        content = dict(zip(_FIELDS, values, strict=True))
+        content: dict[str, Any] = dict(zip(_FIELDS, values, strict=True))
         if self.amr:
             content[_METHODS] = sorted(self.amr)
         if self.issuer is not None:
