@@ -50,7 +50,7 @@ def test_the_documented_form(issuer, subject, expected):
 
 @pytest.mark.parametrize("given", [{"issuer": ""}, {"issuer": 5}, {"amr": "hwk"}, {"amr": {5}}])
 def test_issuer_and_amr_are_checked(given):
-    with pytest.raises(TypeError, match="issuer|amr"):
+    with pytest.raises(TypeError, match=r"issuer|amr"):
         Identity("ada", **given)
 
 

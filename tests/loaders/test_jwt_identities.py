@@ -1,6 +1,7 @@
 """What tokens say of issuer, methods and ``authorization_details`` (OWASP ASVS 6.8.1, 10.3.2 to 10.3.4)."""
 
 import logging
+from functools import partial
 
 import pytest
 
@@ -11,8 +12,8 @@ from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.introspection_response import ResponseRules
 from flask_unauthorized.loaders.jwt import JWT, Issuers
 from tests.helpers import bearer_header
-
-from .conftest import claims, header, signed
+from tests.jose.conftest import jwt
+from tests.jose.signing import claims, header, signed
 
 PAYMENT = {"type": "payment"}
 MALFORMED = [None, "payment", {}, PAYMENT, ["payment"], [{}], [{"type": 5}], [{"type": ""}], [PAYMENT, None]]
@@ -67,13 +68,13 @@ def test_a_subject_of_the_app_is_not_one_of_the_issuer(api, user, expected):
 @pytest.mark.parametrize("details", MALFORMED)
 def test_malformed_details_reject_the_token(api, details):
     api().refuses(signed(header(), claims(authorization_details=details)))
-    with pytest.raises(InvalidCredentials, match=""):
+    with pytest.raises(InvalidCredentials, match="authorization_details"):
         ResponseRules(None, None, "sub", None).identity({"active": True, "authorization_details": details}, 0)
 
 
 @pytest.mark.parametrize(("demand", "status"), [(None, 200), ("demand", 403)])
 def test_a_token_with_details_and_a_view_that_ignores_them(api, make_app, demand, status):
-    load = api(authorization_details=demand).load
+    load = jwt(authorization_details=demand)
     auth = Auth(Bearer(load))
     app = make_app(auth)
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
@@ -86,7 +87,7 @@ def test_a_token_with_details_and_a_view_that_ignores_them(api, make_app, demand
     assert app.test_client().get("/", headers=bearer_header(signed(header(), claims()))).status_code == 200
 
 
-@pytest.mark.parametrize("make", [JWT, Introspection])
+@pytest.mark.parametrize("make", [JWT, partial(Introspection, access_token="s3cret-token")])
 def test_a_function_belongs_to_the_guard(make):
     with pytest.raises(ConfigurationError, match="login_required"):
         make("https://id.example.com", audience="api", authorization_details=print)
