@@ -119,6 +119,7 @@ def test_a_login_keeps_its_methods_and_a_confirmation_replaces_them(shop):
     assert client.get("/strong").status_code == 401
 
 
+@pytest.mark.tells_secrets
 def test_the_issuer_of_a_login_is_that_of_the_identity(shop):
     _, client, given = shop(store=MemoryStore())
     client.post("/login")
@@ -128,6 +129,7 @@ def test_the_issuer_of_a_login_is_that_of_the_identity(shop):
     assert client.get("/key").text == "https://id.example https://id.example#ada"
 
 
+@pytest.mark.tells_secrets
 def test_a_remembered_login_keeps_methods_and_issuer(shop):
     _, client, given = shop(store=MemoryStore(), remember=86_400)
     given.update(amr={"hwk"}, issuer="https://id.example", remember=True)
