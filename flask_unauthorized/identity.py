@@ -85,9 +85,9 @@ class Identity:
         put(self, "claims", _NO_CLAIMS if claims is None else MappingProxyType(dict(claims)))
         put(self, "user", user)
         put(self, "client_id", None if client_id is None else _validated_text("client_id", client_id))
-        put(self, "expires_at", None if expires_at is None else _validated_time("expires_at", expires_at))
+        put(self, "expires_at", _validated_time("expires_at", expires_at))
         put(self, "confirmation", None if confirmation is None else MappingProxyType(dict(confirmation)))
-        put(self, "issuer", None if issuer is None else _validated_issuer(issuer))
+        put(self, "issuer", _validated_issuer(issuer))
         put(self, "amr", amr if amr is _NO_NAMES else _validated_names("amr", amr))
 
     @property
@@ -170,8 +170,8 @@ def validated_methods(amr: Iterable[str]) -> frozenset[str]:
     return _validated_names("amr", amr)
 
 
-def _validated_issuer(issuer: str) -> str:
-    if not isinstance(issuer, str) or not issuer:
+def _validated_issuer(issuer: str | None) -> str | None:
+    if issuer is not None and (not isinstance(issuer, str) or not issuer):
         raise TypeError(f"issuer must be a non-empty str or None, not {issuer!r}")
     return issuer
 

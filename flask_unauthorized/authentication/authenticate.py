@@ -67,7 +67,7 @@ def authenticate_request(plan: Plan, request: Request, state: AuthenticationStat
         return None
     else:
         raise MissingCredentials(reason=state.dropped_reason or plan.missing_reason)
-    if plan.has_requirements or identity.expires_at is not None or identity.is_restricted:
+    if plan.has_requirements | identity.is_restricted or identity.expires_at is not None:
         authorize(plan, identity)
     state.identity = identity
     state.scheme = scheme

@@ -106,11 +106,10 @@ def log_in(
     user_was_loaded = _user_was_loaded(scheme, state)
     if isinstance(who, Identity):
         acr = who.acr if acr is None else acr
-        amr = who.amr if amr is None else amr
         auth_time = who.auth_time if auth_time is None else auth_time
     subject = scheme.subject_of(who)
     end_stolen(scheme, request)  # It may end all sessions of the user, and the new one begins after that.
-    login = new_login(scheme, subject, acr, auth_time, () if amr is None else amr, issuer)
+    login = new_login(scheme, subject, acr, auth_time, _methods_of(who, amr), issuer)
     _reset_caller(scheme, request, state)
     state.attempted_scheme = scheme
     try:
@@ -132,6 +131,13 @@ def log_in(
     state.scheme = state.login_scheme = scheme
     signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
     return identity
+
+
+def _methods_of(who: Any, amr: Iterable[str] | None) -> Iterable[str]:
+    """Return the methods of a login: those given, else those of an identity."""
+    if amr is not None:
+        return amr
+    return who.amr if isinstance(who, Identity) else ()
 
 
 def _validated_keep(keep: Iterable[str]) -> Iterable[str]:
