@@ -97,6 +97,11 @@ def without(name: str) -> Any:
 WRONG = "in the introspection response has the wrong type:"
 ROWS = [
     Row(
+        "authorization_details without a value", member("authorization_details", None), 401,
+        "authorization_details is null, expected an array of objects with a text as type "
+        "(RFC 9396 section 2): the issuer has to correct that",
+    ),
+    Row(
         "authorization_details of another form", member("authorization_details", ["payment"]), 401,
         "authorization_details is an array with something else, expected an array of objects with a text as type "
         "(RFC 9396 section 2): the issuer has to correct that",
