@@ -206,10 +206,17 @@ class Auth(Generic[U]):
                 - ``via``: the schemes to choose from, one or several;
                 - ``scopes``, ``roles``: all of them; `any_of` for one of several;
                 - ``acr``: acceptable classes of the login, in order of preference (RFC 9470);
+                - ``amr``: methods by which the caller must have logged in (RFC 8176), all of them; `any_of` for one of
+                  several;
                 - ``max_age``: the longest time since the login, in seconds;
                 - ``unless``: a function without arguments. If it returns ``True``, this decorator demands nothing of
                   the current request. It must return a `bool`;
-                - ``redirect``: ``False`` if a refusal must never lead to the login page.
+                - ``redirect``: ``False`` if a refusal must never lead to the login page;
+                - ``no_store``: ``True`` if no cache may store the responses of the view, whatever ``Cache-Control`` it
+                  sets. One level that says so is enough;
+                - ``authorization_details``: a function that gets the ``authorization_details`` of the token, a list of
+                  dicts (RFC 9396), empty if it has none. It returns whether the caller may do what the request asks
+                  for; ``False`` is 403. It must return a `bool`; an exception is a 500.
 
         Raises:
             TypeError: For an unknown keyword or a value of a wrong type, when decorating.
@@ -426,6 +433,7 @@ class Auth(Generic[U]):
         *,
         remember: bool = False,
         acr: str | None = None,
+        amr: Iterable[str] | None = None,
         auth_time: float | None = None,
         keep: Iterable[str] = (),
         from_origins: Iterable[str] = (),
@@ -443,6 +451,8 @@ class Auth(Generic[U]):
             remember: Also set a cookie that opens new sessions when this one has ended, for the time of
                 ``SessionCookie(remember=)``. It ends with `logout`. Ask people whether they want it.
             acr: The class of the login, for views with ``acr=``. Default: that of the `Identity`.
+            amr: The methods of the login, such as ``{"pwd", "otp"}`` (RFC 8176), for views with ``amr=``. Default:
+                those of the `Identity`.
             auth_time: When the user authenticated, in seconds since 1970, for views with ``max_age=``. Default: that of
                 the `Identity`, else now.
             keep: Keys of the session that stay. All other content is removed (session fixation). ``session.permanent``
@@ -451,7 +461,8 @@ class Auth(Generic[U]):
                 (``response_mode=form_post``, SAML), such as ``"https://idp.example"``. Check the provider's ``state``
                 yourself.
             issuer: The identity provider where the user logged in, as its tokens name it (``iss``). It needs a store.
-                A logout by this provider ends the session. Sessions without an issuer stay.
+                It becomes the ``issuer`` of the identity. A logout by this provider ends the session. Sessions without
+                an issuer stay.
             sid: The session at the provider (``sid`` of the ID token), if it names one. It needs ``issuer``.
 
         Returns:
@@ -474,6 +485,7 @@ class Auth(Generic[U]):
             who,
             remember=remember,
             acr=acr,
+            amr=amr,
             auth_time=auth_time,
             keep=keep,
             from_origins=from_origins,
@@ -481,16 +493,17 @@ class Auth(Generic[U]):
             sid=sid,
         )
 
-    def confirm(self, *, acr: str | None = None) -> Identity:
+    def confirm(self, *, acr: str | None = None, amr: Iterable[str] | None = None) -> Identity:
         """Raise level and time of the caller's login, after they have proved once more who they are (step-up).
 
-        Call it when you have checked the second factor, or the password again. From now on the login has this ``acr``
-        and the present as its time, so that views with ``acr=`` and ``max_age=`` accept it. The session keeps its
-        content and gets a new id; with a store, copies of the cookie from before end. A remembered login stays
-        remembered, and the sessions that its cookie opens later have the level of the original login.
+        Call it when you have checked the second factor, or the password again. From now on the login has this ``acr``,
+        these methods, and the present as its time. So views with ``acr=``, ``amr=`` and ``max_age=`` accept it. The
+        session keeps its content and gets a new id; with a store, copies of the cookie from before end. A remembered
+        login stays remembered, and the sessions that its cookie opens later have the level of the original login.
 
         Args:
             acr: The class of the login from now on. Default: as it is.
+            amr: All methods of the login from now on, such as ``{"pwd", "otp"}``. Default: as they are.
 
         Returns:
             The identity of the caller with the new level.
@@ -500,14 +513,14 @@ class Auth(Generic[U]):
             AuthError: If the loader rejects the user.
             AuthUnavailable: If the loader or the store is unavailable. The login stays as it was.
             CrossSiteRequest: If a page of another site sent the request.
-            TypeError: If ``acr`` has the wrong type.
+            TypeError: If ``acr`` or ``amr`` has the wrong type.
             ConfigurationError: If this `Auth` hasn't exactly one `SessionCookie`.
         """
         from .browser.login import confirm, session_scheme  # only apps with a SessionCookie load it
 
         scheme = session_scheme(self.schemes)
         caller = self._require_caller("confirm() was called by an anonymous caller: guard the view with login_required")
-        return confirm(scheme, caller, acr=acr)
+        return confirm(scheme, caller, acr=acr, amr=amr)
 
     def logout(self, *, clear_cache: bool = True) -> None:
         """Log the caller of this request out, and empty the session.
@@ -862,6 +875,8 @@ class Auth(Generic[U]):
 
     def allow_shared_cache(self) -> None:
         """Let shared caches keep the response to this request, if its ``Cache-Control`` says so.
+
+        Views with ``no_store=True`` stay out of all caches.
 
         Call this in a view whose response is the same for all callers. Otherwise ``private`` is added to the
         ``Cache-Control`` of a response to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are

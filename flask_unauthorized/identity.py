@@ -1,9 +1,10 @@
 """`Identity`: the caller of a request. It is checked once, when it is made, and never changes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+from urllib.parse import quote
 
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 _NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
@@ -22,6 +23,8 @@ class Identity:
         scopes: The scopes that are granted, as any collection of strings; stored as a `frozenset`.
         roles: The roles of the caller, as any collection of strings; stored as a `frozenset`.
         acr: The authentication context class of the login (OpenID Connect Core §2).
+        amr: The methods by which the caller authenticated, such as ``"pwd"`` and ``"hwk"`` (RFC 8176), as any
+            collection of strings; stored as a `frozenset`.
         auth_time: When the caller logged in, in seconds since 1970 (NumericDate, RFC 7519 §2).
         claims: Further facts about the caller, such as those of a token; stored as a read-only view.
         user: The app's own user object.
@@ -29,10 +32,12 @@ class Identity:
         expires_at: When the credentials expire, in seconds since 1970 (NumericDate, RFC 7519 §2).
         confirmation: The key that the credentials are bound to (``cnf``, RFC 7800 §3.1); stored as a read-only view.
             Schemes that don't check that key refuse the identity.
+        issuer: Who named the subject, such as the ``iss`` of a token. Another issuer may name another caller by the
+            same subject. ``None`` for subjects of your own app.
 
     Raises:
-        TypeError: If an argument has the wrong type. ``scopes`` and ``roles`` refuse a bare string, because it is a
-            collection of its letters.
+        TypeError: If an argument has the wrong type. ``scopes``, ``roles`` and ``amr`` refuse a bare string, because it
+            is a collection of its letters.
     """
 
     subject: str | None
@@ -45,6 +50,12 @@ class Identity:
     client_id: str | None
     expires_at: float | None = field(repr=False)
     confirmation: Mapping[str, Any] | None = field(hash=False, repr=False)
+    issuer: str | None
+    amr: frozenset[str]
+
+    # Whether only views that look at the authorization_details of the token may accept it. An attribute of the class,
+    # which costs a request nothing.
+    is_restricted: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -59,6 +70,8 @@ class Identity:
         client_id: str | None = None,
         expires_at: float | None = None,
         confirmation: Mapping[str, Any] | None = None,
+        issuer: str | None = None,
+        amr: Iterable[str] = _NO_NAMES,
     ) -> None:
         if subject is not None and (not isinstance(subject, str) or not subject):
             raise TypeError(f"subject must be a non-empty str or None, not {subject!r}")
@@ -72,8 +85,23 @@ class Identity:
         put(self, "claims", _NO_CLAIMS if claims is None else MappingProxyType(dict(claims)))
         put(self, "user", user)
         put(self, "client_id", None if client_id is None else _validated_text("client_id", client_id))
-        put(self, "expires_at", None if expires_at is None else _validated_time("expires_at", expires_at))
+        put(self, "expires_at", _validated_time("expires_at", expires_at))
         put(self, "confirmation", None if confirmation is None else MappingProxyType(dict(confirmation)))
+        put(self, "issuer", _validated_issuer(issuer))
+        put(self, "amr", amr if amr is _NO_NAMES else _validated_names("amr", amr))
+
+    @property
+    def key(self) -> str | None:
+        """A text that names the caller among those of all issuers, for a column of a database.
+
+        It is the issuer, ``#``, and the subject, such as ``https://id.example.com#42``. All characters of both are
+        percent-encoded in UTF-8 (RFC 3986 §2.1), except ASCII letters and digits and ``-._~:/@|``. So no two pairs of
+        issuer and subject share a key. It is ASCII, and upper and lower case differ. Without an issuer it begins with
+        ``#``, as no other key does. ``None`` if there is no subject.
+        """
+        if self.subject is None:
+            return None
+        return f"{_encoded(self.issuer or '')}#{_encoded(self.subject)}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only view cannot be pickled; its content can.
@@ -92,8 +120,24 @@ class BareIdentity(Identity):
     __slots__ = ()
 
 
-def with_login(identity: Identity, auth_time: float, acr: str | None) -> Identity:
-    """Return a copy with the time and the context class of the login, unless the identity has its own."""
+class RestrictedIdentity(Identity):
+    """An identity that only views with ``authorization_details=`` accept: its token is restricted by them (RFC 9396).
+
+    ``JWT(authorization_details="demand")`` and `Introspection` make it.
+    """
+
+    __slots__ = ()
+    is_restricted: ClassVar[bool] = True
+
+
+def with_login(
+    identity: Identity,
+    auth_time: float,
+    acr: str | None,
+    amr: frozenset[str] = _NO_NAMES,
+    issuer: str | None = None,
+) -> Identity:
+    """Return a copy with time, class, methods and issuer of the login, each unless the identity has its own."""
     copied = object.__new__(type(identity))
     for name in _FIELDS:  # They were checked when the identity was made.
         object.__setattr__(copied, name, getattr(identity, name))
@@ -101,14 +145,35 @@ def with_login(identity: Identity, auth_time: float, acr: str | None) -> Identit
         object.__setattr__(copied, "auth_time", auth_time)
     if identity.acr is None:
         object.__setattr__(copied, "acr", acr)
+    if amr and not identity.amr:
+        object.__setattr__(copied, "amr", amr)
+    if issuer is not None and identity.issuer is None:
+        object.__setattr__(copied, "issuer", issuer)
     return copied
 
 
-_FIELDS = tuple(Identity.__dataclass_fields__)
+_FIELDS = tuple(one.name for one in fields(Identity))
 
 
 def _rebuild(cls: type[Identity], values: dict[str, Any]) -> Identity:
     return cls(**values)
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe=":/@|", errors="surrogatepass")
+
+
+def validated_methods(amr: Iterable[str]) -> frozenset[str]:
+    """Return the methods of a login as a set. Raise `TypeError` for a bare string, and for what isn't a `str`."""
+    if not isinstance(amr, Iterable):
+        raise TypeError(f"amr must be a collection of str, not {amr!r}")
+    return _validated_names("amr", amr)
+
+
+def _validated_issuer(issuer: str | None) -> str | None:
+    if issuer is not None and (not isinstance(issuer, str) or not issuer):
+        raise TypeError(f"issuer must be a non-empty str or None, not {issuer!r}")
+    return issuer
 
 
 def _validated_names(name: str, values: Iterable[str]) -> frozenset[str]:

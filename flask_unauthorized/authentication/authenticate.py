@@ -5,7 +5,7 @@ The order of judgment is fixed, because each response says something else to the
 1. preconditions: HTTPS, and the origins of the resource (403);
 2. selection: which credentials decide; broken syntax is 400;
 3. verification: availability (503), authenticity, key binding (401);
-4. authorization: expiry, step-up (401), scopes and roles (403).
+4. authorization: expiry, step-up (401), scopes, roles and ``authorization_details`` (403).
 
 A plan that the request has satisfied before is not judged again. The identity is set only when all steps have passed,
 so an error page never shows a caller who was refused with 401. `verification` and `authorization` are modules of their
@@ -67,7 +67,7 @@ def authenticate_request(plan: Plan, request: Request, state: AuthenticationStat
         return None
     else:
         raise MissingCredentials(reason=state.dropped_reason or plan.missing_reason)
-    if plan.has_requirements or identity.expires_at is not None:
+    if plan.has_requirements | identity.is_restricted or identity.expires_at is not None:
         authorize(plan, identity)
     state.identity = identity
     state.scheme = scheme

@@ -1,7 +1,10 @@
-"""Whether an identity meets a plan: expiry, then step-up, then scopes and roles.
+"""Whether an identity meets a plan: expiry, then step-up, then scopes and roles, then ``authorization_details``.
 
 The order is that of the responses: expired credentials and a login that is too old or too weak are 401 (RFC 9470), a
-missing permission is 403. A login without a known time or class counts as too old or too weak.
+missing permission is 403. A login without a known time, class or method counts as too old or too weak.
+
+RFC 9470 has no parameter for methods (``amr``). So the challenge for a missing one says that a stronger login is
+needed, and doesn't say which.
 """
 
 import logging
@@ -11,7 +14,9 @@ from typing import Final
 from ..errors import ConfigurationError, ExpiredCredentials, Forbidden, InsufficientScope, StepUpRequired
 from ..errors.text import shown
 from ..identity import BareIdentity, Identity
+from ..policy.details import allows
 from ..policy.plan import Plan
+from ..policy.unless import name_of
 from ..wire.rules import MAX_CLOCK_SKEW
 
 log: Final = logging.getLogger("flask_unauthorized")
@@ -23,13 +28,14 @@ def authorize(plan: Plan, identity: Identity) -> None:
     Raises:
         ExpiredCredentials: 401.
         StepUpRequired: 401.
-        InsufficientScope: 403.
+        InsufficientScope: 403, for a missing scope, or by ``authorization_details``.
         Forbidden: 403, for a missing role.
+        Exception: What a function of ``authorization_details=`` raises.
     """
     check_expiry(identity)
     if plan.requires_step_up:
         _check_login(plan, identity)
-    if plan.scope_groups or plan.role_groups:
+    if plan.has_permissions or identity.is_restricted:
         _check_permissions(plan, identity)
 
 
@@ -45,6 +51,12 @@ def _check_login(plan: Plan, identity: Identity) -> None:
     reason = None
     if plan.acr and identity.acr not in plan.acr:
         reason = f"acr is {shown(identity.acr)}, and acr= of the view accepts {shown(list(plan.acr))}"
+    elif plan.amr_groups and not all(map(identity.amr.intersection, plan.amr_groups)):
+        missing = next(group for group in plan.amr_groups if group.isdisjoint(identity.amr))
+        reason = (
+            f"none of the methods {shown(missing)} was used: amr of the login is {shown(identity.amr)}, and amr= of "
+            "the view asks for others"
+        )
     elif plan.max_age is not None:
         now = time()
         at = identity.auth_time
@@ -75,6 +87,17 @@ def _check_permissions(plan: Plan, identity: Identity) -> None:
             raise Forbidden(
                 reason=f"none of the roles {shown(roles)} is held: the caller has {shown(identity.roles)}, by "
                 "roles_claim= or the loader, and roles= of the view asks for others"
+            )
+
+    if identity.is_restricted and not plan.authorization_details:
+        raise InsufficientScope(
+            reason="the token carries authorization_details, and the view doesn't look at them, as "
+            'authorization_details="demand" of the loader asks: give the guard authorization_details=, a function'
+        )
+    for decide in plan.authorization_details:
+        if not allows(decide, identity.claims):
+            raise InsufficientScope(
+                reason=f"authorization_details={name_of(decide)} of the view returned False for those of the caller"
             )
 
 

@@ -23,7 +23,7 @@ from werkzeug.wrappers import Response
 
 from ..errors import AuthError, InvalidCredentials
 from ..errors.snapshot import ErrorSnapshot
-from ..identity import BareIdentity, Identity, with_login
+from ..identity import BareIdentity, Identity
 from ..schemes.base import AnyScheme
 from .state import AuthenticationState
 
@@ -58,7 +58,7 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
         elif scheme.proves_key:
             _prove_unbound(scheme, identity, credentials, request)
         if scheme.knows_login:
-            identity = with_login(identity, *scheme.login_of(credentials))
+            identity = scheme.identity_with_login(identity, credentials)
     except AuthError as error:
         state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
         raise

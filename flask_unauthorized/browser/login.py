@@ -89,6 +89,7 @@ def log_in(
     who: Any,
     *,
     acr: str | None = None,
+    amr: Iterable[str] | None = None,
     auth_time: float | None = None,
     keep: Iterable[str] = (),
     from_origins: Iterable[str] = (),
@@ -111,7 +112,7 @@ def log_in(
         auth_time = who.auth_time if auth_time is None else auth_time
     subject = scheme.subject_of(who)
     end_stolen(scheme, request)  # It may end all sessions of the user, and the new one begins after that.
-    login = new_login(scheme, subject, acr, auth_time)
+    login = new_login(scheme, subject, acr, auth_time, _methods_of(who, amr), issuer)
     _reset_caller(scheme, request, state)
     state.attempted_scheme = scheme
     try:
@@ -133,6 +134,13 @@ def log_in(
     state.scheme = state.login_scheme = scheme
     signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
     return identity
+
+
+def _methods_of(who: Any, amr: Iterable[str] | None) -> Iterable[str]:
+    """Return the methods of a login: those given, else those of an identity."""
+    if amr is not None:
+        return amr
+    return who.amr if isinstance(who, Identity) else ()
 
 
 def _validated_keep(keep: Iterable[str]) -> Iterable[str]:
@@ -158,7 +166,9 @@ def _warn_of_dropped_cookie(request: Request) -> None:
         )
 
 
-def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) -> Identity:
+def confirm(
+    scheme: SessionCookie, caller: Identity, *, acr: str | None = None, amr: Iterable[str] | None = None
+) -> Identity:
     """Raise level and time of the current login of ``caller``; see `Auth.confirm`."""
     request = real_request()
     state = state_for(request)
@@ -168,7 +178,7 @@ def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) 
             reason="confirm() was called, and the caller has no login of the SessionCookie: call login() first"
         )
         refuse(error, request, state)
-    login = confirmed_login(current, acr)
+    login = confirmed_login(current, acr, amr)
     _reset_caller(scheme, request, state)
     state.attempted_scheme = scheme
     identity = verify(scheme, login, request, state)

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from inspect import iscoroutinefunction
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from flask import Flask
 
 from ..errors import ConfigurationError, InvalidCredentials
 from ..errors.text import shown
-from ..identity import Identity
+from ..identity import Identity, RestrictedIdentity
+from ..policy.details import CLAIM as DETAILS_CLAIM
 from ..schemes.confirmation import CERTIFICATE, KEY
 from ..schemes.run_async import resolve_awaitable
 
@@ -32,6 +33,8 @@ MAX_SHOWN_CLAIMS: Final = 1000
 """Most characters of the names of all claims that the log shows."""
 
 Claims = Mapping[str, Any]
+DetailsDemand = Literal["demand"] | None
+"""What ``authorization_details=`` of a loader may be."""
 RolesPaths = str | tuple[str, ...] | list[str | tuple[str, ...]]
 """``roles_claim=``: a path, or several in a list."""
 NO_NAMES: Final[frozenset[str]] = frozenset()
@@ -163,10 +166,44 @@ def is_confirmation(value: Any) -> bool:
     )
 
 
+def identity_class(claims: Claims, *, restricts: bool) -> type[Identity]:
+    """Return the class of a token's identity, which says whether only views that look at its details may accept it.
+
+    Args:
+        claims: The claims. ``authorization_details`` limits the token, so a malformed one rejects it.
+        restricts: Whether the loader demands that views look at them.
+
+    Raises:
+        InvalidCredentials: If ``authorization_details`` isn't a list of objects with a text as ``type`` (RFC 9396 §2).
+    """
+    if DETAILS_CLAIM not in claims:
+        return Identity
+    details = claims[DETAILS_CLAIM]
+    is_list = isinstance(details, list)
+    if not is_list or not all(isinstance(one, dict) and text_or_none(one.get("type")) for one in details):
+        what = "an array with something else" if is_list else "null" if details is None else kind_of(details)
+        raise InvalidCredentials(
+            reason=f"authorization_details is {what}, expected an array of objects with a text as type (RFC 9396 "
+            "section 2): the issuer has to correct that"
+        )
+    return RestrictedIdentity if restricts else Identity
+
+
+def validated_details_demand(demand: Any) -> bool:
+    """Return whether views must look at ``authorization_details``. Raise `ConfigurationError` for another value."""
+    if demand not in ("demand", None):
+        raise ConfigurationError(
+            f'authorization_details must be "demand" or None, not {demand!a}. A function that decides by them belongs '
+            "to the guard of a view: login_required(authorization_details=may_pay)"
+        )
+    return demand is not None
+
+
 def with_user(identity: Identity, look_up: Any) -> Identity:
     """Add the user that ``look_up`` returns, which may be async. ``None`` rejects the token.
 
-    If it returns an `Identity`, that one's subject, roles and user are taken, and nothing else.
+    If it returns an `Identity`, that one's subject, roles and user are taken, and nothing else. Its issuer is taken
+    with another subject, because the issuer of the token names only the subject of the token.
     """
     user = resolve_awaitable(look_up(identity))
     if user is None:
@@ -175,7 +212,9 @@ def with_user(identity: Identity, look_up: Any) -> Identity:
         raise TypeError(f"user= returned {user}: return your user object, or None for no")
     if isinstance(user, Identity):
         # A look-up never widens what the token grants: scopes, login, expiry and key binding stay.
-        return replace(identity, subject=user.subject or identity.subject, roles=user.roles, user=user.user)
+        is_renamed = user.subject is not None and (user.subject != identity.subject or user.issuer is not None)
+        subject, issuer = (user.subject, user.issuer) if is_renamed else (identity.subject, identity.issuer)
+        return replace(identity, subject=subject, issuer=issuer, roles=user.roles, user=user.user)
     return replace(identity, user=user)
 
 

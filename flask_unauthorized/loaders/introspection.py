@@ -32,7 +32,17 @@ from ..identity import Identity
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from ..wire.jws import unverified_issuer
-from .claims import RolesPaths, check_parts, claim_path, validated_callable, validated_count, validated_names, with_user
+from .claims import (
+    DetailsDemand,
+    RolesPaths,
+    check_parts,
+    claim_path,
+    validated_callable,
+    validated_count,
+    validated_details_demand,
+    validated_names,
+    with_user,
+)
 from .client_authentication import ClientAuth, ClientOptions, client_credentials
 from .discovery import check_issuer
 from .introspection_cache import IntrospectionCache
@@ -90,6 +100,7 @@ class Introspection:
         subject: The member of the response that names the caller.
         roles_claim: Where the roles are: ``"roles"``, ``"realm_access.roles"``, a tuple of names, or a list of these.
         user: Looks up your user object for an `Identity`; ``None`` rejects. It may be async, and is called each time.
+        authorization_details: ``"demand"``: views that don't look at them refuse tokens that carry them, see `JWT`.
         cache: How long an accepted token is cached, but never past ``exp``: 0 (not at all) to 600 seconds, as a number
             or a `timedelta`.
         negative_cache: How long a rejected token is cached: 0 to 10 seconds, as a number or a `timedelta`.
@@ -128,6 +139,7 @@ class Introspection:
         subject: str = "sub",
         roles_claim: RolesPaths | None = None,
         user: Callable[[Identity], Any] | None = None,
+        authorization_details: DetailsDemand = None,
         cache: float | timedelta = 60,
         negative_cache: float | timedelta = 10,
         cache_size: int = 10_000,
@@ -181,7 +193,8 @@ class Introspection:
             max_concurrent=max_concurrent,
         )
         audiences = None if audience is None else validated_names("audience", audience)
-        self._rules = ResponseRules(audiences, issuer, subject, claim_path(roles_claim))
+        restricts = validated_details_demand(authorization_details)
+        self._rules = ResponseRules(audiences, issuer, subject, claim_path(roles_claim), restricts)
         self._issuer = issuer
         self._user = validated_callable("user", user)
         self._cache = IntrospectionCache(

@@ -12,8 +12,9 @@ Order: ``active``, then the types of all members that decide something (503), th
 issuer and the audience (401), then the members of the identity. ``active: false`` is looked at before the types,
 because a server may leave everything else out then.
 
-What a member grants fails closed: a malformed ``scope`` or ``acr`` grants nothing. ``cnf`` takes something away, so a
-malformed one rejects the token. Many servers call refresh tokens and ID tokens active as well, so the kind is checked.
+What a member grants fails closed: a malformed ``scope``, ``acr`` or ``amr`` grants nothing. ``cnf`` and
+``authorization_details`` take something away, so a malformed one rejects the token. Many servers call refresh tokens
+and ID tokens active as well, so the kind is checked.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +25,18 @@ from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials
 from ..errors.text import shown
 from ..identity import Identity
 from ..wire.rules import MAX_CLOCK_SKEW
-from .claims import CONFIRMATIONS, MAX_TEXT, NO_NAMES, Claims, RolesClaim, is_confirmation, text_or_none, time_or_none
+from .claims import (
+    CONFIRMATIONS,
+    MAX_TEXT,
+    NO_NAMES,
+    Claims,
+    RolesClaim,
+    identity_class,
+    is_confirmation,
+    strings,
+    text_or_none,
+    time_or_none,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,8 @@ class ResponseRules:
     issuer: str | None
     subject: str
     roles_claim: RolesClaim | None
+    restricts: bool = False
+    """Whether only views that look at the ``authorization_details`` of a token may accept it."""
 
     def identity(self, response: Claims, now: float) -> Identity:
         """Return the identity of a token that is valid at ``now`` (seconds since 1970).
@@ -61,7 +75,8 @@ class ResponseRules:
         expires_at = self._check_times(response, now)
         self._check_issuer(response)
         self._check_audience(response)
-        return Identity(
+        kind = identity_class(response, restricts=self.restricts)
+        return kind(
             _text(response, self.subject),
             scopes=_scopes(response.get("scope")),
             roles=NO_NAMES if self.roles_claim is None else self.roles_claim.roles(response),
@@ -71,6 +86,8 @@ class ResponseRules:
             client_id=_text(response, "client_id"),
             expires_at=expires_at,
             confirmation=_confirmation(response),
+            issuer=text_or_none(response.get("iss")) or self.issuer,
+            amr=strings(response.get("amr")),
         )
 
     def _check_times(self, response: Claims, now: float) -> float | None:

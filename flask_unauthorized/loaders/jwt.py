@@ -40,11 +40,13 @@ from ..jose.algorithms import RSA
 from ..jose.key_selection import LongKeys, RenewableKeys
 from ..jose.key_strength import validated_min_rsa_bits
 from ..schemes.run_async import resolve_awaitable
+from ..schemes.state_access import warn_once
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from ..wire.jws import CompactJWS, JOSEError, has_no_issuer, read_json_object, read_jws
 from ..wire.jws import unverified_issuer as _unverified_issuer  # no name of this module gives unverified claims
 from .claims import (
+    DetailsDemand,
     RolesPaths,
     check_parts,
     claim_path,
@@ -52,6 +54,7 @@ from .claims import (
     shown_names,
     validated_callable,
     validated_count,
+    validated_details_demand,
     validated_names,
     with_user,
 )
@@ -135,6 +138,9 @@ class JWT:
         user: Looks up your user object for an `Identity`; ``None`` rejects. It may be async, and is called each time.
         revoked: Says of an `Identity` whether its token was revoked, ``True`` or ``False`` (`Revocations` is one). It
             may be async, and is called each time.
+        authorization_details: ``"demand"``: each view that doesn't look at the ``authorization_details`` of a token
+            (RFC 9396), by ``authorization_details=`` of its guard, refuses it with 403. Default: such views take the
+            token for what its scopes and roles say.
         cache_size: Most verified tokens that are cached, for as long as they and their keys are valid; 0: none.
         engine: Verifies signatures in place of PyJWT.
         proxy: The URL of an HTTP proxy for fetching the issuer's keys; see `JWKS`. With ``keys``, give it to `JWKS`.
@@ -164,6 +170,7 @@ class JWT:
         required_claims: Mapping[str, str | Collection[str] | Anything] | None = None,
         user: Callable[[Identity], Any] | None = None,
         revoked: Callable[[Identity], Any] | None = None,
+        authorization_details: DetailsDemand = None,
         cache_size: int = 0,
         engine: Engine | None = None,
         proxy: str | None = None,
@@ -191,6 +198,7 @@ class JWT:
             roles_claim=claim_path(roles_claim),
             required=required,
             needs_id=revoked is not None,
+            restricts=validated_details_demand(authorization_details),
         )
         self._user = validated_callable("user", user)
         self._revoked = validated_callable("revoked", revoked)
@@ -371,7 +379,13 @@ class Issuers:
         return _unverified_issuer(token) in self._by_issuer
 
     def check_app(self, app: Flask) -> None:
-        """Check each `JWT` before an app's first request."""
+        """Check each `JWT` before an app's first request. Warn if subjects of several issuers may be confused."""
+        if len(self._by_issuer) > 1 and any(loader._user is None for loader in self._by_issuer.values()):
+            warn_once(
+                app,
+                f"Issuers has {len(self._by_issuer)} issuers, and two of them may give one sub to different users: "
+                "name users by identity.key, or give each JWT user=",
+            )
         for loader in self._by_issuer.values():
             loader.check_app(app)
 

@@ -7,10 +7,11 @@ Theory of operation
 ``required_claims``. The order decides which reason the log names if several rules are broken: the first one
 should be what the developer has to correct first.
 
-- A claim that *limits* the token (``aud``, ``exp``, ``nbf``, ``cnf``) rejects it if it is malformed. A claim that
-  *grants* something (``scope``, roles, ``acr``, ``auth_time``) grants nothing if it is malformed.
-- An optional claim that is ``null`` counts as absent, as some issuers write it. ``cnf`` never does, because it limits
-  who may use the token.
+- A claim that *limits* the token (``aud``, ``exp``, ``nbf``, ``cnf``, ``authorization_details``) rejects it if it is
+  malformed. A claim that *grants* something (``scope``, roles, ``acr``, ``amr``, ``auth_time``) grants nothing if it
+  is malformed.
+- An optional claim that is ``null`` counts as absent, as some issuers write it. ``cnf`` and
+  ``authorization_details`` never do, because they limit who may use the token, and for what.
 - A reason shows a claim's value only if the claim names a kind of token, a client or a tenant (`_SHOWN`). Other claims
   may hold personal data, so their JSON type is shown. A reason ends with the fix.
 
@@ -25,12 +26,14 @@ from typing import Any, Final
 
 from ..errors import ExpiredCredentials, InvalidCredentials
 from ..identity import Identity
+from ..policy.details import CLAIM as DETAILS_CLAIM
 from .claims import (
     CONFIRMATIONS,
     MAX_TEXT,
     NO_NAMES,
     Claims,
     RolesClaim,
+    identity_class,
     is_confirmation,
     kind_of,
     shown_claim,
@@ -68,6 +71,8 @@ class ClaimRules:
     required: tuple[tuple[str, frozenset[str] | None], ...]
     """Names and accepted values; ``None`` for any value (`ANY`)."""
     needs_id: bool
+    restricts: bool = False
+    """Whether only views that look at the ``authorization_details`` of a token may accept it."""
 
     def check_type(self, header: Mapping[str, Any]) -> None:
         """Reject a token of another kind (RFC 8725 §3.11). ``typ`` is a media type (RFC 7515 §4.1.9)."""
@@ -90,7 +95,11 @@ class ClaimRules:
         self._check_id(claims)
         if self.required:
             self._check_required(claims)
-        return Identity(
+        kind = Identity
+        if DETAILS_CLAIM in claims:
+            kind = identity_class(claims, restricts=self.restricts)
+        methods = claims.get("amr")
+        return kind(
             subject,
             scopes=self._granted_scopes(claims),
             roles=NO_NAMES if self.roles_claim is None else self.roles_claim.roles(claims),
@@ -100,6 +109,8 @@ class ClaimRules:
             client_id=client,
             expires_at=end,
             confirmation=_confirmation(claims["cnf"]) if "cnf" in claims else None,
+            issuer=self.issuer,
+            amr=NO_NAMES if methods is None else strings(methods),
         )
 
     def cacheable_until(self, identity: Identity) -> float | None:

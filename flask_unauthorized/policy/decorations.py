@@ -38,8 +38,11 @@ class Demands(TypedDict, total=False):
     scopes: Names | None
     roles: Names | None
     acr: str | list[str] | tuple[str, ...] | None
+    amr: Names | None
     max_age: int | timedelta | None
     redirect: bool
+    no_store: bool
+    authorization_details: Callable[[list[dict[str, Any]]], bool] | None
 
 
 class LevelDemands(Demands, total=False):

@@ -108,8 +108,10 @@ class EffectiveRequirements:
             return None
         outer = inherit(levels)
         return Requirement(
-            whole.via, outer.scopes, outer.roles, outer.acr, outer.max_age, whole.optional, redirect=whole.redirect
-        )
+            whole.via, outer.scopes, outer.roles, outer.acr, outer.max_age, whole.optional, redirect=whole.redirect,
+            # A view that looks at authorization_details does so in its decorator, maybe.
+            amr=outer.amr, no_store=outer.no_store, authorization_details=whole.authorization_details,
+        )  # fmt: skip
 
     def from_decorators(self, endpoint: str | None, method: str | None) -> list[Requirement]:
         """Return what the decorators of an endpoint demand, outermost first, those of a class view's method last."""

@@ -29,11 +29,12 @@ class Plan:
     """What authentication needs of one effective requirement. Read-only, except for the caches of its challenges."""
 
     __slots__ = (
-        "acr", "ambiguous", "by_name", "challenge_scopes", "challenges", "explicit_schemes", "has_preconditions",
-        "has_requirements", "https_only", "implicit_schemes", "is_open", "max_age", "max_credentials", "missing_reason",
-        "optional", "origins", "plain_http", "prompting_schemes", "raises_on_mistakes", "reads_other_fields", "realm",
-        "requirement", "requires_step_up", "role_groups", "schemes", "schemes_without_response_headers", "scope_groups",
-        "vary",
+        "acr", "ambiguous", "amr_groups", "authorization_details", "by_name", "challenge_scopes", "challenges",
+        "explicit_schemes", "has_permissions", "has_preconditions", "has_requirements", "https_only",
+        "implicit_schemes", "is_open", "max_age", "max_credentials", "missing_reason", "no_store", "optional",
+        "origins", "plain_http", "prompting_schemes", "raises_on_mistakes", "reads_other_fields", "realm",
+        "requirement", "requires_step_up", "role_groups", "schemes", "schemes_without_response_headers",
+        "scope_groups", "vary",
     )  # fmt: skip
 
     def __init__(
@@ -90,15 +91,24 @@ class Plan:
         self.optional = requirement.optional
         self.acr = requirement.acr
         self.max_age = requirement.max_age
-        self.requires_step_up = bool(requirement.acr) or requirement.max_age is not None
+        self.requires_step_up = bool(requirement.acr or requirement.amr) or requirement.max_age is not None
+        self.amr_groups = tuple(map(frozenset, requirement.amr))
         self.scope_groups = tuple(_accepted_scopes(group, implied_scopes) for group in requirement.scopes)
         self.role_groups = tuple(map(frozenset, requirement.roles))
-        self.has_requirements = bool(self.requires_step_up or self.scope_groups or self.role_groups)
+        self.authorization_details = requirement.authorization_details
+        self.has_permissions = bool(self.scope_groups or self.role_groups or self.authorization_details)
+        self.has_requirements = self.requires_step_up or self.has_permissions
 
         # What the response to an accepted request has to name.
         self.vary = self.challenges.vary
+        self.no_store = requirement.no_store
+        if self.no_store and settings.guard == "off":
+            raise ConfigurationError(
+                "no_store=True needs the guard over all responses, and UNAUTHORIZED_GUARD='off' takes it out: "
+                "use 'repair'"
+            )
         self.schemes_without_response_headers = frozenset(
-            () if self.optional else filter(_leaves_no_trace, self.schemes)
+            () if self.optional or self.no_store else filter(_leaves_no_trace, self.schemes)
         )
 
 

@@ -2,16 +2,17 @@
 
 Two rules merge requirements:
 
-- `combine_decorators`: decorators of one view must all be met. ``via`` and ``acr`` narrow to what they share, scopes
-  and roles add up, the smallest ``max_age`` counts. The view is optional only if all decorators are.
+- `combine_decorators`: decorators of one view must all be met. ``via`` and ``acr`` narrow to what they share. Scopes,
+  roles, ``amr`` and the functions of ``authorization_details`` add up. The smallest ``max_age`` counts. The view is
+  optional only if all decorators are.
 - `inherit`: a level (app, blueprint, view) inherits from those outside of it. The nearest ``via`` wins, the rest merges
   as above. The innermost level decides whether the view is optional.
 
 ``unless`` drops a whole level for one request, before the levels are merged (`holding`). ``redirect=False`` of any
-level that holds keeps the login page away.
+level that holds keeps the login page away, and ``no_store=True`` of any level keeps the response out of caches.
 
-Scopes and roles are sets of groups. All groups must be met, and any name of a group meets it. So a plain name is a
-group of one, and `any_of` makes a group of several.
+Scopes, roles and ``amr`` are sets of groups. All groups must be met, and any name of a group meets it. So a plain name
+is a group of one, and `any_of` makes a group of several.
 """
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
@@ -23,6 +24,7 @@ from ..arguments import unknown_keyword_message, validated_flag, validated_whole
 from ..errors import ConfigurationError
 from ..identity import as_set
 from ..wire.rules import check_scope_token
+from .details import Decision, validated_decision
 from .unless import Condition, name_of, validated_condition
 
 Group = tuple[str, ...]
@@ -79,9 +81,15 @@ class Requirement:
         optional: Whether anonymous callers pass.
         unless: The function that drops this level for a request, or those of all levels that were merged.
         redirect: Whether a refusal may lead to the login page.
+        amr: Groups of authentication methods. All groups must be met.
+        no_store: Whether no cache may store the view's responses.
+        authorization_details: The functions that decide by the ``authorization_details`` of the token.
     """
 
-    __slots__ = ("__weakref__", "_hash", "acr", "max_age", "optional", "redirect", "roles", "scopes", "unless", "via")
+    __slots__ = (
+        "__weakref__", "_hash", "acr", "amr", "authorization_details", "max_age", "no_store", "optional", "redirect",
+        "roles", "scopes", "unless", "via",
+    )  # fmt: skip
 
     via: Final[tuple[Any, ...] | None]
     scopes: Final[frozenset[Group]]
@@ -91,6 +99,9 @@ class Requirement:
     optional: Final[bool]
     unless: Final[tuple[Condition, ...]]
     redirect: Final[bool]
+    amr: Final[frozenset[Group]]
+    no_store: Final[bool]
+    authorization_details: Final[tuple[Decision, ...]]
 
     def __init__(
         self,
@@ -102,6 +113,9 @@ class Requirement:
         optional: bool = False,
         unless: tuple[Condition, ...] = (),
         redirect: bool = True,
+        amr: frozenset[Group] = frozenset(),
+        no_store: bool = False,
+        authorization_details: tuple[Decision, ...] = (),
     ) -> None:
         self.via = via
         self.scopes = scopes
@@ -111,6 +125,9 @@ class Requirement:
         self.optional = optional
         self.unless = unless
         self.redirect = redirect
+        self.amr = amr
+        self.no_store = no_store
+        self.authorization_details = authorization_details
         self._hash = hash(self._fields())
 
     def __eq__(self, other: object) -> bool:
@@ -126,12 +143,15 @@ class Requirement:
             "scopes": [_shown(group) for group in sorted(self.scopes)],
             "roles": [_shown(group) for group in sorted(self.roles)],
             "acr": list(self.acr),
+            "amr": [_shown(group) for group in sorted(self.amr)],
             "max_age": self.max_age,
             "optional": self.optional,
         }
         shown = [f"{name}={value!r}" for name, value in said.items() if value not in (None, [], False)]
         shown += [f"unless={name_of(unless)}" for unless in self.unless]
         shown += [] if self.redirect else ["redirect=False"]
+        shown += ["no_store=True"] if self.no_store else []
+        shown += [f"authorization_details={name_of(decide)}" for decide in self.authorization_details]
         return f"Requirement({', '.join(shown)})"
 
     def as_decorator(self) -> str:
@@ -141,7 +161,8 @@ class Requirement:
 
     def _fields(self) -> tuple[Hashable, ...]:
         return (
-            self.via, self.scopes, self.roles, self.acr, self.max_age, self.optional, self.unless, self.redirect
+            self.via, self.scopes, self.roles, self.acr, self.max_age, self.optional, self.unless, self.redirect,
+            self.amr, self.no_store, self.authorization_details,
         )  # fmt: skip
 
 
@@ -172,10 +193,15 @@ def make_requirement(where: str, given: Mapping[str, Any], *, is_scheme: type, o
         optional,
         validated_condition(given.get("unless")),
         validated_flag("redirect", given.get("redirect", True)),
+        _groups("amr", given.get("amr")),
+        validated_flag("no_store", given.get("no_store", False)),
+        validated_decision(given.get("authorization_details")),
     )
 
 
-_KEYWORDS: Final = ("via", "scopes", "roles", "acr", "max_age", "unless", "redirect")
+_KEYWORDS: Final = (
+    "via", "scopes", "roles", "acr", "amr", "max_age", "unless", "redirect", "no_store", "authorization_details",
+)  # fmt: skip
 _ELSEWHERE: Final = {
     **dict.fromkeys(
         ("auth", "backend", "backends", "locations", "scheme", "schemes"), "name the schemes with via=scheme"
@@ -183,6 +209,8 @@ _ELSEWHERE: Final = {
     **dict.fromkeys(("group", "groups", "role"), 'did you mean roles? Write roles={"admin"}'),
     **dict.fromkeys(("permission", "permissions", "scope"), 'did you mean scopes? Write scopes={"read"}'),
     **dict.fromkeys(("fresh", "recent"), "did you mean max_age? max_age=300 demands a login in the last 300 seconds"),
+    **dict.fromkeys(("method", "methods"), 'did you mean amr? amr={"hwk"} demands a login by that method'),
+    **dict.fromkeys(("cache", "nocache", "no_cache"), "write no_store=True to keep the responses out of caches"),
     **dict.fromkeys(("level", "mfa"), 'did you mean acr? acr="gold" demands a login of that class'),
     "refresh": "give refresh tokens a scheme of their own, and name it with via=scheme",
     "optional": "write @auth.login_optional",
@@ -258,6 +286,9 @@ def _add(outer: Requirement, inner: Requirement, via: tuple[Any, ...] | None, op
         optional,
         tuple(dict.fromkeys((*outer.unless, *inner.unless))),
         outer.redirect and inner.redirect,
+        outer.amr | inner.amr,
+        outer.no_store or inner.no_store,
+        tuple(dict.fromkeys((*outer.authorization_details, *inner.authorization_details))),
     )
 
 

@@ -56,7 +56,7 @@ def validated_condition(unless: Any) -> tuple[Condition, ...]:
     return (unless,)
 
 
-def name_of(unless: Condition) -> str:
+def name_of(unless: Callable[..., object]) -> str:
     """Return the name of a function for messages: the app's words, never a value of a request."""
     return str(getattr(unless, "__qualname__", None) or type(unless).__qualname__)
 

@@ -187,7 +187,7 @@ def _restore_and_repair(response: Response, status: int, request: Request, state
     if is_refusal:
         _join_challenge_lines(response, request, state)
         _restore_page_protection(response, state)
-    if is_refusal or state.no_store:
+    if is_refusal or state.no_store | plan.no_store:
         set_no_store(response)
         if state.recorded_refusal is not None or is_refusal:  # a refusal, or the redirect to the login page
             for name in _VALIDATORS:

@@ -42,7 +42,7 @@ from ..errors import (
     StepUpRequired,
 )
 from ..errors.text import shown
-from ..identity import Identity
+from ..identity import Identity, with_login
 from ..wire import Challenge
 from ..wire.rules import check_realm
 from .loader_chain import LoaderChain, rejected_by_401, unavailable_by
@@ -279,6 +279,15 @@ class Scheme(ABC, Generic[C]):
         name = self.subject(credentials) or "" if self.names_subject else None
         arguments = credentials.arguments if isinstance(credentials, Secret) else None
         return self.throttle.reserve(name, arguments, request.environ)  # type: ignore[union-attr]  # there is one
+
+    def identity_with_login(self, identity: Identity, credentials: C) -> Identity:
+        """Return the identity of an accepted caller with what the scheme knows of the login. Not for subclasses.
+
+        Args:
+            identity: The identity.
+            credentials: What `read` returned.
+        """
+        return with_login(identity, *self.login_of(credentials))
 
     def login_of(self, credentials: C) -> tuple[float, str | None]:
         """Return when and how the caller logged in.

@@ -96,6 +96,16 @@ def without(name: str) -> Any:
 
 WRONG = "in the introspection response has the wrong type:"
 ROWS = [
+    Row(
+        "authorization_details without a value", member("authorization_details", None), 401,
+        "authorization_details is null, expected an array of objects with a text as type "
+        "(RFC 9396 section 2): the issuer has to correct that",
+    ),
+    Row(
+        "authorization_details of another form", member("authorization_details", ["payment"]), 401,
+        "authorization_details is an array with something else, expected an array of objects with a text as type "
+        "(RFC 9396 section 2): the issuer has to correct that",
+    ),
     Row("no token", call_of(made(None), ""), 401, "the token has 0 characters, expected 1 to 65536 of printable ASCII"),
     Row(
         "inactive", answered({"active": False}), 401,

@@ -14,6 +14,7 @@ from flask_unauthorized import (
     Scheme,
     abort_unauthorized,
 )
+from flask_unauthorized.identity import RestrictedIdentity
 from flask_unauthorized.loaders import SignedTokens, StaticTokens
 from flask_unauthorized.loaders.revocation import Revocations
 from flask_unauthorized.stores.memory import MemoryStore
@@ -36,6 +37,10 @@ def refuses(token: str) -> Any:
 
 def is_down(*given: Any) -> Any:
     raise ConnectionError(TOKEN)
+
+
+def denies(details: Any) -> bool:
+    return False
 
 
 def returns_none(token: str) -> None:
@@ -285,6 +290,19 @@ ROWS = [
     Row(
         "acr", bearer(Identity("ada", acr="silver"), acr="gold"), 401,
         "acr is 'silver', and acr= of the view accepts ['gold']",
+    ),
+    Row(
+        "no amr", bearer(Identity("ada", amr={"pwd"}), amr={"hwk"}), 401,
+        "none of the methods ['hwk'] was used: amr of the login is ['pwd'], and amr= of the view asks for others",
+    ),
+    Row(
+        "restricted by authorization_details", bearer(RestrictedIdentity("ada")), 403,
+        "the token carries authorization_details, and the view doesn't look at them, as "
+        'authorization_details="demand" of the loader asks: give the guard authorization_details=, a function',
+    ),
+    Row(
+        "authorization_details that do not suffice", bearer(Identity("ada"), authorization_details=denies), 403,
+        "authorization_details=denies of the view returned False for those of the caller",
     ),
     Row(
         "no auth_time", bearer(Identity("ada"), max_age=60), 401,

@@ -27,6 +27,7 @@ class AccessTokens(SignedTokens):
             "family": identity.claims[FAMILY_CLAIM],
             "auth_time": identity.auth_time,
             "acr": identity.acr,
+            "amr": sorted(identity.amr) or None,
             "cnf": None if identity.confirmation is None else dict(identity.confirmation),
             "exp": ends_at,
         }
@@ -56,6 +57,7 @@ class AccessTokens(SignedTokens):
             scopes=scopes,
             roles=roles,
             acr=login.get("acr"),
+            amr=login.get("amr", ()),
             auth_time=login.get("auth_time"),
             claims={FAMILY_CLAIM: login["family"]},
             confirmation=login.get("cnf"),

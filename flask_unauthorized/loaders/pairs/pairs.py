@@ -41,7 +41,7 @@ from flask import Flask
 from ... import signals
 from ...arguments import explains_arguments, validated_whole_seconds
 from ...errors import AuthUnavailable, ConfigurationError
-from ...identity import Identity
+from ...identity import Identity, validated_methods
 from ...rotation import Outcome, Rotation, present, secret_hash
 from ...schemes.secret import Secret
 from ...wire.rules import check_scope_token
@@ -164,6 +164,7 @@ class Pairs(TokenRows):
         roles: Iterable[str] = (),
         name: str | None = None,
         acr: str | None = None,
+        amr: Iterable[str] = (),
         auth_time: float | None = None,
     ) -> Pair[str]:
         """Begin a login. Call it when the user has just proved who they are.
@@ -175,6 +176,7 @@ class Pairs(TokenRows):
             roles: The roles that they have.
             name: What lists call the login, such as the device: 1 to 100 printable characters.
             acr: The authentication context class of the login. Default: that of the identity.
+            amr: The methods of the login (RFC 8176), such as ``{"pwd", "otp"}``. Default: those of the identity.
             auth_time: When the user logged in, in seconds since 1970. Default: that of the identity, and now for a
                 subject. An identity without one has none, so ``max_age=`` of a view refuses its tokens.
 
@@ -192,6 +194,8 @@ class Pairs(TokenRows):
         bounds = (*bounds_of(who), *bounds_of(found))
         end = int(now) + self._lifetime
         login: dict[str, Any] = {"auth_time": _login_time(who, auth_time, now), "acr": acr}
+        methods = validated_methods(amr) or (who.amr if isinstance(who, Identity) else None)
+        login["amr"] = sorted(methods) if methods else None
         if isinstance(who, Identity):
             login["acr"] = who.acr if acr is None else acr
             login["cnf"] = None if who.confirmation is None else dict(who.confirmation)
@@ -488,6 +492,7 @@ class Pairs(TokenRows):
             scopes=scopes,
             roles=roles,
             acr=login.get("acr"),
+            amr=login.get("amr") or (),
             auth_time=login.get("auth_time"),
             confirmation=login.get("cnf"),
             claims={FAMILY_CLAIM: row.id},

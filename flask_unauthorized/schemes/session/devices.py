@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, NamedTuple
 
 from ...rotation import Rotation
-from .record import is_time
+from .record import are_methods, is_time
 
 ENDED: Final = "ended"
 """The entry of a device that has ended."""
@@ -40,10 +40,11 @@ class Device:
         label: The ``User-Agent`` of the login, see `label_of`.
         issuer: The identity provider where the user logged in, or ``None``.
         sid: The session at that provider, or ``None``.
-        until: When the remember cookie ends. ``None`` if the login isn't remembered. So are the five others.
+        until: When the remember cookie ends. ``None`` if the login isn't remembered. So are the six others.
         series: Hash of the key that all secrets of the cookie have in common.
         auth_time: When the user authenticated.
         acr: The class of the login.
+        amr: The methods of the login.
         begun: When the last session of the cookie began.
         rotation: The state of the cookie's secrets, see `Rotation.to_text`.
     """
@@ -57,6 +58,7 @@ class Device:
     series: str | None = None
     auth_time: float | None = None
     acr: str | None = None
+    amr: list[str] | None = None
     begun: float | None = None
     rotation: str | None = None
 
@@ -108,6 +110,7 @@ def _is_valid(device: Device) -> bool:
     times = (device.until, device.auth_time, device.begun)
     valid = isinstance(device.subject, str) and isinstance(device.label, str) and is_time(device.created)
     valid = valid and all(isinstance(text, _TEXT) for text in texts)
+    valid = valid and (device.amr is None or are_methods(device.amr))
     return valid and all(time is None or is_time(time) for time in times)
 
 

@@ -26,11 +26,13 @@ These rules hold:
 
 import secrets
 import time
+from collections.abc import Iterable
 
 from flask import Request, session
 
 from ...arguments import validated_flag
 from ...errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
+from ...identity import validated_methods
 from .devices import Device
 from .entries import ENDED_REASON
 from .flask_session import device_label, renew_id
@@ -48,7 +50,14 @@ def end_stolen(scheme: SessionCookie, request: Request) -> None:
         scheme._remembered.end_stolen(request, scheme.realm_in_force())
 
 
-def new_login(scheme: SessionCookie, subject: str, acr: str | None, auth_time: float | None) -> LoginRecord:
+def new_login(
+    scheme: SessionCookie,
+    subject: str,
+    acr: str | None,
+    auth_time: float | None,
+    amr: Iterable[str] = (),
+    issuer: str | None = None,
+) -> LoginRecord:
     """Return the record of a login that begins now. It isn't in the session yet.
 
     Args:
@@ -56,15 +65,18 @@ def new_login(scheme: SessionCookie, subject: str, acr: str | None, auth_time: f
         subject: The user's subject.
         acr: The class of the login.
         auth_time: When the user authenticated, in seconds since 1970. ``None`` means now.
+        amr: The methods of the login.
+        issuer: The identity provider where the user logged in.
 
     Raises:
         AuthUnavailable: If the store can't be asked.
-        TypeError: If ``acr`` or ``auth_time`` has the wrong type.
+        TypeError: If ``acr``, ``auth_time`` or ``amr`` has the wrong type.
     """
     if acr is not None and not isinstance(acr, str):
         raise TypeError(f"acr must be a str, not {type(acr).__name__}")
     if auth_time is not None and not is_time(auth_time):
         raise TypeError(f"auth_time must be a number of seconds since 1970, not {auth_time!r}")
+    methods = validated_methods(amr)
     now = time.time()
     realm = scheme.realm_in_force()
     return LoginRecord(
@@ -76,6 +88,8 @@ def new_login(scheme: SessionCookie, subject: str, acr: str | None, auth_time: f
         last_used=now,
         is_repeated=scheme.current_login() is not None,
         realm=realm,
+        amr=methods,
+        issuer=issuer,
     )
 
 
@@ -168,18 +182,20 @@ def end_login(scheme: SessionCookie, request: Request, *, user_was_loaded: bool 
             scheme._remembered.drop(request, scheme.realm_in_force(), if_sent=False)
 
 
-def confirmed_login(current: LoginRecord, acr: str | None) -> LoginRecord:
+def confirmed_login(current: LoginRecord, acr: str | None, amr: Iterable[str] | None = None) -> LoginRecord:
     """Return the record of a login that its user has confirmed now. It has a new id, and isn't in the session yet.
 
     Args:
         current: The login in the session.
         acr: The class of the login from now on. ``None`` leaves it as it is.
+        amr: The methods of the login from now on. ``None`` leaves them as they are.
 
     Raises:
-        TypeError: If ``acr`` has the wrong type.
+        TypeError: If ``acr`` or ``amr`` has the wrong type.
     """
     if acr is not None and not isinstance(acr, str):
         raise TypeError(f"acr must be a str, not {type(acr).__name__}")
+    methods = current.amr if amr is None else validated_methods(amr)
     now = time.time()
     return LoginRecord(
         current.subject,
@@ -190,6 +206,8 @@ def confirmed_login(current: LoginRecord, acr: str | None) -> LoginRecord:
         last_used=now,
         is_repeated=True,
         realm=current.realm,
+        amr=methods,
+        issuer=current.issuer,
     )
 
 

@@ -15,7 +15,12 @@ SESSION_KEY: Final = "_unauthorized"
 _FIELDS: Final = ("sub", "at", "acr", "sid", "begun", "seen", "again", "realm")
 _FIELD_SET: Final = frozenset(_FIELDS)
 _REMEMBERED: Final = "remembered"  # only in sessions that a remember cookie has opened
-_FIELD_SET_OF_REMEMBERED: Final = _FIELD_SET | {_REMEMBERED}
+# These two are only in sessions whose login has them. So other sessions keep their size, and stay readable for the
+# versions before these fields.
+_METHODS: Final = "amr"
+_ISSUER: Final = "iss"
+_OPTIONAL: Final = frozenset({_REMEMBERED, _METHODS, _ISSUER})
+_NO_METHODS: Final[frozenset[str]] = frozenset()
 _values: Final = itemgetter(*_FIELDS)
 _TEXT_OR_NONE: Final = (str, type(None))
 _NUMBERS: Final = (float, int)  # JSON has no other numbers; bool isn't one
@@ -37,9 +42,14 @@ class LoginRecord:
             user of the same name.
         entry: What the store holds of the session. It is set when the store has been asked, and isn't recorded.
         is_remembered: Whether a remember cookie has opened the session.
+        amr: The methods of the login.
+        issuer: The identity provider where the user logged in, or ``None``.
     """
 
-    __slots__ = ("acr", "auth_time", "begun", "entry", "is_repeated", "last_used", "realm", "session_id", "subject")
+    __slots__ = (
+        "acr", "amr", "auth_time", "begun", "entry", "is_repeated", "issuer", "last_used", "realm", "session_id",
+        "subject",
+    )  # fmt: skip
     entry: str | None
     is_remembered: ClassVar[bool] = False  # an attribute of the class, which costs a request nothing
 
@@ -53,6 +63,8 @@ class LoginRecord:
         last_used: float,
         is_repeated: bool,
         realm: str,
+        amr: frozenset[str] = _NO_METHODS,
+        issuer: str | None = None,
     ) -> None:
         self.subject = subject
         self.auth_time = auth_time
@@ -62,6 +74,8 @@ class LoginRecord:
         self.last_used = last_used
         self.is_repeated = is_repeated
         self.realm = realm
+        self.amr = amr
+        self.issuer = issuer
 
     def __repr__(self) -> str:
         return "<LoginRecord>"
@@ -72,7 +86,12 @@ class LoginRecord:
             self.subject, self.auth_time, self.acr, self.session_id, self.begun, self.last_used, self.is_repeated,
             self.realm,
         )  # fmt: skip
-        return dict(zip(_FIELDS, values, strict=True))
+        content: dict[str, Any] = dict(zip(_FIELDS, values, strict=True))
+        if self.amr:
+            content[_METHODS] = sorted(self.amr)
+        if self.issuer is not None:
+            content[_ISSUER] = self.issuer
+        return content
 
 
 class RememberedRecord(LoginRecord):
@@ -94,7 +113,15 @@ def read_record(content: Any) -> LoginRecord | None:
     texts = isinstance(subject, str) and subject and isinstance(sid, str) and isinstance(realm, str)
     valid = texts and isinstance(acr, _TEXT_OR_NONE) and isinstance(again, bool)
     valid = valid and is_time(at) and is_time(begun) and is_time(seen)
-    return record(subject, at, acr, sid, begun, seen, again, realm) if valid else None
+    if not valid:
+        return None
+    methods, issuer = _NO_METHODS, None
+    if len(content) > len(_FIELDS):
+        methods, issuer = content.get(_METHODS, _NO_METHODS), content.get(_ISSUER)
+        if not are_methods(methods) or not isinstance(issuer, _TEXT_OR_NONE) or issuer == "":
+            return None
+        methods = frozenset(methods)
+    return record(subject, at, acr, sid, begun, seen, again, realm, methods, issuer)
 
 
 def _record_class(content: Any) -> type[LoginRecord] | None:
@@ -102,8 +129,16 @@ def _record_class(content: Any) -> type[LoginRecord] | None:
         return None
     if content.keys() == _FIELD_SET:
         return LoginRecord
-    is_remembered = content.keys() == _FIELD_SET_OF_REMEMBERED and content[_REMEMBERED] is True
-    return RememberedRecord if is_remembered else None
+    if content.keys() - _OPTIONAL != _FIELD_SET:
+        return None
+    if _REMEMBERED not in content:
+        return LoginRecord
+    return RememberedRecord if content[_REMEMBERED] is True else None
+
+
+def are_methods(value: Any) -> bool:
+    """Return whether a value that was read is a collection of texts, as ``amr`` is."""
+    return isinstance(value, (list, tuple, frozenset)) and all(isinstance(one, str) for one in value)
 
 
 def is_time(value: Any) -> bool:

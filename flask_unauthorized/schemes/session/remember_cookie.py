@@ -36,15 +36,19 @@ class PresentedCookie:
         realm: The realm.
         session_id: The id of the device.
         secret: The secret.
-        subject: The user. This and the next two are set when the cookie has been verified.
+        subject: The user. This and what follows are set when the cookie has been verified.
         auth_time: When the user authenticated, in seconds since 1970.
         acr: The class of the login, or ``None``.
+        amr: The methods of the login.
+        issuer: The identity provider where the user logged in, or ``None``.
     """
 
-    __slots__ = ("acr", "auth_time", "realm", "secret", "session_id", "subject")
+    __slots__ = ("acr", "amr", "auth_time", "issuer", "realm", "secret", "session_id", "subject")
     subject: str
     auth_time: float
     acr: str | None
+    amr: frozenset[str]
+    issuer: str | None
 
     def __init__(self, realm: str, session_id: str, secret: str) -> None:
         self.realm = realm

@@ -103,7 +103,7 @@ class RememberedLogins:
         """Return what the loader returned for the user of a cookie.
 
         Args:
-            cookie: What `read` returned. Its last three attributes are set.
+            cookie: What `read` returned. Its last five attributes are set.
             request: The request.
 
         Raises:
@@ -179,7 +179,7 @@ class RememberedLogins:
     def begin(self, device: Device, login: LoginRecord) -> str:
         """Make a device a remembered one, and return its first secret."""
         device.until = time.time() + self._lifetime
-        device.auth_time, device.acr = login.auth_time, login.acr
+        device.auth_time, device.acr, device.amr = login.auth_time, login.acr, sorted(login.amr) or None
         return self.renew(device)
 
     def renew(self, device: Device) -> str:
@@ -291,7 +291,7 @@ class RememberedLogins:
     def _record(self, cookie: PresentedCookie, device: Device) -> RememberedRecord:
         cookie.subject = device.subject
         cookie.auth_time = device.created if device.auth_time is None else device.auth_time
-        cookie.acr = device.acr
+        cookie.acr, cookie.amr, cookie.issuer = device.acr, frozenset(device.amr or ()), device.issuer
         return RememberedRecord(
             device.subject,
             auth_time=cookie.auth_time,
@@ -301,6 +301,8 @@ class RememberedLogins:
             last_used=time.time(),
             is_repeated=False,
             realm=cookie.realm,
+            amr=cookie.amr,
+            issuer=cookie.issuer,
         )
 
     def _drop(self, request: Request) -> None:

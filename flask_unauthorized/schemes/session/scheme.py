@@ -26,7 +26,7 @@ from flask.sessions import SecureCookieSessionInterface
 from ...arguments import explains_arguments, validated_flag, validated_whole_seconds
 from ...errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
 from ...errors.text import shown
-from ...identity import Identity
+from ...identity import Identity, with_login
 from ...stores.base import Store, validated_store
 from ...wire import Challenge
 from ...wire.fetch_metadata import HTMX_FIELDS
@@ -253,6 +253,12 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
 
     def login_of(self, credentials: LoginRecord | PresentedCookie) -> tuple[float, str | None]:
         return credentials.auth_time, credentials.acr
+
+    def identity_with_login(self, identity: Identity, credentials: LoginRecord | PresentedCookie) -> Identity:
+        issuer = credentials.issuer
+        if issuer is not None and identity.subject != credentials.subject:
+            issuer = None  # It names the subject of the login, and the loader gave another one.
+        return with_login(identity, credentials.auth_time, credentials.acr, credentials.amr, issuer)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         page = self.login_url()
