@@ -378,12 +378,13 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             TypeError: If neither ``sid`` nor ``subject`` is given.
         """
         entries, realm = self.device_entries("a logout by the provider"), self.realm_in_force()
+        if sid is None and subject is None:
+            raise TypeError("end_by_provider() needs sid= or subject=: otherwise it is open whose devices end")
+        entries.note_provider_logout(realm, issuer, sid=sid, subject=subject)
         if sid is not None:
             found: Iterable[StoredDevice] = entries.devices_at_provider(issuer, sid, realm)
-        elif subject is not None:
-            found = entries.devices(subject, realm)
         else:
-            raise TypeError("end_by_provider() needs sid= or subject=: otherwise it is open whose devices end")
+            found = entries.devices(subject or "", realm)
         return sum(
             entries.end_found(one, realm)
             for one in found
