@@ -45,6 +45,7 @@ from .settings import (
     check_session_cookie,
     warn_of_exposed_cookie,
     warn_of_session_fixation,
+    warn_of_short_memory,
     warn_of_shorter_lifetime,
 )
 
@@ -165,6 +166,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         warn_of_session_fixation(app)
         if self.remember is not None:
             self.device_entries("remember=")
+            warn_of_short_memory(app, self.remember)
         if self.store is not None:
             self.store.check()
             self._check_processes(app, self.store)
