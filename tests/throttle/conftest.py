@@ -76,16 +76,14 @@ class RedisOnTheClock(RedisStore):
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
-def store(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
-    if request.param == "memory":
-        return MemoryStore()
-    if request.param == "sqlite":
-        return SQLiteStore(tmp_path / "store.db")
+def store(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Any]:
+    if request.param != "redis":
+        yield MemoryStore() if request.param == "memory" else SQLiteStore(tmp_path / "store.db")
+        return
     # With a URL, a server that pauses for a quarter of a second counts as unavailable, and a busy machine pauses it.
-    client = redis.Redis.from_url(request.getfixturevalue("redis_url"), socket_timeout=60)
-    client.flushall()
-    request.addfinalizer(client.close)
-    return RedisOnTheClock(client) if "clock" in request.fixturenames else RedisStore(client)
+    with redis.Redis.from_url(request.getfixturevalue("redis_url"), socket_timeout=60) as client:
+        client.flushall()
+        yield RedisOnTheClock(client) if "clock" in request.fixturenames else RedisStore(client)
 
 
 class Served:

@@ -224,19 +224,27 @@ class SessionEntries:
                 login.begun = device.created = self.not_before.begin_time(login.subject, login.realm)
                 continue
             if enter:
-                key, entry = store_key(login.realm, login.session_id), device.to_entry(time.time())
-                if not self._store.replace("session", key, written, entry, self._lifetime_of(device)):
-                    raise InvalidCredentials(reason=ENDED_REASON)  # A logout has found it since the last attempt.
-                written = entry
+                written = self._write_entry(login, device, written)
             row = ListedDevice(login.session_id, device.created, self._end_of(device, login.begun))
             replaced = [one for one in rows if one.session_id == replaced_id]
             listed = sorted([*replaced, *others[len(excess) :], row], key=attrgetter("created"))
             if self._store.replace("sessions", user, text, write_list(listed), self._list_lifetime()):
-                if not enter and self.find(login.realm, login.session_id)[1] is None:
-                    # It ended since its use was noted, and whoever ended it has looked at the list before.
-                    self._unlist(login.realm, login.subject, frozenset({login.session_id}))
+                if not enter:
+                    self._unlist_ended(login)
                 return
         raise too_many_changes()
+
+    def _write_entry(self, login: LoginRecord, device: Device, written: str | None) -> str:
+        """Write the entry of a login that begins, in place of the one that the last attempt has written."""
+        key, entry = store_key(login.realm, login.session_id), device.to_entry(time.time())
+        if not self._store.replace("session", key, written, entry, self._lifetime_of(device)):
+            raise InvalidCredentials(reason=ENDED_REASON)  # A logout has found it since the last attempt.
+        return entry
+
+    def _unlist_ended(self, login: LoginRecord) -> None:
+        """Take a device out of the list again if it ended before it was listed, and is therefore in no list."""
+        if self.find(login.realm, login.session_id)[1] is None:
+            self._unlist(login.realm, login.subject, frozenset({login.session_id}))
 
     def _others(self, realm: str, rows: list[ListedDevice], excluded: tuple[str | None, ...]) -> list[ListedDevice]:
         """Return the rows of other devices. If they are too many, only of those that could still be used."""

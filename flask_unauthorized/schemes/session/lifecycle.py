@@ -108,9 +108,7 @@ def check_login(scheme: SessionCookie, *, remember: bool, issuer: str | None, si
         )
 
 
-def provider_logouts(
-    scheme: SessionCookie, subject: str, issuer: str | None, sid: str | None
-) -> Sequence[str | None]:
+def provider_logouts(scheme: SessionCookie, subject: str, issuer: str | None, sid: str | None) -> Sequence[str | None]:
     """Return a value that changes with each logout at the provider that names the user or the session of a login.
 
     Raises:

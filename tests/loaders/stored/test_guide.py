@@ -164,7 +164,8 @@ def test_the_command_of_detect_secrets_finds_a_thousand_of_a_thousand_tokens(fol
     options = re.search(r"`detect-secrets scan (.*?)`", section("Find leaked tokens"))[1].split()
     done = subprocess.run(
         [sys.executable, "-m", "detect_secrets", "scan", *options, "--all-files", "."],
-        cwd=folder, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=folder, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     results = json.loads(done.stdout)["results"]
     ours = {name: [one for one in rows if one["type"] == "Notes token"] for name, rows in results.items()}
@@ -180,4 +181,3 @@ def test_the_rule_for_gitleaks_finds_each_token():
     register(*made)
     assert re.findall(rule["regex"], "\n".join(f'T="{text}"' for text in made)) == made
     assert all(keyword in text for keyword in rule["keywords"] for text in made)
-

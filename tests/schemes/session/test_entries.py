@@ -734,7 +734,9 @@ def test_logging_in_and_out_again_and_again_fills_no_store(make_app, clock):
     assert [other.get("/").status_code, other.post("/out").status_code, other.get("/").status_code] == [200, 200, 401]
 
 
-@pytest.mark.parametrize(("remember", "is_told"), [(30, True), (86_399, True), (86_400, False), (timedelta(days=30), False)])
+@pytest.mark.parametrize(
+    ("remember", "is_told"), [(30, True), (86_399, True), (86_400, False), (timedelta(days=30), False)]
+)
 def test_logins_that_are_remembered_for_less_than_a_day(build, caplog, remember, is_told):
     shop = build(store=MemoryStore(single_process=True), remember=remember, config={"TESTING": False})
     shop.auth.check(shop.app)
