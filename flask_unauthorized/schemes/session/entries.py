@@ -242,7 +242,7 @@ class SessionEntries:
         return entry
 
     def _unlist_ended(self, login: LoginRecord) -> None:
-        """Take a device out of the list again if it ended before it was listed, and is therefore in no list."""
+        """Take a device out of the list again if it ended while it was being listed."""
         if self.find(login.realm, login.session_id)[1] is None:
             self._unlist(login.realm, login.subject, frozenset({login.session_id}))
 

@@ -151,7 +151,7 @@ def begin_login(
     replaced = _logins_of(scheme, request)
     _enter(scheme, login, device, replaced[0].session_id if replaced else None)
     if _end_copies(scheme, replaced, request, user_was_loaded):
-        # All sessions of the user ended, this login included. It begins later, and its entry is final, so the id is new.
+        # All sessions of the user ended, this login included. An ended entry is final, so the login gets a new id.
         login.begun = device.created = _begin_time(scheme, login.subject)
         login.session_id = secrets.token_urlsafe(16)
         _enter(scheme, login, device)
