@@ -60,6 +60,7 @@ from ..schemes.session.lifecycle import (
     end_login,
     end_stolen,
     new_login,
+    provider_logouts,
     renew_login,
 )
 from ..schemes.session.record import SESSION_KEY
@@ -111,6 +112,7 @@ def log_in(
         acr = who.acr if acr is None else acr
         auth_time = who.auth_time if auth_time is None else auth_time
     subject = scheme.subject_of(who)
+    logouts = provider_logouts(scheme, subject, issuer, sid)
     end_stolen(scheme, request)  # It may end all sessions of the user, and the new one begins after that.
     login = new_login(scheme, subject, acr, auth_time, _methods_of(who, amr), issuer)
     _reset_caller(scheme, request, state)
@@ -124,7 +126,16 @@ def log_in(
         raise
     kept_values = {name: session[name] for name in kept_names if name in session and name != SESSION_KEY}
     try:
-        begin_login(scheme, login, request, remember=remember, issuer=issuer, sid=sid, user_was_loaded=user_was_loaded)
+        begin_login(
+            scheme,
+            login,
+            request,
+            remember=remember,
+            issuer=issuer,
+            sid=sid,
+            logouts=logouts,
+            user_was_loaded=user_was_loaded,
+        )
     except Exception:  # the session is still that of before, so its user isn't the caller either
         _reset_caller(scheme, request, state)
         raise

@@ -142,7 +142,11 @@ class RedisStore(Store):
                 "for each key"
             )
         numbers = [_validated_int(number) for number in response]
-        return [Count(count, rest / 1000) for count, rest in zip(numbers[::2], numbers[1::2], strict=True)]
+        # The server keeps an entry one millisecond longer, which must not make a Retry-After one second longer.
+        return [
+            Count(count, min(rest / 1000, lifetime))
+            for count, rest, (_, lifetime) in zip(numbers[::2], numbers[1::2], counters, strict=True)
+        ]
 
     def _decrement(self, keys: Sequence[str]) -> None:
         _validated_int(self._decrements(keys=keys))

@@ -30,7 +30,7 @@ class Limit:
         if not 1 <= failures <= MAX_FAILURES:
             raise ConfigurationError(f"failures must be 1 to {MAX_FAILURES}, not {failures}")
         self.failures: Final = failures
-        self.seconds: Final = validated_whole_seconds("seconds", seconds, least=1, most=DAY)
+        self.seconds: Final = validated_whole_seconds("the time of a Limit", seconds, least=1, most=DAY)
 
     def __repr__(self) -> str:
         return f"Limit({self.failures}, {self.seconds})"

@@ -11,6 +11,7 @@ import pytest
 
 from flask_unauthorized import signals
 from flask_unauthorized.schemes.session.devices import public_id
+from flask_unauthorized.schemes.session.storage import provider_key, read_list, store_key
 
 from .sites import clock as clock
 from .sites import listed, sessions
@@ -202,3 +203,63 @@ def test_a_cookie_that_is_presented_while_all_sessions_end_opens_none_that_stays
             assert not is_in(story, opened)
         if not was_paused:
             return
+
+
+@pytest.mark.parametrize("named", ["sid", "subject"])
+@pytest.mark.parametrize("before", [0, 21])
+def test_a_logout_at_the_provider_while_its_login_begins(shop, clock, named, before):
+    """The provider's logout comes between any two steps of the login that it names."""
+    for number in every_step(400):
+        name, sid = f"eve{number}", f"s{number}"
+        for _ in range(before):  # Then the login ends the oldest device as well.
+            shop.device(name)
+        client = shop.app.test_client()
+        names = {"sid": sid} if named == "sid" else {"subject": name}
+
+        def end_there(names=names):
+            with shop.app.app_context():
+                return shop.cookie.end_by_provider(ISSUER, **names)
+
+        shop.store.interrupt(lambda: in_another_request(end_there), number)
+        data = {"remember": "1", "issuer": ISSUER, "sid": sid}
+        status = client.post(f"/login/{name}", data=data).status_code
+        if not shop.store.let_go():
+            return
+        is_alive = client.get("/").status_code == 200
+        if status == 200 and is_alive:
+            # The logout was over before the login read the mark that it leaves, so the login came after it.
+            assert number <= (2 if named == "sid" else 1)
+        elif status != 200:
+            assert status == 401
+            assert not is_alive
+            assert len(sessions(shop, name)) == min(before, 20) - (before > 20)
+        assert is_in(SimpleNamespace(), shop.device(name))
+
+
+def test_two_confirmations_at_once_leave_one_device(shop, clock):
+    for number in every_step():
+        story = Story(shop, clock, number)
+        found = []
+
+        def confirm(story=story, found=found):
+            found.append(ACTIONS["confirm"](story))
+
+        shop.store.interrupt(lambda: in_another_request(confirm), number)
+        first = ACTIONS["confirm"](story)
+        if not shop.store.let_go():
+            return
+        winners = [one for one in (first, *found) if one.ok]
+        assert 1 <= len(winners) <= 2
+        assert sum(is_in(story, one.client) for one in winners) == 1
+        clock[0] += 2
+        with shop.app.app_context():
+            entries = shop.cookie._entries
+            for key, purpose in ((story.name, "sessions"), (ISSUER, "provider-session")):
+                text = shop.store.get(
+                    purpose,
+                    store_key("shop", key) if purpose == "sessions" else provider_key("shop", ISSUER, story.sid),
+                )
+                rows = read_list(text)
+                assert all(entries.find("shop", row.session_id)[1] is not None for row in rows), (number, purpose)
+                # Each row is a device that is alive: the confirmed one, and in the list of the user the other one.
+                assert len(rows) == (2 if purpose == "sessions" else 1), (number, purpose)

@@ -1,16 +1,19 @@
 """A clock that tests move, stores on it, and apps whose views have a throttle."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import redis
 
 from flask_unauthorized import Auth, Basic
 from flask_unauthorized.stores.memory import MemoryStore
+from flask_unauthorized.stores.redis import RedisStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
 
 from ..helpers import SECRET_KEY
+from ..stores.servers import redis_server
 
 HOME, OFFICE, AWAY = "203.0.113.7", "198.51.100.20", "192.0.2.99"
 
@@ -33,9 +36,54 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
-    return MemoryStore() if request.param == "memory" else SQLiteStore(tmp_path / "store.db")
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+class RedisOnTheClock(RedisStore):
+    """A real server whose entries expire by the clock of the test.
+
+    The clock of a server can't be moved. So each operation first shifts the rest of all lifetimes by what the clock of
+    the test has moved, less the real time that has passed.
+    """
+
+    _SHIFT = """
+    for _, key in ipairs(redis.call('KEYS', '*')) do
+        redis.call('PEXPIRE', key, redis.call('PTTL', key) - ARGV[1])
+    end
+    """
+
+    def __init__(self, client: "redis.Redis") -> None:
+        super().__init__(client)
+        self._start = time.time() - time.perf_counter()
+        self._shifted = 0
+
+    def _shift(self) -> None:
+        moved = round((time.time() - time.perf_counter() - self._start) * 1000)
+        if moved != self._shifted:
+            shift, self._shifted = moved - self._shifted, moved
+            self._client.eval(self._SHIFT, 0, shift)
+
+    def _increment_many(self, counters: Any) -> Any:
+        self._shift()
+        return super()._increment_many(counters)
+
+    def _get(self, key: str) -> Any:
+        self._shift()
+        return super()._get(key)
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def store(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Any]:
+    if request.param != "redis":
+        yield MemoryStore() if request.param == "memory" else SQLiteStore(tmp_path / "store.db")
+        return
+    # With a URL, a server that pauses for a quarter of a second counts as unavailable, and a busy machine pauses it.
+    with redis.Redis.from_url(request.getfixturevalue("redis_url"), socket_timeout=60) as client:
+        client.flushall()
+        yield RedisOnTheClock(client) if "clock" in request.fixturenames else RedisStore(client)
 
 
 class Served:

@@ -27,8 +27,8 @@ def test_a_limit_takes_seconds_or_a_timedelta():
         (lambda: Limit(0, 60), ConfigurationError, "failures must be 1 to 1000000, not 0"),
         (lambda: Limit(True, 60), TypeError, "failures must be an int, not True: write such as Limit(5, 60)"),
         (lambda: Limit("5", 60), TypeError, "failures must be an int, not '5': write such as Limit(5, 60)"),
-        (lambda: Limit(5, 0), ConfigurationError, "seconds must be 1 to 86400 seconds, not 0"),
-        (lambda: Limit(5, 90_000), ConfigurationError, "seconds must be 1 to 86400 seconds, not 90000"),
+        (lambda: Limit(5, 0), ConfigurationError, "the time of a Limit must be 1 to 86400 seconds, not 0"),
+        (lambda: Limit(5, 90_000), ConfigurationError, "the time of a Limit must be 1 to 86400 seconds, not 90000"),
         (
             lambda: Throttle(),
             TypeError,

@@ -26,10 +26,15 @@ Four facts make this more than a set of ids:
 4. **Steps can fail in between.** A device is ended before a list forgets it, and a login is entered before its
    cookie is sent. What a failure leaves is an entry without a cookie, which opens nothing and expires.
 
+A logout at an identity provider finds devices by the lists, so it could miss a login that is being entered. It leaves a
+mark (``provider-logout``) first, and a login whose mark has changed while it was entered ends itself.
+
 `storage` says how entries and lists are written.
 """
 
+import json
 import logging
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -65,6 +70,8 @@ MAX_ENTRY: Final = MAX_VALUE - 512
 USE_INTERVAL: Final = 60
 """Least time between two notes that a session was used, in seconds. A shorter ``idle`` shortens it."""
 _INTERVAL_WITHOUT_IDLE: Final = 3600
+LONGEST_LOGIN: Final = 300
+"""How long the steps of one login may take in which a logout at the provider could miss it, in seconds."""
 ENDED_REASON: Final = "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"
 STOLEN_REASON: Final = (
     "Cookie: the remember cookie of this login was used in two places, so it may have been stolen: log in again"
@@ -186,6 +193,7 @@ class SessionEntries:
 
         Raises:
             AuthUnavailable: If the store can't be asked.
+            InvalidCredentials: If the login has been ended in the meantime.
             ValueError: If the login is too long for the store.
         """
         size = len(device.to_entry(time.time()).encode(errors="surrogatepass"))
@@ -205,6 +213,7 @@ class SessionEntries:
         """
         user = store_key(login.realm, login.subject)
         row = ListedDevice(login.session_id, device.created, self._end_of(device, login.begun))
+        written: str | None = None
         for _ in range(MAX_ATTEMPTS):
             text = self._store.get("sessions", user)
             rows = read_current_list(text)
@@ -218,14 +227,27 @@ class SessionEntries:
                 login.begun = device.created = self.not_before.begin_time(login.subject, login.realm)
                 continue
             if enter:
-                entry = device.to_entry(time.time())
-                self._store.put("session", store_key(login.realm, login.session_id), entry, self._lifetime_of(device))
+                written = self._write_entry(login, device, written)
             row = ListedDevice(login.session_id, device.created, self._end_of(device, login.begun))
             replaced = [one for one in rows if one.session_id == replaced_id]
             listed = sorted([*replaced, *others[len(excess) :], row], key=attrgetter("created"))
             if self._store.replace("sessions", user, text, write_list(listed), self._list_lifetime()):
+                if not enter:
+                    self._unlist_ended(login)
                 return
         raise too_many_changes()
+
+    def _write_entry(self, login: LoginRecord, device: Device, written: str | None) -> str:
+        """Write the entry of a login that begins, in place of the one that the last attempt has written."""
+        key, entry = store_key(login.realm, login.session_id), device.to_entry(time.time())
+        if not self._store.replace("session", key, written, entry, self._lifetime_of(device)):
+            raise InvalidCredentials(reason=ENDED_REASON)  # A logout has found it since the last attempt.
+        return entry
+
+    def _unlist_ended(self, login: LoginRecord) -> None:
+        """Take a device out of the list again if it ended while it was being listed."""
+        if self.find(login.realm, login.session_id)[1] is None:
+            self._unlist(login.realm, login.subject, frozenset({login.session_id}))
 
     def _others(self, realm: str, rows: list[ListedDevice], excluded: tuple[str | None, ...]) -> list[ListedDevice]:
         """Return the rows of other devices. If they are too many, only of those that could still be used."""
@@ -271,6 +293,35 @@ class SessionEntries:
                 if self._store.replace(purpose, key, text, write_list(staying), lifetime):
                     return
 
+    # --- logouts at a provider
+
+    def provider_logouts(self, realm: str, issuer: str, sid: str | None, subject: str) -> tuple[str | None, ...]:
+        """Return a value that changes with each logout at a provider that names a session there, or a user.
+
+        A login reads it first, and once more when all lists have the login. A logout that came in between may not have
+        found it. If the values differ, the login ends.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+        """
+        names = (("sub", subject),) if sid is None else (("sub", subject), ("sid", sid))
+        return tuple(self._store.get("provider-logout", _logout_key(realm, issuer, *name)) for name in names)
+
+    def note_provider_logout(self, realm: str, issuer: str, *, sid: str | None, subject: str | None) -> None:
+        """Note a logout at a provider, before the devices are looked for: see `provider_logouts`.
+
+        Raises:
+            AuthUnavailable: If the store can't be asked.
+        """
+        name = ("sub", subject or "") if sid is None else ("sid", sid)
+        key = _logout_key(realm, issuer, *name)
+        self._store.put("provider-logout", key, secrets.token_urlsafe(16), LONGEST_LOGIN)
+
+    def end_begun(self, login: LoginRecord) -> None:
+        """End a login that was entered and isn't in a session yet."""
+        self._mark(login.realm, login.session_id, ENDED, None)
+        self._unlist(login.realm, login.subject, frozenset({login.session_id}))
+
     # --- ending
 
     def end(self, login: LoginRecord) -> bool:
@@ -310,7 +361,7 @@ class SessionEntries:
         if self._mark(realm, current.session_id, ENDED, current.begun + self._lifetime):
             self._unlist(realm, subject, frozenset({current.session_id}))
             return
-        self._mark(realm, login.session_id, ENDED, login.begun + self._lifetime)
+        self._mark(realm, login.session_id, ENDED, None)  # No cookie has its id, so the entry needs not stay.
         self._unlist(realm, subject, frozenset({current.session_id, login.session_id}))
         if self._store.get("session", store_key(realm, current.session_id)) == STOLEN:
             raise SessionStolen(reason=STOLEN_REASON)
@@ -479,6 +530,10 @@ def _read(entry: str) -> tuple[int, Device]:
         return read_entry(entry)
     except ValueError:
         reject_foreign_value()
+
+
+def _logout_key(realm: str, issuer: str, kind: str, name: str) -> str:
+    return store_key(realm, json.dumps([issuer, kind, name]))
 
 
 def _longest_lifetime(rows: list[ListedDevice]) -> float:

@@ -9,7 +9,8 @@ A login takes these steps:
 1. `end_stolen` ends the device of a remember cookie that is in use in two places, as each other page does. The steps
    after it find that device ended.
 2. `new_login` makes the record. The loader is asked with it, before anything else is written.
-3. `begin_login` enters the device in the store, and then ends the device that the browser had before.
+3. `begin_login` enters the device in the store, and then ends the device that the browser had before. If the user has
+   logged out at the provider meanwhile, the login ends.
 4. The record takes the place of everything in Flask's session, and a session on the server gets a new id. Nothing that
    someone else planted before the login survives it (session fixation).
 5. The response sets the remember cookie, or deletes the one of the previous login.
@@ -26,7 +27,7 @@ These rules hold:
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from flask import Request, session
 
@@ -120,6 +121,17 @@ def check_login(scheme: SessionCookie, *, remember: bool, issuer: str | None, si
         )
 
 
+def provider_logouts(scheme: SessionCookie, subject: str, issuer: str | None, sid: str | None) -> Sequence[str | None]:
+    """Return a value that changes with each logout at the provider that names the user or the session of a login.
+
+    Raises:
+        AuthUnavailable: If the store can't be asked.
+    """
+    if issuer is None or scheme._entries is None:
+        return ()
+    return scheme._entries.provider_logouts(scheme.realm_in_force(), issuer, sid, subject)
+
+
 def begin_login(
     scheme: SessionCookie,
     login: LoginRecord,
@@ -128,6 +140,7 @@ def begin_login(
     remember: bool = False,
     issuer: str | None = None,
     sid: str | None = None,
+    logouts: Sequence[str | None] = (),
     user_was_loaded: bool = False,
 ) -> None:
     """Put a login into the session, in place of everything that was there. ``session.permanent`` stays.
@@ -139,16 +152,25 @@ def begin_login(
         remember: Whether the login is remembered.
         issuer: The identity provider where the user logged in.
         sid: The session there.
+        logouts: What `provider_logouts` returned before the login was made.
         user_was_loaded: As in `end_login`.
+
+    Raises:
+        AuthUnavailable: If the store can't be asked. The session stays as it was.
+        InvalidCredentials: If the login has been ended in the meantime.
     """
     device = Device(subject=login.subject, created=login.begun, label=device_label(), issuer=issuer, sid=sid)
     secret = scheme._remembered.begin(device, login) if remember and scheme._remembered is not None else None
     replaced = _logins_of(scheme, request)
     _enter(scheme, login, device, replaced[0].session_id if replaced else None)
     if _end_copies(scheme, replaced, request, user_was_loaded):
-        # All sessions of the user ended, this login included, unless it begins later.
+        # All sessions of the user ended, this login included. An ended entry is final, so the login gets a new id.
         login.begun = device.created = _begin_time(scheme, login.subject)
+        login.session_id = secrets.token_urlsafe(16)
         _enter(scheme, login, device)
+    if scheme._entries is not None and provider_logouts(scheme, login.subject, issuer, sid) != logouts:
+        scheme._entries.end_begun(login)
+        raise InvalidCredentials(reason=ENDED_REASON)
     is_permanent = getattr(session, "permanent", False)
     session.clear()
     if is_permanent:

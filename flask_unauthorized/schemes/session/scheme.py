@@ -47,6 +47,7 @@ from .settings import (
     warn_of_copied_cookies,
     warn_of_exposed_cookie,
     warn_of_session_fixation,
+    warn_of_short_memory,
     warn_of_shorter_lifetime,
 )
 
@@ -188,6 +189,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         warn_of_session_fixation(app)
         if self.remember is not None:
             self.device_entries("remember=")
+            warn_of_short_memory(app, self.remember)
         if self.store is not None:
             self.store.check()
             self._check_processes(app, self.store)
@@ -425,12 +427,13 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             TypeError: If neither ``sid`` nor ``subject`` is given.
         """
         entries, realm = self.device_entries("a logout by the provider"), self.realm_in_force()
+        if sid is None and subject is None:
+            raise TypeError("end_by_provider() needs sid= or subject=: otherwise it is open whose devices end")
+        entries.note_provider_logout(realm, issuer, sid=sid, subject=subject)
         if sid is not None:
             found: Iterable[StoredDevice] = entries.devices_at_provider(issuer, sid, realm)
-        elif subject is not None:
-            found = entries.devices(subject, realm)
         else:
-            raise TypeError("end_by_provider() needs sid= or subject=: otherwise it is open whose devices end")
+            found = entries.devices(subject or "", realm)
         return sum(
             entries.end_found(one, realm)
             for one in found

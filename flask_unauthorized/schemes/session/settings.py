@@ -17,6 +17,7 @@ from ..state_access import mention_once, warn_once
 log: Final = logging.getLogger("flask_unauthorized")
 _MIN_KEY_LENGTH: Final = 16
 """Length of a ``SECRET_KEY`` that isn't short, in bytes."""
+_DAY: Final = 86_400
 _WELL_KNOWN_KEYS: Final = frozenset({"dev", "secret", "change me", "changeme", "secret key", "secret_key", "key"})
 
 
@@ -54,6 +55,21 @@ def warn_of_shorter_lifetime(app: Flask, lifetime: int, idle: int | None) -> Non
             seconds,
             limit,
             seconds,
+        )
+
+
+def warn_of_short_memory(app: Flask, remember: int) -> None:
+    """Warn if logins are remembered for less than a day, because days may have been meant.
+
+    Args:
+        app: The app.
+        remember: How long a login is remembered, in seconds.
+    """
+    if remember < _DAY and not app.testing:
+        warn_once(
+            app,
+            f"SessionCookie(remember={remember}) remembers logins for {remember} seconds, which is less than a day: "
+            "write remember=timedelta(days=30) for 30 days",
         )
 
 

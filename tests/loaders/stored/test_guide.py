@@ -1,6 +1,7 @@
 """The programs of docs/tokens.md do what the page says."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_unauthorized.loaders.stored import TokenFormat
 from flask_unauthorized.testing import assert_sound
 from tests.canaries import register
 from tests.helpers import bearer_header
@@ -132,10 +134,50 @@ def test_the_table(capsys):
     assert "TokenRecord(id=1, owner='42', name='CI'" in capsys.readouterr().out
 
 
+def mistyped(text, number):
+    """The token with one character changed, at a place that depends on the number."""
+    at = 6 + number % 36
+    return text[:at] + ("x" if text[at] != "x" else "y") + text[at + 1 :]
+
+
 def test_find_leaked_tokens():
     pytest.importorskip("detect_secrets")
     scope = run("Find leaked tokens")
-    token = scope["NOTES"].make().arguments[0]
+    made = [scope["NOTES"].make().arguments[0] for _ in range(1000)]
+    register(*made)
     detector = scope["NotesTokenDetector"]()
-    assert [one.secret_value for one in detector.analyze_line("a.py", f'T = "{token}"', 1)] == [token]
-    assert not detector.analyze_line("a.py", f'T = "{token[:-1]}-"', 1)
+
+    def found(text):
+        return [one.secret_value for one in detector.analyze_line("a.py", f'T = "{text}"', 1)]
+
+    assert [found(text) for text in made] == [[text] for text in made]
+    assert not any(found(mistyped(text, number)) for number, text in enumerate(made))
+
+
+def test_the_command_of_detect_secrets_finds_a_thousand_of_a_thousand_tokens(folder):
+    pytest.importorskip("detect_secrets")
+    (folder / "notes_tokens.py").write_text(program("Find leaked tokens"))
+    made = [TokenFormat("notes").make().arguments[0] for _ in range(1000)]
+    register(*made)
+    (folder / "real.py").write_text("".join(f'T = "{text}"\n' for text in made))
+    (folder / "mistyped.py").write_text("".join(f'T = "{mistyped(text, n)}"\n' for n, text in enumerate(made)))
+    options = re.search(r"`detect-secrets scan (.*?)`", section("Find leaked tokens"))[1].split()
+    done = subprocess.run(
+        [sys.executable, "-m", "detect_secrets", "scan", *options, "--all-files", "."],
+        cwd=folder, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    results = json.loads(done.stdout)["results"]
+    ours = {name: [one for one in rows if one["type"] == "Notes token"] for name, rows in results.items()}
+    assert len(ours["real.py"]) == 1000
+    assert ours.get("mistyped.py", []) == []
+
+
+def test_the_rule_for_gitleaks_finds_each_token():
+    tomllib = pytest.importorskip("tomllib")
+    (rule,) = tomllib.loads(re.search(r"```toml\n(.*?)```", section("Find leaked tokens"), re.DOTALL)[1])["rules"]
+    assert rule["regex"] == TokenFormat("notes").pattern
+    made = [TokenFormat("notes").make().arguments[0] for _ in range(1000)]
+    register(*made)
+    assert re.findall(rule["regex"], "\n".join(f'T="{text}"' for text in made)) == made
+    assert all(keyword in text for keyword in rule["keywords"] for text in made)

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -731,3 +732,20 @@ def test_logging_in_and_out_again_and_again_fills_no_store(make_app, clock):
     assert busy.get("/").status_code == 200
     other.post("/in/ada")
     assert [other.get("/").status_code, other.post("/out").status_code, other.get("/").status_code] == [200, 200, 401]
+
+
+@pytest.mark.parametrize(
+    ("remember", "is_told"), [(30, True), (86_399, True), (86_400, False), (timedelta(days=30), False)]
+)
+def test_logins_that_are_remembered_for_less_than_a_day(build, caplog, remember, is_told):
+    shop = build(store=MemoryStore(single_process=True), remember=remember, config={"TESTING": False})
+    shop.auth.check(shop.app)
+    told = [text for text in caplog.messages if "less than a day" in text]
+    assert told == (
+        [
+            f"SessionCookie(remember={remember}) remembers logins for {remember} seconds, which is less than a day: "
+            "write remember=timedelta(days=30) for 30 days"
+        ]
+        if is_told
+        else []
+    )

@@ -29,15 +29,15 @@ def test_ses_01_a_login_ends_the_session_that_it_takes_the_place_of(build, name)
 
 
 def test_a_login_that_cannot_end_the_session_before_is_a_server_side_failure_and_changes_nothing(build):
-    def refuse(key, value, lifetime):
+    def refuse(key, old, new, lifetime):
         raise ConnectionRefusedError
 
     store = MemoryStore()
     shop = build(store=store)
     shop.client.post("/login")
-    store._put = refuse
+    store._replace = refuse
     assert shop.client.post("/login", data={"name": "bob"}).status_code == 503
-    del store._put
+    del store._replace
     assert shop.client.get("/page").text == "page of ada"
 
 
