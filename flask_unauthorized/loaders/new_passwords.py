@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final, Literal
 
-from ..arguments import explains_arguments
 from ..errors import ConfigurationError
 from ..schemes.run_async import resolve_awaitable
 from .claims import validated_callable
@@ -60,7 +59,6 @@ class Acceptance:
         return self.reason is None
 
 
-@explains_arguments(password='write acceptable(request.form["password"], name=request.form["name"])')
 def acceptable(
     password: str,
     *,

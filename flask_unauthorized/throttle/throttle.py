@@ -174,9 +174,7 @@ class Throttle:
         subject = subject_key(name)
         was_disabled = self._disabled.contains(subject)
         self._disabled.enable(subject)
-        self.store.forget(
-            EVICTABLE_PURPOSE, f"subject {subject}", f"turn-short {subject}", f"turn-long {subject}"
-        )
+        self.store.forget(EVICTABLE_PURPOSE, f"subject {subject}", f"turn-short {subject}", f"turn-long {subject}")
         return was_disabled
 
     def check_app(self, app: Flask, use: str) -> None:
@@ -323,9 +321,7 @@ class Throttle:
             limit,
             source.network.key,
         )
-        signals.send(
-            signals.subject_disabled, _current_app_object(), subject=subject, network=source.network.key
-        )
+        signals.send(signals.subject_disabled, _current_app_object(), subject=subject, network=source.network.key)
 
     def _allow_outage(self, error: AuthUnavailable) -> None:
         """Log an outage of the store, or raise it."""

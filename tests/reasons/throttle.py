@@ -43,8 +43,8 @@ ROWS = [
     ),
     Row(
         "disabled", beyond(Basic, lambda number: field(f"ada:{PASSWORD}{number}"), disable_after=1), 429,
-        f"throttle: the subject {ADA} is disabled, tried from 127.0.0.1: call throttle.enable(name) when its owner has a "
-        "new password",
+        f"throttle: the subject {ADA} is disabled, tried from 127.0.0.1: call throttle.enable(name) when its owner has "
+        "a new password",
     ),
     Row(
         "network",

@@ -116,7 +116,6 @@ def test_parallel_guesses_reach_the_loader_no_more_often_than_the_limit(serve, d
 
     def check(name, password):
         at_work.wait(60)  # all that are let through are at work at once
-        return None
 
     served = serve(Throttle(MemoryStore(), disable_after=5, **LOOSE), load=check)
     statuses = []
