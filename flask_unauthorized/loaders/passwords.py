@@ -55,9 +55,9 @@ class Passwords:
     those of Argon2 (``$argon2id$``, ``$argon2i$``, ``$argon2d$``; package ``argon2-cffi``).
 
     Names and passwords are compared in Unicode's form NFC. An unknown name takes as long as a wrong password, so
-    that names can't be guessed by the time of a response. If the stored hashes differ in kind or cost, each unknown name
-    costs as one of them. A malformed stored hash rejects the password, and the log has an error. bcrypt ignores what follows 72 bytes or a NUL,
-    so a longer password doesn't match its hashes.
+    that names can't be guessed by the time of a response. If the stored hashes differ in kind or cost, each unknown
+    name costs as one of them. A malformed stored hash rejects the password, and the log has an error. bcrypt ignores
+    what follows 72 bytes or a NUL, so a longer password doesn't match its hashes.
 
     Args:
         hashes: The hashes by name, best made by `hash`; or a callable that returns the hash of a name, or ``None``.

@@ -61,8 +61,8 @@ class StaticTokens:
         short, self._short = self._short, []
         more = ", …" if len(short) > _MAX_NAMED else ""
         log.warning(
-            "StaticTokens: %d of %d tokens have fewer than %d characters, so they can be guessed sooner than 128 random "
-            "bits: those of %s%s. Make new ones with secrets.token_urlsafe(32)",
+            "StaticTokens: %d of %d tokens have fewer than %d characters, so they can be guessed sooner than 128 "
+            "random bits: those of %s%s. Make new ones with secrets.token_urlsafe(32)",
             len(short), len(self._by_digest), MIN_TOKEN, ", ".join(short[:_MAX_NAMED]), more,
         )  # fmt: skip
 

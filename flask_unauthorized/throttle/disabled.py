@@ -1,10 +1,10 @@
 """Subjects that are disabled after many consecutive failures: ``Throttle(disable_after=100)``.
 
-NIST SP 800-63B-4 §3.2.2 demands that an authenticator is disabled after at most 100 consecutive failures of one account.
-Most apps shouldn't want this, because anyone who knows a name can disable it. So it is off by default.
+NIST SP 800-63B-4 §3.2.2 demands that an authenticator is disabled after at most 100 consecutive failures of one
+account. Most apps shouldn't want this, because anyone who knows a name can disable it. So it is off by default.
 
-1. `DisabledSubjects.reserve` increments the subject's counter before the loader runs. The count includes attempts that
-   are under way, so parallel guesses can't pass together: the loader is asked at most ``limit`` times in a row.
+1. `DisabledSubjects.reserve` increments the subject's counter before the loader runs. The count includes attempts
+   that are under way, so parallel guesses can't pass together: the loader is asked at most ``limit`` times in a row.
 2. A success forgets the counter. An attempt that is given back takes 1 from it.
 3. The failure that reaches the limit writes the mark. `Store.replace` has one winner, who sends the signal.
 4. A marked subject is refused, whatever else is known of its credentials, until the app removes the mark.
@@ -13,8 +13,8 @@ Invariants:
 
 - Counter and mark have a purpose of their own, so no store evicts them. A store that is full refuses new subjects (503).
 - Neither expires before `MAX_LIFETIME`, ten years.
-- Known and unknown names are counted alike, and a refusal looks like that of a delayed subject. So it says nothing
-  about whether a name exists.
+- Known and unknown names are counted alike, and a refusal looks like that of a delayed subject. So it doesn't say
+  whether a name exists.
 - A process that dies between 1 and 3 leaves its attempt counted as a failure.
 """
 

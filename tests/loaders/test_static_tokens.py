@@ -1,7 +1,6 @@
 """StaticTokens."""
 
 import hashlib
-
 import secrets
 
 import pytest
