@@ -11,7 +11,7 @@ account. Most apps shouldn't want this, because anyone who knows a name can disa
 
 Invariants:
 
-- Counter and mark have a purpose of their own, so no store evicts them. A store that is full refuses new subjects (503).
+- Counter and mark have a purpose of their own, so no store evicts them. A full store refuses new subjects (503).
 - Neither expires before `MAX_LIFETIME`, ten years.
 - Known and unknown names are counted alike, and a refusal looks like that of a delayed subject. So it doesn't say
   whether a name exists.
