@@ -269,13 +269,13 @@ class Reservation:
 
 def refusal_error(refusal: Refusal, source: Source, limit: Limit | None) -> TooManyAttempts:
     """Return the 429 for a refused attempt. A disabled subject has no limit."""
-    who = "a token" if source.name is None else f"the subject {subject_hash(source.name)}"
     if limit is None:
         return TooManyAttempts(
-            reason=f"throttle: {who} is disabled, tried from {source.network.key}: call throttle.enable(name) when its "
-            "owner has a new password",
+            reason=f"throttle: the subject {subject_hash(source.name or '')} is disabled, tried from "
+            f"{source.network.key}: call throttle.enable(name) when its owner has a new password",
             retry_after=refusal.wait,
         )
+    who = "a token" if source.name is None else f"the subject {subject_hash(source.name)}"
     return TooManyAttempts(
         reason=f"throttle: the limit per {refusal.limit}, {limit!r}, is reached for {who} from {source.network.key}: "
         f"wait {math.ceil(refusal.wait)} s",
