@@ -11,8 +11,11 @@
   ended. It is sent once for each login.
 - ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
 - ``throttled(app, limit, subject, network, retry_after)``: a `Throttle` refused an attempt to log in. ``limit`` is
-  ``"pair"``, ``"subject"`` or ``"network"``. ``subject`` is a hash (`flask_unauthorized.throttle.subject_hash`),
-  ``None`` for a token. ``network`` is an address or the /64 of one. ``retry_after`` is in seconds.
+  ``"pair"``, ``"subject"``, ``"network"`` or ``"disabled"``. ``subject`` is a hash
+  (`flask_unauthorized.throttle.subject_hash`), ``None`` for a token. ``network`` is an address or the /64 of one.
+  ``retry_after`` is in seconds.
+- ``subject_disabled(app, subject, network)``: consecutive failures have disabled a subject (``disable_after=``). It is
+  sent once, by the process that saw the last failure. The arguments are those of ``throttled``.
 - ``token_issued(app, record)``: `StoredTokens` issued a token, or `Pairs` began a login. ``record`` is its
   `TokenRecord`.
 - ``token_revoked(app, record)``: a token or a login was revoked that had not been before.
@@ -46,6 +49,7 @@ remembered: Final = _namespace.signal("unauthorized-remembered")
 session_stolen: Final = _namespace.signal("unauthorized-session-stolen")
 repaired: Final = _namespace.signal("unauthorized-repaired")
 throttled: Final = _namespace.signal("unauthorized-throttled")
+subject_disabled: Final = _namespace.signal("unauthorized-subject-disabled")
 token_issued: Final = _namespace.signal("unauthorized-token-issued")
 token_revoked: Final = _namespace.signal("unauthorized-token-revoked")
 token_rotated: Final = _namespace.signal("unauthorized-token-rotated")

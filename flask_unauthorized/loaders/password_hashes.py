@@ -30,8 +30,12 @@ from werkzeug.security import DEFAULT_PBKDF2_ITERATIONS, check_password_hash, ge
 
 from ..schemes.base import Secret
 
+DEFAULT_ARGON2: Final = "argon2id:12288:3:1"
+"""Memory in KiB, passes and lanes. Of what ASVS 5 (appendix C) accepts, it takes the least memory: 12 MiB."""
+DEFAULT_SCRYPT: Final = "scrypt:32768:8:3"
+"""N, r and p. Of what ASVS 5 accepts for scrypt, it takes the least memory: 32 MiB, as OpenSSL reuses it p times."""
 MAX_MEMORY: Final = 256 * 1024
-"""Most memory of one comparison, in KiB. Defaults take 32 MiB (scrypt) and 64 MiB (argon2-cffi)."""
+"""Most memory of one comparison, in KiB. Werkzeug's default takes 32 MiB, and that of argon2-cffi 64 MiB."""
 MAX_SCRYPT_WORK: Final = 2**21
 """Largest N * r * p of scrypt, 8 times Werkzeug's default: about a second."""
 MAX_ITERATIONS: Final = 10_000_000
@@ -54,6 +58,7 @@ _ARGON2: Final = re.compile(
     r"(\$(argon2(?:id|i|d))(?:\$v=([0-9]+))?\$m=([0-9]+),t=([0-9]+),p=([0-9]+)\$)([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)",
     re.ASCII,
 )
+_ARGON2_METHOD: Final = re.compile(r"argon2id(?::([0-9]{1,10}):([0-9]{1,10}):([0-9]{1,10}))?", re.ASCII)
 _NUMBERS: Final = re.compile(r":([0-9]+):([0-9]+):([0-9]+)", re.ASCII)
 _PACKAGES: Final = {"argon2": "argon2-cffi", "bcrypt": "bcrypt"}
 
@@ -70,6 +75,7 @@ class StoredHash:
     work: int
     """Work of a comparison, in steps of its kind."""
     dummy_text: str
+    """A hash by the same method and parameters that fits no password. Hashes that cost the same have the same one."""
     too_costly: bool
     compare: Callable[[str, Secret], bool]
     module: str | None = None
@@ -88,11 +94,6 @@ class StoredHash:
     def missing_package(self) -> str | None:
         """The package that is needed to compare and isn't installed."""
         return None if self.module is None or _module(self.module) is not None else _PACKAGES[self.module]
-
-    @property
-    def cost(self) -> tuple[str, int, int]:
-        """What the time of a comparison depends on."""
-        return self.kind, self.memory, self.work
 
     def dummy(self) -> "StoredHash":
         """Return a hash that takes as long to compare with, and fits no password."""
@@ -123,22 +124,40 @@ def read_hash(stored: Any) -> StoredHash | None:
 def new_hash(method: str, secret: Secret) -> str:
     """Return a new hash of the password in ``secret``."""
     password = secret.arguments[0]
-    if method == "argon2id":
-        hashed: str = import_module("argon2").PasswordHasher().hash(password)
+    if method.startswith("argon2id"):
+        hashed: str = _argon2_hasher(method).hash(password)
         return hashed
     return generate_password_hash(password, method=method)
 
 
 def hash_of_method(method: str) -> StoredHash | None:
     """Return a dummy of what `new_hash` makes, or ``None`` for an unknown method. Nothing is computed."""
-    if method != "argon2id":
+    if not method.startswith("argon2id"):
         return read_hash(f"{method}$x$0")
-    argon2 = _module("argon2")
-    hasher = None if argon2 is None else argon2.PasswordHasher()
-    memory, passes, lanes = (
-        (65536, 3, 4) if hasher is None else (hasher.memory_cost, hasher.time_cost, hasher.parallelism)
-    )
+    found = _ARGON2_METHOD.fullmatch(method)
+    if found is None:
+        return None
+    if found[1] is not None:
+        memory, passes, lanes = map(int, found.groups())
+    elif _module("argon2") is None:
+        memory, passes, lanes = 65536, 3, 4
+    else:
+        hasher = _argon2_hasher(method)
+        memory, passes, lanes = hasher.memory_cost, hasher.time_cost, hasher.parallelism
     return read_hash(f"$argon2id$v=19$m={memory},t={passes},p={lanes}${'A' * 22}${'A' * 43}")
+
+
+def default_method() -> str:
+    """Return how new hashes are made here: by Argon2 if its package is installed, or else by scrypt."""
+    return DEFAULT_SCRYPT if _module("argon2") is None else DEFAULT_ARGON2
+
+
+def _argon2_hasher(method: str) -> Any:
+    """Return the hasher of a method that `hash_of_method` could read."""
+    numbers = [int(number) for number in method.split(":")[1:]]
+    return import_module("argon2").PasswordHasher(
+        **dict(zip(("memory_cost", "time_cost", "parallelism"), numbers, strict=False))
+    )
 
 
 def _read_scrypt(found: re.Match[str]) -> StoredHash | None:

@@ -9,12 +9,12 @@ A login takes these steps:
    compared now, because its package is missing or its parameters are beyond the limits, is a 503.
 2. With ``cache``, a pair that was verified before skips step 3.
 3. The password is hashed and compared. At most ``concurrency`` hashes are at work in a process, because each takes
-   memory (scrypt: 32 MiB) and a processor. The others wait, for a second at most, and are a 503 then.
+   memory (12 MiB or more) and a processor. The others wait, for a second at most, and are a 503 then.
 4. ``load`` turns the name into a user.
 5. With ``on_upgrade``, a new hash replaces a weaker one. Nothing that fails here refuses the login.
 
-For an unknown name, step 3 hashes with a dummy of the same kind and cost as the stored hashes. So neither the status
-nor the time of a response says whether a name exists.
+For an unknown name, step 3 hashes with a dummy that has the method and parameters of stored hashes. `password_costs`
+chooses it. So neither the status nor the time of a response says whether a name exists.
 """
 
 import hmac
@@ -23,7 +23,7 @@ import secrets
 import threading
 import time
 import unicodedata
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -36,7 +36,8 @@ from ..locks import renew_after_fork
 from ..schemes.base import Secret
 from ..schemes.run_async import resolve_awaitable
 from .claims import validated_callable, validated_count
-from .password_hashes import StoredHash, hash_of_method, new_hash, read_hash
+from .password_costs import Costs, validated_sample
+from .password_hashes import StoredHash, default_method, hash_of_method, new_hash, read_hash
 
 log: Final = logging.getLogger("flask_unauthorized")
 MAX_CACHED: Final = 1024
@@ -54,9 +55,9 @@ class Passwords:
     those of Argon2 (``$argon2id$``, ``$argon2i$``, ``$argon2d$``; package ``argon2-cffi``).
 
     Names and passwords are compared in Unicode's form NFC. An unknown name takes as long as a wrong password, so
-    that names can't be guessed by the time of a response. This holds if all stored hashes are of one kind and cost. A
-    malformed stored hash rejects the password, and the log has an error. bcrypt ignores what follows 72 bytes or a NUL,
-    so a longer password doesn't match its hashes.
+    that names can't be guessed by the time of a response. If the stored hashes differ in kind or cost, each unknown
+    name costs as one of them. A malformed stored hash rejects the password, and the log has an error. bcrypt ignores
+    what follows 72 bytes or a NUL, so a longer password doesn't match its hashes.
 
     Args:
         hashes: The hashes by name, best made by `hash`; or a callable that returns the hash of a name, or ``None``.
@@ -64,12 +65,18 @@ class Passwords:
         cache: How long a verified password is cached, so that Basic need not compute a slow hash on each request: 0
             (not at all) to 300 seconds, as a number or a `timedelta`. Entries are keyed HMACs of name, password and
             stored hash, at most 1 024. A changed hash ends an entry.
-        method: How new hashes are made: ``"argon2id"`` (package ``argon2-cffi``, its defaults), or a method of
-            `werkzeug.security.generate_password_hash`.
+        method: How new hashes are made: ``"argon2id:12288:3:1"`` (package ``argon2-cffi``: KiB of memory, passes and
+            lanes; ``"argon2id"`` alone takes the package's defaults), or a method of
+            `werkzeug.security.generate_password_hash`. The default is ``"argon2id:12288:3:1"`` if ``argon2-cffi`` is
+            installed, or else ``"scrypt:32768:8:3"`` (ASVS 5 appendix C accepts both). Set it if some of the app's
+            processes have the package and others haven't.
         concurrency: Most hashes at work in one process. The others wait for a second at most, and raise
             `AuthUnavailable` then. More than the processors of the host only takes more memory.
         on_upgrade: Called as ``on_upgrade(name, new_hash)`` after a login whose stored hash is weaker than what `hash`
             makes, or of another kind. Store the new hash. What it raises is logged and doesn't refuse the login.
+        sample: For a look-up whose hashes differ in kind or cost: a function that returns stored hashes, such as those
+            of 1 000 users. It is called once, at the first login. Unknown names cost what these hashes cost, in the
+            same shares. Without it, each process learns the shares from the names that log in.
 
     Raises:
         ConfigurationError: There are no names, a value is out of range, or a package is missing.
@@ -83,23 +90,25 @@ class Passwords:
         *,
         load: Callable[[str], Any] | None = None,
         cache: float | timedelta = 0,
-        method: str = "scrypt",
+        method: str | None = None,
         concurrency: int = 4,
         on_upgrade: Callable[[str, str], Any] | None = None,
+        sample: Callable[[], Iterable[str | None]] | None = None,
     ) -> None:
-        self._method = method
-        self._dummy = _validated_method(method)
+        self._method = default_method() if method is None else method
+        dummy, sample = _validated_method(self._method), validated_sample(sample, hashes)
         if isinstance(hashes, Mapping):
             if not hashes:
                 raise ConfigurationError("Passwords without names rejects every caller: give at least one")
             stored = {unicodedata.normalize("NFC", name): value for name, value in hashes.items()}
             self._look_up: Callable[[str], str | None] = stored.get
-            self._dummy = _usual_hash(stored.values()) or self._dummy
+            _check_all_installed(stored.values())
+            self._costs = Costs(dummy, stored, None)
         elif callable(hashes):
             self._look_up = hashes
+            self._costs = Costs(dummy, None, sample)
         else:
             raise TypeError(f"Passwords takes a mapping of name to hash or a look-up, not {type(hashes).__name__}")
-        self._learns_dummy = not isinstance(hashes, Mapping)
         self._load = load
         self._cache = validated_seconds("cache", cache, most=MAX_CACHE)  # 0: nothing is cached
         self._verified: OrderedDict[bytes, float] = OrderedDict()
@@ -124,10 +133,11 @@ class Passwords:
         is_text = _is_text(name) and _is_text(password)
         secret.arguments = (unicodedata.normalize("NFC", password) if is_text else "",)
         del password
+        self._costs.prepare()
         stored = self._look_up(name) if is_text else None
         read = read_hash(stored)
         if read is None:
-            self._spend_time(secret) if stored is None else self._log_malformed(secret)
+            self._spend_time(name, secret) if stored is None else self._log_malformed(name, secret)
             return None
         outcome = self._verify(name, secret, read)
         if outcome == "wrong":
@@ -154,22 +164,23 @@ class Passwords:
 
     def _verify(self, name: str, secret: Secret, read: StoredHash) -> Literal["wrong", "compared", "cached"]:
         if not self._cache:
-            return "compared" if self._compare(read, secret) else "wrong"
+            return "compared" if self._compare(name, read, secret) else "wrong"
         entry = self._entry_key(name, secret, read.text)
         if self._is_cached(entry):
             return "cached"
-        if not self._compare(read, secret):
+        if not self._compare(name, read, secret):
             return "wrong"
         self._cache_entry(entry)
         return "compared"
 
-    def _compare(self, read: StoredHash, secret: Secret) -> bool:
+    def _compare(self, name: str, read: StoredHash, secret: Secret) -> bool:
+        if read.missing_package is not None:
+            self._costs.note(name, read)  # unknown names are a 503 as well
         is_right = self._compute(read, secret)
         if is_right is None:
-            self._log_malformed(secret)
+            self._log_malformed(name, secret)
             return False
-        if self._learns_dummy and read.cost != self._dummy.cost:
-            self._dummy = read.dummy()
+        self._costs.note(name, read)
         return is_right
 
     def _compute(self, read: StoredHash, secret: Secret) -> bool | None:
@@ -199,19 +210,17 @@ class Passwords:
         if package not in self._missing:
             self._missing.add(package)
             log.error("Passwords: stored hashes need %s, which is not installed: pip install %s", package, package)
-        if self._learns_dummy:
-            self._dummy = read.dummy()  # unknown names are a 503 as well
         raise AuthUnavailable(
             reason=f"Passwords: a stored hash of {read.kind} needs a package that is missing: pip install {package}"
         )
 
-    def _log_malformed(self, secret: Secret) -> None:
+    def _log_malformed(self, name: str, secret: Secret) -> None:
         log.error("the stored password hash of a user is malformed, so this user can't log in")
-        self._spend_time(secret)
+        self._spend_time(name, secret)
 
-    def _spend_time(self, secret: Secret) -> None:
+    def _spend_time(self, name: str, secret: Secret) -> None:
         """Take as long as a real comparison, so that names can't be guessed by the clock."""
-        self._compute(self._dummy, secret)
+        self._compute(self._costs.dummy(name), secret)
 
     def _upgrade(self, name: str, secret: Secret, read: StoredHash) -> None:
         """Let ``on_upgrade`` store a new hash in place of a weaker one. Nothing that fails here is raised."""
@@ -290,23 +299,17 @@ def _validated_method(method: str) -> StoredHash:
     dummy = hash_of_method(method)
     if dummy is None or dummy.too_costly:
         raise ConfigurationError(
-            f"method={method!a} makes no hash within the limits: choose 'scrypt', 'argon2id', or one such as "
-            "'scrypt:65536:8:1' or 'pbkdf2:sha256:1000000'"
+            f"method={method!a} makes no hash within the limits: choose 'argon2id', or one such as "
+            "'scrypt:32768:8:3' or 'pbkdf2:sha256:1000000'"
         )
     _check_installed(dummy)
     return dummy
 
 
-def _usual_hash(stored: Iterable[Any]) -> StoredHash | None:
-    """Return a dummy of the most frequent kind and cost. Raises `ConfigurationError` if a package is missing."""
-    known = [found for found in map(read_hash, stored) if found is not None]
-    for one in known:
-        _check_installed(one)
-    usable = {one.cost: one for one in known if not one.too_costly}
-    if not usable:
-        return None
-    ((cost, _),) = Counter(one.cost for one in known if not one.too_costly).most_common(1)
-    return usable[cost].dummy()
+def _check_all_installed(stored: Iterable[Any]) -> None:
+    for read in map(read_hash, stored):
+        if read is not None:
+            _check_installed(read)
 
 
 def _check_installed(found: StoredHash) -> None:

@@ -1,17 +1,27 @@
 """`StaticTokens`: a handful of configured tokens."""
 
+import logging
 from collections.abc import Mapping
+from typing import Final
+
+from flask import Flask
 
 from ..errors import ConfigurationError
 from ..identity import Identity
 from ..wire.credentials import token_digest
+
+log: Final = logging.getLogger("flask_unauthorized")
+MIN_TOKEN: Final = 22
+"""Characters of 128 random bits in base64url, the least that ASVS 5 (11.5.1) accepts."""
+_MAX_NAMED: Final = 5
 
 
 class StaticTokens:
     """A loader for tokens or keys known when the app starts: ``StaticTokens({"token": Identity("ada")})``.
 
     It is made for long random tokens (``secrets.token_urlsafe(32)``). Only their SHA-256 digests are stored and
-    compared, so neither a memory dump nor the time of a response reveals a token.
+    compared, so neither a memory dump nor the time of a response reveals a token. Tokens of fewer than 22 characters
+    can't have 128 random bits, so the log warns of them before an app's first request, outside of debug and testing.
 
     Args:
         tokens: A mapping of token to `Identity`, or to a subject.
@@ -22,7 +32,7 @@ class StaticTokens:
         TypeError: A token or its owner has the wrong type.
     """
 
-    __slots__ = ("_by_digest",)
+    __slots__ = ("_by_digest", "_short")
 
     def __init__(self, tokens: Mapping[str, Identity | str]) -> None:
         if not isinstance(tokens, Mapping):
@@ -32,11 +42,29 @@ class StaticTokens:
         if not tokens:
             raise ConfigurationError("StaticTokens without tokens rejects every caller: give at least one")
         self._by_digest = {token_digest(_validated_token(token)): _identity(who) for token, who in tokens.items()}
+        short = (_identity(who).subject for token, who in tokens.items() if len(token) < MIN_TOKEN)
+        self._short = [ascii(subject)[:80] for subject in short]
 
     def __call__(self, token: str) -> Identity | None:
         """Return the identity of ``token``, or ``None``."""
         # Callers can't choose a digest that shares a prefix with a stored one: the time of the look-up reveals nothing.
         return self._by_digest.get(token_digest(token))
+
+    def check_app(self, app: Flask) -> None:
+        """Warn of short tokens before an app's first request, once and without the tokens.
+
+        Args:
+            app: The app.
+        """
+        if not self._short or app.debug or app.testing:
+            return
+        short, self._short = self._short, []
+        more = ", …" if len(short) > _MAX_NAMED else ""
+        log.warning(
+            "StaticTokens: %d of %d tokens have fewer than %d characters, so they can be guessed sooner than 128 "
+            "random bits: those of %s%s. Make new ones with secrets.token_urlsafe(32)",
+            len(short), len(self._by_digest), MIN_TOKEN, ", ".join(short[:_MAX_NAMED]), more,
+        )  # fmt: skip
 
     def recognizes(self, token: str) -> bool:
         """Return whether ``token`` is one of the tokens. A scheme with several loaders asks the others for the rest."""

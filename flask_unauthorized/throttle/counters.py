@@ -85,7 +85,7 @@ class Refusal(Exception):
     """An attempt is refused. It never leaves this package.
 
     Args:
-        limit: ``"pair"``, ``"subject"`` or ``"network"``.
+        limit: ``"pair"``, ``"subject"``, ``"network"`` or ``"disabled"``.
         wait: How long the caller has to wait, in seconds.
     """
 
@@ -267,8 +267,14 @@ class Reservation:
             store.forget(EVICTABLE_PURPOSE, *turns)
 
 
-def refusal_error(refusal: Refusal, source: Source, limit: Limit) -> TooManyAttempts:
-    """Return the 429 for a refused attempt."""
+def refusal_error(refusal: Refusal, source: Source, limit: Limit | None) -> TooManyAttempts:
+    """Return the 429 for a refused attempt. A disabled subject has no limit."""
+    if limit is None:
+        return TooManyAttempts(
+            reason=f"throttle: the subject {subject_hash(source.name or '')} is disabled, tried from "
+            f"{source.network.key}: call throttle.enable(name) when its owner has a new password",
+            retry_after=refusal.wait,
+        )
     who = "a token" if source.name is None else f"the subject {subject_hash(source.name)}"
     return TooManyAttempts(
         reason=f"throttle: the limit per {refusal.limit}, {limit!r}, is reached for {who} from {source.network.key}: "

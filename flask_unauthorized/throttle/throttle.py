@@ -19,6 +19,8 @@ malformed credentials, 403 and 503. An exception gives the attempt back.
 For tokens there is no subject. Their pair is the whole token and the network, so one unknown token that a program keeps
 sending is refused long before it uses up the limit of its network.
 
+With ``disable_after``, consecutive failures of a subject are counted beside all this. See `disabled`.
+
 If the store is unavailable before the loader ran, ``on_outage=`` decides. Afterwards it changes nothing: the caller's
 credentials were right or wrong, and the counters are too high by one until they expire.
 """
@@ -27,6 +29,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Literal
@@ -47,8 +50,9 @@ from ..errors import (
     StepUpRequired,
     Unauthorized,
 )
-from ..stores.base import Store, validated_store
+from ..stores.base import EVICTABLE_PURPOSE, Store, validated_store
 from .counters import Counters, Refusal, Reservation, Source, refusal_error
+from .disabled import validated_disable_after
 from .limits import DAY, Limit, validated_limit
 from .networks import Network, network_of
 from .recent import Entry, RecentCredentials, State, SuspectNetworks
@@ -70,8 +74,8 @@ class Throttle:
     One object may serve all of them, so that they share their counters. A caller beyond a limit gets 429 with
     ``Retry-After``, and no loader runs.
 
-    No account is locked. A subject beyond its limit is only delayed, and not for networks from which it logged in
-    within the last 30 days.
+    No account is locked, unless the app asks for it with ``disable_after``. A subject beyond its limit is only delayed,
+    and not for networks from which it logged in within the last 30 days.
 
     Args:
         store: Holds the counters. All processes should share it: `SQLiteStore` or `RedisStore`.
@@ -84,6 +88,10 @@ class Throttle:
         max_wait: The longest wait, in seconds or as a `timedelta`: at most one day.
         on_outage: What happens if the store is unavailable: ``"refuse"`` responds with 503, ``"allow"`` goes on without
             limits.
+        disable_after: How many consecutive failures disable a subject, from all networks together. Its attempts then
+            get 429, and no loader runs, until the app calls `enable`. NIST SP 800-63B-4 §3.2.2 demands at most 100.
+            Anyone who knows a name can disable it in this way, so it is off by default. Give this throttle a store of
+            its own: the counters of invented names are never evicted.
 
     Raises:
         ConfigurationError: If a value can't be used, or the store has no counters for a throttle.
@@ -100,6 +108,7 @@ class Throttle:
         per_network: Limit = Limit(100, 60),  # noqa: B008
         max_wait: int | timedelta = 3600,
         on_outage: Literal["refuse", "allow"] = "refuse",
+        disable_after: int | None = None,
     ) -> None:
         self.store: Final = validated_store(store)
         if not store.can_throttle:
@@ -110,6 +119,7 @@ class Throttle:
         if on_outage not in ("refuse", "allow"):
             raise ConfigurationError(f"on_outage={on_outage!r} must be 'refuse' or 'allow'")
         self.on_outage: Final = on_outage
+        self._disabled = validated_disable_after(disable_after, store, on_outage)
         longest = validated_whole_seconds("max_wait", max_wait, least=1, most=DAY)
         self._counters = Counters(
             store,
@@ -142,6 +152,30 @@ class Throttle:
         if not isinstance(name, str):
             raise TypeError(f"attempt() takes the name that was entered, a str, not a {type(name).__name__}")
         return Attempt(self, name)
+
+    def enable(self, name: str) -> bool:
+        """Let callers log in as a disabled subject again, and forget its failures. Waits of networks stay.
+
+        Args:
+            name: The name of the subject, in any spelling.
+
+        Returns:
+            Whether the subject was disabled.
+
+        Raises:
+            AuthUnavailable: If the store is unavailable.
+            ConfigurationError: If this throttle has no ``disable_after``.
+            TypeError: If ``name`` isn't a ``str``.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"enable() takes the name of a subject, a str, not a {type(name).__name__}")
+        if self._disabled is None:
+            raise ConfigurationError("enable() was called, but this throttle disables no subject: give disable_after=")
+        subject = subject_key(name)
+        was_disabled = self._disabled.contains(subject)
+        self._disabled.enable(subject)
+        self.store.forget(EVICTABLE_PURPOSE, f"subject {subject}", f"turn-short {subject}", f"turn-long {subject}")
+        return was_disabled
 
     def check_app(self, app: Flask, use: str) -> None:
         """Check the set-up before an app's first request.
@@ -205,6 +239,8 @@ class Throttle:
             known = until is None or until <= time.monotonic()
         else:
             known = entry.repeat(after_rejection=name is not None)
+        if known and name is not None and self._disabled is not None and self._disabled.contains(entry.source.subject):
+            raise self._refusal(self._disabled_refusal(), entry.source)
         if not known or name is None or state is State.VERIFYING:
             return known
         try:
@@ -219,8 +255,13 @@ class Throttle:
     def _lead(self, source: Source, entry: Entry | None, environ: Mapping[str, Any]) -> "SchemeAttempt":
         """Reserve an attempt in the store."""
         is_reserved = False
+        count = 0
         try:
             self.store.check_workers(environ)
+            if self._disabled is not None and source.name is not None:
+                count = self._disabled.reserve(source.subject)
+                if not count:
+                    raise self._disabled_refusal()
             reservation = self._counters.reserve(source)
             is_reserved = True
         except Refusal as refusal:
@@ -231,13 +272,14 @@ class Throttle:
         finally:
             if entry is not None and not is_reserved:
                 entry.give_up()
-        return SchemeAttempt(self, source, entry, reservation)
+            if count and not is_reserved:
+                self._give_back_count(source)
+        return SchemeAttempt(self, source, entry, reservation, count)
 
     def _refusal(self, refusal: Refusal, source: Source) -> AuthError:
         """Return the 429 for a refused attempt, after the signal."""
         self._suspects.add(source.network.key)
-        limit = getattr(self._counters, f"per_{refusal.limit}")
-        error = refusal_error(refusal, source, limit)
+        error = refusal_error(refusal, source, getattr(self._counters, f"per_{refusal.limit}", None))
         if signals.throttled.receivers:
             signals.send(
                 signals.throttled,
@@ -248,6 +290,38 @@ class Throttle:
                 retry_after=error.retry_after,
             )
         return error
+
+    def _disabled_refusal(self) -> Refusal:
+        # The wait of a subject that is far beyond its limit. A client can't tell the two apart.
+        return Refusal("disabled", float(self._counters.max_wait))
+
+    def _give_back_count(self, source: Source) -> None:
+        with suppress(AuthUnavailable):
+            self._disabled.give_back(source.subject)  # type: ignore[union-attr]  # it has counted
+
+    def _settle_count(self, attempt: "SchemeAttempt", outcome: State) -> None:
+        """Settle an attempt of a subject that may be disabled. Its failure may disable it."""
+        disabled, source = self._disabled, attempt.source
+        if disabled is None or source.name is None:
+            return
+        if outcome is State.REJECTED:
+            if disabled.failed(source.subject, attempt.count):
+                self._report_disabled(source, disabled.limit)
+        elif attempt.count and outcome is State.ACCEPTED:
+            disabled.succeeded(source.subject)
+        elif attempt.count:
+            disabled.give_back(source.subject)
+
+    def _report_disabled(self, source: Source, limit: int) -> None:
+        subject = subject_hash(source.name or "")
+        log.warning(
+            "throttle: the subject %s is disabled after %d consecutive failures, the last from %s: call "
+            "throttle.enable(name) when its owner has a new password",
+            subject,
+            limit,
+            source.network.key,
+        )
+        signals.send(signals.subject_disabled, _current_app_object(), subject=subject, network=source.network.key)
 
     def _allow_outage(self, error: AuthUnavailable) -> None:
         """Log an outage of the store, or raise it."""
@@ -274,9 +348,11 @@ class Throttle:
             self._suspects.add(attempt.source.network.key)
         try:
             if reservation is not None:
+                self._settle_count(attempt, outcome)
                 _END[outcome](reservation)
             elif outcome is State.REJECTED and entry is not None and entry.state in (State.ACCEPTED, State.UNDECIDED):
                 # This failure was not reserved: the credentials were valid a moment ago, or their leader gave up.
+                self._settle_count(attempt, outcome)
                 self._counters.count_failure(attempt.source)
         except AuthUnavailable as error:
             log.warning("throttle: an attempt couldn't be settled: %s", error.reason)
@@ -312,13 +388,15 @@ class SchemeAttempt:
         source: What it is counted by.
         entry: What this process knows of the credentials, if it can tell them.
         reservation: The reserved attempt; ``None`` if it needs none.
+        count: The number of the attempt since the last success of its subject, with ``disable_after``; otherwise 0.
     """
 
-    __slots__ = ("entry", "reservation", "source", "throttle")
+    __slots__ = ("count", "entry", "reservation", "source", "throttle")
 
     def __init__(
-        self, throttle: Throttle, source: Source, entry: Entry | None, reservation: Reservation | None
+        self, throttle: Throttle, source: Source, entry: Entry | None, reservation: Reservation | None, count: int = 0
     ) -> None:
+        self.count = count
         self.throttle = throttle
         self.source = source
         self.entry = entry

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import logging
+import re
 
 import pytest
 from werkzeug.security import generate_password_hash
@@ -122,13 +123,17 @@ def test_the_dummy_of_a_table_is_of_its_most_frequent_kind(compared, at_cost_4):
     assert compared == ["$2b$04$"]
 
 
+def costs_of(read):
+    return read.kind, read.memory, read.work
+
+
 def test_a_dummy_matches_no_password_and_holds_nothing_of_the_stored_hash():
     texts = [vector[2] for vector in VECTORS.values()] + [generate_password_hash("pw", method=FAST)]
     for text in texts:
         read = read_hash(text)
         dummy = read.dummy()
-        assert (dummy.cost, dummy.too_costly) == (read.cost, False)
-        assert read_hash(dummy.text).cost == read.cost
+        assert (costs_of(dummy), dummy.too_costly) == (costs_of(read), False)
+        assert costs_of(read_hash(dummy.text)) == costs_of(read)
         salt, digest = (text[7:29], text[29:]) if text.startswith("$2") else text.split("$")[-2:]
         assert salt not in dummy.text
         assert digest not in dummy.text
@@ -178,7 +183,7 @@ def test_what_the_advice_of_today_makes_is_within_the_limits(stored):
 
 def test_the_costs_that_werkzeug_writes_are_read():
     for method in ("scrypt", "pbkdf2", "pbkdf2:sha512:5", "scrypt:1024:1:1"):
-        assert read_hash(generate_password_hash("pw", method=method)).cost == read_hash(f"{method}$x$0").cost
+        assert costs_of(read_hash(generate_password_hash("pw", method=method))) == costs_of(read_hash(f"{method}$x$0"))
 
 
 # --- packages
@@ -253,3 +258,41 @@ def test_argon2_failures_of_the_server_are_no_malformed_hash(monkeypatch, code, 
             check("ada", "password")
     else:
         assert check("ada", "password") is None
+
+
+# The table of ASVS 5.0 appendix C, "Hash Functions for Password Storage".
+ASVS_ARGON2ID = {1: 47104, 2: 19456, 3: 12288}
+ASVS_SCRYPT = {1: 2**17, 2: 2**16, 3: 2**15}
+
+
+@pytest.mark.parametrize("has_argon2", [True, False])
+def test_the_default_is_what_asvs_accepts_with_the_least_memory(monkeypatch, has_argon2):
+    if has_argon2:
+        pytest.importorskip("argon2")
+    else:
+        monkeypatch.setattr("flask_unauthorized.loaders.password_hashes._module", lambda name: None)
+    text = Passwords(lambda name: None).hash("correct horse")
+    if has_argon2:
+        memory, passes, lanes = map(int, re.fullmatch(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$.*", text).groups())
+        assert (memory, passes, lanes) == (min(ASVS_ARGON2ID.values()), 3, 1)
+    else:
+        n, r, p = map(int, re.fullmatch(r"scrypt:(\d+):(\d+):(\d+)\$.*", text).groups())
+        assert (n, r, p) == (min(ASVS_SCRYPT.values()), 8, 3)
+
+
+def test_argon2_takes_parameters():
+    pytest.importorskip("argon2")
+    check = Passwords(lambda name: None, method="argon2id:64:2:1")
+    assert check.hash("pw").startswith("$argon2id$v=19$m=64,t=2,p=1$")
+    known = Passwords({"ada": check.hash("pw")}, method="argon2id:64:2:1")
+    assert [known("ada", "pw"), known("ada", "no")] == ["ada", None]
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["argon2id:64", "argon2id:64:2", "argon2id:64:0:1", "argon2id:7:1:1", "argon2id:999999999:3:1", "argon2id:a:b:c",
+     "argon2id:64:2:1:1", "argon2id64:2:1", "argon2id:12345678901:3:1"],
+)  # fmt: skip
+def test_argon2_parameters_that_make_no_hash_are_refused(method):
+    with pytest.raises(ConfigurationError, match="method="):
+        Passwords(lambda name: None, method=method)

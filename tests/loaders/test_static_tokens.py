@@ -1,10 +1,12 @@
 """StaticTokens."""
 
 import hashlib
+import secrets
 
 import pytest
+from flask import Flask
 
-from flask_unauthorized import ConfigurationError, Identity
+from flask_unauthorized import APIKey, Auth, ConfigurationError, Identity
 from flask_unauthorized.loaders import StaticTokens
 
 TOKEN = "t0ken-of-ada-0123456789"
@@ -56,3 +58,44 @@ def test_configured_tokens_are_kept_as_digests():
 def test_static_tokens_recognize_their_own_alone():
     tokens = StaticTokens({TOKEN: "ada"})
     assert [tokens.recognizes(token) for token in (TOKEN, TOKEN[:-1], "", "\ud800")] == [True, False, False, False]
+
+
+# --- short tokens
+
+
+def checked(tokens, caplog, **config):
+    app = Flask("shop")
+    app.config.update(config)
+    auth = Auth(APIKey(StaticTokens(tokens)), realm="shop")
+    auth.init_app(app)
+    auth.check(app)
+    auth.check(app)
+    return [(record.levelname, record.getMessage()) for record in caplog.records if "StaticTokens" in record.msg]
+
+
+def test_tokens_of_fewer_than_22_characters_are_named_once_by_their_subjects(caplog):
+    short, long = "c4nary" + "x" * 15, "y" * 22
+    assert checked({short: Identity("ada"), "c4nary": "bob\n", long: "eve"}, caplog) == [
+        (
+            "WARNING",
+            "StaticTokens: 2 of 3 tokens have fewer than 22 characters, so they can be guessed sooner than 128 random "
+            r"bits: those of 'ada', 'bob\n'. Make new ones with secrets.token_urlsafe(32)",
+        )
+    ]
+    assert "c4nary" not in caplog.text
+
+
+def test_only_the_first_few_subjects_of_short_tokens_are_named(caplog):
+    ((_, text),) = checked({f"token{n}": f"user{n}" for n in range(9)}, caplog)
+    assert "9 of 9" in text
+    assert "'user4', …." in text
+    assert "user5" not in text
+
+
+@pytest.mark.parametrize("config", [{"TESTING": True}, {"DEBUG": True}])
+def test_short_tokens_may_be_used_in_tests_and_demos(caplog, config):
+    assert checked({"demo": "ada"}, caplog, **config) == []
+
+
+def test_long_tokens_are_not_named(caplog):
+    assert checked({secrets.token_urlsafe(16): "ada"}, caplog) == []

@@ -42,6 +42,11 @@ ROWS = [
         f"throttle: the limit per subject, Limit(2, 60), is reached for the subject {ADA} from 127.0.0.1: wait 30 s",
     ),
     Row(
+        "disabled", beyond(Basic, lambda number: field(f"ada:{PASSWORD}{number}"), disable_after=1), 429,
+        f"throttle: the subject {ADA} is disabled, tried from 127.0.0.1: call throttle.enable(name) when its owner has "
+        "a new password",
+    ),
+    Row(
         "network",
         beyond(
             Bearer, lambda number: {"Authorization": f"Bearer {TOKEN}{number}"}, per_network=Limit(1, 60)

@@ -1,0 +1,118 @@
+"""Which new passwords are acceptable. The expected reasons are those of NIST SP 800-63B-4 §3.1.1.2 and ASVS 5, 6.2."""
+
+import pytest
+from flask import Flask
+
+from flask_unauthorized import AuthUnavailable, ConfigurationError
+from flask_unauthorized.loaders import acceptable
+from flask_unauthorized.loaders.new_passwords import _common_passwords
+
+GOOD = "seven green tables"
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        (GOOD, None),
+        ("correcthorsebatterystaple", None),
+        ("aaaa bbbb cccc dddd", None),  # no rule of composition: neither digits nor capitals are needed
+        ("\u00fc\u00f6\u00e4\u4e2d\u6587\U0001f600 table lamp", None),
+        ("x1" + "long pass phrase " * 12, None),  # 6.2.9: 64 characters and more
+        ("", "too_short"),
+        ("fourteen chars", "too_short"),
+        ("e\u0301" * 14, "too_short"),  # characters are counted after they are composed
+        ("x" * 5000, "too_long"),
+        ("x" * 10_000_000, "too_long"),
+        ("seven \U0001f600 " * 600, "too_long"),
+        ("seven green\x00tables", "malformed"),
+        ("seven green\ntables", "malformed"),
+        ("seven green tables\ud800", "malformed"),
+        ("aaaaaaaaaaaaaaaaaaaa", "common"),
+        ("abababababababababab", "common"),
+        ("123456789012345", "common"),
+        ("abcdefghijklmnopqr", "common"),
+        ("zyxwvutsrqponmlkjih", "common"),
+        ("qwertyuiopasdfghjkl", "common"),
+        ("passwordpassword", "common"),
+        ("PasswordPASSWORD", "common"),
+        ("iloveyou12345678", "common"),
+        ("\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44password", "common"),  # full-width letters
+    ],
+)
+def test_the_first_rule_that_a_password_breaks_is_the_reason(password, reason):
+    found = acceptable(password)
+    assert (found.reason, bool(found)) == (reason, reason is None)
+
+
+@pytest.mark.parametrize("password", ["password", "12345678", "Sunshine", "iloveyou", "trustno1", "football"])
+def test_common_passwords_of_8_characters(password):
+    assert acceptable(password, min_length=8).reason == "common"
+
+
+def test_the_list_has_the_3000_that_asvs_demands():
+    assert sum(len(password) >= 8 for password in _common_passwords()) >= 3000
+    assert all(password == password.casefold() for password in _common_passwords())
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [("ada.lovelace likes it", "context"), ("I am Ada.Lovelace@example.org!", "context"),
+     ("acme notes are great", "context"), ("ACME NOTES are great", "context"), ("bob ate an apple pie", None)],
+)  # fmt: skip
+def test_the_names_of_user_and_service(password, reason):
+    found = acceptable(password, name="Ada.Lovelace@example.org", service=("Acme Notes", "bob"))
+    assert found.reason == reason
+    assert acceptable(password, service="Acme Notes").reason == (reason if "are" in password else None)
+
+
+def test_a_name_in_another_unicode_form():
+    assert acceptable("ange\u0301lique is here", name="Ang\u00e9lique").reason == "context"
+
+
+def test_breached_passwords_are_asked_last_and_composed():
+    asked = []
+
+    def breached(password):
+        asked.append(password)
+        return password.startswith("seven")
+
+    assert acceptable(GOOD, breached=breached).reason == "breached"
+    assert acceptable("e\u0301" + GOOD, breached=breached)
+    assert not acceptable("short", breached=breached)
+    assert asked == [GOOD, "\u00e9" + GOOD]
+
+
+def test_breached_may_be_async():
+    async def breached(password):
+        return True
+
+    with Flask("shop").test_request_context():
+        assert acceptable(GOOD, breached=breached).reason == "breached"
+
+
+@pytest.mark.parametrize("error", [OSError("down"), AuthUnavailable(reason="down")])
+def test_an_outage_never_accepts_a_password(error):
+    def breached(password):
+        raise error
+
+    with pytest.raises(type(error)):
+        acceptable(GOOD, breached=breached)
+
+
+@pytest.mark.parametrize("answer", [None, 0, "", "no"])
+def test_breached_returns_a_bool(answer):
+    with pytest.raises(TypeError, match="must return True or False"):
+        acceptable(GOOD, breached=lambda password: answer)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [({"min_length": 7}, ConfigurationError), ({"min_length": 65}, ConfigurationError),
+     ({"min_length": True}, ConfigurationError), ({"min_length": "8"}, ConfigurationError),
+     ({"breached": "yes"}, ConfigurationError), ({"name": None}, TypeError), ({"service": [7]}, TypeError)],
+)  # fmt: skip
+def test_mistakes_are_explained(arguments, error):
+    with pytest.raises(error):
+        acceptable(GOOD, **arguments)
+    with pytest.raises(TypeError, match="not NoneType"):
+        acceptable(None)
