@@ -59,6 +59,7 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
             identity = with_login(identity, *scheme.login_of(credentials))
     except AuthError as error:
         state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
+        state.claimed_subject = _claimed_subject(scheme, credentials)
         raise
     finally:
         state.verifying_scheme = None
@@ -79,6 +80,7 @@ def _verify_throttled(scheme: AnyScheme, credentials: Any, request: Request, sta
         attempt = scheme.reserve_attempt(credentials, request)
     except AuthError as error:
         state.verification_results = {**(state.verification_results or {}), scheme: ErrorSnapshot(error)}
+        state.claimed_subject = _claimed_subject(scheme, credentials)
         raise
     state.verifying_scheme = scheme  # `verify` sees that the attempt is reserved
     try:
@@ -91,6 +93,14 @@ def _verify_throttled(scheme: AnyScheme, credentials: Any, request: Request, sta
         raise
     attempt.succeeded()
     return identity
+
+
+def _claimed_subject(scheme: AnyScheme, credentials: Any) -> str | None:
+    """Return the name that rejected credentials claim, for the log; ``None`` if they name no caller."""
+    try:
+        return scheme.subject(credentials) if scheme.names_subject else None
+    except Exception:  # The refusal stands. A scheme may fail to read a name in what it has rejected.
+        return None
 
 
 def identity_from_loader_result(result: object, scheme: AnyScheme, credentials: Any) -> Identity:

@@ -128,6 +128,15 @@ def log_in(
     _warn_of_dropped_cookie(request)
     state.identity = identity
     state.scheme = state.login_scheme = scheme
+    log_event(
+        logging.INFO,
+        "logged_in",
+        "logged in with %s",
+        scheme.name,
+        scheme=scheme.name,
+        subject=identity.subject,
+        session=public_id(login.session_id),
+    )
     signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
     return identity
 
@@ -176,6 +185,14 @@ def confirm(scheme: SessionCookie, caller: Identity, *, acr: str | None = None) 
         raise
     state.identity = identity
     state.scheme = state.login_scheme = scheme
+    log_event(
+        logging.INFO,
+        "authenticated",
+        "confirmed a login",
+        scheme=scheme.name,
+        subject=identity.subject,
+        session=public_id(login.session_id),
+    )
     return identity
 
 
@@ -184,11 +201,23 @@ def log_out(scheme: SessionCookie) -> None:
     request = real_request()
     _refuse_cross_site(scheme, request, "logout", "trusted_origins=", scheme.trusted_origins)
     state = state_for(request)
+    had_login = scheme.read(request, None) is not None
+    login = scheme.current_login()
     ended = _ended_login(scheme, request, state) if signals.logged_out.receivers else None
     try:
         end_login(scheme, request, user_was_loaded=_user_was_loaded(scheme, state))
     finally:  # This comes last, because a loader may ask who is calling.
         _reset_caller(scheme, request, state)
+    if had_login:
+        log_event(
+            logging.INFO,
+            "logged_out",
+            "logged out of %s",
+            scheme.name,
+            scheme=scheme.name,
+            subject=None if login is None else login.subject,
+            session=None if login is None else public_id(login.session_id),
+        )
     if ended is not None:
         signals.send(signals.logged_out, real_app(), identity=ended.identity, scheme=scheme.name)
 

@@ -34,10 +34,18 @@ def cookie_sender(schemes: Iterable[AnyScheme]) -> Callable[[Response], Response
         else:
             send_cookie(response, app, change.value, change.max_age)
         set_no_store(response)
-        if change.opens_session and signals.remembered.receivers:
+        if change.opens_session:
             state = state_if_any(request)
             found = None if state is None else (state.verification_results or {}).get(scheme)
             if isinstance(found, Identity):
+                log_event(
+                    logging.INFO,
+                    "remembered",
+                    "a remember cookie opened a session",
+                    scheme=scheme.name,
+                    subject=found.subject,
+                    session=scheme.public_session_id(),
+                )
                 signals.send(signals.remembered, app, identity=found, scheme=scheme.name)
         return response
 

@@ -148,7 +148,15 @@ def _refuse(
     key = endpoint.name, reason.partition(" ")[0]  # the field or the peer, and no word of a client
     is_first = key not in state.logged_once
     state.logged_once.add(key)
-    log.log(logging.WARNING if is_first else logging.INFO, "refused %s: %s", endpoint.name, reason)
+    log_event(
+        logging.WARNING if is_first else logging.INFO,
+        "refused",
+        "refused %s: %s",
+        endpoint.name,
+        reason,
+        request=Request(environ),
+        reason_code="malformed",
+    )
     body = b"Forbidden\n"
     start_response(
         _STATUS_LINES[403],

@@ -259,7 +259,9 @@ def _repair(response: Response, request: Request, state: RequestState, plan: Pla
     set_challenge_lines(response, (*map(str, added), *sound))
     # Any client can cause many of these, and one line says what there is to do.
     level = logging.WARNING if state.app_state.is_first("repaired", request.endpoint) else logging.DEBUG
-    log.log(level, "repaired a 401 without a challenge, endpoint %s", request.endpoint)
+    log_event(
+        level, "repaired", "repaired a 401 without a challenge, endpoint %s", request.endpoint, request=request
+    )
     if signals.repaired.receivers:
         signals.send(signals.repaired, real_app(), endpoint=request.endpoint, challenges=added)
 

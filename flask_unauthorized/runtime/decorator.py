@@ -14,6 +14,7 @@ The wrapper of an ``async def`` view is ``async def``, and runs the same steps b
 """
 
 from collections.abc import Callable
+from logging import DEBUG
 from typing import Any, Final, NamedTuple
 
 from flask import Request, Response
@@ -30,7 +31,7 @@ from .app_state import AppState
 from .conditional_requests import ignore_conditions_of_401
 from .exception_groups import GROUPS, raise_refusal_of
 from .flask_compat import is_preflight, options_response
-from .refuse import announce, handle_refusal, handle_refusal_of_current_request, has_conditional_fields
+from .refuse import ROOT_LOG, announce, handle_refusal, handle_refusal_of_current_request, has_conditional_fields, log
 from .request_state import RequestState, real_app, real_request, state_for
 
 Respond = Callable[[AuthError, Request, RequestState], Response | None]
@@ -139,7 +140,7 @@ def _guard(
             setattr(request, REQUEST_STATE, state)
         try:
             authenticate_request(plan, request, state)
-            if authenticated.receivers:
+            if authenticated.receivers or (log.level or ROOT_LOG.level) <= DEBUG:
                 announce(state)
             if app_state.has_response_hooks and has_conditional_fields(request.environ):
                 ignore_conditions_of_401(request)

@@ -37,11 +37,13 @@ import time
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from flask import current_app
+
 from ..errors import AuthUnavailable, TooManyAttempts
+from ..events import shown_subject
 from ..stores.base import EVICTABLE_PURPOSE, Store
 from .limits import DAY, Limit
 from .networks import Network
-from .subjects import subject_hash
 
 log: Final = logging.getLogger("flask_unauthorized")
 ACQUAINTANCE: Final = 30 * DAY
@@ -182,7 +184,7 @@ class Counters:
                 "%d s for each attempt",
                 failures,
                 self.per_subject.seconds,
-                subject_hash(source.name or ""),
+                shown_subject(current_app, source.name or ""),
                 delay,
             )
 
@@ -269,7 +271,7 @@ class Reservation:
 
 def refusal_error(refusal: Refusal, source: Source, limit: Limit) -> TooManyAttempts:
     """Return the 429 for a refused attempt."""
-    who = "a token" if source.name is None else f"the subject {subject_hash(source.name)}"
+    who = "a token" if source.name is None else f"the subject {shown_subject(current_app, source.name)}"
     return TooManyAttempts(
         reason=f"throttle: the limit per {refusal.limit}, {limit!r}, is reached for {who} from {source.network.key}: "
         f"wait {math.ceil(refusal.wait)} s",

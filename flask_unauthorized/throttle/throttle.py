@@ -41,18 +41,20 @@ from ..errors import (
     AuthUnavailable,
     ConfigurationError,
     ExpiredCredentials,
+    InvalidCredentials,
     InvalidProof,
     NonceRequired,
     RevokedCredentials,
     StepUpRequired,
     Unauthorized,
 )
+from ..events import log_event, subject_hash
 from ..stores.base import Store, validated_store
+from ..subjects import MAX_SUBJECT, subject_key
 from .counters import Counters, Refusal, Reservation, Source, refusal_error
 from .limits import DAY, Limit, validated_limit
 from .networks import Network, network_of
 from .recent import Entry, RecentCredentials, State, SuspectNetworks
-from .subjects import MAX_SUBJECT, subject_hash, subject_key
 
 log: Final = logging.getLogger("flask_unauthorized")
 _current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
@@ -238,12 +240,20 @@ class Throttle:
         self._suspects.add(source.network.key)
         limit = getattr(self._counters, f"per_{refusal.limit}")
         error = refusal_error(refusal, source, limit)
+        log_event(
+            logging.INFO,
+            "throttled",
+            "%s",
+            error.reason,
+            subject=source.name,
+            reason_code=error.reason_code,
+        )
         if signals.throttled.receivers:
             signals.send(
                 signals.throttled,
                 _current_app_object(),
                 limit=refusal.limit,
-                subject=None if source.name is None else subject_hash(source.name),
+                subject=None if source.name is None else subject_hash(_current_app_object(), source.name),
                 network=source.network.key,
                 retry_after=error.retry_after,
             )
@@ -381,6 +391,15 @@ class Attempt:
             return
         if error is None or (isinstance(error, HTTPException) and error.code in _REFUSALS):
             attempt.throttle.settle(attempt, State.REJECTED)
+            if not isinstance(error, AuthError):  # That one is logged where it is handled.
+                log_event(
+                    logging.INFO,
+                    "refused",
+                    "refused %s: an attempt to log in failed",
+                    request.endpoint,
+                    subject=self._name,
+                    reason_code=InvalidCredentials.reason_code,
+                )
         else:
             attempt.given_back()
 

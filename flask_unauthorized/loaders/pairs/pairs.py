@@ -247,7 +247,14 @@ class Pairs(TokenRows):
         try:
             return self._refreshed(secret, _wanted(scopes))
         except GrantRefused as refused:
-            log.info("refused a refresh: %s (%s)", refused.error, refused.reason)
+            log_event(
+                logging.INFO,
+                "refused",
+                "refused a refresh: %s (%s)",
+                refused.error,
+                refused.reason,
+                reason_code=_REASON_CODES.get(refused.error, InvalidCredentials.reason_code),
+            )
             raise
 
     def get(self, who: Identity) -> TokenRecord | None:
@@ -406,14 +413,13 @@ class Pairs(TokenRows):
 
     def _end_reused(self, row: Any) -> bool:
         """End a login whose replaced token was used. Return whether the row still had the state that was judged."""
-        if not self._end_where(*self._as_judged(row), signal=signals.token_reused):
-            return False
-        log.warning(
-            "a replaced refresh token of login %d was used, so the login was ended: an attacker has a copy, or a "
-            "client restored an old one",
-            row.id,
+        return self._end_where(*self._as_judged(row), signal=signals.token_reused)
+
+    def _reused_text(self, record: TokenRecord) -> str:
+        return (
+            f"a replaced refresh token of login {record.id} was used, so the login was ended: an attacker has a copy, "
+            "or a client restored an old one"
         )
-        return True
 
     # --- rows
 

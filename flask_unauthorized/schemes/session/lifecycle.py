@@ -31,6 +31,7 @@ from flask import Request, session
 
 from ...arguments import validated_flag
 from ...errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
+from ...errors.codes import with_code
 from .devices import Device
 from .entries import ENDED_REASON
 from .flask_session import device_label, renew_id
@@ -237,7 +238,7 @@ def _device_of(scheme: SessionCookie, current: LoginRecord, login: LoginRecord) 
     if found is not None:
         return found.device
     if entry is not None:
-        raise InvalidCredentials(reason=ENDED_REASON)
+        raise with_code(InvalidCredentials(reason=ENDED_REASON), "session_ended")
     return Device(subject=login.subject, created=login.begun, label=device_label())
 
 
