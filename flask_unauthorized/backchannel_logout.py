@@ -45,6 +45,7 @@ from werkzeug.wrappers import Request
 
 from .errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
 from .errors.text import loggable_text
+from .events import log_event
 from .loaders.claims import check_parts, validated_callable
 from .loaders.logout_tokens import LogoutToken, LogoutTokens
 from .schemes.run_async import resolve_awaitable
@@ -55,7 +56,6 @@ from .wsgi import add_layer, validated_path
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 64 * 1024
 """Longest body, in bytes. A logout token has about 1 000."""
 MAX_PARAMETERS: Final = 20

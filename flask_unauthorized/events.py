@@ -141,11 +141,12 @@ def token_hash(app: Flask, id: str | int) -> str:  # noqa: A002
     return _keyed_hash(app, "token", str(id))
 
 
-def shown_subject(app: Flask, name: str) -> str:
-    """Return the field ``subject`` for a name: its hash, or the name if the app says so."""
-    if app.config.get(SUBJECTS_SETTING) == "text":
+def shown_subject(name: str) -> str:
+    """Return how the log of the current app shows a name: as its hash, or as text if the app says so."""
+    app = _current_app()
+    if app is not None and app.config.get(SUBJECTS_SETTING) == "text":
         return loggable_text(name)
-    return subject_hash(app, name)
+    return _keyed_hash(app, "subject", subject_key(name))
 
 
 def log_event(
@@ -177,24 +178,17 @@ def log_event(
     if not log.isEnabledFor(level):
         return
     try:
-        app: Flask | None = current_app._get_current_object() if has_app_context() else None  # type: ignore[attr-defined]
-        if request is None and has_request_context():
-            request = current_request
         fields = {
             "event": event,
             "outcome": EVENTS[event],
             "scheme": scheme,
-            "subject": None if app is None or not isinstance(subject, str) else shown_subject(app, subject),
             **_request_fields(request),
             "reason_code": None if reason_code is None else loggable_text(reason_code),
-            "session": None if app is None or session is None else session_hash(app, session),
-            "token_id": None if app is None or token_id is None else token_hash(app, token_id),
+            **_hashed_fields(subject, session, token_id),
         }
         caller = sys._getframe(1)
         code = caller.f_code
-        record = log.makeRecord(
-            log.name, level, code.co_filename, caller.f_lineno, message, args, None, code.co_name
-        )
+        record = log.makeRecord(log.name, level, code.co_filename, caller.f_lineno, message, args, None, code.co_name)
         # Not by extra=, which raises KeyError if the app's LogRecord factory sets an attribute of the same name.
         vars(record).update(fields)
         log.handle(record)
@@ -203,6 +197,8 @@ def log_event(
 
 
 def _request_fields(request: Request | None) -> dict[str, str | None]:
+    if request is None and has_request_context():
+        request = current_request
     if request is None:
         return dict.fromkeys(("endpoint", "method", "path", "remote_addr"))
     endpoint = getattr(request, "endpoint", None)  # only Flask's requests have one
@@ -214,8 +210,23 @@ def _request_fields(request: Request | None) -> dict[str, str | None]:
     }
 
 
-def _keyed_hash(app: Flask, kind: str, value: str) -> str:
-    secret: Any = app.config.get("SECRET_KEY")
+def _hashed_fields(subject: object, session: str | None, token_id: str | int | None) -> dict[str, str | None]:
+    app = _current_app()
+    if app is None:  # Without an app there is no key.
+        return dict.fromkeys(("subject", "session", "token_id"))
+    return {
+        "subject": shown_subject(subject) if isinstance(subject, str) else None,
+        "session": None if session is None else session_hash(app, session),
+        "token_id": None if token_id is None else token_hash(app, token_id),
+    }
+
+
+def _current_app() -> Flask | None:
+    return current_app._get_current_object() if has_app_context() else None  # type: ignore[attr-defined]
+
+
+def _keyed_hash(app: Flask | None, kind: str, value: str) -> str:
+    secret: Any = None if app is None else app.config.get("SECRET_KEY")
     key = secret.encode() if isinstance(secret, str) else secret
     if not isinstance(key, bytes) or not key:
         key = _KEY_OF_PROCESS

@@ -9,11 +9,13 @@ store holds. This module decides whose devices they are, and what becomes of the
 3. A command has no request. It has an app context, because devices are recorded by the app's realm.
 """
 
+import logging
 from typing import Any
 
 from flask import has_request_context
 
 from ..errors import MissingCredentials
+from ..events import log_event
 from ..identity import Identity
 from ..runtime.app_state import app_state_of
 from ..runtime.refuse import refuse
@@ -86,9 +88,7 @@ def end_sessions(scheme: SessionCookie, who: Any) -> None:
     app_state_of(real_app()).prepare()
     subject = scheme.subject_of(who, "end_sessions()")
     scheme.end_all(subject)
-    log_event(
-        logging.INFO, "sessions_ended", "all sessions of a user were ended", scheme=scheme.name, subject=subject
-    )
+    log_event(logging.INFO, "sessions_ended", "all sessions of a user were ended", scheme=scheme.name, subject=subject)
 
 
 def is_remembered(scheme: AnyScheme | None) -> bool:

@@ -43,6 +43,7 @@ from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
 from ..authentication.verification import verify
 from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MissingCredentials
 from ..errors.text import shown
+from ..events import log_event
 from ..identity import Identity
 from ..policy.plain_http import is_from_this_machine
 from ..rendering.headers import set_no_store
@@ -50,6 +51,7 @@ from ..runtime.refuse import plan_in_force, refuse
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from ..schemes.base import AnyScheme
 from ..schemes.origins import validated_origins
+from ..schemes.session.devices import public_id
 from ..schemes.session.lifecycle import (
     begin_login,
     check_login,

@@ -5,11 +5,13 @@ the cookie if a hook of the response asked who is calling, on error pages, and w
 is sent now can't change any more, so nothing rotates from here on.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 
 from flask import Response
 
 from .. import signals
+from ..events import log_event
 from ..identity import Identity
 from ..rendering.headers import set_no_store
 from ..runtime.request_state import note_response_left, real_app, real_request, state_if_any

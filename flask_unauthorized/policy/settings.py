@@ -55,10 +55,8 @@ def _check(settings: Settings) -> None:
         if not isinstance(settings.realm, str):
             raise ConfigurationError(f"UNAUTHORIZED_REALM must be a str, not {settings.realm!r}")
         validated_realm(settings.realm)
-    if settings.guard not in _GUARDS:
-        raise ConfigurationError(f"UNAUTHORIZED_GUARD={settings.guard!r}: use one of {', '.join(_GUARDS)}")
-    if settings.log_subjects not in _LOG_SUBJECTS:
-        raise ConfigurationError(f"UNAUTHORIZED_LOG_SUBJECTS={settings.log_subjects!r}: use one of {', '.join(_LOG_SUBJECTS)}")
+    _check_word("UNAUTHORIZED_GUARD", settings.guard, _GUARDS)
+    _check_word("UNAUTHORIZED_LOG_SUBJECTS", settings.log_subjects, _LOG_SUBJECTS)
     for name in ("explain", "require_https", "one_line"):
         value = getattr(settings, name)
         if not isinstance(value, bool | None):
@@ -76,3 +74,8 @@ def _check(settings: Settings) -> None:
             check_uri("UNAUTHORIZED_PROBLEM_BASE", settings.problem_base)
         except ValueError as error:
             raise ConfigurationError(f"{error}: write https://example.com/errors/") from None
+
+
+def _check_word(key: str, value: object, words: tuple[str, ...]) -> None:
+    if value not in words:
+        raise ConfigurationError(f"{key}={value!r}: use one of {', '.join(words)}")

@@ -18,6 +18,7 @@ from flask import Flask, Request
 
 from ..authentication.state import AuthenticationState
 from ..errors import ConfigurationError
+from ..events import log_event
 from ..locks import renew_after_fork
 from ..policy.configuration import Configuration
 from ..policy.decorations import iter_wrapped

@@ -49,11 +49,13 @@ class Dispatch(NamedTuple):
     endpoint: str
     respond: Respond | None
 
-    def respond_to(self, error: AuthError, request: Request, state: RequestState) -> Response | None:
-        """Return the response to a refusal; ``None`` if it must be raised."""
-        if self.respond is None or request.endpoint != self.endpoint:
-            return None
-        return self.respond(error, request, state)
+    def respond_or_raise(self, error: AuthError, request: Request, state: RequestState) -> Response:
+        """Return the response to a refusal, or raise it."""
+        if self.respond is not None and request.endpoint == self.endpoint:
+            response = self.respond(error, request, state)
+            if response is not None:
+                return response
+        raise error
 
 
 DIRECT_CALL: Final = Dispatch("", None)
@@ -142,15 +144,12 @@ def _guard(
             authenticate_request(plan, request, state)
             if authenticated.receivers or (log.level or ROOT_LOG.level) <= DEBUG:
                 announce(state)
-            if app_state.has_response_hooks and has_conditional_fields(request.environ):
-                ignore_conditions_of_401(request)
+            if app_state.has_response_hooks:
+                _ignore_conditions_if_any(request)
             result = view(*args, **kwargs)
         except AuthError as error:
             handle_refusal(error, request, state)
-            response = dispatch.respond_to(error, request, state)
-            if response is None:
-                raise
-            return response
+            return dispatch.respond_or_raise(error, request, state)
         except GROUPS as group:
             raise_refusal_of(group, request, state)
             raise
@@ -158,6 +157,11 @@ def _guard(
         return result
 
     return guarded
+
+
+def _ignore_conditions_if_any(request: Request) -> None:
+    if has_conditional_fields(request.environ):
+        ignore_conditions_of_401(request)
 
 
 def _find_plan(

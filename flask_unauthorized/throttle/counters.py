@@ -37,8 +37,6 @@ import time
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from flask import current_app
-
 from ..errors import AuthUnavailable, TooManyAttempts
 from ..events import shown_subject
 from ..stores.base import EVICTABLE_PURPOSE, Store
@@ -184,7 +182,7 @@ class Counters:
                 "%d s for each attempt",
                 failures,
                 self.per_subject.seconds,
-                shown_subject(current_app, source.name or ""),
+                shown_subject(source.name or ""),
                 delay,
             )
 
@@ -271,7 +269,7 @@ class Reservation:
 
 def refusal_error(refusal: Refusal, source: Source, limit: Limit) -> TooManyAttempts:
     """Return the 429 for a refused attempt."""
-    who = "a token" if source.name is None else f"the subject {shown_subject(current_app, source.name)}"
+    who = "a token" if source.name is None else f"the subject {shown_subject(source.name)}"
     return TooManyAttempts(
         reason=f"throttle: the limit per {refusal.limit}, {limit!r}, is reached for {who} from {source.network.key}: "
         f"wait {math.ceil(refusal.wait)} s",

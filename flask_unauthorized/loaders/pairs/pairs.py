@@ -40,7 +40,8 @@ from flask import Flask
 
 from ... import signals
 from ...arguments import explains_arguments, validated_whole_seconds
-from ...errors import AuthUnavailable, ConfigurationError
+from ...errors import AuthUnavailable, ConfigurationError, InsufficientScope, InvalidCredentials, MalformedCredentials
+from ...events import log_event
 from ...identity import Identity
 from ...rotation import Outcome, Rotation, present, secret_hash
 from ...schemes.secret import Secret
@@ -55,7 +56,11 @@ from .access import FAMILY_CLAIM, AccessTokens
 from .format import RefreshFormat
 from .pair import GrantRefused, Pair
 
-log: Final = logging.getLogger("flask_unauthorized")
+_REASON_CODES: Final = {
+    "invalid_request": MalformedCredentials.reason_code,
+    "invalid_scope": InsufficientScope.reason_code,
+}
+"""By the error code of a refused refresh; those of all others are that of invalid credentials."""
 MAX_ACCESS_LIFETIME: Final = 86_400
 """Longest lifetime of an access token, in seconds: nothing ends it earlier."""
 _ATTEMPTS: Final = 8

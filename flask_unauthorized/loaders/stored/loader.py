@@ -30,6 +30,7 @@ from sqlalchemy import MetaData, Table, bindparam, or_, select, update
 from ... import signals
 from ...arguments import validated_seconds
 from ...errors import AuthUnavailable, ConfigurationError, ExpiredCredentials, InvalidCredentials, RevokedCredentials
+from ...events import log_event
 from ...identity import Identity
 from ...locks import renew_after_fork
 from ...schemes.run_async import resolve_awaitable

@@ -245,7 +245,7 @@ class RememberedLogins:
             logging.WARNING,
             "session_stolen",
             "the remember cookie of %s was used in two places, so it may have been stolen: the login was ended",
-            shown_subject(_real_app(), device.subject),
+            shown_subject(device.subject),
             scheme=self._scheme.name,
             subject=device.subject,
             reason_code=SessionStolen.reason_code,
