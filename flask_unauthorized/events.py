@@ -103,6 +103,20 @@ EVENTS: Final = {
     "misconfigured": "failure",
 }
 """By event, its outcome."""
+FIELDS: Final = (
+    "event",
+    "outcome",
+    "scheme",
+    "subject",
+    "endpoint",
+    "method",
+    "path",
+    "remote_addr",
+    "reason_code",
+    "session",
+    "token_id",
+)
+"""The names of the fields, which are attributes of each record."""
 SUBJECTS_SETTING: Final = "UNAUTHORIZED_LOG_SUBJECTS"
 _KEY_OF_PROCESS: Final = secrets.token_bytes(32)
 """For apps without ``SECRET_KEY``: hashes can be compared within one process then."""
