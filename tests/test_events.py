@@ -195,7 +195,8 @@ def test_a_repaired_401(app, logged):
 
 def test_a_mistake_of_the_set_up(make_app, logged):
     auth = Auth(Bearer(load_token), realm="notes")
-    app = make_app(auth, UNAUTHORIZED_GUARD="on")
+    app = make_app(auth)
+    app.config["UNAUTHORIZED_GUARD"] = "on"
     app.testing = False
     app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
     app.test_client().get("/")
