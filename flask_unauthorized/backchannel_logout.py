@@ -45,6 +45,7 @@ from werkzeug.wrappers import Request
 
 from .errors import AuthError, AuthUnavailable, ConfigurationError, InvalidCredentials, MalformedCredentials
 from .errors.text import loggable_text
+from .events import log_event
 from .loaders.claims import check_parts, validated_callable
 from .loaders.logout_tokens import LogoutToken, LogoutTokens
 from .schemes.run_async import resolve_awaitable
@@ -55,7 +56,6 @@ from .wsgi import add_layer, validated_path
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 64 * 1024
 """Longest body, in bytes. A logout token has about 1 000."""
 MAX_PARAMETERS: Final = 20
@@ -218,7 +218,15 @@ def _serve_logout(
         state.prepare()
         ended = endpoint.end_logins(_logout_token(environ), state.realm)
     except AuthUnavailable as error:
-        log.warning("%s could not end logins: %s", endpoint.path, loggable_text(error.reason))
+        log_event(
+            logging.WARNING,
+            "refused",
+            "%s could not end logins: %s",
+            endpoint.path,
+            loggable_text(error.reason),
+            request=Request(environ),
+            reason_code=error.reason_code,
+        )
         return _respond(
             start_response,
             "503 Service Unavailable",
@@ -231,10 +239,25 @@ def _serve_logout(
         key = "backchannel_logout", endpoint.path, reason.partition(" ")[0]
         is_first = key not in state.logged_once
         state.logged_once.add(key)
-        log.log(logging.WARNING if is_first else logging.INFO, "%s refused a logout: %s", endpoint.path, reason)
+        log_event(
+            logging.WARNING if is_first else logging.INFO,
+            "refused",
+            "%s refused a logout: %s",
+            endpoint.path,
+            reason,
+            request=Request(environ),
+            reason_code=error.reason_code,
+        )
         public = _description(reason) if state.diagnostics_enabled else "The logout token is missing or not valid."
         return _respond(start_response, "400 Bad Request", {"error": "invalid_request", "error_description": public})
-    log.info("%s: the provider ended %d logins", endpoint.path, ended)
+    log_event(
+        logging.INFO,
+        "sessions_ended",
+        "%s: the provider ended %d logins",
+        endpoint.path,
+        ended,
+        request=Request(environ),
+    )
     return _respond(start_response, "200 OK", None)
 
 

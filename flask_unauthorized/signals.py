@@ -1,7 +1,8 @@
 """Signals (blinker) for an app's metrics and audit. The sender is the app; no argument holds a secret.
 
 - ``authenticated(app, identity, scheme)``: a request was accepted. ``scheme`` is the name of its scheme.
-- ``refused(app, error)``: a request was refused. ``error`` is a copy without traceback, with its private ``reason``.
+- ``refused(app, error, identity)``: a request was refused. ``error`` is a copy without traceback, with its private
+  ``reason`` and its ``reason_code``. ``identity`` is the caller whose valid credentials were refused, else ``None``.
 - ``logged_in(app, identity, scheme)``: ``auth.login()`` has logged a caller in. A user object is ``identity.user``.
 - ``logged_out(app, identity, scheme)``: ``auth.logout()`` has ended a login. ``identity`` is ``None`` if the session's
   user is gone, or can't be loaded.
@@ -12,7 +13,7 @@
 - ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
 - ``throttled(app, limit, subject, network, retry_after)``: a `Throttle` refused an attempt to log in. ``limit`` is
   ``"pair"``, ``"subject"``, ``"network"`` or ``"disabled"``. ``subject`` is a hash
-  (`flask_unauthorized.throttle.subject_hash`), ``None`` for a token. ``network`` is an address or the /64 of one.
+  (`flask_unauthorized.events.subject_hash`), ``None`` for a token. ``network`` is an address or the /64 of one.
   ``retry_after`` is in seconds.
 - ``subject_disabled(app, subject, network)``: consecutive failures have disabled a subject (``disable_after=``). It is
   sent once, by the process that saw the last failure. The arguments are those of ``throttled``.
@@ -23,6 +24,9 @@
 - ``token_reused(app, record)``: a replaced token was used after its end. A program missed the rotation, or an attacker
   has a copy. It is sent at most once in five minutes for each token and process. A refresh token of `Pairs` that is
   reused ends its login, whose ``record`` is sent once.
+
+Let receivers take ``**extra``, because later versions may add arguments. The same decisions are records of the log:
+see `flask_unauthorized.events`.
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
 and costs the others nothing.

@@ -27,6 +27,8 @@ LAYERS = [
         "errors": "the typed exceptions, their statuses and wording",
         "identity": "`Identity`",
         "signals": "the signals that apps listen to",
+        "events": "the records of the log: one for each decision, with fixed fields",
+        "subjects": "which names may be one account",
         "arguments": "helpers for messages about a developer's mistake",
         "proxies": "the proxies that an app trusts",
     },
@@ -177,8 +179,9 @@ def test_all_names_are_there_and_all_is_exact():
 # What README and docs import: these paths stay, wherever the code behind them goes.
 DOCUMENTED_PATHS = {
     "flask_unauthorized.certificates": {"ClientCert", "EscapedPEM"},
+    "flask_unauthorized.events": {"FIELDS", "session_hash", "subject_hash", "token_hash"},
     "flask_unauthorized.jose": {"hmac_key", "private_key", "public_key_jwk", "public_key_pem", "read_key_set"},
-    "flask_unauthorized.loaders": {"Passwords", "SignedTokens", "StaticTokens"},
+    "flask_unauthorized.loaders": {"Passwords", "SignedTokens", "StaticTokens", "acceptable"},
     "flask_unauthorized.loaders.introspection": {"Introspection"},
     "flask_unauthorized.loaders.jwks": {"JWKS"},
     "flask_unauthorized.loaders.jwt": {"ANY", "JWT", "Issuers"},
@@ -198,7 +201,7 @@ DOCUMENTED_PATHS = {
     "flask_unauthorized.stores.redis": {"RedisStore"},
     "flask_unauthorized.stores.sqlite": {"SQLiteStore"},
     "flask_unauthorized.testing": {"acting_as", "assert_sound", "assert_unauthorized"},
-    "flask_unauthorized.throttle": {"Limit", "Throttle", "subject_hash"},
+    "flask_unauthorized.throttle": {"Limit", "Throttle"},
     "flask_unauthorized.wire": {"Challenge", "parse_authorization", "parse_challenges"},
     "flask_unauthorized.wire.digest": {"name_hash"},
     "flask_unauthorized.wire.dpop": {"thumbprint"},

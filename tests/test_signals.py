@@ -121,7 +121,7 @@ def test_refused_has_the_error_with_its_reason(app, path, headers, kind, reason)
     with heard("refused") as found:
         status = app.test_client().get(path, headers=headers).status_code
     ((name, sender, arguments),) = found
-    assert (name, sender, set(arguments)) == ("refused", app, {"error"})
+    assert (name, sender, set(arguments)) == ("refused", app, {"error", "identity"})
     error = arguments["error"]
     assert (type(error).__name__, error.code) == (kind, status)
     if reason is not None:
@@ -130,7 +130,7 @@ def test_refused_has_the_error_with_its_reason(app, path, headers, kind, reason)
 
 
 def test_refused_carries_challenges_and_a_receiver_cannot_change_them(app):
-    def meddle(sender, error):
+    def meddle(sender, error, **extra):
         error.challenges = ()
         error.code = 200
 
@@ -184,7 +184,7 @@ def test_signals_reach_only_receivers_of_their_app(app, make_app):
     other = make_app(Auth(Bearer(load)))
     found = []
 
-    def receive(sender, error):
+    def receive(sender, error, **extra):
         found.append(sender)
 
     with signals.refused.connected_to(receive, sender=other):

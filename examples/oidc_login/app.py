@@ -43,7 +43,7 @@ def create_app(issuer: str, response_mode: str | None = None) -> Flask:
         client_kwargs={"scope": "openid", "code_challenge_method": "S256"},
     )
 
-    def remember_step_up(sender: Flask, error: AuthError) -> None:
+    def remember_step_up(sender: Flask, error: AuthError, **extra: object) -> None:
         """Remembers what the refused page demands, for the login that follows."""
         if isinstance(error, StepUpRequired):
             session["step_up"] = {"acr_values": " ".join(error.acr_values) or None, "max_age": error.max_age}

@@ -29,6 +29,7 @@ from typing import Any, Final
 from flask import Request
 
 from ..errors import CrossSiteRequest, Forbidden, MalformedCredentials, MissingCredentials
+from ..errors.codes import with_code
 from ..errors.text import shown
 from ..identity import Identity
 from ..policy.plan import Plan
@@ -83,10 +84,13 @@ def check_preconditions(plan: Plan, environ: Mapping[str, Any]) -> None:
         CrossSiteRequest: 403.
     """
     if plan.https_only and environ.get("wsgi.url_scheme") != "https":
-        raise Forbidden(
-            "Use HTTPS.",
-            reason="the request came over plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on: behind a proxy that ends "
-            "TLS use ProxyFix",
+        raise with_code(
+            Forbidden(
+                "Use HTTPS.",
+                reason="the request came over plain HTTP, and UNAUTHORIZED_REQUIRE_HTTPS is on: behind a proxy that "
+                "ends TLS use ProxyFix",
+            ),
+            "plain_http",
         )
     origin = environ.get("HTTP_ORIGIN")
     if plan.origins is not None and origin is not None and origin.lower() not in plan.origins:

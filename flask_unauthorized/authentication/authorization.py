@@ -12,6 +12,7 @@ from time import time
 from typing import Final
 
 from ..errors import ConfigurationError, ExpiredCredentials, Forbidden, InsufficientScope, StepUpRequired
+from ..errors.codes import with_code
 from ..errors.text import shown
 from ..identity import BareIdentity, Identity
 from ..policy.details import allows
@@ -48,8 +49,9 @@ def check_expiry(identity: Identity) -> None:
 
 
 def _check_login(plan: Plan, identity: Identity) -> None:
-    reason = None
+    reason, code = None, "too_old"
     if plan.acr and identity.acr not in plan.acr:
+        code = "too_weak"
         reason = f"acr is {shown(identity.acr)}, and acr= of the view accepts {shown(list(plan.acr))}"
     elif plan.amr_groups and not all(map(identity.amr.intersection, plan.amr_groups)):
         missing = next(group for group in plan.amr_groups if group.isdisjoint(identity.amr))
@@ -69,7 +71,7 @@ def _check_login(plan: Plan, identity: Identity) -> None:
                 f"the login is too old: auth_time is {shown(at)}, now {now:.0f}, and max_age={plan.max_age} of the view"
             )
     if reason is not None:
-        raise StepUpRequired(reason=reason, acr_values=plan.acr, max_age=plan.max_age)
+        raise with_code(StepUpRequired(reason=reason, acr_values=plan.acr, max_age=plan.max_age), code)
 
 
 def _check_permissions(plan: Plan, identity: Identity) -> None:
@@ -84,9 +86,12 @@ def _check_permissions(plan: Plan, identity: Identity) -> None:
     for roles in plan.role_groups:
         if roles.isdisjoint(identity.roles):
             _warn_missing_identity(plan, identity)
-            raise Forbidden(
-                reason=f"none of the roles {shown(roles)} is held: the caller has {shown(identity.roles)}, by "
-                "roles_claim= or the loader, and roles= of the view asks for others"
+            raise with_code(
+                Forbidden(
+                    reason=f"none of the roles {shown(roles)} is held: the caller has {shown(identity.roles)}, by "
+                    "roles_claim= or the loader, and roles= of the view asks for others"
+                ),
+                "role_missing",
             )
 
     if identity.is_restricted and not plan.authorization_details:

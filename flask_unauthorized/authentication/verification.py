@@ -61,6 +61,7 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
             identity = scheme.identity_with_login(identity, credentials)
     except AuthError as error:
         state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
+        state.claimed_subject = _claimed_subject(scheme, credentials)
         raise
     finally:
         state.verifying_scheme = None
@@ -91,6 +92,7 @@ def _verify_throttled(scheme: AnyScheme, credentials: Any, request: Request, sta
         attempt = scheme.reserve_attempt(credentials, request)
     except AuthError as error:
         state.verification_results = {**(state.verification_results or {}), scheme: ErrorSnapshot(error)}
+        state.claimed_subject = _claimed_subject(scheme, credentials)
         raise
     state.verifying_scheme = scheme  # `verify` sees that the attempt is reserved
     try:
@@ -103,6 +105,14 @@ def _verify_throttled(scheme: AnyScheme, credentials: Any, request: Request, sta
         raise
     attempt.succeeded()
     return identity
+
+
+def _claimed_subject(scheme: AnyScheme, credentials: Any) -> str | None:
+    """Return the name that rejected credentials claim, for the log; ``None`` if they name no caller."""
+    try:
+        return scheme.subject(credentials) if scheme.names_subject else None
+    except Exception:  # The refusal stands. A scheme may fail to read a name in what it has rejected.
+        return None
 
 
 def identity_from_loader_result(result: object, scheme: AnyScheme, credentials: Any) -> Identity:

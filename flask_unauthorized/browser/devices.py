@@ -9,11 +9,13 @@
 3. A command has no request. It has an app context, because devices are recorded by the app's realm.
 """
 
+import logging
 from typing import Any
 
 from flask import has_request_context
 
 from ..errors import MissingCredentials
+from ..events import log_event
 from ..identity import Identity
 from ..runtime.app_state import app_state_of
 from ..runtime.refuse import refuse
@@ -55,7 +57,17 @@ def end_session(scheme: SessionCookie, session_id: str, who: Any, caller: Identi
     if current is not None and current.subject == subject and public_id(current.session_id) == session_id:
         log_out(scheme)
         return True
-    return scheme.end_session(session_id, subject)
+    ended = scheme.end_session(session_id, subject)
+    if ended:
+        log_event(
+            logging.INFO,
+            "sessions_ended",
+            "a session was ended",
+            scheme=scheme.name,
+            subject=subject,
+            session=session_id,
+        )
+    return ended
 
 
 def _subject_of_caller(scheme: SessionCookie, caller: Identity) -> str:
@@ -74,7 +86,9 @@ def _subject_of_caller(scheme: SessionCookie, caller: Identity) -> str:
 def end_sessions(scheme: SessionCookie, who: Any) -> None:
     """End all sessions that a user has begun until now; see `Auth.end_sessions`."""
     app_state_of(real_app()).prepare()
-    scheme.end_all(scheme.subject_of(who, "end_sessions()"))
+    subject = scheme.subject_of(who, "end_sessions()")
+    scheme.end_all(subject)
+    log_event(logging.INFO, "sessions_ended", "all sessions of a user were ended", scheme=scheme.name, subject=subject)
 
 
 def end_all_sessions(scheme: SessionCookie) -> None:

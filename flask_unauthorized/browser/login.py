@@ -46,6 +46,7 @@ from ..authentication.cross_site import is_cross_site, is_unsafe, site_of
 from ..authentication.verification import verify
 from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRequest, MissingCredentials
 from ..errors.text import shown
+from ..events import log_event
 from ..identity import Identity
 from ..policy.plain_http import is_from_this_machine
 from ..rendering.headers import set_no_store
@@ -53,6 +54,7 @@ from ..runtime.refuse import plan_in_force, refuse
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from ..schemes.base import AnyScheme
 from ..schemes.origins import validated_origins
+from ..schemes.session.devices import public_id
 from ..schemes.session.lifecycle import (
     begin_login,
     check_login,
@@ -143,6 +145,15 @@ def log_in(
     _warn_of_dropped_cookie(request)
     state.identity = identity
     state.scheme = state.login_scheme = scheme
+    log_event(
+        logging.INFO,
+        "logged_in",
+        "logged in with %s",
+        scheme.name,
+        scheme=scheme.name,
+        subject=identity.subject,
+        session=public_id(login.session_id),
+    )
     signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
     return identity
 
@@ -200,6 +211,14 @@ def confirm(
         raise
     state.identity = identity
     state.scheme = state.login_scheme = scheme
+    log_event(
+        logging.INFO,
+        "authenticated",
+        "confirmed a login",
+        scheme=scheme.name,
+        subject=identity.subject,
+        session=public_id(login.session_id),
+    )
     return identity
 
 
@@ -209,6 +228,8 @@ def log_out(scheme: SessionCookie, *, clear_cache: bool = True) -> None:
     request = real_request()
     _refuse_cross_site(scheme, request, "logout", "trusted_origins=", scheme.trusted_origins)
     state = state_for(request)
+    had_login = scheme.read(request, None) is not None
+    login = scheme.current_login()
     ended = _ended_login(scheme, request, state) if signals.logged_out.receivers else None
     try:
         end_login(scheme, request, user_was_loaded=_user_was_loaded(scheme, state))
@@ -216,6 +237,16 @@ def log_out(scheme: SessionCookie, *, clear_cache: bool = True) -> None:
         _reset_caller(scheme, request, state)
         if clear_cache:
             after_this_request(_add_clear_site_data)
+    if had_login:
+        log_event(
+            logging.INFO,
+            "logged_out",
+            "logged out of %s",
+            scheme.name,
+            scheme=scheme.name,
+            subject=None if login is None else login.subject,
+            session=None if login is None else public_id(login.session_id),
+        )
     if ended is not None:
         signals.send(signals.logged_out, real_app(), identity=ended.identity, scheme=scheme.name)
 

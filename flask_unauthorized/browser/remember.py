@@ -5,11 +5,13 @@ the cookie if a hook of the response asked who is calling, on error pages, and w
 is sent now can't change any more, so nothing rotates from here on.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 
 from flask import Response
 
 from .. import signals
+from ..events import log_event
 from ..identity import Identity
 from ..rendering.headers import set_no_store
 from ..runtime.request_state import note_response_left, real_app, real_request, state_if_any
@@ -34,10 +36,18 @@ def cookie_sender(schemes: Iterable[AnyScheme]) -> Callable[[Response], Response
         else:
             send_cookie(response, app, change.value, change.max_age)
         set_no_store(response)
-        if change.opens_session and signals.remembered.receivers:
+        if change.opens_session:
             state = state_if_any(request)
             found = None if state is None else (state.verification_results or {}).get(scheme)
             if isinstance(found, Identity):
+                log_event(
+                    logging.INFO,
+                    "remembered",
+                    "a remember cookie opened a session",
+                    scheme=scheme.name,
+                    subject=found.subject,
+                    session=scheme.public_session_id(),
+                )
                 signals.send(signals.remembered, app, identity=found, scheme=scheme.name)
         return response
 

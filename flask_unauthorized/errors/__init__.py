@@ -52,6 +52,8 @@ class AuthError(Exception):
         one_line: True if all challenges go into one field line. Scripts need that: Firefox's ``fetch()`` shows none of
             two lines.
         reason: The private reason. It never leaves the server, except in the developer's explanation.
+        reason_code: The reason as a stable word for the log, such as ``"expired"``. `flask_unauthorized.events` lists
+            all. Classes of an app may have their own.
     """
 
     error: ClassVar[str | None] = None
@@ -59,6 +61,7 @@ class AuthError(Exception):
     one_line: bool = False
     scheme: str | None = None
     reason: str | None = None
+    reason_code: str = "refused"
     refusal_number: int | None = None
     """The number of the request for which this error was logged. A copy may be raised in another request."""
 
@@ -171,6 +174,8 @@ class MissingCredentials(Unauthorized):
         reason: The private reason, for the log and the signal.
     """
 
+    reason_code = "credentials_missing"
+
 
 class InvalidCredentials(Unauthorized):
     """401: credentials were sent and are not valid.
@@ -182,6 +187,7 @@ class InvalidCredentials(Unauthorized):
         reason: The private reason, for the log and the signal.
     """
 
+    reason_code = "credentials_invalid"
     error = "invalid_token"
     description = "The credentials are not valid."
 
@@ -196,6 +202,7 @@ class ExpiredCredentials(InvalidCredentials):
         reason: The private reason, for the log and the signal.
     """
 
+    reason_code = "expired"
     description = "The credentials have expired."
 
 
@@ -210,6 +217,8 @@ class StaleNonce(ExpiredCredentials):
         reason: The private reason, for the log and the signal.
     """
 
+    reason_code = "nonce_stale"
+
 
 class RevokedCredentials(InvalidCredentials):
     """401: the credentials were revoked.
@@ -221,6 +230,7 @@ class RevokedCredentials(InvalidCredentials):
         reason: The private reason, for the log and the signal.
     """
 
+    reason_code = "revoked"
     description = "The credentials have been revoked."
 
 
@@ -236,6 +246,7 @@ class SessionStolen(RevokedCredentials):
         reason: The private reason, for the log and the signal.
     """
 
+    reason_code = "session_stolen"
     description = "This login was used in a second place, so it was ended. Log in again."
 
 
@@ -249,6 +260,7 @@ class InvalidProof(InvalidCredentials):
         reason: The private reason, for the log and the signal.
     """
 
+    reason_code = "proof_invalid"
     error = "invalid_dpop_proof"
     description = "The DPoP proof is missing or not valid."
 
@@ -266,6 +278,7 @@ class NonceRequired(InvalidCredentials):
         nonce: The nonce to send, or ``None`` if the scheme makes one.
     """
 
+    reason_code = "nonce_required"
     error = "use_dpop_nonce"
     description = "The DPoP proof needs the nonce that comes with this response."
     nonce: str | None = None
@@ -294,6 +307,7 @@ class StepUpRequired(Unauthorized):
         ValueError: If a context is not a token, or ``max_age`` is negative or larger than 2³¹.
     """
 
+    reason_code = "step_up_required"
     error = "insufficient_user_authentication"
     description = "A more recent or a stronger login is needed."
     acr_values: tuple[str, ...] = ()
@@ -327,6 +341,7 @@ class MalformedCredentials(_HTTPRefusal, http.BadRequest, AuthError):
         reason: The private reason, for the log and the signal.
     """
 
+    reason_code = "malformed"
     error = "invalid_request"
     description = "The credentials are malformed."
 
@@ -341,6 +356,7 @@ class Forbidden(_HTTPRefusal, http.Forbidden, AuthError):
         reason: The private reason, for the log and the signal.
     """
 
+    reason_code = "forbidden"
     description = "You are not allowed to access this resource."
 
 
@@ -354,6 +370,7 @@ class CrossSiteRequest(Forbidden):
         reason: The private reason, for the log and the signal.
     """
 
+    reason_code = "cross_site"
     description = "This request came from another site, whose origin is not in trusted_origins=."
 
 
@@ -372,6 +389,7 @@ class InsufficientScope(Forbidden):
         ValueError: If a scope is not a scope token (RFC 6749 §3.3).
     """
 
+    reason_code = "scope_missing"
     error = "insufficient_scope"
     description = "The credentials do not give the permissions that this resource needs."
     scopes: tuple[str, ...] = ()
@@ -397,6 +415,7 @@ class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):  # type: ig
         TypeError: If ``retry_after`` is not a number.
     """
 
+    reason_code = "over_limit"
     description = "Too many attempts. Try again later."
 
 
@@ -415,6 +434,7 @@ class AuthUnavailable(_RetryLater, http.ServiceUnavailable, AuthError):
         TypeError: If ``retry_after`` is not a number.
     """
 
+    reason_code = "unavailable"
     description = "Authentication is temporarily unavailable. Try again later."
     retry_after = 5
 

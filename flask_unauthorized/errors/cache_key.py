@@ -26,4 +26,6 @@ _OWN_CLASSES: Final = frozenset(
     kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AuthError)
 )
 # These change nothing of what a response says, except for the scopes, which are part of the key.
-_FIELDS_WITHOUT_EFFECT: Final = frozenset({"challenges", "one_line", "reason", "refusal_number", "scheme", "scopes"})
+_FIELDS_WITHOUT_EFFECT: Final = frozenset(
+    {"challenges", "one_line", "reason", "reason_code", "refusal_number", "scheme", "scopes"}
+)

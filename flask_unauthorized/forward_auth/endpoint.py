@@ -25,10 +25,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flask import Flask
+from werkzeug.wrappers import Request
 from werkzeug.wsgi import ClosingIterator
 
 from ..errors import ConfigurationError
 from ..errors.text import shown
+from ..events import log_event
 from ..proxies import TrustedProxies, peer_address
 from ..wsgi import add_layer
 from .forwarded import Forwarded
@@ -37,7 +39,6 @@ from .original import BrokenForwarding, original_environ, read_original
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-log: Final = logging.getLogger("flask_unauthorized")
 STATUS_FIELD: Final = "X-Auth-Status"
 """The real status of a refusal that nginx gets as 403."""
 LOGIN_FIELD: Final = "X-Auth-Login"
@@ -108,13 +109,14 @@ def _with_endpoints(state: AppWithForwardAuth, app: "WSGIApplication") -> "WSGIA
             return _refuse(
                 state,
                 endpoint,
+                environ,
                 start_response,
                 f"the peer {shown(peer_address(environ))} is not in proxies=: name it there if it is your proxy",
             )
         try:
             forwarded = read_original(environ)
         except BrokenForwarding as error:
-            return _refuse(state, endpoint, start_response, str(error))
+            return _refuse(state, endpoint, environ, start_response, str(error))
         original = original_environ(environ, forwarded)
         if _is_preflight(original):
             start_response(_STATUS_LINES[204], [("Cache-Control", "no-store")])
@@ -142,13 +144,25 @@ def _is_preflight(environ: "WSGIEnvironment") -> bool:
 
 
 def _refuse(
-    state: AppWithForwardAuth, endpoint: Endpoint, start_response: "StartResponse", reason: str
+    state: AppWithForwardAuth,
+    endpoint: Endpoint,
+    environ: "WSGIEnvironment",
+    start_response: "StartResponse",
+    reason: str,
 ) -> Iterable[bytes]:
     """Answer 403 before the app sees the request. The first time it is a WARNING: it may be a mistake of the set-up."""
     key = endpoint.name, reason.partition(" ")[0]  # the field or the peer, and no word of a client
     is_first = key not in state.logged_once
     state.logged_once.add(key)
-    log.log(logging.WARNING if is_first else logging.INFO, "refused %s: %s", endpoint.name, reason)
+    log_event(
+        logging.WARNING if is_first else logging.INFO,
+        "refused",
+        "refused %s: %s",
+        endpoint.name,
+        reason,
+        request=Request(environ),
+        reason_code="malformed",
+    )
     body = b"Forbidden\n"
     start_response(
         _STATUS_LINES[403],

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import AuthUnavailable, ExpiredCredentials, InvalidCredentials
+from ..errors.codes import with_code
 from ..errors.text import shown
 from ..identity import Identity
 from ..wire.rules import MAX_CLOCK_SKEW
@@ -121,7 +122,10 @@ class ResponseRules:
                 "audience=None accepts tokens without one"
             )
         if self.audiences.isdisjoint([audience] if isinstance(audience, str) else audience):
-            raise InvalidCredentials(reason=f"aud is {shown(audience, 80)}, and audience={shown(self.audiences, 80)}")
+            raise with_code(
+                InvalidCredentials(reason=f"aud is {shown(audience, 80)}, and audience={shown(self.audiences, 80)}"),
+                "wrong_audience",
+            )
 
 
 # --- whether it is a response of RFC 7662

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import ExpiredCredentials, InvalidCredentials
+from ..errors.codes import with_code
 from ..identity import Identity
 from ..policy.details import CLAIM as DETAILS_CLAIM
 from .claims import (
@@ -205,9 +206,12 @@ class ClaimRules:
         texts = isinstance(named, list) and all(isinstance(name, str) for name in named)
         if texts and not self.audiences.isdisjoint(named):
             return
-        raise _refused(
-            f"aud is {shown_claim(audience)}, expected {_one_of(self.audiences)}: "
-            "have the issuer name this API, or set audience="
+        raise with_code(
+            _refused(
+                f"aud is {shown_claim(audience)}, expected {_one_of(self.audiences)}: "
+                "have the issuer name this API, or set audience="
+            ),
+            "wrong_audience",
         )
 
     def _check_times(self, claims: Claims, now: float) -> float | None:

@@ -11,6 +11,7 @@ from ..wire.rules import check_uri
 
 _PREFIX = "UNAUTHORIZED_"
 _GUARDS = ("repair", "strict", "off")
+_LOG_SUBJECTS = ("hash", "text")
 
 
 class Settings(NamedTuple):
@@ -21,6 +22,7 @@ class Settings(NamedTuple):
     ``problem_base``: an absolute URI to which the error code is appended for the ``type`` of problem details.
     ``max_credentials``: the longest credential that is read, in bytes: an ``Authorization`` field, an API key, a token.
     ``one_line``: all challenges of a response on one line, for adapters and proxies that pass on only one of several.
+    ``log_subjects``: ``"hash"`` or ``"text"``, how the log names subjects; `events` reads it from the app's settings.
     """
 
     realm: str | None = None
@@ -30,6 +32,7 @@ class Settings(NamedTuple):
     problem_base: str | None = None
     max_credentials: int = DEFAULT_CREDENTIAL_LIMIT
     one_line: bool = False
+    log_subjects: str = "hash"
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -52,8 +55,8 @@ def _check(settings: Settings) -> None:
         if not isinstance(settings.realm, str):
             raise ConfigurationError(f"UNAUTHORIZED_REALM must be a str, not {settings.realm!r}")
         validated_realm(settings.realm)
-    if settings.guard not in _GUARDS:
-        raise ConfigurationError(f"UNAUTHORIZED_GUARD={settings.guard!r}: use one of {', '.join(_GUARDS)}")
+    _check_word("UNAUTHORIZED_GUARD", settings.guard, _GUARDS)
+    _check_word("UNAUTHORIZED_LOG_SUBJECTS", settings.log_subjects, _LOG_SUBJECTS)
     for name in ("explain", "require_https", "one_line"):
         value = getattr(settings, name)
         if not isinstance(value, bool | None):
@@ -71,3 +74,8 @@ def _check(settings: Settings) -> None:
             check_uri("UNAUTHORIZED_PROBLEM_BASE", settings.problem_base)
         except ValueError as error:
             raise ConfigurationError(f"{error}: write https://example.com/errors/") from None
+
+
+def _check_word(key: str, value: object, words: tuple[str, ...]) -> None:
+    if value not in words:
+        raise ConfigurationError(f"{key}={value!r}: use one of {', '.join(words)}")

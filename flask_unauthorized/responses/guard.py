@@ -23,6 +23,7 @@ from flask import Request, Response
 from .. import signals
 from ..authentication.identification import carries_credentials
 from ..errors import AuthError, ConfigurationError
+from ..events import log_event
 from ..policy.plan import Plan
 from ..rendering.headers import (
     CHALLENGE_FIELD,
@@ -50,7 +51,6 @@ from ..wire.fetch_metadata import is_script
 from ..wire.soundness import examine
 from .drain import drain
 
-log: Final = logging.getLogger("flask_unauthorized")
 _VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")
 """Fields of hooks that say how a body can be asked for again, which no refusal can (RFC 9110 §13.2.1)."""
 _PAGE_PROTECTION: Final = ("Content-Security-Policy", "X-Content-Type-Options")
@@ -259,7 +259,7 @@ def _repair(response: Response, request: Request, state: RequestState, plan: Pla
     set_challenge_lines(response, (*map(str, added), *sound))
     # Any client can cause many of these, and one line says what there is to do.
     level = logging.WARNING if state.app_state.is_first("repaired", request.endpoint) else logging.DEBUG
-    log.log(level, "repaired a 401 without a challenge, endpoint %s", request.endpoint)
+    log_event(level, "repaired", "repaired a 401 without a challenge, endpoint %s", request.endpoint, request=request)
     if signals.repaired.receivers:
         signals.send(signals.repaired, real_app(), endpoint=request.endpoint, challenges=added)
 

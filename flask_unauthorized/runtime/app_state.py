@@ -18,6 +18,7 @@ from flask import Flask, Request
 
 from ..authentication.state import AuthenticationState
 from ..errors import ConfigurationError
+from ..events import log_event
 from ..locks import renew_after_fork
 from ..policy.configuration import Configuration
 from ..policy.decorations import iter_wrapped
@@ -202,7 +203,14 @@ class AppState:
                 self.check()
             except ConfigurationError as error:
                 self.mistake = str(error)
-                log.critical("guarded views respond with 500, for the app %r is not set up: %s", self.app.name, error)
+                log_event(
+                    logging.CRITICAL,
+                    "misconfigured",
+                    "guarded views respond with 500, for the app %r is not set up: %s",
+                    self.app.name,
+                    error,
+                    reason_code="misconfigured",
+                )
             except Exception as error:
                 if endpoint is not None and self.effective.may_be_guarded(endpoint):
                     raise
@@ -216,11 +224,14 @@ class AppState:
 
         Guarded views raise the exception, and Flask logs it then. Its text may hold a secret, such as a database's URL.
         """
-        log.error(
+        log_event(
+            logging.ERROR,
+            "misconfigured",
             "%s until the check of the app %r passes: %s was raised in it",
             consequence,
             self.app.name,
             type(error).__name__,
+            reason_code="unavailable",
         )
 
     # --- while serving

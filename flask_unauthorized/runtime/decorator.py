@@ -14,6 +14,7 @@ The wrapper of an ``async def`` view is ``async def``, and runs the same steps b
 """
 
 from collections.abc import Callable
+from logging import DEBUG
 from typing import Any, Final, NamedTuple
 
 from flask import Request, Response
@@ -30,7 +31,7 @@ from .app_state import AppState
 from .conditional_requests import ignore_conditions_of_401
 from .exception_groups import GROUPS, raise_refusal_of
 from .flask_compat import is_preflight, options_response
-from .refuse import announce, handle_refusal, handle_refusal_of_current_request, has_conditional_fields
+from .refuse import ROOT_LOG, announce, handle_refusal, handle_refusal_of_current_request, has_conditional_fields, log
 from .request_state import RequestState, real_app, real_request, state_for
 
 Respond = Callable[[AuthError, Request, RequestState], Response | None]
@@ -48,11 +49,13 @@ class Dispatch(NamedTuple):
     endpoint: str
     respond: Respond | None
 
-    def respond_to(self, error: AuthError, request: Request, state: RequestState) -> Response | None:
-        """Return the response to a refusal; ``None`` if it must be raised."""
-        if self.respond is None or request.endpoint != self.endpoint:
-            return None
-        return self.respond(error, request, state)
+    def respond_or_raise(self, error: AuthError, request: Request, state: RequestState) -> Response:
+        """Return the response to a refusal, or raise it."""
+        if self.respond is not None and request.endpoint == self.endpoint:
+            response = self.respond(error, request, state)
+            if response is not None:
+                return response
+        raise error
 
 
 DIRECT_CALL: Final = Dispatch("", None)
@@ -139,17 +142,14 @@ def _guard(
             setattr(request, REQUEST_STATE, state)
         try:
             authenticate_request(plan, request, state)
-            if authenticated.receivers:
+            if authenticated.receivers or (log.level or ROOT_LOG.level) <= DEBUG:
                 announce(state)
-            if app_state.has_response_hooks and has_conditional_fields(request.environ):
-                ignore_conditions_of_401(request)
+            if app_state.has_response_hooks:
+                _ignore_conditions_if_any(request)
             result = view(*args, **kwargs)
         except AuthError as error:
             handle_refusal(error, request, state)
-            response = dispatch.respond_to(error, request, state)
-            if response is None:
-                raise
-            return response
+            return dispatch.respond_or_raise(error, request, state)
         except GROUPS as group:
             raise_refusal_of(group, request, state)
             raise
@@ -157,6 +157,11 @@ def _guard(
         return result
 
     return guarded
+
+
+def _ignore_conditions_if_any(request: Request) -> None:
+    if has_conditional_fields(request.environ):
+        ignore_conditions_of_401(request)
 
 
 def _find_plan(

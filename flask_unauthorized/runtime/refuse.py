@@ -24,15 +24,19 @@ from ..errors import AuthError, AuthUnavailable
 from ..errors.cache_key import response_cache_key
 from ..errors.snapshot import ErrorSnapshot
 from ..errors.text import loggable_text
+from ..events import log_event
 from ..identity import Identity
 from ..policy.challenges import RecordedRefusal, cache_put
 from ..policy.plan import Plan
 from ..policy.unless import Results, name_of
+from ..schemes.base import AnyScheme
 from ..wire.fetch_metadata import is_script
 from .conditional_requests import ignore_conditions_if_refused
 from .request_state import RequestState, real_app, real_request, state_for
 
 log: Final = logging.getLogger("flask_unauthorized")
+ROOT_LOG: Final = logging.getLogger()
+"""The parent of `log`. Comparing both levels costs an accepted request less than `logging.Logger.isEnabledFor`."""
 _REFUSAL_NUMBERS: Final = count(1)
 
 
@@ -46,7 +50,7 @@ def authenticate(plan: Plan, request: Request, state: RequestState) -> Identity 
     except AuthError as error:
         handle_refusal(error, request, state)
         raise
-    if signals.authenticated.receivers:
+    if signals.authenticated.receivers or (log.level or ROOT_LOG.level) <= logging.DEBUG:
         announce(state)
     return identity
 
@@ -63,16 +67,56 @@ def authenticate_late(plan: Plan, request: Request, state: RequestState) -> None
         else:
             log_and_signal(error, request, state)
         raise
-    if signals.authenticated.receivers:
+    if signals.authenticated.receivers or (log.level or ROOT_LOG.level) <= logging.DEBUG:
         announce(state)
 
 
 def announce(state: RequestState) -> None:
-    """Signal the accepted caller, once for each identity."""
+    """Log and signal the accepted caller, once for each identity."""
     identity, scheme = state.identity, state.scheme
     if identity is not state.announced_identity and scheme is not None:
         state.announced_identity = identity
-        signals.send(signals.authenticated, real_app(), identity=identity, scheme=scheme.name)
+        if log.isEnabledFor(logging.DEBUG):
+            _log_decision(logging.DEBUG, "authenticated", "accepted by %s", scheme.name, scheme=scheme, caller=identity)
+        if signals.authenticated.receivers:
+            signals.send(signals.authenticated, real_app(), identity=identity, scheme=scheme.name)
+
+
+def _log_decision(
+    level: int,
+    event: str,
+    message: str,
+    *args: object,
+    scheme: AnyScheme | None,
+    caller: Identity | None,
+    claimed: str | None = None,
+    reason_code: str | None = None,
+) -> None:
+    """Log an event about credentials: ``caller`` is whom they belong to, ``claimed`` whom they name."""
+    token_id = session = None
+    if caller is not None:
+        # Stored tokens, the logins of `Pairs`, and JWTs (RFC 7519 §4.1.7) name their id in these claims.
+        found = (caller.claims.get(name) for name in ("token_id", "family_id", "jti"))
+        token_id = next((value for value in found if isinstance(value, (str, int))), None)
+    with suppress(Exception):  # The request was judged. A session that can't be read changes nothing.
+        session = None if scheme is None else scheme.public_session_id()
+    log_event(
+        level,
+        event,
+        message,
+        *args,
+        scheme=None if scheme is None else scheme.name,
+        subject=claimed if caller is None else caller.subject,
+        reason_code=reason_code,
+        session=session,
+        token_id=token_id,
+    )
+
+
+def _refused_caller(state: RequestState) -> Identity | None:
+    """Return the caller whose valid credentials were refused; ``None`` if the credentials were rejected."""
+    found = None if state.attempted_scheme is None else (state.verification_results or {}).get(state.attempted_scheme)
+    return found if isinstance(found, Identity) else state.identity
 
 
 def plan_in_force(request: Request, state: RequestState) -> Plan:
@@ -177,6 +221,18 @@ def log_and_signal(error: AuthError, request: Request, state: RequestState) -> N
         reason = loggable_text(error.reason)
         if state.unless_results:
             reason += f"; {_results(state.unless_results)}"
-        log.log(level, "refused %s: %s (%s)", request.endpoint, type(error).__name__, reason)
+        _log_decision(
+            level,
+            "refused",
+            "refused %s: %s (%s)",
+            request.endpoint,
+            type(error).__name__,
+            reason,
+            scheme=state.attempted_scheme,
+            caller=_refused_caller(state),
+            claimed=state.claimed_subject,
+            reason_code=error.reason_code,
+        )
     if signals.refused.receivers:
-        signals.send(signals.refused, real_app(), error=ErrorSnapshot(error).restore())
+        identity = _refused_caller(state)
+        signals.send(signals.refused, real_app(), error=ErrorSnapshot(error).restore(), identity=identity)

@@ -250,6 +250,10 @@ class Scheme(ABC, Generic[C]):
                 made before the first request. For other schemes, ``auth.check()`` tries an empty request.
         """
 
+    def public_session_id(self) -> str | None:
+        """Return the id of the caller's session, as `Auth.sessions` lists it; ``None`` in schemes without sessions."""
+        return None
+
     def subject(self, credentials: C) -> str | None:
         """Return the name that the credentials give for the caller.
 

@@ -18,6 +18,7 @@ A nonce that was never used takes no space.
 from typing import Final
 
 from ..errors import StaleNonce
+from ..errors.codes import with_code
 from ..stores.base import Store
 from ..wire.rules import MAX_CLOCK_SKEW
 from .digest_credentials import DigestCredentials
@@ -75,9 +76,12 @@ class NonceUses:
             is_first_use = store.claim(_LEGACY_RESPONSES, f"{nonce} {credentials.response}", self.remember_for)
         if not is_first_use:
             what = f"nc {count}" if credentials.qop else "the response, which has no qop,"
-            raise StaleNonce(
-                reason=f"Digest: {what} was used before with this nonce, or lies too far behind: each answer counts "
-                "once"
+            raise with_code(
+                StaleNonce(
+                    reason=f"Digest: {what} was used before with this nonce, or lies too far behind: each answer "
+                    "counts once"
+                ),
+                "replayed",
             )
         if self.max_uses is None:
             return not credentials.qop

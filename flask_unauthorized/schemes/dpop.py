@@ -42,6 +42,7 @@ from flask import request as current_request
 
 from ..arguments import explains_arguments, validated_flag, validated_whole_seconds
 from ..errors import AuthError, InvalidCredentials, InvalidProof, NonceRequired
+from ..errors.codes import with_code
 from ..errors.text import shown
 from ..identity import BareIdentity, Identity
 from ..stores.base import Store, validated_store
@@ -297,6 +298,9 @@ class DPoP(Scheme[DPoPCredentials]):
                 f"and ahead={self.ahead}"
             )
         if not self.store.claim("dpop", f"{proof.thumbprint} {proof.jti}", max(left, 0) + MAX_CLOCK_SKEW):
-            raise InvalidProof(
-                reason="DPoP: a proof with this jti and key was used before, and each counts once: make a new one"
+            raise with_code(
+                InvalidProof(
+                    reason="DPoP: a proof with this jti and key was used before, and each counts once: make a new one"
+                ),
+                "replayed",
             )

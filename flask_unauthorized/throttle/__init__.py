@@ -6,13 +6,12 @@ from ..lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from .limits import Limit as Limit
-    from .subjects import subject_hash as subject_hash
     from .throttle import Attempt as Attempt
     from .throttle import Throttle as Throttle
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
-        {".limits": ["Limit"], ".subjects": ["subject_hash"], ".throttle": ["Attempt", "Throttle"]},
+        {".limits": ["Limit"], ".throttle": ["Attempt", "Throttle"]},
     )
 
-__all__ = ["Attempt", "Limit", "Throttle", "subject_hash"]
+__all__ = ["Attempt", "Limit", "Throttle"]

@@ -38,10 +38,10 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from ..errors import AuthUnavailable, TooManyAttempts
+from ..events import shown_subject
 from ..stores.base import EVICTABLE_PURPOSE, Store
 from .limits import DAY, Limit
 from .networks import Network
-from .subjects import subject_hash
 
 log: Final = logging.getLogger("flask_unauthorized")
 ACQUAINTANCE: Final = 30 * DAY
@@ -182,7 +182,7 @@ class Counters:
                 "%d s for each attempt",
                 failures,
                 self.per_subject.seconds,
-                subject_hash(source.name or ""),
+                shown_subject(source.name or ""),
                 delay,
             )
 
@@ -271,11 +271,11 @@ def refusal_error(refusal: Refusal, source: Source, limit: Limit | None) -> TooM
     """Return the 429 for a refused attempt. A disabled subject has no limit."""
     if limit is None:
         return TooManyAttempts(
-            reason=f"throttle: the subject {subject_hash(source.name or '')} is disabled, tried from "
+            reason=f"throttle: the subject {shown_subject(source.name or '')} is disabled, tried from "
             f"{source.network.key}: call throttle.enable(name) when its owner has a new password",
             retry_after=refusal.wait,
         )
-    who = "a token" if source.name is None else f"the subject {subject_hash(source.name)}"
+    who = "a token" if source.name is None else f"the subject {shown_subject(source.name)}"
     return TooManyAttempts(
         reason=f"throttle: the limit per {refusal.limit}, {limit!r}, is reached for {who} from {source.network.key}: "
         f"wait {math.ceil(refusal.wait)} s",

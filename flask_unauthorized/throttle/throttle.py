@@ -44,19 +44,21 @@ from ..errors import (
     AuthUnavailable,
     ConfigurationError,
     ExpiredCredentials,
+    InvalidCredentials,
     InvalidProof,
     NonceRequired,
     RevokedCredentials,
     StepUpRequired,
     Unauthorized,
 )
+from ..events import log_event, shown_subject, subject_hash
 from ..stores.base import EVICTABLE_PURPOSE, Store, validated_store
+from ..subjects import MAX_SUBJECT, subject_key
 from .counters import Counters, Refusal, Reservation, Source, refusal_error
 from .disabled import validated_disable_after
 from .limits import DAY, Limit, validated_limit
 from .networks import Network, network_of
 from .recent import Entry, RecentCredentials, State, SuspectNetworks
-from .subjects import MAX_SUBJECT, subject_hash, subject_key
 
 log: Final = logging.getLogger("flask_unauthorized")
 _current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
@@ -280,12 +282,20 @@ class Throttle:
         """Return the 429 for a refused attempt, after the signal."""
         self._suspects.add(source.network.key)
         error = refusal_error(refusal, source, getattr(self._counters, f"per_{refusal.limit}", None))
+        log_event(
+            logging.INFO,
+            "throttled",
+            "%s",
+            error.reason,
+            subject=source.name,
+            reason_code=error.reason_code,
+        )
         if signals.throttled.receivers:
             signals.send(
                 signals.throttled,
                 _current_app_object(),
                 limit=refusal.limit,
-                subject=None if source.name is None else subject_hash(source.name),
+                subject=None if source.name is None else subject_hash(_current_app_object(), source.name),
                 network=source.network.key,
                 retry_after=error.retry_after,
             )
@@ -313,15 +323,20 @@ class Throttle:
             disabled.give_back(source.subject)
 
     def _report_disabled(self, source: Source, limit: int) -> None:
-        subject = subject_hash(source.name or "")
-        log.warning(
+        name, app = source.name or "", _current_app_object()
+        log_event(
+            logging.WARNING,
+            "subject_disabled",
             "throttle: the subject %s is disabled after %d consecutive failures, the last from %s: call "
             "throttle.enable(name) when its owner has a new password",
-            subject,
+            shown_subject(name),
             limit,
             source.network.key,
+            subject=name,
         )
-        signals.send(signals.subject_disabled, _current_app_object(), subject=subject, network=source.network.key)
+        signals.send(
+            signals.subject_disabled, app, subject=subject_hash(app, name), network=source.network.key
+        )
 
     def _allow_outage(self, error: AuthUnavailable) -> None:
         """Log an outage of the store, or raise it."""
@@ -459,6 +474,15 @@ class Attempt:
             return
         if error is None or (isinstance(error, HTTPException) and error.code in _REFUSALS):
             attempt.throttle.settle(attempt, State.REJECTED)
+            if not isinstance(error, AuthError):  # That one is logged where it is handled.
+                log_event(
+                    logging.INFO,
+                    "refused",
+                    "refused %s: an attempt to log in failed",
+                    request.endpoint,
+                    subject=self._name,
+                    reason_code=InvalidCredentials.reason_code,
+                )
         else:
             attempt.given_back()
 

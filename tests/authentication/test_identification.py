@@ -187,7 +187,7 @@ def test_asking_is_quiet(make_app: Any, loader: Loader, caplog: pytest.LogCaptur
     caplog.set_level(logging.INFO, "flask_unauthorized")
     told: list[Any] = []
     with (
-        refused.connected_to(lambda sender, error: told.append(error), app),
+        refused.connected_to(lambda sender, error, **extra: told.append(error), app),
         authenticated.connected_to(lambda sender, **_: told.append("authenticated"), app),
     ):
         app.test_client().get("/", headers={"Authorization": "Bearer good"})

@@ -292,7 +292,10 @@ def test_a_copied_cookie_that_comes_later_ends_the_login_everywhere(shop, clock,
     assert heard == [("stolen", {"subject": "ada", "scheme": "Cookie"})]
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
-    assert "'ada'" in warnings[0]
+    assert warnings[0].startswith("the remember cookie of ")
+    assert "ada" not in warnings[0]
+    (event,) = [record for record in caplog.records if getattr(record, "event", None) == "session_stolen"]
+    assert (event.outcome, event.subject in warnings[0], len(event.session)) == ("failure", True, 16)
     assert not [part for part in copied.split(".")[2:] if part in caplog.text]
     assert sessions(shop) == []
 

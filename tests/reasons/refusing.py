@@ -57,7 +57,7 @@ def app_of(auth: Auth, **config: Any) -> Flask:
 def signaled(app: Flask, ask: Callable[[], Any]) -> AuthError:
     """The error of the last refusal, which the answer must have the status of."""
     errors: list[AuthError] = []
-    with signal.connected_to(lambda sender, error: errors.append(error), app):
+    with signal.connected_to(lambda sender, error, **extra: errors.append(error), app):
         response = ask()
     assert response.status_code == errors[-1].code  # type: ignore[attr-defined]  # Werkzeug's
     return errors[-1]

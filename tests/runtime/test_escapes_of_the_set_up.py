@@ -189,7 +189,7 @@ def test_an_error_object_that_is_raised_again_forgets_the_scheme_of_the_last_req
 
     app.add_url_rule("/", "view", auth.login_optional(view))
     schemes: list[str | None] = []
-    with refused.connected_to(lambda sender, error: schemes.append(error.scheme), app):
+    with refused.connected_to(lambda sender, error, **extra: schemes.append(error.scheme), app):
         app.test_client().get("/", headers=GOOD)
         app.test_client().get("/")
     assert schemes == ["Bearer", None]
@@ -210,7 +210,7 @@ def test_an_error_class_with_a_constructor_of_its_own_is_signaled(make_app: Any,
 
     app.add_url_rule("/", "view", auth.login_optional(view))
     messages: list[str] = []
-    with refused.connected_to(lambda sender, error: messages.append(error.message), app):
+    with refused.connected_to(lambda sender, error, **extra: messages.append(error.message), app):
         assert app.test_client().get("/").status_code == 401
     assert messages == ["Number 7."]
 
@@ -227,7 +227,7 @@ def test_the_reason_of_a_dropped_session_is_not_that_of_another_demand(make_app:
         return str(auth.require(via=bearer).subject)
 
     reasons: list[str] = []
-    with refused.connected_to(lambda sender, error: reasons.append(error.reason), app):
+    with refused.connected_to(lambda sender, error, **extra: reasons.append(error.reason), app):
         client = app.test_client()
         with client.session_transaction() as content:
             content["_unauthorized"] = "not written by auth.login()"

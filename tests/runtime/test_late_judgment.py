@@ -200,7 +200,7 @@ def test_hooks_and_handlers_see_one_refusal_and_their_headers_stay(
     client.get("/", headers=ADA)
     seen.clear()
     caplog.set_level(logging.INFO, "flask_unauthorized")
-    with refused.connected_to(lambda sender, error: told.append(type(error).__name__), app):
+    with refused.connected_to(lambda sender, error, **extra: told.append(type(error).__name__), app):
         response = client.get("/")
     assert (response.status_code, response.text, response.headers["X-Request-Id"]) == (401, "own page", "7")
     assert seen == ["handler", 401]

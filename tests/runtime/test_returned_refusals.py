@@ -245,7 +245,7 @@ def test_teardown_functions_and_signals_are_those_of_a_handled_refusal(make_app:
     torn: list[Any] = []
     heard: list[str] = []
     app.teardown_request(lambda error: torn.append(error))
-    with refused.connected_to(lambda sender, error: heard.append(type(error).__name__), app):
+    with refused.connected_to(lambda sender, error, **extra: heard.append(type(error).__name__), app):
         app.test_client().get("/", headers=BAD)
     assert torn == [None]
     assert heard == ["InvalidCredentials"]

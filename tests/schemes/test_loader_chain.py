@@ -235,7 +235,7 @@ def test_a_loader_that_aborts_rejects_and_refuses_nothing(make_app):
     refused = []
     for last, status in (("ada", 200), (None, 401)):
         app = app_with_view(make_app, Auth(Bearer(lambda token: abort_unauthorized(), loader(last))))
-        with signals.refused.connected_to(lambda sender, error: refused.append(error), app):
+        with signals.refused.connected_to(lambda sender, error, **extra: refused.append(error), app):
             response = app.test_client().get("/", headers=SENT)
         assert response.status_code == status
         assert len(refused) == (status == 401)

@@ -40,7 +40,8 @@ from flask import Flask
 
 from ... import signals
 from ...arguments import explains_arguments, validated_whole_seconds
-from ...errors import AuthUnavailable, ConfigurationError
+from ...errors import AuthUnavailable, ConfigurationError, InsufficientScope, InvalidCredentials, MalformedCredentials
+from ...events import log_event
 from ...identity import Identity, validated_methods
 from ...rotation import Outcome, Rotation, present, secret_hash
 from ...schemes.secret import Secret
@@ -55,7 +56,11 @@ from .access import FAMILY_CLAIM, AccessTokens
 from .format import RefreshFormat
 from .pair import GrantRefused, Pair
 
-log: Final = logging.getLogger("flask_unauthorized")
+_REASON_CODES: Final = {
+    "invalid_request": MalformedCredentials.reason_code,
+    "invalid_scope": InsufficientScope.reason_code,
+}
+"""By the error code of a refused refresh; those of all others are that of invalid credentials."""
 MAX_ACCESS_LIFETIME: Final = 86_400
 """Longest lifetime of an access token, in seconds: nothing ends it earlier."""
 _ATTEMPTS: Final = 8
@@ -251,7 +256,14 @@ class Pairs(TokenRows):
         try:
             return self._refreshed(secret, _wanted(scopes))
         except GrantRefused as refused:
-            log.info("refused a refresh: %s (%s)", refused.error, refused.reason)
+            log_event(
+                logging.INFO,
+                "refused",
+                "refused a refresh: %s (%s)",
+                refused.error,
+                refused.reason,
+                reason_code=_REASON_CODES.get(refused.error, InvalidCredentials.reason_code),
+            )
             raise
 
     def get(self, who: Identity) -> TokenRecord | None:
@@ -410,14 +422,13 @@ class Pairs(TokenRows):
 
     def _end_reused(self, row: Any) -> bool:
         """End a login whose replaced token was used. Return whether the row still had the state that was judged."""
-        if not self._end_where(*self._as_judged(row), signal=signals.token_reused):
-            return False
-        log.warning(
-            "a replaced refresh token of login %d was used, so the login was ended: an attacker has a copy, or a "
-            "client restored an old one",
-            row.id,
+        return self._end_where(*self._as_judged(row), signal=signals.token_reused)
+
+    def _reused_text(self, record: TokenRecord) -> str:
+        return (
+            f"a replaced refresh token of login {record.id} was used, so the login was ended: an attacker has a copy, "
+            "or a client restored an old one"
         )
-        return True
 
     # --- rows
 

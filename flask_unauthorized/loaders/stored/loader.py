@@ -30,6 +30,7 @@ from sqlalchemy import MetaData, Table, bindparam, or_, select, update
 from ... import signals
 from ...arguments import validated_seconds
 from ...errors import AuthUnavailable, ConfigurationError, ExpiredCredentials, InvalidCredentials, RevokedCredentials
+from ...events import log_event
 from ...identity import Identity
 from ...locks import renew_after_fork
 from ...schemes.run_async import resolve_awaitable
@@ -221,20 +222,31 @@ class TokenLoader:
                 reason = error.reason if isinstance(error, AuthUnavailable) else error
                 log.warning("the last use of a token was not written, which is logged once: %s", reason)
 
+    def _reused_text(self, record: TokenRecord) -> str:
+        return (
+            f"token {record.id} was used after its end, although token {record.replaced_by} replaced it: a program "
+            "missed the rotation, or an attacker has a copy"
+        )
+
     def _report_reuse(self, record: TokenRecord) -> None:
         if self._reports.is_due(record.id):
-            log.warning(
-                "token %d was used after its end, although token %s replaced it: a program missed the rotation, or "
-                "an attacker has a copy",
-                record.id,
-                record.replaced_by,
-            )
             self._send(signals.token_reused, record=record)
 
-    def _send(self, signal: NamedSignal, **arguments: Any) -> None:
-        """Send a signal; outside of an app's context there is no sender."""
+    def _send(self, signal: NamedSignal, *, record: TokenRecord, **arguments: Any) -> None:
+        """Log an event, and send its signal. Outside of an app's context there is no sender."""
+        event = signal.name.removeprefix("unauthorized-").replace("-", "_")
+        is_reused = signal is signals.token_reused
+        log_event(
+            logging.WARNING if is_reused else logging.INFO,
+            event,
+            "%s",
+            self._reused_text(record) if is_reused else f"{self._label}: {event.replace('_', ' ')}, id {record.id}",
+            subject=record.owner,
+            reason_code="replayed" if is_reused else None,
+            token_id=record.id,
+        )
         if has_app_context():
-            signals.send(signal, current_app._get_current_object(), **arguments)  # type: ignore[attr-defined]
+            signals.send(signal, current_app._get_current_object(), record=record, **arguments)  # type: ignore[attr-defined]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.prefix}>"

@@ -42,6 +42,7 @@ from operator import attrgetter
 from typing import Final
 
 from ...errors import AuthUnavailable, InvalidCredentials, SessionStolen
+from ...errors.codes import with_code
 from ...stores.base import MAX_VALUE, MIN_LIFETIME, Store
 from ...wire.rules import MAX_CLOCK_SKEW
 from .devices import ENDED, STOLEN, Device, StoredDevice, read_entry
@@ -365,7 +366,7 @@ class SessionEntries:
         self._unlist(realm, subject, frozenset({current.session_id, login.session_id}))
         if self._store.get("session", store_key(realm, current.session_id)) == STOLEN:
             raise SessionStolen(reason=STOLEN_REASON)
-        raise InvalidCredentials(reason=ENDED_REASON)
+        raise with_code(InvalidCredentials(reason=ENDED_REASON), "session_ended")
 
     def _end_device(self, realm: str, session_id: str, subject: str, until: float) -> bool:
         exceeds_limit = self._is_flooded(realm, subject)

@@ -33,6 +33,7 @@ from flask import Request, session
 
 from ...arguments import validated_flag
 from ...errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
+from ...errors.codes import with_code
 from ...identity import validated_methods
 from .devices import Device
 from .entries import ENDED_REASON
@@ -277,7 +278,7 @@ def _device_of(scheme: SessionCookie, current: LoginRecord, login: LoginRecord) 
     if found is not None:
         return found.device
     if entry is not None:
-        raise InvalidCredentials(reason=ENDED_REASON)
+        raise with_code(InvalidCredentials(reason=ENDED_REASON), "session_ended")
     return Device(subject=login.subject, created=login.begun, label=device_label())
 
 

@@ -39,18 +39,17 @@ from flask import Request, current_app
 
 from ... import signals
 from ...errors import AuthUnavailable, InvalidCredentials, SessionStolen
-from ...errors.text import shown
+from ...events import log_event, shown_subject
 from ...rotation import Outcome, Rotation, present, secret_hash
 from ..base import Scheme
 from ..state_access import has_response_left, remember_for_response, remembered_for_response
-from .devices import STOLEN, Device
+from .devices import STOLEN, Device, public_id
 from .entries import STOLEN_REASON, SessionEntries
 from .flask_session import open_session
 from .record import LoginRecord, RememberedRecord
 from .remember_cookie import PresentedCookie, cookie_value, has_only_other_realms, new_secret, read_cookie, series_key
 from .storage import MAX_ATTEMPTS, too_many_changes
 
-log: Final = logging.getLogger("flask_unauthorized")
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _NOT_ASKED: Final = object()
 _ALL_ENDED_REASON: Final = "Cookie: the remembered login was ended by end_sessions(): log in again"
@@ -242,9 +241,15 @@ class RememberedLogins:
             return True
         if not self._entries.mark_stolen(cookie.realm, cookie.session_id, entry, device):
             return False
-        log.warning(
+        log_event(
+            logging.WARNING,
+            "session_stolen",
             "the remember cookie of %s was used in two places, so it may have been stolen: the login was ended",
-            shown(device.subject, 80),
+            shown_subject(device.subject),
+            scheme=self._scheme.name,
+            subject=device.subject,
+            reason_code=SessionStolen.reason_code,
+            session=public_id(cookie.session_id),
         )
         if signals.session_stolen.receivers:
             signals.send(signals.session_stolen, _real_app(), subject=device.subject, scheme=self._scheme.name)

@@ -25,6 +25,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from ...arguments import explains_arguments, validated_flag, validated_whole_seconds
 from ...errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
+from ...errors.codes import with_code
 from ...errors.text import shown
 from ...identity import Identity, with_login
 from ...stores.base import Store, validated_store
@@ -225,7 +226,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             return self._verify_cookie(credentials, request)
         try:
             if self._entries is not None and self._was_ended(credentials, request):
-                raise InvalidCredentials(reason=ENDED_REASON)
+                raise with_code(InvalidCredentials(reason=ENDED_REASON), "session_ended")
             user: object = self.load(credentials.subject)
         except SessionStolen:  # The session stays, so that the next page says it as well. A login replaces it.
             raise
@@ -344,6 +345,10 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
     def cookie_change(self, request: Request) -> CookieChange | None:
         """Return what the response to a request does to the remember cookie; ``None`` if nothing."""
         return None if self._remembered is None else self._remembered.change_of(request)
+
+    def public_session_id(self) -> str | None:
+        login = self.current_login()
+        return None if login is None else public_id(login.session_id)
 
     def end_all(self, subject: str) -> None:
         """End all sessions that a user has begun until now, in this realm.

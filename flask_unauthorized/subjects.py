@@ -7,11 +7,10 @@ An attacker who can write one name in many ways would have as many counters. So 
 3. Characters that collations ignore (format and control characters) and white space are removed.
 
 Two accounts whose names differ in nothing else share a counter. They share failures then, and nothing else: no key is
-ever used to find an account.
+ever used to find an account. The throttle counts by these keys, and `events` hashes them.
 """
 
 import functools
-import hashlib
 import unicodedata
 from typing import Final
 
@@ -36,14 +35,3 @@ def _key_of(text: str) -> str:
     # Case folding may make marks of its own, so the text is decomposed once more.
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(character for character in decomposed if unicodedata.category(character) not in _IGNORED)
-
-
-def subject_hash(name: str) -> str:
-    """Return how signals and logs name a subject: 16 hex digits of a SHA-256.
-
-    It is the same in all processes, so an app can find out which of its accounts is attacked.
-
-    Args:
-        name: The name that was tried, in any spelling.
-    """
-    return hashlib.sha256(subject_key(name).encode(errors="surrogatepass")).hexdigest()[:16]
