@@ -162,8 +162,8 @@ def test_each_argument_that_sounds_like_a_switch_is_listed():
         f"{owner.__name__}({name}="
         for module in walk_packages(flask_unauthorized.__path__, "flask_unauthorized.")
         for owner in vars(import_module(module.name)).values()
-        if callable(owner) and getattr(owner, "__module__", "").startswith("flask_unauthorized.")
-        if not getattr(owner, "__name__", "_").startswith("_")
+        if (inspect.isclass(owner) or inspect.isfunction(owner)) and owner.__module__.startswith("flask_unauthorized.")
+        if not owner.__name__.startswith("_")
         for name in parameters(owner)
         if name.startswith("allow_") or name in ("legacy", "insecure", "verify") or name.endswith(("_short", "_eternal"))
         if name not in NOT_WEAKENING
