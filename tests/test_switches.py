@@ -1,4 +1,4 @@
-"""Switches that weaken an app: the log names each one once, with its cost and the fix, and docs/security.md lists all."""
+"""Switches that weaken an app: the log names each once, with its cost and the fix, and docs/security.md lists all."""
 
 import inspect
 import re
@@ -127,6 +127,7 @@ def test_the_tests_of_an_app_are_told_of_no_switch(switch, caplog):
     assert words not in caplog.text
 
 
+@pytest.mark.asvs("V13.4.2")
 def test_explanations_in_debug_mode_are_what_debug_mode_is_for(caplog):
     check(app_of(Bearer(load), debug=True, UNAUTHORIZED_EXPLAIN=True))
     assert not caplog.records
@@ -138,6 +139,7 @@ def test_the_password_of_the_redis_server_is_not_logged(caplog):
     assert "pass-of-redis" not in caplog.text
 
 
+@pytest.mark.asvs("V12.3.1")
 def test_a_client_of_your_own_is_judged_by_its_connections(caplog):
     check(app_of(Bearer(load, throttle=Throttle(RedisStore(redis.Redis("cache.example.com"))))))
     check(app_of(Bearer(load, throttle=Throttle(RedisStore(redis.Redis("cache2.example.com", ssl=True))))))
@@ -146,11 +148,13 @@ def test_a_client_of_your_own_is_judged_by_its_connections(caplog):
 
 
 def test_the_page_lists_these_switches_and_no_others():
-    rows = re.findall(r"^\| `([^|]+)`([^|`]*) \|", PAGE.read_text(encoding="utf-8").split("## Switches")[1], re.M)
+    rows = re.findall(
+        r"^\| `([^|]+)`([^|`]*) \|", PAGE.read_text(encoding="utf-8").split("## Switches")[1], re.MULTILINE
+    )
     assert {name + rest for name, rest in rows} == {*SWITCHES, *LATER}
 
 
-# Arguments that begin like a switch and don't weaken the app, or weaken it only where the developer's statement is wrong.
+# Arguments that sound like a switch and don't weaken the app.
 NOT_WEAKENING = {
     "allow_http_loopback": "no other machine can answer",
     "empty_password": "the loader decides about it",
@@ -165,7 +169,9 @@ def test_each_argument_that_sounds_like_a_switch_is_listed():
         if (inspect.isclass(owner) or inspect.isfunction(owner)) and owner.__module__.startswith("flask_unauthorized.")
         if not owner.__name__.startswith("_")
         for name in parameters(owner)
-        if name.startswith("allow_") or name in ("legacy", "insecure", "verify") or name.endswith(("_short", "_eternal"))
+        if name.startswith("allow_")
+        or name in ("legacy", "insecure", "verify")
+        or name.endswith(("_short", "_eternal"))
         if name not in NOT_WEAKENING
     }
     listed = PAGE.read_text(encoding="utf-8").split("## Switches")[1]

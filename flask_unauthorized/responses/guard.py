@@ -55,7 +55,7 @@ _VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")
 """Fields of hooks that say how a body can be asked for again, which no refusal can (RFC 9110 §13.2.1)."""
 _PAGE_PROTECTION: Final = ("Content-Security-Policy", "X-Content-Type-Options")
 _REFERRER_POLICY: Final = ("Referrer-Policy", "same-origin")
-"""Other sites don't learn the URL. ``no-referrer`` would make browsers send ``Origin: null`` from forms (Fetch §3.2)."""
+"""Other sites don't learn the URL. With ``no-referrer`` browsers send ``Origin: null`` from forms (Fetch §3.2)."""
 _OPENER_POLICY: Final = ("Cross-Origin-Opener-Policy", "same-origin")
 _USUAL_FIELDS: Final = frozenset({"Content-Type", "Content-Length", "Location", "Vary"})
 """Fields that most responses have: their names need no closer look."""

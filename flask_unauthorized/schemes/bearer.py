@@ -148,8 +148,8 @@ class Bearer(Scheme[Secret]):
         if self.query:
             warn_of_switch(
                 app,
-                f"{type(self).__name__}(query=True): tokens in URLs end up in logs, histories and Referer fields, where "
-                "others can copy them: let clients send Authorization, and remove query=True",
+                f"{type(self).__name__}(query=True): tokens in URLs end up in logs, histories and Referer fields, "
+                "where others can copy them: let clients send Authorization, and remove query=True",
             )
 
     def read(self, request: Request, rest: str | None) -> Secret | None:

@@ -241,14 +241,14 @@ class Digest(Scheme[DigestCredentials]):
         if weak:
             warn_of_switch(
                 app,
-                f"Digest(algorithms=...) with {', '.join(weak)}: clients may choose it, and passwords are guessed faster "
-                "from a recorded MD5 response or a stolen MD5 hash: use SHA-256 alone",
+                f"Digest(algorithms=...) with {', '.join(weak)}: clients may choose it, and passwords are guessed "
+                "faster from a recorded MD5 response or a stolen MD5 hash: use SHA-256 alone",
             )
         if self.legacy:
             warn_of_switch(
                 app,
                 "Digest(legacy=True): credentials without qop carry no cnonce and no count, so an attacker who chooses "
-                "the nonce can look passwords up in a table made before: replace the old clients, then remove legacy=True",
+                "the nonce can look passwords up in a table: replace the old clients, then remove legacy=True",
             )
 
     def read(self, request: Request, rest: str | None) -> DigestCredentials | None:

@@ -7,7 +7,8 @@ from flask_unauthorized import Auth, Bearer, SessionCookie
 app = Flask("isolation")
 app.config.update(SECRET_KEY="k" * 32, SESSION_COOKIE_SAMESITE="Lax")
 people = SessionCookie(lambda subject: subject, login_view="login")
-auth = Auth(people, Bearer(lambda token: None), app=app)
+tokens_of_programs = Bearer(lambda token: None)
+auth = Auth(people, tokens_of_programs, app=app)
 
 
 @app.get("/opener")
@@ -32,6 +33,6 @@ def private():
 
 
 @app.get("/tokens")
-@auth.login_required(via="Bearer")
+@auth.login_required(via=tokens_of_programs)
 def tokens():
     return "never"

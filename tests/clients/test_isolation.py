@@ -11,7 +11,7 @@ from .test_browser import started
 def url():
     command = (*GUNICORN, "tests.clients.isolation_app:app")
     with running("isolation", command) as server:
-        yield f"http://localhost:{server.port}"
+        yield f"http://127.0.0.1:{server.port}"
 
 
 @pytest.fixture

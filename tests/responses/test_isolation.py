@@ -35,6 +35,7 @@ def people():
     return SessionCookie(load, login_view="login")
 
 
+@pytest.mark.asvs("V3.4.5", "V3.4.8")
 def test_the_page_names_no_url_to_other_sites_and_has_no_opener(client_of):
     response = get(client_of(Bearer(load)))
     assert response.status_code == 401
