@@ -179,7 +179,7 @@ def _time_of_commit() -> str:
 @nox.session(default=False, requires=["build"])
 def sbom(session: nox.Session) -> None:
     """Write the SBOM of the wheel with all extras (CycloneDX), and look for known weaknesses in what it names."""
-    wheel = sorted(_built_files(session).glob("*.whl"))[-1]
+    wheel = max(_built_files(session).glob("*.whl"))
     users = Path(session.create_tmp()) / "users"  # what users get, without the tools of this session
     shutil.rmtree(users, ignore_errors=True)
     session.run("python", "-m", "venv", str(users), silent=True)

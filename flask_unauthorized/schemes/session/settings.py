@@ -95,7 +95,7 @@ def warn_of_exposed_cookie(app: Flask) -> None:
     elif app.config["SESSION_COOKIE_SAMESITE"].lower() == "none":
         text = (
             "SESSION_COOKIE_SAMESITE='None': pages of all other sites send the session when they load something of "
-            "this app, so only the check of cross-site requests protects it: set 'Lax', unless other sites embed the app"
+            "this app, so only the check of cross-site requests protects it: set 'Lax', unless others embed the app"
         )
         warn_once(app, text)
 
