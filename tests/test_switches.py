@@ -86,6 +86,11 @@ def app_of(scheme, *, debug=False, testing=False, **config):
     return app
 
 
+def listed():
+    """The part of the page with the switches."""
+    return PAGE.read_text(encoding="utf-8").split("## Switches")[1].split("\n## ")[0]
+
+
 def check(app):
     app.extensions["unauthorized"].check()
 
@@ -148,9 +153,7 @@ def test_a_client_of_your_own_is_judged_by_its_connections(caplog):
 
 
 def test_the_page_lists_these_switches_and_no_others():
-    rows = re.findall(
-        r"^\| `([^|]+)`([^|`]*) \|", PAGE.read_text(encoding="utf-8").split("## Switches")[1], re.MULTILINE
-    )
+    rows = re.findall(r"^\| `([^|]+)`([^|`]*) \|", listed(), re.MULTILINE)
     assert {name + rest for name, rest in rows} == {*SWITCHES, *LATER}
 
 
@@ -174,9 +177,9 @@ def test_each_argument_that_sounds_like_a_switch_is_listed():
         or name.endswith(("_short", "_eternal"))
         if name not in NOT_WEAKENING
     }
-    listed = PAGE.read_text(encoding="utf-8").split("## Switches")[1]
+    text = listed()
     # ClaimRules are the rules that a JWT has made of its arguments.
-    assert {name for name in found if name not in listed} == {"ClaimRules(allow_eternal="}
+    assert {name for name in found if name not in text} == {"ClaimRules(allow_eternal="}
 
 
 def parameters(owner):
