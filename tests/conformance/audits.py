@@ -83,7 +83,7 @@ def page(table: dict[str, list[Row]], proven: list[Proof]) -> str:
         f"<!-- Written by `{COMMAND}` from tests/conformance/audits.txt and the marks of the tests. -->",
         "",
         "These tables say which requirements the extension meets in its part of an app, and with which setting. The",
-        "words are ours. The texts of the standards decide: OWASP Application Security Verification Standard 5.0.0 and",
+        "wording is our own. The texts of the standards decide: OWASP Application Security Verification Standard 5.0.0 and",
         "FAPI 2.0 Security Profile. ASVS requirements that have nothing to do with authentication aren't listed.",
         "[What RFCs ask](conformance.md) has a page of its own, [Security of your set-up](security.md) lists switches.",
         "",
