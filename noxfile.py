@@ -10,9 +10,11 @@ wheel can be imported.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -22,6 +24,7 @@ from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+NOT_SOURCE = (".git", ".nox", ".venv", "build", "dist", "__pycache__", ".*_cache")
 NEEDS_NO_PACKAGE = ("tests", "examples", "docs", "benchmarks", "fuzz", "tools")
 
 # The commands of pyenv fail for versions that aren't active. Its interpreters themselves always work.
@@ -143,10 +146,52 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build the source archive, and the wheel from it."""
+    """Build the source archive, and the wheel from it, twice: in two folders, to equal bytes."""
     install_group(session, "build")
-    shutil.rmtree(_built_files(session), ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", str(_built_files(session)), ".", silent=True)
+    # The time of the commit stands in the archives, so that everybody builds the same bytes.
+    moment = os.environ.get("SOURCE_DATE_EPOCH") or _time_of_commit()
+    digests = []
+    for folder in (_built_files(session), _built_files(session).with_name("dist-again")):
+        shutil.rmtree(folder, ignore_errors=True)
+        source = Path(session.create_tmp()) / folder.name
+        shutil.rmtree(source, ignore_errors=True)
+        shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*NOT_SOURCE))
+        session.run(
+            "python", "-m", "build", "--outdir", str(folder), str(source),
+            env={"SOURCE_DATE_EPOCH": moment}, silent=True,
+        )  # fmt: skip
+        digests.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())})
+    if digests[0] != digests[1]:
+        session.error(f"two builds of the same source differ: {digests[0]} and {digests[1]}")
+    for name, digest in digests[0].items():
+        session.log(f"{digest}  {name}")
+
+
+def _time_of_commit() -> str:
+    """Return when the checked-out commit was made, in seconds since 1970; a fixed time outside of a clone."""
+    command = ("git", "-C", str(ROOT), "log", "-1", "--format=%ct")
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return "1767225600"  # 2026-01-01
+
+
+@nox.session(default=False, requires=["build"])
+def sbom(session: nox.Session) -> None:
+    """Write the SBOM of the wheel with all extras (CycloneDX), and look for known weaknesses in what it names."""
+    wheel = max(_built_files(session).glob("*.whl"))
+    users = Path(session.create_tmp()) / "users"  # what users get, without the tools of this session
+    shutil.rmtree(users, ignore_errors=True)
+    session.run("python", "-m", "venv", str(users), silent=True)
+    python = str(users / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    extras = ",".join(sorted(set(PROJECT["project"]["optional-dependencies"]) - {"test"}))
+    session.run(python, "-m", "pip", "install", "-q", f"{wheel}[{extras}]", external=True)
+    session.run(python, "-m", "pip", "uninstall", "-q", "-y", "pip", "setuptools", external=True)
+    install_group(session, "sbom")
+    file = _built_files(session).with_name(f"{wheel.name.split('-py3')[0]}.cdx.json")
+    session.run("cyclonedx-py", "environment", python, "--output-reproducible", "--of", "JSON", "-o", str(file))
+    session.log(f"written: {file}")
+    session.run("pip-audit", "--path", next(str(path) for path in users.rglob("site-packages")))
 
 
 @nox.session(requires=["build"])

@@ -79,6 +79,7 @@ def found(source, headers=(), **environ):
 # --- tokens and certificates
 
 
+@pytest.mark.asvs("FAPI-5.3.4-5b", "V12.1.3")
 @pytest.mark.rfc("T-01", "T-03", "T-05")
 def test_the_certificate_of_the_rfc_and_its_hash(make_app):
     assert len(DER) == 266
@@ -206,6 +207,7 @@ def assert_refused_after(served, headers):
     assert "Client-Cert" in response.headers["Vary"]
 
 
+@pytest.mark.asvs("FAPI-5.3.4-5c", "V4.1.3")
 @pytest.mark.rfc("T-08", "S-05")
 @pytest.mark.parametrize(
     "environ",

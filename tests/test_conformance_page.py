@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from . import conformance
-from .conformance import Proof, Wrong, check, page, parts
+from .conformance import Proof, Wrong, audits, check, page, parts
 
 TABLE = (
     "# comment\n\n## RFC 1, one\nA-01 | MUST | §1 | First.\n\n## RFC 2, two (later: two)\nB-01 | fact | §2 | Second.\n"
@@ -64,3 +64,35 @@ def test_three(): pass
         ("test_two", ("A-04",)),
         ("Made", ("A-05",)),
     ]
+
+
+AUDITED = "# comment\n## Sessions\nV1.1 | L1 | {} | First. | {}\n"
+SHOWS = [Proof("tests/test_x.py", "test_x", ("V1.1",))]
+
+
+def test_the_page_for_auditors_is_fresh():
+    assert audits.PAGE.read_text(encoding="utf-8") == audits.current(), f"run {conformance.COMMAND}"
+
+
+def test_a_row_for_auditors_shows_state_setting_and_tests():
+    told = audits.page(audits.parts(AUDITED.format("configured", "`store=`")), SHOWS)
+    assert "| L1 | 1 | 0 | 1 | 0 | 0 | 0 | 0 |" in told
+    assert "| V1.1 | L1 | First. | met when configured | `store=` | [test_x](../tests/test_x.py) |" in told
+
+
+@pytest.mark.parametrize(
+    ("state", "how", "proven", "words"),
+    [
+        ("default", "-", [], "V1.1 says that it is met: mark a test"),
+        ("configured", "`store=`", [], "V1.1 says that it is met: mark a test"),
+        ("configured", "-", SHOWS, "must say how"),
+        ("no", "-", [], "must say how"),
+        ("documented", "[a](no-such-page.md)", [], "link to a page that exists"),
+        ("tried", "-", SHOWS, "V1.1 has a test"),
+        ("app", "-", [Proof("f", "t", ("V9.9",))], "claims V9.9"),
+        ("maybe", "-", [], "audits.txt:3: a row is"),
+    ],
+)
+def test_a_row_for_auditors_claims_no_more_than_is_shown(state, how, proven, words):
+    with pytest.raises(Wrong, match=words):
+        audits.check(audits.parts(AUDITED.format(state, how)), proven)

@@ -271,6 +271,7 @@ def accept(*secrets):
     return Identity("ada")
 
 
+@pytest.mark.asvs("V16.2.5")
 @pytest.mark.rfc("H-38")
 @pytest.mark.parametrize("accept_header", ["application/json", "application/problem+json", "text/html", "text/plain"])
 @pytest.mark.parametrize("loader", [refuse, unavailable, refuse_with, accept], ids=lambda loader: loader.__name__)
@@ -342,6 +343,7 @@ def test_lek_02_a_foreign_exception_is_cut_off(make_app):
     assert CANARY not in f"{error} {error!r} {error.args} {error.reason} {vars(error)}"
 
 
+@pytest.mark.asvs("V16.4.1")
 @pytest.mark.parametrize(
     "reason",
     [
@@ -378,6 +380,7 @@ def test_lek_13_a_long_reason_is_cut(make_app, caplog):
     assert max(len(record.getMessage()) for record in caplog.records) < 400
 
 
+@pytest.mark.asvs("V16.5.1")
 def test_a_reason_never_leaves_the_server(app):
     app.add_url_rule("/why", "why", lambda: abort_unauthorized(reason=CANARY))
     for media in ("application/json", "application/problem+json", "text/html", "text/plain"):
@@ -398,6 +401,7 @@ def test_refusals_are_info_and_server_side_failures_a_warning(make_app, caplog, 
     assert "view_name" in record.getMessage()
 
 
+@pytest.mark.asvs("V16.2.5")
 @pytest.mark.rfc("H-38")
 def test_no_credential_is_logged(make_app, auth, caplog):
     caplog.set_level(logging.DEBUG)

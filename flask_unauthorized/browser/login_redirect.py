@@ -76,6 +76,7 @@ def login_redirect(error: AuthError, request: Request, state: RequestState, plan
     response.headers["Vary"] = plan.challenges.vary_header_on_refusal
     response.headers["Cache-Control"] = "no-store"
     state.no_store = True
+    state.login_redirect = response
     return response
 
 

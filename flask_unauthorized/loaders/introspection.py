@@ -29,6 +29,7 @@ from ..errors import AuthUnavailable, ConfigurationError, InvalidCredentials
 from ..http_client.client import Fetcher
 from ..http_client.client_certificate import CertificateFiles
 from ..identity import Identity
+from ..schemes.state_access import warn_of_switch
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from ..wire.jws import unverified_issuer
@@ -245,6 +246,12 @@ class Introspection:
     def check_app(self, app: Flask) -> None:
         """Check ``user=`` before an app's first request."""
         check_parts(app, self._user)
+        if self._rules.audiences is None:
+            warn_of_switch(
+                app,
+                "Introspection(audience=None): a token that the server issued for any other API opens this one: set "
+                "audience= to the name of this API, if the server puts aud into its responses",
+            )
 
     def _ask(self, token: str, digest: bytes) -> Identity:
         number = self._cache.begin(digest)

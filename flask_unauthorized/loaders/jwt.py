@@ -40,7 +40,7 @@ from ..jose.algorithms import RSA
 from ..jose.key_selection import LongKeys, RenewableKeys
 from ..jose.key_strength import validated_min_rsa_bits
 from ..schemes.run_async import resolve_awaitable
-from ..schemes.state_access import warn_once
+from ..schemes.state_access import warn_of_switch, warn_once
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from ..wire.jws import CompactJWS, JOSEError, has_no_issuer, read_json_object, read_jws
@@ -240,6 +240,12 @@ class JWT:
     def check_app(self, app: Flask) -> None:
         """Check the keys and the callables before an app's first request."""
         check_parts(app, self._keys, self._user, self._revoked)
+        if self._rules.allow_eternal:
+            warn_of_switch(
+                app,
+                "JWT(allow_eternal=True): a token without exp that leaks is valid for as long as its key is: let the "
+                "issuer write exp, or give revoked= to end single tokens",
+            )
 
     # --- the steps, also for `Issuers` and `LogoutTokens`
 

@@ -54,6 +54,9 @@ from .drain import drain
 _VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")
 """Fields of hooks that say how a body can be asked for again, which no refusal can (RFC 9110 §13.2.1)."""
 _PAGE_PROTECTION: Final = ("Content-Security-Policy", "X-Content-Type-Options")
+_REFERRER_POLICY: Final = ("Referrer-Policy", "same-origin")
+"""Other sites don't learn the URL. With ``no-referrer`` browsers send ``Origin: null`` from forms (Fetch §3.2)."""
+_OPENER_POLICY: Final = ("Cross-Origin-Opener-Policy", "same-origin")
 _USUAL_FIELDS: Final = frozenset({"Content-Type", "Content-Length", "Location", "Vary"})
 """Fields that most responses have: their names need no closer look."""
 
@@ -169,6 +172,8 @@ def _complete(response: Response, status: int, request: Request, state: RequestS
         attempted.respond(response, state.scheme is attempted and not refused)
     if not is_untouched:
         expose_to_scripts(response)
+    if state.rendered_page is not None or state.login_redirect is response:
+        _isolate(response, state)
 
 
 def _has_body(request: Request) -> bool:
@@ -297,17 +302,32 @@ def _join_challenge_lines(response: Response, request: Request, state: RequestSt
         set_challenge_lines(response, (", ".join(lines),))
 
 
-def _restore_page_protection(response: Response, state: RequestState) -> None:
-    """Put back the headers that protect the refusal page, if a hook wrote its own and the body is still the page.
-
-    A body that a hook has compressed is still the page.
-    """
-    if state.rendered_page is None or state.rendered_headers is None:
-        return
+def _is_refusal_page(response: Response, state: RequestState) -> bool:
+    """Return whether the body is the built-in page. A body that a hook has compressed is still the page."""
+    if state.rendered_page is None:
+        return False
     page, body = state.rendered_page
     if response is not page:
-        return
-    if "Content-Encoding" not in response.headers and (not response.is_sequence or response.get_data() != body):
+        return False
+    return "Content-Encoding" in response.headers or (response.is_sequence and response.get_data() == body)
+
+
+def _isolate(response: Response, state: RequestState) -> None:
+    """Keep the URL of the refusal page and of the login redirect from other sites, and the page from its opener.
+
+    All hooks of the app have run, so a policy of the app stays. The redirect has no ``Cross-Origin-Opener-Policy``,
+    because browsers would cut a pop-up that leads to the login page off from the page that waits for its result.
+    """
+    is_page = _is_refusal_page(response, state)
+    if is_page or state.login_redirect is response:
+        response.headers.setdefault(*_REFERRER_POLICY)
+    if is_page:
+        response.headers.setdefault(*_OPENER_POLICY)
+
+
+def _restore_page_protection(response: Response, state: RequestState) -> None:
+    """Put back the headers that protect the refusal page, if a hook wrote its own and the body is still the page."""
+    if state.rendered_headers is None or not _is_refusal_page(response, state):
         return
     for name, value in state.rendered_headers:
         if name in _PAGE_PROTECTION:

@@ -35,7 +35,7 @@ from ..resource_metadata.endpoint import DocumentIndex, index_documents
 from ..resource_metadata.membership import build_documents, resource_by_endpoint
 from ..schemes.base import AnyScheme, validated_realm
 from ..schemes.scheme_checks import check_attributes, check_challenges
-from ..schemes.state_access import EXTENSION, no_auth_error
+from ..schemes.state_access import EXTENSION, no_auth_error, warn_of_switch
 
 if TYPE_CHECKING:  # Only apps with such an endpoint load it.
     from ..backchannel_logout import LogoutEndpoint
@@ -134,6 +134,7 @@ class AppState:
             self.settings = self.plans.settings = read_settings(app.config)
             self.diagnostics_enabled = app.debug if self.settings.explain is None else self.settings.explain
             check_translations(configuration.translations)
+            self._warn_of_weakening_settings()
             self.realm = self.plans.realm = self._find_realm()
             for scheme in configuration.schemes:
                 check_attributes(scheme)
@@ -162,6 +163,23 @@ class AppState:
         if unbound and self.is_first("unbound tokens"):
             others = [scheme for scheme in schemes if scheme.oauth and scheme not in unbound]
             log.warning(_UNBOUND, endpoint, _names(unbound), _names(others))
+
+    def _warn_of_weakening_settings(self) -> None:
+        """Warn once of settings that are for development, if this isn't debug mode and no test."""
+        if self.app.debug:
+            return
+        if self.settings.explain:
+            warn_of_switch(
+                self.app,
+                "UNAUTHORIZED_EXPLAIN is True outside of debug mode: each refusal tells its caller which check failed "
+                "and what it expected, which helps attackers: remove the setting, and read the reasons in the log",
+            )
+        if self.settings.guard == "off":
+            warn_of_switch(
+                self.app,
+                "UNAUTHORIZED_GUARD='off': a 401 of other code leaves without a challenge, and caches may store "
+                "refusals whose headers a hook has replaced: use 'repair'",
+            )
 
     def build_documents(self) -> dict[ProtectedResource, bytes]:
         """Return the metadata of all declared resources, over all apps of the `Auth`."""

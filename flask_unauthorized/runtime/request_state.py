@@ -37,6 +37,7 @@ class RequestState(AuthenticationState):
         has_conditional_fields: Whether a refused request has ``If-*`` or ``Range``.
         rendered_headers: All header lines of the refusal as the built-in renderer made it.
         rendered_page: The refusal page: the response, and its body.
+        login_redirect: The redirect to the login page.
         is_rendering: Whether a renderer of the app runs at this moment.
         is_foreign_error: Whether the error that was handled last isn't an `AuthError`: ``abort(401)``, another
             extension.
@@ -52,6 +53,7 @@ class RequestState(AuthenticationState):
     has_conditional_fields = False
     rendered_headers: HeaderLines | None = None
     rendered_page: tuple[Response, bytes] | None = None
+    login_redirect: Response | None = None
     is_rendering = False
     is_foreign_error = False
     htmx_redirect: str | None = None

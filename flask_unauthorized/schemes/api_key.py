@@ -15,7 +15,7 @@ import functools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from flask import Request
+from flask import Flask, Request
 
 from ..arguments import explains_arguments
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, MalformedCredentials
@@ -37,7 +37,7 @@ from .base import (
 )
 from .header_names import validated_header
 from .origins import validated_origins
-from .state_access import max_credentials
+from .state_access import max_credentials, warn_of_switch
 
 if TYPE_CHECKING:
     from ..throttle.throttle import Throttle
@@ -108,6 +108,15 @@ class APIKey(Scheme[Secret]):
             self.curl_options = option, template.format(shown_name)
         self.trusted_origins = validated_origins(trusted_origins)
         self._environ_key = "HTTP_" + self.key_name.upper().replace("-", "_")
+
+    def check(self, app: Flask) -> None:
+        super().check(app)
+        if self.place == "query":
+            warn_of_switch(
+                app,
+                f"{type(self).__name__}(query={self.key_name!a}): keys in URLs end up in logs, histories and Referer "
+                "fields, where others can copy them: use header= instead",
+            )
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
         key = self._find(request)

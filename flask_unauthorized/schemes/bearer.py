@@ -47,7 +47,7 @@ from .base import (
     single_value,
 )
 from .confirmation import KEY, CertificateSource, check_certificate, check_source, validated_confirmation, vary_fields
-from .state_access import BodyNotRead, max_credentials, may_read_body
+from .state_access import BodyNotRead, max_credentials, may_read_body, warn_of_switch
 
 MAX_FORM = 64 * 1024
 """Longest form that is searched for a token, in bytes. If a credential may be longer than half of it, twice as much."""
@@ -145,6 +145,12 @@ class Bearer(Scheme[Secret]):
     def check(self, app: Flask) -> None:
         super().check(app)
         check_source(self.certificate, app)
+        if self.query:
+            warn_of_switch(
+                app,
+                f"{type(self).__name__}(query=True): tokens in URLs end up in logs, histories and Referer fields, "
+                "where others can copy them: let clients send Authorization, and remove query=True",
+            )
 
     def read(self, request: Request, rest: str | None) -> Secret | None:
         if self._reads_other_fields:

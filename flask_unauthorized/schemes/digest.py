@@ -66,6 +66,7 @@ from .state_access import (
     remember_for_response,
     remembered_for_response,
     warn_of_default_realm,
+    warn_of_switch,
     warn_once,
 )
 
@@ -236,6 +237,19 @@ class Digest(Scheme[DigestCredentials]):
             raise ConfigurationError(f"realm={realm!a}: for Digest it must not hold a quote or a backslash")
         if any(scheme.name == "Basic" for scheme in readable_app_state(app).schemes):
             warn_once(app, "Basic beside Digest: where a view takes both, passwords are as safe as with Basic alone")
+        weak = [algorithm for algorithm in self.algorithms if base_algorithm(algorithm) == "MD5"]
+        if weak:
+            warn_of_switch(
+                app,
+                f"Digest(algorithms=...) with {', '.join(weak)}: clients may choose it, and passwords are guessed "
+                "faster from a recorded MD5 response or a stolen MD5 hash: use SHA-256 alone",
+            )
+        if self.legacy:
+            warn_of_switch(
+                app,
+                "Digest(legacy=True): credentials without qop carry no cnonce and no count, so an attacker who chooses "
+                "the nonce can look passwords up in a table: replace the old clients, then remove legacy=True",
+            )
 
     def read(self, request: Request, rest: str | None) -> DigestCredentials | None:
         """Read the parameters: step 1 of the module's description."""

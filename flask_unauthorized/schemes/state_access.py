@@ -188,6 +188,19 @@ def mention_once(app: Flask, text: str) -> None:
         log.info("%s", text)
 
 
+def warn_of_switch(app: Flask, text: str) -> None:
+    """Log once for each app that a switch weakens it. The app's tests aren't told, because they may use it on purpose.
+
+    docs/security.md lists all such switches.
+
+    Args:
+        app: The app.
+        text: The switch as it is written, what it costs, and the fix.
+    """
+    if not app.testing:
+        warn_once(app, text)
+
+
 def warn_of_default_realm(scheme: Scheme[Any], app: Flask, dependents: str) -> None:
     """Warn if ``scheme`` has the default realm, because renaming the app would end ``dependents``.
 

@@ -104,6 +104,7 @@ class RedisStore(Store):
         self._client: Any = _client(server) if isinstance(server, str) else server
         if not hasattr(self._client, "register_script"):
             raise TypeError(f"RedisStore takes a URL or a redis.Redis, not {type(server).__name__}")
+        self._warned_of_plain = False
         self._increments = self._client.register_script(_INCREMENT)
         self._increments_many = self._client.register_script(_INCREMENT_MANY)
         self._decrements = self._client.register_script(_DECREMENT)
@@ -111,7 +112,18 @@ class RedisStore(Store):
         self._replaces = self._client.register_script(_REPLACE)
 
     def check(self) -> None:
-        """Warn, or with ``strict`` raise `ConfigurationError`, if the server may evict keys."""
+        """Warn, or with ``strict`` raise `ConfigurationError`, if the server may evict keys.
+
+        A connection without TLS to another machine is a warning too, which is logged once for each store.
+        """
+        host = _host_without_tls(self._client)
+        if host is not None and not self._warned_of_plain:
+            self._warned_of_plain = True
+            log.warning(
+                "RedisStore: the connection to %a has no TLS, so others in the network can read and change its entries "
+                "and the password of the server: use rediss://",
+                host,
+            )
         try:
             policy = self._client.config_get("maxmemory-policy").get("maxmemory-policy")
         except self.unavailable_errors as error:  # it may be up later, and some servers don't allow CONFIG
@@ -199,6 +211,19 @@ def _validated_text(value: Any) -> str | None:
 def _client(url: str) -> Any:
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     return redis.Redis.from_url(url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=retry)
+
+
+def _host_without_tls(client: Any) -> str | None:
+    """Return the host of another machine to which a client connects without TLS; ``None`` if there is none.
+
+    A client that has no single server, such as that of a cluster, isn't judged. Neither is a Unix socket.
+    """
+    pool = getattr(client, "connection_pool", None)
+    kind, options = getattr(pool, "connection_class", None), getattr(pool, "connection_kwargs", {})
+    if not (isinstance(kind, type) and issubclass(kind, redis.Connection)) or issubclass(kind, redis.SSLConnection):
+        return None
+    host = str(options.get("host", "localhost"))
+    return None if host in ("localhost", "::1") or host.startswith("127.") else host
 
 
 def _milliseconds(lifetime: float) -> int:

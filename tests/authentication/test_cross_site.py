@@ -100,6 +100,7 @@ def site(request, make_app):
     return make
 
 
+@pytest.mark.asvs("V3.5.1")
 @pytest.mark.rfc("B-26", "CK-05")
 @pytest.mark.parametrize("headers", FOREIGN)
 def test_csr_01_another_site_is_403_and_the_view_does_not_run(site, headers):
@@ -145,6 +146,7 @@ def test_csr_02_neither_field_is_no_browser_and_is_let_in(site):
     assert site().post("/page").text == "done"
 
 
+@pytest.mark.asvs("V3.5.2")
 @pytest.mark.parametrize(
     "disguise", [{"X-HTTP-Method-Override": "GET"}, {"X-HTTP-Method": "GET"}, {"X-Method-Override": "HEAD"}]
 )
@@ -154,6 +156,7 @@ def test_csr_03_the_real_method_counts(site, disguise):
     assert client.post("/page", headers=FOREIGN[0], data={"_method": "GET"}).status_code == 403
 
 
+@pytest.mark.asvs("V3.5.2")
 @pytest.mark.parametrize(
     "content_type",
     ["text/plain", "application/json", "multipart/form-data; boundary=x", "", "x", "application/csp-report"],
@@ -191,6 +194,7 @@ def test_explicit_credentials_win_and_need_no_protection(site, headers):
     assert client.ran == ["bob"]
 
 
+@pytest.mark.asvs("V3.5.3")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_csr_07_safe_methods_are_let_in_from_everywhere(site, method):
     client = site()
@@ -395,6 +399,7 @@ def test_an_open_view_that_stops_is_401_from_everywhere(site):
 # --- login and logout
 
 
+@pytest.mark.asvs("V7.6.2")
 @pytest.mark.parametrize("headers", FOREIGN)
 def test_csr_08_another_site_can_log_nobody_in(build, headers):
     shop = build()
@@ -425,6 +430,7 @@ def test_a_provider_that_sends_the_caller_back_by_get_can(build):
     assert shop.client.get("/page").text == "page of ada"
 
 
+@pytest.mark.asvs("V3.5.3")
 @pytest.mark.parametrize("headers", FOREIGN)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_ses_16_another_site_can_log_nobody_out(build, headers, method):

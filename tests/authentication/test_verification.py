@@ -19,6 +19,7 @@ def _down(name: str) -> str:
     raise KeyError("database")
 
 
+@pytest.mark.asvs("V13.3.1")
 def test_lek_05_no_secret_in_the_locals_of_our_frames(make_app):
     signed = SignedTokens("s", 60, load=_down)
     auth = Auth(Bearer(signed), Basic(Passwords(_down)))

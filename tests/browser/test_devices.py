@@ -93,6 +93,7 @@ def test_a_device_that_could_not_be_used_any_more_is_not_listed(site, clock, opt
     assert sessions(shop) == []
 
 
+@pytest.mark.asvs("V7.4.5", "V7.5.2")
 def test_end_sessions_empties_the_list_and_ends_each_device(site):
     shop = site()
     devices = [shop.device() for _ in range(3)]

@@ -109,6 +109,7 @@ def test_a_password_may_be_written_in_two_ways_of_unicode(register):
     assert client.post("/login", data={"name": "jose", "password": "contrasen\u0303a larga"}).status_code == REDIRECT
 
 
+@pytest.mark.asvs("V8.2.2")
 def test_notes_are_their_owners(register):
     grace, mallory = register("grace"), register("mallory")
     note = grace.post("/api/notes", json={"text": " 100 % <b>milk</b> "}).json
@@ -132,6 +133,7 @@ def test_what_is_no_note(register, sent):
     assert answer.json == {"error": "Bad Request", "message": "A note has 1 to 200 characters."}
 
 
+@pytest.mark.asvs("V6.2.3")
 def test_a_new_password_ends_the_other_sessions_and_the_old_password(register, app, example):
     phone = register("lin")
     laptop = app.test_client()

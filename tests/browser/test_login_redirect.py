@@ -70,6 +70,7 @@ def shop(build):
 # --- RED-01 to 09: what may be in next
 
 
+@pytest.mark.asvs("V3.7.2")
 @pytest.mark.parametrize("target", ["//evil.com", "///evil.com", "////evil.com", "//evil.com/%2f.."])
 def test_red_01_slashes(shop, target):
     assert next_url_for(shop, target) == "/default"
@@ -107,6 +108,7 @@ def test_red_05_other_schemes(shop, target):
     assert next_url_for(shop, target) == "/default"
 
 
+@pytest.mark.asvs("V3.7.2")
 @pytest.mark.parametrize(
     "target",
     [
@@ -339,6 +341,7 @@ def test_a_way_back_of_100_kb_is_left_out(anywhere):
 # --- RED-10
 
 
+@pytest.mark.asvs("V3.4.5")
 @pytest.mark.rfc("H-38")
 @pytest.mark.parametrize(
     "query",

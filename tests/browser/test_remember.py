@@ -426,6 +426,7 @@ def test_a_secret_of_another_series_is_a_guess_and_ends_nothing(shop, heard, clo
     assert [kind for kind, _ in heard] == ["remembered"]
 
 
+@pytest.mark.asvs("V11.5.2", "V7.2.3")
 def test_all_secrets_of_a_series_differ_and_have_256_bits(shop, clock):
     client, seen = enter(shop), set()
     for _ in range(5):

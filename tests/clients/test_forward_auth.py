@@ -294,6 +294,7 @@ def test_a_page_of_another_site_cannot_use_the_session(proxy, monkeypatch, metho
     assert ask(proxy, method=method, Cookie=cookie, Origin=f"http://127.0.0.1:{proxy.port}").status == 200
 
 
+@pytest.mark.asvs("V4.4.2")
 def test_a_page_of_another_site_cannot_open_a_websocket(proxy, monkeypatch):
     cookie = session_of(monkeypatch)
     own, foreign = f"http://127.0.0.1:{proxy.port}", "https://evil.example"

@@ -56,29 +56,29 @@ def parts(text: str) -> dict[str, list[Row]]:
     return found
 
 
-def proofs(folder: Path) -> list[Proof]:
+def proofs(folder: Path, mark: str = "rfc") -> list[Proof]:
     """Every mark ``pytest.mark.rfc(...)`` in the tests, read without importing them: some need extras to run."""
     return [
         Proof(path.relative_to(ROOT).as_posix(), name, ids)
         for path in sorted(folder.rglob("test_*.py"))
-        for name, ids in _marks(ast.parse(path.read_text(encoding="utf-8")))
+        for name, ids in _marks(ast.parse(path.read_text(encoding="utf-8")), mark)
     ]
 
 
-def _marks(module: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _marks(module: ast.Module, mark: str = "rfc") -> Iterator[tuple[str, tuple[str, ...]]]:
     for statement in module.body:
         inner = [node for node in ast.walk(statement) if isinstance(node, ast.FunctionDef) and node is not statement]
         in_class = isinstance(statement, ast.ClassDef)
         for node in (statement, *(inner if in_class else ())):
-            ids = [*_ids(node.decorator_list if hasattr(node, "decorator_list") else [node])]
+            ids = [*_ids(node.decorator_list if hasattr(node, "decorator_list") else [node], mark)]
             if ids:
                 yield _name(node), tuple(dict.fromkeys(ids))
 
 
-def _ids(nodes: list[ast.AST]) -> Iterator[str]:
+def _ids(nodes: list[ast.AST], mark: str) -> Iterator[str]:
     for node in nodes:
         for call in ast.walk(node):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "rfc":
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == mark:
                 yield from (str(argument.value) for argument in call.args if isinstance(argument, ast.Constant))
 
 

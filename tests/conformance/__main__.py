@@ -1,21 +1,24 @@
-"""``python -m tests.conformance`` writes docs/conformance.md; with ``--check`` it only says whether it is stale."""
+"""``python -m tests.conformance`` writes two pages; with ``--check`` it only says whether one is stale.
+
+The pages are docs/conformance.md (RFCs) and docs/asvs.md (what auditors ask).
+"""
 
 import sys
 
-from . import COMMAND, PAGE, Wrong, current
+from . import COMMAND, PAGE, Wrong, audits, current
 
 
 def main() -> str | None:
     """What is wrong, for `sys.exit`."""
-    try:
-        text = current()
-    except Wrong as wrong:
-        return str(wrong)
-    if "--check" in sys.argv[1:]:
-        fresh = PAGE.exists() and PAGE.read_text(encoding="utf-8") == text
-        return None if fresh else f"{PAGE.name} is stale: run {COMMAND}"
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(text, encoding="utf-8")
+    for page, text_of in ((PAGE, current), (audits.PAGE, audits.current)):
+        try:
+            text = text_of()
+        except Wrong as wrong:
+            return str(wrong)
+        if "--check" not in sys.argv[1:]:
+            page.write_text(text, encoding="utf-8")
+        elif not page.exists() or page.read_text(encoding="utf-8") != text:
+            return f"{page.name} is stale: run {COMMAND}"
     return None
 
 

@@ -80,6 +80,7 @@ def test_a_form_is_encoded_once(plain):
     assert request.body == b"token=a%2Bb%2Fc%3D%26active%3Dtrue%2500%0D%0A%C3%BC&hint="
 
 
+@pytest.mark.asvs("V13.2.4")
 def test_nothing_from_the_environment(get, monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text("machine localhost login ada password secret")
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -115,6 +116,7 @@ def test_key_16_another_status_than_200(get, status):
     assert "secret" not in str(error)
 
 
+@pytest.mark.asvs("V13.2.4", "V15.3.2")
 @pytest.mark.parametrize(
     "location",
     [
@@ -132,6 +134,7 @@ def test_key_17_redirects_are_not_followed(get, plain, location):
     assert plain.calls() == 1
 
 
+@pytest.mark.asvs("V13.2.4")
 @pytest.mark.parametrize("content", [chunked_flood, head_flood, interim_flood], ids=lambda content: content.__name__)
 def test_key_18_floods_end_by_size(plain, content):
     plain.answers["/x"] = content
@@ -208,6 +211,7 @@ def test_key_16_a_page(get):
 # --- who is asked
 
 
+@pytest.mark.asvs("V12.3.1")
 @pytest.mark.parametrize(
     "url",
     [
@@ -314,6 +318,7 @@ def test_key_26_an_expired_certificate(authority, ca_file):
         assert server.requests == []
 
 
+@pytest.mark.asvs("V12.3.4")
 def test_key_26_another_authority_of_the_same_name(ca_file):
     with running(context_for(trustme.CA().issue_cert("localhost"))) as server, pytest.raises(FetchError) as caught:
         fetch(server.url + "/keys", ca_file=ca_file)
@@ -326,6 +331,7 @@ def test_key_26_no_tls_behind_https(plain):
         fetch(f"https://localhost:{plain.port}/x")
 
 
+@pytest.mark.asvs("V12.3.2")
 def test_key_26_nothing_switches_the_check_off(ca_file):
     fetcher = Fetcher(ca_file=ca_file)
     context = fetcher._route(read_url("https://as.example/")).context

@@ -101,6 +101,7 @@ def test_a_key_that_is_no_text_is_named_by_its_type():
     assert str(raised.value) == "public_key_pem: the key must be a str or bytes, not int"
 
 
+@pytest.mark.asvs("FAPI-5.4.1-3")
 @pytest.mark.parametrize("make", [lambda: ec.generate_private_key(ec.SECP256K1()), ed448.Ed448PrivateKey.generate])
 def test_jws_26_keys_of_curves_that_are_not_spoken_are_refused_at_set_up(make):
     with pytest.raises(ConfigurationError, match="isn't spoken"):
@@ -117,6 +118,7 @@ def test_key_02_of_a_private_key_only_the_public_half_is_kept(caplog):
     assert whole.decode().splitlines()[1] not in caplog.text
 
 
+@pytest.mark.asvs("FAPI-5.4.1-2", "V11.2.3")
 def test_key_07_a_small_rsa_key_is_refused_at_set_up():
     with pytest.raises(ConfigurationError, match="1024 bits"):
         public_key_pem(public_pem(rsa.generate_private_key(65537, 1024)))
@@ -236,6 +238,7 @@ for _prime in _PRIMES:
 ROCA = (1 << 2047) // _PRIMORIAL * _PRIMORIAL + _PRIMORIAL + pow(65537, 1234567, _PRIMORIAL)
 
 
+@pytest.mark.asvs("V11.6.1")
 @pytest.mark.parametrize(
     "change",
     [
@@ -506,6 +509,7 @@ def test_key_04_key_09_keys_are_chosen_by_kid_and_algorithm():
         assert one not in select_keys(keys, name, "ES256")
 
 
+@pytest.mark.asvs("FAPI-5.4.3")
 def test_key_09_at_most_four_keys_of_one_name_are_tried():
     keys = [public_key_jwk(jwk("ES256", n, kid="a")) for n in range(6)]
     assert select_keys(keys, "a", "ES256") == tuple(keys[:MAX_CANDIDATES])

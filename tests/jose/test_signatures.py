@@ -44,6 +44,7 @@ def test_a_shared_secret_works_where_it_is_asked_for(behind, algorithm):
         app.refuses(signed(header(other), claims(), other, private(algorithm)))
 
 
+@pytest.mark.asvs("FAPI-5.4.1-1b", "V6.8.2")
 @pytest.mark.rfc("J-02", "JB-01")
 @pytest.mark.parametrize("name", ["none", "None", "NONE", "nOnE", "", None, [], {}, 5])
 def test_jws_01_jws_02_no_algorithm_is_no_way_in(api, name):
@@ -53,6 +54,7 @@ def test_jws_01_jws_02_no_algorithm_is_no_way_in(api, name):
         app.refuses(content if proof is None else f"{content}.{proof}")
 
 
+@pytest.mark.asvs("V9.1.2")
 @pytest.mark.rfc("JB-02")
 @pytest.mark.parametrize("kind", ["RS256", "ES256", "EdDSA"])
 def test_jws_03_a_public_key_is_no_secret(api, kind):
@@ -153,6 +155,7 @@ def test_jws_06_to_13_headers_that_are_refused_signed_and_not(api, more):
     app.refuses(with_proof(b"x" * 64, signed(header(**more), claims())))
 
 
+@pytest.mark.asvs("FAPI-5.4.2", "V9.1.3")
 @pytest.mark.rfc("JB-09")
 @pytest.mark.parametrize("place", ["https://evil.example/keys", "http://169.254.169.254/", "file:///etc/passwd"])
 def test_jws_18_jws_19_keys_come_from_nowhere_else(api, monkeypatch, place):
@@ -294,6 +297,7 @@ def test_jws_21_nobody_gets_claims_from_a_text():
     assert not hasattr(read_jws(token()), "claims")
 
 
+@pytest.mark.asvs("V11.2.5")
 @pytest.mark.parametrize(
     "error", [TypeError, ValueError, RecursionError, MemoryError, UnsupportedAlgorithm, OSError, RuntimeError]
 )
@@ -327,6 +331,7 @@ def test_the_engine_refuses_what_the_key_does_not_serve():
     assert PyJWTEngine().verify("none", key, read.signing_input, b"") is False
 
 
+@pytest.mark.asvs("V6.8.2", "V9.1.1")
 @settings(RELAXED, max_examples=300)
 @given(st.data())
 def test_one_changed_octet_never_lets_in(data):

@@ -69,6 +69,7 @@ def verified(jws, jwk):
     return any(engine.verify(read.algorithm, key, read.signing_input, read.signature) for key in candidates)
 
 
+@pytest.mark.asvs("V11.2.1")
 @pytest.mark.rfc("J-04", "JB-02", "JB-04")
 @pytest.mark.parametrize(("file", "jwk", "test"), list(_vectors()))
 def test_jws_28_wycheproof(file, jwk, test):

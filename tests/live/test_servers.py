@@ -104,6 +104,7 @@ def test_req_11_and_12_case_and_blanks_do_not_matter(server, value):
 # --- ambiguous and odd requests
 
 
+@pytest.mark.asvs("V15.3.7")
 @pytest.mark.rfc("H-28")
 @pytest.mark.parametrize(
     "lines",
@@ -187,6 +188,7 @@ def test_odd_requests_are_never_let_in_and_never_a_fault_of_ours(server, lines):
         assert status is None or 400 <= status < 500
 
 
+@pytest.mark.asvs("FAPI-5.3.4-1", "FAPI-5.3.4-2", "V14.2.1")
 def test_req_22_a_token_in_the_query_is_no_credential(server):
     assert_refused(ask(server, target=b"/?access_token=good&api_key=good"))
 

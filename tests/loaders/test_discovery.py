@@ -43,6 +43,7 @@ def test_as_01_keys_of_an_issuer(plain, pair, path, second):
     assert [request.target for request in plain.requests] == [*PLACES[path][: second + 1], "/keys"]
 
 
+@pytest.mark.asvs("V10.5.3")
 @pytest.mark.rfc("AS-02", "AS-04")
 @pytest.mark.parametrize(
     "lie", ["/", "/issuer1/", "/Issuer1", "/issuer1?", "/%69ssuer1", "//issuer1", "/issuer1/x", None]

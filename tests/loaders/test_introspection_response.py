@@ -151,6 +151,7 @@ def test_int_03_times_are_checked_again(plain, monkeypatch, members, kind):
         assert type(caught.value) is kind
 
 
+@pytest.mark.asvs("V10.3.1")
 @pytest.mark.rfc("I-09", "S-01", "AS-04")
 @pytest.mark.parametrize(
     ("aud", "good"),

@@ -71,6 +71,7 @@ def test_key_11_a_key_id_is_compared_and_nothing_else(plain, clock, pair, kid):
 # --- rotation
 
 
+@pytest.mark.asvs("V13.3.4")
 @pytest.mark.rfc("J-13")
 def test_key_22_a_new_key_costs_one_fetch(plain, clock, pair):
     plain.answers["/keys"] = key_set(pair[0])

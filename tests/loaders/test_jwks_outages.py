@@ -124,6 +124,7 @@ def test_key_15_a_short_max_stale(plain, clock, pair):
         keys.candidates("one", "ES256")
 
 
+@pytest.mark.asvs("V16.3.4")
 def test_an_outage_that_ends_is_told(plain, clock, pair, caplog):
     plain.answers["/keys"] = answer(b"", 503)
     keys = jwks(plain, clock)
@@ -138,6 +139,7 @@ def test_an_outage_that_ends_is_told(plain, clock, pair, caplog):
     ]
 
 
+@pytest.mark.asvs("V13.1.3")
 def test_the_back_off_begins_anew_after_a_good_answer(plain, clock, pair):
     keys = jwks(plain, clock)
     for _ in range(2):

@@ -77,6 +77,7 @@ def test_clm_14_the_type_of_an_access_token(api, kind):
     assert api(**COMPAT).admits(signed(header(typ=kind), claims()))
 
 
+@pytest.mark.asvs("V9.2.2")
 @pytest.mark.rfc("J-01", "JB-10", "J-12")
 @pytest.mark.parametrize(
     "kind",
@@ -137,6 +138,7 @@ def test_clm_05_to_07_another_issuer(api, issuer):
         api(profile=profile).refuses(token(iss=issuer))
 
 
+@pytest.mark.asvs("V9.2.3")
 @pytest.mark.rfc("J-06", "JB-11", "B-24")
 @pytest.mark.parametrize(
     "audience",
@@ -168,6 +170,7 @@ def test_clm_09_another_audience(api, audience):
         api(profile=profile).refuses(token(aud=audience))
 
 
+@pytest.mark.asvs("FAPI-5.3.4-4", "V10.3.2")
 @pytest.mark.rfc("S-01")
 def test_each_request_is_judged_by_audience_and_by_what_it_wants(api):
     app = api(demands={"scopes": {"notes:write"}})
@@ -192,6 +195,7 @@ def test_clm_09_no_audience_only_if_written_out(api, caplog):
     assert not caplog.records
 
 
+@pytest.mark.asvs("V10.3.3", "V6.8.1")
 @pytest.mark.rfc("JB-07")
 def test_clm_08_keys_and_audience_stay_with_their_issuer(behind):
     other = "https://other.example.com"
@@ -210,6 +214,7 @@ def test_clm_08_keys_and_audience_stay_with_their_issuer(behind):
         app.refuses(text)
 
 
+@pytest.mark.asvs("V8.4.1")
 def test_clm_15_another_tenant_of_the_same_issuer(api):
     app = api(required_claims={"tid": "tenant-a"})
     assert app.admits(token(tid="tenant-a"))
@@ -233,6 +238,7 @@ def test_clm_02_an_end_is_a_number(api, end):
         api(allow_eternal=allowed).refuses(token(exp=end))
 
 
+@pytest.mark.asvs("V9.2.1")
 @pytest.mark.rfc("J-07", "JB-12")
 def test_clm_03_the_end_is_the_end(monkeypatch):
     now = 1_800_000_000.25
@@ -322,6 +328,7 @@ def test_clm_04_the_bounds_belong_to_what_is_allowed(monkeypatch):
     assert loader(token(iat=-last, exp=last))
 
 
+@pytest.mark.asvs("FAPI-clocks", "V9.2.1")
 def test_clm_25_clocks_that_differ(api, monkeypatch):
     now = NOW()
     for shift in (-30, 30):
@@ -520,6 +527,7 @@ def test_clm_22_clm_23_a_bound_token_is_no_bearer_token(api):
 # --- step-up
 
 
+@pytest.mark.asvs("V10.3.4", "V6.8.4")
 def test_clm_24_an_unknown_login_is_too_old_or_too_weak(api):
     now = int(NOW())
     fresh, gold = api(demands={"max_age": 300}), api(demands={"acr": "urn:gold"})
@@ -564,6 +572,7 @@ def test_clm_11_clm_12_other_kinds_of_token_in_the_other_profile(api, more):
     app.refuses(signed(header(typ=...), claims(**more)))
 
 
+@pytest.mark.asvs("V9.2.2")
 @pytest.mark.rfc("J-12")
 def test_clm_11_an_id_token_is_no_access_token(api):
     made = claims(aud="console", nonce="n", at_hash="h", client_id=..., scope=..., jti=...)
@@ -589,6 +598,7 @@ def test_what_the_other_profile_relaxes_exactly(api):
 # --- your objects
 
 
+@pytest.mark.asvs("V8.3.2")
 @pytest.mark.rfc("JB-08")
 def test_ldr_12_the_users_own_look_up(behind):
     users = {"ada": ["a user"], "bob": 0}

@@ -27,6 +27,7 @@ def test_cfg_03_issuer_and_audience_are_demanded():
             jwt(audience=audience)
 
 
+@pytest.mark.asvs("V9.1.2")
 @pytest.mark.rfc("JB-01")
 @pytest.mark.parametrize(
     "algorithms",

@@ -225,6 +225,7 @@ def test_werkzeugs_hashes_need_no_package(without_packages):
 # --- Argon2 for new hashes
 
 
+@pytest.mark.asvs("V11.4.2")
 def test_new_hashes_by_argon2id():
     argon2 = pytest.importorskip("argon2")
     table = {"ada": generate_password_hash("pw", method=FAST), "bob": VECTORS["argon2i"][2]}

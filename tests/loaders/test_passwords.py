@@ -55,6 +55,7 @@ def test_load_turns_the_name_into_a_user():
     assert check("ada", "no") is None
 
 
+@pytest.mark.asvs("V6.2.8")
 @pytest.mark.rfc("BA-12")
 @pytest.mark.parametrize("stored", ["J\u00e4s\u00f8n", "Ja\u0308s\u00f8n"])
 @pytest.mark.parametrize("sent", ["J\u00e4s\u00f8n", "Ja\u0308s\u00f8n"])
@@ -63,6 +64,7 @@ def test_names_and_passwords_compare_in_nfc_BAS_09(stored, sent):
     assert [check(sent, password) for password in ("\u212b\u00e9", "A\u030ae\u0301")] == ["J\u00e4s\u00f8n"] * 2
 
 
+@pytest.mark.asvs("V6.3.8")
 @pytest.mark.rfc("BA-18")
 def test_unknown_name_costs_as_many_hashes_as_a_wrong_password(hashings):
     check = Passwords({"ada": hashed("right")}, method=FAST)
@@ -315,6 +317,7 @@ def test_a_hash_too_many_waits_and_is_503(gate, monkeypatch, name):
     assert check("ada", "pw") == "ada"  # the places are free again
 
 
+@pytest.mark.asvs("V15.2.2")
 def test_never_more_hashes_at_work_than_concurrency(gate, monkeypatch):
     monkeypatch.setattr("flask_unauthorized.loaders.passwords.MAX_WAIT", 60)
     check = Passwords({"ada": ZEROS}, method=FAST, concurrency=3)

@@ -155,6 +155,7 @@ def test_sto_20_revoking_says_whether_there_was_something_to_revoke(revocations)
     assert revocations.revoke(claims(jti="eternal", exp=...)) is True
 
 
+@pytest.mark.asvs("V14.2.7")
 def test_sto_22_an_entry_lives_as_long_as_the_token_could(revocations):
     now = time.time()
     for end, least in (

@@ -26,6 +26,7 @@ def test_static_tokens_refuse_everything_else_API_04_API_06(token):
     assert StaticTokens({TOKEN: "ada"})(token) is None
 
 
+@pytest.mark.asvs("V11.2.4", "V13.3.1")
 def test_static_tokens_keep_digests_only_API_05():
     loader = StaticTokens({TOKEN: "ada"})
     kept = repr(loader) + repr([getattr(loader, name, None) for name in loader.__slots__])
@@ -33,6 +34,7 @@ def test_static_tokens_keep_digests_only_API_05():
     assert hashlib.sha256(TOKEN.encode()).digest() in next(getattr(loader, name) for name in loader.__slots__)
 
 
+@pytest.mark.asvs("V13.2.3", "V6.3.2")
 @pytest.mark.parametrize("tokens", [{}, {"": "ada"}, {"tok\n": "ada"}, {" tok": "ada"}])
 def test_empty_or_padded_static_tokens_are_refused_at_set_up(tokens):
     with pytest.raises(ConfigurationError):

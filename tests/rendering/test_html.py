@@ -560,6 +560,7 @@ def test_it_can_be_read_by_everybody(make_app, auth, kind, explain):
     assert not re.search(r"<a [^>]*></a>", "".join(map(str, elements.found)))
 
 
+@pytest.mark.asvs("V3.4.3")
 def test_it_needs_nothing_from_elsewhere_and_passes_a_strict_policy(make_app, auth):
     response = page(serve(make_app, auth, UNAUTHORIZED_EXPLAIN=True))
     elements = Elements(response.text)

@@ -236,6 +236,7 @@ def test_problem_base_must_be_an_absolute_uri(make_app, base):
         auth.check(make_app(auth, UNAUTHORIZED_PROBLEM_BASE=base))
 
 
+@pytest.mark.asvs("V3.2.1", "V3.4.4")
 def test_lek_10_html_is_escaped_and_not_sniffed(app):
     response = get(app, accept=HTML, headers=bearer_header("odd"))
     assert_refused(response)
@@ -395,6 +396,7 @@ def test_a_renderer_is_registered_once_and_callable(auth):
 # --- explaining
 
 
+@pytest.mark.asvs("V13.4.2")
 @pytest.mark.parametrize(
     ("debug", "explain", "shown"), [(False, None, False), (True, None, True), (False, True, True), (True, False, False)]
 )

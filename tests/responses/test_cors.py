@@ -36,6 +36,7 @@ def _allow(app: Flask, **headers: str) -> None:
         return response
 
 
+@pytest.mark.asvs("V4.1.4")
 @pytest.mark.rfc("F-01")
 def test_dec_05_a_preflight_passes_and_the_view_does_not_run(app):
     answer = app.test_client().options("/", headers=PREFLIGHT)
@@ -69,6 +70,7 @@ def test_retry_after_is_exposed_on_503(app):
     assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
 
 
+@pytest.mark.asvs("V3.4.2")
 def test_without_cors_nothing_is_exposed(app):
     answer = app.test_client().get("/", headers=ORIGIN)
     assert "Access-Control-Expose-Headers" not in answer.headers

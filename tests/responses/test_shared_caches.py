@@ -273,6 +273,7 @@ def test_an_answer_to_a_key_is_kept_from_shared_caches(make_app, own, sent):
     assert answer.headers["Vary"] == "X-Api-Key"
 
 
+@pytest.mark.asvs("V14.2.2")
 @pytest.mark.rfc("C-01")
 def test_an_accepted_answer_is_opened_to_no_shared_cache(make_app, auth):
     caching = get_view(make_app, auth, headers=GOOD).headers.get("Cache-Control", "")
@@ -307,6 +308,7 @@ def test_cac_04_an_answer_that_depends_on_a_caught_refusal_varies(auth, make_app
     assert (answer.text, answer.headers["Vary"]) == ("anonymous", "Authorization")
 
 
+@pytest.mark.asvs("V14.2.2")
 @pytest.mark.rfc("H-33", "C-02", "C-06")
 @pytest.mark.parametrize(
     ("sent", "own", "cache", "vary"),

@@ -237,6 +237,7 @@ def test_the_hook_after_the_check_is_not_skipped(make_app, auth):
 # --- protect
 
 
+@pytest.mark.asvs("V8.2.3")
 def test_require_adds_to_what_the_view_demands(auth, make_app):
     app = make_app(auth)
 

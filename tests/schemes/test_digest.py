@@ -104,6 +104,7 @@ def test_qop_is_in_every_challenge_of_every_refusal(make_app, options, qop):
         assert {f'qop="{qop}"' in line.split(", ", 1)[1] for line in lines} == {True}, name
 
 
+@pytest.mark.asvs("V6.7.2")
 @pytest.mark.rfc("D-09")
 def test_each_401_has_a_nonce_of_its_own_in_an_alphabet_that_all_clients_read(served):
     nonces = {served.challenge()["nonce"] for _ in range(200)}

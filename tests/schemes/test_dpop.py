@@ -158,6 +158,7 @@ def test_dpo_19_the_proof_of_another_key(dpop):
     assert_token_refused(dpop, dpop.ask(STRANGER))
 
 
+@pytest.mark.asvs("FAPI-5.3.4-5a", "V10.3.5")
 @pytest.mark.rfc("P-18")
 @pytest.mark.parametrize(
     "confirmation",
@@ -414,6 +415,7 @@ def test_origins_that_cannot_be(origin):
         DPoP(origin=origin)
 
 
+@pytest.mark.asvs("FAPI-5.2.1")
 @pytest.mark.rfc("P-21")
 def test_plain_http_is_refused_where_https_is_required(make_app):
     served = Served(make_app, config={"UNAUTHORIZED_REQUIRE_HTTPS": True})

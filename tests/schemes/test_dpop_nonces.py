@@ -55,6 +55,7 @@ def later(monkeypatch, seconds):
     monkeypatch.setattr(time, "time", lambda: then)
 
 
+@pytest.mark.asvs("FAPI-nonces")
 @pytest.mark.rfc("P-14", "P-27")
 def test_a_client_without_a_nonce_gets_one_and_gets_in_with_it(served):
     nonce = assert_nonce_required(served, served.ask())

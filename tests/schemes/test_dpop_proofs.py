@@ -137,6 +137,7 @@ def test_dpo_04_another_type(dpop, typ):
     assert_proof_refused(dpop, dpop.ask(header={"typ": typ}))
 
 
+@pytest.mark.asvs("FAPI-5.4.1-1a")
 @pytest.mark.rfc("P-08")
 @pytest.mark.parametrize("alg", ["none", "None", "NONE", "HS256", "RS256", "ES256K", "es256", "ES384", "ES256 ", "dir"])
 def test_dpo_05_an_algorithm_that_is_not_taken(dpop, alg):

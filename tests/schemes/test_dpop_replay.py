@@ -54,6 +54,7 @@ def test_dpo_13_another_spelling_of_a_used_proof_is_no_new_one(dpop):
         assert_proof_refused(dpop, dpop.ask(jti="one", **more))
 
 
+@pytest.mark.asvs("V15.4.1")
 @pytest.mark.rfc("P-19", "S-04")
 def test_dpo_13_fifty_threads_at_once(dpop):
     sent, barrier = HOLDER.sent(), threading.Barrier(50)
@@ -96,6 +97,7 @@ print(json.dumps(answers), flush=True)
 """
 
 
+@pytest.mark.asvs("V11.3.4")
 @pytest.mark.rfc("P-19")
 def test_dpo_13_eight_processes_at_once(tmp_path):
     count = 10
@@ -223,6 +225,7 @@ def test_keys_that_are_remembered_are_bounded(make_app, monkeypatch):
         assert len(served.dpop._rules._verified_keys) <= 2
 
 
+@pytest.mark.asvs("V14.2.4")
 @pytest.mark.rfc("P-20")
 def test_names_and_keys_never_reach_the_store(make_app):
     store = Watched()

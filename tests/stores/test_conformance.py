@@ -217,6 +217,7 @@ def test_spending_is_what_a_set_and_a_highest_number_say(kind, numbers, tmp_path
 # --- races
 
 
+@pytest.mark.asvs("V15.4.1")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_sto_01_threads_of_one_process(store, operation):
     barrier = threading.Barrier(THREADS)
@@ -228,6 +229,7 @@ def test_sto_01_threads_of_one_process(store, operation):
         assert won == list(range(1, THREADS * KEYS + 1))
 
 
+@pytest.mark.asvs("V15.4.2", "V6.5.1")
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("kind", ["sqlite", "redis"])
 def test_sto_01_eight_processes_with_eight_threads_each(kind, operation, tmp_path, request):

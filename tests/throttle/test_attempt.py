@@ -109,6 +109,7 @@ def test_what_is_no_verdict_gives_the_attempt_back(form, clock, end, status):
     assert len(asked) == 9
 
 
+@pytest.mark.asvs("V6.6.3")
 def test_an_attempt_succeeds_once_and_inside_its_block(form, clock):
     kept = []
     send = form(Throttle(MemoryStore()), lambda attempt: (kept.append(attempt), "left")[1])

@@ -8,7 +8,8 @@ from flask import request
 from flask_unauthorized import APIKey, Auth, Basic, ConfigurationError, signals
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
-from flask_unauthorized.throttle import Limit, Throttle, subject_hash
+from flask_unauthorized.events import subject_hash
+from flask_unauthorized.throttle import Limit, Throttle
 
 from .conftest import AWAY, HOME, OFFICE, guesses
 from .test_limits import OldStore
@@ -34,7 +35,7 @@ def test_consecutive_failures_disable_a_subject_until_it_is_enabled(serve, store
     served = serve(throttle)
     assert served.statuses(*guesses(2)) == [401, 401]
     assert served.get("ada", "guess", AWAY).status_code == 401
-    assert disabled == [{"subject": subject_hash("ada"), "network": AWAY}]
+    assert disabled == [{"subject": subject_hash(app, "ada"), "network": AWAY}]
     asked = len(served.asked)
     for address in (HOME, AWAY, OFFICE):
         assert served.statuses(RIGHT, "more", address=address) == [429, 429]

@@ -46,6 +46,7 @@ ROOT = Path(__file__).parents[2]
 # --- failures of one subject from one network
 
 
+@pytest.mark.asvs("V2.4.1", "V6.3.1")
 def test_failures_beyond_the_limit_get_429_before_the_loader(serve, store, clock):  # THR-01
     served = serve(Throttle(store))
     assert served.statuses(*guesses(5)) == [401] * 5
@@ -595,6 +596,7 @@ class DownStore(MemoryStore):
         return self._guard(super()._decrement, *args)
 
 
+@pytest.mark.asvs("V16.5.2")
 def test_an_outage_is_503_by_default(serve, clock):  # THR-11
     store = DownStore()
     served = serve(Throttle(store))

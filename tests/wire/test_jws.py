@@ -97,6 +97,7 @@ def test_what_is_no_text_is_no_token(value):
         read_jws(value)
 
 
+@pytest.mark.asvs("V11.3.1")
 @pytest.mark.rfc("JB-03", "JB-14")
 def test_jws_06_an_encrypted_token_is_not_read():
     rfc_7516_a1 = (
@@ -281,6 +282,7 @@ def test_jws_22_no_member_twice(text):
     assert "twice" in refused(text)
 
 
+@pytest.mark.asvs("V15.3.5")
 @pytest.mark.rfc("JB-12")
 @pytest.mark.parametrize(
     "number",
@@ -341,6 +343,7 @@ def test_jws_31_only_one_object(text):
     refused(text)
 
 
+@pytest.mark.asvs("V15.1.3")
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 def test_lim_05_depth_is_bounded_before_parsing(opening):
     closing = {"[": "]", '{"a":': "}"}[opening]

@@ -108,6 +108,12 @@ def warn_of_exposed_cookie(app: Flask) -> None:
         warn_once(app, text)
     if app.config["SESSION_COOKIE_SAMESITE"] is None:
         warn_once(app, "SESSION_COOKIE_SAMESITE is not set, and browsers differ: set it to 'Lax'")
+    elif app.config["SESSION_COOKIE_SAMESITE"].lower() == "none":
+        text = (
+            "SESSION_COOKIE_SAMESITE='None': pages of all other sites send the session when they load something of "
+            "this app, so only the check of cross-site requests protects it: set 'Lax', unless others embed the app"
+        )
+        warn_once(app, text)
 
 
 def warn_of_copied_cookies(app: Flask) -> None:

@@ -45,6 +45,7 @@ def test_an_access_token_expires(make_pairs, clock):
         pairs(pair.access)
 
 
+@pytest.mark.asvs("V7.5.3")
 def test_a_recent_login_is_what_max_age_asks_for(pairs, app_of, clock):
     """What fresh=True is in Flask-JWT-Extended."""
     pair = pairs.issue("42")
@@ -189,6 +190,7 @@ def test_a_refusal_is_that_of_rfc_6749(pairs, app_of, form, body, accept):
     assert_sound(answer)
 
 
+@pytest.mark.asvs("V16.3.2")
 def test_a_refusal_is_logged_with_its_reason(pairs, app_of, caplog):
     caplog.set_level("INFO", "flask_unauthorized")
     app_of(pairs).test_client().post("/token", data={"refresh_token": "junk-of-a-client"})

@@ -88,6 +88,7 @@ def numbers_on(client):
     return [int(number) for number in re.findall(r"/tokens/(\d+)/revoke", client.get("/tokens").text)]
 
 
+@pytest.mark.asvs("V10.4.9")
 def test_a_token_is_made_used_replaced_and_revoked(ada, api):
     old, number = created(ada, name="CI of <notes>", scope=["notes:read", "notes:write"])
     page = ada.get("/tokens").text

@@ -28,6 +28,7 @@ def crc_by_gzip(text):
     return struct.unpack("<II", gzip.compress(text.encode())[-8:])[0]
 
 
+@pytest.mark.asvs("V11.5.1")
 def test_a_token_is_prefix_thirty_random_characters_and_the_checksum_of_all_before_it():
     text = text_of(NOTES.make())
     assert re.fullmatch(r"notes_[0-9A-Za-z]{36}", text)

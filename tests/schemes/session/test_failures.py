@@ -51,6 +51,7 @@ def add_post_view(shop, name, function):
 # --- whose session it is
 
 
+@pytest.mark.asvs("V3.5.4", "V9.2.4")
 def test_ses_06_a_session_of_another_app_with_the_same_key_is_none(make_app, build):
     shop = build()
     shop.client.post("/login")
@@ -62,6 +63,7 @@ def test_ses_06_a_session_of_another_app_with_the_same_key_is_none(make_app, bui
     assert_unauthorized(thief.get("/page"), error=None)
 
 
+@pytest.mark.asvs("V8.4.1")
 def test_a_realm_of_the_scheme_is_where_its_sessions_are_good(build):
     shop = build(realm="console")
     shop.client.post("/login")

@@ -41,6 +41,7 @@ def test_a_login_that_cannot_end_the_session_before_is_a_server_side_failure_and
     assert shop.client.get("/page").text == "page of ada"
 
 
+@pytest.mark.asvs("V6.4.3", "V7.4.3")
 @pytest.mark.parametrize("ahead", [0, 5])
 def test_ses_04_who_changes_the_password_stays_logged_in(build, monkeypatch, ahead):
     """Where the clock hasn't ticked in between, and where the mark was set by a machine whose clock is ahead."""

@@ -66,6 +66,7 @@ def test_the_caller_is_another_one_in_the_request_of_the_login_itself(build):
     assert after == returned
 
 
+@pytest.mark.asvs("V7.2.4")
 @pytest.mark.rfc("CK-03")
 def test_ses_01_nothing_that_somebody_prepared_survives_the_login(build):
     shop = build()
@@ -170,6 +171,7 @@ def test_ses_01_ids_that_cannot_be_renewed_are_told(build, caplog):
     assert "Plain has no regenerate(session)" in caplog.text
 
 
+@pytest.mark.asvs("V7.2.2", "V7.2.4")
 def test_ses_02_a_cookie_from_before_the_login_is_worthless(build):
     shop = build()
     shop.client.get("/set")
@@ -180,6 +182,7 @@ def test_ses_02_a_cookie_from_before_the_login_is_worthless(build):
     assert_unauthorized(thief.get("/page"))
 
 
+@pytest.mark.asvs("V7.4.1")
 @pytest.mark.parametrize("store", [True, False])
 def test_ses_03_a_copied_cookie_after_the_logout(build, store):
     shop = build(store=MemoryStore() if store else None)
@@ -232,6 +235,7 @@ def test_several_workers_need_a_store_that_they_share(build, caplog):
     assert "several workers" in caplog.text
 
 
+@pytest.mark.asvs("V7.2.1")
 @pytest.mark.rfc("CK-04")
 @pytest.mark.parametrize(
     "damage",
@@ -334,6 +338,7 @@ def test_several_cookie_fields_as_servers_join_them(build, comma):
         assert visitor.get("/page", environ_overrides=joined).text == "page of ada"
 
 
+@pytest.mark.asvs("V7.4.2")
 def test_ses_09_a_user_who_is_gone_is_out_at_once(build):
     shop = build()
     shop.client.post("/login")
@@ -349,6 +354,7 @@ def test_a_login_that_the_loader_refuses_leaves_nothing(build):
     assert shop.client.get("/page").status_code == 401
 
 
+@pytest.mark.asvs("V7.3.1")
 @pytest.mark.rfc("CK-08")
 @pytest.mark.parametrize(("after", "status"), [(899, 200), (901, 401)])
 def test_ses_10_an_idle_session_ends_on_our_clock(build, clock, after, status):
@@ -364,6 +370,7 @@ def test_ses_10_an_idle_session_ends_on_our_clock(build, clock, after, status):
     assert shop.client.get("/page").status_code == 200  # it was used in between
 
 
+@pytest.mark.asvs("V7.3.2")
 def test_ses_10_a_session_ends_however_much_it_is_used(build, clock):
     shop = build(idle=None, lifetime=3600)
     shop.client.post("/login")
@@ -437,6 +444,7 @@ def test_ses_12_there_must_be_a_key(build):
         shop.client.get("/page")
 
 
+@pytest.mark.asvs("V11.2.2")
 def test_ses_13_keys_can_be_changed(build):
     shop = build()
     shop.client.post("/login")
@@ -447,6 +455,7 @@ def test_ses_13_keys_can_be_changed(build):
     assert session_content(shop.app, session_cookie_of(shop.client))["_unauthorized"]["sub"] == "ada"
 
 
+@pytest.mark.asvs("V14.3.3")
 def test_ses_14_the_session_holds_no_rights(build):
     shop = build()
     shop.client.post("/login")
@@ -519,6 +528,7 @@ def test_a_loaders_own_word_of_the_login_goes_first(build):
     assert (shop.ran[0].auth_time, shop.ran[0].acr) == (1.0, "silver")
 
 
+@pytest.mark.asvs("V7.5.1")
 def test_freshness_is_that_of_the_login(build, clock):
     shop = build()
     shop.client.post("/login")
@@ -550,6 +560,7 @@ def test_a_login_shows_nothing(build):
 # --- set-up
 
 
+@pytest.mark.asvs("V3.3.1", "V3.3.3", "V3.3.4")
 @pytest.mark.rfc("CK-01", "CK-02")
 @pytest.mark.parametrize(
     ("config", "match"),
@@ -568,6 +579,7 @@ def test_a_cookie_that_gives_the_session_away_or_that_browsers_drop(build, confi
         build(config=config).client.get("/page")
 
 
+@pytest.mark.asvs("V3.3.2")
 @pytest.mark.rfc("CK-01", "B-26")
 @pytest.mark.parametrize(
     ("config", "told"),
