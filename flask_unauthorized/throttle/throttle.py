@@ -334,9 +334,7 @@ class Throttle:
             source.network.key,
             subject=name,
         )
-        signals.send(
-            signals.subject_disabled, app, subject=subject_hash(app, name), network=source.network.key
-        )
+        signals.send(signals.subject_disabled, app, subject=subject_hash(app, name), network=source.network.key)
 
     def _allow_outage(self, error: AuthUnavailable) -> None:
         """Log an outage of the store, or raise it."""

@@ -6,9 +6,9 @@ import pytest
 from flask import request
 
 from flask_unauthorized import APIKey, Auth, Basic, ConfigurationError, signals
+from flask_unauthorized.events import subject_hash
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
-from flask_unauthorized.events import subject_hash
 from flask_unauthorized.throttle import Limit, Throttle
 
 from .conftest import AWAY, HOME, OFFICE, guesses
