@@ -18,6 +18,7 @@ def key(pair):
     return Identity(subject, issuer=issuer).key
 
 
+@pytest.mark.asvs("V10.3.3")
 @given(PAIRS, PAIRS)
 def test_no_two_pairs_share_a_key(one, other):
     assert (key(one) == key(other)) is (one == other)
@@ -54,5 +55,6 @@ def test_issuer_and_amr_are_checked(given):
         Identity("ada", **given)
 
 
+@pytest.mark.asvs("V6.8.1", "V10.3.3")
 def test_equal_subjects_of_two_issuers_are_two_callers():
     assert Identity("ada", issuer="a") != Identity("ada", issuer="b")
