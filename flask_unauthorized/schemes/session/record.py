@@ -123,7 +123,7 @@ def _with_optional_values(record: type[LoginRecord], content: Mapping[str, Any],
     methods, issuer = content.get(_METHODS, _NO_METHODS), content.get(_ISSUER)
     if not are_methods(methods) or not _is_issuer(issuer):
         return None
-    return record(*values, frozenset(methods), issuer)
+    return record(*values, amr=frozenset(methods), issuer=issuer)
 
 
 def _record_class(content: Any) -> type[LoginRecord] | None:
