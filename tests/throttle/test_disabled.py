@@ -36,7 +36,7 @@ def test_consecutive_failures_disable_a_subject_until_it_is_enabled(serve, store
     served = serve(throttle)
     assert served.statuses(*guesses(2)) == [401, 401]
     assert served.get("ada", "guess", AWAY).status_code == 401
-    assert disabled == [{"subject": subject_hash(app, "ada"), "network": AWAY}]
+    assert disabled == [{"subject": subject_hash(served.app, "ada"), "network": AWAY}]
     asked = len(served.asked)
     for address in (HOME, AWAY, OFFICE):
         assert served.statuses(RIGHT, "more", address=address) == [429, 429]
