@@ -20,14 +20,8 @@ STATES = {
     "app": "app's job",
     "no": "**not met**",
 }
-LEVELS = {
-    "L1": "ASVS L1",
-    "L2": "ASVS L2",
-    "L3": "ASVS L3",
-    "shall": "FAPI, NIST: shall",
-    "should": "should",
-    "may": "may",
-}
+COUNTED = {"ASVS L1": {"L1"}, "ASVS L2": {"L2"}, "ASVS L3": {"L3"}, "FAPI, NIST": {"shall", "should", "may"}}
+"""By line of the table at the head, the levels of its rows."""
 _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -91,7 +85,7 @@ def page(table: dict[str, list[Row]], proven: list[Proof]) -> str:
         "",
         "These tables say which requirements the extension meets in its part of an app, and with which setting. The",
         "wording is our own. The texts of the standards decide: OWASP Application Security Verification Standard 5.0.0",
-        "(ASVS), FAPI 2.0 Security Profile, and one rule of NIST SP 800-63B-4. ASVS requirements that have nothing to do",
+        "(ASVS), FAPI 2.0 Security Profile, and one rule of NIST SP 800-63B-4. Requirements that have nothing to do",
         "with authentication aren't listed.",
         "[What RFCs ask](conformance.md) has a page of its own, [Security of your set-up](security.md) lists switches.",
         "",
