@@ -49,6 +49,7 @@ def test_the_documented_form(issuer, subject, expected):
     assert Identity(subject, issuer=issuer).key == expected
 
 
+@pytest.mark.asvs("V15.3.5")
 @pytest.mark.parametrize("given", [{"issuer": ""}, {"issuer": 5}, {"amr": "hwk"}, {"amr": {5}}])
 def test_issuer_and_amr_are_checked(given):
     with pytest.raises(TypeError, match=r"issuer|amr"):

@@ -338,6 +338,7 @@ def test_clm_25_clocks_that_differ(api, monkeypatch):
 # --- who
 
 
+@pytest.mark.asvs("V15.3.5")
 @pytest.mark.parametrize(
     "subject",
     [
