@@ -326,6 +326,21 @@ def test_a_handler_or_filter_that_fails_costs_one_error(app, caplog, logged, kin
     assert [record.levelname for record in caplog.records if record.levelno >= logging.ERROR] == ["ERROR"]
 
 
+def test_a_log_record_factory_that_fails_costs_no_request(app, logged, capsys):
+    def fail(*args, **kwargs):
+        raise ZeroDivisionError
+
+    client, factory = app.test_client(), logging.getLogRecordFactory()
+    client.get("/")
+    logging.setLogRecordFactory(fail)
+    try:
+        statuses = [client.get("/", headers=sent).status_code for sent in ({}, bearer_header("good"))]
+    finally:
+        logging.setLogRecordFactory(factory)
+    assert statuses == [401, 200]
+    assert "was not logged" in capsys.readouterr().err
+
+
 def test_a_handler_that_always_fails_leaves_a_line_on_stderr(app, logged, capsys):
     fault = AlwaysFailing()
     logging.getLogger(LOGGER).addHandler(fault)
