@@ -30,12 +30,13 @@ def disabled():
         yield found
 
 
+@pytest.mark.asvs("V6.3.5", "NIST-3.2.2")
 def test_consecutive_failures_disable_a_subject_until_it_is_enabled(serve, store, clock, disabled):
     throttle = Throttle(store, disable_after=3, **LOOSE)
     served = serve(throttle)
     assert served.statuses(*guesses(2)) == [401, 401]
     assert served.get("ada", "guess", AWAY).status_code == 401
-    assert disabled == [{"subject": subject_hash(app, "ada"), "network": AWAY}]
+    assert disabled == [{"subject": subject_hash(served.app, "ada"), "network": AWAY}]
     asked = len(served.asked)
     for address in (HOME, AWAY, OFFICE):
         assert served.statuses(RIGHT, "more", address=address) == [429, 429]

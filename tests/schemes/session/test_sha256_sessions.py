@@ -41,6 +41,7 @@ def show(app, value):
     return client.get("/show").text
 
 
+@pytest.mark.asvs("V11.4.1", "V11.4.3")
 def test_a_login_is_signed_with_sha256_and_accepted():
     client = site(SHA256Sessions()).test_client()
     client.post("/login")
@@ -109,7 +110,12 @@ def changed(value):
         ".",
         "é",
     ],
-)
+    ids=[
+        "SHA-256 changed", "SHA-1 changed", "MD5", "SHA-512", "SHA-256 of another key", "SHA-1 of another key",
+        "SHA-1 of an old key", "another salt", "SHA-1 without derivation", "SHA-256 without derivation", "no MAC",
+        "an empty MAC", "empty", "a dot", "not ASCII",
+    ],
+)  # fmt: skip
 def test_a_cookie_with_a_wrong_mac_is_refused(forged):
     assert show(site(SHA256Sessions()), forged) == "None"
 
