@@ -409,8 +409,8 @@ class Promise(RuleBasedStateMachine):
                 answers.append((response.status, response.headers.getlist("WWW-Authenticate"), response.data, changes))
         first, second = answers
         assert second[:3] == first[:3]
-        # What is of no use is dropped each time. A secret is replaced once: a repetition gets the same session, which is
-        # sent again only in place of one that is too old.
+        # What is of no use is dropped each time. A secret is replaced once: a repetition gets the same session, which
+        # is sent again only in place of one that is too old.
         assert (second[3] == first[3]) if caller in (None, "bad") else (second[3] <= first[3] - {REMEMBER})
 
     def _ask(self, path: str, method: str, headers: dict[str, str], caller: str | None, stopped: bool) -> TestResponse:

@@ -34,6 +34,15 @@ def may_pay(details):
     return any(one["type"] == "payment" and request.args.get("account") in one["accounts"] for one in details)
 
 
+@pytest.mark.parametrize("claim", ["text", {"type": "payment"}, ["payment"], None, 0])
+def test_claims_of_another_form_from_a_loader_of_the_app_are_a_server_error(make_app, claim):
+    auth = Auth(Bearer(lambda token: Identity("ada", claims={"authorization_details": claim})))
+    app = make_app(auth, PROPAGATE_EXCEPTIONS=True)
+    app.add_url_rule("/", "view", auth.login_required(authorization_details=lambda details: True)(lambda: "in"))
+    with pytest.raises(TypeError, match="must be a list of dicts"):
+        app.test_client().get("/", headers=bearer_header("any"))
+
+
 @pytest.mark.asvs("V10.3.2")
 @pytest.mark.parametrize(("query", "status"), [("/?account=a", 200), ("/?account=b", 403), ("/", 403)])
 def test_the_function_decides_by_the_details_and_the_request(ask, query, status):
