@@ -89,27 +89,33 @@ class Plan:
 
         # 3. What the identity must have.
         self.optional = requirement.optional
+        self._compile_demands(requirement, implied_scopes)
+
+        # What the response to an accepted request has to name.
+        self.vary = self.challenges.vary
+        self.no_store = _validated_no_store(requirement, settings)
+        self.schemes_without_response_headers = frozenset(
+            () if self.optional or self.no_store else filter(_leaves_no_trace, self.schemes)
+        )
+
+    def _compile_demands(self, requirement: Requirement, implied_scopes: Mapping[str, frozenset[str]]) -> None:
         self.acr = requirement.acr
         self.max_age = requirement.max_age
-        self.requires_step_up = bool(requirement.acr or requirement.amr) or requirement.max_age is not None
         self.amr_groups = tuple(map(frozenset, requirement.amr))
+        self.requires_step_up = bool(self.acr or self.amr_groups) or self.max_age is not None
         self.scope_groups = tuple(_accepted_scopes(group, implied_scopes) for group in requirement.scopes)
         self.role_groups = tuple(map(frozenset, requirement.roles))
         self.authorization_details = requirement.authorization_details
         self.has_permissions = bool(self.scope_groups or self.role_groups or self.authorization_details)
         self.has_requirements = self.requires_step_up or self.has_permissions
 
-        # What the response to an accepted request has to name.
-        self.vary = self.challenges.vary
-        self.no_store = requirement.no_store
-        if self.no_store and settings.guard == "off":
-            raise ConfigurationError(
-                "no_store=True needs the guard over all responses, and UNAUTHORIZED_GUARD='off' takes it out: "
-                "use 'repair'"
-            )
-        self.schemes_without_response_headers = frozenset(
-            () if self.optional or self.no_store else filter(_leaves_no_trace, self.schemes)
+
+def _validated_no_store(requirement: Requirement, settings: Settings) -> bool:
+    if requirement.no_store and settings.guard == "off":
+        raise ConfigurationError(
+            "no_store=True needs the guard over all responses, and UNAUTHORIZED_GUARD='off' takes it out: use 'repair'"
         )
+    return requirement.no_store
 
 
 def _reads_other_fields(scheme: AnyScheme) -> bool:

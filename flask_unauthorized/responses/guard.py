@@ -167,13 +167,18 @@ def _complete(response: Response, status: int, request: Request, state: RequestS
         _restore_and_repair(response, status, request, state, refused)
     if (refused or status == 401) and _has_body(request):
         drain(request, response)
-    attempted = state.attempted_scheme
-    if attempted is not None and attempted.responds():
-        attempted.respond(response, state.scheme is attempted and not refused)
+    _let_scheme_respond(response, state, refused)
     if not is_untouched:
         expose_to_scripts(response)
     if state.rendered_page is not None or state.login_redirect is response:
         _isolate(response, state)
+
+
+def _let_scheme_respond(response: Response, state: RequestState, refused: bool) -> None:
+    """Let the scheme whose credentials were sent add its headers, such as ``Authentication-Info``."""
+    attempted = state.attempted_scheme
+    if attempted is not None and attempted.responds():
+        attempted.respond(response, state.scheme is attempted and not refused)
 
 
 def _has_body(request: Request) -> bool:

@@ -109,19 +109,22 @@ def read_record(content: Any) -> LoginRecord | None:
     record = _record_class(content)
     if record is None:
         return None
-    subject, at, acr, sid, begun, seen, again, realm = _values(content)
+    values = _values(content)
+    subject, at, acr, sid, begun, seen, again, realm = values
     texts = isinstance(subject, str) and subject and isinstance(sid, str) and isinstance(realm, str)
     valid = texts and isinstance(acr, _TEXT_OR_NONE) and isinstance(again, bool)
     valid = valid and is_time(at) and is_time(begun) and is_time(seen)
     if not valid:
         return None
-    methods, issuer = _NO_METHODS, None
-    if len(content) > len(_FIELDS):
-        methods, issuer = content.get(_METHODS, _NO_METHODS), content.get(_ISSUER)
-        if not are_methods(methods) or not isinstance(issuer, _TEXT_OR_NONE) or issuer == "":
-            return None
-        methods = frozenset(methods)
-    return record(subject, at, acr, sid, begun, seen, again, realm, methods, issuer)
+    return _with_optional_values(record, content, values) if len(content) > len(_FIELDS) else record(*values)
+
+
+def _with_optional_values(record: type[LoginRecord], content: Mapping[str, Any], values: Any) -> LoginRecord | None:
+    subject, at, acr, sid, begun, seen, again, realm = values
+    methods, issuer = content.get(_METHODS, _NO_METHODS), content.get(_ISSUER)
+    if not are_methods(methods) or not _is_issuer(issuer):
+        return None
+    return record(subject, at, acr, sid, begun, seen, again, realm, frozenset(methods), issuer)
 
 
 def _record_class(content: Any) -> type[LoginRecord] | None:
@@ -139,6 +142,10 @@ def _record_class(content: Any) -> type[LoginRecord] | None:
 def are_methods(value: Any) -> bool:
     """Return whether a value that was read is a collection of texts, as ``amr`` is."""
     return isinstance(value, (list, tuple, frozenset)) and all(isinstance(one, str) for one in value)
+
+
+def _is_issuer(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value != "")
 
 
 def is_time(value: Any) -> bool:
