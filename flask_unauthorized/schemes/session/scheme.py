@@ -414,7 +414,9 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             if public_id(found.session_id) == shown_id
         )
 
-    def end_by_provider(self, issuer: str, *, sid: str | None = None, subject: str | None = None) -> list[tuple[str, str]]:
+    def end_by_provider(
+        self, issuer: str, *, sid: str | None = None, subject: str | None = None
+    ) -> list[tuple[str, str]]:
         """End devices whose users logged in at an identity provider, in this realm.
 
         Args:
