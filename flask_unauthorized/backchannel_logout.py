@@ -251,7 +251,8 @@ def _serve_logout(
         )
         public = _description(reason) if state.diagnostics_enabled else "The logout token is missing or not valid."
         return _respond(start_response, "400 Bad Request", {"error": "invalid_request", "error_description": public})
-    for subject, session in ended or [(None, None)]:
+    found: list[tuple[str | None, str | None]] = [*ended] or [(None, None)]
+    for subject, session in found:
         log_event(
             logging.INFO,
             "sessions_ended",

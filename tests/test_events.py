@@ -263,6 +263,36 @@ def test_a_throttled_attempt_names_its_scheme(make_app, logged):
     assert found == [("refused", "Basic", ADA), ("throttled", "Basic", ADA), ("refused", "Basic", ADA)]
 
 
+# --- finer reason codes
+
+
+@pytest.mark.parametrize(
+    ("demand", "config", "code"),
+    [
+        ({"roles": {"admin"}}, {}, "role_missing"),
+        ({"max_age": 60}, {}, "too_old"),
+        ({"acr": "mfa"}, {}, "too_weak"),
+        ({}, {"UNAUTHORIZED_REQUIRE_HTTPS": True}, "plain_http"),
+    ],
+)
+def test_finer_codes(make_app, logged, demand, config, code):
+    auth = Auth(Bearer(load_token))
+    app = make_app(auth, SECRET_KEY=SECRET_KEY, **config)
+    app.add_url_rule("/", "view", auth.login_required(**demand)(lambda: "in"))
+    app.test_client().get("/", headers=bearer_header("good"))
+    assert [(one["event"], one["reason_code"]) for _, one in logged()] == [("refused", code)]
+
+
+def test_an_ended_session_has_a_code(app, logged):
+    client = app.test_client()
+    client.get("/login/ada")
+    cookie = client.get_cookie("session").value
+    client.get("/logout")
+    client.set_cookie("session", cookie)
+    client.get("/")
+    assert (logged()[-1][1]["event"], logged()[-1][1]["reason_code"]) == ("refused", "session_ended")
+
+
 # --- what a name may hold
 
 
