@@ -107,6 +107,7 @@ class LogoutEndpoint:
         self.store: Final = _store_of(scheme)
         self._tokens = tokens
         self._scheme = scheme
+        self.scheme_name: Final = scheme.name
         self._subject = validated_callable("subject", subject)
 
     def check(self, app: Flask) -> None:
@@ -122,8 +123,8 @@ class LogoutEndpoint:
             )
         check_parts(app, self._tokens, self._subject)
 
-    def end_logins(self, token: str, realm: str) -> int:
-        """End the logins that a logout token names, and return how many were alive.
+    def end_logins(self, token: str, realm: str) -> list[tuple[str, str]]:
+        """End the logins that a logout token names. Return the user and the session of each that was alive.
 
         Args:
             token: The token.
@@ -146,12 +147,12 @@ class LogoutEndpoint:
             raise _used()
         return ended
 
-    def _end(self, found: LogoutToken) -> int:
+    def _end(self, found: LogoutToken) -> list[tuple[str, str]]:
         subject = found.subject
         if self._subject is not None and subject is not None:
             subject = self._mapped(subject)
             if subject is None:
-                return 0
+                return []
         elif found.sid is not None:
             # The provider's name of a user is usually not the app's. Comparing them would end nothing.
             subject = None
@@ -250,14 +251,19 @@ def _serve_logout(
         )
         public = _description(reason) if state.diagnostics_enabled else "The logout token is missing or not valid."
         return _respond(start_response, "400 Bad Request", {"error": "invalid_request", "error_description": public})
-    log_event(
-        logging.INFO,
-        "sessions_ended",
-        "%s: the provider ended %d logins",
-        endpoint.path,
-        ended,
-        request=Request(environ),
-    )
+    found: list[tuple[str | None, str | None]] = [*ended] or [(None, None)]
+    for subject, session in found:
+        log_event(
+            logging.INFO,
+            "sessions_ended",
+            "%s: the provider ended %s",
+            endpoint.path,
+            "no login" if session is None else "a login",
+            request=Request(environ),
+            scheme=endpoint.scheme_name,
+            subject=subject,
+            session=session,
+        )
     return _respond(start_response, "200 OK", None)
 
 

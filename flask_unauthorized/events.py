@@ -120,6 +120,8 @@ FIELDS: Final = (
 )
 """The names of the fields, which are attributes of each record."""
 SUBJECTS_SETTING: Final = "UNAUTHORIZED_LOG_SUBJECTS"
+_CLAIMED_SUBJECT: Final = "_unauthorized_claimed_subject"
+"""A private attribute of the request object. A throttle has no access to our state of the request."""
 _KEY_OF_PROCESS: Final = secrets.token_bytes(32)
 """For apps without ``SECRET_KEY``: hashes can be compared within one process then."""
 
@@ -147,14 +149,16 @@ def session_hash(app: Flask, id: str) -> str:  # noqa: A002  # as in Auth.end_se
     return _keyed_hash(app, "session", id)
 
 
-def token_hash(app: Flask, id: str | int) -> str:  # noqa: A002
+def token_hash(app: Flask, id: str | int, prefix: str | None = None) -> str:  # noqa: A002
     """Return how records name a token: 16 hex digits.
 
     Args:
         app: The app.
         id: The id of a `TokenRecord`, or the claim ``jti`` of a JWT.
+        prefix: The ``prefix=`` of `StoredTokens` or `Pairs`, because each table counts its ids for itself. ``None`` for
+            a JWT.
     """
-    return _keyed_hash(app, "token", str(id))
+    return _keyed_hash(app, "token" if prefix is None else f"token {prefix}", str(id))
 
 
 def shown_subject(name: str) -> str:
@@ -163,6 +167,22 @@ def shown_subject(name: str) -> str:
     if app is not None and app.config.get(SUBJECTS_SETTING) == "text":
         return loggable_text(name)
     return _keyed_hash(app, "subject", subject_key(name))
+
+
+def claim_subject(request: Request, name: str | None) -> None:
+    """Note the name that rejected credentials or an attempt claim, for the record ``refused`` of the request.
+
+    Args:
+        request: The request.
+        name: The name. Only the log shows it, as `shown_subject` does.
+    """
+    setattr(request, _CLAIMED_SUBJECT, name)
+
+
+def claimed_subject(request: Request) -> str | None:
+    """Return the name that `claim_subject` noted last for a request; ``None`` if there is none."""
+    name: str | None = getattr(request, _CLAIMED_SUBJECT, None)
+    return name
 
 
 def log_event(
@@ -176,6 +196,7 @@ def log_event(
     reason_code: str | None = None,
     session: str | None = None,
     token_id: str | int | None = None,
+    token_prefix: str | None = None,
 ) -> None:
     """Log an event, if its level is enabled. It never raises an exception.
 
@@ -190,6 +211,7 @@ def log_event(
         reason_code: Why a request was refused.
         session: The id of the session, as `Auth.sessions` lists it.
         token_id: The id of the token.
+        token_prefix: The ``prefix=`` of the loader that counts these ids; ``None`` for a ``jti``.
     """
     if not log.isEnabledFor(level):
         return
@@ -200,7 +222,7 @@ def log_event(
             "scheme": scheme,
             **_request_fields(request),
             "reason_code": None if reason_code is None else loggable_text(reason_code),
-            **_hashed_fields(subject, session, token_id),
+            **_hashed_fields(subject, session, token_id, token_prefix),
         }
         caller = sys._getframe(1)
         code = caller.f_code
@@ -226,14 +248,16 @@ def _request_fields(request: Request | None) -> dict[str, str | None]:
     }
 
 
-def _hashed_fields(subject: object, session: str | None, token_id: str | int | None) -> dict[str, str | None]:
+def _hashed_fields(
+    subject: object, session: str | None, token_id: str | int | None, token_prefix: str | None
+) -> dict[str, str | None]:
     app = _current_app()
     if app is None:  # Without an app there is no key.
         return dict.fromkeys(("subject", "session", "token_id"))
     return {
         "subject": shown_subject(subject) if isinstance(subject, str) else None,
         "session": None if session is None else session_hash(app, session),
-        "token_id": None if token_id is None else token_hash(app, token_id),
+        "token_id": None if token_id is None else token_hash(app, token_id, token_prefix),
     }
 
 

@@ -11,10 +11,10 @@
 - ``session_stolen(app, subject, scheme)``: the remember cookie of ``subject`` was used in two places, so the login was
   ended. It is sent once for each login.
 - ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
-- ``throttled(app, limit, subject, network, retry_after)``: a `Throttle` refused an attempt to log in. ``limit`` is
-  ``"pair"``, ``"subject"``, ``"network"`` or ``"disabled"``. ``subject`` is a hash
-  (`flask_unauthorized.events.subject_hash`), ``None`` for a token. ``network`` is an address or the /64 of one.
-  ``retry_after`` is in seconds.
+- ``throttled(app, scheme, limit, subject, network, retry_after)``: a `Throttle` refused an attempt to log in.
+  ``scheme`` is the name of the scheme, ``None`` for a login form. ``limit`` is ``"pair"``, ``"subject"``,
+  ``"network"`` or ``"disabled"``. ``subject`` is a hash (`flask_unauthorized.events.subject_hash`), ``None`` for a
+  token. ``network`` is an address or the /64 of one. ``retry_after`` is in seconds.
 - ``subject_disabled(app, subject, network)``: consecutive failures have disabled a subject (``disable_after=``). It is
   sent once, by the process that saw the last failure. The arguments are those of ``throttled``.
 - ``token_issued(app, record)``: `StoredTokens` issued a token, or `Pairs` began a login. ``record`` is its

@@ -13,6 +13,7 @@ import pytest
 from flask import abort
 
 from flask_unauthorized import Auth, Bearer, ConfigurationError, SessionCookie
+from flask_unauthorized.events import subject_hash
 from flask_unauthorized.jose import public_key_pem
 from flask_unauthorized.loaders.jwks import JWKS
 from flask_unauthorized.stores.base import Store
@@ -91,6 +92,20 @@ def test_sub_alone_ends_all_sessions_that_the_provider_began(make_app):
     assert post(app, logout_token(sub="ada", sid=...)).status_code == 200
     assert [is_in(client) for client in ended] == [False, False]
     assert [is_in(client) for client in others] == [True, True, True]
+
+
+def test_each_ended_session_is_a_record_with_its_user(make_app, caplog):
+    caplog.set_level(logging.INFO, "flask_unauthorized")
+    app, log_in = site(make_app)
+    log_in(sid="s1", issuer=ISSUER), log_in(issuer=ISSUER)
+    begun = {record.session for record in caplog.records if getattr(record, "event", None) == "logged_in"}
+    caplog.clear()
+    post(app, logout_token(sub="ada", sid=...))
+    post(app, of_session("unknown"))
+    *ended, none = [one for one in caplog.records if getattr(one, "event", None) == "sessions_ended"]
+    assert {one.session for one in ended} == begun
+    assert [(one.subject, one.path, one.scheme) for one in ended] == [(subject_hash(app, "ada"), PATH, "Cookie")] * 2
+    assert (none.subject, none.session) == (None, None)
 
 
 def test_a_provider_ends_no_login_of_another_one(make_app):

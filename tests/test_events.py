@@ -224,7 +224,7 @@ def test_failed_and_throttled_attempts_of_a_login_form(make_app, logged):
     assert found == [
         ("refused", "credentials_invalid", ADA),
         ("throttled", "over_limit", ADA),
-        ("refused", "over_limit", None),
+        ("refused", "over_limit", ADA),
     ]
 
 
@@ -242,12 +242,59 @@ def test_stored_tokens(logged, make_app):
         tokens.revoke(second.record.id, "ada")
     engine.dispose()
     found = [(one["event"], one["outcome"], one["subject"], one["token_id"]) for _, one in logged()]
-    one, two = hashed("token", str(first.record.id)), hashed("token", str(second.record.id))
+    one, two = hashed("token notes", str(first.record.id)), hashed("token notes", str(second.record.id))
+    assert one == events.token_hash(app, first.record.id, "notes")
     assert found == [
         ("token_issued", "success", ADA, one),
         ("token_rotated", "success", ADA, one),
         ("token_revoked", "success", ADA, two),
     ]
+
+
+def test_equal_ids_of_two_tables_are_two_tokens(app):
+    hashes = {events.token_hash(app, 5), events.token_hash(app, 5, "notes"), events.token_hash(app, 5, "shop")}
+    assert len(hashes) == 3
+
+
+def test_a_throttled_attempt_names_its_scheme(make_app, logged):
+    throttle = Throttle(MemoryStore(), per_pair=Limit(1, 60))
+    auth = Auth(Basic(lambda name, password: password == PASSWORD, throttle=throttle))
+    app = make_app(auth, SECRET_KEY=SECRET_KEY)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    for password in ("cGFzc3dvcmQgb25l", "cGFzc3dvcmQgdHdv"):
+        app.test_client().get("/", headers={"Authorization": f"Basic YWRhOmd1ZXNz{password}"})
+    found = [(one["event"], one["scheme"], one["subject"]) for _, one in logged()]
+    assert found == [("refused", "Basic", ADA), ("throttled", "Basic", ADA), ("refused", "Basic", ADA)]
+
+
+# --- finer reason codes
+
+
+@pytest.mark.parametrize(
+    ("demand", "config", "code"),
+    [
+        ({"roles": {"admin"}}, {}, "role_missing"),
+        ({"max_age": 60}, {}, "too_old"),
+        ({"acr": "mfa"}, {}, "too_weak"),
+        ({}, {"UNAUTHORIZED_REQUIRE_HTTPS": True}, "plain_http"),
+    ],
+)
+def test_finer_codes(make_app, logged, demand, config, code):
+    auth = Auth(Bearer(load_token))
+    app = make_app(auth, SECRET_KEY=SECRET_KEY, **config)
+    app.add_url_rule("/", "view", auth.login_required(**demand)(lambda: "in"))
+    app.test_client().get("/", headers=bearer_header("good"))
+    assert [(one["event"], one["reason_code"]) for _, one in logged()] == [("refused", code)]
+
+
+def test_an_ended_session_has_a_code(app, logged):
+    client = app.test_client()
+    client.get("/login/ada")
+    cookie = client.get_cookie("session").value
+    client.get("/logout")
+    client.set_cookie("session", cookie)
+    client.get("/")
+    assert (logged()[-1][1]["event"], logged()[-1][1]["reason_code"]) == ("refused", "session_ended")
 
 
 # --- what a name may hold

@@ -42,7 +42,6 @@ class AuthenticationState(SchemeState[Plan]):
         verifying_scheme: The scheme that verifies credentials at this moment.
         verification_results: What each scheme's credentials came to. Each is verified once per request.
         identification: What `identify` found. It is asked once per request.
-        claimed_subject: The name that rejected credentials claim. Only the log shows it, as a hash.
         unless_results: What the functions of ``unless=`` returned. Each runs once per request.
     """
 
@@ -56,7 +55,6 @@ class AuthenticationState(SchemeState[Plan]):
     verifying_scheme: AnyScheme | None = None
     verification_results: dict[AnyScheme, Identity | ErrorSnapshot] | None = None
     identification: Identification | None = None
-    claimed_subject: str | None = None
     unless_results: Results | None = None
 
     def has_satisfied(self, plan: Plan) -> bool:

@@ -23,6 +23,7 @@ from werkzeug.wrappers import Response
 
 from ..errors import AuthError, InvalidCredentials
 from ..errors.snapshot import ErrorSnapshot
+from ..events import claim_subject
 from ..identity import BareIdentity, Identity
 from ..schemes.base import AnyScheme
 from .state import AuthenticationState
@@ -61,7 +62,7 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
             identity = scheme.identity_with_login(identity, credentials)
     except AuthError as error:
         state.verification_results = {**(results or {}), scheme: ErrorSnapshot(error)}
-        state.claimed_subject = _claimed_subject(scheme, credentials)
+        claim_subject(request, _claimed_name(scheme, credentials))
         raise
     finally:
         state.verifying_scheme = None
@@ -92,7 +93,7 @@ def _verify_throttled(scheme: AnyScheme, credentials: Any, request: Request, sta
         attempt = scheme.reserve_attempt(credentials, request)
     except AuthError as error:
         state.verification_results = {**(state.verification_results or {}), scheme: ErrorSnapshot(error)}
-        state.claimed_subject = _claimed_subject(scheme, credentials)
+        claim_subject(request, _claimed_name(scheme, credentials))
         raise
     state.verifying_scheme = scheme  # `verify` sees that the attempt is reserved
     try:
@@ -107,7 +108,7 @@ def _verify_throttled(scheme: AnyScheme, credentials: Any, request: Request, sta
     return identity
 
 
-def _claimed_subject(scheme: AnyScheme, credentials: Any) -> str | None:
+def _claimed_name(scheme: AnyScheme, credentials: Any) -> str | None:
     """Return the name that rejected credentials claim, for the log; ``None`` if they name no caller."""
     try:
         return scheme.subject(credentials) if scheme.names_subject else None

@@ -24,7 +24,7 @@ from ..errors import AuthError, AuthUnavailable
 from ..errors.cache_key import response_cache_key
 from ..errors.snapshot import ErrorSnapshot
 from ..errors.text import loggable_text
-from ..events import log_event
+from ..events import claimed_subject, log_event
 from ..identity import Identity
 from ..policy.challenges import RecordedRefusal, cache_put
 from ..policy.plan import Plan
@@ -93,13 +93,7 @@ def _log_decision(
     reason_code: str | None = None,
 ) -> None:
     """Log an event about credentials: ``caller`` is whom they belong to, ``claimed`` whom they name."""
-    token_id = session = None
-    if caller is not None:
-        # Stored tokens, the logins of `Pairs`, and JWTs (RFC 7519 §4.1.7) name their id in these claims.
-        found = (caller.claims.get(name) for name in ("token_id", "family_id", "jti"))
-        token_id = next((value for value in found if isinstance(value, (str, int))), None)
-    with suppress(Exception):  # The request was judged. A session that can't be read changes nothing.
-        session = None if scheme is None else scheme.public_session_id()
+    token_id, token_prefix = (None, None) if caller is None else _token_of(caller)
     log_event(
         level,
         event,
@@ -108,9 +102,28 @@ def _log_decision(
         scheme=None if scheme is None else scheme.name,
         subject=claimed if caller is None else caller.subject,
         reason_code=reason_code,
-        session=session,
+        session=_session_of(scheme),
         token_id=token_id,
+        token_prefix=token_prefix,
     )
+
+
+def _token_of(caller: Identity) -> tuple[str | int | None, str | None]:
+    """Return the id of the token that a caller used, and the prefix of the loader that counts such ids."""
+    claims = caller.claims
+    # Stored tokens and the logins of `Pairs` name their id in these claims, JWTs in ``jti`` (RFC 7519 §4.1.7).
+    for name in ("token_id", "family_id"):
+        if isinstance(claims.get(name), (str, int)):
+            prefix = claims.get("token_prefix")
+            return claims[name], prefix if isinstance(prefix, str) else None
+    jti = claims.get("jti")
+    return (jti if isinstance(jti, (str, int)) else None), None
+
+
+def _session_of(scheme: AnyScheme | None) -> str | None:
+    with suppress(Exception):  # The request was judged. A session that can't be read changes nothing.
+        return None if scheme is None else scheme.public_session_id()
+    return None
 
 
 def _refused_caller(state: RequestState) -> Identity | None:
@@ -230,7 +243,7 @@ def log_and_signal(error: AuthError, request: Request, state: RequestState) -> N
             reason,
             scheme=state.attempted_scheme,
             caller=_refused_caller(state),
-            claimed=state.claimed_subject,
+            claimed=claimed_subject(request),
             reason_code=error.reason_code,
         )
     if signals.refused.receivers:

@@ -282,7 +282,7 @@ class Scheme(ABC, Generic[C]):
         """
         name = self.subject(credentials) or "" if self.names_subject else None
         arguments = credentials.arguments if isinstance(credentials, Secret) else None
-        return self.throttle.reserve(name, arguments, request.environ)  # type: ignore[union-attr]  # there is one
+        return self.throttle.reserve(name, arguments, request.environ, self.name)  # type: ignore[union-attr]  # there is one
 
     def identity_with_login(self, identity: Identity, credentials: C) -> Identity:
         """Return the identity of an accepted caller with what the scheme knows of the login. Not for subclasses.

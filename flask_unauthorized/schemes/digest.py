@@ -296,7 +296,7 @@ class Digest(Scheme[DigestCredentials]):
         Clients escape names in several ways, and `verify` tries each. All of them share a counter.
         """
         name = unquote(credentials.name or "", errors="replace").replace("\\", "")
-        return self.throttle.reserve(name, None, request.environ)  # type: ignore[union-attr]  # there is one
+        return self.throttle.reserve(name, None, request.environ, self.name)  # type: ignore[union-attr]  # there is one
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         """Return a challenge for each algorithm, with one new nonce (RFC 7616 §3.3)."""

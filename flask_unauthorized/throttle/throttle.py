@@ -51,7 +51,7 @@ from ..errors import (
     StepUpRequired,
     Unauthorized,
 )
-from ..events import log_event, shown_subject, subject_hash
+from ..events import claim_subject, log_event, shown_subject, subject_hash
 from ..stores.base import EVICTABLE_PURPOSE, Store, validated_store
 from ..subjects import MAX_SUBJECT, subject_key
 from .counters import Counters, Refusal, Reservation, Source, refusal_error
@@ -196,7 +196,11 @@ class Throttle:
     # --- what verification calls
 
     def reserve(
-        self, name: str | None, credentials: tuple[str, ...] | None, environ: Mapping[str, Any]
+        self,
+        name: str | None,
+        credentials: tuple[str, ...] | None,
+        environ: Mapping[str, Any],
+        scheme: str | None = None,
     ) -> "SchemeAttempt":
         """Reserve the attempt of a request with credentials.
 
@@ -204,6 +208,7 @@ class Throttle:
             name: The name that the credentials give for the caller; ``None`` for a token.
             credentials: What the loader gets; ``None`` if requests with the same secret can't be told.
             environ: The WSGI environment of the request.
+            scheme: The name of the scheme, for the log. ``None`` in a login form.
 
         Raises:
             TooManyAttempts: If the caller has to wait.
@@ -215,25 +220,25 @@ class Throttle:
         if network.is_shared:
             self._warn_of_missing_proxy_fix(network)
         if credentials is None:
-            return self._lead(Source(subject_key(name or ""), name, network), None, environ)
+            return self._lead(Source(subject_key(name or ""), name, network), None, environ, scheme)
         tag = self._recent.tag(network.key, credentials)
         entry = self._recent.find(tag)
-        if entry is not None and self._is_known(entry, name, network.key):
+        if entry is not None and self._is_known(entry, name, network.key, scheme):
             return SchemeAttempt(self, entry.source, entry, None)
         source = Source(_token_key(credentials) if name is None else subject_key(name), name, network)
         for _ in range(2):
             entry, is_leader = self._recent.lead(tag, entry, source)
             if is_leader:
                 try:
-                    return self._lead(source, entry, environ)
+                    return self._lead(source, entry, environ, scheme)
                 finally:
                     entry.lock.release()
-            if self._is_known(entry, name, network.key):
+            if self._is_known(entry, name, network.key, scheme):
                 return SchemeAttempt(self, source, entry, None)
         # Other requests with the same credentials were refused meanwhile, and so will this one.
-        return self._lead(source, None, environ)
+        return self._lead(source, None, environ, scheme)
 
-    def _is_known(self, entry: Entry, name: str | None, network: str) -> bool:
+    def _is_known(self, entry: Entry, name: str | None, network: str, scheme: str | None) -> bool:
         """Return whether credentials need no reservation. Raises `TooManyAttempts` if their pair has to wait."""
         state = entry.state
         if state is State.ACCEPTED:
@@ -242,7 +247,7 @@ class Throttle:
         else:
             known = entry.repeat(after_rejection=name is not None)
         if known and name is not None and self._disabled is not None and self._disabled.contains(entry.source.subject):
-            raise self._refusal(self._disabled_refusal(), entry.source)
+            raise self._refusal(self._disabled_refusal(), entry.source, scheme)
         if not known or name is None or state is State.VERIFYING:
             return known
         try:
@@ -251,10 +256,12 @@ class Throttle:
             self._allow_outage(error)
             return True
         if wait > 0:
-            raise self._refusal(Refusal("pair", max(1.0, wait)), entry.source)
+            raise self._refusal(Refusal("pair", max(1.0, wait)), entry.source, scheme)
         return True
 
-    def _lead(self, source: Source, entry: Entry | None, environ: Mapping[str, Any]) -> "SchemeAttempt":
+    def _lead(
+        self, source: Source, entry: Entry | None, environ: Mapping[str, Any], scheme: str | None
+    ) -> "SchemeAttempt":
         """Reserve an attempt in the store."""
         is_reserved = False
         count = 0
@@ -267,7 +274,7 @@ class Throttle:
             reservation = self._counters.reserve(source)
             is_reserved = True
         except Refusal as refusal:
-            raise self._refusal(refusal, source) from None
+            raise self._refusal(refusal, source, scheme) from None
         except AuthUnavailable as error:
             self._allow_outage(error)
             reservation = None
@@ -278,7 +285,7 @@ class Throttle:
                 self._give_back_count(source)
         return SchemeAttempt(self, source, entry, reservation, count)
 
-    def _refusal(self, refusal: Refusal, source: Source) -> AuthError:
+    def _refusal(self, refusal: Refusal, source: Source, scheme: str | None) -> AuthError:
         """Return the 429 for a refused attempt, after the signal."""
         self._suspects.add(source.network.key)
         error = refusal_error(refusal, source, getattr(self._counters, f"per_{refusal.limit}", None))
@@ -287,6 +294,7 @@ class Throttle:
             "throttled",
             "%s",
             error.reason,
+            scheme=scheme,
             subject=source.name,
             reason_code=error.reason_code,
         )
@@ -294,6 +302,7 @@ class Throttle:
             signals.send(
                 signals.throttled,
                 _current_app_object(),
+                scheme=scheme,
                 limit=refusal.limit,
                 subject=None if source.name is None else subject_hash(_current_app_object(), source.name),
                 network=source.network.key,
@@ -449,6 +458,7 @@ class Attempt:
         if throttle.needs_check:  # Perhaps no scheme has this throttle, so it wasn't checked.
             throttle.needs_check = False
             throttle.check_app(_current_app_object(), "Throttle.attempt")
+        claim_subject(request, self._name)
         self._attempt = throttle.reserve(self._name, None, request.environ)
         return self
 

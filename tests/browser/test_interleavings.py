@@ -87,7 +87,7 @@ ACTIONS = {
         client=None, ok=story.command(lambda: story.shop.auth.end_sessions(story.name)) is None
     ),
     "provider": lambda story: SimpleNamespace(
-        client=None, ok=story.command(lambda: story.shop.cookie.end_by_provider(ISSUER, sid=story.sid)) > 0
+        client=None, ok=story.command(lambda: story.shop.cookie.end_by_provider(ISSUER, sid=story.sid)) != []
     ),
     "theft": lambda story: _ask(story.old, "GET", "/"),
 }

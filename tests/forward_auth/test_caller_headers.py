@@ -117,7 +117,7 @@ def test_no_fields_at_all(make_app):
             {"X-User": "email"},
             ConfigurationError,
             "headers has 'email' for X-User, which is not one of subject, scopes, roles, acr, auth_time, client_id, "
-            "expires_at: write a function of the Identity for anything else",
+            "expires_at, issuer, amr: write a function of the Identity for anything else",
         ),
     ],
 )

@@ -672,7 +672,7 @@ def test_the_signal_names_the_subject_by_a_hash(serve, clock, caplog):
         assert seen == []
         served.statuses("right horse", name="ada of the secret project")
     subject = subject_hash(served.app, "ada of the secret project")
-    assert seen == [{"limit": "pair", "subject": subject, "network": HOME, "retry_after": 60}]
+    assert seen == [{"scheme": "Basic", "limit": "pair", "subject": subject, "network": HOME, "retry_after": 60}]
     assert caplog.messages[-1] == (
         "refused view: TooManyAttempts (throttle: the limit per pair, Limit(5, 60), is reached for the subject "
         f"{subject} from {HOME}: wait 60 s)"

@@ -11,6 +11,8 @@ from ...schemes.secret import Secret
 from ..signed_tokens import SignedTokens
 
 FAMILY_CLAIM = "family_id"
+SALT = "pairs:"
+"""What the salt of access tokens begins with. The prefix of `Pairs` follows."""
 
 
 class AccessTokens(SignedTokens):
@@ -59,7 +61,7 @@ class AccessTokens(SignedTokens):
             acr=login.get("acr"),
             amr=login.get("amr", ()),
             auth_time=login.get("auth_time"),
-            claims={FAMILY_CLAIM: login["family"]},
+            claims={FAMILY_CLAIM: login["family"], "token_prefix": self.salt.removeprefix(SALT)},
             confirmation=login.get("cnf"),
             expires_at=min(end, login.get("exp", end)),
         )

@@ -52,7 +52,7 @@ from ..stored.records import TokenRecord
 from ..stored.rows import TokenRows, validated_id
 from ..stored.values import bounds_of, granted, joined, owner_key, owner_of, record_of, stored_time, token_name
 from ..stored.values import whole_seconds as validated_span
-from .access import FAMILY_CLAIM, AccessTokens
+from .access import FAMILY_CLAIM, SALT, AccessTokens
 from .format import RefreshFormat
 from .pair import GrantRefused, Pair
 
@@ -124,7 +124,7 @@ class Pairs(TokenRows):
                 f"access_lifetime={access_seconds} must be less than idle={self._idle}, and idle at most "
                 f"lifetime={self._lifetime}, all in seconds: otherwise no client can refresh in time"
             )
-        self._access = AccessTokens(f"pairs:{prefix}", access_seconds, secret_key=secret_key)
+        self._access = AccessTokens(f"{SALT}{prefix}", access_seconds, secret_key=secret_key)
         self._user = validated_callable("user", user)
         columns = self.table.c
         self._find = select(*(column for column in columns if column.name != "digest")).where(columns.kind == self.kind)
@@ -506,7 +506,7 @@ class Pairs(TokenRows):
             amr=login.get("amr") or (),
             auth_time=login.get("auth_time"),
             confirmation=login.get("cnf"),
-            claims={FAMILY_CLAIM: row.id},
+            claims={FAMILY_CLAIM: row.id, "token_prefix": self.prefix},
         )
 
     def _pair(self, row: Any, identity: Identity, refresh: Secret | None, now: float) -> Pair[Any]:

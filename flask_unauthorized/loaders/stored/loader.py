@@ -170,7 +170,7 @@ class TokenLoader:
         ends = [
             one.replace(tzinfo=timezone.utc).timestamp() for one in (row.expires_at, row.ends_at) if one is not None
         ]
-        token = {"token_id": row.id}
+        token = {"token_id": row.id, "token_prefix": self.prefix}
         confirmation = None if row.jkt is None else {"jkt": row.jkt}
         if not isinstance(owner, Identity):
             return Identity(
@@ -244,6 +244,7 @@ class TokenLoader:
             subject=record.owner,
             reason_code="replayed" if is_reused else None,
             token_id=record.id,
+            token_prefix=self.prefix,
         )
         if has_app_context():
             signals.send(signal, current_app._get_current_object(), record=record, **arguments)  # type: ignore[attr-defined]

@@ -414,7 +414,9 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             if public_id(found.session_id) == shown_id
         )
 
-    def end_by_provider(self, issuer: str, *, sid: str | None = None, subject: str | None = None) -> int:
+    def end_by_provider(
+        self, issuer: str, *, sid: str | None = None, subject: str | None = None
+    ) -> list[tuple[str, str]]:
         """End devices whose users logged in at an identity provider, in this realm.
 
         Args:
@@ -424,7 +426,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
                 ``sid``, only devices of this user end.
 
         Returns:
-            How many devices ended.
+            Of each device that ended, its user and its id as `Auth.sessions` lists it.
 
         Raises:
             AuthUnavailable: If the store can't be asked.
@@ -439,11 +441,11 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             found: Iterable[StoredDevice] = entries.devices_at_provider(issuer, sid, realm)
         else:
             found = entries.devices(subject or "", realm)
-        return sum(
-            entries.end_found(one, realm)
+        return [
+            (one.device.subject, public_id(one.session_id))
             for one in found
-            if one.device.issuer == issuer and subject in (None, one.device.subject)
-        )
+            if one.device.issuer == issuer and subject in (None, one.device.subject) and entries.end_found(one, realm)
+        ]
 
     def current_login(self) -> LoginRecord | None:
         """Return the login in the session if it is of this realm and alive. Neither store nor loader is asked."""

@@ -30,7 +30,8 @@ def test_an_access_token_is_verified_without_a_query(pairs, app_of, statements, 
     client.get("/")
     statements.clear()
     answer = client.get("/", headers=bearer_header(pair.access))
-    assert answer.json == {"subject": "42", "scopes": ["a"], "claims": {"family_id": pair.record.id}}
+    claims = {"family_id": pair.record.id, "token_prefix": pairs.prefix}
+    assert answer.json == {"subject": "42", "scopes": ["a"], "claims": claims}
     assert statements == []
 
 

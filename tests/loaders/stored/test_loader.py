@@ -41,7 +41,8 @@ def test_one_object_serves_bearer_and_api_keys(tokens, ask, header):
     issued = tokens.issue("42", name="CI of notes", scopes=READ)
     answer = ask(tokens, issued.token, header)
     assert answer.status_code == 200
-    assert answer.json == {"subject": "42", "scopes": ["notes:read"], "claims": {"token_id": issued.record.id}}
+    claims = {"token_id": issued.record.id, "token_prefix": tokens.prefix}
+    assert answer.json == {"subject": "42", "scopes": ["notes:read"], "claims": claims}
 
 
 def test_a_token_without_the_scope_is_403_and_a_token_without_scopes_has_none(tokens, ask):
@@ -57,7 +58,7 @@ def test_the_identity_names_the_token(tokens):
         "42",
         scopes=READ,
         roles={"bot"},
-        claims={"token_id": issued.record.id},
+        claims={"token_id": issued.record.id, "token_prefix": tokens.prefix},
         client_id=f"token:{issued.record.id}",
         expires_at=issued.record.expires_at.timestamp(),
     )
@@ -186,7 +187,8 @@ def test_scopes_and_roles_are_bounded_by_what_the_owner_has_now(make_tokens):
     owners["42"] = Identity("42", scopes={"notes:read", "more"}, roles={"admin"}, claims={"tenant": "a"}, user="ada")
     identity = tokens(issued.token)
     assert (identity.scopes, identity.roles) == ({"notes:read"}, set())
-    assert (dict(identity.claims), identity.user) == ({"tenant": "a", "token_id": issued.record.id}, "ada")
+    claims = {"tenant": "a", "token_id": issued.record.id, "token_prefix": tokens.prefix}
+    assert (dict(identity.claims), identity.user) == (claims, "ada")
 
 
 def test_the_login_of_the_owner_is_not_that_of_the_token(make_tokens):
