@@ -53,10 +53,11 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
     try:
         result = scheme.verify(credentials, request)
         identity = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
-        if identity.confirmation is not None:
-            scheme.prove(identity, credentials, request)
-        elif scheme.proves_key:
-            _prove_unbound(scheme, identity, credentials, request)
+        if identity.confirmation is not None or scheme.proves_key:
+            if identity.confirmation:
+                scheme.prove(identity, credentials, request)
+            else:
+                _prove_unbound(scheme, identity, credentials, request)
         if scheme.knows_login:
             identity = scheme.identity_with_login(identity, credentials)
     except AuthError as error:
@@ -70,7 +71,10 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
 
 
 def _prove_unbound(scheme: AnyScheme, identity: Identity, credentials: Any, request: Request) -> None:
-    """Ask a scheme that proves keys about an identity without a confirmation; ``bound_only`` refuses it in any case."""
+    """Ask the scheme about an identity without a confirmation, or an empty one. ``bound_only`` refuses it in any case.
+
+    The default of `Scheme.prove` refuses an empty confirmation, because a loader that returns one meant a binding.
+    """
     scheme.prove(identity, credentials, request)
     if scheme.bound_only:
         raise InvalidCredentials(

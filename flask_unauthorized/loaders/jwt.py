@@ -37,7 +37,7 @@ from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials
 from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine
 from ..jose.algorithms import RSA
-from ..jose.key_selection import LongKeys, RenewableKeys
+from ..jose.key_selection import MAX_CANDIDATES, LongKeys, RenewableKeys
 from ..jose.key_strength import validated_min_rsa_bits
 from ..schemes.run_async import resolve_awaitable
 from ..schemes.state_access import warn_of_switch, warn_once
@@ -282,14 +282,15 @@ class JWT:
             )
         keys = self._keys
         candidates = keys.candidates(kid, algorithm)
-        for key in candidates:
+        for key in candidates[:MAX_CANDIDATES]:
             if self._engine.verify(algorithm, key, jws.signing_input, jws.signature) is True:
                 return key
         # The issuer may have given the key id to a new key since.
-        for key in keys.newer(kid, algorithm, candidates) if isinstance(keys, RenewableKeys) else ():
+        newer = keys.newer(kid, algorithm, candidates) if isinstance(keys, RenewableKeys) else ()
+        for key in newer[:MAX_CANDIDATES]:
             if self._engine.verify(algorithm, key, jws.signing_input, jws.signature) is True:
                 return key
-        raise InvalidCredentials(reason=self._no_signer(len(candidates), jws))
+        raise InvalidCredentials(reason=self._no_signer(min(len(candidates), MAX_CANDIDATES), jws))
 
     def _cached(self, digest: bytes) -> Identity | None:
         """Return the identity of a token that was verified before, if its key is still one of the issuer's."""

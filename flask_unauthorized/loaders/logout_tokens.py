@@ -64,6 +64,7 @@ class LogoutTokens:
         keys: See `JWT`.
         algorithms: See `JWT`.
         leeway: See `JWT`.
+        ahead: See `JWT`.
         require_typ: Whether ``typ`` must be ``logout+jwt``.
         engine: See `JWT`.
         proxy: See `JWT`.
@@ -81,6 +82,7 @@ class LogoutTokens:
         keys: Keys | Key | Iterable[Key] | None = None,
         algorithms: Collection[str] = DEFAULT_ALGORITHMS,
         leeway: int | timedelta = 60,
+        ahead: int | timedelta | None = None,
         require_typ: bool = False,
         engine: Engine | None = None,
         proxy: str | None = None,
@@ -99,6 +101,7 @@ class LogoutTokens:
             keys=keys,
             algorithms=algorithms,
             leeway=leeway,
+            ahead=ahead,
             engine=engine,
             proxy=proxy,
         )
