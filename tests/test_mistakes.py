@@ -956,8 +956,8 @@ MISTAKES = {
     "a long leeway with FAPI": (
         lambda: JWT(ISSUER, audience="x", profile="fapi2", leeway=120),
         ConfigurationError,
-        "leeway=120 contradicts profile='fapi2', whose clocks differ by 60 s at most (FAPI 2.0 Security Profile "
-        "§5.3.2.1): write leeway=60 or less",
+        "leeway=120 is too long for profile='fapi2': expiration must be verified (FAPI 2.0 Security Profile §5.3.4), "
+        "and more than 60 s is no difference of clocks: write leeway=60 or less",
     ),
     "an unknown profile": (
         lambda: JWT(ISSUER, audience="x", profile="oidc"),
