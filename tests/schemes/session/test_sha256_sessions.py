@@ -109,7 +109,12 @@ def changed(value):
         ".",
         "é",
     ],
-)
+    ids=[
+        "SHA-256 changed", "SHA-1 changed", "MD5", "SHA-512", "SHA-256 of another key", "SHA-1 of another key",
+        "SHA-1 of an old key", "another salt", "SHA-1 without derivation", "SHA-256 without derivation", "no MAC",
+        "an empty MAC", "empty", "a dot", "not ASCII",
+    ],
+)  # fmt: skip
 def test_a_cookie_with_a_wrong_mac_is_refused(forged):
     assert show(site(SHA256Sessions()), forged) == "None"
 
