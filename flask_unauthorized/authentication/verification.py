@@ -54,10 +54,7 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
         result = scheme.verify(credentials, request)
         identity = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
         if identity.confirmation is not None or scheme.proves_key:
-            if identity.confirmation:
-                scheme.prove(identity, credentials, request)
-            else:
-                _prove_unbound(scheme, identity, credentials, request)
+            _prove(scheme, identity, credentials, request)
         if scheme.knows_login:
             identity = scheme.identity_with_login(identity, credentials)
     except AuthError as error:
@@ -70,13 +67,13 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
     return identity
 
 
-def _prove_unbound(scheme: AnyScheme, identity: Identity, credentials: Any, request: Request) -> None:
-    """Ask the scheme about an identity without a confirmation, or an empty one. ``bound_only`` refuses it in any case.
+def _prove(scheme: AnyScheme, identity: Identity, credentials: Any, request: Request) -> None:
+    """Let the scheme prove the binding. ``bound_only`` refuses an identity without a confirmation in any case.
 
-    The default of `Scheme.prove` refuses an empty confirmation, because a loader that returns one meant a binding.
+    An empty confirmation counts as none there. The default of `Scheme.prove` refuses an empty confirmation, because a loader that returns one meant a binding.
     """
     scheme.prove(identity, credentials, request)
-    if scheme.bound_only:
+    if scheme.bound_only and not identity.confirmation:
         raise InvalidCredentials(
             reason=f"{scheme.name}: the identity has no confirmation, and bound_only=True: the loader must return the "
             "cnf of the token"
