@@ -522,7 +522,7 @@ def test_key_09_at_most_four_keys_of_one_name_are_tried():
 
     for changes in ({"kid": "a"}, {}):
         loader = JWT("https://id.example.com", audience="https://api.example.com", keys=keys, engine=Refusing())
-        with pytest.raises(InvalidCredentials, match="401"):
+        with pytest.raises(InvalidCredentials):
             loader(signed({"alg": "ES256", "typ": "at+jwt", **changes}, {}))
         assert asked == keys[:4]
         asked.clear()
