@@ -957,7 +957,7 @@ MISTAKES = {
         lambda: JWT(ISSUER, audience="x", profile="fapi2", leeway=120),
         ConfigurationError,
         "leeway=120 is too long for profile='fapi2': expiration must be verified (FAPI 2.0 Security Profile §5.3.4), "
-        "and more than 60 s is no difference of clocks: write leeway=60 or less",
+        "and more than 60 s is more than clocks differ: write leeway=60 or less",
     ),
     "an unknown profile": (
         lambda: JWT(ISSUER, audience="x", profile="oidc"),

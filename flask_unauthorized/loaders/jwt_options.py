@@ -161,7 +161,7 @@ def clock_limits(leeway: int | timedelta | None, ahead: int | timedelta | None, 
         if late > limits.max_leeway:
             raise ConfigurationError(
                 f"leeway={late} is too long for profile={profile!r}: expiration must be verified ({_VALIDITY}), and "
-                f"more than {limits.max_leeway} s is no difference of clocks: write leeway={limits.max_leeway} or less"
+                f"more than {limits.max_leeway} s is more than clocks differ: write leeway={limits.max_leeway} or less"
             )
         if not limits.ahead <= early <= limits.max_ahead:
             raise ConfigurationError(
