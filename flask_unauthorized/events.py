@@ -257,5 +257,6 @@ def _report_failure(event: str) -> None:
         log.exception(text, event)
     except Exception:
         if logging.lastResort is not None:
-            record = log.makeRecord(log.name, logging.ERROR, __file__, 0, text, (event,), sys.exc_info())
+            # Not by makeRecord, because the app's LogRecord factory may be what fails.
+            record = logging.LogRecord(log.name, logging.ERROR, __file__, 0, text, (event,), sys.exc_info())
             logging.lastResort.handle(record)

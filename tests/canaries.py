@@ -176,14 +176,14 @@ def _register_cookie(value: str) -> None:
 
 
 def _register_content(content: Any) -> None:
-    """What a session keeps: each value, and the whole of it as programs print it. Who it is of isn't a secret."""
+    """What a session keeps: each value, and the whole of it as programs print it. User and issuer aren't secrets."""
     if isinstance(content, Mapping):
         if content:
             register(repr(dict(content)), json.dumps(dict(content), default=str))
         for name, value in content.items():
             if name == "sid" and isinstance(value, str):  # The cookie of a remembered login names it, too.
                 _now[-1].register(value, cookie=True)
-            elif name not in ("subject", "realm", "acr", "amr", "issuer", "iss"):
+            elif name not in ("subject", "realm", "acr", "iss"):
                 _register_content(value)
     elif isinstance(content, str):
         register(content)

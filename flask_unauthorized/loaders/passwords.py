@@ -130,14 +130,18 @@ class Passwords:
         name = unicodedata.normalize("NFC", name)
         # A traceback shows local variables, and what follows may fail. `Secret` has a ``repr`` that hides the password.
         secret = Secret()
-        is_text = _is_text(name) and _is_text(password)
+        is_text = _is_text(password)
         secret.arguments = (unicodedata.normalize("NFC", password) if is_text else "",)
         del password
         self._costs.prepare()
-        stored = self._look_up(name) if is_text else None
+        stored = self._look_up(name) if _is_text(name) else None
         read = read_hash(stored)
         if read is None:
             self._spend_time(name, secret) if stored is None else self._log_malformed(name, secret)
+            return None
+        if not is_text:
+            # It costs what every wrong password of this name costs. Another cost would tell that the name exists.
+            self._compute(read.dummy(), secret)
             return None
         outcome = self._verify(name, secret, read)
         if outcome == "wrong":

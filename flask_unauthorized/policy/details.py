@@ -62,12 +62,15 @@ def allows(decide: Decision, claims: Mapping[str, Any]) -> bool:
     """Return whether a function accepts the ``authorization_details`` in the claims of a caller.
 
     Raises:
-        TypeError: If it returns anything else than a `bool`.
+        TypeError: If it returns anything else than a `bool`, or if a loader of the app gave claims of another form.
         RuntimeError: If it raises an HTTP error, which would become a response to the client.
         Exception: What it raised.
     """
+    details = claims.get(CLAIM, [])
+    if not isinstance(details, list) or not all(isinstance(one, dict) for one in details):
+        raise TypeError(f"the claim {CLAIM} that the loader returned must be a list of dicts, as in RFC 9396 section 2")
     try:
-        answer = decide(copy.deepcopy(claims.get(CLAIM) or []))
+        answer = decide(copy.deepcopy(details))
     except (AuthError, HTTPException) as error:
         raise RuntimeError(
             f"authorization_details={name_of(decide)} raised {type(error).__name__}, and it must return True or False"
