@@ -70,7 +70,8 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
 def _prove(scheme: AnyScheme, identity: Identity, credentials: Any, request: Request) -> None:
     """Let the scheme prove the binding. ``bound_only`` refuses an identity without a confirmation in any case.
 
-    An empty confirmation counts as none there. The default of `Scheme.prove` refuses an empty confirmation, because a loader that returns one meant a binding.
+    An empty confirmation counts as none there. The default of `Scheme.prove` refuses an empty one as well, because a
+    loader that returns it meant a binding.
     """
     scheme.prove(identity, credentials, request)
     if scheme.bound_only and not identity.confirmation:
