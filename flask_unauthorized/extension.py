@@ -653,6 +653,7 @@ class Auth(Generic[U]):
         keys: "Keys | Key | Iterable[Key] | None" = None,
         algorithms: Collection[str] | None = None,
         leeway: int | timedelta = 60,
+        ahead: int | timedelta | None = None,
         require_typ: bool = False,
         subject: Callable[[str], str | None] | None = None,
         proxy: str | None = None,
@@ -674,7 +675,8 @@ class Auth(Generic[U]):
             audience: The app's client id at the provider, or several.
             keys: The provider's keys; see `JWT`. Default: fetched from the issuer.
             algorithms: The algorithms that the provider may use; see `JWT`. ``none`` is impossible.
-            leeway: For clocks that differ: seconds or a `timedelta`.
+            leeway: How long after ``exp`` a token is accepted, because clocks differ: seconds or a `timedelta`.
+            ahead: How far in the future ``iat`` and ``nbf`` may be: seconds or a `timedelta`. Default: ``leeway``.
             require_typ: Accept only tokens of the type ``logout+jwt``. The standard recommends that type, but some
                 providers, such as Keycloak, send another one or none.
             subject: Maps the provider's ``sub`` to the subject that `login` was given. It returns ``None`` for an
@@ -699,6 +701,7 @@ class Auth(Generic[U]):
             keys=keys,
             algorithms=DEFAULT_ALGORITHMS if algorithms is None else algorithms,
             leeway=leeway,
+            ahead=ahead,
             require_typ=require_typ,
             proxy=proxy,
         )

@@ -80,14 +80,19 @@ class Identity:
         put(self, "scopes", scopes if scopes is _NO_NAMES else _validated_names("scopes", scopes))
         # Many loaders make an identity for each request. Values that were left out need no check.
         put(self, "roles", roles if roles is _NO_NAMES else _validated_names("roles", roles))
-        put(self, "acr", None if acr is None else _validated_text("acr", acr))
-        put(self, "auth_time", None if auth_time is None else _validated_time("auth_time", auth_time))
+        if not (acr is client_id is issuer is None):
+            _check_texts(acr, client_id, issuer)
+        if not (auth_time is expires_at is None):
+            _check_time("auth_time", auth_time)
+            _check_time("expires_at", expires_at)
+        put(self, "acr", acr)
+        put(self, "auth_time", auth_time)
         put(self, "claims", _NO_CLAIMS if claims is None else MappingProxyType(dict(claims)))
         put(self, "user", user)
-        put(self, "client_id", None if client_id is None else _validated_text("client_id", client_id))
-        put(self, "expires_at", _validated_time("expires_at", expires_at))
+        put(self, "client_id", client_id)
+        put(self, "expires_at", expires_at)
         put(self, "confirmation", None if confirmation is None else MappingProxyType(dict(confirmation)))
-        put(self, "issuer", _validated_issuer(issuer))
+        put(self, "issuer", issuer)
         put(self, "amr", amr if amr is _NO_NAMES else _validated_names("amr", amr))
 
     @property
@@ -170,12 +175,6 @@ def validated_methods(amr: Iterable[str]) -> frozenset[str]:
     return _validated_names("amr", amr)
 
 
-def _validated_issuer(issuer: str | None) -> str | None:
-    if issuer is not None and (not isinstance(issuer, str) or not issuer):
-        raise TypeError(f"issuer must be a non-empty str or None, not {issuer!r}")
-    return issuer
-
-
 def _validated_names(name: str, values: Iterable[str]) -> frozenset[str]:
     if isinstance(values, (str, bytes)):
         raise TypeError(f"{name} must be a collection of str, not {values!r}: write {name}={as_set(values)}")
@@ -192,14 +191,16 @@ def as_set(text: str | bytes) -> str:
     return "{" + ", ".join(f'"{name}"' for name in names or ["name"]) + "}"
 
 
-def _validated_text(name: str, value: str | None) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"{name} must be a str or None, not {value!r}")
-    return value
+def _check_texts(acr: str | None, client_id: str | None, issuer: str | None) -> None:
+    if acr is not None and not isinstance(acr, str):
+        raise TypeError(f"acr must be a str or None, not {acr!r}")
+    if client_id is not None and not isinstance(client_id, str):
+        raise TypeError(f"client_id must be a str or None, not {client_id!r}")
+    if issuer is not None and (not isinstance(issuer, str) or not issuer):
+        raise TypeError(f"issuer must be a non-empty str or None, not {issuer!r}")
 
 
-def _validated_time(name: str, value: float | None) -> float | None:
+def _check_time(name: str, value: float | None) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value != value):
         fix = f": write {name}=moment.timestamp()" if hasattr(value, "timestamp") else ""
         raise TypeError(f"{name} must be seconds since 1970 or None, not {value!r}{fix}")
-    return value

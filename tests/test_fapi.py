@@ -493,6 +493,19 @@ def test_a_short_key_that_is_fetched_does_not_count(stopped, caplog):
     assert [("'k0'" in text, "2048 bits" in text) for text in named] == [(True, True)]
 
 
+def test_short_keys_do_not_use_up_the_limit(stopped):
+    """Four keys at most are tried for a token without a key id: four that count."""
+    loader = fetched(*[Holder("PS256", bits=2048) for _ in range(4)], LONG, min_rsa_bits=3072)
+    assert loader(access_token("PS256", key=LONG, header={"kid": GONE})).subject == "ada"
+
+
+def test_a_short_key_that_was_replaced_under_its_id_is_fetched(stopped):
+    sets = [[published(SHORT, "k")], [published(LONG, "k")]]
+    source = JWKS(f"{ISSUER}/keys", fetch=lambda url: json.dumps({"keys": sets.pop(0)}).encode())
+    loader = JWT(ISSUER, audience=API, keys=source, profile="fapi2", min_rsa_bits=3072)
+    assert loader(access_token("PS256", key=LONG, header={"kid": "k"})).subject == "ada"
+
+
 @pytest.mark.asvs("FAPI-5.4.1-2")
 def test_2047_bits_that_are_fetched_do_not_count(stopped):
     small = Holder("PS256", bits=2047)
@@ -565,6 +578,11 @@ class Proving(Scheme):
         return (Challenge("Own", {"realm": realm}),)
 
 
+def test_an_empty_confirmation_is_refused_by_schemes_without_proof(make_app):
+    found = Identity("ada", confirmation={})
+    assert asked(make_app, Bearer(lambda token: found), bound_only=None).status_code == 401
+
+
 class Proofless(Proving):
     prove = Scheme.prove
 
@@ -592,7 +610,9 @@ def test_a_certificate_alone_demands_nothing_of_unbound_tokens(make_app):
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize(("found", "status"), [(BOUND["to the key"], 200), (BOUND["to nothing"], 401), ("ada", 401)])
+@pytest.mark.parametrize(("found", "status"), [
+    (BOUND["to the key"], 200), (BOUND["to nothing"], 401), ("ada", 401), (Identity("ada", confirmation={}), 401),
+])  # fmt: skip
 def test_schemes_of_the_app_refuse_unbound_identities(make_app, found, status):
     assert asked(make_app, Proving(found)).status_code == status
     assert asked(make_app, Proving(found), bound_only=None).status_code == 200

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_unauthorized import Identity
+from flask_unauthorized import Auth, Bearer, Identity
+from flask_unauthorized.jose import hmac_key
+from flask_unauthorized.loaders.jwt import JWT, Issuers
 
 TEXTS = st.text(min_size=1, alphabet=st.characters())  # surrogates included
 NEAR = st.text(min_size=1, alphabet="a#%2|:\u00e4")
@@ -59,3 +61,33 @@ def test_issuer_and_amr_are_checked(given):
 @pytest.mark.asvs("V6.8.1", "V10.3.3")
 def test_equal_subjects_of_two_issuers_are_two_callers():
     assert Identity("ada", issuer="a") != Identity("ada", issuer="b")
+
+
+def issuers(*names, **options):
+    keys = [hmac_key(b"k" * 32)]
+    return [JWT(name, audience="api", keys=keys, algorithms=["HS256"], **options) for name in names]
+
+
+SEVERAL = {
+    "Issuers": lambda **options: [Bearer(Issuers(*issuers("https://a", "https://b", **options)))],
+    "two loaders": lambda **options: [Bearer(*issuers("https://a", "https://b", **options))],
+    "two schemes": lambda **options: [
+        Bearer(*issuers("https://a", **options)), Bearer(*issuers("https://b", **options), name="Token")
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("schemes", SEVERAL.values(), ids=SEVERAL)
+@pytest.mark.parametrize(("options", "count"), [({}, 1), ({"user": None}, 0), ({"user": lambda identity: "u"}, 0)])
+def test_check_warns_of_several_issuers(make_app, caplog, schemes, options, count):
+    auth = Auth(*schemes(**options))
+    app = make_app(auth)
+    auth.check(app)
+    auth.check(app)
+    assert sum("tokens of several issuers" in message for message in caplog.messages) == count
+
+
+def test_check_does_not_warn_of_one_issuer(make_app, caplog):
+    auth = Auth(Bearer(*issuers("https://a")), Bearer(*issuers("https://a"), name="Token"))
+    auth.check(make_app(auth))
+    assert not any("tokens of several issuers" in message for message in caplog.messages)

@@ -203,7 +203,7 @@ SETTINGS = (
     "UNAUTHORIZED_PROBLEM_BASE, UNAUTHORIZED_MAX_CREDENTIALS, UNAUTHORIZED_ONE_LINE, "
     "UNAUTHORIZED_LOG_SUBJECTS"
 )
-KEYWORDS = "via, scopes, roles, acr, max_age"
+KEYWORDS = "via, scopes, roles, acr, amr, max_age"
 NO_USER = "which cannot be a user: return an Identity, your user object, a non-empty subject, or None for no"
 SCOPE_RULE = 'use one or more printable ASCII characters without blank, " and \\ (RFC 6749 §3.3)'
 NOT_AN_ORIGIN = "which is not an origin: write https://host or https://host:port, the host in ASCII"
@@ -329,7 +329,7 @@ MISTAKES = {
     "a keyword of nobody": (
         lambda: shop()[0].require(color="x"),
         TypeError,
-        f"require() has no keyword color: it takes {KEYWORDS}, redirect",
+        f"require() has no keyword color: it takes {KEYWORDS}, redirect, no_store, authorization_details",
     ),
     "exempt= of protect": (
         lambda: shop()[0].protect(bare(), exempt={"login"}),
@@ -956,8 +956,8 @@ MISTAKES = {
     "a long leeway with FAPI": (
         lambda: JWT(ISSUER, audience="x", profile="fapi2", leeway=120),
         ConfigurationError,
-        "leeway=120 contradicts profile='fapi2', whose clocks differ by 60 s at most (FAPI 2.0 Security Profile "
-        "§5.3.2.1): write leeway=60 or less",
+        "leeway=120 is too long for profile='fapi2': expiration must be verified (FAPI 2.0 Security Profile §5.3.4), "
+        "and more than 60 s is more than clocks differ: write leeway=60 or less",
     ),
     "an unknown profile": (
         lambda: JWT(ISSUER, audience="x", profile="oidc"),

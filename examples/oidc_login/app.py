@@ -73,6 +73,7 @@ def create_app(issuer: str, response_mode: str | None = None) -> Flask:
             claims["sub"],
             acr=claims.get("acr"),
             auth_time=claims.get("auth_time"),
+            amr=claims.get("amr", ()),
             from_origins=[issuer],  # the provider's page posts its response with form_post
             sid=claims.get("sid"),
             issuer=claims["iss"],

@@ -54,10 +54,8 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
     try:
         result = scheme.verify(credentials, request)
         identity = result if type(result) is Identity else identity_from_loader_result(result, scheme, credentials)
-        if identity.confirmation is not None:
-            scheme.prove(identity, credentials, request)
-        elif scheme.proves_key:
-            _prove_unbound(scheme, identity, credentials, request)
+        if identity.confirmation is not None or scheme.proves_key:
+            _prove(scheme, identity, credentials, request)
         if scheme.knows_login:
             identity = scheme.identity_with_login(identity, credentials)
     except AuthError as error:
@@ -70,10 +68,14 @@ def verify(scheme: AnyScheme, credentials: Any, request: Request, state: Authent
     return identity
 
 
-def _prove_unbound(scheme: AnyScheme, identity: Identity, credentials: Any, request: Request) -> None:
-    """Ask a scheme that proves keys about an identity without a confirmation; ``bound_only`` refuses it in any case."""
+def _prove(scheme: AnyScheme, identity: Identity, credentials: Any, request: Request) -> None:
+    """Let the scheme prove the binding. ``bound_only`` refuses an identity without a confirmation in any case.
+
+    An empty confirmation counts as none there. The default of `Scheme.prove` refuses an empty one as well, because a
+    loader that returns it meant a binding.
+    """
     scheme.prove(identity, credentials, request)
-    if scheme.bound_only:
+    if scheme.bound_only and not identity.confirmation:
         raise InvalidCredentials(
             reason=f"{scheme.name}: the identity has no confirmation, and bound_only=True: the loader must return the "
             "cnf of the token"

@@ -1,8 +1,9 @@
 """Finding the keys for a token: the `Keys` interface, and `StaticKeys`.
 
 `JWT` asks its `Keys` for candidates by the key id and the algorithm in the token's header, and tries them in order.
-The token can't name a key of its own: it chooses among the issuer's keys. At most `MAX_CANDIDATES` are tried,
-so a token without a key id costs no more than that many checks of a signature.
+The token can't name a key of its own: it chooses among the issuer's keys. `JWT` tries the first `MAX_CANDIDATES`,
+so a token without a key id costs no more than that many checks of a signature. The limit stands there and not here,
+because `LongKeys` first drops keys that are too short.
 """
 
 import logging
@@ -15,7 +16,7 @@ from ..errors import ConfigurationError
 from .keys import Key
 
 MAX_CANDIDATES: Final = 4
-"""Most keys that are tried for one token."""
+"""Most candidates that `JWT` tries for one token."""
 MAX_NAMED: Final = 100
 """Most keys that the log names because they are too short."""
 
@@ -26,7 +27,7 @@ class Keys(Protocol):
     """The keys of an issuer. Implement it to take them from a place of your own."""
 
     def candidates(self, kid: str | None, algorithm: str) -> Sequence[Key]:
-        """Return the keys to try for a token: few, the most probable first, or none.
+        """Return the keys to try for a token, the most probable first, or none. Only the first four are tried.
 
         Args:
             kid: The key id in the token's header, or ``None``.
@@ -48,7 +49,7 @@ class RenewableKeys(Keys, Protocol):
         Args:
             kid: The key id in the token's header, or ``None``.
             algorithm: The ``alg`` in the token's header.
-            tried: The candidates that did not sign.
+            tried: All candidates of the first call.
 
         Raises:
             AuthUnavailable: The keys can't be known now (503).
@@ -108,7 +109,10 @@ class LongKeys:
     def newer(self, kid: str | None, algorithm: str, tried: Sequence[Key]) -> Sequence[Key]:
         """Return newer keys that are long enough: see `RenewableKeys`. None if the keys can't be renewed."""
         keys = self._keys
-        return self._long_enough(keys.newer(kid, algorithm, tried)) if isinstance(keys, RenewableKeys) else ()
+        if not isinstance(keys, RenewableKeys):
+            return ()
+        short = [key for key in keys.candidates(kid, algorithm) if key.is_shorter_than(self.min_rsa_bits)]
+        return self._long_enough(keys.newer(kid, algorithm, (*tried, *short)))
 
     @property
     def kids(self) -> object:
@@ -140,7 +144,7 @@ _SHORT: Final = (
 
 
 def select_keys(keys: Collection[Key], kid: str | None, algorithm: str) -> tuple[Key, ...]:
-    """Return the keys to try for a token, at most `MAX_CANDIDATES`.
+    """Return the keys that fit a token.
 
     Args:
         keys: All keys of the issuer.
@@ -153,4 +157,4 @@ def select_keys(keys: Collection[Key], kid: str | None, algorithm: str) -> tuple
         found = [key for key in keys if key.kid == kid and algorithm in key.algorithms]
     if not found:
         found = [key for key in keys if (kid is None or key.kid is None) and algorithm in key.algorithms]
-    return tuple(found[:MAX_CANDIDATES])
+    return tuple(found)

@@ -37,10 +37,10 @@ from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials
 from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine
 from ..jose.algorithms import RSA
-from ..jose.key_selection import LongKeys, RenewableKeys
+from ..jose.key_selection import MAX_CANDIDATES, LongKeys, RenewableKeys
 from ..jose.key_strength import validated_min_rsa_bits
 from ..schemes.run_async import resolve_awaitable
-from ..schemes.state_access import warn_of_switch, warn_once
+from ..schemes.state_access import note_token_issuer, warn_of_switch
 from ..wire.credentials import token_digest
 from ..wire.grammar import MAX_CREDENTIAL_LIMIT
 from ..wire.jws import CompactJWS, JOSEError, has_no_issuer, read_json_object, read_jws
@@ -81,6 +81,7 @@ class Anything(Enum):
     ANY = "any value"
 
 
+_NOT_SAID: Final[Any] = type("_NotSaid", (), {"__repr__": lambda self: "<none>"})()
 ANY: Final = Anything.ANY
 """For ``required_claims={"sub": ANY}``: the claim must be there and not be empty, whatever its value."""
 
@@ -136,6 +137,8 @@ class JWT:
             of strings, and the member names of an object are roles.
         required_claims: Claims that must be, or list, one of the values given, or `ANY`: ``{"tid": "…"}``.
         user: Looks up your user object for an `Identity`; ``None`` rejects. It may be async, and is called each time.
+            If the app accepts several issuers, ``auth.check()`` warns of a `JWT` without it. ``user=None``, written
+            out, says that the app names users by `Identity.key`.
         revoked: Says of an `Identity` whether its token was revoked, ``True`` or ``False`` (`Revocations` is one). It
             may be async, and is called each time.
         authorization_details: ``"demand"``: each view that doesn't look at the ``authorization_details`` of a token
@@ -168,7 +171,7 @@ class JWT:
         allow_eternal: bool = False,
         roles_claim: RolesPaths | None = None,
         required_claims: Mapping[str, str | Collection[str] | Anything] | None = None,
-        user: Callable[[Identity], Any] | None = None,
+        user: Callable[[Identity], Any] | None = _NOT_SAID,
         revoked: Callable[[Identity], Any] | None = None,
         authorization_details: DetailsDemand = None,
         cache_size: int = 0,
@@ -200,7 +203,8 @@ class JWT:
             needs_id=revoked is not None,
             restricts=validated_details_demand(authorization_details),
         )
-        self._user = validated_callable("user", user)
+        self._says_who = user is not _NOT_SAID
+        self._user = validated_callable("user", user) if self._says_who else None
         self._revoked = validated_callable("revoked", revoked)
         if isinstance(revoked, Revocations):
             if self.issuer is None:
@@ -240,6 +244,8 @@ class JWT:
     def check_app(self, app: Flask) -> None:
         """Check the keys and the callables before an app's first request."""
         check_parts(app, self._keys, self._user, self._revoked)
+        if self.issuer is not None:
+            note_token_issuer(app, self.issuer, self._says_who)
         if self._rules.allow_eternal:
             warn_of_switch(
                 app,
@@ -282,14 +288,15 @@ class JWT:
             )
         keys = self._keys
         candidates = keys.candidates(kid, algorithm)
-        for key in candidates:
+        for key in candidates[:MAX_CANDIDATES]:
             if self._engine.verify(algorithm, key, jws.signing_input, jws.signature) is True:
                 return key
         # The issuer may have given the key id to a new key since.
-        for key in keys.newer(kid, algorithm, candidates) if isinstance(keys, RenewableKeys) else ():
+        newer = keys.newer(kid, algorithm, candidates) if isinstance(keys, RenewableKeys) else ()
+        for key in newer[:MAX_CANDIDATES]:
             if self._engine.verify(algorithm, key, jws.signing_input, jws.signature) is True:
                 return key
-        raise InvalidCredentials(reason=self._no_signer(len(candidates), jws))
+        raise InvalidCredentials(reason=self._no_signer(min(len(candidates), MAX_CANDIDATES), jws))
 
     def _cached(self, digest: bytes) -> Identity | None:
         """Return the identity of a token that was verified before, if its key is still one of the issuer's."""
@@ -385,13 +392,7 @@ class Issuers:
         return _unverified_issuer(token) in self._by_issuer
 
     def check_app(self, app: Flask) -> None:
-        """Check each `JWT` before an app's first request. Warn if subjects of several issuers may be confused."""
-        if len(self._by_issuer) > 1 and any(loader._user is None for loader in self._by_issuer.values()):
-            warn_once(
-                app,
-                f"Issuers has {len(self._by_issuer)} issuers, and two of them may give one sub to different users: "
-                "name users by identity.key, or give each JWT user=",
-            )
+        """Check each `JWT` before an app's first request."""
         for loader in self._by_issuer.values():
             loader.check_app(app)
 

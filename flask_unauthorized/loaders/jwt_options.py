@@ -160,8 +160,8 @@ def clock_limits(leeway: int | timedelta | None, ahead: int | timedelta | None, 
     if limits is not None:
         if late > limits.max_leeway:
             raise ConfigurationError(
-                f"leeway={late} contradicts profile={profile!r}, whose clocks differ by {limits.max_leeway} s at most "
-                f"({limits.standard} {limits.ahead_source}): write leeway={limits.max_leeway} or less"
+                f"leeway={late} is too long for profile={profile!r}: expiration must be verified ({_VALIDITY}), and "
+                f"more than {limits.max_leeway} s is more than clocks differ: write leeway={limits.max_leeway} or less"
             )
         if not limits.ahead <= early <= limits.max_ahead:
             raise ConfigurationError(

@@ -33,7 +33,7 @@ from ..arguments import validated_flag
 from ..errors import ConfigurationError, InvalidCredentials
 from ..jose import Engine, Key, Keys
 from ..stores.base import MAX_LIFETIME
-from .claims import MAX_TEXT, Claims, kind_of, shown_names, validated_names
+from .claims import MAX_TEXT, Claims, check_parts, kind_of, shown_names, validated_names
 from .jwt import DEFAULT_ALGORITHMS, JWT
 from .jwt_claims import MAX_JTI, text_claim
 from .jwt_profiles import LOGOUT_TOKEN
@@ -64,6 +64,7 @@ class LogoutTokens:
         keys: See `JWT`.
         algorithms: See `JWT`.
         leeway: See `JWT`.
+        ahead: See `JWT`.
         require_typ: Whether ``typ`` must be ``logout+jwt``.
         engine: See `JWT`.
         proxy: See `JWT`.
@@ -81,6 +82,7 @@ class LogoutTokens:
         keys: Keys | Key | Iterable[Key] | None = None,
         algorithms: Collection[str] = DEFAULT_ALGORITHMS,
         leeway: int | timedelta = 60,
+        ahead: int | timedelta | None = None,
         require_typ: bool = False,
         engine: Engine | None = None,
         proxy: str | None = None,
@@ -99,6 +101,7 @@ class LogoutTokens:
             keys=keys,
             algorithms=algorithms,
             leeway=leeway,
+            ahead=ahead,
             engine=engine,
             proxy=proxy,
         )
@@ -135,7 +138,7 @@ class LogoutTokens:
 
     def check_app(self, app: Flask) -> None:
         """Check the keys before an app's first request."""
-        self._jwt.check_app(app)
+        check_parts(app, self._jwt._keys)  # not `JWT.check_app`, because no caller has these tokens
 
     def _check_all_audiences(self, audience: str | list[str]) -> None:
         named = {audience} if isinstance(audience, str) else set(audience)

@@ -88,6 +88,7 @@ class AppState:
         self.views_at_set_up: dict[str, Callable[..., Any]] = {}
         self.app_handlers: dict[tuple[str | None, type[Exception], int | None], ErrorHandler | None] = {}
         self.logged_once: set[object] = set()
+        self.token_issuers: dict[str, bool] = {}
         self.documents: DocumentIndex = {}
         self.serves_metadata = False
         self.forward_auth: dict[str, ForwardAuthEndpoint] = {}

@@ -54,6 +54,8 @@ class ReadableAppState(Protocol):
     """Whether that realm follows from the app's name, because no realm was set."""
     logged_once: set[object]
     """Keys of the messages that were logged, and aren't logged again."""
+    token_issuers: dict[str, bool]
+    """The issuers of JWTs, and whether the app says how it tells their users apart."""
 
     def is_guarded(self, endpoint: str) -> bool:
         """Return whether callers of an endpoint must authenticate."""
@@ -178,6 +180,18 @@ def warn_once(app: Flask, text: str) -> None:
     if text not in logged:
         logged.add(text)
         log.warning("%s", text)
+
+
+def note_token_issuer(app: Flask, issuer: str, tells_users_apart: bool) -> None:
+    """Note an issuer of tokens. Warn once if there are several, whose users the app may confuse."""
+    known = readable_app_state(app).token_issuers
+    known[issuer] = known.get(issuer, True) and tells_users_apart
+    if len(known) > 1 and not all(known.values()):
+        warn_once(
+            app,
+            "JWT: the app accepts tokens of several issuers, and two of them may give one sub to different users: "
+            "look users up with user=, or name them by identity.key and write user=None",
+        )
 
 
 def mention_once(app: Flask, text: str) -> None:

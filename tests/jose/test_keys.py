@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_unauthorized import ConfigurationError
+from flask_unauthorized import ConfigurationError, InvalidCredentials
 from flask_unauthorized.jose import (
     Key,
     StaticKeys,
@@ -24,10 +24,11 @@ from flask_unauthorized.jose import (
     select_keys,
 )
 from flask_unauthorized.jose.key_selection import MAX_CANDIDATES
+from flask_unauthorized.loaders.jwt import JWT
 from flask_unauthorized.wire.jws import JOSEError
 
 from .conftest import RELAXED
-from .signing import SECRET, b64, jwk, number, pem, private, unb64
+from .signing import SECRET, b64, jwk, number, pem, private, signed, unb64
 
 RSA_PEM = pem("RS256")
 ALL_RSA = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
@@ -527,8 +528,19 @@ def test_key_04_key_09_keys_are_chosen_by_kid_and_algorithm():
 @pytest.mark.asvs("FAPI-5.4.3")
 def test_key_09_at_most_four_keys_of_one_name_are_tried():
     keys = [public_key_jwk(jwk("ES256", n, kid="a")) for n in range(6)]
-    assert select_keys(keys, "a", "ES256") == tuple(keys[:MAX_CANDIDATES])
-    assert select_keys(keys, None, "ES256") == tuple(keys[:MAX_CANDIDATES])
+    asked = []
+
+    class Refusing:
+        def verify(self, algorithm, key, signing_input, signature):
+            asked.append(key)
+            return False
+
+    for changes in ({"kid": "a"}, {}):
+        loader = JWT("https://id.example.com", audience="https://api.example.com", keys=keys, engine=Refusing())
+        with pytest.raises(InvalidCredentials):
+            loader(signed({"alg": "ES256", "typ": "at+jwt", **changes}, {}))
+        assert asked == keys[:4]
+        asked.clear()
     assert MAX_CANDIDATES == 4
 
 

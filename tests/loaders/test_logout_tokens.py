@@ -184,6 +184,17 @@ def test_a_type_is_recommended_and_not_demanded(typ):
     assert of_provider()(logout_token(typ)).sid == "08a5019c-17e1-4977-8f42-65a12843ea02"
 
 
+@pytest.mark.parametrize(("options", "valid"), [({}, True), ({"ahead": 0}, False), ({"leeway": 0}, False)], ids=str)
+def test_ahead_is_for_iat(options, valid):
+    token = logout_token(iat=int(time.time()) + 30)
+    if valid:
+        assert of_provider(**options)(token).jti == "bWJq"
+        return
+    with pytest.raises(InvalidCredentials) as caught:
+        of_provider(**options)(token)
+    assert "in the future and ahead=0" in caught.value.reason
+
+
 def test_what_a_token_says():
     now = int(time.time())
     found = of_provider()(logout_token(now=now))

@@ -235,3 +235,27 @@ assert_type(pairs.issue("42", scopes={"read"}), Pair[str])
 assert_type(pairs.issue(Identity("42")).refresh, str)
 assert_type(pairs.refresh(None, scopes="read").refresh, str | None)
 Bearer(pairs, tokens)
+
+# Guards and identities of OAuth.
+oauth_auth = Auth(
+    Bearer(JWT("https://id.example.com", audience="a", profile="fapi2", ahead=10, min_rsa_bits=3072, user=None)),
+    bound_only=False,
+)
+
+
+def may_pay(details: list[dict[str, object]]) -> bool:
+    return bool(details)
+
+
+@oauth_auth.login_required(amr=any_of("hwk", "swk"), no_store=True, authorization_details=may_pay)
+def pay() -> str:
+    assert_type(oauth_auth.identity.key, str | None)
+    assert_type(oauth_auth.identity.issuer, str | None)
+    assert_type(oauth_auth.identity.amr, frozenset[str])
+    oauth_auth.login("ada", amr={"pwd", "otp"})
+    oauth_auth.logout(clear_cache=False)
+    return "paid"
+
+
+SessionCookie({}.get, store=None)
+oauth_auth.backchannel_logout("/logged-out", issuer="https://id.example.com", audience="a", ahead=5)
