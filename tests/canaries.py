@@ -183,7 +183,7 @@ def _register_content(content: Any) -> None:
         for name, value in content.items():
             if name == "sid" and isinstance(value, str):  # The cookie of a remembered login names it, too.
                 _now[-1].register(value, cookie=True)
-            elif name not in ("subject", "realm", "acr"):
+            elif name not in ("subject", "realm", "acr", "iss"):
                 _register_content(value)
     elif isinstance(content, str):
         register(content)

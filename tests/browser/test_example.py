@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 
 import pytest
 from flask import redirect
-from werkzeug.security import check_password_hash
 
+from flask_unauthorized.loaders import Passwords
 from tests.conftest import SoundClient
 from tests.live.conftest import running
 
@@ -144,7 +144,8 @@ def test_a_new_password_ends_the_other_sessions_and_the_old_password(register, a
     assert [client.get("/api/notes").status_code for client in (laptop, phone)] == [200, 401]
     assert app.test_client().post("/login", data={"name": "lin", "password": WORD}).status_code == 422
     with app.app_context():
-        assert check_password_hash(example.database.hash_of("lin"), "another battery")
+        hashed = example.database.hash_of("lin")
+    assert Passwords({"lin": hashed})("lin", "another battery")
 
 
 def test_who_deletes_the_account_is_out_on_all_devices(register, app):

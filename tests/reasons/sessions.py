@@ -243,10 +243,11 @@ def confirm_during(mark: str) -> Any:
 
     def run(browser: Remembering) -> AuthError:
         class Ending(MemoryStore):
-            def _put(self, key: str, value: str, lifetime: float) -> None:
-                for other in [one for one in self._entries if ":session:" in one]:
-                    MemoryStore._put(self, other, mark, 60)
-                super()._put(key, value, lifetime)
+            def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+                if ":session:" in key and old is None:
+                    for other in [one for one in self._entries if ":session:" in one]:
+                        MemoryStore._put(self, other, mark, 60)
+                return super()._replace(key, old, new, lifetime)
 
         browser.store.__class__ = Ending
         return browser.ask("/confirm", "POST")

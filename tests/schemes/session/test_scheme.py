@@ -586,7 +586,7 @@ def test_a_cookie_that_gives_the_session_away_or_that_browsers_drop(build, confi
     [
         ({}, ["SECURE", "SAMESITE"]),
         ({"SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_SAMESITE": "Strict"}, []),
-        ({"SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_SAMESITE": "None"}, []),
+        ({"SESSION_COOKIE_SECURE": True, "SESSION_COOKIE_SAMESITE": "None"}, ["SAMESITE='None':"]),
         ({"DEBUG": True}, []),
     ],
 )
