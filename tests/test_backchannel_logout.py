@@ -75,6 +75,7 @@ def of_session(sid="s1", **changes):
 # --- what ends
 
 
+@pytest.mark.asvs("V7.6.1")
 def test_a_logout_at_the_provider_ends_the_session_here(make_app):
     app, log_in = site(make_app)
     ada, elsewhere, local = log_in(sid="s1", issuer=ISSUER), log_in(sid="s2", issuer=ISSUER), log_in()
@@ -166,6 +167,7 @@ BAD = {
 }
 
 
+@pytest.mark.asvs("V10.5.5")
 @pytest.mark.parametrize("made", BAD.values(), ids=BAD)
 def test_a_token_that_is_not_valid(make_app, made, caplog):
     caplog.set_level(logging.INFO, "flask_unauthorized")
@@ -247,6 +249,7 @@ def test_a_debugging_body_names_the_reason(make_app):
 # --- once
 
 
+@pytest.mark.asvs("V10.5.5")
 def test_a_token_counts_once(make_app):
     app, log_in = site(make_app)
     token = logout_token(sub="ada", sid=...)

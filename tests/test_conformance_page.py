@@ -76,8 +76,14 @@ def test_the_page_for_auditors_is_fresh():
 
 def test_a_row_for_auditors_shows_state_setting_and_tests():
     told = audits.page(audits.parts(AUDITED.format("configured", "`store=`")), SHOWS)
-    assert "| L1 | 1 | 0 | 1 | 0 | 0 | 0 | 0 |" in told
+    assert "| ASVS L1 | 1 | 0 | 1 | 0 | 0 | 0 |" in told
+    assert "Not met in this library's part: 0 of ASVS L1; 0 of ASVS L2; 0 of ASVS L3; 0 of FAPI, NIST." in told
     assert "| V1.1 | L1 | First. | met when configured | `store=` | [test_x](../tests/test_x.py) |" in told
+
+
+def test_rows_that_are_not_met_are_counted_at_the_head():
+    told = audits.page(audits.parts(AUDITED.format("no", "later")), [])
+    assert "Not met in this library's part: 1 of ASVS L1; 0 of ASVS L2" in told
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,8 @@ def test_a_row_for_auditors_shows_state_setting_and_tests():
         ("configured", "-", SHOWS, "must say how"),
         ("no", "-", [], "must say how"),
         ("documented", "[a](no-such-page.md)", [], "link to a page that exists"),
-        ("tried", "-", SHOWS, "V1.1 has a test"),
+        ("no", "later", SHOWS, "V1.1 isn't met, and has a test"),
+        ("tried", "-", [], "audits.txt:3: a row is"),
         ("app", "-", [Proof("f", "t", ("V9.9",))], "claims V9.9"),
         ("maybe", "-", [], "audits.txt:3: a row is"),
     ],

@@ -93,6 +93,7 @@ TOKEN = hashed("token", "token-number-1")
 ADA = hashed("subject", "ada")
 
 
+@pytest.mark.asvs("V16.2.1", "V16.3.2")
 @pytest.mark.parametrize(
     ("path", "sent", "level", "found"),
     [
@@ -132,6 +133,7 @@ def test_a_view_that_refuses_names_the_caller(app, logged):
     assert refused["subject"] == ADA
 
 
+@pytest.mark.asvs("V16.3.1", "V16.3.2")
 def test_an_accepted_request_is_a_record_at_debug(app, logged):
     app.test_client().get("/", headers=bearer_header("good"))
     of_view = {"endpoint": "view", "path": "/", "scheme": "Bearer", "subject": ADA, "token_id": TOKEN}
@@ -144,6 +146,7 @@ def test_accepted_requests_are_no_record_at_info(app, logged, caplog):
     assert logged() == []
 
 
+@pytest.mark.asvs("V16.3.1")
 def test_login_confirmation_and_logout(app, logged):
     client = app.test_client()
     for path in ("/login/ada", "/confirm", "/logout"):
@@ -205,6 +208,7 @@ def test_a_mistake_of_the_set_up(make_app, logged):
     ]
 
 
+@pytest.mark.asvs("V16.3.1", "V6.3.5")
 def test_failed_and_throttled_attempts_of_a_login_form(make_app, logged):
     throttle = Throttle(MemoryStore(), per_pair=Limit(1, 60))
     app = make_app(Auth(Bearer(load_token)), SECRET_KEY=SECRET_KEY)
@@ -249,6 +253,7 @@ def test_stored_tokens(logged, make_app):
 # --- what a name may hold
 
 
+@pytest.mark.asvs("V16.4.1")
 def test_names_as_text_are_cut_and_escaped(make_app, logged, caplog):
     app = make_app(Auth(SessionCookie(lambda subject: subject)), SECRET_KEY=SECRET_KEY)
     app.config["UNAUTHORIZED_LOG_SUBJECTS"] = "text"
@@ -394,12 +399,14 @@ def rows(text, head):
     return table
 
 
+@pytest.mark.asvs("V16.1.1")
 @pytest.mark.parametrize("head", ["field", "event", "reason_code"])
 def test_the_page_shows_the_tables_of_the_module(head):
     page = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
     assert rows(page, head) == rows(events.__doc__, head)
 
 
+@pytest.mark.asvs("V16.1.1")
 def test_the_tables_and_the_code_agree():
     names = {head: [row[0].strip("`") for row in rows(events.__doc__, head)] for head in ("field", "event")}
     assert tuple(names["field"]) == events.FIELDS == NAMES
@@ -422,6 +429,7 @@ def test_the_codes_of_the_code_are_those_of_the_table():
     assert used == {row[0].strip("`") for row in rows(events.__doc__, "reason_code")}
 
 
+@pytest.mark.asvs("V16.2.4")
 def test_the_json_recipe_runs_as_pasted(capsys):
     page = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
     program = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "JSONFormatter" in block)

@@ -114,6 +114,7 @@ def assert_refused(response, error="invalid_token"):
 # --- §5.3.4 (1) and (2): where the token is
 
 
+@pytest.mark.asvs("FAPI-5.3.4-1")
 def test_a_bound_token_with_its_proof_is_accepted(server):
     response = server.ask()
     assert (response.status_code, response.json) == (200, {"owner": "ada"})
@@ -124,6 +125,7 @@ def test_no_token_is_401_without_an_error_code(server):
     assert_refused(server.send(), None)
 
 
+@pytest.mark.asvs("FAPI-5.3.4-2")
 @pytest.mark.parametrize("with_proof", [False, True])
 def test_a_token_in_the_query_is_none(server, with_proof):
     token = access_token()
@@ -131,6 +133,7 @@ def test_a_token_in_the_query_is_none(server, with_proof):
     assert_refused(server.send(headers, f"/accounts?access_token={token}"), None)
 
 
+@pytest.mark.asvs("FAPI-5.3.4-1")
 def test_a_token_in_a_form_is_none(server):
     token = access_token(scope="payments")
     proof = {"DPoP": CLIENT.proof(token=token, path="/payments", method="POST")}
@@ -179,6 +182,7 @@ INVALID = {
 }
 
 
+@pytest.mark.asvs("FAPI-5.3.4-3", "FAPI-5.4.1-1a", "V11.6.1")
 @pytest.mark.parametrize("make", INVALID.values(), ids=INVALID)
 def test_an_invalid_token_is_401_though_the_proof_is_valid(server, make):
     assert_refused(server.ask(make()))
@@ -195,6 +199,7 @@ def test_ed25519_is_accepted_by_its_new_name(server):
     assert server.ask(token).status_code == 200
 
 
+@pytest.mark.asvs("FAPI-5.3.4-3")
 def test_a_revoked_token_is_401(server):
     assert server.ask().status_code == 200
     server.scope["revocations"].revoke(Identity("ada", claims={"iss": ISSUER, "jti": "t1"}, expires_at=NOW + 600))
@@ -219,6 +224,7 @@ TIMES = {
 }
 
 
+@pytest.mark.asvs("FAPI-clocks", "V9.2.1")
 @pytest.mark.parametrize(("claims", "status"), TIMES.values(), ids=TIMES)
 def test_times_of_the_token_at_their_edges(server, claims, status):
     assert server.ask(access_token(**claims)).status_code == status
@@ -227,6 +233,7 @@ def test_times_of_the_token_at_their_edges(server, claims, status):
 # --- §5.3.4 (4): enough authorization
 
 
+@pytest.mark.asvs("FAPI-5.3.4-4")
 def test_a_missing_scope_is_403(server):
     """RFC 6750 §3.1, insufficient_scope."""
     response = server.ask(path="/payments", method="POST")
@@ -243,6 +250,7 @@ def test_the_scope_is_enough(server):
 # --- §5.3.4 (5): the sender has the key
 
 
+@pytest.mark.asvs("FAPI-5.3.4-5a")
 def test_a_bound_token_as_bearer_is_401(server):
     """RFC 9449 §7.1: the scheme is DPoP. The app has no Bearer, so there are no credentials."""
     assert_refused(server.send({"Authorization": f"Bearer {access_token()}"}), None)
@@ -252,6 +260,7 @@ def test_a_token_without_a_proof_is_401(server):
     assert_refused(server.send({"Authorization": f"DPoP {access_token()}"}), "invalid_dpop_proof")
 
 
+@pytest.mark.asvs("FAPI-5.3.4-5a")
 def test_a_proof_by_another_key_is_401(server):
     assert_refused(server.ask(holder=THIEF))
 
@@ -263,6 +272,7 @@ def test_a_proof_counts_once(server):
     assert_refused(server.send(sent), "invalid_dpop_proof")
 
 
+@pytest.mark.asvs("FAPI-clocks")
 @pytest.mark.parametrize(
     ("offset", "status"), [(-60, 200), (-61, 401), (0, 200), (10, 200), (11, 401)], ids=lambda value: str(value)
 )
@@ -304,6 +314,7 @@ def test_an_invalid_proof_is_401(server, changes):
     assert_refused(server.ask(**changes), "invalid_dpop_proof")
 
 
+@pytest.mark.asvs("FAPI-5.4.1-1a", "FAPI-5.4.1-1b")
 @pytest.mark.parametrize("algorithm", ["RS256", "ES384"])
 def test_proofs_by_other_algorithms_are_401(server, algorithm):
     """§5.4.1 holds for proofs, too."""
@@ -329,6 +340,7 @@ def test_the_scheme_in_odd_case_is_accepted(server):
 # --- §5.2.1: TLS
 
 
+@pytest.mark.asvs("FAPI-5.2.1")
 def test_plain_http_is_403_without_a_challenge(server):
     sent = CLIENT.sent(token=access_token(), path="/accounts")
     response = server.send(sent, base_url="http://api.example.com", environ_base={"REMOTE_ADDR": "192.0.2.7"})
@@ -338,6 +350,7 @@ def test_plain_http_is_403_without_a_challenge(server):
 # --- nonces (RFC 9449 §9)
 
 
+@pytest.mark.asvs("FAPI-nonces")
 def test_a_nonce_of_the_server(make_app, stopped):
     loader = JWT(ISSUER, audience=API, keys=[public_key_jwk(KEYS["ES256"].jwk)], profile="fapi2")
     auth = Auth(DPoP(loader, origin=API, nonce=True), bound_only=True)
@@ -409,6 +422,7 @@ CLOCKS = [
 ]  # fmt: skip
 
 
+@pytest.mark.asvs("FAPI-clocks", "V9.2.1")
 @pytest.mark.parametrize(("options", "claims", "valid"), CLOCKS, ids=str)
 def test_leeway_is_for_exp_and_ahead_for_nbf_and_iat(stopped, options, claims, valid):
     loader, token = loader_of(**options), access_token(header={"kid": GONE}, **claims)
@@ -447,6 +461,7 @@ def pem_of(bits):
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
+@pytest.mark.asvs("V11.2.3", "FAPI-5.4.1-2")
 def test_keys_one_bit_short():
     """§5.4.1: 2048 bits at least. A signature by 2047 bits is as long as one by 2048.
 
@@ -465,6 +480,7 @@ def fetched(*holders, **options):
     return JWT(ISSUER, audience=API, keys=source, profile="fapi2", **options)
 
 
+@pytest.mark.asvs("V11.2.3")
 def test_a_short_key_that_is_fetched_does_not_count(stopped, caplog):
     loader = fetched(SHORT, LONG, CLIENT, min_rsa_bits=3072)
     for kid, holder, name in (("k1", LONG, "PS256"), ("k2", CLIENT, "ES256"), (GONE, LONG, "PS256")):
@@ -477,12 +493,25 @@ def test_a_short_key_that_is_fetched_does_not_count(stopped, caplog):
     assert [("'k0'" in text, "2048 bits" in text) for text in named] == [(True, True)]
 
 
+@pytest.mark.asvs("FAPI-5.4.1-2")
 def test_2047_bits_that_are_fetched_do_not_count(stopped):
     small = Holder("PS256", bits=2047)
     loader = fetched(small, CLIENT)
     assert loader(access_token(key=CLIENT, header={"kid": "k1"})).subject == "ada"
     with pytest.raises(InvalidCredentials):
         loader(access_token("PS256", key=small, header={"kid": "k0"}))
+
+
+@pytest.mark.asvs("FAPI-5.4.3")
+def test_two_keys_of_one_name_both_count(stopped):
+    """§5.4.3: keys of one set may share a kid."""
+    keys = [published(holder, "k0") for holder in (CLIENT, THIEF)]
+    source = JWKS(f"{ISSUER}/keys", fetch=lambda url: json.dumps({"keys": keys}).encode())
+    loader = JWT(ISSUER, audience=API, keys=source, profile="fapi2")
+    for holder in (CLIENT, THIEF):
+        assert loader(access_token(key=holder, header={"kid": "k0"})).subject == "ada"
+    with pytest.raises(InvalidCredentials):
+        loader(access_token(key=Holder("ES256"), header={"kid": "k0"}))
 
 
 def test_long_keys_serve_cached_tokens(stopped):
@@ -547,6 +576,7 @@ def asked(make_app, scheme, bound_only=True):
     return app.test_client().get("/", headers={"Authorization": f"{scheme.name} token"})
 
 
+@pytest.mark.asvs("FAPI-5.3.4-5b", "V10.3.5")
 @pytest.mark.parametrize("name", BOUND)
 def test_bearer_takes_only_what_is_bound_to_the_certificate(make_app, name):
     thumbprint = base64.urlsafe_b64encode(hashlib.sha256(DER).digest()).rstrip(b"=").decode()
@@ -568,6 +598,7 @@ def test_schemes_of_the_app_refuse_unbound_identities(make_app, found, status):
     assert asked(make_app, Proving(found), bound_only=None).status_code == 200
 
 
+@pytest.mark.asvs("FAPI-5.3.4-5a", "V10.3.5")
 def test_schemes_that_prove_nothing_are_a_mistake():
     for scheme, text in ((Bearer({}.get), "certificate="), (Proofless("ada"), "Proofless has no prove()")):
         with pytest.raises(ConfigurationError, match=re.escape(text)):

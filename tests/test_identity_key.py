@@ -18,6 +18,7 @@ def key(pair):
     return Identity(subject, issuer=issuer).key
 
 
+@pytest.mark.asvs("V10.3.3")
 @given(PAIRS, PAIRS)
 def test_no_two_pairs_share_a_key(one, other):
     assert (key(one) == key(other)) is (one == other)
@@ -48,11 +49,13 @@ def test_the_documented_form(issuer, subject, expected):
     assert Identity(subject, issuer=issuer).key == expected
 
 
+@pytest.mark.asvs("V15.3.5")
 @pytest.mark.parametrize("given", [{"issuer": ""}, {"issuer": 5}, {"amr": "hwk"}, {"amr": {5}}])
 def test_issuer_and_amr_are_checked(given):
     with pytest.raises(TypeError, match=r"issuer|amr"):
         Identity("ada", **given)
 
 
+@pytest.mark.asvs("V6.8.1", "V10.3.3")
 def test_equal_subjects_of_two_issuers_are_two_callers():
     assert Identity("ada", issuer="a") != Identity("ada", issuer="b")

@@ -401,6 +401,7 @@ def _secret_comparisons(source: str) -> list[str]:
     return found
 
 
+@pytest.mark.asvs("V11.2.4")
 @pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_secret_is_compared_by_an_operator_whose_time_tells_something(path):
     found = _secret_comparisons(path.read_text(encoding="utf-8"))
@@ -434,6 +435,7 @@ def test_the_check_of_comparisons_finds_them(source, is_found):
     assert bool(_secret_comparisons(source)) is is_found
 
 
+@pytest.mark.asvs("V11.2.4")
 def test_secrets_are_compared_where_they_must_be():
     """The check above sees names only, so the modules that verify what an attacker may guess are counted."""
     using = {path.stem for path in _modules() if "compare_digest(" in path.read_text(encoding="utf-8")}

@@ -2,6 +2,8 @@
 
 import base64
 import os
+import time
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis.strategies as st
@@ -10,6 +12,7 @@ from flask import Blueprint, Flask, Response, abort, after_this_request, jsonify
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from werkzeug.exceptions import HTTPException, Unauthorized
+from werkzeug.test import TestResponse
 
 from flask_unauthorized import (
     APIKey,
@@ -18,11 +21,15 @@ from flask_unauthorized import (
     Bearer,
     Identity,
     InvalidCredentials,
+    SessionCookie,
     abort_forbidden,
     abort_unauthorized,
 )
+from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import assert_sound
 
+HOUR = 3600
+KEY = "a secret of thirty-two characters"
 CALLERS = {"plain": Identity("p"), "scoped": Identity("s", scopes={"a"}), "admin": Identity("r", roles={"admin"})}
 
 
@@ -54,6 +61,117 @@ SENT: dict[str, tuple[dict[str, str], str | None]] = {
     **{f"token of {name}": ({"Authorization": f"bearer {name}"}, name) for name in CALLERS},
     **{f"password of {name}": ({"Authorization": basic("x", name)}, name) for name in CALLERS},
     **{f"key of {name}": ({"X-Api-Key": name}, name) for name in CALLERS},
+}
+
+
+class Store(MemoryStore):
+    """A store that is down now and then."""
+
+    is_down = False
+
+
+for _name in ("_get", "_get_many", "_put", "_replace", "_claim", "_increment"):
+
+    def _or_fail(self: Store, *args: Any, _real: Any = getattr(MemoryStore, _name)) -> Any:
+        if self.is_down:
+            raise ConnectionError
+        return _real(self, *args)
+
+    setattr(Store, _name, _or_fail)
+
+
+class Browsers:
+    """Apps in which people log in by browsers, and a clock to be moved. Each method returns cookies."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._later, real = 0, time.time
+        patch.setattr(time, "time", lambda: real() + self._later)
+
+    def log_in(self, app: Flask, name: str) -> dict[str, str]:
+        return _cookies_set(app.test_client(use_cookies=False).post(f"/log-in/{name}"))
+
+    def log_out(self, app: Flask, name: str) -> dict[str, str]:
+        """What a copy holds of a login that has ended."""
+        cookies = self.log_in(app, name)
+        self._send(app, cookies, "/log-out")
+        return cookies
+
+    def wait(self, cookies: dict[str, str], seconds: int = 2 * HOUR) -> dict[str, str]:
+        self._later += seconds
+        return cookies
+
+    def replaced(self, app: Flask, name: str, times: int, seconds: int) -> dict[str, str]:
+        """A remember cookie whose secret was replaced so many times, the last time so many seconds ago."""
+        first = newest = only(self.log_in(app, name), REMEMBER)
+        for _ in range(times):
+            self.wait({}, 2 * HOUR)
+            newest = only(self._send(app, newest, "/who"), REMEMBER)
+        return self.wait(first, seconds)
+
+    def _send(self, app: Flask, cookies: dict[str, str], path: str) -> dict[str, str]:
+        return _cookies_set(app.test_client(use_cookies=False).post(path, headers=cookie_field(cookies)))
+
+
+SESSION, REMEMBER = "session", "session_remember"
+
+
+def _cookies_set(response: Any) -> dict[str, str]:
+    assert response.status_code == 200
+    pairs = (line.partition(";")[0].partition("=") for line in response.headers.getlist("Set-Cookie"))
+    return {name: value for name, _, value in pairs}
+
+
+def cookie_field(cookies: dict[str, str]) -> dict[str, str]:
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
+
+
+def only(cookies: dict[str, str], name: str) -> dict[str, str]:
+    return {name: cookies[name]}
+
+
+def cut(cookies: dict[str, str]) -> dict[str, str]:
+    return {name: value[:-1] for name, value in cookies.items()}
+
+
+def guessed(cookies: dict[str, str]) -> dict[str, str]:
+    """Cookies with another secret of the same series, which was never sent."""
+    return {name: value[:-22] + "a" * 22 for name, value in cookies.items()}
+
+
+# Which cookies a browser sends, and what they are. The arguments: browsers, the app, another app of the host, a name.
+NAMED = "whose name it is"
+Cookies = Callable[[Browsers, Flask, Flask, str], dict[str, str]]
+SENT_COOKIES: dict[str, tuple[Cookies, str | None]] = {
+    "session": (lambda b, app, _, name: only(b.log_in(app, name), SESSION), NAMED),
+    "remember": (lambda b, app, _, name: only(b.log_in(app, name), REMEMBER), NAMED),
+    "both": (lambda b, app, _, name: b.log_in(app, name), NAMED),
+    "idle session": (lambda b, app, _, name: b.wait(only(b.log_in(app, name), SESSION)), None),
+    "idle session, remember": (lambda b, app, _, name: b.wait(b.log_in(app, name)), NAMED),
+    "cut session": (lambda b, app, _, name: cut(only(b.log_in(app, name), SESSION)), None),
+    "cut session, remember": (
+        lambda b, app, _, name: (found := b.log_in(app, name)) | cut(only(found, SESSION)),
+        NAMED,
+    ),
+    "cut remember": (lambda b, app, _, name: cut(only(b.log_in(app, name), REMEMBER)), None),
+    "session, cut remember": (
+        lambda b, app, _, name: (found := b.log_in(app, name)) | cut(only(found, REMEMBER)),
+        NAMED,
+    ),
+    "too old": (lambda b, app, _, name: b.wait(b.log_in(app, name), 31 * 24 * HOUR), "bad"),
+    "too old session": (lambda b, app, _, name: b.wait(only(b.log_in(app, name), SESSION), 31 * 24 * HOUR), None),
+    "ended session": (lambda b, app, _, name: only(b.log_out(app, name), SESSION), "bad"),
+    "ended remember": (lambda b, app, _, name: only(b.log_out(app, name), REMEMBER), "bad"),
+    "ended": (lambda b, app, _, name: b.log_out(app, name), "bad"),
+    "lost answer": (lambda b, app, _, name: b.replaced(app, name, 1, HOUR), NAMED),
+    "restored tab": (lambda b, app, _, name: b.replaced(app, name, 2, 29), NAMED),
+    "stolen": (lambda b, app, _, name: b.replaced(app, name, 2, 31), "bad"),
+    "guessed": (lambda b, app, _, name: guessed(only(b.log_in(app, name), REMEMBER)), "bad"),
+    "another realm": (lambda b, _, other, name: b.log_in(other, name), None),
+    "remember of another realm": (lambda b, _, other, name: only(b.log_in(other, name), REMEMBER), None),
+    "session of another realm, remember": (
+        lambda b, app, other, name: b.log_in(app, name) | only(b.log_in(other, name), SESSION),
+        NAMED,
+    ),
 }
 GUARDS = ("none", "required", "optional", "public", "scope", "role")
 # What a view does once it runs, with the status that it means.
@@ -90,6 +208,7 @@ HOOKS: dict[str, Any] = {
         lambda answer: answer.headers.set("Cache-Control", "public, max-age=60") or answer
     ),
     "asks before": lambda app: app.before_request(lambda: ("", 401) if "X-Ask" in request.headers else None),
+    "sets a field": lambda app: app.after_request(lambda answer: answer.headers.set("X-Of-The-App", "1") or answer),
     "turns 404 into 401": lambda app: app.after_request(
         lambda answer: Response("who?", 401) if answer.status_code == 404 else answer
     ),
@@ -131,15 +250,66 @@ def guarded(auth: Auth[Any], guard: str, view: Any) -> Any:
     return view if guard == "none" else decorators[guard](view)
 
 
+def remembering(store: Store) -> SessionCookie:
+    return SessionCookie(CALLERS.get, store=store, lifetime=12 * HOUR, idle=HOUR, remember=30 * 24 * HOUR)
+
+
+def with_logins(app: Flask, auth: Auth[Any]) -> Flask:
+    """Let people log in and out, and open a session by their remember cookie."""
+
+    @app.post("/log-in/<name>")
+    @auth.public
+    def log_in(name: str) -> str:
+        return str(auth.login(name, remember=True).subject)
+
+    @app.post("/log-out")
+    @auth.public
+    def log_out() -> str:
+        auth.logout()
+        return "out"
+
+    @app.post("/who")
+    @auth.public
+    def who() -> str:
+        return str(auth.get_identity())
+
+    return app
+
+
 class Promise(RuleBasedStateMachine):
     """Builds an app piece by piece, then asks it."""
 
-    @initialize(outer=st.sampled_from(("none", "required", "scope")), explain=st.booleans(), strict=st.booleans())
-    def start(self, outer: str, explain: bool, strict: bool) -> None:
-        self.auth = Auth(Bearer(load), Basic(load_password), APIKey(load), realm="r", unavailable=(ConnectionError,))
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+    @initialize(
+        outer=st.sampled_from(("none", "required", "scope")),
+        explain=st.booleans(),
+        strict=st.booleans(),
+        remembers=st.booleans(),
+    )
+    def start(self, outer: str, explain: bool, strict: bool, remembers: bool) -> None:
+        self.store, self.remembers = Store(), remembers
+        schemes: list[Any] = [Bearer(load), Basic(load_password), APIKey(load)]
+        if remembers:
+            schemes.append(remembering(self.store))
+        self.schemes = {scheme.name for scheme in schemes}
+        self.auth = Auth(*schemes, realm="r", unavailable=(ConnectionError,))
         self.app = Flask("random")
-        self.app.config.update(UNAUTHORIZED_EXPLAIN=explain, TESTING=strict, PROPAGATE_EXCEPTIONS=False)
+        self.app.config.update(UNAUTHORIZED_EXPLAIN=explain, TESTING=strict, PROPAGATE_EXCEPTIONS=False, SECRET_KEY=KEY)
         self.auth.init_app(self.app)
+        if remembers:
+            with_logins(self.app, self.auth)
+            self.browsers = Browsers(self.patch)
+            of_others = Auth(remembering(self.store), realm="other")
+            self.other = Flask("other")
+            self.other.config["SECRET_KEY"] = KEY
+            of_others.init_app(self.other)
+            with_logins(self.other, of_others)
         self.routes: dict[str, tuple[list[str], str]] = {}
         self.hooks: set[str] = set()
         self.entered: list[str] = []
@@ -188,30 +358,78 @@ class Promise(RuleBasedStateMachine):
         method=st.sampled_from(("GET", "HEAD")),
     )
     def ask(self, data: st.DataObject, sent: str, stopped: bool, method: str) -> None:
-        self.served = True
-        path = data.draw(st.sampled_from(sorted(self.routes)))
-        guards, deed = self.routes[path]
         headers, caller = SENT[sent]
+        self._ask(data.draw(st.sampled_from(sorted(self.routes))), method, headers, caller, stopped)
+
+    @precondition(lambda self: self.routes and self.remembers)
+    @rule(
+        data=st.data(),
+        cookies=st.sampled_from(sorted(SENT_COOKIES)),
+        name=st.sampled_from(sorted(CALLERS)),
+        beside=st.sampled_from((*["nothing"] * 5, *sorted(SENT))),
+        down_first=st.booleans(),
+        stopped=st.booleans(),
+        method=st.sampled_from(("GET", "HEAD")),
+    )
+    def ask_with_cookies(
+        self, data: st.DataObject, cookies: str, name: str, beside: str, down_first: bool, stopped: bool, method: str
+    ) -> None:
+        """A browser asks twice with the same cookies, as restored tabs do, maybe after an outage of the store."""
+        path = data.draw(st.sampled_from(sorted(self.routes)))
+        make, kind = SENT_COOKIES[cookies]
+        found = make(self.browsers, self.app, self.other, name)
+        headers, caller = SENT[beside]
+        decides = caller is None  # Credentials that a program sends on purpose decide alone.
+        if decides:
+            caller = name if kind == NAMED else kind
+        answers = []
+        for is_down in (True, False, False) if down_first else (False, False):
+            self.store.is_down = is_down
+            judged_as = "down" if is_down and decides and caller is not None else caller
+            response = self._ask(path, method, {**headers, **cookie_field(found)}, judged_as, stopped)
+            self.store.is_down = False
+            changes = {line.partition("=")[0] for line in response.headers.getlist("Set-Cookie")}
+            assert len(changes) == len(response.headers.getlist("Set-Cookie"))
+            assert changes <= {SESSION, REMEMBER}
+            if changes:
+                assert {"no-store", "private"} & set(response.headers["Cache-Control"].split(", "))
+            if REMEMBER in changes:
+                assert response.headers["Cache-Control"] == "no-store"
+            if judged_as == "down" or not decides:
+                assert not changes  # An outage logs nobody out, and a token asks for no session.
+            if not is_down:
+                answers.append((response.status, response.headers.getlist("WWW-Authenticate"), response.data, changes))
+        first, second = answers
+        assert second[:3] == first[:3]
+        # The cookie of who is let in opens a session once. What is of no use is dropped each time.
+        assert second[3] == (first[3] if caller in (None, "bad") else first[3] - {REMEMBER} - {SESSION})
+
+    def _ask(self, path: str, method: str, headers: dict[str, str], caller: str | None, stopped: bool) -> TestResponse:
+        self.served = True
+        guards, deed = self.routes[path]
         stopped = stopped and "asks before" in self.hooks
         self.entered.clear()
-        with self.app.test_client() as client:
+        with self.app.test_client(use_cookies=False) as client:
             response = client.open(path, method=method, headers={**headers, **({"X-Ask": "1"} if stopped else {})})
         # 1. No 401 leaves without a well-formed challenge of a scheme in force.
         challenges = assert_sound(response, secrets=["nobody"])
-        assert {challenge.scheme for challenge in challenges} <= {"Bearer", "Basic", "ApiKey"}
+        assert {challenge.scheme for challenge in challenges} <= self.schemes
         refused = judged(guards, caller)
         if stopped:
             # protect() judges before the app's own hook, a decorator after it.
             assert response.status_code in (401, refused)
             assert self.entered == []
-            return
+            return response
         # 4. The view ran exactly where the demands were met.
         assert self.entered == ([path] if refused is None else [])
         # 2. and 3. Who should log in, who is not allowed, and a server-side failure are distinguished.
         expected = reached(deed, caller) if refused is None else refused
-        if expected == 404 and "turns 404 into 401" in self.hooks:
-            expected = 401
-        assert response.status_code == expected
+        is_replaced = expected == 404 and "turns 404 into 401" in self.hooks  # by a response without other fields
+        assert response.status_code == (401 if is_replaced else expected)
+        # What other hooks of the app say stays.
+        if not is_replaced:
+            assert ("X-Of-The-App" in response.headers) == ("sets a field" in self.hooks)
+        return response
 
 
 # The same examples on each run, so that a failure is never flaky. CI also runs new ones each time (T-05):

@@ -95,6 +95,7 @@ def check(app):
     app.extensions["unauthorized"].check()
 
 
+@pytest.mark.asvs("V13.4.2", "V12.3.1")
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_a_switch_that_weakens_is_named_once_with_its_fix(switch, caplog):
     build, config, words = SWITCHES[switch]
@@ -132,7 +133,6 @@ def test_the_tests_of_an_app_are_told_of_no_switch(switch, caplog):
     assert words not in caplog.text
 
 
-@pytest.mark.asvs("V13.4.2")
 def test_explanations_in_debug_mode_are_what_debug_mode_is_for(caplog):
     check(app_of(Bearer(load), debug=True, UNAUTHORIZED_EXPLAIN=True))
     assert not caplog.records
@@ -144,7 +144,6 @@ def test_the_password_of_the_redis_server_is_not_logged(caplog):
     assert "pass-of-redis" not in caplog.text
 
 
-@pytest.mark.asvs("V12.3.1")
 def test_a_client_of_your_own_is_judged_by_its_connections(caplog):
     check(app_of(Bearer(load, throttle=Throttle(RedisStore(redis.Redis("cache.example.com"))))))
     check(app_of(Bearer(load, throttle=Throttle(RedisStore(redis.Redis("cache2.example.com", ssl=True))))))

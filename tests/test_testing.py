@@ -199,6 +199,7 @@ def test_protected_views_and_any_scheme(make_app):
     assert acting_as(app, "ada").get("/").text == "ApiKey"
 
 
+@pytest.mark.asvs("V15.2.3")
 def test_it_refuses_outside_tests(make_app, auth, app):
     with pytest.raises(RuntimeError, match="testing off"):
         acting_as(make_app(Auth(Bearer(lambda token: None)), TESTING=False), "ada")

@@ -18,6 +18,7 @@ def auth():
     return Auth(Bearer(TOKENS.get))
 
 
+@pytest.mark.asvs("V6.8.4", "V10.3.4")
 @pytest.mark.parametrize(
     ("demanded", "admitted"),
     [

@@ -194,7 +194,6 @@ def test_explicit_credentials_win_and_need_no_protection(site, headers):
     assert client.ran == ["bob"]
 
 
-@pytest.mark.asvs("V3.5.3")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_csr_07_safe_methods_are_let_in_from_everywhere(site, method):
     client = site()
@@ -615,6 +614,7 @@ def test_the_refusal_names_the_setting_in_body_and_log(make_app, caplog, kind, g
     assert "spa.example" not in refused.text  # nothing of the request
 
 
+@pytest.mark.asvs("V16.3.3")
 @pytest.mark.parametrize(
     ("path", "settings"), [("/login", ("from_origins=", "trusted_origins=")), ("/logout", ("trusted_origins=",))]
 )
@@ -758,6 +758,7 @@ CORP = "Cross-Origin-Resource-Policy"
 PICTURE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
 
 
+@pytest.mark.asvs("V3.5.8")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
     ("headers", "status"),

@@ -70,6 +70,7 @@ def refused(make_app, monkeypatch, caplog):
     return run
 
 
+@pytest.mark.asvs("V16.3.3")
 @pytest.mark.parametrize(
     ("headers", "status", "reason"),
     [

@@ -26,6 +26,7 @@ ISSUER = "https://id.example"
 # --- the list
 
 
+@pytest.mark.asvs("V7.5.2")
 def test_a_user_sees_each_device_the_newest_use_first(site, clock):
     shop = site()
     start = clock[0]
@@ -93,7 +94,7 @@ def test_a_device_that_could_not_be_used_any_more_is_not_listed(site, clock, opt
     assert sessions(shop) == []
 
 
-@pytest.mark.asvs("V7.4.5", "V7.5.2")
+@pytest.mark.asvs("V7.4.5", "V7.4.3")
 def test_end_sessions_empties_the_list_and_ends_each_device(site):
     shop = site()
     devices = [shop.device() for _ in range(3)]
@@ -214,6 +215,7 @@ def test_a_login_that_is_too_long_for_the_store_names_the_fix_and_changes_nothin
 # --- ending one
 
 
+@pytest.mark.asvs("V7.5.2")
 def test_a_user_ends_another_device(site):
     shop = site()
     phone, laptop = shop.device(agent="Phone"), shop.device(agent="Laptop")

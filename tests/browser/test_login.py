@@ -277,6 +277,7 @@ def test_a_hook_of_the_app_has_the_last_word(build):
     assert leaving(build, after=drop) == []
 
 
+@pytest.mark.asvs("V14.3.1")
 def test_only_a_logout_clears_the_cache(build):
     shop = build(store=MemoryStore())
     responses = [shop.client.post("/login"), shop.client.get("/page"), shop.client.get("/login")]

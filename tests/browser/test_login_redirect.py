@@ -341,7 +341,6 @@ def test_a_way_back_of_100_kb_is_left_out(anywhere):
 # --- RED-10
 
 
-@pytest.mark.asvs("V3.4.5")
 @pytest.mark.rfc("H-38")
 @pytest.mark.parametrize(
     "query",

@@ -276,6 +276,7 @@ def stolen(shop, clock):
     return client, copied
 
 
+@pytest.mark.asvs("V6.3.5")
 def test_a_copied_cookie_that_comes_later_ends_the_login_everywhere(shop, clock, heard, caplog):
     caplog.set_level(logging.WARNING)
     client, copied = stolen(shop, clock)
@@ -426,7 +427,7 @@ def test_a_secret_of_another_series_is_a_guess_and_ends_nothing(shop, heard, clo
     assert [kind for kind, _ in heard] == ["remembered"]
 
 
-@pytest.mark.asvs("V11.5.2", "V7.2.3")
+@pytest.mark.asvs("V7.2.3")
 def test_all_secrets_of_a_series_differ_and_have_256_bits(shop, clock):
     client, seen = enter(shop), set()
     for _ in range(5):

@@ -135,7 +135,7 @@ def test_tokens_that_it_is_asked_about(issuer, served):
         Introspection(issuer=issuer, audience=SIGNED, allow_http_loopback=True, **API)(token)
 
 
-@pytest.mark.asvs("FAPI-5.3.4-3")
+@pytest.mark.asvs("FAPI-5.3.4-3", "V8.3.2")
 @pytest.mark.rfc("I-11")
 def test_a_revoked_token(issuer, served):
     introspection = Introspection(issuer=issuer, audience=OPAQUE, allow_http_loopback=True, **API)

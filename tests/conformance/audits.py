@@ -1,7 +1,7 @@
-"""What auditors ask, row by row: OWASP ASVS 5.0 and FAPI 2.0. ``python -m tests.conformance`` writes docs/asvs.md.
+"""What auditors ask, row by row: OWASP ASVS, FAPI and NIST. ``python -m tests.conformance`` writes docs/asvs.md.
 
 Rows are in audits.txt, and tests carry ``@pytest.mark.asvs("V7.4.1")``. A row that says that a requirement is met needs
-such a test, a page of the docs for requirements that ask for a page, or says that it was tried by hand.
+such a test, or a page of the docs for requirements that ask for a page.
 """
 
 import re
@@ -17,10 +17,11 @@ STATES = {
     "default": "met by default",
     "configured": "met when configured",
     "documented": "met by a page",
-    "tried": "met, tried by hand",
     "app": "app's job",
     "no": "**not met**",
 }
+COUNTED = {"ASVS L1": {"L1"}, "ASVS L2": {"L2"}, "ASVS L3": {"L3"}, "FAPI, NIST": {"shall", "should", "may"}}
+"""By line of the table at the head, the levels of its rows."""
 _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -65,8 +66,8 @@ def check(table: dict[str, list[Row]], proven: list[Proof]) -> None:
             raise Wrong(f"{row.id} says that it is met: mark a test with @pytest.mark.asvs({row.id!r})")
         if row.state == "documented" and not any((PAGE.parent / link).exists() for link in _LINK.findall(row.how)):
             raise Wrong(f"{row.id} says that a page meets it: link to a page that exists")
-        if row.state == "tried" and row.id in claimed:
-            raise Wrong(f"{row.id} has a test: write default or configured in place of tried")
+        if row.state == "no" and row.id in claimed:
+            raise Wrong(f"{row.id} isn't met, and has a test: write default or configured")
         if row.state in ("configured", "no") and row.how == "-":
             raise Wrong(f"{row.id} must say how it is met, or why it isn't")
 
@@ -78,13 +79,14 @@ def page(table: dict[str, list[Row]], proven: list[Proof]) -> str:
         for row_id in proof.ids:
             by_row.setdefault(row_id, []).append(proof)
     lines = [
-        "# Security standards: ASVS 5.0 and FAPI 2.0",
+        "# Security standards: ASVS 5.0, FAPI 2.0 and NIST",
         "",
         f"<!-- Written by `{COMMAND}` from tests/conformance/audits.txt and the marks of the tests. -->",
         "",
         "These tables say which requirements the extension meets in its part of an app, and with which setting. The",
         "wording is our own. The texts of the standards decide: OWASP Application Security Verification Standard 5.0.0",
-        "and FAPI 2.0 Security Profile. ASVS requirements that have nothing to do with authentication aren't listed.",
+        "(ASVS), FAPI 2.0 Security Profile, and one rule of NIST SP 800-63B-4. Requirements that have nothing to do",
+        "with authentication aren't listed.",
         "[What RFCs ask](conformance.md) has a page of its own, [Security of your set-up](security.md) lists switches.",
         "",
         "*App's job* means that the extension can't meet it; the last column then says what it contributes.",
@@ -93,9 +95,12 @@ def page(table: dict[str, list[Row]], proven: list[Proof]) -> str:
         "|---" * (len(STATES) + 2) + "|",
     ]
     rows = [row for group in table.values() for row in group]
-    for level in ("L1", "L2", "L3"):
-        counted = Counter(row.state for row in rows if row.level == level)
-        lines.append(f"| {level} | {counted.total()} | " + " | ".join(str(counted[state]) for state in STATES) + " |")
+    unmet = []
+    for name, levels in COUNTED.items():
+        counted = Counter(row.state for row in rows if row.level in levels)
+        lines.append(f"| {name} | {counted.total()} | " + " | ".join(str(counted[state]) for state in STATES) + " |")
+        unmet.append(f"{counted['no']} of {name}")
+    lines += ["", f"Not met in this library's part: {'; '.join(unmet)}."]
     for title, group in table.items():
         lines += ["", f"## {title}", "", "| row | level | what is asked | state | how | shown by |", "|---" * 6 + "|"]
         for row in group:

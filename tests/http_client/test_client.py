@@ -134,7 +134,6 @@ def test_key_17_redirects_are_not_followed(get, plain, location):
     assert plain.calls() == 1
 
 
-@pytest.mark.asvs("V13.2.4")
 @pytest.mark.parametrize("content", [chunked_flood, head_flood, interim_flood], ids=lambda content: content.__name__)
 def test_key_18_floods_end_by_size(plain, content):
     plain.answers["/x"] = content

@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 from .table import COMMAND, PAGE, page
 
 
+@pytest.mark.asvs("V13.1.3", "V13.2.6")
 def test_the_page_is_fresh_and_holds_the_promise():
     fresh = page()
     assert PAGE.read_text(encoding="utf-8") == fresh, f"run {COMMAND}"

@@ -297,7 +297,7 @@ def test_jws_21_nobody_gets_claims_from_a_text():
     assert not hasattr(read_jws(token()), "claims")
 
 
-@pytest.mark.asvs("V11.2.5")
+@pytest.mark.asvs("V11.2.5", "V16.5.3")
 @pytest.mark.parametrize(
     "error", [TypeError, ValueError, RecursionError, MemoryError, UnsupportedAlgorithm, OSError, RuntimeError]
 )

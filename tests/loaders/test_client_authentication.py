@@ -73,6 +73,7 @@ def verified(assertion, key=KEY):
 # --- private_key_jwt
 
 
+@pytest.mark.asvs("V13.2.1")
 @pytest.mark.rfc("I-02")
 def test_rfc_7523_2_2_the_request(load, plain):
     begun = int(time.time())
@@ -238,6 +239,7 @@ def introspection_of(server, ca_file, files, **options):
     return Introspection(server.url + "/introspect", ca_file=ca_file, certificate=files, **given)
 
 
+@pytest.mark.asvs("V13.2.1")
 @pytest.mark.parametrize("method", ["tls_client_auth", "self_signed_tls_client_auth"])
 def test_rfc_8705_2_the_certificate_logs_in_and_the_form_names_the_client(
     demanding, clients, ca_file, tmp_path, method

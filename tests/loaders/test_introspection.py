@@ -85,7 +85,7 @@ def test_int_04_what_is_no_token_is_not_sent(ask, plain, token):
     assert plain.requests == []
 
 
-@pytest.mark.asvs("V12.3.1")
+@pytest.mark.asvs("V12.3.1", "V12.3.4")
 @pytest.mark.rfc("I-03")
 def test_int_05_only_over_tls_that_checks_out(tls, ca_file):
     tls.answers["/introspect"] = answer(ACTIVE)

@@ -248,6 +248,7 @@ def test_our_own_access_token_cannot_be_had(plain):
 # --- many at once
 
 
+@pytest.mark.asvs("V13.1.2")
 def test_int_08_as_many_at_a_time_as_allowed_and_other_schemes_go_on(plain, make_app):
     gate = plain.answers["/introspect"] = Gate(answer(ACTIVE), plain)
     auth = Auth(Bearer(make_introspection(plain, max_concurrent=4, timeout=30)), Basic(lambda name, password: True))

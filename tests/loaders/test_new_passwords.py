@@ -10,6 +10,7 @@ from flask_unauthorized.loaders.new_passwords import _common_passwords
 GOOD = "seven green tables"
 
 
+@pytest.mark.asvs("V6.2.5")
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
@@ -44,11 +45,13 @@ def test_the_first_rule_that_a_password_breaks_is_the_reason(password, reason):
     assert (found.reason, bool(found)) == (reason, reason is None)
 
 
+@pytest.mark.asvs("V6.2.4")
 @pytest.mark.parametrize("password", ["password", "12345678", "Sunshine", "iloveyou", "trustno1", "football"])
 def test_common_passwords_of_8_characters(password):
     assert acceptable(password, min_length=8).reason == "common"
 
 
+@pytest.mark.asvs("V6.2.4")
 def test_the_list_has_the_3000_that_asvs_demands():
     assert sum(len(password) >= 8 for password in _common_passwords()) >= 3000
     assert all(password == password.casefold() for password in _common_passwords())
@@ -69,6 +72,7 @@ def test_a_name_in_another_unicode_form():
     assert acceptable("ange\u0301lique is here", name="Ang\u00e9lique").reason == "context"
 
 
+@pytest.mark.asvs("V6.2.12")
 def test_breached_passwords_are_asked_last_and_composed():
     asked = []
 

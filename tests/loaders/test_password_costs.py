@@ -46,6 +46,7 @@ def table_of(**shares):
     return {f"user-{key}-{n}": STORED[METHODS[int(key[1:])]] for key, count in shares.items() for n in range(count)}
 
 
+@pytest.mark.asvs("V6.3.8")
 def test_unknown_names_of_a_mapping_cost_what_its_names_cost_in_the_same_shares(compared):
     table = table_of(m0=40, m1=30, m2=15, m3=10, m4=5)
     check = Passwords(table, method=NEW)

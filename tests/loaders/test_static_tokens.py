@@ -26,7 +26,7 @@ def test_static_tokens_refuse_everything_else_API_04_API_06(token):
     assert StaticTokens({TOKEN: "ada"})(token) is None
 
 
-@pytest.mark.asvs("V11.2.4", "V13.3.1")
+@pytest.mark.asvs("V13.3.1")
 def test_static_tokens_keep_digests_only_API_05():
     loader = StaticTokens({TOKEN: "ada"})
     kept = repr(loader) + repr([getattr(loader, name, None) for name in loader.__slots__])

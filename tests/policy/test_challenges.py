@@ -121,7 +121,6 @@ def test_the_scheme_that_was_tried_is_the_one_that_is_told(make_app: MakeApp) ->
         assert not any("error=" in line for line in told)
 
 
-@pytest.mark.asvs("V4.1.1")
 def test_each_media_type_is_kept_for_itself(make_app: MakeApp, auth: Auth[Any]) -> None:
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: ""))

@@ -34,6 +34,7 @@ def may_pay(details):
     return any(one["type"] == "payment" and request.args.get("account") in one["accounts"] for one in details)
 
 
+@pytest.mark.asvs("V10.3.2")
 @pytest.mark.parametrize(("query", "status"), [("/?account=a", 200), ("/?account=b", 403), ("/", 403)])
 def test_the_function_decides_by_the_details_and_the_request(ask, query, status):
     assert ask("pays", query, authorization_details=may_pay).status_code == status
@@ -98,6 +99,7 @@ def test_all_levels_must_agree(make_app):
         assert client.get(f"/?{query}", headers=bearer_header("pays")).status_code == status
 
 
+@pytest.mark.asvs("V10.3.2")
 @pytest.mark.parametrize("path", ["/", "/optional"])
 def test_a_restricted_token_opens_no_view_that_ignores_its_details(ask, path):
     response = ask("restricted", path)

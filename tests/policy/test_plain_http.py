@@ -33,7 +33,7 @@ def _load(token: str):
     return Identity("ada") if token == "good" else None
 
 
-@pytest.mark.asvs("V4.1.2")
+@pytest.mark.asvs("V4.1.2", "V12.2.1")
 @pytest.mark.rfc("H-37", "BA-15", "B-25")
 def test_bas_15_required_https_is_403_without_a_challenge_before_any_loader(make_app):
     calls = []
@@ -49,7 +49,6 @@ def test_bas_15_required_https_is_403_without_a_challenge_before_any_loader(make
     assert client.get("/", headers=good, base_url="https://localhost").status_code == 200
 
 
-@pytest.mark.asvs("V12.2.1")
 def test_cfg_09_credentials_over_plain_http_are_warned_about_once(make_app, caplog):
     auth = Auth(Bearer(_load))
     app = make_app(auth)

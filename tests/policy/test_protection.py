@@ -140,7 +140,7 @@ def auth_of_two() -> Auth:
     return make_auth_of_two()
 
 
-@pytest.mark.asvs("V6.3.4", "V8.2.1", "V8.3.1")
+@pytest.mark.asvs("V6.3.4", "V8.2.1", "V13.4.5")
 def test_dec_12_protect_guards_all_but_what_is_public(auth_of_two, make_app):
     app = make_app(auth_of_two)
     auth_of_two.protect(app, public={"health", "static"})

@@ -251,7 +251,6 @@ def missing(rows: Iterable[Row]) -> list[str]:
     return list(chain.from_iterable(site.missing(found) for site in sites()))
 
 
-@pytest.mark.asvs("V16.3.3")
 def test_every_reason_of_the_package_has_a_row() -> None:
     assert len(sites()) > 150
     found = missing(ROWS.values())

@@ -619,6 +619,7 @@ def test_a_policy_of_the_app_stays_on_a_body_of_the_app(make_app, auth, another)
     assert page(app).headers.getlist("Content-Security-Policy") == ["default-src 'self'"]
 
 
+@pytest.mark.asvs("V3.4.4", "V3.2.1")
 @pytest.mark.parametrize("accept", ["application/json", "application/problem+json", "text/plain", "text/html"])
 @pytest.mark.parametrize("explain", [True, False])
 def test_no_built_in_body_is_sniffed(make_app, auth, accept, explain):  # F-17

@@ -45,7 +45,6 @@ def lock_by_protect(auth, app):
     auth.protect(app)
 
 
-@pytest.mark.asvs("V13.4.5")
 @pytest.mark.rfc("M-22")
 @pytest.mark.parametrize("lock", [lock_by_require, lock_by_decorator, lock_by_abort, lock_by_redirect, lock_by_protect])
 def test_the_document_is_public_whatever_hooks_the_app_has(make_app, lock):

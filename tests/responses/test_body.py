@@ -236,7 +236,7 @@ def test_problem_base_must_be_an_absolute_uri(make_app, base):
         auth.check(make_app(auth, UNAUTHORIZED_PROBLEM_BASE=base))
 
 
-@pytest.mark.asvs("V3.2.1", "V3.4.4")
+@pytest.mark.asvs("V3.2.1", "V4.1.1")
 def test_lek_10_html_is_escaped_and_not_sniffed(app):
     response = get(app, accept=HTML, headers=bearer_header("odd"))
     assert_refused(response)
@@ -254,6 +254,7 @@ def test_lek_10_the_request_is_not_echoed(app, accept):
     assert CANARY not in response.text + str(response.headers)
 
 
+@pytest.mark.asvs("V4.1.1")
 def test_text_is_plain(app):
     response = get(app, accept=TEXT)
     assert response.content_type.replace(" ", "").lower() == "text/plain;charset=utf-8"

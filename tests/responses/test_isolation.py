@@ -43,6 +43,7 @@ def test_the_page_names_no_url_to_other_sites_and_has_no_opener(client_of):
     assert response.headers.getlist(OPENER) == ["same-origin"]
 
 
+@pytest.mark.asvs("V3.4.5")
 def test_the_redirect_names_no_url_to_other_sites_and_leaves_pop_ups_their_opener(client_of):
     response = get(client_of(people()))
     assert response.status_code == 302

@@ -60,6 +60,7 @@ VIEWS = {
 }
 
 
+@pytest.mark.asvs("V14.3.2")
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 def test_no_cache_stores_the_response_whatever_the_view_says(serve, view):
     response = serve(view).get("/", headers=ADA)

@@ -160,7 +160,6 @@ def test_empty_parts_are_never_success_of_their_own(build, value):
     assert api.ran == []
 
 
-@pytest.mark.asvs("V6.2.5")
 @pytest.mark.rfc("BA-09")
 @pytest.mark.parametrize("value", ["dXNlcjo=", "Og=="], ids=["user", "colon"])
 def test_empty_password_reaches_the_verifier_only_if_configured_BAS_08(build, value):

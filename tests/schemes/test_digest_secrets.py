@@ -76,6 +76,7 @@ def test_the_search_finds_what_it_is_for(planted):
 
 
 # T-02
+@pytest.mark.asvs("V11.2.4")
 @pytest.mark.parametrize("what", ["response", "nonce"])
 def test_responses_and_signatures_of_nonces_go_through_compare_digest(make_app, monkeypatch, what):
     """Whatever the code looks like: with a ``compare_digest`` that says no, nobody gets in."""

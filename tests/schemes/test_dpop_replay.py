@@ -97,7 +97,7 @@ print(json.dumps(answers), flush=True)
 """
 
 
-@pytest.mark.asvs("V11.3.4")
+@pytest.mark.asvs("V11.3.4", "V15.4.2")
 @pytest.mark.rfc("P-19")
 def test_dpo_13_eight_processes_at_once(tmp_path):
     count = 10
@@ -301,6 +301,7 @@ def test_dpo_29_a_failing_store_is_503_without_a_challenge(make_app, error):
     assert served.ran == []
 
 
+@pytest.mark.asvs("V16.5.3")
 def test_dpo_29_a_store_that_answers_nothing_lets_nobody_in(make_app):
     class Silent(MemoryStore):
         def _claim(self, key, lifetime):

@@ -277,6 +277,7 @@ def test_a_clock_that_was_set_back_prolongs_no_counter(monkeypatch, back):
 # --- SQLite
 
 
+@pytest.mark.asvs("V14.2.4")
 def test_the_file_is_for_its_owner_alone(tmp_path):
     path = tmp_path / "store.db"
     SQLiteStore(path).claim("a", "key", 60)

@@ -45,6 +45,7 @@ def form(make_app: Any) -> Any:
     return make
 
 
+@pytest.mark.asvs("V6.3.1", "V6.6.3")
 def test_failed_logins_are_limited(form, store, clock):
     send = form(Throttle(store))
     assert [send(guess) for guess in guesses(6)] == [422] * 5 + [429]
@@ -109,7 +110,6 @@ def test_what_is_no_verdict_gives_the_attempt_back(form, clock, end, status):
     assert len(asked) == 9
 
 
-@pytest.mark.asvs("V6.6.3")
 def test_an_attempt_succeeds_once_and_inside_its_block(form, clock):
     kept = []
     send = form(Throttle(MemoryStore()), lambda attempt: (kept.append(attempt), "left")[1])

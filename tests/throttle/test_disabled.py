@@ -30,6 +30,7 @@ def disabled():
         yield found
 
 
+@pytest.mark.asvs("V6.3.5", "NIST-3.2.2")
 def test_consecutive_failures_disable_a_subject_until_it_is_enabled(serve, store, clock, disabled):
     throttle = Throttle(store, disable_after=3, **LOOSE)
     served = serve(throttle)

@@ -343,7 +343,7 @@ def test_jws_31_only_one_object(text):
     refused(text)
 
 
-@pytest.mark.asvs("V15.1.3")
+@pytest.mark.asvs("V15.2.2")
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 def test_lim_05_depth_is_bounded_before_parsing(opening):
     closing = {"[": "]", '{"a":': "}"}[opening]

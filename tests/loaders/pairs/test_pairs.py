@@ -190,7 +190,6 @@ def test_a_refusal_is_that_of_rfc_6749(pairs, app_of, form, body, accept):
     assert_sound(answer)
 
 
-@pytest.mark.asvs("V16.3.2")
 def test_a_refusal_is_logged_with_its_reason(pairs, app_of, caplog):
     caplog.set_level("INFO", "flask_unauthorized")
     app_of(pairs).test_client().post("/token", data={"refresh_token": "junk-of-a-client"})

@@ -164,6 +164,7 @@ def test_an_idle_login_ends(make_pairs, clock):
     assert reason == "login 1 was not refreshed for 86400 s, until 2027-01-17 07:59:59 UTC"
 
 
+@pytest.mark.asvs("V10.4.8")
 def test_a_login_ends_however_often_it_is_refreshed(make_pairs, clock):
     pairs = make_pairs(idle=DAY, lifetime=2 * DAY)
     pair = pairs.issue("42")

@@ -357,7 +357,6 @@ def test_a_logout_needs_no_loader(build, error):  # F-34
     assert client_with_cookie(shop, copied).get("/page").status_code == 401
 
 
-@pytest.mark.asvs("V16.5.3")
 def test_a_broken_loader_leaves_nobody_logged_in(build):
     def load(name):
         raise KeyError(name)

@@ -51,7 +51,7 @@ def add_post_view(shop, name, function):
 # --- whose session it is
 
 
-@pytest.mark.asvs("V3.5.4", "V9.2.4")
+@pytest.mark.asvs("V3.5.4", "V9.2.4", "V8.4.1")
 def test_ses_06_a_session_of_another_app_with_the_same_key_is_none(make_app, build):
     shop = build()
     shop.client.post("/login")
@@ -63,7 +63,6 @@ def test_ses_06_a_session_of_another_app_with_the_same_key_is_none(make_app, bui
     assert_unauthorized(thief.get("/page"), error=None)
 
 
-@pytest.mark.asvs("V8.4.1")
 def test_a_realm_of_the_scheme_is_where_its_sessions_are_good(build):
     shop = build(realm="console")
     shop.client.post("/login")
@@ -306,6 +305,7 @@ def end_all(shop):
         shop.auth.end_all_sessions()
 
 
+@pytest.mark.asvs("V7.4.5")
 def test_all_sessions_of_everybody_end_and_new_logins_work_at_once(build, clock):
     shop = build(store=MemoryStore())
     devices = {name: shop.app.test_client() for name in ("ada", "bob")}

@@ -66,7 +66,7 @@ def test_the_caller_is_another_one_in_the_request_of_the_login_itself(build):
     assert after == returned
 
 
-@pytest.mark.asvs("V7.2.4")
+@pytest.mark.asvs("V7.2.2", "V7.2.4")
 @pytest.mark.rfc("CK-03")
 def test_ses_01_nothing_that_somebody_prepared_survives_the_login(build):
     shop = build()
@@ -171,7 +171,7 @@ def test_ses_01_ids_that_cannot_be_renewed_are_told(build, caplog):
     assert "Plain has no regenerate(session)" in caplog.text
 
 
-@pytest.mark.asvs("V7.2.2", "V7.2.4")
+@pytest.mark.asvs("V7.2.4")
 def test_ses_02_a_cookie_from_before_the_login_is_worthless(build):
     shop = build()
     shop.client.get("/set")
@@ -455,7 +455,7 @@ def test_ses_13_keys_can_be_changed(build):
     assert session_content(shop.app, session_cookie_of(shop.client))["_unauthorized"]["sub"] == "ada"
 
 
-@pytest.mark.asvs("V14.3.3")
+@pytest.mark.asvs("V14.3.3", "V8.3.1", "V8.3.2")
 def test_ses_14_the_session_holds_no_rights(build):
     shop = build()
     shop.client.post("/login")

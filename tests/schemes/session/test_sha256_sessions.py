@@ -41,6 +41,7 @@ def show(app, value):
     return client.get("/show").text
 
 
+@pytest.mark.asvs("V11.4.1", "V11.4.3")
 def test_a_login_is_signed_with_sha256_and_accepted():
     client = site(SHA256Sessions()).test_client()
     client.post("/login")
