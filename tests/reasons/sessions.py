@@ -1,5 +1,6 @@
 """Sessions: dead ones, users whom the loader doesn't know, and logins and logouts from other sites."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask_unauthorized import Auth, AuthError, Bearer, Identity, SessionCookie
@@ -243,15 +244,51 @@ def confirm_during(mark: str) -> Any:
 
     def run(browser: Remembering) -> AuthError:
         class Ending(MemoryStore):
-            def _put(self, key: str, value: str, lifetime: float) -> None:
-                for other in [one for one in self._entries if ":session:" in one]:
-                    MemoryStore._put(self, other, mark, 60)
-                super()._put(key, value, lifetime)
+            def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+                if ":session:" in key and old is None:
+                    for other in [one for one in self._entries if ":session:" in one]:
+                        MemoryStore._put(self, other, mark, 60)
+                return super()._replace(key, old, new, lifetime)
 
         browser.store.__class__ = Ending
         return browser.ask("/confirm", "POST")
 
     return run
+
+
+def end_while_listed(browser: Remembering) -> AuthError:
+    """A login that a logout ends while others change the list of the user's devices."""
+    attempts: list[str] = []
+
+    class Ending(MemoryStore):
+        def _replace(self, key: str, old: str | None, new: str, lifetime: float) -> bool:
+            if ":sessions:" in key and not attempts:
+                attempts.append(key)
+                for other in [one for one in self._entries if ":session:" in one]:
+                    MemoryStore._put(self, other, "ended", 60)
+                return False
+            return super()._replace(key, old, new, lifetime)
+
+    browser.store.__class__ = Ending
+    return browser.ask("/login", "POST")
+
+
+def log_out_at_the_provider_during_a_login(browser: Remembering) -> AuthError:
+    """A login at whose end the provider has logged the user out."""
+    marks: list[str] = []
+
+    class Ending(MemoryStore):
+        def _get(self, key: str) -> str | None:
+            if ":provider-logout:" in key:
+                marks.append(key)
+                return str(len(marks))
+            return super()._get(key)
+
+        def _get_many(self, keys: Sequence[str]) -> list[str | None]:
+            return [self._get(key) for key in keys]
+
+    browser.store.__class__ = Ending
+    return browser.ask("/provider", "POST")
 
 
 def confirm_after_the_end(browser: Remembering) -> AuthError:
@@ -330,6 +367,10 @@ ROWS = [
     ),
     Row("a confirmation during a theft", remembered(confirm_during("stolen")), 401, STOLEN),
     Row("a confirmation during a logout", remembered(confirm_during("ended")), 401,
+        "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"),
+    Row("a login that ends while it is listed", remembered(end_while_listed), 401,
+        "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"),
+    Row("a login during a logout at the provider", remembered(log_out_at_the_provider_during_a_login), 401,
         "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"),
     Row("a confirmation of a login that ended meanwhile", remembered(confirm_after_the_end), 401,
         "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"),

@@ -1,6 +1,8 @@
 """Stores that fail, are full, or answer with something odd: 503, and the cause in the log."""
 
 import sqlite3
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -41,6 +43,27 @@ class OddClient:
 
     def __init__(self, answer: object) -> None:
         self.get = self.set = lambda *_, **__: answer
+        self.execute = lambda: answer
+
+    def pipeline(self, **_: Any) -> Any:
+        return nullcontext(self)
+
+
+class OctetsAtOnce(MemoryStore):
+    """A store that forgot to decode the values that it reads at once."""
+
+    def _get_many(self, keys: Sequence[str]) -> list[Any]:
+        return [b"ended" for _ in keys]
+
+
+def many_of(store: Store) -> Any:
+    return call_of(store.get_many, ("purpose", "key"), ("purpose", "another key"))
+
+
+def odd_many(answer: object) -> Any:
+    store = RedisStore("redis://127.0.0.1:1/0")
+    store._client = OddClient(answer)
+    return many_of(store)
 
 
 def asked(store: Store, operation: str, *arguments: Any) -> Any:
@@ -108,6 +131,20 @@ ROWS = [
     Row(
         "a store that returns octets", asked(Octets(), "get"), 503,
         "Octets: _get() returned a bytes: it must return a str or None",
+    ),
+    Row(
+        "a store that returns octets at once", many_of(OctetsAtOnce()), 503,
+        "OctetsAtOnce: _get_many() returned a bytes: it must return a str or None",
+    ),
+    Row("several values of a store that fails", many_of(Broken()), 503,
+        f"Broken: its back end raised ConnectionError: {FAILED}"),
+    Row(
+        "RedisStore: a pipeline with too few values", odd_many([b"1"]), 503,
+        "RedisStore: a pipeline returned type list, expected a value for each key",
+    ),
+    Row(
+        "RedisStore: a pipeline, a number", odd_many([b"1", 5]), 503,
+        "RedisStore: GET returned type int, expected bytes or None",
     ),
     Row(
         "RedisStore: SET", odd(None, "put", "x", 60), 503,

@@ -119,7 +119,7 @@ USES = {
     "DPoP: used proofs": lambda store: DPoP(lambda token: None, origin="https://api.example.com", store=store),
     "SessionCookie: ended sessions": lambda store: SessionCookie(lambda subject: subject, store=store),
     "SessionCookie: ended sessions and remembered logins": lambda store: SessionCookie(
-        lambda subject: subject, store=store, remember=3600
+        lambda subject: subject, store=store, remember=30 * 86400
     ),
     "Revocations: revoked tokens": lambda store: Bearer(
         JWT(

@@ -149,6 +149,6 @@ def _latest(of_user: str | None, of_realm: str | None) -> NotBefore | None:
             time_of_realm = float(of_realm)
             latest = time_of_realm if of_user is None else max(float(of_user), time_of_realm)
             return NotBefore(latest, 3 * MAX_CLOCK_SKEW + 1)
-        return None if of_user is None else NotBefore(float(of_user), 2 * MAX_CLOCK_SKEW)
+        return None if of_user is None else NotBefore(float(of_user), 2 * MAX_CLOCK_SKEW + 1)
     except ValueError:
         reject_foreign_value()
