@@ -9,7 +9,8 @@ most expensive, and the first that a password breaks is the reason:
 1. **Form.** The password is normalized as `Passwords` does it (NFC). A password that `Basic` can't send, because of a
    control character or its size, would lock its owner out.
 2. **Length**, in characters. There is no other rule of composition, because such rules make passwords weaker.
-3. **Context.** A password that contains the user's name or a word of the service is guessed first.
+3. **Context.** Passwords that are made of the names of user and service are guessed first. The whole password is
+   judged, and no words in it (NIST): it breaks the rule if it has fewer than four letters besides such words.
 4. **Common passwords.** The list in ``common_passwords.txt`` has 8 000. Few of them are as long as 15 characters, but
    two of them in a row are. So a password that consists of one or two common ones is common, and so are repeated
    characters, alphabets and rows of keys.
@@ -19,6 +20,7 @@ Nothing here logs or keeps a password.
 """
 
 import functools
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -35,8 +37,10 @@ MAX_OCTETS: Final = 4096
 """Longest password, in bytes of UTF-8: what `Basic` accepts."""
 LEAST_LENGTH: Final = 8
 """Least value of ``min_length`` (ASVS 6.2.1)."""
-MIN_WORD: Final = 4
+MIN_WORD: Final = 3
 """Shorter words of the context are in many passwords by chance."""
+MIN_OTHER_LETTERS: Final = 4
+"""Least number of letters besides the words of the context, in a password that has such words."""
 MIN_DIFFERENT: Final = 5
 """Least number of different characters."""
 _ROWS: Final = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm")
@@ -48,8 +52,8 @@ class Acceptance:
 
     Attributes:
         reason: Why not, for your own texts: ``"malformed"`` (a control character, or half of a surrogate pair),
-            ``"too_short"``, ``"too_long"``, ``"context"`` (it contains the name or a word of the service),
-            ``"common"`` or ``"breached"``. ``None`` if the password may be used.
+            ``"too_short"``, ``"too_long"``, ``"context"`` (it is made of the name or words of the service, with a
+            few other characters), ``"common"`` or ``"breached"``. ``None`` if the password may be used.
     """
 
     reason: Reason | None = None
@@ -71,9 +75,9 @@ def acceptable(
 
     Args:
         password: The new password.
-        name: The user's name or address. Of an address, the part before the @ counts as well.
-        service: The name of your service, or several words that attackers would try. Words of fewer than four
-            characters don't count.
+        name: The user's name or address. Each word of it counts.
+        service: The name of your service, or several names that attackers would try. Each word counts. Words of fewer
+            than three characters don't.
         min_length: Least length in characters: 15 if the password alone logs users in, 8 or more if there is always a
             second factor (NIST SP 800-63B-4 §3.1.1.2).
         breached: Called with the password if all other rules accept it. It returns whether the password is known from a
@@ -89,7 +93,7 @@ def acceptable(
     if isinstance(min_length, bool) or not isinstance(min_length, int) or not LEAST_LENGTH <= min_length <= 64:
         raise ConfigurationError(f"min_length={min_length!r} must be a whole number from {LEAST_LENGTH} to 64")
     validated_callable("breached", breached)
-    reason = _broken_rule(password, [name, name.partition("@")[0], *_words(service)], min_length)
+    reason = _broken_rule(password, _words([name, *_names(service)]), min_length)
     if reason is None and breached is not None:
         is_breached = resolve_awaitable(breached(unicodedata.normalize("NFC", password)))
         if not isinstance(is_breached, bool):
@@ -110,9 +114,16 @@ def _broken_rule(password: str, words: list[str], min_length: int) -> Reason | N
     if len(password.encode()) > MAX_OCTETS:
         return "too_long"
     folded = _folded(password)
-    if any(len(word) >= MIN_WORD and word in folded for word in map(_folded, words)):
+    if _is_of_context(folded, words):
         return "context"
     return "common" if _is_common(folded) else None
+
+
+def _is_of_context(folded: str, words: list[str]) -> bool:
+    rest = folded
+    for word in words:
+        rest = rest.replace(word, " ")
+    return rest != folded and sum(map(str.isalpha, rest)) < MIN_OTHER_LETTERS
 
 
 def _is_common(folded: str) -> bool:
@@ -126,11 +137,17 @@ def _is_common(folded: str) -> bool:
     return any(folded[:cut] in common and folded[cut:] in common for cut in cuts)
 
 
-def _words(service: str | Iterable[str]) -> list[str]:
-    words = [service] if isinstance(service, str) else list(service)
-    if not all(isinstance(word, str) for word in words):
-        raise TypeError(f"service must be a str or several, not {words!a}")
-    return words
+def _names(service: str | Iterable[str]) -> list[str]:
+    names = [service] if isinstance(service, str) else list(service)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"service must be a str or several, not {names!a}")
+    return names
+
+
+def _words(names: list[str]) -> list[str]:
+    """Return the words of names, the longest first, so that no word hides a part of a longer one."""
+    found = {word for name in names for word in re.findall(r"[^\W_]+", _folded(name)) if len(word) >= MIN_WORD}
+    return sorted(found, key=lambda word: (-len(word), word))
 
 
 def _folded(text: str) -> str:
