@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
@@ -144,8 +145,8 @@ def with_login(
 ) -> Identity:
     """Return a copy with time, class, methods and issuer of the login, each unless the identity has its own."""
     copied = object.__new__(type(identity))
-    for name in _FIELDS:  # They were checked when the identity was made.
-        object.__setattr__(copied, name, getattr(identity, name))
+    for put, value in zip(_PUTS, _values_of(identity), strict=True):  # They were checked when the identity was made.
+        put(copied, value)
     if identity.auth_time is None:
         object.__setattr__(copied, "auth_time", auth_time)
     if identity.acr is None:
@@ -158,6 +159,9 @@ def with_login(
 
 
 _FIELDS = tuple(one.name for one in fields(Identity))
+_values_of = attrgetter(*_FIELDS)
+_PUTS = tuple(vars(Identity)[name].__set__ for name in _FIELDS)
+"""What sets each field of an identity that is being made."""
 
 
 def _rebuild(cls: type[Identity], values: dict[str, Any]) -> Identity:
