@@ -3,7 +3,8 @@
 An attacker who can write one name in many ways would have as many counters. So `subject_key` is coarse:
 
 1. Compatibility forms become ordinary characters (NFKD), as in full-width letters.
-2. Letters lose their case and their marks. Many collations of MySQL and MariaDB compare without both.
+2. Letters lose their case and their marks, strokes too. Many collations of MySQL and MariaDB compare without them.
+   ``æ`` and ``œ`` become two letters.
 3. Characters that collations ignore (format and control characters) and white space are removed.
 
 Two accounts whose names differ in nothing else share a counter. They share failures then, and nothing else: no key is
@@ -11,6 +12,7 @@ ever used to find an account. The throttle counts by these keys, and `events` ha
 """
 
 import functools
+import re
 import unicodedata
 from typing import Final
 
@@ -18,6 +20,7 @@ MAX_SUBJECT: Final = 1024
 """How many characters of a name are looked at. A longer name shares its counter with names that begin alike."""
 _IGNORED: Final = frozenset({"Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"})
 """The general categories of Unicode that are left out."""
+_LATIN: Final = re.compile(r"LATIN SMALL (?:LETTER|LIGATURE) (?:DOTLESS )?([A-Z]{1,2})(?: WITH .*)?").fullmatch
 
 
 def subject_key(name: str) -> str:
@@ -34,4 +37,10 @@ def _key_of(text: str) -> str:
         return text
     # Case folding may make marks of its own, so the text is decomposed once more.
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(character for character in decomposed if unicodedata.category(character) not in _IGNORED)
+    return "".join(_base_of(character) for character in decomposed if unicodedata.category(character) not in _IGNORED)
+
+
+def _base_of(character: str) -> str:
+    """Return the plain letters of a small Latin letter that has no decomposition, such as ``o`` of ``ø``."""
+    found = None if character.isascii() else _LATIN(unicodedata.name(character, ""))
+    return character if found is None else found[1].lower()

@@ -191,6 +191,13 @@ def test_ended_sessions(app, logged):
     assert logged() == [("INFO", expected("sessions_ended", "success", **of_end))]
 
 
+def test_the_end_of_all_sessions(app, logged):
+    with app.app_context():
+        app.auth.end_all_sessions()
+    ((level, found),) = logged()
+    assert (level, found["event"], found["scheme"], found["subject"]) == ("INFO", "sessions_ended", "Cookie", None)
+
+
 def test_a_repaired_401(app, logged):
     app.test_client().get("/plain")
     assert logged() == [("WARNING", expected("repaired", "failure", endpoint="plain", path="/plain"))]

@@ -21,8 +21,32 @@ def test_spellings_of_one_name_share_a_key(spelling):  # THR-06
     assert subject_key(spelling) == "zoe.k"
 
 
+@pytest.mark.parametrize(
+    ("letter", "plain"),
+    list(zip("øØłđħƀıæÆœŒɨ", ("o", "o", "l", "d", "h", "b", "i", "ae", "ae", "oe", "oe", "i"), strict=True)),
+)
+def test_letters_with_a_stroke_and_double_letters_are_plain(letter, plain):
+    """Some collations of databases compare them as the plain letters."""
+    assert subject_key(f"x{letter}x") == f"x{plain}x"
+
+
 def test_other_names_have_other_keys():
-    names = ["ada", "adam", "ad", "ada1", "a.da", "ada@example.com", "ада", "ئادا", "阿達", ""]
+    names = [
+        "\N{OX}",
+        "ox",
+        "þor",
+        "or",
+        "ada",
+        "adam",
+        "ad",
+        "ada1",
+        "a.da",
+        "ada@example.com",
+        "ада",
+        "ئادا",
+        "阿達",
+        "",
+    ]
     assert len({subject_key(name) for name in names}) == len(names)
 
 
