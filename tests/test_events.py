@@ -8,6 +8,7 @@ import logging
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -256,6 +257,65 @@ def test_stored_tokens(logged, make_app):
         ("token_rotated", "success", ADA, one),
         ("token_revoked", "success", ADA, two),
     ]
+
+
+def test_a_refresh_token_that_is_used_again(logged, make_app, monkeypatch):
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    from flask_unauthorized.loaders.pairs import GrantRefused, Pairs
+
+    engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.pool.StaticPool)
+    pairs = Pairs(engine, prefix="notes", secret_key=SECRET_KEY)
+    pairs.create_table()
+    app = make_app(Auth(Bearer(pairs)), SECRET_KEY=SECRET_KEY)
+    with app.app_context():
+        first = pairs.issue("ada")
+        pair = first
+        for later in (100, 200, 300):  # seconds; within 30 it would be a repetition
+            monkeypatch.setattr(time, "time", lambda now=time.time() + later: now)
+            pair = pairs.refresh(pair.refresh)
+        for token in (first.refresh, "notes_nonsense"):
+            with pytest.raises(GrantRefused):
+                pairs.refresh(token)
+    engine.dispose()
+    found = [(level, one["event"], one["outcome"], one["subject"]) for level, one in logged()]
+    assert ("INFO", "token_issued", "success", ADA) in found
+    assert found.count(("WARNING", "token_reused", "failure", ADA)) == 1
+    assert [level for level, event, *_ in found if event == "refused"] == ["INFO", "INFO"]
+
+
+def test_a_remembered_login(make_app, logged):
+    auth = Auth(SessionCookie(lambda subject: Identity(subject), store=MemoryStore(), remember=30 * 86_400))
+    app = make_app(auth, SECRET_KEY=SECRET_KEY)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    app.add_url_rule("/login", "login", lambda: auth.login("ada", remember=True).subject)
+    client = app.test_client()
+    client.get("/login")
+    client.delete_cookie("session")
+    assert client.get("/").status_code == 200
+    with app.app_context():
+        (device,) = auth.sessions("ada")
+    (found,) = [one for one in logged() if one[1]["event"] == "remembered"]
+    of_it = {"scheme": "Cookie", "subject": ADA, "endpoint": "view", "path": "/"}
+    assert found == ("INFO", expected("remembered", "success", session=hashed("session", device.id), **of_it))
+
+
+@pytest.mark.parametrize(("audience", "code"), [("another", "wrong_audience"), ("notes", None)])
+def test_a_token_for_another_service(make_app, logged, audience, code):
+    pytest.importorskip("cryptography")
+    jwt = pytest.importorskip("jwt")
+    from flask_unauthorized.jose import hmac_key
+    from flask_unauthorized.loaders.jwt import JWT
+
+    secret = "a secret of thirty-two characters"
+    load = JWT(
+        "https://id.example", audience="notes", keys=hmac_key(secret), algorithms=("HS256",), profile="oidc-compat"
+    )
+    auth = Auth(Bearer(load))
+    app = make_app(auth, SECRET_KEY=SECRET_KEY)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    claims = {"iss": "https://id.example", "sub": "ada", "aud": audience, "exp": time.time() + 60}
+    app.test_client().get("/", headers=bearer_header(jwt.encode(claims, secret, algorithm="HS256")))
+    assert [one["reason_code"] for _, one in logged()] == [code]
 
 
 def test_equal_ids_of_two_tables_are_two_tokens(app):
