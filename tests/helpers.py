@@ -1,5 +1,6 @@
 """What tests of several rooms need: apps with a view at ``/``, request headers, and the challenges of a response."""
 
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
@@ -82,6 +83,17 @@ def challenges_of(response: Any) -> list[tuple[str, dict[str, str]]]:
 def raise_error(error: BaseException | type[BaseException]) -> NoReturn:
     """Raise, where an expression is needed."""
     raise error
+
+
+def is_listening(port: int) -> bool:
+    """Return whether a server of this machine accepts connections on a port.
+
+    Where none listens, the system may choose the same port for the client, which is then connected to itself and keeps
+    the server from using it.
+    """
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as connection:
+        return bool(connection.getsockname() != connection.getpeername())
+    return False
 
 
 def free_port() -> int:

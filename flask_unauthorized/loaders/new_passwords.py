@@ -160,5 +160,5 @@ def _all_rows() -> Iterable[str]:
 
 @functools.cache
 def _common_passwords() -> frozenset[str]:
-    text = resources.files(__package__).joinpath("common_passwords.txt").read_text(encoding="utf-8")
+    text = resources.files(__name__.rpartition(".")[0]).joinpath("common_passwords.txt").read_text(encoding="utf-8")
     return frozenset(line for line in text.splitlines() if line and not line.startswith("# ") and line != "#")

@@ -1,12 +1,10 @@
 """A real authorization server issues the tokens, publishes its keys and is asked about tokens: oidc-provider of npm."""
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -22,7 +20,7 @@ from flask_unauthorized import Auth, Bearer, InvalidCredentials
 from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwks import JWKS
 from flask_unauthorized.loaders.jwt import JWT
-from tests.helpers import free_port
+from tests.helpers import free_port, is_listening
 from tests.loaders.keys import jwk_of
 
 from .conftest import need
@@ -51,10 +49,8 @@ def issuer(tmp_path_factory):
     )  # fmt: skip
     try:
         end = time.monotonic() + 30
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert process.poll() is None, "oidc-provider did not start"
+        while not is_listening(port):
+            assert process.poll() is None and time.monotonic() < end, "oidc-provider did not start"
             time.sleep(0.05)
         yield f"http://localhost:{port}"
     finally:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.helpers import free_port
+from tests.helpers import free_port, is_listening
 
 ROOT = Path(__file__).parents[2]
 GUNICORN = ("-m", "gunicorn", "-b", "127.0.0.1:{port}", "--log-level", "error")
@@ -49,10 +49,8 @@ def running(name: str, arguments: tuple[str, ...], **environ: str) -> Iterator[S
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert process.poll() is None, f"{name} did not start"
+        while not is_listening(port):
+            assert process.poll() is None and time.monotonic() < deadline, f"{name} did not start"
             time.sleep(0.05)
         yield Server(name, port)
     finally:

@@ -14,6 +14,7 @@ LINES = pytest.mark.parametrize("line", ["first", "last"])
 _OURS = (CHALLENGE, EXPOSE, *PRIVATE)
 _OF_A_BODY = ("Content-Type", "Content-Length")
 _OF_OUR_PAGE = ("Content-Security-Policy", "X-Content-Type-Options", "Content-Language")
+_UNLESS_SET = ("Referrer-Policy", "Cross-Origin-Opener-Policy")  # our page has them unless the neighbour sets them
 
 
 def both(neighbour, ask, line):
@@ -34,7 +35,8 @@ def test_only_a_401_changes_and_of_it_only_what_is_ours(neighbour, ask, line):
         assert (after.without(*_OURS), after.body) == (before.without(*_OURS), before.body)
         return
     assert before.body == FLASKS_OWN_PAGE
-    replaced = (*_OURS, *_OF_A_BODY, *_OF_OUR_PAGE)
+    added = [name for name in _UNLESS_SET if not before.lines(name)]
+    replaced = (*_OURS, *_OF_A_BODY, *_OF_OUR_PAGE, *added)
     assert after.without(*replaced) == before.without(*replaced)
     if "Accept" in ask.headers:
         assert after.lines("Content-Type") == ("text/html; charset=utf-8",)
