@@ -50,7 +50,8 @@ def issuer(tmp_path_factory):
     try:
         end = time.monotonic() + 30
         while not is_listening(port):
-            assert process.poll() is None and time.monotonic() < end, "oidc-provider did not start"
+            assert process.poll() is None, "oidc-provider did not start"
+            assert time.monotonic() < end, "oidc-provider did not start"
             time.sleep(0.05)
         yield f"http://localhost:{port}"
     finally:

@@ -50,7 +50,8 @@ def running(name: str, arguments: tuple[str, ...], **environ: str) -> Iterator[S
     try:
         deadline = time.monotonic() + 20
         while not is_listening(port):
-            assert process.poll() is None and time.monotonic() < deadline, f"{name} did not start"
+            assert process.poll() is None, f"{name} did not start"
+            assert time.monotonic() < deadline, f"{name} did not start"
             time.sleep(0.05)
         yield Server(name, port)
     finally:
