@@ -49,6 +49,7 @@ ELSEWHERE = (
     "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py", *NEED_A_DATABASE,
 )  # fmt: skip
 NEED_A_NEIGHBOUR = (
+    "tests/loaders/test_client_authentication.py",
     "tests/loaders/test_jwt_extended.py",
     "tests/browser/test_oidc_example.py",
     "tests/live/test_remote_user.py",

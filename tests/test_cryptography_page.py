@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import flask_unauthorized
+
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "flask_unauthorized"
+PACKAGE = Path(flask_unauthorized.__file__).parent
 PAGE = ROOT / "docs" / "cryptography.md"
 LIBRARIES = {"argon2", "bcrypt", "cryptography", "hashlib", "hmac", "itsdangerous", "jwt", "random", "secrets", "ssl",
              "uuid", "werkzeug.security"}  # fmt: skip
