@@ -74,7 +74,7 @@ def create_provider() -> Flask:
     """Makes the provider; ``config["URL"]`` is its issuer identifier, ``config["APP_URL"]`` the app of its client."""
     clients = Basic(Passwords({CLIENT_ID: generate_password_hash(CLIENT_SECRET, method="pbkdf2:sha256:1000")}))
     people = SessionCookie(
-        lambda name: name if name in NAMES else None, login_view="login", keep_query=PARAMETERS, idle=None
+        lambda name: name if name in NAMES else None, login_view="login", keep_query=PARAMETERS, idle=None, store=None
     )
     auth: Auth[Any] = Auth(people, clients, realm="provider")
     app = Flask("provider", static_folder=None)
