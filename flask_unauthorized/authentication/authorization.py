@@ -16,8 +16,8 @@ from ..errors.codes import with_code
 from ..errors.text import shown
 from ..identity import BareIdentity, Identity
 from ..policy.details import allows
+from ..policy.functions import name_of
 from ..policy.plan import Plan
-from ..policy.unless import name_of
 from ..wire.rules import MAX_CLOCK_SKEW
 
 log: Final = logging.getLogger("flask_unauthorized")

@@ -82,7 +82,7 @@ def check_site(request: Request, scheme: AnyScheme) -> None:
 
 
 def check_read(request: Request, scheme: AnyScheme) -> None:
-    """Refuse credentials that the browser added by itself, if a page of another site loads something with them.
+    """Refuse a cookie or password that the browser sent for a page of another site.
 
     Raises:
         CrossSiteRequest: 403.

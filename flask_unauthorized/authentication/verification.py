@@ -103,7 +103,7 @@ def _verify_throttled(scheme: AnyScheme, credentials: Any, request: Request, sta
     except AuthError as error:
         attempt.refused(error)
         raise
-    except BaseException:
+    except BaseException:  # A failure of the server, or an interrupt: no attempt of the caller has failed.
         attempt.given_back()
         raise
     attempt.succeeded()

@@ -13,14 +13,13 @@ what its members mean, so the app gives a function to the guard.
 """
 
 import copy
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from werkzeug.exceptions import HTTPException
 
 from ..errors import AuthError
-from .unless import name_of
+from .functions import check_function, name_of
 
 CLAIM: Final = "authorization_details"
 Decision = Callable[[list[dict[str, Any]]], object]
@@ -40,21 +39,7 @@ def validated_decision(decide: Any) -> tuple[Decision, ...]:
             f"authorization_details must be a function of the token's list that returns a bool, not {decide!r}: write "
             "authorization_details=may_pay"
         )
-    if inspect.iscoroutinefunction(decide) or inspect.iscoroutinefunction(getattr(type(decide), "__call__", None)):  # noqa: B004  # its type's, not whether it is callable
-        raise TypeError(
-            f"authorization_details={name_of(decide)} is async, and it must be a plain function: write def, not "
-            "async def"
-        )
-    if type(decide).__hash__ is None:
-        raise TypeError(f"authorization_details={decide!r} has no hash, so demands can't be compared: pass a function")
-    try:
-        inspect.signature(decide).bind([])
-    except TypeError as error:
-        raise TypeError(
-            f"authorization_details={name_of(decide)} can't be called with the list alone ({error}): read request in it"
-        ) from None
-    except ValueError:  # A callable written in C may have no signature.
-        pass
+    check_function("authorization_details", decide, ([],), "with the list alone")
     return (decide,)
 
 

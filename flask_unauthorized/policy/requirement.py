@@ -25,7 +25,8 @@ from ..errors import ConfigurationError
 from ..identity import as_set
 from ..wire.rules import check_scope_token
 from .details import Decision, validated_decision
-from .unless import Condition, name_of, validated_condition
+from .functions import name_of
+from .unless import Condition, validated_condition
 
 Group = tuple[str, ...]
 """Names of which any one will do, in order of preference. A plain name is a group of one."""

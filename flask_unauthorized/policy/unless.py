@@ -14,13 +14,13 @@ switch authentication off by their configuration, and for pages of one endpoint 
   function runs, and a level without a result holds.
 """
 
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from werkzeug.exceptions import HTTPException
 
 from ..errors import AuthError
+from .functions import check_function, name_of
 
 Condition = Callable[[], object]
 """What the developer passes as ``unless=``."""
@@ -41,24 +41,8 @@ def validated_condition(unless: Any) -> tuple[Condition, ...]:
     if not callable(unless):
         fix = ': write unless=lambda: current_app.config["LOGIN_DISABLED"]' if isinstance(unless, bool) else ""
         raise TypeError(f"unless must be a function without arguments that returns a bool, not {unless!r}{fix}")
-    if inspect.iscoroutinefunction(unless) or inspect.iscoroutinefunction(getattr(type(unless), "__call__", None)):  # noqa: B004  # its type's, not whether it is callable
-        raise TypeError(f"unless={name_of(unless)} is async, and it must be a plain function: write def, not async def")
-    if type(unless).__hash__ is None:
-        raise TypeError(f"unless={unless!r} has no hash, so its result can't be kept: pass a function")
-    try:
-        inspect.signature(unless).bind()
-    except TypeError as error:
-        raise TypeError(
-            f"unless={name_of(unless)} can't be called without arguments ({error}): read request and current_app in it"
-        ) from None
-    except ValueError:  # A callable written in C may have no signature.
-        pass
+    check_function("unless", unless, (), "without arguments")
     return (unless,)
-
-
-def name_of(unless: Callable[..., object]) -> str:
-    """Return the name of a function for messages: the app's words, never a value of a request."""
-    return str(getattr(unless, "__qualname__", None) or type(unless).__qualname__)
 
 
 def dropped(conditions: Iterable[Condition], results: Results) -> frozenset[Condition]:

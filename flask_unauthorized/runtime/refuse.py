@@ -27,8 +27,9 @@ from ..errors.text import loggable_text
 from ..events import claimed_subject, log_event
 from ..identity import Identity
 from ..policy.challenges import RecordedRefusal, cache_put
+from ..policy.functions import name_of
 from ..policy.plan import Plan
-from ..policy.unless import Results, name_of
+from ..policy.unless import Results
 from ..schemes.base import AnyScheme
 from ..wire.fetch_metadata import is_script
 from .conditional_requests import ignore_conditions_if_refused
