@@ -149,7 +149,7 @@ def session_hash(app: Flask, id: str) -> str:  # noqa: A002  # as in Auth.end_se
     return _keyed_hash(app, "session", id)
 
 
-def token_hash(app: Flask, id: str | int, prefix: str | None = None) -> str:  # noqa: A002
+def token_hash(app: Flask, id: str | int, prefix: str | None = None) -> str:  # noqa: A002  # as in StoredTokens.get
     """Return how records name a token: 16 hex digits.
 
     Args:
