@@ -408,6 +408,17 @@ def loader_of(name="ES256", **options):
     return JWT(ISSUER, audience=API, keys=[public_key_jwk(KEYS[name].jwk)], **options)
 
 
+@pytest.mark.asvs("FAPI-5.3.4-5a")
+@pytest.mark.parametrize("cnf", [GONE, None, {}, {"other": "x"}])
+def test_the_profile_rejects_a_token_that_is_bound_to_nothing(stopped, cnf):
+    """Whatever scheme asks the loader, also one that proves no keys."""
+    load = loader_of(profile="fapi2")
+    assert load(access_token()).confirmation == {"jkt": CLIENT.jkt}
+    with pytest.raises(InvalidCredentials) as caught:
+        load(access_token(cnf=cnf))
+    assert "cnf" in caught.value.reason
+
+
 CLOCKS = [
     # The default of both is 60, and `ahead` follows `leeway`.
     ({}, {"exp": NOW - 59}, True), ({}, {"exp": NOW - 60}, False),

@@ -34,6 +34,10 @@ def test_issuer_and_subject_can_be_read_from_the_key(pair):
     assert unquote(subject, errors="surrogatepass") == pair[1]
 
 
+def test_halves_of_surrogate_pairs_are_told_apart():
+    assert len({Identity(subject).key for subject in ("\ud800", "\ud801", "?", "\ufffd")}) == 4
+
+
 @pytest.mark.parametrize(
     ("issuer", "subject", "expected"),
     [

@@ -1,5 +1,7 @@
 """``amr=`` of guards: methods by which the caller must have logged in (RFC 8176, OWASP ASVS 6.8.4, 10.3.4)."""
 
+import functools
+
 import pytest
 
 from flask_unauthorized import Auth, Bearer, Identity, SessionCookie, any_of
@@ -57,6 +59,58 @@ def test_the_methods_of_all_levels_add_up(make_app, auth):
     statuses = {name: client.get("/", headers=bearer_header(name)).status_code for name in TOKENS}
     assert statuses == {"none": 401, "pwd": 401, "both": 200, "soft": 401}
     assert client.get("/outer", headers=bearer_header("none")).status_code == 401
+
+
+PARTS = {"none": Identity("ada"), "pwd": Identity("ada", amr={"pwd"}), "hwk": Identity("ada", amr={"hwk"})}
+
+
+@pytest.mark.parametrize("outer", ["protect", "decorator"])
+def test_no_level_takes_the_place_of_another(make_app, outer):
+    auth = Auth(Bearer({**PARTS, "both": Identity("ada", amr={"pwd", "hwk"})}.get))
+    app = make_app(auth)
+    view = auth.login_required(amr={"hwk"})(lambda: "in")
+    if outer == "protect":
+        auth.protect(app, amr={"pwd"})
+    else:
+        view = auth.login_required(amr={"pwd"})(view)
+    app.add_url_rule("/", "view", view)
+    client = app.test_client()
+    statuses = {name: client.get("/", headers=bearer_header(name)).status_code for name in (*PARTS, "both")}
+    assert statuses == {"none": 401, "pwd": 401, "hwk": 401, "both": 200}
+
+
+def test_what_protect_demands_is_judged_before_decorators_above_the_guard(make_app):
+    auth = Auth(Bearer(PARTS.get))
+    app, ran = make_app(auth), []
+    auth.protect(app, amr={"pwd"})
+    guarded = auth.login_required(lambda: "in")
+    app.add_url_rule("/", "view", functools.wraps(guarded)(lambda: ran.append("above") or guarded()))
+    client = app.test_client()
+    assert client.get("/", headers=bearer_header("hwk")).status_code == 401
+    assert ran == []
+    assert client.get("/", headers=bearer_header("pwd")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("found", "amr", "key"),
+    [
+        (Identity("ada"), {"pwd"}, "ISSUER#ada"),
+        (Identity("ada", amr={"hwk"}), {"hwk"}, "ISSUER#ada"),
+        (Identity("eve"), {"pwd"}, "#eve"),  # the issuer of the login names another subject
+        (Identity("ada", issuer="https://own.example"), {"pwd"}, "https://own.example#ada"),
+    ],
+)
+def test_what_the_loader_says_of_the_caller_comes_before_the_login(make_app, found, amr, key):
+    auth = Auth(SessionCookie(lambda name: found, store=MemoryStore()))
+    app = make_app(auth, SECRET_KEY=SECRET_KEY)
+    app.add_url_rule("/in", "in", lambda: auth.login("ada", amr=["pwd"], issuer=ISSUER) and "in", methods=["POST"])
+    app.add_url_rule(
+        "/", "view",
+        auth.login_required(lambda: [sorted(auth.identity.amr), auth.identity.key.replace(ISSUER, "ISSUER")]),
+    )  # fmt: skip
+    client = app.test_client()
+    client.post("/in")
+    assert client.get("/").json == [sorted(amr), key]
 
 
 @pytest.mark.parametrize(("given", "error"), [("hwk", TypeError), ({5}, TypeError), (set(), Exception)])

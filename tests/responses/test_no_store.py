@@ -1,5 +1,6 @@
 """``no_store=True``: no cache stores the responses of a view (OWASP ASVS 14.3.2)."""
 
+import functools
 from io import BytesIO
 
 import pytest
@@ -85,6 +86,22 @@ def test_a_file_that_did_not_change_is_no_store_too(serve):
 def test_one_level_that_says_so_is_enough(serve):
     assert serve(public, outer={"no_store": True}).get("/", headers=ADA).headers["Cache-Control"] == "no-store"
     assert "no-store" not in serve(public, outer={}).get("/", headers=ADA).headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("status", [302, 404])
+def test_it_covers_what_a_decorator_above_the_guard_responds(make_app, status):
+    auth = Auth(Bearer({"ada": Identity("ada")}.get))
+    app = make_app(auth)
+    auth.protect(app, no_store=True)
+    guarded = auth.login_required(lambda: "in")
+
+    @functools.wraps(guarded)
+    def above():
+        return "for ada", status, {"Location": "/elsewhere"}
+
+    app.add_url_rule("/", "view", above)
+    response = app.test_client().get("/", headers=ADA)
+    assert (response.status_code, response.headers.getlist("Cache-Control")) == (status, ["no-store"])
 
 
 def test_anonymous_callers_of_an_optional_view_get_it_as_well(serve):

@@ -10,6 +10,7 @@ from flask_unauthorized.events import subject_hash
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
 from flask_unauthorized.throttle import Limit, Throttle
+from flask_unauthorized.throttle.disabled import DisabledSubjects
 
 from .conftest import AWAY, HOME, OFFICE, guesses
 from .test_limits import OldStore
@@ -48,6 +49,15 @@ def test_consecutive_failures_disable_a_subject_until_it_is_enabled(serve, store
     assert throttle.enable("ada") is False
     assert served.statuses(*guesses(2), RIGHT) == [401, 401, 200]
     assert len(disabled) == 1
+
+
+def test_attempts_under_way_count(store, clock):
+    """So no more than the limit are verified at once, whatever they turn out to be."""
+    subjects = DisabledSubjects(store, 2)
+    assert [subjects.reserve("ada") for _ in range(4)] == [1, 2, 0, 0]
+    subjects.give_back("ada")
+    assert [subjects.reserve("ada") for _ in range(2)] == [2, 0]
+    assert subjects.reserve("bob") == 1
 
 
 def test_a_success_resets_the_count(serve, store, disabled):
