@@ -1,15 +1,18 @@
 """Signals (blinker) for an app's metrics and audit. The sender is the app; no argument holds a secret.
 
-- ``authenticated(app, identity, scheme)``: a request was accepted. ``scheme`` is the name of its scheme.
-- ``refused(app, error, identity)``: a request was refused. ``error`` is a copy without traceback, with its private
-  ``reason`` and its ``reason_code``. ``identity`` is the caller whose valid credentials were refused, else ``None``.
-- ``logged_in(app, identity, scheme)``: ``auth.login()`` has logged a caller in. A user object is ``identity.user``.
-- ``logged_out(app, identity, scheme)``: ``auth.logout()`` has ended a login. ``identity`` is ``None`` if the session's
-  user is gone, or can't be loaded.
-- ``remembered(app, identity, scheme)``: a remember cookie has opened a new session for a caller, without a login. It is
-  sent with the response.
-- ``session_stolen(app, subject, scheme)``: the remember cookie of ``subject`` was used in two places, so the login was
-  ended. It is sent once for each login.
+- ``authenticated(app, identity, scheme, session)``: a request was accepted. ``scheme`` is the name of its scheme.
+- ``refused(app, error, identity, subject, session)``: a request was refused. ``error`` is a copy without traceback,
+  with its private ``reason`` and its ``reason_code``. ``identity`` is the caller whose valid credentials were refused,
+  else ``None``. ``subject`` is the hash of their name, or of the name that rejected credentials claim
+  (`flask_unauthorized.events.subject_hash`), ``None`` if there is no name.
+- ``logged_in(app, identity, scheme, session)``: ``auth.login()`` has logged a caller in. A user object is
+  ``identity.user``.
+- ``logged_out(app, identity, scheme, session)``: ``auth.logout()`` has ended a login. ``identity`` is ``None`` if the
+  session's user is gone, or can't be loaded.
+- ``remembered(app, identity, scheme, session)``: a remember cookie has opened a new session for a caller, without a
+  login. It is sent with the response.
+- ``session_stolen(app, subject, scheme, session)``: the remember cookie of ``subject`` was used in two places, so the
+  login was ended. It is sent once for each login.
 - ``repaired(app, endpoint, challenges)``: a 401 was about to leave without a usable challenge, and got ``challenges``.
 - ``throttled(app, scheme, limit, subject, network, retry_after)``: a `Throttle` refused an attempt to log in.
   ``scheme`` is the name of the scheme, ``None`` for a login form. ``limit`` is ``"pair"``, ``"subject"``,
@@ -27,6 +30,10 @@
 
 Let receivers take ``**extra``, because later versions may add arguments. The same decisions are records of the log:
 see `flask_unauthorized.events`.
+
+``session`` is the id that `Auth.sessions` lists, ``None`` for callers without a session. Receivers take what they need,
+and end with ``**extra``: a later version may send more. They run inside the request, so Flask's ``request`` has its
+endpoint, method, path and address.
 
 The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
 and costs the others nothing.

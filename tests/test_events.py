@@ -481,6 +481,23 @@ def test_a_record_factory_with_the_same_names_loses_no_event(app, logged):
     assert [(one["event"], one["path"]) for _, one in logged()] == [("refused", "/")]
 
 
+def test_refused_names_the_tried_name_and_the_session_as_the_record_does(app, logged):
+    found = []
+
+    def receive(sender, *, subject, session, **extra):
+        found.append((subject, session))
+
+    client = app.test_client()
+    client.get("/login/ada")
+    with app.app_context():
+        (device,) = app.auth.sessions("ada")
+    with signals.refused.connected_to(receive, app):
+        assert app.test_client().get("/", auth=("ada", "wrong")).status_code == 401
+        assert app.test_client().get("/").status_code == 401
+        assert client.get("/mine").status_code == 403
+    assert found == [(ADA, None), (None, None), (ADA, device.id)]
+
+
 def test_refused_has_the_identity(app):
     heard = []
 

@@ -130,7 +130,7 @@ def test_a_login_in_two_places_ends_for_both(run, clock):
     assert [is_in(restarted(owner)) for _ in range(2)] == [True, True]
     clock[0] += 31
 
-    def hear(app, *, subject, scheme):
+    def hear(app, *, subject, scheme, session):
         heard.append((subject, scheme))
 
     with session_stolen.connected_to(hear):

@@ -77,7 +77,8 @@ def app(make_app, auth):
 def test_authenticated_names_identity_and_scheme(app):
     with heard() as found:
         app.test_client().get("/", headers=bearer_header("good"))
-    assert found == [("authenticated", app, {"identity": Identity("ada", scopes={"read"}), "scheme": "Bearer"})]
+    told = {"identity": Identity("ada", scopes={"read"}), "scheme": "Bearer", "session": None}
+    assert found == [("authenticated", app, told)]
 
 
 @pytest.mark.parametrize("path", ["/open", "/optional"])
@@ -121,7 +122,7 @@ def test_refused_has_the_error_with_its_reason(app, path, headers, kind, reason)
     with heard("refused") as found:
         status = app.test_client().get(path, headers=headers).status_code
     ((name, sender, arguments),) = found
-    assert (name, sender, set(arguments)) == ("refused", app, {"error", "identity"})
+    assert (name, sender, set(arguments)) == ("refused", app, {"error", "identity", "subject", "session"})
     error = arguments["error"]
     assert (type(error).__name__, error.code) == (kind, status)
     if reason is not None:

@@ -154,7 +154,9 @@ def log_in(
         subject=identity.subject,
         session=public_id(login.session_id),
     )
-    signals.send(signals.logged_in, real_app(), identity=identity, scheme=scheme.name)
+    signals.send(
+        signals.logged_in, real_app(), identity=identity, scheme=scheme.name, session=public_id(login.session_id)
+    )
     return identity
 
 
@@ -237,6 +239,7 @@ def log_out(scheme: SessionCookie, *, clear_cache: bool = True) -> None:
         _reset_caller(scheme, request, state)
         if clear_cache:
             after_this_request(_add_clear_site_data)
+    session_id = None if login is None else public_id(login.session_id)
     if had_login:
         log_event(
             logging.INFO,
@@ -245,10 +248,10 @@ def log_out(scheme: SessionCookie, *, clear_cache: bool = True) -> None:
             scheme.name,
             scheme=scheme.name,
             subject=None if login is None else login.subject,
-            session=None if login is None else public_id(login.session_id),
+            session=session_id,
         )
     if ended is not None:
-        signals.send(signals.logged_out, real_app(), identity=ended.identity, scheme=scheme.name)
+        signals.send(signals.logged_out, real_app(), identity=ended.identity, scheme=scheme.name, session=session_id)
 
 
 def _add_clear_site_data(response: Response) -> Response:

@@ -40,15 +40,16 @@ def cookie_sender(schemes: Iterable[AnyScheme]) -> Callable[[Response], Response
             state = state_if_any(request)
             found = None if state is None else (state.verification_results or {}).get(scheme)
             if isinstance(found, Identity):
+                session_id = scheme.public_session_id()
                 log_event(
                     logging.INFO,
                     "remembered",
                     "a remember cookie opened a session",
                     scheme=scheme.name,
                     subject=found.subject,
-                    session=scheme.public_session_id(),
+                    session=session_id,
                 )
-                signals.send(signals.remembered, app, identity=found, scheme=scheme.name)
+                signals.send(signals.remembered, app, identity=found, scheme=scheme.name, session=session_id)
         return response
 
     return send

@@ -24,7 +24,7 @@ from ..errors import AuthError, AuthUnavailable
 from ..errors.cache_key import response_cache_key
 from ..errors.snapshot import ErrorSnapshot
 from ..errors.text import loggable_text
-from ..events import claimed_subject, log_event
+from ..events import claimed_subject, log_event, subject_hash
 from ..identity import Identity
 from ..policy.challenges import RecordedRefusal, cache_put
 from ..policy.functions import name_of
@@ -80,7 +80,9 @@ def announce(state: RequestState) -> None:
         if log.isEnabledFor(logging.DEBUG):
             _log_decision(logging.DEBUG, "authenticated", "accepted by %s", scheme.name, scheme=scheme, caller=identity)
         if signals.authenticated.receivers:
-            signals.send(signals.authenticated, real_app(), identity=identity, scheme=scheme.name)
+            signals.send(
+                signals.authenticated, real_app(), identity=identity, scheme=scheme.name, session=_session_of(scheme)
+            )
 
 
 def _log_decision(
@@ -248,5 +250,13 @@ def log_and_signal(error: AuthError, request: Request, state: RequestState) -> N
             reason_code=error.reason_code,
         )
     if signals.refused.receivers:
-        identity = _refused_caller(state)
-        signals.send(signals.refused, real_app(), error=ErrorSnapshot(error).restore(), identity=identity)
+        app, identity = real_app(), _refused_caller(state)
+        name = claimed_subject(request) if identity is None else identity.subject
+        signals.send(
+            signals.refused,
+            app,
+            error=ErrorSnapshot(error).restore(),
+            identity=identity,
+            subject=None if name is None else subject_hash(app, name),
+            session=_session_of(state.attempted_scheme),
+        )

@@ -1,6 +1,7 @@
 """Logging in and out in the middle of a request."""
 
 from contextlib import contextmanager
+from unittest.mock import ANY
 
 import pytest
 from flask import Flask, make_response
@@ -98,12 +99,13 @@ def test_a_login_and_a_logout_are_signaled_with_the_caller(build):
         shop.client.post("/login", data={"name": "ada"})
         shop.client.get("/page")
         shop.client.post("/logout")
-    who = {"identity": USERS["ada"], "scheme": "Cookie"}
     assert [(kind, sender) for kind, sender, _ in found] == [("logged_in", shop.app), ("logged_out", shop.app)]
     for _, _, arguments in found:
-        assert arguments.keys() == who.keys()
+        assert arguments.keys() == {"identity", "scheme", "session"}
         assert (arguments["identity"].subject, arguments["identity"].scopes) == ("ada", {"read"})
         assert arguments["scheme"] == "Cookie"
+    (_, _, one), (_, _, other) = found
+    assert one["session"] == other["session"]
 
 
 def test_a_login_that_fails_is_not_signaled(build):
@@ -143,7 +145,7 @@ def test_a_logout_of_a_deleted_user_is_signaled_without_an_identity(build):
     shop.users.clear()
     with heard_logins() as found:
         assert shop.client.post("/logout").status_code == 302
-    assert found == [("logged_out", shop.app, {"identity": None, "scheme": "Cookie"})]
+    assert found == [("logged_out", shop.app, {"identity": None, "scheme": "Cookie", "session": ANY})]
 
 
 def test_a_login_and_logout_in_one_request_are_both_signaled(build):
@@ -185,7 +187,7 @@ def test_a_loader_that_fails_prevents_no_logout(caplog):
     failing.append(1)
     with heard_logins() as found:
         assert client.post("/logout").status_code == 200
-    assert found == [("logged_out", app, {"identity": None, "scheme": "Cookie"})]
+    assert found == [("logged_out", app, {"identity": None, "scheme": "Cookie", "session": ANY})]
     assert "the signal logged_out names no user" in caplog.text
     failing.clear()
     assert client.get("/page").status_code == 401

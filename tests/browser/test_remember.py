@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import ANY
 
 import pytest
 from flask import request, session, stream_with_context
@@ -90,7 +91,8 @@ def test_a_remembered_login_survives_the_end_of_the_browser(shop, heard):
     assert client.get("/").text == "ada"
     ((kind, arguments),) = heard
     assert (kind, arguments["identity"].subject, arguments["scheme"]) == ("remembered", "ada", "Cookie")
-    assert arguments.keys() == {"identity", "scheme"}
+    assert arguments.keys() == {"identity", "scheme", "session"}
+    assert arguments["session"] == listed(client)[0]["id"]
 
 
 def test_a_login_that_is_not_remembered_does_not(shop):
@@ -290,7 +292,7 @@ def test_a_copied_cookie_that_comes_later_ends_the_login_everywhere(shop, clock,
     assert (told.status_code, told.json["message"]) == (
         401, "This login was used in a second place, so it was ended. Log in again.",
     )  # fmt: skip
-    assert heard == [("stolen", {"subject": "ada", "scheme": "Cookie"})]
+    assert heard == [("stolen", {"subject": "ada", "scheme": "Cookie", "session": ANY})]
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
     assert warnings[0].startswith("the remember cookie of ")
@@ -671,7 +673,7 @@ def test_a_login_or_a_logout_with_a_replaced_cookie_is_theft_too(shop, clock, he
     assert thief.get("/open").text == {"/login/bob": "bob False", "/login/ada": "ada False"}.get(path, "None False")
     assert client.get("/").status_code == 401
     assert restart(client).get("/").status_code == 401
-    assert heard == [("stolen", {"subject": "ada", "scheme": "Cookie"})]
+    assert heard == [("stolen", {"subject": "ada", "scheme": "Cookie", "session": ANY})]
     assert sum("two places" in record.getMessage() for record in caplog.records) == 1
 
 

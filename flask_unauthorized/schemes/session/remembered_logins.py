@@ -241,6 +241,7 @@ class RememberedLogins:
             return True
         if not self._entries.mark_stolen(cookie.realm, cookie.session_id, entry, device):
             return False
+        session_id = public_id(cookie.session_id)
         log_event(
             logging.WARNING,
             "session_stolen",
@@ -249,10 +250,16 @@ class RememberedLogins:
             scheme=self._scheme.name,
             subject=device.subject,
             reason_code=SessionStolen.reason_code,
-            session=public_id(cookie.session_id),
+            session=session_id,
         )
         if signals.session_stolen.receivers:
-            signals.send(signals.session_stolen, _real_app(), subject=device.subject, scheme=self._scheme.name)
+            signals.send(
+                signals.session_stolen,
+                _real_app(),
+                subject=device.subject,
+                scheme=self._scheme.name,
+                session=session_id,
+            )
         return True
 
     def _rotate(self, cookie: PresentedCookie, request: Request, entry: str, rotated: Device, secret: str) -> bool:
