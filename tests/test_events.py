@@ -343,6 +343,7 @@ def test_a_throttled_attempt_names_its_scheme(make_app, logged):
         ({"roles": {"admin"}}, {}, "role_missing"),
         ({"max_age": 60}, {}, "too_old"),
         ({"acr": "mfa"}, {}, "too_weak"),
+        ({"amr": {"hwk"}}, {}, "too_weak"),
         ({}, {"UNAUTHORIZED_REQUIRE_HTTPS": True}, "plain_http"),
     ],
 )
