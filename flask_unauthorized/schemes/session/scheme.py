@@ -25,7 +25,6 @@ from flask.sessions import SecureCookieSessionInterface
 
 from ...arguments import explains_arguments, validated_flag, validated_whole_seconds
 from ...errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
-from ...errors.codes import with_code
 from ...errors.text import shown
 from ...identity import Identity, with_login
 from ...stores.base import Store, validated_store
@@ -35,7 +34,7 @@ from ..base import FLASK_SESSION, REMEMBER_COOKIE, Loader, Scheme, error_params
 from ..origins import validated_origins
 from ..state_access import readable_app_state, scheme_state, warn_of_default_realm
 from .devices import StoredDevice, public_id
-from .entries import ENDED_REASON, SessionEntries, use_interval
+from .entries import SessionEntries, session_ended, use_interval
 from .flask_session import device_label
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
 from .record import SESSION_KEY, LoginRecord, read_record
@@ -226,7 +225,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             return self._verify_cookie(credentials, request)
         try:
             if self._entries is not None and self._was_ended(credentials, request):
-                raise with_code(InvalidCredentials(reason=ENDED_REASON), "session_ended")
+                raise session_ended()
             user: object = self.load(credentials.subject)
         except SessionStolen:  # The session stays, so that the next page says it as well. A login replaces it.
             raise
@@ -275,8 +274,8 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         return not self.cross_site_reads
 
     def respond(self, response: Response, accepted: bool) -> None:
-        if accepted and "Cross-Origin-Resource-Policy" not in response.headers:
-            response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        if accepted:
+            response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
 
     # --- the pages
 
@@ -361,7 +360,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             raise ConfigurationError("end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
         self._entries.end_all(subject, self.realm_in_force())
 
-    def end_everybody(self) -> None:
+    def end_all_users(self) -> None:
         """End all sessions that any user has begun until now, in this realm.
 
         Raises:
@@ -370,7 +369,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         """
         if self._entries is None:
             raise ConfigurationError("end_all_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
-        self._entries.end_everybody(self.realm_in_force())
+        self._entries.end_all_users(self.realm_in_force())
 
     def forget(self) -> None:
         """Remove the login from the session. Other content of the session stays."""
