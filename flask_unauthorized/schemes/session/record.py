@@ -120,10 +120,11 @@ def read_record(content: Any) -> LoginRecord | None:
 
 
 def _with_optional_values(record: type[LoginRecord], content: Mapping[str, Any], values: Any) -> LoginRecord | None:
+    subject, at, acr, sid, begun, seen, again, realm = values
     methods, issuer = content.get(_METHODS, _NO_METHODS), content.get(_ISSUER)
     if not are_methods(methods) or not _is_issuer(issuer):
         return None
-    return record(*values, frozenset(methods), issuer)
+    return record(subject, at, acr, sid, begun, seen, again, realm, frozenset(methods), issuer)
 
 
 def _record_class(content: Any) -> type[LoginRecord] | None:

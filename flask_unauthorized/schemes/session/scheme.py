@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 from flask import Flask, Request, Response, current_app, session
 from flask.sessions import SecureCookieSessionInterface
 
-from ...arguments import explains_arguments, validated_flag, validated_whole_seconds
+from ...arguments import Omitted, explains_arguments, validated_flag, validated_whole_seconds
 from ...errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
 from ...errors.text import shown
 from ...identity import Identity, with_login
@@ -55,16 +55,8 @@ _real_session: Final = session._get_current_object  # type: ignore[attr-defined]
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 """Names of query parameters that say what a page shows, and hold no secret."""
-
-
-class _NotSet:
-    """The default of ``store=``. It works like ``None``, which says that the app does without a store on purpose."""
-
-    def __repr__(self) -> str:
-        return "<no store>"
-
-
-_NO_STORE: Final[Any] = _NotSet()
+_NO_STORE: Final[Any] = Omitted("<no store>")
+"""The default of ``store=``. It works like ``None``, which says that the app does without a store on purpose."""
 
 
 class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
@@ -146,7 +138,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         self.logout_view = validated_view("logout_view", logout_view)
         self.lifetime = validated_whole_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else validated_whole_seconds("idle", idle, least=1)
-        self._says_no_store = store is None
+        self._accepts_no_store = store is None
         self.store = None if store is None or store is _NO_STORE else validated_store(store)
         self._use_interval = use_interval(self.idle)
         self.remember = None if remember is None else validated_whole_seconds("remember", remember, least=1)
@@ -182,7 +174,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             check_secret_key(app)
             warn_of_shorter_lifetime(app, self.lifetime, self.idle)
             mention_sha1(app)
-            if self.store is None and not self._says_no_store:
+            if self.store is None and not self._accepts_no_store:
                 warn_of_copied_cookies(app)
         check_session_cookie(app)
         warn_of_exposed_cookie(app)
@@ -252,9 +244,6 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
 
     def subject(self, credentials: LoginRecord | PresentedCookie) -> str | None:
         return credentials.subject
-
-    def login_of(self, credentials: LoginRecord | PresentedCookie) -> tuple[float, str | None]:
-        return credentials.auth_time, credentials.acr
 
     def identity_with_login(self, identity: Identity, credentials: LoginRecord | PresentedCookie) -> Identity:
         issuer = credentials.issuer
