@@ -164,7 +164,7 @@ def _parsed(octets: bytes) -> Any:
 def _from_pem(octets: bytes, password: str | bytes | None) -> Any:
     if b"PRIVATE KEY-----" not in octets:
         what = "a certificate" if b"CERTIFICATE-----" in octets else "a public key" if b"PUBLIC" in octets else "no PEM"
-        raise ConfigurationError(f"that is {what}, and a private key signs (BEGIN PRIVATE KEY): {_MAKE}")
+        raise ConfigurationError(f"key= holds {what}, and must hold a private key (BEGIN PRIVATE KEY): {_MAKE}")
     secret = password.encode() if isinstance(password, str) else password
     try:
         return load_pem_private_key(octets, secret)
