@@ -109,8 +109,9 @@ def resource_metadata(context: click.Context, resource: str | None) -> None:
 def end_sessions(context: click.Context, name: str | None, all_users: bool) -> None:
     """End all sessions of the user NAME, or with --all those of all users, remembered ones too.
 
-    NAME is the subject that the loader of your SessionCookie gets. The command asks no questions. Users can log in
-    again at once. The exit status is 1 if the store is unavailable, or if this process can't reach the sessions.
+    NAME is the subject that the loader of your SessionCookie gets. The command doesn't ask for a confirmation. Users
+    can log in again at once. The exit status is 1 if the store is unavailable, or if this process can't reach the
+    sessions.
     """
     if (name is None) is not all_users:
         raise click.UsageError("Name one user, or give --all: exactly one of them.")

@@ -302,10 +302,10 @@ class SessionEntries:
     # --- logouts at a provider
 
     def provider_logouts(self, realm: str, issuer: str, sid: str | None, subject: str) -> tuple[str | None, ...]:
-        """Return a value that changes with each logout at a provider that names a session there, or a user.
+        """Return the marks of the last logouts at a provider that named this session there, or this user.
 
-        A login reads it first, and once more when all lists have the login. A logout that came in between may not have
-        found it. If the values differ, the login ends.
+        A login reads the marks first, and again when all lists have the login. A logout in between may have missed it,
+        and has changed a mark. So the login ends if the marks differ.
 
         Raises:
             AuthUnavailable: If the store can't be asked.

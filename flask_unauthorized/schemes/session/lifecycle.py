@@ -122,7 +122,7 @@ def check_login(scheme: SessionCookie, *, remember: bool, issuer: str | None, si
 
 
 def provider_logouts(scheme: SessionCookie, subject: str, issuer: str | None, sid: str | None) -> Sequence[str | None]:
-    """Return a value that changes with each logout at the provider that names the user or the session of a login.
+    """Return the marks of logouts at the provider of a login: see `SessionEntries.provider_logouts`.
 
     Raises:
         AuthUnavailable: If the store can't be asked.
