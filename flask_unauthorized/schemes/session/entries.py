@@ -8,7 +8,7 @@ has these entries:
 - One **not-before time** for each user whose sessions all ended (``session-not-before``), and one for all users of the
   realm (``session-not-before-all``): see `not_before`.
 - One list of the devices of each user (``sessions``), and one of the devices of each session at an identity provider
-  (``provider-session``). They only find entries. Whether a device is alive, its own entry says.
+  (``provider-session``). They only find entries. The entry of a device says whether it is alive.
 
 The entries change by compare and swap only, so none of these can be lost: "ended" is final, also if another request
 notes the last use at the same moment. If the store can't do that (`Store.can_replace`), it remembers only ended
@@ -24,7 +24,7 @@ Four facts make this more than a set of ids:
 3. **A lost entry ends no session**, because a store may be wiped, or may be new. The session is entered again when
    its last use is noted. A remember cookie without an entry isn't valid.
 4. **Steps can fail in between.** A device is ended before a list forgets it, and a login is entered before its
-   cookie is sent. What a failure leaves is an entry without a cookie, which opens nothing and expires.
+   cookie is sent. A failure leaves an entry without a cookie, which opens nothing and expires.
 
 A logout at an identity provider finds devices by the lists, so it could miss a login that is being entered. It leaves a
 mark (``provider-logout``) first, and a login whose mark has changed while it was entered ends itself.

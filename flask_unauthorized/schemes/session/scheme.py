@@ -3,7 +3,7 @@
 ``auth.login()`` writes a `LoginRecord` into the session, and this scheme reads it on each request:
 
 1. `SessionCookie.read` returns the record if it is whole, of this realm, and neither too old nor idle for too long. Any
-   other record is removed from the session, because it isn't a credential any more, and the cookie should go. The
+   other record is removed from the session, because it isn't a credential any more. The
    request is treated like one without credentials; only its private reason says why.
 2. `SessionCookie.verify` asks the store whether the session has ended, then the loader for the user. A rejected user is
    removed from the session. The use of an accepted session is noted at most once in `USE_INTERVAL` seconds, because
@@ -423,7 +423,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         """
         entries, realm = self.device_entries("a logout by the provider"), self.realm_in_force()
         if sid is None and subject is None:
-            raise TypeError("end_by_provider() needs sid= or subject=: otherwise it is open whose devices end")
+            raise TypeError("end_by_provider() needs sid= or subject=: they say whose devices end")
         entries.note_provider_logout(realm, issuer, sid=sid, subject=subject)
         if sid is not None:
             found: Iterable[StoredDevice] = entries.devices_at_provider(issuer, sid, realm)
