@@ -12,6 +12,20 @@ from .errors import MAX_TIME_SPAN, ConfigurationError
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class Omitted:
+    """The default of an argument for which ``None``, written out, means something else.
+
+    Args:
+        shown: What ``help()`` shows as the default.
+    """
+
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
+
+    def __repr__(self) -> str:
+        return self._shown
+
+
 def explains_arguments(**fixes: str) -> Callable[[F], F]:
     """Decorate an ``__init__`` so that a missing or unknown argument is explained.
 

@@ -7,8 +7,7 @@ import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
-from .browser.devices import end_all_sessions as end_everybody
-from .browser.devices import end_sessions as end_sessions_of
+from .browser import devices
 from .browser.login import session_scheme
 from .errors import AuthUnavailable, ConfigurationError
 from .runtime.app_state import AppState, app_state_of
@@ -105,15 +104,16 @@ def resource_metadata(context: click.Context, resource: str | None) -> None:
 
 @commands.command("end-sessions")
 @click.argument("name", required=False)
-@click.option("--all", "everybody", is_flag=True, help="End the sessions of all users.")
+@click.option("--all", "all_users", is_flag=True, help="End the sessions of all users.")
 @click.pass_context
-def end_sessions(context: click.Context, name: str | None, everybody: bool) -> None:
+def end_sessions(context: click.Context, name: str | None, all_users: bool) -> None:
     """End all sessions of the user NAME, or with --all those of all users, remembered ones too.
 
-    NAME is the subject that the loader of your SessionCookie gets. The command asks no questions. Users can log in
-    again at once. The exit status is 1 if the store is unavailable, or if this process can't reach the sessions.
+    NAME is the subject that the loader of your SessionCookie gets. The command doesn't ask for a confirmation. Users
+    can log in again at once. The exit status is 1 if the store is unavailable, or if this process can't reach the
+    sessions.
     """
-    if (name is None) is not everybody:
+    if (name is None) is not all_users:
         raise click.UsageError("Name one user, or give --all: exactly one of them.")
     if name == "":
         raise click.UsageError("NAME is empty: give the subject of a user.")
@@ -127,9 +127,9 @@ def end_sessions(context: click.Context, name: str | None, everybody: bool) -> N
     try:
         with state.app.app_context():
             if name is None:
-                end_everybody(scheme)
+                devices.end_all_sessions(scheme)
             else:
-                end_sessions_of(scheme, name)
+                devices.end_sessions(scheme, name)
             realm = scheme.realm_in_force()
     except AuthUnavailable as error:
         raise click.ClickException(str(error.reason)) from None

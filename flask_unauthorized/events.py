@@ -52,7 +52,7 @@ without a value is ``None``. The message is for people, and its wording may chan
 | `session_stolen` | The remember cookie of the login was used in two places. |
 | `step_up_required` | The view asks for another login. |
 | `too_old` | The login is older than the view accepts. |
-| `too_weak` | The login is of a weaker class than the view accepts. |
+| `too_weak` | The login is of a weaker class than the view accepts, or lacks a method. |
 | `forbidden` | The caller is known and lacks permission. |
 | `scope_missing` | The credentials lack a scope. |
 | `role_missing` | The caller lacks a role. |

@@ -33,8 +33,8 @@ class Identity:
         expires_at: When the credentials expire, in seconds since 1970 (NumericDate, RFC 7519 §2).
         confirmation: The key that the credentials are bound to (``cnf``, RFC 7800 §3.1); stored as a read-only view.
             Schemes that don't check that key refuse the identity.
-        issuer: Who named the subject, such as the ``iss`` of a token. Another issuer may name another caller by the
-            same subject. ``None`` for subjects of your own app.
+        issuer: The server that named the subject, such as the ``iss`` of a token. Another issuer may give the same
+            subject to another caller. ``None`` for subjects of your own app.
 
     Raises:
         TypeError: If an argument has the wrong type. ``scopes``, ``roles`` and ``amr`` refuse a bare string, because it

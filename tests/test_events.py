@@ -343,6 +343,7 @@ def test_a_throttled_attempt_names_its_scheme(make_app, logged):
         ({"roles": {"admin"}}, {}, "role_missing"),
         ({"max_age": 60}, {}, "too_old"),
         ({"acr": "mfa"}, {}, "too_weak"),
+        ({"amr": {"hwk"}}, {}, "too_weak"),
         ({}, {"UNAUTHORIZED_REQUIRE_HTTPS": True}, "plain_http"),
     ],
 )
@@ -361,6 +362,22 @@ def test_an_ended_session_has_a_code(app, logged):
     client.get("/logout")
     client.set_cookie("session", cookie)
     client.get("/")
+    assert (logged()[-1][1]["event"], logged()[-1][1]["reason_code"]) == ("refused", "session_ended")
+
+
+@pytest.mark.parametrize("path", ["/logout", "/end"])
+def test_a_remembered_login_that_was_ended_has_the_same_code(make_app, logged, path):
+    auth = Auth(SessionCookie(lambda subject: Identity(subject), store=MemoryStore(), remember=30 * 86_400))
+    app = make_app(auth, SECRET_KEY=SECRET_KEY)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    app.add_url_rule("/login", "login", lambda: auth.login("ada", remember=True).subject)
+    app.add_url_rule("/logout", "logout", lambda: auth.logout() or "out")
+    app.add_url_rule("/end", "end", lambda: auth.end_sessions("ada") or "ended")
+    client = app.test_client()
+    sent = client.get("/login").headers.getlist("Set-Cookie")
+    (remembered,) = [line.partition(";")[0] for line in sent if not line.startswith("session=")]
+    client.get(path)
+    app.test_client(use_cookies=False).get("/", headers={"Cookie": remembered})
     assert (logged()[-1][1]["event"], logged()[-1][1]["reason_code"]) == ("refused", "session_ended")
 
 

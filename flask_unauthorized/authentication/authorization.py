@@ -53,8 +53,8 @@ def _check_login(plan: Plan, identity: Identity) -> None:
     if plan.acr and identity.acr not in plan.acr:
         code = "too_weak"
         reason = f"acr is {shown(identity.acr)}, and acr= of the view accepts {shown(list(plan.acr))}"
-    elif plan.amr_groups and not all(map(identity.amr.intersection, plan.amr_groups)):
-        missing = next(group for group in plan.amr_groups if group.isdisjoint(identity.amr))
+    elif missing := next(filter(identity.amr.isdisjoint, plan.amr_groups), None):
+        code = "too_weak"
         reason = (
             f"none of the methods {shown(missing)} was used: amr of the login is {shown(identity.amr)}, and amr= of "
             "the view asks for others"
@@ -93,7 +93,6 @@ def _check_permissions(plan: Plan, identity: Identity) -> None:
                 ),
                 "role_missing",
             )
-
     if identity.is_restricted and not plan.authorization_details:
         raise InsufficientScope(
             reason="the token carries authorization_details, and the view doesn't look at them, as "

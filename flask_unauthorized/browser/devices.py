@@ -94,7 +94,7 @@ def end_sessions(scheme: SessionCookie, who: Any) -> None:
 def end_all_sessions(scheme: SessionCookie) -> None:
     """End all sessions that have begun until now; see `Auth.end_all_sessions`."""
     app_state_of(real_app()).prepare()
-    scheme.end_everybody()
+    scheme.end_all_users()
     log_event(logging.INFO, "sessions_ended", "all sessions of all users were ended", scheme=scheme.name)
 
 

@@ -93,8 +93,8 @@ class StaticKeys:
 class LongKeys:
     """The keys of an issuer without RSA keys that are shorter than ``min_rsa_bits``, which the log names once.
 
-    It stands around keys that may change, such as those that are fetched. `JWT` makes one only for a minimum that is
-    higher than that of all keys.
+    It wraps keys that may change, such as those that are fetched. `JWT` makes one only for a minimum above that of all
+    keys.
     """
 
     def __init__(self, keys: Keys, min_rsa_bits: int) -> None:
@@ -116,7 +116,7 @@ class LongKeys:
 
     @property
     def kids(self) -> object:
-        """The key ids, for the log; ``None`` if the keys don't tell them."""
+        """The key ids, for the log; ``None`` if the keys don't have this attribute."""
         return getattr(self._keys, "kids", None)
 
     def check_app(self, app: Flask) -> None:

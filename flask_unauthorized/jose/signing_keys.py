@@ -101,22 +101,23 @@ def private_key(
         ConfigurationError: There is no private key in it, the key is weak, or it doesn't serve ``algorithm``.
         TypeError: ``key`` is of another type.
     """
-    source, jwk = key, None
+    source: Any = key
+    jwk: Mapping[str, Any] = {}
     if isinstance(source, (str, bytes, os.PathLike)):
         source = _content_of(source)
         if source.lstrip().startswith(b"{"):
             source = _parsed(source)
     if isinstance(source, Mapping):
         jwk = source
-        material: Any = _from_jwk(source)
+        material = _from_jwk(source)
     elif isinstance(source, bytes):
         material = _from_pem(source, password)
     else:
         material = source
     if not isinstance(material, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
         raise TypeError(f"the private key is of type {type(material).__name__}: {_FORMS}")
-    chosen = algorithm if algorithm is not None or jwk is None else jwk.get("alg")
-    return SigningKey(material, _serving(material, chosen), _kid(kid, jwk))
+    chosen = jwk.get("alg") if algorithm is None else algorithm
+    return SigningKey(material, _serving(material, chosen), configured_kid(jwk.get("kid") if kid is None else kid))
 
 
 def _serving(material: PrivateKey, algorithm: str | None) -> str:
@@ -132,10 +133,6 @@ def _serving(material: PrivateKey, algorithm: str | None) -> str:
     if algorithm not in serves:
         raise ConfigurationError(f"algorithm={algorithm!a:.40} is not one of this key: choose from {', '.join(serves)}")
     return algorithm
-
-
-def _kid(kid: str | None, jwk: Mapping[str, Any] | None) -> str | None:
-    return configured_kid(kid if kid is not None or jwk is None else jwk.get("kid"))
 
 
 def _content_of(source: str | bytes | os.PathLike[str]) -> bytes:
@@ -167,7 +164,7 @@ def _parsed(octets: bytes) -> Any:
 def _from_pem(octets: bytes, password: str | bytes | None) -> Any:
     if b"PRIVATE KEY-----" not in octets:
         what = "a certificate" if b"CERTIFICATE-----" in octets else "a public key" if b"PUBLIC" in octets else "no PEM"
-        raise ConfigurationError(f"that is {what}, and a private key signs (BEGIN PRIVATE KEY): {_MAKE}")
+        raise ConfigurationError(f"key= holds {what}, and must hold a private key (BEGIN PRIVATE KEY): {_MAKE}")
     secret = password.encode() if isinstance(password, str) else password
     try:
         return load_pem_private_key(octets, secret)

@@ -15,7 +15,7 @@ Theory of operation
 ===============================  ===================================================================================
 
 Each request gets an assertion of its own. Strict servers accept a ``jti`` once (RFC 7523 §3), and signing takes less
-time than the request. An assertion is valid for `ASSERTION_LIFETIME` seconds, so a stolen one is soon worthless.
+time than the request. An assertion is valid for `ASSERTION_LIFETIME` seconds, so a stolen one can't be used later.
 
 ``aud`` of an assertion is the issuer identifier of the server, as FAPI 2.0 and draft-ietf-oauth-rfc7523bis demand. With
 the URL of an endpoint, a hostile server could name that URL in its own metadata, and use the assertion elsewhere. RFC

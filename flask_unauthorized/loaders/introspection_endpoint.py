@@ -42,7 +42,7 @@ REDISCOVER_AFTER: Final = 30.0
 """Age from which it is read again because the endpoint fails, in seconds."""
 
 REJECTED_LOGIN: Final = (
-    ". The server rejects how this app logs in (RFC 7662 section 2.3): compare client_auth= with what it registered"
+    ". The server rejects how this app logs in (RFC 7662 section 2.3): compare client_auth= with its registration there"
 )
 """What the status 401 means, for the log."""
 

@@ -32,7 +32,7 @@ from typing import Any, Final, Literal
 
 from flask import Flask
 
-from ..arguments import explains_arguments
+from ..arguments import Omitted, explains_arguments
 from ..errors import ConfigurationError, InvalidCredentials, RevokedCredentials
 from ..identity import Identity
 from ..jose import Engine, Key, Keys, PyJWTEngine
@@ -81,7 +81,8 @@ class Anything(Enum):
     ANY = "any value"
 
 
-_NOT_SAID: Final[Any] = type("_NotSaid", (), {"__repr__": lambda self: "<none>"})()
+_NO_USER: Final[Any] = Omitted("<none>")
+"""The default of ``user=``. It works like ``None``, which says that the app names users by `Identity.key`."""
 ANY: Final = Anything.ANY
 """For ``required_claims={"sub": ANY}``: the claim must be there and not be empty, whatever its value."""
 
@@ -171,7 +172,7 @@ class JWT:
         allow_eternal: bool = False,
         roles_claim: RolesPaths | None = None,
         required_claims: Mapping[str, str | Collection[str] | Anything] | None = None,
-        user: Callable[[Identity], Any] | None = _NOT_SAID,
+        user: Callable[[Identity], Any] | None = _NO_USER,
         revoked: Callable[[Identity], Any] | None = None,
         authorization_details: DetailsDemand = None,
         cache_size: int = 0,
@@ -203,8 +204,8 @@ class JWT:
             needs_id=revoked is not None,
             restricts=validated_details_demand(authorization_details),
         )
-        self._says_who = user is not _NOT_SAID
-        self._user = validated_callable("user", user) if self._says_who else None
+        self._user_is_given = user is not _NO_USER
+        self._user = validated_callable("user", user) if self._user_is_given else None
         self._revoked = validated_callable("revoked", revoked)
         if isinstance(revoked, Revocations):
             if self.issuer is None:
@@ -245,7 +246,7 @@ class JWT:
         """Check the keys and the callables before an app's first request."""
         check_parts(app, self._keys, self._user, self._revoked)
         if self.issuer is not None:
-            note_token_issuer(app, self.issuer, self._says_who)
+            note_token_issuer(app, self.issuer, self._user_is_given)
         if self._rules.allow_eternal:
             warn_of_switch(
                 app,

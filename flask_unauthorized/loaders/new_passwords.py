@@ -10,11 +10,11 @@ most expensive, and the first that a password breaks is the reason:
    control character or its size, would lock its owner out.
 2. **Length**, in characters. There is no other rule of composition, because such rules make passwords weaker.
 3. **Context.** Passwords that are made of the names of user and service are guessed first. The whole password is
-   judged, and no words in it (NIST): it breaks the rule if it has fewer than four letters besides such words.
+   judged, not single words in it (NIST). It breaks the rule if it has fewer than four letters besides such words.
 4. **Common passwords.** The list in ``common_passwords.txt`` has 8 000. Few of them are as long as 15 characters, but
    two of them in a row are. So a password that consists of one or two common ones is common, and so are repeated
    characters, alphabets and rows of keys.
-5. **Breached passwords**, by the app's callable. What it raises is raised: an outage never accepts a password.
+5. **Breached passwords**, by the app's callable. Its exceptions pass through, so an outage never accepts a password.
 
 Nothing here logs or keeps a password.
 """
@@ -81,7 +81,7 @@ def acceptable(
         min_length: Least length in characters: 15 if the password alone logs users in, 8 or more if there is always a
             second factor (NIST SP 800-63B-4 §3.1.1.2).
         breached: Called with the password if all other rules accept it. It returns whether the password is known from a
-            breach, and may be async. What it raises is raised: `AuthUnavailable` makes a 503.
+            breach, and may be async. Its exceptions pass through: `AuthUnavailable` makes a 503.
 
     Raises:
         ConfigurationError: ``min_length`` is less than 8 or more than 64, or ``breached`` isn't callable.

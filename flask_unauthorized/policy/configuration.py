@@ -104,7 +104,7 @@ class Configuration:
     def unbound_beside_bound(self, schemes: Sequence[AnyScheme]) -> tuple[AnyScheme, ...]:
         """Return those of ``schemes`` that take OAuth tokens without a binding, although others demand one.
 
-        A stolen token then works, for all that the others prove. None with ``bound_only=False``: that is meant.
+        Attackers can use a stolen token there. Empty with ``bound_only=False``, by which the app accepts that.
         """
         tokens = [scheme for scheme in schemes if scheme.oauth] if self.bound_only is None else []
         unbound = tuple(scheme for scheme in tokens if not scheme.bound_only)

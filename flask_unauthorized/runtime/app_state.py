@@ -166,7 +166,7 @@ class AppState:
             log.warning(_UNBOUND, endpoint, _names(unbound), _names(others))
 
     def _warn_of_weakening_settings(self) -> None:
-        """Warn once of settings that are for development, if this isn't debug mode and no test."""
+        """Warn once of settings that weaken the app, outside of debug mode and tests."""
         if self.app.debug:
             return
         if self.settings.explain:

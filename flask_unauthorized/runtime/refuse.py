@@ -95,7 +95,18 @@ def _log_decision(
     claimed: str | None = None,
     reason_code: str | None = None,
 ) -> None:
-    """Log an event about credentials: ``caller`` is whom they belong to, ``claimed`` whom they name."""
+    """Log an event about credentials.
+
+    Args:
+        level: The level.
+        event: A key of `events.EVENTS`.
+        message: The text, with placeholders for ``args``.
+        *args: The values of the placeholders.
+        scheme: The scheme of the credentials.
+        caller: The caller, if the credentials are valid.
+        claimed: The name in rejected credentials. It counts only without ``caller``.
+        reason_code: Why the request was refused.
+    """
     token_id, token_prefix = (None, None) if caller is None else _token_of(caller)
     log_event(
         level,

@@ -285,7 +285,9 @@ class Scheme(ABC, Generic[C]):
         return self.throttle.reserve(name, arguments, request.environ, self.name)  # type: ignore[union-attr]  # there is one
 
     def identity_with_login(self, identity: Identity, credentials: C) -> Identity:
-        """Return the identity of an accepted caller with what the scheme knows of the login. Not for subclasses.
+        """Return the identity of an accepted caller, with what the scheme knows of the login.
+
+        A scheme of your own overrides `login_of`. `SessionCookie` overrides this method, because it knows more.
 
         Args:
             identity: The identity.

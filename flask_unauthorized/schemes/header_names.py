@@ -1,8 +1,8 @@
 """Names of header fields that an app chooses for credentials.
 
 A server turns the name of a field into a key of the environ, and some names don't arrive under the key that one
-expects. A scheme with such a name would refuse everybody, or read what belongs to another scheme. So names are checked
-when the scheme is made.
+expects. A scheme with such a name would refuse all callers, or read what belongs to another scheme. So names are
+checked when the scheme is made.
 """
 
 from typing import Final

@@ -55,9 +55,12 @@ def check_attributes(scheme: Scheme[Any]) -> None:
 
 def _check_login_of(scheme: Scheme[Any]) -> None:
     """Check that a scheme that says when its callers logged in has the method for it."""
-    if scheme.knows_login and type(scheme).login_of is Scheme.login_of:
-        kind = type(scheme).__name__
-        raise ConfigurationError(f"{kind}.knows_login is True, and {kind} has no login_of(): write it, or leave it out")
+    kind = type(scheme)
+    has_method = kind.login_of is not Scheme.login_of or kind.identity_with_login is not Scheme.identity_with_login
+    if scheme.knows_login and not has_method:
+        raise ConfigurationError(
+            f"{kind.__name__}.knows_login is True, and {kind.__name__} has no login_of(): write it, or leave it out"
+        )
 
 
 def _check_reads_entry(kind: str, entry: Any) -> None:

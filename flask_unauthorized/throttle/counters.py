@@ -23,7 +23,7 @@ Invariants:
 - A wait is set before the turn is given back. So the attempt that gets the turn sees the wait.
 - No key holds a name, an address or a secret: the store hashes keys.
 - A subject is never locked. Acquainted networks only have the limits of pair and network.
-- All entries may be evicted. What is lost then are failures that count, or an acquaintance.
+- All entries may be evicted. An eviction loses counted failures or an acquaintance.
 
 An acquaintance is a network from which a caller logged in as the subject within the last `ACQUAINTANCE` seconds. One
 entry for each subject holds the latest of them, so that one account can't fill the store.

@@ -5,7 +5,7 @@ An IPv4 address is a network of its own. An IPv6 address stands for its /64, bec
 An IPv4 address that is mapped into IPv6 is the IPv4 address.
 
 Behind a proxy that the app doesn't know, all clients have the address of the proxy. A limit on that address would let
-one attacker lock out everybody. Two signs tell (`Network.is_shared`):
+one attacker lock out all clients. Two signs reveal such a proxy (`Network.is_shared`):
 
 - The peer of a Unix socket has no address, so it must be a proxy.
 - The peer has a private address, sent ``X-Forwarded-For``, and `ProxyFix` did not use it.

@@ -9,9 +9,9 @@ one wrong password is one failure, and thirty requests at once with the right pa
   so that repetitions can't keep the server busy with hashes.
 - Credentials that were accepted are known for `REMEMBER_ACCEPTED` seconds.
 
-Credentials are compared by a keyed HMAC. Its key is made by this process and never leaves it, so that a copy of its
-memory is of no use for guessing elsewhere. The table forgets its oldest entries if it is full, which costs a
-reservation and nothing else.
+Credentials are compared by a keyed hash (BLAKE2b). This process makes the key and never gives it away, so a copy of the
+table is of no use for guessing elsewhere. The table forgets its oldest entries if it is full, which costs a reservation
+and nothing else.
 """
 
 import hashlib

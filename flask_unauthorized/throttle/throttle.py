@@ -4,7 +4,7 @@ A scheme with ``throttle=`` reserves an attempt before its loader runs (`Throttl
 (`SchemeAttempt`). So parallel guesses can't pass together, and no password is hashed for a refused one. A login form
 does the same with ``with throttle.attempt(name) as attempt``.
 
-Which way an attempt takes:
+An attempt takes one of these ways:
 
 1. Credentials that this process accepted within the last minutes aren't a guess. They need no reservation, only a look
    at the pair's wait. Without this look, a caller beyond the limit could find out the password: of all guesses the
@@ -12,11 +12,11 @@ Which way an attempt takes:
 2. Credentials that are under way, or were rejected a moment ago, are the same guess. See `recent`.
 3. All others reserve an attempt in the store. See `counters`.
 
-What counts as a failure: a rejected name and password, a wrong Digest response, and an unknown token. Expired
-and revoked credentials don't count, because an old job must not throttle its office. Nor do a stale nonce, missing or
-malformed credentials, 403 and 503. An exception gives the attempt back.
+These are failures: a rejected name and password, a wrong Digest response, and an unknown token. Expired and revoked
+credentials don't count, because an old job must not throttle all clients of its network. A stale nonce, missing or
+malformed credentials, 403 and 503 don't count either. An exception gives the attempt back.
 
-For tokens there is no subject. Their pair is the whole token and the network, so one unknown token that a program keeps
+Tokens have no subject. Their pair is the whole token and the network, so one unknown token that a program keeps
 sending is refused long before it uses up the limit of its network.
 
 With ``disable_after``, consecutive failures of a subject are counted beside all this. See `disabled`.
@@ -356,7 +356,7 @@ class Throttle:
             self._warned.add(network.key)
             log.warning(
                 "throttle: requests of all clients seem to come from the address %r, which is that of a proxy, so "
-                "per_network= isn't enforced for it, and one attacker can delay everybody: wrap the app in ProxyFix; "
+                "per_network= isn't enforced for it, and one attacker can delay all clients: wrap the app in ProxyFix; "
                 "for forward_auth let the proxy send X-Forwarded-For",
                 network.key,
             )

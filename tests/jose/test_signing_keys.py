@@ -162,8 +162,8 @@ def test_an_encrypted_pem_without_its_password_or_with_a_wrong_one():
 
 def test_what_is_not_a_private_key():
     public = made("P-256").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    assert "that is a public key" in problem(public)
-    assert "that is a certificate" in problem("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n")
+    assert "key= holds a public key" in problem(public)
+    assert "key= holds a certificate" in problem("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n")
     assert "no PEM" in problem(b"ssh-ed25519 AAAA")
     assert "can't be read" in problem("-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n")
     assert "is not JSON" in problem("{")

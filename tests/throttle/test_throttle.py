@@ -417,7 +417,7 @@ def test_a_missing_proxy_fix_is_reported_once_and_does_not_lock_the_site(serve, 
     warnings = [message for message in caplog.messages if message.startswith("throttle: ")]
     assert warnings == [
         "throttle: requests of all clients seem to come from the address '10.0.0.5', which is that of a proxy, so "
-        "per_network= isn't enforced for it, and one attacker can delay everybody: wrap the app in ProxyFix; for "
+        "per_network= isn't enforced for it, and one attacker can delay all clients: wrap the app in ProxyFix; for "
         "forward_auth let the proxy send X-Forwarded-For"
     ]
 

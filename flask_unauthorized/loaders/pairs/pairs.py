@@ -134,7 +134,7 @@ class Pairs(TokenRows):
 
         Raises:
             ExpiredCredentials: It has expired: the client must refresh.
-            InvalidCredentials: It is none of these, or ``user`` returned ``None``.
+            InvalidCredentials: The token isn't an access token of these pairs, or ``user`` returned ``None``.
         """
         identity = self._access(token)
         if self._user is None:
@@ -169,7 +169,7 @@ class Pairs(TokenRows):
         roles: Iterable[str] = (),
         name: str | None = None,
         acr: str | None = None,
-        amr: Iterable[str] = (),
+        amr: Iterable[str] | None = None,
         auth_time: float | None = None,
     ) -> Pair[str]:
         """Begin a login. Call it when the user has just proved who they are.
@@ -199,12 +199,13 @@ class Pairs(TokenRows):
         bounds = (*bounds_of(who), *bounds_of(found))
         end = int(now) + self._lifetime
         login: dict[str, Any] = {"auth_time": _login_time(who, auth_time, now), "acr": acr}
-        methods = validated_methods(amr) or (who.amr if isinstance(who, Identity) else None)
-        login["amr"] = sorted(methods) if methods else None
+        methods = validated_methods(() if amr is None else amr)
         if isinstance(who, Identity):
+            methods = who.amr if amr is None else methods
             login["acr"] = who.acr if acr is None else acr
             login["cnf"] = None if who.confirmation is None else dict(who.confirmation)
             end = end if who.expires_at is None else min(end, int(who.expires_at))
+        login["amr"] = sorted(methods) or None
         family = self.format.make_family()
         refresh = self.format.make_token(family)
         state = Rotation(secret_hash(*refresh.arguments))

@@ -40,7 +40,7 @@ class Device:
         label: The ``User-Agent`` of the login, see `label_of`.
         issuer: The identity provider where the user logged in, or ``None``.
         sid: The session at that provider, or ``None``.
-        until: When the remember cookie ends. ``None`` if the login isn't remembered. So are the six others.
+        until: When the remember cookie ends. ``None`` if the login isn't remembered, like the six attributes below.
         series: Hash of the key that all secrets of the cookie have in common.
         auth_time: When the user authenticated.
         acr: The class of the login.

@@ -8,7 +8,7 @@ has these entries:
 - One **not-before time** for each user whose sessions all ended (``session-not-before``), and one for all users of the
   realm (``session-not-before-all``): see `not_before`.
 - One list of the devices of each user (``sessions``), and one of the devices of each session at an identity provider
-  (``provider-session``). They only find entries. Whether a device is alive, its own entry says.
+  (``provider-session``). They only find entries. The entry of a device says whether it is alive.
 
 The entries change by compare and swap only, so none of these can be lost: "ended" is final, also if another request
 notes the last use at the same moment. If the store can't do that (`Store.can_replace`), it remembers only ended
@@ -24,7 +24,7 @@ Four facts make this more than a set of ids:
 3. **A lost entry ends no session**, because a store may be wiped, or may be new. The session is entered again when
    its last use is noted. A remember cookie without an entry isn't valid.
 4. **Steps can fail in between.** A device is ended before a list forgets it, and a login is entered before its
-   cookie is sent. What a failure leaves is an entry without a cookie, which opens nothing and expires.
+   cookie is sent. A failure leaves an entry without a cookie, which opens nothing and expires.
 
 A logout at an identity provider finds devices by the lists, so it could miss a login that is being entered. It leaves a
 mark (``provider-logout``) first, and a login whose mark has changed while it was entered ends itself.
@@ -73,10 +73,15 @@ USE_INTERVAL: Final = 60
 _INTERVAL_WITHOUT_IDLE: Final = 3600
 LONGEST_LOGIN: Final = 300
 """How long the steps of one login may take in which a logout at the provider could miss it, in seconds."""
-ENDED_REASON: Final = "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"
 STOLEN_REASON: Final = (
     "Cookie: the remember cookie of this login was used in two places, so it may have been stolen: log in again"
 )
+
+
+def session_ended() -> InvalidCredentials:
+    """Return the refusal of a session that has ended."""
+    reason = "Cookie: the session was ended by logout() or end_sessions(), as store= knows: log in again"
+    return with_code(InvalidCredentials(reason=reason), "session_ended")
 
 
 def use_interval(idle: int | None) -> float:
@@ -242,7 +247,7 @@ class SessionEntries:
         """Write the entry of a login that begins, in place of the one that the last attempt has written."""
         key, entry = store_key(login.realm, login.session_id), device.to_entry(time.time())
         if not self._store.replace("session", key, written, entry, self._lifetime_of(device)):
-            raise InvalidCredentials(reason=ENDED_REASON)  # A logout has found it since the last attempt.
+            raise session_ended()  # A logout has found it since the last attempt.
         return entry
 
     def _unlist_ended(self, login: LoginRecord) -> None:
@@ -265,7 +270,7 @@ class SessionEntries:
             text = self._store.get("provider-session", key)
             others = [other for other in read_current_list(text) if other.session_id != login.session_id]
             for other in others[: max(0, len(others) - MAX_DEVICES + 1)]:  # They could not be found any more.
-                self._mark(login.realm, other.session_id, ENDED, other.until)
+                self._mark_ended(login.realm, other.session_id, other.until)
             listed = [*others[-MAX_DEVICES + 1 :], row]
             if self._store.replace("provider-session", key, text, write_list(listed), _longest_lifetime(listed)):
                 return
@@ -297,10 +302,10 @@ class SessionEntries:
     # --- logouts at a provider
 
     def provider_logouts(self, realm: str, issuer: str, sid: str | None, subject: str) -> tuple[str | None, ...]:
-        """Return a value that changes with each logout at a provider that names a session there, or a user.
+        """Return the marks of the last logouts at a provider that named this session there, or this user.
 
-        A login reads it first, and once more when all lists have the login. A logout that came in between may not have
-        found it. If the values differ, the login ends.
+        A login reads the marks first, and again when all lists have the login. A logout in between may have missed it,
+        and has changed a mark. So the login ends if the marks differ.
 
         Raises:
             AuthUnavailable: If the store can't be asked.
@@ -320,7 +325,7 @@ class SessionEntries:
 
     def end_begun(self, login: LoginRecord) -> None:
         """End a login that was entered and isn't in a session yet."""
-        self._mark(login.realm, login.session_id, ENDED, None)
+        self._mark_ended(login.realm, login.session_id, None)
         self._unlist(login.realm, login.subject, frozenset({login.session_id}))
 
     # --- ending
@@ -359,18 +364,18 @@ class SessionEntries:
             InvalidCredentials: If the session has been ended in the meantime.
         """
         realm, subject = current.realm, current.subject
-        if self._mark(realm, current.session_id, ENDED, current.begun + self._lifetime):
+        if self._mark_ended(realm, current.session_id, current.begun + self._lifetime):
             self._unlist(realm, subject, frozenset({current.session_id}))
             return
-        self._mark(realm, login.session_id, ENDED, None)  # No cookie has its id, so the entry needs not stay.
+        self._mark_ended(realm, login.session_id, None)  # No cookie has its id, so the entry needs not stay.
         self._unlist(realm, subject, frozenset({current.session_id, login.session_id}))
         if self._store.get("session", store_key(realm, current.session_id)) == STOLEN:
             raise SessionStolen(reason=STOLEN_REASON)
-        raise with_code(InvalidCredentials(reason=ENDED_REASON), "session_ended")
+        raise session_ended()
 
     def _end_device(self, realm: str, session_id: str, subject: str, until: float) -> bool:
         exceeds_limit = self._is_flooded(realm, subject)
-        if not exceeds_limit and self._mark(realm, session_id, ENDED, until):
+        if not exceeds_limit and self._mark_ended(realm, session_id, until):
             exceeds_limit = self._count_ended(realm, subject)
         if exceeds_limit:
             self.end_all(subject, realm)
@@ -419,7 +424,7 @@ class SessionEntries:
                 self._drop(realm, session_id)
             self._unlist(realm, subject, covered)
 
-    def end_everybody(self, realm: str) -> None:
+    def end_all_users(self, realm: str) -> None:
         """End all sessions that have begun until now in a realm. Entries and lists of devices expire by themselves.
 
         Raises:
@@ -430,22 +435,21 @@ class SessionEntries:
     def _drop(self, realm: str, session_id: str) -> None:
         """Let the entry of a device expire, which the not-before time of its user ends."""
         if self.lists_devices:
-            self._mark(realm, session_id, ENDED, None)
+            self._mark_ended(realm, session_id, None)
 
-    def _mark(self, realm: str, session_id: str, mark: str, until: float | None) -> bool:
+    def _mark_ended(self, realm: str, session_id: str, until: float | None) -> bool:
         """Write that a device has ended. Return ``True`` to exactly one caller.
 
         Args:
             realm: The realm.
             session_id: The id of the device.
-            mark: The entry to write.
             until: When its sessions end at the latest. ``None`` if the entry isn't needed.
         """
         key = store_key(realm, session_id)
         if not self.lists_devices:
             lifetime = entry_lifetime(until or 0)
             is_first = self._store.claim("session", key, lifetime)
-            self._store.put("session", key, mark, lifetime)  # Also if another logout has claimed it, and failed here.
+            self._store.put("session", key, ENDED, lifetime)  # Also if another logout has claimed it, and failed here.
             return is_first
         for _ in range(MAX_ATTEMPTS):
             entry, found = self.find(realm, session_id)
@@ -455,7 +459,7 @@ class SessionEntries:
             if until is not None:
                 begun = 0.0 if found is None else found.device.latest_begin
                 lifetime = entry_lifetime(max(until, begun + self._lifetime))
-            if self._store.replace("session", key, entry, mark, lifetime):
+            if self._store.replace("session", key, entry, ENDED, lifetime):
                 if found is not None:
                     self._unlist_at_provider(realm, session_id, found.device)
                 return True
@@ -496,7 +500,7 @@ class SessionEntries:
             AuthUnavailable: If the store can't be asked.
         """
         subject = found.device.subject
-        ended = self._mark(realm, found.session_id, ENDED, found.device.latest_begin + self._lifetime)
+        ended = self._mark_ended(realm, found.session_id, found.device.latest_begin + self._lifetime)
         self._unlist(realm, subject, frozenset({found.session_id}))
         if ended and self._count_ended(realm, subject):
             self.end_all(subject, realm)

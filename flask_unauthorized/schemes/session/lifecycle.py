@@ -33,10 +33,9 @@ from flask import Request, session
 
 from ...arguments import validated_flag
 from ...errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
-from ...errors.codes import with_code
 from ...identity import validated_methods
 from .devices import Device
-from .entries import ENDED_REASON
+from .entries import session_ended
 from .flask_session import device_label, renew_id
 from .record import SESSION_KEY, LoginRecord, is_time
 from .scheme import SessionCookie
@@ -123,7 +122,7 @@ def check_login(scheme: SessionCookie, *, remember: bool, issuer: str | None, si
 
 
 def provider_logouts(scheme: SessionCookie, subject: str, issuer: str | None, sid: str | None) -> Sequence[str | None]:
-    """Return a value that changes with each logout at the provider that names the user or the session of a login.
+    """Return the marks of logouts at the provider of a login: see `SessionEntries.provider_logouts`.
 
     Raises:
         AuthUnavailable: If the store can't be asked.
@@ -171,7 +170,7 @@ def begin_login(
         _enter(scheme, login, device)
     if scheme._entries is not None and provider_logouts(scheme, login.subject, issuer, sid) != logouts:
         scheme._entries.end_begun(login)
-        raise InvalidCredentials(reason=ENDED_REASON)
+        raise session_ended()
     is_permanent = getattr(session, "permanent", False)
     session.clear()
     if is_permanent:
@@ -278,7 +277,7 @@ def _device_of(scheme: SessionCookie, current: LoginRecord, login: LoginRecord) 
     if found is not None:
         return found.device
     if entry is not None:
-        raise with_code(InvalidCredentials(reason=ENDED_REASON), "session_ended")
+        raise session_ended()
     return Device(subject=login.subject, created=login.begun, label=device_label())
 
 

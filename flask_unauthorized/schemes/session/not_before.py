@@ -10,8 +10,8 @@ realm (``session-not-before-all``). The later of the two counts. These rules hol
    revive the sessions between them.
 3. **A session from the future isn't accepted.** If a clock was set back, such a session may still be older than the
    not-before time.
-4. **The time of a realm covers what began after the time of any user**, whose times it can't read, because there may be
-   a million. By rule 1, such a session began at most twice `MAX_CLOCK_SKEW` ahead of this clock, or a few moments
+4. **The time of a realm covers what began after the time of any user.** It can't read these times, because there may
+   be a million. By rule 1, such a session began at most twice `MAX_CLOCK_SKEW` ahead of this clock, or a few moments
    more. So the time of the realm lies that far ahead, and `_STEP` after the last one.
 
 A request reads the session's entry and both times by one operation of the store.
@@ -37,7 +37,8 @@ class NotBefore(NamedTuple):
 
     Attributes:
         time: Sessions that began at this time or before have ended.
-        most_ahead: How far ahead of this clock a session may have begun since, by that of another host, in seconds.
+        most_ahead: How far ahead of this host's clock a session may have begun, because clocks of hosts differ, in
+            seconds.
     """
 
     time: float
@@ -45,7 +46,7 @@ class NotBefore(NamedTuple):
 
 
 class NotBeforeTimes:
-    """The not-before times of users.
+    """The not-before times of users and of realms.
 
     Args:
         store: Where they are.
@@ -57,7 +58,7 @@ class NotBeforeTimes:
         self._lifetime = lifetime
 
     def find(self, subject: str, realm: str) -> NotBefore | None:
-        """Return the not-before time of a user, be it of their realm; ``None`` if there is none.
+        """Return the later of the not-before times of a user and of the realm; ``None`` if there is none.
 
         Raises:
             AuthUnavailable: If the store can't be asked.

@@ -39,6 +39,7 @@ from flask import Request, current_app
 
 from ... import signals
 from ...errors import AuthUnavailable, InvalidCredentials, SessionStolen
+from ...errors.codes import with_code
 from ...events import log_event, shown_subject
 from ...rotation import Outcome, Rotation, present, secret_hash
 from ..base import Scheme
@@ -220,20 +221,21 @@ class RememberedLogins:
             raise SessionStolen(reason=STOLEN_REASON)
         if entry is None or found is None:
             what = "is not in store=" if entry is None else "was ended by logout(), end_session() or end_sessions()"
-            self._reject(f"Cookie: the remembered login {what}: log in again", request)
+            self._reject(f"Cookie: the remembered login {what}: log in again", request, is_ended=entry is not None)
         device = found.device
         if device.until is None or time.time() > device.until:
             self._reject("Cookie: the login is not remembered any more (remember=): log in again", request)
         if self._entries.not_before.was_ended_with_all(device, cookie.realm):
-            self._reject(_ALL_ENDED_REASON, request)
+            self._reject(_ALL_ENDED_REASON, request, is_ended=True)
         if not hmac.compare_digest(secret_hash(series_key(cookie.secret)), device.series or ""):
             self._reject("Cookie: the secret of the remember cookie was never issued: log in again", request)
         return entry, device
 
-    def _reject(self, reason: str, request: Request | None) -> NoReturn:
+    def _reject(self, reason: str, request: Request | None, *, is_ended: bool = False) -> NoReturn:
         if request is not None:
             self._drop(request)
-        raise InvalidCredentials(reason=reason)
+        error = InvalidCredentials(reason=reason)
+        raise with_code(error, "session_ended") if is_ended else error
 
     def _end_stolen(self, cookie: PresentedCookie, entry: str, device: Device, may_write: bool) -> bool:
         """End a device whose cookie is in use in two places. Return ``False`` if its entry has changed."""
@@ -274,7 +276,7 @@ class RememberedLogins:
         """
         begun = self._entries.not_before.begin_time_of(rotated, cookie.realm)
         if begun is None:
-            self._reject(_ALL_ENDED_REASON, request)
+            self._reject(_ALL_ENDED_REASON, request, is_ended=True)
         rotated.begun = begun
         if not self._entries.change(cookie.realm, cookie.session_id, entry, rotated):
             return False

@@ -3,7 +3,7 @@
 ``auth.login()`` writes a `LoginRecord` into the session, and this scheme reads it on each request:
 
 1. `SessionCookie.read` returns the record if it is whole, of this realm, and neither too old nor idle for too long. Any
-   other record is removed from the session, because it isn't a credential any more, and the cookie should go. The
+   other record is removed from the session, because it isn't a credential any more. The
    request is treated like one without credentials; only its private reason says why.
 2. `SessionCookie.verify` asks the store whether the session has ended, then the loader for the user. A rejected user is
    removed from the session. The use of an accepted session is noted at most once in `USE_INTERVAL` seconds, because
@@ -23,9 +23,8 @@ from urllib.parse import urlencode
 from flask import Flask, Request, Response, current_app, session
 from flask.sessions import SecureCookieSessionInterface
 
-from ...arguments import explains_arguments, validated_flag, validated_whole_seconds
+from ...arguments import Omitted, explains_arguments, validated_flag, validated_whole_seconds
 from ...errors import AuthError, ConfigurationError, InvalidCredentials, SessionStolen
-from ...errors.codes import with_code
 from ...errors.text import shown
 from ...identity import Identity, with_login
 from ...stores.base import Store, validated_store
@@ -35,7 +34,7 @@ from ..base import FLASK_SESSION, REMEMBER_COOKIE, Loader, Scheme, error_params
 from ..origins import validated_origins
 from ..state_access import readable_app_state, scheme_state, warn_of_default_realm
 from .devices import StoredDevice, public_id
-from .entries import ENDED_REASON, SessionEntries, use_interval
+from .entries import SessionEntries, session_ended, use_interval
 from .flask_session import device_label
 from .page_urls import build_url, check_page, is_absolute_url, validated_view, warn_if_unbuildable
 from .record import SESSION_KEY, LoginRecord, read_record
@@ -56,16 +55,8 @@ _real_session: Final = session._get_current_object  # type: ignore[attr-defined]
 _real_app: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 SHOWN_PARAMETERS: Final = frozenset({"lang", "page", "q", "sort", "tab"})
 """Names of query parameters that say what a page shows, and hold no secret."""
-
-
-class _NotSet:
-    """The default of ``store=``. It works like ``None``, which says that the app does without a store on purpose."""
-
-    def __repr__(self) -> str:
-        return "<no store>"
-
-
-_NO_STORE: Final[Any] = _NotSet()
+_NO_STORE: Final[Any] = Omitted("<no store>")
+"""The default of ``store=``. It works like ``None``, which says that the app does without a store on purpose."""
 
 
 class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
@@ -147,7 +138,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         self.logout_view = validated_view("logout_view", logout_view)
         self.lifetime = validated_whole_seconds("lifetime", lifetime, least=1)
         self.idle = None if idle is None else validated_whole_seconds("idle", idle, least=1)
-        self._says_no_store = store is None
+        self._accepts_no_store = store is None
         self.store = None if store is None or store is _NO_STORE else validated_store(store)
         self._use_interval = use_interval(self.idle)
         self.remember = None if remember is None else validated_whole_seconds("remember", remember, least=1)
@@ -183,7 +174,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             check_secret_key(app)
             warn_of_shorter_lifetime(app, self.lifetime, self.idle)
             mention_sha1(app)
-            if self.store is None and not self._says_no_store:
+            if self.store is None and not self._accepts_no_store:
                 warn_of_copied_cookies(app)
         check_session_cookie(app)
         warn_of_exposed_cookie(app)
@@ -226,7 +217,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             return self._verify_cookie(credentials, request)
         try:
             if self._entries is not None and self._was_ended(credentials, request):
-                raise with_code(InvalidCredentials(reason=ENDED_REASON), "session_ended")
+                raise session_ended()
             user: object = self.load(credentials.subject)
         except SessionStolen:  # The session stays, so that the next page says it as well. A login replaces it.
             raise
@@ -254,9 +245,6 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
     def subject(self, credentials: LoginRecord | PresentedCookie) -> str | None:
         return credentials.subject
 
-    def login_of(self, credentials: LoginRecord | PresentedCookie) -> tuple[float, str | None]:
-        return credentials.auth_time, credentials.acr
-
     def identity_with_login(self, identity: Identity, credentials: LoginRecord | PresentedCookie) -> Identity:
         issuer = credentials.issuer
         if issuer is not None and identity.subject != credentials.subject:
@@ -275,8 +263,8 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         return not self.cross_site_reads
 
     def respond(self, response: Response, accepted: bool) -> None:
-        if accepted and "Cross-Origin-Resource-Policy" not in response.headers:
-            response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        if accepted:
+            response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
 
     # --- the pages
 
@@ -361,7 +349,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             raise ConfigurationError("end_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
         self._entries.end_all(subject, self.realm_in_force())
 
-    def end_everybody(self) -> None:
+    def end_all_users(self) -> None:
         """End all sessions that any user has begun until now, in this realm.
 
         Raises:
@@ -370,7 +358,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         """
         if self._entries is None:
             raise ConfigurationError("end_all_sessions() needs a store: SessionCookie(load, store=SQLiteStore(path))")
-        self._entries.end_everybody(self.realm_in_force())
+        self._entries.end_all_users(self.realm_in_force())
 
     def forget(self) -> None:
         """Remove the login from the session. Other content of the session stays."""
@@ -435,7 +423,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         """
         entries, realm = self.device_entries("a logout by the provider"), self.realm_in_force()
         if sid is None and subject is None:
-            raise TypeError("end_by_provider() needs sid= or subject=: otherwise it is open whose devices end")
+            raise TypeError("end_by_provider() needs sid= or subject=: they say whose devices end")
         entries.note_provider_logout(realm, issuer, sid=sid, subject=subject)
         if sid is not None:
             found: Iterable[StoredDevice] = entries.devices_at_provider(issuer, sid, realm)

@@ -2,8 +2,8 @@
 
 - All keys contain the realm, because another app with the same store may have another user of the same name.
 - An entry lives as long as what it ends, and longer by the most that the clocks of two hosts differ.
-- A list is a JSON array with one array for each device. It only finds entries: whether a device is alive, its own
-  entry says.
+- A list is a JSON array with one array for each device. It only finds entries. The entry of a device says whether the
+  device is alive.
 - An entry that others change as well is read, changed and replaced, in at most `MAX_ATTEMPTS` attempts. Each time that
   an attempt fails, one of the others has succeeded.
 - An entry that this library didn't write is a failure of the server, and ends no session.
@@ -31,7 +31,7 @@ class ListedDevice(NamedTuple):
 
 
 def entry_lifetime(until: float) -> float:
-    """Return how long an entry is stored that ends sessions which live until ``until``, in seconds.
+    """Return the lifetime of an entry that ends sessions which live until ``until``, in seconds.
 
     The sessions live longer on a machine whose clock is behind this one, so the entry does, too.
     """

@@ -95,6 +95,12 @@ def test_a_pair_never_gets_more_than_the_identity_that_it_is_issued_to(pairs, cl
         pairs.refresh(pair.refresh)
 
 
+@pytest.mark.parametrize(("given", "expected"), [(None, {"pwd"}), ({"hwk"}, {"hwk"}), ((), set())])
+def test_the_methods_are_those_given_or_else_those_of_the_identity(pairs, given, expected):  # as in auth.login()
+    pair = pairs.issue(Identity("42", amr={"pwd"}), amr=given)
+    assert pairs(pair.access).amr == expected
+
+
 def test_a_pair_stays_bound_to_the_key_of_its_identity(pairs, status):
     pair = pairs.issue(Identity("42", confirmation={"jkt": JKT}))
     for one in (pair, pairs.refresh(pair.refresh)):

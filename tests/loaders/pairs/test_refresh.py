@@ -39,13 +39,13 @@ def test_a_refresh_returns_new_tokens_for_the_same_login(pairs, clock):
 
 def test_the_login_time_stays_that_of_the_login(pairs, clock):
     """A refresh is no login: max_age= of a view must refuse its tokens later."""
-    pair = pairs.issue("42", acr="mfa")
+    pair = pairs.issue("42", acr="mfa", amr={"pwd", "otp"})
     login = int(clock.now)
     for _ in range(3):
         clock.now += DAY
         pair = pairs.refresh(pair.refresh)
         identity = pairs(pair.access)
-        assert (identity.auth_time, identity.acr) == (login, "mfa")
+        assert (identity.auth_time, identity.acr, identity.amr) == (login, "mfa", {"pwd", "otp"})
 
 
 def test_a_repetition_within_30_seconds_gets_an_access_token_and_keeps_its_refresh_token(pairs, clock):
