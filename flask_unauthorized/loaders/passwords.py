@@ -162,7 +162,8 @@ class Passwords:
 
         Raises:
             AuthUnavailable: Too many hashes are at work (503).
-            ValueError: The password has more than 4096 characters or half of a surrogate pair. `acceptable` refuses both.
+            ValueError: The password is longer than 4096 characters, or has half of a surrogate pair. Call `acceptable`
+                before.
         """
         if len(password) > MAX_PASSWORD:  # Its user could never log in.
             raise ValueError(

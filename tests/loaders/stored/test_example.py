@@ -231,7 +231,6 @@ def test_csr_01_another_site_does_nothing(ada, api, path, site):
     [
         ({"name": ""}, 422, "The name of a token has 1 to 100 printable characters."),
         ({"name": "x" * 101}, 422, "The name of a token has 1 to 100 printable characters."),
-        ({"name": "x" + "\u0301\u0327" * 120_000}, 422, "The name of a token has 1 to 100 printable characters."),
         ({"name": "a\0b"}, 422, "The name of a token has 1 to 100 printable characters."),
         ({"scope": ["notes:write"]}, 422, "Missing scopes: notes:write."),
         ({"scope": ["admin"]}, 422, "Missing scopes: admin."),
