@@ -131,12 +131,12 @@ class Passwords:
         Raises:
             AuthUnavailable: The password can't be compared now (503).
         """
-        is_name = len(name) <= MAX_USER and _is_text(name)
+        is_name = _is_text(name, MAX_USER)
         if is_name:
             name = unicodedata.normalize("NFC", name)
         # A traceback shows local variables, and what follows may fail. `Secret` has a ``repr`` that hides the password.
         secret = Secret()
-        is_password = len(password) <= MAX_PASSWORD and _is_text(password)
+        is_password = _is_text(password, MAX_PASSWORD)
         secret.arguments = (unicodedata.normalize("NFC", password) if is_password else "",)
         del password
         self._costs.prepare()
@@ -301,8 +301,10 @@ class _Slots:
             places.release()
 
 
-def _is_text(value: str) -> bool:
-    """Return whether a text can be encoded. A JSON body may hold half of a surrogate pair."""
+def _is_text(value: str, most: int) -> bool:
+    """Return whether a text has at most so many characters, and no half of a surrogate pair, as a JSON body may."""
+    if len(value) > most:
+        return False
     try:
         value.encode()
     except UnicodeEncodeError:
