@@ -5,7 +5,9 @@ An attacker who can write one name in many ways would have as many counters. So 
 1. Compatibility forms become ordinary characters (NFKD), as in full-width letters.
 2. Letters lose their case and their marks, strokes too. Many collations of MySQL and MariaDB compare without them.
    ``æ`` and ``œ`` become two letters.
-3. Characters that collations ignore (format and control characters) and white space are removed.
+3. Characters that collations ignore (format and control characters) and white space are removed. In a long name this
+   is done before the name is cut. Otherwise blanks in front would make one name end after any number of its letters,
+   and each of these parts would have a counter of its own.
 
 Two accounts whose names differ in nothing else share a counter. They share failures then, and nothing else: no key is
 ever used to find an account. The throttle counts by these keys, and `events` hashes them.
@@ -14,10 +16,12 @@ ever used to find an account. The throttle counts by these keys, and `events` ha
 import functools
 import re
 import unicodedata
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 MAX_SUBJECT: Final = 1024
-"""How many characters of a name are looked at. A longer name shares its counter with names that begin alike."""
+"""How many characters of a name count. A longer name shares its counter with names that begin alike."""
 _IGNORED: Final = frozenset({"Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"})
 """The general categories of Unicode that are left out."""
 _LATIN: Final = re.compile(r"LATIN SMALL (?:LETTER|LIGATURE) (?:DOTLESS )?([A-Z]{1,2})(?: WITH .*)?").fullmatch
@@ -25,7 +29,20 @@ _LATIN: Final = re.compile(r"LATIN SMALL (?:LETTER|LIGATURE) (?:DOTLESS )?([A-Z]
 
 def subject_key(name: str) -> str:
     """Return the key under which attempts for ``name`` are counted."""
-    return _key_of(name[:MAX_SUBJECT])  # The cache must not hold names as long as a client likes.
+    return _key_of(short_name(name))  # The cache must not hold names as long as a client likes.
+
+
+def short_name(name: str) -> str:
+    """Return ``name``, or at most `MAX_SUBJECT` characters of a longer one. Both have the same key."""
+    return name if len(name) <= MAX_SUBJECT else "".join(islice(_characters_that_count(name), MAX_SUBJECT))
+
+
+def _characters_that_count(name: str) -> Iterator[str]:
+    # Character by character, because normalizing a long run of marks takes time in proportion to its square.
+    for character in name:
+        for part in unicodedata.normalize("NFKD", character):
+            if unicodedata.category(part) not in _IGNORED:
+                yield part
 
 
 @functools.lru_cache(maxsize=1024)

@@ -60,6 +60,19 @@ def test_names_of_any_length_and_content_have_a_key():
     assert subject_key("a\ud800") == "a\ud800"
 
 
+@pytest.mark.parametrize("ignored", [" ", "\u200b", "\u00a8", "\u0301\u0327", "\x00"])
+@pytest.mark.parametrize("count", [1012, 1020, 1023, 1024, 5000])
+def test_ignored_characters_in_front_of_a_name_give_it_no_other_key(ignored, count):  # THR-06
+    """A database or ``name.strip()`` may drop them. Each key would be a counter of its own for guesses."""
+    assert subject_key(ignored * count + "administrator") == "administrator"
+    assert subject_key("admin" + ignored * count + "istrator") == "administrator"
+
+
+def test_the_time_for_a_name_of_marks_does_not_grow_with_its_square():
+    """Normalizing these at once would take minutes."""
+    assert subject_key("a" + "\u0301\u0327" * 250_000) == "a"
+
+
 def test_long_names_are_not_cached():
     name = "long" * 100_000
     before = sys.getrefcount(name)

@@ -7,7 +7,7 @@ with neither field doesn't come from a browser of this decade.
 
 A scheme with ``cross_site_reads = False`` also refuses other requests of other sites, so that their pages can't load
 the app's pictures, scripts and data with the user's credentials. Links to the app go on working: a browser that opens a
-page is let through, unless the page of the other site embeds it as an ``<object>`` or ``<embed>``.
+page is let through, in a window or a frame. Every other destination is refused, such as ``<object>`` and ``<embed>``.
 """
 
 from typing import Final
@@ -20,6 +20,8 @@ from ..schemes.base import AnyScheme
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """RFC 9110 §9.2.1."""
+_PAGE_DESTINATIONS: Final = (None, "document", "iframe", "frame", "fencedframe", "empty")
+"""Values of ``Sec-Fetch-Dest`` for a page that is opened. A link with ``download`` has ``empty``."""
 # A page that opens a WebSocket sends its own origin (RFC 6455 §10.2); some servers name the scheme of the URL instead.
 _ORIGIN_SCHEMES: Final = {"ws": "http", "wss": "https"}
 
@@ -99,4 +101,4 @@ def check_read(request: Request, scheme: AnyScheme) -> None:
 
 def _opens_page(request: Request) -> bool:
     headers = request.headers
-    return headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") not in ("object", "embed")
+    return headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") in _PAGE_DESTINATIONS

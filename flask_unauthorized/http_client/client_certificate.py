@@ -19,6 +19,7 @@ Invariants:
 - No lock is taken. If two threads see a change, both read the files, and either result is right.
 """
 
+import errno
 import logging
 import os
 import ssl
@@ -101,6 +102,9 @@ class ClientCertificate:
         return context
 
     def _load_into(self, context: ssl.SSLContext) -> None:
+        for path in (self._chain, self._key):
+            if os.path.exists(path) and not os.path.isfile(path):  # OpenSSL would wait for a writer of a named pipe.
+                raise OSError(errno.EINVAL, "not a regular file")
         context.load_cert_chain(self._chain, self._key, self._give_password)
 
     def _give_password(self) -> str:
@@ -156,4 +160,4 @@ def _problem(error: Exception) -> str:
         )
     if isinstance(error, OSError):
         return f"a file can't be read ({error.strerror}). Let the app's user read both"
-    return "the password is too long"
+    return "the password is too long, or has half of a surrogate pair"

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import quote_plus
 
 from ..errors import ConfigurationError
+from ..errors.text import shown
 
 if TYPE_CHECKING:
     from ..jose.signing_keys import KeySource, SigningKey
@@ -82,7 +83,8 @@ def client_credentials(given: ClientOptions) -> Credentials:
         TypeError: A value has the wrong type.
     """
     if given.client_auth not in _METHODS:
-        raise ConfigurationError(f"client_auth={given.client_auth!a}: choose from {', '.join(_METHODS)}")
+        # It may be a key in the wrong place, so its end isn't shown.
+        raise ConfigurationError(f"client_auth={shown(given.client_auth)}: choose from {', '.join(_METHODS)}")
     if given.key is not None and given.client_auth != "private_key_jwt":
         raise ConfigurationError(
             f'key= is for client_auth="private_key_jwt", and client_auth is {given.client_auth!a}: change one of them'

@@ -35,6 +35,8 @@ Reason = Literal["malformed", "too_short", "too_long", "context", "common", "bre
 
 MAX_OCTETS: Final = 4096
 """Longest password, in bytes of UTF-8: what `Basic` accepts."""
+MAX_NAME: Final = 1024
+"""How many characters of a name are compared. Normalizing takes time in proportion to the square of a run of marks."""
 LEAST_LENGTH: Final = 8
 """Least value of ``min_length`` (ASVS 6.2.1)."""
 MIN_WORD: Final = 3
@@ -75,9 +77,9 @@ def acceptable(
 
     Args:
         password: The new password.
-        name: The user's name or address. Each word of it counts.
-        service: The name of your service, or several names that attackers would try. Each word counts. Words of fewer
-            than three characters don't.
+        name: The user's name or address: its first 1024 characters. The whole name counts, and each word of it.
+        service: The name of your service, or several names that attackers would try. They count like the user's.
+            Names and words of fewer than three characters don't count.
         min_length: Least length in characters: 15 if the password alone logs users in, 8 or more if there is always a
             second factor (NIST SP 800-63B-4 §3.1.1.2).
         breached: Called with the password if all other rules accept it. It returns whether the password is known from a
@@ -145,8 +147,9 @@ def _names(service: str | Iterable[str]) -> list[str]:
 
 
 def _words(names: list[str]) -> list[str]:
-    """Return the words of names, the longest first, so that no word hides a part of a longer one."""
-    found = {word for name in names for word in re.findall(r"[^\W_]+", _folded(name)) if len(word) >= MIN_WORD}
+    """Return names and their words, the longest first, so that no word hides a part of a longer one."""
+    folded = [_folded(name[:MAX_NAME]) for name in names]
+    found = {word for name in folded for word in (name, *re.findall(r"[^\W_]+", name)) if len(word) >= MIN_WORD}
     return sorted(found, key=lambda word: (-len(word), word))
 
 

@@ -13,6 +13,9 @@ A login takes these steps:
 4. ``load`` turns the name into a user.
 5. With ``on_upgrade``, a new hash replaces a weaker one. Nothing that fails here refuses the login.
 
+A login form may send names and passwords of any length. Those that are longer than `Basic` accepts are wrong: they are
+never normalized, because a long run of marks would take minutes.
+
 For an unknown name, step 3 hashes with a dummy that has the method and parameters of stored hashes. `password_costs`
 chooses it. So neither the status nor the time of a response says whether a name exists.
 """
@@ -34,6 +37,7 @@ from ..arguments import explains_arguments, validated_seconds
 from ..errors import AuthUnavailable, ConfigurationError
 from ..locks import renew_after_fork
 from ..schemes.base import Secret
+from ..schemes.basic import MAX_PASSWORD, MAX_USER
 from ..schemes.run_async import resolve_awaitable
 from .claims import validated_callable, validated_count
 from .password_costs import Costs, validated_sample
@@ -127,19 +131,21 @@ class Passwords:
         Raises:
             AuthUnavailable: The password can't be compared now (503).
         """
-        name = unicodedata.normalize("NFC", name)
+        is_name = _is_text(name, MAX_USER)
+        if is_name:
+            name = unicodedata.normalize("NFC", name)
         # A traceback shows local variables, and what follows may fail. `Secret` has a ``repr`` that hides the password.
         secret = Secret()
-        is_text = _is_text(password)
-        secret.arguments = (unicodedata.normalize("NFC", password) if is_text else "",)
+        is_password = _is_text(password, MAX_PASSWORD)
+        secret.arguments = (unicodedata.normalize("NFC", password) if is_password else "",)
         del password
         self._costs.prepare()
-        stored = self._look_up(name) if _is_text(name) else None
+        stored = self._look_up(name) if is_name else None
         read = read_hash(stored)
         if read is None:
             self._spend_time(name, secret) if stored is None else self._log_malformed(name, secret)
             return None
-        if not is_text:
+        if not is_password:
             # It costs what every wrong password of this name costs. Another cost would tell that the name exists.
             self._compute(read.dummy(), secret)
             return None
@@ -156,7 +162,13 @@ class Passwords:
 
         Raises:
             AuthUnavailable: Too many hashes are at work (503).
+            ValueError: The password is longer than 4096 characters, or has half of a surrogate pair. Call `acceptable`
+                before.
         """
+        if len(password) > MAX_PASSWORD:  # Its user could never log in.
+            raise ValueError(
+                f"the password has {len(password)} characters, expected at most {MAX_PASSWORD}: call acceptable() first"
+            )
         secret = Secret()
         secret.arguments = (unicodedata.normalize("NFC", password),)
         del password
@@ -289,8 +301,10 @@ class _Slots:
             places.release()
 
 
-def _is_text(value: str) -> bool:
-    """Return whether a text can be encoded. A JSON body may hold half of a surrogate pair."""
+def _is_text(value: str, most: int) -> bool:
+    """Return whether a text has at most so many characters, and no half of a surrogate pair, as a JSON body may."""
+    if len(value) > most:
+        return False
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -60,8 +60,7 @@ class Source(NamedTuple):
 
     Attributes:
         subject: The key of the subject (`subjects.subject_key`); for a token, the hash of the token.
-        name: The name that was tried, at most `MAX_SUBJECT` characters of it; ``None`` for a token, which names no
-            caller.
+        name: The name that was tried, as `subjects.short_name` gives it; ``None`` for a token, which names no caller.
         network: Where the attempt comes from.
     """
 

@@ -53,7 +53,7 @@ from ..errors import (
 )
 from ..events import claim_subject, log_event, shown_subject, subject_hash
 from ..stores.base import EVICTABLE_PURPOSE, Store, validated_store
-from ..subjects import MAX_SUBJECT, subject_key
+from ..subjects import short_name, subject_key
 from .counters import Counters, Refusal, Reservation, Source, refusal_error
 from .disabled import validated_disable_after
 from .limits import DAY, Limit, validated_limit
@@ -215,7 +215,7 @@ class Throttle:
             AuthUnavailable: If the store is unavailable.
         """
         if name is not None:
-            name = name[:MAX_SUBJECT]  # The table of recent credentials must not hold names as long as a client likes.
+            name = short_name(name)  # The table of recent credentials must not hold names as long as a client likes.
         network = network_of(environ)
         if network.is_shared:
             self._warn_of_missing_proxy_fix(network)

@@ -186,6 +186,18 @@ def test_in_the_middle_of_a_renewal_the_last_certificate_stays(demanding, client
     assert demanding.shown == ["first.example.com"] * 5 + ["second.example.com"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are of Unix")
+def test_a_named_pipe_in_place_of_a_file_is_never_opened(clients, tmp_path, caplog):
+    """OpenSSL would wait for a writer, and so would each request."""
+    chain, key = write(tmp_path, clients.issue_cert("api.example.com"))
+    certificate = ClientCertificate((chain, key), None)
+    before = certificate.context()
+    key.unlink()
+    os.mkfifo(key)
+    assert certificate.context() is before
+    assert "a file can't be read (not a regular file)" in caplog.text
+
+
 def test_files_that_are_gone_before_the_first_fetch_are_an_outage(demanding, clients, ca_file, tmp_path):
     chain, key = write(tmp_path, clients.issue_cert("api.example.com"))
     fetcher = fetcher_of((chain, key), ca_file)

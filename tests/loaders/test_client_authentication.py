@@ -219,6 +219,15 @@ def test_values_that_do_not_fit_together(load, given, expected):
     assert expected in str(caught.value)
 
 
+def test_a_key_in_place_of_the_method_is_not_shown(load):
+    text = pem(ec.generate_private_key(ec.SECP256R1()))
+    text = text if isinstance(text, str) else text.decode()
+    with pytest.raises(ConfigurationError, match="choose from") as caught:
+        load(client_id="app", client_auth=text)
+    secret = "".join(text.splitlines()[1:-1])
+    assert not any(secret[at : at + 24] in str(caught.value) for at in range(0, len(secret) - 24, 4))
+
+
 def test_an_encrypted_key_without_its_password(load):
     with pytest.raises(ConfigurationError, match="give password="):
         load(key=pem(KEY, password="correct horse battery"))

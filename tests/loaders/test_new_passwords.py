@@ -70,6 +70,22 @@ def test_a_password_of_the_names_of_user_and_service_and_little_else(password, r
     assert acceptable(password, name="Acme", service="notes ada lovelace example org bob").reason == reason
 
 
+@pytest.mark.parametrize(
+    "name", ["a.b-c.d_e.f@g.h", "x1-y2-z3-a4-b5-c6", "li.wu", "jo@x.io", "\U0001f600-\U0001f603.ab"]
+)
+def test_a_name_without_a_long_word_is_no_password(name):
+    """NIST SP 800-63B-4 section 3.1.1.2: the username and its derivatives."""
+    for password in ((name * 15)[: -(-15 // len(name)) * len(name)], f"{name}{name}{name.upper()}2026!"):
+        assert acceptable(password, name=name).reason == "context"
+    assert acceptable("seven green tables", name=name)
+
+
+def test_the_time_for_a_long_name_does_not_grow_with_its_square():
+    """A form limits no name. All of these would take minutes."""
+    for name in ("a" + "\u0301\u0327" * 250_000, " ".join(map(str, range(1_500_000)))):
+        assert acceptable(GOOD, name=name)
+
+
 def test_a_name_in_another_unicode_form():
     assert acceptable("ange\u0301lique-1234567", name="Ang\u00e9lique").reason == "context"
 

@@ -168,6 +168,22 @@ def test_half_a_surrogate_pair_does_not_match_the_empty_password():
     assert [check("ada", SURROGATE), check("ada", "")] == [None, "ada"]
 
 
+def test_names_and_passwords_that_are_too_long_are_wrong_and_take_no_time(hashings):
+    """A login form limits neither. Normalizing these marks would take minutes."""
+    marks = "\u0301\u0327" * 120_000
+    asked, stored = [], hashed("pw")
+    check = Passwords(lambda name: asked.append(name) or stored, method=FAST)
+    hashings.clear()
+    assert [check("ada", "pw" + marks), check("ada" + marks, "pw"), check("ada", "x" * 4097)] == [None] * 3
+    assert len(hashings) == 3  # each costs what a wrong password costs
+    assert asked == ["ada", "ada"]
+    assert check("ada", "pw") == "ada"
+    with pytest.raises(ValueError, match="has 4097 characters"):
+        check.hash("x" * 4097)
+    longest = "x" * 4096
+    assert Passwords({"ada": check.hash(longest)}, method=FAST)("ada", longest) == "ada"
+
+
 @pytest.mark.parametrize(("seconds", "times"), [(None, 3), (0, 3), (60, 1), (timedelta(minutes=1), 1)])
 def test_cache_is_off_unless_asked_for(hashings, seconds, times):
     check = Passwords({"ada": hashed("pw")}, method=FAST, **({} if seconds is None else {"cache": seconds}))
