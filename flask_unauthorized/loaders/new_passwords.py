@@ -140,7 +140,7 @@ def _is_common(folded: str) -> bool:
 
 
 def _names(service: str | Iterable[str]) -> list[str]:
-    names = [service] if isinstance(service, str) else list(service)
+    names = [service] if isinstance(service, str) or not isinstance(service, Iterable) else list(service)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"service must be a str or several, not {names!a}")
     return names

@@ -131,7 +131,8 @@ def test_breached_returns_a_bool(answer):
     ("arguments", "error"),
     [({"min_length": 7}, ConfigurationError), ({"min_length": 65}, ConfigurationError),
      ({"min_length": True}, ConfigurationError), ({"min_length": "8"}, ConfigurationError),
-     ({"breached": "yes"}, ConfigurationError), ({"name": None}, TypeError), ({"service": [7]}, TypeError)],
+     ({"breached": "yes"}, ConfigurationError), ({"name": None}, TypeError),
+     ({"service": [7]}, TypeError), ({"service": None}, TypeError)],
 )  # fmt: skip
 def test_mistakes_are_explained(arguments, error):
     with pytest.raises(error):
