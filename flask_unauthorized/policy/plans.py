@@ -32,7 +32,7 @@ MAX_PLANS: Final = 4096
 PLANS_OF_RULE: Final = "_unauthorized_plans"
 """The private attribute of a routing rule that holds the plans of its view."""
 _NO_DEMAND: Final = Requirement()
-_MAX_COMBINED: Final = 6
+MAX_COMBINED: Final = 6
 """The most functions of ``unless`` whose combinations are all compiled at the set-up: 64 plans."""
 Owner = TypeVar("Owner")
 """The type of an app's state, which lies above this module."""
@@ -124,7 +124,7 @@ class Plans(Generic[Owner]):
     def compile_all(self, endpoint: str, method: str | None) -> None:
         """Compile the plans of a guarded endpoint, with any of its levels dropped. Raise `ConfigurationError`."""
         conditions = self.for_endpoint(endpoint, None, method).requirement.unless
-        for dropped in _combinations(conditions):
+        for dropped in combinations_of(conditions):
             self.for_endpoint(endpoint, None, method, dropped)
 
     def for_protect(self, endpoint: str, method: str, dropped: frozenset[Condition] = NOTHING_DROPPED) -> Plan | None:
@@ -220,9 +220,9 @@ class Plans(Generic[Owner]):
         )
 
 
-def _combinations(conditions: tuple[Condition, ...]) -> Iterator[frozenset[Condition]]:
+def combinations_of(conditions: tuple[Condition, ...]) -> Iterator[frozenset[Condition]]:
     """Give the sets of levels that a request may drop; of very many, those with one member or all."""
-    sizes = range(1, len(conditions) + 1) if len(conditions) <= _MAX_COMBINED else (1, len(conditions))
+    sizes = range(1, len(conditions) + 1) if len(conditions) <= MAX_COMBINED else (1, len(conditions))
     for size in sizes:
         yield from map(frozenset, combinations(conditions, size))
 
