@@ -11,7 +11,7 @@ decorators of the view, and for a class view the decorators inside its class, pe
 What the levels say can't change any more once the app serves, so results are cached by endpoint and method.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from flask import Flask
@@ -77,7 +77,7 @@ class EffectiveRequirements:
         protections = [] if endpoint is None else list(self.protections_of(endpoint))
         outer = [protection.requirement for _, protection in protections]
         demanded: list[Requirement] = []
-        if endpoint is not None and self._is_open(endpoint, protections):
+        if endpoint is not None and self.is_open_on_purpose(endpoint, protections):
             outer = []
         else:
             demanded = self.from_decorators(endpoint, method)
@@ -90,7 +90,8 @@ class EffectiveRequirements:
             levels.append(combine_decorators(inner))
         return inherit(levels) if levels else None
 
-    def _is_open(self, endpoint: str, protections: list[tuple[str, Protection]]) -> bool:
+    def is_open_on_purpose(self, endpoint: str, protections: Iterable[tuple[str, Protection]]) -> bool:
+        """Return whether ``public=`` of one of its ``protections`` names the endpoint, or `Auth.public` marks its view."""
         if any(endpoint.removeprefix(prefix) in protection.public for prefix, protection in protections):
             return True
         view = self.app.view_functions.get(endpoint)

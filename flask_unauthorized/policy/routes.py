@@ -180,7 +180,7 @@ class _Reader:
             return verdict
         if endpoint is None:
             return verdict._replace(state="public", because=_WITHOUT_VIEW[self._kind(rule)])
-        if self.effective.is_public(endpoint):
+        if self.effective.is_open_on_purpose(endpoint, self.effective.protections_of(endpoint)):
             return verdict._replace(state="public", because=self.effective.public_reason(endpoint))
         return verdict._replace(state="public", because="static files") if _serves_static(endpoint, view) else verdict
 

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from flask import Blueprint, Flask
 from flask.views import MethodView, View
-from werkzeug.routing import Rule
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer
 from flask_unauthorized.policy.routes import Route
@@ -62,6 +61,10 @@ def hiding_in_default(view: Any) -> Any:
     return wrapper
 
 
+def call(view: Any, **values: Any) -> Any:
+    return view(**values)
+
+
 class Hiding:
     def __init__(self, view: Any) -> None:
         self.view = view
@@ -91,6 +94,8 @@ class RandomApp:
         self.entered: list[str] = []
         self.excuses: dict[str, str] = {}  # by rule
         self.numbers = count()
+        self.demands: dict[Flask | Blueprint, dict[str, Any]] = {}
+        self.unguarded: dict[Flask | Blueprint, list[str]] = {}
         self.hosts = self.random.choice(("", "", "subdomain", "host"))
         self.app = Flask("random", static_folder=None, subdomain_matching=self.hosts == "subdomain")
         self.app.config.update(SERVER_NAME="site.test" if self.hosts == "subdomain" else None, TESTING=True)
@@ -109,6 +114,9 @@ class RandomApp:
             self._add_route(self.random.choice(self.targets))
         if self.random.random() < 0.5:
             self._add_restful()
+        for protected, demands in self.demands.items():
+            left_open = [name for name in self.unguarded.get(protected, ()) if self.random.random() < 0.4]
+            self.auth.protect(protected, public=left_open, **demands)
         for blueprint, options in self.registrations:
             self.app.register_blueprint(blueprint, **options)
 
@@ -124,7 +132,7 @@ class RandomApp:
         demands: dict[str, Any] = self.random.choice(({}, {}, {"scopes": {"a"}}))
         if self.random.random() < 0.3:
             demands = {**demands, "unless": self._unless(self.random.choice(SWITCHES))}
-        self.auth.protect(target, **demands)
+        self.demands[target] = demands
 
     def _add_hooks(self, target: Flask | Blueprint) -> None:
         kind = self.random.choice((*["none"] * 9, "guarded", "optional", "conditional", "below another"))
@@ -191,6 +199,8 @@ class RandomApp:
             options["build_only"] = True
         target.add_url_rule(path, name, view, **options)
         self.excuses[path] = excuse
+        if not hasattr(view, "view_class") and not self.auth._configuration.decorations.requirements_of(view):
+            self.unguarded.setdefault(target, []).append(name)
         if kind == "alias":
             target.add_url_rule(f"{path}/alias", name, alias=True, **options)
             self.excuses[f"{path}/alias"] = excuse
@@ -219,7 +229,7 @@ class RandomApp:
                 (Hiding, "a wrapper object without wraps, above a guard"),
                 (hiding_in_default, "a default argument"),
                 (lambda view: HidingInSlot(view).call, "a bound method that calls a guarded view"),
-                (lambda view: functools.partial(lambda inner, **values: inner(), view), "a partial that is given a guarded view"),
+                (lambda view: functools.partial(call, view), "a partial that is given a guarded view"),
                 (lambda view: hiding(keeping_name(hiding(view))), "a wrapper without wraps, above a guard"),
             )
         )  # fmt: skip
