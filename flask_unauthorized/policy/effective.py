@@ -91,7 +91,7 @@ class EffectiveRequirements:
         return inherit(levels) if levels else None
 
     def is_open_on_purpose(self, endpoint: str, protections: Iterable[tuple[str, Protection]]) -> bool:
-        """Return whether ``public=`` of one of its ``protections`` names the endpoint, or `Auth.public` marks its view."""
+        """Return whether ``public=`` of its ``protections`` names the endpoint, or `Auth.public` marks its view."""
         if any(endpoint.removeprefix(prefix) in protection.public for prefix, protection in protections):
             return True
         view = self.app.view_functions.get(endpoint)
