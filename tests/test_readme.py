@@ -83,7 +83,7 @@ def test_the_dpop_of_the_readme_works():
 def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for its file
     scope = {"__name__": "guide"}
-    exec(program_of("People in browsers", "docs/browsers.md"), scope)
+    exec(program_of("People in browsers", "docs/guides/browsers.md"), scope)
     client = scope["app"].test_client()
     page = {"base_url": "https://localhost", "headers": {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}}
     assert client.get("/?page=2", **page).location == "/login?next=/?page%3D2"
@@ -98,7 +98,7 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
 def test_the_program_for_those_who_come_from_flask_login_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for its file
     scope = {"__name__": "guide"}
-    exec(program_of("Moving from Flask-Login", "docs/browsers.md"), scope)
+    exec(program_of("Moving from Flask-Login", "docs/guides/browsers.md"), scope)
     app = scope["app"]
     browser = {"base_url": "https://localhost", "headers": {"Accept": "text/html,application/xhtml+xml"}}
     client = app.test_client()
@@ -130,11 +130,11 @@ def test_the_program_for_those_who_come_from_flask_login_works(tmp_path, monkeyp
 
 def test_the_remote_users_of_the_docs_get_in():
     scope = {"__name__": "guide"}
-    exec(program_of("`REMOTE_USER` of the server", "docs/remote-user.md"), scope)
+    exec(program_of("`REMOTE_USER` of the server", "docs/guides/remote-user.md"), scope)
     client = scope["app"].test_client()
     assert client.get("/", environ_overrides={"REMOTE_USER": "ada"}).json == {"who": "ada"}
     assert client.get("/", headers={"Remote-User": "ada"}).headers["WWW-Authenticate"] == 'RemoteUser realm="guide"'
-    exec(program_of("A header of a proxy", "docs/remote-user.md"), scope)
+    exec(program_of("A header of a proxy", "docs/guides/remote-user.md"), scope)
     client, named = scope["app"].test_client(), {"X-Forwarded-User": "ada"}
     assert client.get("/", headers=named).json == {"who": "ada"}
     assert client.get("/", headers=named, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).status_code == 401
@@ -142,7 +142,7 @@ def test_the_remote_users_of_the_docs_get_in():
 
 def test_the_posted_answer_of_the_docs_works():  # F-43
     scope = {"__name__": "guide"}
-    exec(program_of("An identity provider that posts its answer", "docs/browsers.md"), scope)
+    exec(program_of("An identity provider that posts its answer", "docs/guides/browsers.md"), scope)
     client = scope["app"].test_client()
     own = {"base_url": "https://localhost"}
 
@@ -173,7 +173,7 @@ def test_the_posted_answer_of_the_docs_works():  # F-43
 
 def test_the_mcp_server_of_the_docs_works():
     scope = {"__name__": "guide"}
-    exec(program_of("AI agents (MCP)", "docs/agents.md"), scope)
+    exec(program_of("AI agents (MCP)", "docs/guides/mcp-server.md"), scope)
     client = scope["app"].test_client()
     refused = client.post("/mcp")
     url = "https://api.example.com/.well-known/oauth-protected-resource/mcp"
@@ -279,7 +279,7 @@ def test_the_dpop_example_prints_its_exchange():
 
 def test_the_switch_and_the_open_paths_of_the_docs_work():
     scope = {"__name__": "guide"}
-    exec(program_of("Open for some requests", "docs/unless.md"), scope)
+    exec(program_of("Open for some requests", "docs/guides/unless.md"), scope)
     app, client = scope["app"], scope["app"].test_client()
     paths = ("/", "/about", "/about/us", "/secret")
     assert [client.get(path).status_code for path in paths] == [200, 200, 401, 401]
@@ -290,7 +290,7 @@ def test_the_switch_and_the_open_paths_of_the_docs_work():
 
 def test_a_fixed_user_while_authentication_is_off():
     scope = {"__name__": "guide"}
-    exec(program_of("A caller while authentication is off", "docs/unless.md"), scope)
+    exec(program_of("A caller while authentication is off", "docs/guides/unless.md"), scope)
     app, client = scope["app"], scope["app"].test_client()
     bob = {"Authorization": "Bearer token-of-bob"}
     assert client.get("/me").json == client.get("/me", headers=bob).json == {"you": "Ada"}
@@ -305,7 +305,7 @@ def test_a_fixed_user_while_authentication_is_off():
 )
 def test_the_page_on_forward_authentication_shows_the_files_that_the_tests_run(language, name):
     """`tests/clients/test_forward_auth.py` runs them, except for Traefik's."""
-    page = (ROOT / "docs/forward-auth.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/guides/forward-auth.md").read_text(encoding="utf-8")
     file = (ROOT / "examples/forward_auth" / name).read_text(encoding="utf-8")
     assert f"`examples/forward_auth/{name}`" in page
     assert f"```{language}\n{file}```\n" in page

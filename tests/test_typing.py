@@ -54,7 +54,7 @@ def test_the_programs_of_the_readme_pass(checker: str, tmp_path: Path) -> None:
     assert complaints(checker, file, tmp_path) == {}
 
 
-RECIPES = Path(__file__).parent.parent / "docs" / "recipes.md"
+RECIPES = Path(__file__).parent.parent / "docs" / "guides" / "recipes.md"
 OF_OTHERS = ("flask_babel", "flask_limiter", "sqlalchemy", "pytest")
 
 
