@@ -1,4 +1,4 @@
-"""docs/explanation/cryptography.md names each module that uses cryptography or randomness, and no module that doesn't exist."""
+"""docs/explanation/cryptography.md names each module that uses cryptography or randomness, and no other."""
 
 import ast
 import re

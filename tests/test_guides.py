@@ -1,4 +1,4 @@
-"""The programs of docs/guides/logins.md and docs/guides/email-links.md do what the pages say. So does the step-up of browsers.md."""
+"""The programs of docs/guides do what the pages say: logins.md, email-links.md, the step-up of browsers.md."""
 
 import re
 import time

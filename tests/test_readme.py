@@ -22,11 +22,11 @@ def program_of(heading: str, page: str = "README.md") -> str:
     return re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
 
 
-def test_the_scheme_of_the_readme_works(make_app):
+def test_the_scheme_of_the_docs_works(make_app):
     from flask_unauthorized import Auth
 
     scope = {"__name__": "readme"}
-    exec(program_of("The schemes, and yours"), scope)
+    exec(program_of("A scheme of your own", "docs/guides/own-scheme.md"), scope)
     auth = Auth(scope["Ticket"](lambda ticket: "ada" if ticket == "good" else None, realm="trains"))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
@@ -35,20 +35,20 @@ def test_the_scheme_of_the_readme_works(make_app):
     assert app.test_client().get("/", headers={"X-Ticket": "good"}).text == "ada"
 
 
-def test_the_digest_of_the_readme_works():
+def test_the_digest_of_the_docs_works():
     scope = {"__name__": "readme"}
-    exec(program_of("Digest"), scope)
+    exec(program_of("Devices with Digest", "docs/guides/digest.md"), scope)
     client = scope["app"].test_client()
     told = challenge(client.get("/meter").headers["WWW-Authenticate"])
     assert client.get("/meter", headers=sent(told, uri="/meter")).json == {"read by": "ada"}
 
 
-def test_the_jwt_of_the_readme_works(monkeypatch):
+def test_the_jwt_of_the_docs_works(monkeypatch):
     from flask_unauthorized.loaders import jwks
 
     monkeypatch.setattr(jwks.JWKS, "candidates", lambda keys, kid, algorithm: ())  # nothing is fetched here
     scope = {"__name__": "readme"}
-    exec(program_of("Access tokens of an identity provider"), scope)
+    exec(program_of("Access tokens of an identity provider", "docs/guides/access-tokens.md"), scope)
     client = scope["app"].test_client()
     assert client.get("/orders").headers["WWW-Authenticate"] == 'Bearer realm="readme"'
     token = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCJ9.e30.AAAA"  # at+jwt, RS256, signed by nobody
@@ -56,23 +56,9 @@ def test_the_jwt_of_the_readme_works(monkeypatch):
     assert (refused.status_code, "invalid_token" in refused.headers["WWW-Authenticate"]) == (401, True)
 
 
-def test_the_protected_resource_of_the_readme_works():
+def test_the_dpop_of_the_docs_works():
     scope = {"__name__": "readme"}
-    exec(program_of("AI agents (MCP), and other clients that find their own way"), scope)
-    client = scope["app"].test_client()
-    (offered,) = client.post("/mcp", base_url="https://api.example.com").headers.getlist("WWW-Authenticate")
-    where = re.search(r'resource_metadata="([^"]+)"', offered)[1]
-    assert where == "https://api.example.com/.well-known/oauth-protected-resource/mcp"
-    document = client.get(urlsplit(where).path, base_url="https://api.example.com").json
-    assert document["resource"] == "https://api.example.com/mcp"
-    assert document["authorization_servers"] == ["https://id.example.com"]
-    assert document["scopes_supported"] == ["tools:call"]
-    assert 'scope="tools:call"' in offered
-
-
-def test_the_dpop_of_the_readme_works():
-    scope = {"__name__": "readme"}
-    exec(program_of("DPoP and certificate-bound tokens"), scope)
+    exec(program_of("DPoP and certificate-bound tokens", "docs/guides/dpop.md"), scope)
     holder, client = Holder("EdDSA"), scope["app"].test_client()
     scope["tokens"]["t"] = scope["Identity"]("bob", confirmation={"jkt": holder.jkt})
     nonce = client.get("/notes", headers=holder.sent(token="t", path="/notes")).headers["DPoP-Nonce"]
@@ -213,14 +199,14 @@ def test_the_step_up_example_wants_a_stronger_login(method, path, token, status)
         )
 
 
-def test_the_twelve_line_app_works():
+def test_the_program_of_the_quick_start_works():
     scope = {"__name__": "readme"}
-    exec(program_of("The twelve-line app"), scope)
+    exec(program_of("Quick start"), scope)
     client = scope["app"].test_client()
     refused = client.get("/notes")
     assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="readme"'
-    assert client.get("/notes", headers={"Authorization": "Bearer s3cret-of-ada"}).json == {"owner": "ada"}
+    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="notes"'
+    assert client.get("/notes", headers={"Authorization": "Bearer s3cret-of-ada-0123456789"}).json == {"owner": "ada"}
 
 
 @pytest.mark.parametrize(

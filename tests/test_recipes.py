@@ -1,4 +1,4 @@
-"""The programs of docs/guides/recipes.md do what the page says. Those that need other extensions: `tests/neighbours`."""
+"""The programs of docs/guides/recipes.md do what the page says, but for those that need other extensions."""
 
 import gc
 import logging

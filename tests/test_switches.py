@@ -1,4 +1,4 @@
-"""Switches that weaken an app: the log names each once, with its cost and the fix, and docs/guides/security.md lists all."""
+"""The log names each switch that weakens an app once, and docs/guides/security.md lists them all."""
 
 import inspect
 import re

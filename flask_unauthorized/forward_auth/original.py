@@ -68,7 +68,8 @@ def read_original(environ: Mapping[str, Any]) -> Forwarded:
     uri, method = forwarded if original[0] is None else original
     if uri is None:
         raise BrokenForwarding(
-            "neither X-Original-URI nor X-Forwarded-Uri came: let the proxy send one, as docs/guides/forward-auth.md shows"
+            "neither X-Original-URI nor X-Forwarded-Uri came: let the proxy send one, as docs/guides/forward-auth.md "
+            "shows"
         )
     if method is None:
         raise BrokenForwarding(

@@ -1,4 +1,4 @@
-"""docs/guides/providers.md: its programs are built and checked without a network, and judge tokens of the documented shapes.
+"""The programs of docs/guides/providers.md are checked without a network, and judge tokens of the documented shapes.
 
 The shapes are those that the providers document or that were published: header, then claims.
 """
