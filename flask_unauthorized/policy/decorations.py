@@ -183,7 +183,7 @@ class Decorations:
     def has_unknown_method_decorator(self, handled: type, method: str) -> bool:
         """Return whether a class view has ``method_decorators`` that aren't guards of this `Auth`.
 
-        What they put around a method is made anew on each request, so nobody can look into it before.
+        What they put around a method is made anew on each request, so the table of routes can't look into it.
         """
         return any(
             self._demanded_by(decorator) is None and not self._is_own_method(decorator)

@@ -69,7 +69,7 @@ def may_run_guard(function: Any) -> bool:
 
 
 def doubt_about_view(decorations: Decorations, view: Any, method: str, *, any_method: bool) -> str | None:
-    """Return why nobody can tell from the decorators whether a view refuses anonymous callers.
+    """Return why the decorators don't tell whether a view refuses anonymous callers.
 
     Args:
         decorations: Those of the `Auth` that serves the app.
@@ -123,7 +123,7 @@ def name_of_view(function: Any) -> str:
 
 
 def _is_compiled(view: Any) -> bool:
-    """Return whether a view isn't written in Python, so that nobody can look into it."""
+    """Return whether a view isn't written in Python, so that its closure can't be read."""
     *_, innermost = iter_visible(view)
     return not isinstance(innermost, FunctionType) and not isinstance(
         getattr(type(innermost), "__call__", None),  # noqa: B004  # its type's, not whether it is callable

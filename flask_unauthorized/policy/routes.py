@@ -11,7 +11,7 @@ For each rule and each of its methods, `_Reader` takes these steps:
 2. Find out which of them refuse an anonymous caller, for each combination of levels that ``unless`` may drop. If the
    request is always refused, the route is guarded, whatever else stands in the view.
 3. Otherwise look for a reason to doubt (`hidden_guards`): a guard that the view holds outside of its decorators, a
-   view that nobody can look into. A route with a doubt is unknown. So ``unknown`` never hides behind another state, and
+   view that isn't written in Python. A route with a doubt is unknown. So ``unknown`` never hides behind another state, and
    a guard that may be skipped makes no route guarded.
 
 Methods of a rule that share all values are one `Route`. Automatic OPTIONS responses aren't listed. A call of
@@ -54,7 +54,8 @@ class Route(NamedTuple):
         state: What anonymous callers get. ``"guarded"``: they are always refused. ``"optional"``: they pass, and
             invalid credentials are refused. ``"conditional"``: ``unless`` decides for each request. ``"public"``: open
             on purpose. ``"open"``: nothing demands anything. ``"unknown"``: the table can't tell.
-        requirement: What is demanded, with all levels taken together; ``None`` if nothing is.
+        requirement: What is demanded, with all levels taken together; ``None`` if nothing is. Of an unknown route,
+            what can be seen.
         levels: Which level demands what, from the app down to the view.
         schemes: The schemes by which callers may authenticate here. On a public route, those that ``public(via=)``
             names; else empty if nothing is demanded.
@@ -175,7 +176,7 @@ class _Reader:
         """Return the verdict on a route that doesn't refuse all anonymous callers: unknown if there is a doubt."""
         doubt = self._doubt(rule, endpoint, view, method)
         if doubt is not None:
-            return _Verdict("unknown", None, verdict.levels, doubt)
+            return verdict._replace(state="unknown", because=doubt)
         if verdict.state != "open":
             return verdict
         if endpoint is None:
@@ -227,7 +228,7 @@ class _Reader:
         return () if view is None else self.decorations.offered_by(view) or ()
 
     def _doubt(self, rule: Rule, endpoint: str | None, view: Any, method: str) -> str | None:
-        """Return why nobody can tell whether a request is refused; ``None`` if everything can be seen."""
+        """Return why the table can't tell whether a request is refused; ``None`` if everything can be seen."""
         hooks = (hook for hook in self._hooks(endpoint) if not self._demanded_by_hook(hook))
         if any(map(may_run_guard, hooks)):
             return "a before_request function holds a guard that may run or not: put the guard on top"

@@ -95,4 +95,5 @@ Passwords({"ada": "hash"}, on_upgrade=lambda name: None)  # refused: it gets the
 hmac_key("s", allow_short=1)  # refused: True or False
 JWT("https://id.example", audience="x", keys="secret")  # refused: a key is made, not guessed
 Bearer(certificate="Client-Cert")  # refused: a function
+auth.routes("shop")  # refused: an app
 abort_unauthorized(error=Forbidden)  # refused: not a 401
