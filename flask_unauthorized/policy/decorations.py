@@ -305,7 +305,7 @@ def listed_method_decorators(handled: type, method: str) -> Sequence[Any]:
 
 def is_guard_of_any(function: Any) -> bool:
     """Return whether ``function`` is a wrapper of some `Auth`."""
-    return isinstance(function, FunctionType) and function in _GUARDS
+    return type(function) is FunctionType and function in _GUARDS
 
 
 def view_class_of(view: Any) -> type | None:

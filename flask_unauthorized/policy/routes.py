@@ -11,15 +11,15 @@ For each rule and each of its methods, `_Reader` takes these steps:
 2. Find out which of them refuse an anonymous caller, for each combination of levels that ``unless`` may drop. If the
    request is always refused, the route is guarded, whatever else stands in the view.
 3. Otherwise look for a reason to doubt (`hidden_guards`): a guard that the view holds outside of its decorators, a
-   view that isn't written in Python. A route with a doubt is unknown. So ``unknown`` never hides behind another state, and
-   a guard that may be skipped makes no route guarded.
+   view that isn't written in Python. A route with a doubt is unknown. So a guard that may be skipped never makes a
+   route guarded.
 
 Methods of a rule that share all values are one `Route`. Automatic OPTIONS responses aren't listed. A call of
 ``auth.require()`` inside a view can't be seen, so such a view is open or public. Apps that are mounted beside the app
 (``DispatcherMiddleware``) aren't part of its URL map.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from werkzeug.routing import Rule
@@ -134,13 +134,17 @@ class _Reader:
     def routes_of(self, rule: Rule) -> Iterator[Route]:
         """Give the routes of one rule: one for each group of methods that share everything."""
         groups: dict[Route, set[str]] = {}
-        for method in self._methods(rule):
+        methods = self._methods(rule)
+        if methods and view_class_of(self.app.view_functions.get(rule.endpoint)) is None:
+            yield self._route(rule, methods[0] or "GET")._replace(methods=frozenset(filter(None, methods)))
+            return
+        for method in methods:
             route = self._route(rule, method or "GET")
             groups.setdefault(route, set()).update({method} if method else ())
         for route, methods in groups.items():
             yield route._replace(methods=frozenset(methods))
 
-    def _methods(self, rule: Rule) -> Iterable[str]:
+    def _methods(self, rule: Rule) -> Sequence[str]:
         """Return the methods that reach the view; one empty name for a rule that takes any method."""
         if rule.methods is None:
             return ("",)

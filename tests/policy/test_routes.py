@@ -3,13 +3,14 @@
 import functools
 import operator
 from typing import Any
+from unittest.mock import MagicMock
 
 import flask_restful
 import pytest
-from flask import Blueprint, Flask, current_app, url_for
+from flask import Blueprint, Flask, current_app, session, url_for
 from flask.views import MethodView, View
 
-from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, Identity
+from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, Identity, current_user
 from flask_unauthorized.policy.routes import Route
 
 ADA = {"Authorization": "Bearer good"}
@@ -250,6 +251,32 @@ def test_what_views_of_a_factory_hold_is_no_doubt(auth, make_app):
     assert states(auth, app, "/notes")["POST"] == "open"
 
 
+def test_odd_objects_that_a_view_holds_are_no_obstacle(auth, make_app):
+    class Hostile:
+        def __getattribute__(self, name):
+            raise RuntimeError(name)
+
+        def __call__(self):
+            return "fine"
+
+    class Slotted:
+        __slots__ = ("never_set",)
+
+        def __call__(self):
+            return "fine"
+
+    hostile, slotted, mock, circle = Hostile(), Slotted(), MagicMock(), []
+    circle.append(circle)
+
+    def view(key=len, convert=int, proxy=current_user, session=session):
+        return str((hostile, slotted, mock, circle, later))
+
+    app = make_app(auth)
+    app.add_url_rule("/", "view", view)
+    assert only(auth, app, "/").state == "open"
+    later = "a variable that had no value until now"
+
+
 def test_a_global_guarded_function_is_a_doubt(auth, make_app):
     scope = {"helper": auth.login_required(lambda: "fine")}
     exec("def view(): return helper()", scope)
@@ -382,6 +409,24 @@ def test_guarded_hooks_count(auth, make_app):
     assert found["part.view"].levels == ("before_request: @auth.login_required(scopes=['a'])",)
     assert found["view"].state == "open"
     assert app.test_client().get("/part/").status_code == 401
+
+
+def test_a_hook_with_a_decorator_above_its_guard_is_a_doubt(auth, make_app):
+    def never(hook):
+        @functools.wraps(hook)
+        def skip():
+            return None
+
+        return skip
+
+    app = make_app(auth)
+    app.before_request(never(auth.login_required(lambda: None)))
+    app.add_url_rule("/", "view", lambda: "fine")
+    route = only(auth, app, "/")
+    assert (route.state, route.because) == (
+        "unknown", "a before_request function holds a guard that may run or not: put the guard on top"
+    )  # fmt: skip
+    assert app.test_client().get("/").text == "fine"
 
 
 def test_schemes_are_those_in_force(make_app):
