@@ -141,8 +141,8 @@ class _Reader:
         for method in methods:
             route = self._route(rule, method or "GET")
             groups.setdefault(route, set()).update({method} if method else ())
-        for route, methods in groups.items():
-            yield route._replace(methods=frozenset(methods))
+        for route, sharing in groups.items():
+            yield route._replace(methods=frozenset(sharing))
 
     def _methods(self, rule: Rule) -> Sequence[str]:
         """Return the methods that reach the view; one empty name for a rule that takes any method."""
