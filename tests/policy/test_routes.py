@@ -5,7 +5,6 @@ import operator
 from typing import Any
 from unittest.mock import MagicMock
 
-import flask_restful
 import pytest
 from flask import Blueprint, Flask, current_app, session, url_for
 from flask.views import MethodView, View
@@ -110,6 +109,8 @@ def test_a_guarded_helper_of_a_class_is_a_doubt(auth, make_app):
 
 
 def test_method_decorators_of_flask_restful(auth, make_app):
+    import flask_restful
+
     class ByMethod(flask_restful.Resource):
         method_decorators = {"get": [auth.login_required(scopes={"a"})]}
 
@@ -135,6 +136,8 @@ def test_method_decorators_of_flask_restful(auth, make_app):
 
 
 def test_unknown_method_decorators_of_flask_restful_are_a_doubt(auth, make_app):
+    import flask_restful
+
     def guarded_for_all(view):
         return auth.login_required(view)
 
