@@ -52,6 +52,7 @@ from ..errors import (
     Unauthorized,
 )
 from ..events import claim_subject, log_event, shown_subject, subject_hash
+from ..logs import log
 from ..stores.base import EVICTABLE_PURPOSE, Store, validated_store
 from ..subjects import short_name, subject_key
 from .counters import Counters, Refusal, Reservation, Source, refusal_error
@@ -60,7 +61,6 @@ from .limits import DAY, Limit, validated_limit
 from .networks import Network, network_of
 from .recent import Entry, RecentCredentials, State, SuspectNetworks
 
-log: Final = logging.getLogger("flask_unauthorized")
 _current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _NO_GUESS: Final = (ExpiredCredentials, RevokedCredentials, InvalidProof, NonceRequired, StepUpRequired)
 """Refusals with 401 of credentials that aren't unknown."""
