@@ -217,7 +217,7 @@ def test_the_error_shows_no_exception_of_the_app(monkeypatch, break_log, chained
             except Failure as error:
                 if chained:
                     raise OSError("no socket") from error
-                raise OSError("no socket")  # noqa: B904
+                raise OSError("no socket")
 
     shown = []
     monkeypatch.setattr(LOGGER, "handle", lambda record, handle=LOGGER.handle: handle(record) or shown.append(record))
