@@ -40,7 +40,7 @@ without a value is ``None``. The message is for people, and its wording may chan
 | `refused` | The app refused the request for a reason of its own. |
 | `credentials_missing` | Nothing was sent that the view accepts. |
 | `credentials_invalid` | The credentials are not valid. |
-| `malformed` | The credentials can't be parsed, or more than one was sent. |
+| `malformed` | The request is malformed (400), or more than one credential was sent. |
 | `expired` | The credentials have expired. |
 | `revoked` | The credentials were revoked. |
 | `replayed` | A credential that is valid once was used again. |
