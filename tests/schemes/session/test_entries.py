@@ -687,7 +687,7 @@ def test_a_subclass_says_how_its_callers_logged_in(make_app):
             auth_time, acr = super().login_of(credentials)
             return auth_time, None if acr == "2fa" else acr
 
-    auth = Auth(Weak(USERS.get))
+    auth = Auth(Weak(Identity))
     app = make_app(auth, SECRET_KEY=KEY)
     app.add_url_rule("/login/<acr>", "login", lambda acr: auth.login("7", acr=acr).subject)
     app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.acr}"))
