@@ -743,7 +743,7 @@ def test_a_proxy_that_asks_and_names_no_client_is_reported(serve, clock, caplog)
 
 # --- the page about throttling
 
-PAGE = (ROOT / "docs" / "throttle.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "guides" / "throttle.md").read_text(encoding="utf-8")
 
 
 def program(number, tmp_path, monkeypatch):
@@ -775,7 +775,7 @@ def test_the_login_form_of_the_page(tmp_path, monkeypatch):
 def test_the_part_of_the_page_about_proxy_fix(tmp_path, monkeypatch):
     app = program(0, tmp_path, monkeypatch)
     scope = {"app": app}
-    exec(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[3], scope)
+    exec(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[2], scope)
     assert type(app.wsgi_app).__name__ == "ProxyFix"
 
 
