@@ -117,7 +117,7 @@ def dump(content: dict[str, object] | dict[str, str]) -> bytes:
 
 def demo() -> None:
     """Show that the owner is accepted, and a thief of the token or of a whole request is not."""
-    ada = Client("token-of-ada")
+    ada = Client("demo-token-of-ada-0123456789")
     tokens[ada.token] = Identity("ada", scopes={"notes:read"}, confirmation={"jkt": ada.thumbprint})
     print("# Ada asks. The first time the API wants its nonce in the proof.\n")
     ada.get("/notes")

@@ -14,8 +14,8 @@ from flask_unauthorized.loaders import Passwords, StaticTokens
 
 tokens = StaticTokens(
     {
-        "token-of-ada": Identity("ada", scopes={"notes:read", "notes:write"}),
-        "token-of-bob": Identity("bob", scopes={"notes:read"}),
+        "demo-token-of-ada-0123456789": Identity("ada", scopes={"notes:read", "notes:write"}),
+        "demo-token-of-bob-0123456789": Identity("bob", scopes={"notes:read"}),
     }
 )
 bearer = Bearer(tokens)

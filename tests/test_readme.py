@@ -227,10 +227,10 @@ def test_the_twelve_line_app_works():
     ("method", "path", "credentials", "status", "challenges"),
     [
         ("GET", "/notes", None, 401, ['Bearer realm="notes"']),
-        ("GET", "/notes", "Bearer token-of-bob", 200, []),
+        ("GET", "/notes", "Bearer demo-token-of-bob-0123456789", 200, []),
         ("GET", "/me", "Basic YWRhOmNvcnJlY3QgaG9yc2U=", 200, []),
         ("GET", "/me", None, 401, ['Basic realm="notes", charset="UTF-8"', 'Bearer realm="notes"']),
-        ("DELETE", "/notes", "Bearer token-of-ada", 204, []),
+        ("DELETE", "/notes", "Bearer demo-token-of-ada-0123456789", 204, []),
         ("GET", "/", None, 200, []),
     ],
 )
@@ -242,7 +242,7 @@ def test_the_quick_start_answers_as_the_readme_says(method, path, credentials, s
 
 
 def test_the_quick_start_names_the_missing_scope():
-    answer = _run_quickstart().delete("/notes", headers={"Authorization": "Bearer token-of-bob"})
+    answer = _run_quickstart().delete("/notes", headers={"Authorization": "Bearer demo-token-of-bob-0123456789"})
     assert answer.status_code == 403
     assert 'scope="notes:write", error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
 
@@ -283,7 +283,8 @@ def test_the_switch_and_the_open_paths_of_the_docs_work():
     app, client = scope["app"], scope["app"].test_client()
     paths = ("/", "/about", "/about/us", "/secret")
     assert [client.get(path).status_code for path in paths] == [200, 200, 401, 401]
-    assert client.get("/secret", headers={"Authorization": "Bearer token-of-ada"}).json == {"page": "secret"}
+    ada = {"Authorization": "Bearer demo-token-of-ada-0123456789"}
+    assert client.get("/secret", headers=ada).json == {"page": "secret"}
     app.config["LOGIN_DISABLED"] = True
     assert [client.get(path).status_code for path in paths] == [200, 200, 200, 200]
 
@@ -292,7 +293,7 @@ def test_a_fixed_user_while_authentication_is_off():
     scope = {"__name__": "guide"}
     exec(program_of("A caller while authentication is off", "docs/unless.md"), scope)
     app, client = scope["app"], scope["app"].test_client()
-    bob = {"Authorization": "Bearer token-of-bob"}
+    bob = {"Authorization": "Bearer demo-token-of-bob-0123456789"}
     assert client.get("/me").json == client.get("/me", headers=bob).json == {"you": "Ada"}
     app.config["DISABLE_AUTH"] = False
     assert client.get("/me").status_code == 401

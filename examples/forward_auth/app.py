@@ -12,7 +12,7 @@ users = {"ada": Identity("ada", roles={"editor"})}
 check_password = Passwords({"ada": generate_password_hash("correct horse")})
 
 people = SessionCookie(users.get, login_view="login", idle=1800)
-programs = Bearer(StaticTokens({"token-of-ada": Identity("ada", scopes={"read", "write"})}))
+programs = Bearer(StaticTokens({"demo-token-of-ada-0123456789": Identity("ada", scopes={"read", "write"})}))
 devices = Digest({"meter": "Circle of Life"}.get)
 auth = Auth(people, programs, devices, realm="reports")
 

@@ -22,7 +22,7 @@ from ..live.conftest import GUNICORN, ROOT, running
 from .conftest import need
 
 EXAMPLE = ROOT / "examples" / "forward_auth"
-GOOD = {"Authorization": "Bearer token-of-ada"}
+GOOD = {"Authorization": "Bearer demo-token-of-ada-0123456789"}
 NAVIGATION = {
     "Sec-Fetch-Mode": "navigate",
     "Sec-Fetch-Site": "none",
