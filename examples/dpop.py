@@ -5,6 +5,7 @@ thumbprint of the client's key into their ``cnf``.
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import logging
@@ -140,19 +141,13 @@ def demo() -> Client:
 def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # what the client prints is enough
     server = make_server("127.0.0.1", PORT, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    try:
-        print(f"Notes at {ORIGIN}, for clients that prove that they have the key of their token (DPoP).\n")
-        ada = demo()
-        print(TRY.format(url=ORIGIN, proof=ada.proof("GET", f"{ORIGIN}/notes")), flush=True)
+    print(f"Notes at {ORIGIN}, for clients that prove that they have the key of their token (DPoP).\n")
+    ada = demo()
+    print(TRY.format(url=ORIGIN, proof=ada.proof("GET", f"{ORIGIN}/notes")), flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
         thread.join()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 if __name__ == "__main__":

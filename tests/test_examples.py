@@ -115,6 +115,22 @@ def test_all_examples_are_here():
     assert files | packages == set(NAMES)
 
 
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "examples").rglob("*.py")), ids=lambda file: str(file.relative_to(ROOT))
+)
+def test_the_set_up_of_each_app_ends_with_a_check(file):
+    module = ast.parse(file.read_text(encoding="utf-8"))
+    functions = [node for node in module.body if isinstance(node, ast.FunctionDef)]
+    for scope in (module, *functions):
+        statements = [ast.unparse(node) for node in scope.body if not isinstance(node, ast.FunctionDef)]
+        if not any("auth.init_app(app)" in statement or ", app=app" in statement for statement in statements):
+            continue
+        if scope is module:  # what runs the app comes after it
+            assert "auth.check(app)" in statements
+        else:
+            assert statements[-2:] == ["auth.check(app)", "return app"]
+
+
 def test_the_quick_start_can_be_read_at_once():
     assert len(source_of("quickstart").read_text(encoding="utf-8").splitlines()) <= 60
 
@@ -126,6 +142,11 @@ def test_it_begins_with_what_it_is_and_where(example):
         assert re.match("In (?:a browser|an MCP client)", second)
     assert example.url in example.text
     assert "http://127.0.0.1:5000" not in example.text
+
+
+def test_it_listens_on_this_machine_only(example):
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.2", urlsplit(example.url).port), 5):
+        pass
 
 
 def test_it_warns_of_nothing_unexpected(example):
