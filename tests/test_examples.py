@@ -99,10 +99,7 @@ def started(name: str, folder: Path) -> Iterator[Started]:
         process.wait(30)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=[pytest.mark.rfc("J-13")] if name == "jwt_api" else ()) for name in NAMES],
-)
+@pytest.fixture(scope="module", params=NAMES)
 def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     folder = folder_beside_the_examples(tmp_path_factory.mktemp(request.param))
     with started(request.param, folder) as running:
