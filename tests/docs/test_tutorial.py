@@ -1,6 +1,6 @@
 """The tutorial, played from its first line to its last: app.py grows step by step, and each command runs.
 
-The page is the only source: which block goes where, which command is typed, and what it prints. In the page's output, ``…``
+The page is the only source: which block goes where, which command is typed, and what it prints. In its output, ``…``
 stands for what differs each time, and fields such as ``Date`` may be left out. Challenges may not.
 """
 
