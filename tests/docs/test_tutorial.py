@@ -66,7 +66,8 @@ class Terminal:
             ["sh", "-c", text], cwd=self.folder, env=environment(), input=f"{PASSWORD}\n" * 2, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, timeout=60, start_new_session=True,
         )  # fmt: skip
-        return done.stdout
+        # Flask's `redirect` sends 303 instead of 302 since Flask 3.2.
+        return done.stdout.replace("HTTP/1.1 303 SEE OTHER", "HTTP/1.1 302 FOUND")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
