@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from flask_unauthorized import APIKey, Auth, Bearer, Identity, current_user
+from flask_unauthorized.loaders import SignedTokens
 from flask_unauthorized.testing import assert_sound
 from tests.canaries import register
 
@@ -438,3 +439,17 @@ def test_an_app_with_access_tokens_alone():
     assert client.get("/me", headers={"Authorization": f"Bearer {token}"}).headers["WWW-Authenticate"] == (
         'Token realm="guide"'
     )
+
+
+@pytest.mark.parametrize("with_subject", [False, True])
+def test_a_user_object_that_signed_tokens_load_has_no_subject(with_subject):
+    user = type("User", (), {"id": 7})()
+    app = Flask("load")
+    app.config["SECRET_KEY"] = "x" * 32
+    tokens = SignedTokens("api", lifetime=900, load=lambda found: Identity(found, user=user) if with_subject else user)
+    auth = Auth(Bearer(tokens), app=app)
+    app.add_url_rule("/", "view", auth.login_required(lambda: [auth.identity.subject, auth.user.id]))
+    with app.app_context():
+        token = tokens.issue("7")
+    found = app.test_client().get("/", headers={"Authorization": f"Bearer {token}"}).json
+    assert found == ["7" if with_subject else None, 7]
