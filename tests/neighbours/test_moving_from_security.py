@@ -118,6 +118,7 @@ def test_the_table_has_each_request():
     assert set(table()) == set(REQUESTS)
 
 
+@pytest.mark.tells_secrets("signal", because="the user's id is in the session that Flask-Security writes")
 @pytest.mark.parametrize("row", REQUESTS)
 def test_a_response_is_what_the_table_says_in_both_apps(apps, row):
     method, path, headers, who, given = REQUESTS[row]
@@ -213,6 +214,7 @@ def test_the_console_shows_what_the_app_sends(apps):
 # --- traps
 
 
+@pytest.mark.tells_secrets("signal", because="the user's id is in the session that Flask-Security writes")
 def test_a_token_counts_as_fresh_there_and_never_here(apps):
     before, after = apps
 
