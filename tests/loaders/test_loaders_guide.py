@@ -135,7 +135,6 @@ def test_the_objects_of_flask_httpauth_that_apifairy_documents(make_app):
     assert client.get("/password").headers["WWW-Authenticate"].split()[0] == "Basic"
 
 
-
 def test_the_program_that_upgrades_hashes(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     scope = scope_of(PROGRAMS[5])

@@ -69,9 +69,9 @@ class Page:
         return found
 
     def words(self) -> set[str]:
-        """All words in code, which is how the page names what it translates."""
-        spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", self.text, flags=re.DOTALL | re.MULTILINE))
-        return set(re.findall(r"\w+", " ".join(spans)))
+        """The words in code of the first cells under "Word by word": what the page translates."""
+        cells = " ".join(row[0] for row in self.rows("Word by word"))
+        return set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", cells))))
 
 
 def unknown_names(page: Page) -> list[str]:

@@ -338,7 +338,9 @@ def test_protect_closes_views_of_both_kinds(mixed):
 def test_a_token_has_no_tolerance_there_and_sixty_seconds_here(apps):
     with run(BEFORE)["app"].app_context():
         issued_at = int(time.time()) - 100
-        late = fje.create_access_token("1", additional_claims={"iat": issued_at, "nbf": issued_at, "exp": issued_at + 70})
+        late = fje.create_access_token(
+            "1", additional_claims={"iat": issued_at, "nbf": issued_at, "exp": issued_at + 70}
+        )
     register(late)
     assert [client.ask("GET", "/me", f"Bearer {late}").status_code for client in apps] == [401, 200]
 

@@ -128,7 +128,10 @@ def test_a_response_is_what_the_table_says_in_both_apps(apps, row):
             client.log_in(who)
         sent = {"json": {"auth_token": token}} if given.get("json") else given
         response = client.ask(
-            method, path.format(token=token), {name: value.format(token=token) for name, value in headers.items()}, **sent
+            method,
+            path.format(token=token),
+            {name: value.format(token=token) for name, value in headers.items()},
+            **sent,
         )
         status, _, rest = cell.partition(" ")
         assert response.status_code == int(status)
@@ -205,7 +208,9 @@ def test_the_console_shows_what_the_app_sends(apps):
     (block,) = PAGE.blocks("console", "A small app")
     issue, orders = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
     client = apps[1]
-    answer = client.ask("POST", "/api/token", data=shlex.split(issue.splitlines()[0])[-1], content_type="application/json")
+    answer = client.ask(
+        "POST", "/api/token", data=shlex.split(issue.splitlines()[0])[-1], content_type="application/json"
+    )
     assert list(answer.json) == re.findall(r'"(\w+)":', issue.splitlines()[1]) == ["token"]
     token = answer.json["token"]
     assert client.ask("GET", "/api/orders", {"Authentication-Token": token}).text == orders.splitlines()[1] + "\n"
@@ -225,7 +230,10 @@ def test_a_token_counts_as_fresh_there_and_never_here(apps):
 
     scope = after.scope
     scope["app"].add_url_rule(
-        "/fresh", "fresh", scope["auth"].login_required(via=scope["key"], max_age=900)(lambda: "fresh"), methods=["POST"]
+        "/fresh",
+        "fresh",
+        scope["auth"].login_required(via=scope["key"], max_age=900)(lambda: "fresh"),
+        methods=["POST"],
     )
     old, new = before.token(), after.token()
     statuses = [
