@@ -118,7 +118,19 @@ FIELDS: Final = (
     "session",
     "token_id",
 )
-"""The names of the fields, which are attributes of each record."""
+"""The names of the fields, which are attributes of each record.
+
+Example:
+    Write each record as one line of JSON::
+
+        import json
+        import logging
+        from flask_unauthorized.events import FIELDS
+
+        class JSONFormatter(logging.Formatter):
+            def format(self, record):
+                return json.dumps({name: getattr(record, name, None) for name in FIELDS})
+"""
 SUBJECTS_SETTING: Final = "UNAUTHORIZED_LOG_SUBJECTS"
 _CLAIMED_SUBJECT: Final = "_unauthorized_claimed_subject"
 """A private attribute of the request object. A throttle has no access to our state of the request."""
@@ -132,6 +144,13 @@ def subject_hash(app: Flask, name: str) -> str:
     It is the same in all processes and after a restart, until ``SECRET_KEY`` changes. Spellings that differ only in
     case, white space or marks have one hash, because databases may take them for one account.
 
+    Example:
+        Find the records of one user::
+
+            from flask_unauthorized.events import subject_hash
+
+            assert subject_hash(app, "ada") == subject_hash(app, "Ada")
+
     Args:
         app: The app. Without ``SECRET_KEY``, each process has hashes of its own.
         name: The subject of a caller, or a name that was tried.
@@ -142,6 +161,14 @@ def subject_hash(app: Flask, name: str) -> str:
 def session_hash(app: Flask, id: str) -> str:  # noqa: A002  # as in Auth.end_session
     """Return how records name a session: 16 hex digits.
 
+    Example:
+        Find the records of one session::
+
+            from flask_unauthorized.events import session_hash
+
+            with app.app_context():
+                wanted = [session_hash(app, one.id) for one in auth.sessions("ada")]
+
     Args:
         app: The app.
         id: The id that `Auth.sessions` lists.
@@ -151,6 +178,13 @@ def session_hash(app: Flask, id: str) -> str:  # noqa: A002  # as in Auth.end_se
 
 def token_hash(app: Flask, id: str | int, prefix: str | None = None) -> str:  # noqa: A002  # as in StoredTokens.get
     """Return how records name a token: 16 hex digits.
+
+    Example:
+        Find the records of one stored token::
+
+            from flask_unauthorized.events import token_hash
+
+            wanted = token_hash(app, 42, prefix="notes")
 
     Args:
         app: The app.

@@ -69,6 +69,21 @@ R = TypeVar("R", bound=Renderer)
 class Auth(Generic[U]):
     """Protect views, and respond to every refusal as the RFCs ask. ``Auth[User]`` types `user`.
 
+    Example:
+        Let only callers with a known token read ``/notes``::
+
+            from flask import Flask
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.loaders import StaticTokens
+
+            app = Flask(__name__)
+            auth = Auth(Bearer(StaticTokens({"9Zk3v1xQ7mB4tY8wLr2c6A": "ada"})), app=app)
+
+            @app.get("/notes")
+            @auth.login_required
+            def notes():
+                return f"Notes of {auth.identity.subject}"
+
     Args:
         *schemes: The schemes by which callers may authenticate. Challenges are offered in the order that most clients
             understand.
@@ -120,13 +135,32 @@ class Auth(Generic[U]):
 
     @property
     def texts(self) -> dict[str, Texts]:
-        """The texts of the refusal page, by language tag and key. Change them before the first request."""
+        """The texts of the refusal page, by language tag and key. Change them before the first request.
+
+        Example:
+            Change a text of the English page::
+
+                auth.texts["en"]["unauthorized.title"] = "Please log in"
+        """
         return self._configuration.translations
 
     # --- apps
 
     def init_app(self, app: Flask) -> None:
         """Serve an app. One `Auth` may serve many.
+
+        Example:
+            Serve an app that a factory makes::
+
+                from flask import Flask
+                from flask_unauthorized import Auth, Bearer
+
+                auth = Auth(Bearer(load_user))
+
+                def create_app():
+                    app = Flask(__name__)
+                    auth.init_app(app)
+                    return app
 
         Args:
             app: The app, before its first request.
@@ -172,6 +206,11 @@ class Auth(Generic[U]):
     def check(self, app: Flask) -> None:
         """Check now what the first request would check. ``flask unauthorized check`` does the same.
 
+        Example:
+            Stop the start of the app if its set-up has a mistake::
+
+                auth.check(app)
+
         Args:
             app: An app that this `Auth` serves.
 
@@ -198,6 +237,19 @@ class Auth(Generic[U]):
         """Decorate a view that runs only for callers who meet the demands. It stands below the route.
 
         Without arguments, any identity will do. Use it bare (``@auth.login_required``) or with keywords.
+
+        Example:
+            Guard one view for everybody, and another one by a scope::
+
+                @app.get("/notes")
+                @auth.login_required
+                def notes():
+                    return auth.identity.subject
+
+                @app.post("/notes")
+                @auth.login_required(scopes={"notes:write"})
+                def add_note():
+                    return "added", 201
 
         Args:
             *view: The view, if the decorator is used without parentheses.
@@ -233,6 +285,15 @@ class Auth(Generic[U]):
     def login_optional(self, *view: Any, **demands: Any) -> Any:
         """Decorate a view that also runs for anonymous callers. Invalid credentials are still refused.
 
+        Example:
+            Greet callers by their names if they have one::
+
+                @app.get("/")
+                @auth.login_optional
+                def index():
+                    identity = auth.get_identity()
+                    return f"Hello {identity.subject}" if identity else "Hello"
+
         Args:
             *view: The view, if the decorator is used without parentheses.
             **demands: What a caller who sent credentials must have; see `login_required`.
@@ -259,6 +320,16 @@ class Auth(Generic[U]):
         **unknown: Any,
     ) -> Any:
         """Mark a view as open on purpose, whatever `protect` says. The view is returned unchanged.
+
+        Example:
+            Leave one view of a protected app open::
+
+                auth.protect(app)
+
+                @app.get("/health")
+                @auth.public(reason="the load balancer asks")
+                def health():
+                    return "up"
 
         Args:
             *view: The view, if the decorator is used without parentheses.
@@ -295,6 +366,15 @@ class Auth(Generic[U]):
         **demands: "Unpack[LevelDemands]",
     ) -> None:
         """Deny by default: all views of an app or a blueprint, present and future, need an identity.
+
+        Example:
+            Protect an app, except its static files and one view::
+
+                auth.protect(app, public={"static": "assets", "health": "the load balancer asks"})
+
+                @app.get("/health")
+                def health():
+                    return "up"
 
         Args:
             target: The app or the blueprint.
@@ -344,6 +424,16 @@ class Auth(Generic[U]):
 
         Call it in a view or a ``before_request`` function.
 
+        Example:
+            Demand more for some requests of a view::
+
+                @app.get("/notes")
+                @auth.login_required
+                def notes():
+                    if "all" in request.args:
+                        auth.require(roles={"admin"})
+                    return "notes"
+
         Args:
             **demands: What the caller must have; see `login_required`. Write ``if`` in place of ``unless``.
 
@@ -370,6 +460,14 @@ class Auth(Generic[U]):
     def identity(self) -> Identity:
         """The caller. In a view that nothing guards, it asks for one as `require` does.
 
+        Example:
+            Read the subject of the caller in a guarded view::
+
+                @app.get("/me")
+                @auth.login_required
+                def me():
+                    return {"subject": auth.identity.subject, "scopes": sorted(auth.identity.scopes)}
+
         Raises:
             MissingCredentials: For an anonymous caller.
             RuntimeError: Outside a request.
@@ -393,6 +491,14 @@ class Auth(Generic[U]):
     def user(self) -> U:
         """The loader's user object.
 
+        Example:
+            Read the user object that the loader returned::
+
+                @app.get("/me")
+                @auth.login_required
+                def me():
+                    return auth.user.name
+
         Raises:
             MissingCredentials: For an anonymous caller.
             RuntimeError: Outside a request, and if the loader gave a subject or an `Identity` without ``user``:
@@ -407,11 +513,28 @@ class Auth(Generic[U]):
         return user
 
     def get_identity(self) -> Identity | None:
-        """Return the caller, ``None`` for an anonymous one. Raises `RuntimeError` outside a request."""
+        """Return the caller, ``None`` for an anonymous one. Raises `RuntimeError` outside a request.
+
+        Example:
+            Ask for the caller in a hook, without refusing anybody::
+
+                @app.before_request
+                def note_caller():
+                    identity = auth.get_identity()
+                    app.logger.info("caller: %s", identity.subject if identity else "anonymous")
+        """
         return request_identity()
 
     def get_user(self) -> U | None:
         """Return the loader's user object, ``None`` for an anonymous caller or if the loader gave none.
+
+        Example:
+            Show a name in a view that is open to all::
+
+                @app.get("/")
+                def index():
+                    user = auth.get_user()
+                    return user.name if user else "Hello, stranger"
 
         Raises:
             RuntimeError: Outside a request.
@@ -422,7 +545,16 @@ class Auth(Generic[U]):
 
     @property
     def scheme(self) -> AnyScheme | None:
-        """The scheme object that the caller used, ``None`` for an anonymous one."""
+        """The scheme object that the caller used, ``None`` for an anonymous one.
+
+        Example:
+            Tell callers with a token from those with a session::
+
+                @app.get("/me")
+                @auth.login_required
+                def me():
+                    return {"scheme": auth.scheme.name}
+        """
         return request_scheme()
 
     # --- people in browsers
@@ -445,6 +577,19 @@ class Auth(Generic[U]):
         A new session begins. The loader is asked for the user first, and the caller of this request is that user
         from then on. A request that a page of another site sent by an unsafe method is refused with 403, because it
         could log people into an account that isn't theirs (login CSRF).
+
+        Example:
+            Log a user in from a form::
+
+                from werkzeug.security import check_password_hash
+
+                @app.post("/login")
+                def login():
+                    user = find_user(request.form["name"])
+                    if user and check_password_hash(user.password_hash, request.form["password"]):
+                        auth.login(user.name)
+                        return redirect(auth.next_url())
+                    return "Name or password is wrong.", 422
 
         Args:
             who: A subject, a user object, or an `Identity` with a subject.
@@ -501,6 +646,17 @@ class Auth(Generic[U]):
         session keeps its content and gets a new id; with a store, copies of the cookie from before end. A remembered
         login stays remembered, and the sessions that its cookie opens later have the level of the original login.
 
+        Example:
+            Let a user who has entered a second factor change the password::
+
+                @app.post("/confirm")
+                @auth.login_required
+                def confirm():
+                    if is_right_code(auth.identity.subject, request.form["code"]):
+                        auth.confirm(amr={"pwd", "otp"})
+                        return redirect(auth.next_url())
+                    return "The code is wrong.", 422
+
         Args:
             acr: The class of the login from now on. Default: as it is.
             amr: All methods of the login from now on, such as ``{"pwd", "otp"}``. Default: as they are.
@@ -527,6 +683,14 @@ class Auth(Generic[U]):
 
         Call it in a view for POST. With a store, copies of the session cookie become invalid too.
 
+        Example:
+            Log out by a form::
+
+                @app.post("/logout")
+                def logout():
+                    auth.logout()
+                    return redirect("/")
+
         Args:
             clear_cache: Send ``Clear-Site-Data: "cache"``, so that the browser drops the pages that it has stored of
                 this origin. Browsers follow it over HTTPS only.
@@ -547,6 +711,14 @@ class Auth(Generic[U]):
 
         A login itself isn't remembered. ``max_age=`` of a view asks for a fresh one.
 
+        Example:
+            Ask people to log in again before they pay, if a cookie logged them in::
+
+                @app.post("/pay")
+                @auth.login_required
+                def pay():
+                    return redirect("/login") if auth.remembered else "paid"
+
         Raises:
             RuntimeError: Outside a request.
         """
@@ -559,6 +731,15 @@ class Auth(Generic[U]):
 
         It needs a store that can replace an entry atomically, as the stores of this package do. A user has at most 20:
         the next login ends the oldest. It needs an app context, and no request.
+
+        Example:
+            List the devices on which a user is logged in::
+
+                @app.get("/devices")
+                @auth.login_required
+                def devices():
+                    found = auth.sessions(auth.identity)
+                    return [{"id": one.id, "device": one.label, "this": one.current} for one in found]
 
         Args:
             who: A subject, a user object, or an `Identity` with a subject.
@@ -581,6 +762,14 @@ class Auth(Generic[U]):
         """End one login of a user, with all sessions and copies of cookies that belong to it.
 
         Call it in a view for POST. The login that this request uses ends as by `logout`.
+
+        Example:
+            End the login on one device::
+
+                @app.post("/devices/<session_id>/end")
+                @auth.login_required
+                def end_device(session_id):
+                    return {"ended": auth.end_session(session_id)}
 
         Args:
             session_id: The ``id`` of one of `sessions`.
@@ -615,6 +804,17 @@ class Auth(Generic[U]):
         Call it after a change of the password. It needs a store, and an app context, because sessions belong to the
         realm of the app. It needs no request.
 
+        Example:
+            Log a user out everywhere after a change of the password::
+
+                @app.post("/password")
+                @auth.login_required
+                def change_password():
+                    subject = auth.identity.subject
+                    auth.end_sessions(subject)
+                    auth.login(subject)
+                    return "changed"
+
         Args:
             who: A subject, a user object, or an `Identity` with a subject.
 
@@ -634,6 +834,12 @@ class Auth(Generic[U]):
         Call it after a leak. Users can log in again at once. One entry of the store ends them all, so it is as fast for
         a million users. It needs a store, and an app context, because sessions belong to the realm of the app. It needs
         no request. ``flask unauthorized end-sessions --all`` does the same.
+
+        Example:
+            Log all users out from a script::
+
+                with app.app_context():
+                    auth.end_all_sessions()
 
         Raises:
             AuthUnavailable: If the store is unavailable.
@@ -668,6 +874,13 @@ class Auth(Generic[U]):
         the provider. It responds with 200, also if the user was logged out already; with 400 to what isn't a valid
         logout token, and to one that was accepted before; and with 503 if the store or the keys are unavailable, so
         that the provider may try again. Call this before the first request, once for each provider.
+
+        Example:
+            End logins when Keycloak says so::
+
+                auth.backchannel_logout(
+                    "/backchannel-logout", issuer="https://id.example.com/realms/notes", audience="notes-web"
+                )
 
         Args:
             path: The path of the endpoint, such as ``"/backchannel-logout"``. It has no variables.
@@ -726,6 +939,14 @@ class Auth(Generic[U]):
         That is the value of ``next`` in the query or the form of this request, if it is a path of this app other than
         the login and logout pages. Write ``return redirect(auth.next_url())``.
 
+        Example:
+            Return to the page that the user asked for::
+
+                @app.post("/login")
+                def login():
+                    auth.login("ada")
+                    return redirect(auth.next_url(default="/notes"))
+
         Args:
             default: What to return for a missing or unsafe ``next``. Default: the root of this app.
 
@@ -758,6 +979,13 @@ class Auth(Generic[U]):
         per resource. On 401 and 403 of the resource's views, each Bearer and DPoP challenge has ``resource_metadata``,
         and a ``scope`` with all scopes that the view demands. The document is public, whatever hooks the app has. What
         it says about DPoP, certificates and ways to send a token follows from the schemes.
+
+        Example:
+            Tell clients which server issues tokens for ``/mcp``::
+
+                auth.protected_resource(
+                    "https://api.example.com/mcp", authorization_servers=["https://id.example.com"], name="Notes"
+                )
 
         Args:
             resource: The identifier: the URL that clients know, such as ``https://api.example.com/mcp``. It is
@@ -816,6 +1044,11 @@ class Auth(Generic[U]):
         response is 204, 401 or 403. Caddy and Traefik may also get a redirect to the login page, or another refusal.
         The configurations of the proxies are in ``docs/forward-auth.md``.
 
+        Example:
+            Let nginx on the same host ask who may see the wiki::
+
+                auth.forward_auth("/auth", proxies=["127.0.0.1"], roles={"editor"})
+
         Args:
             rule: The path of the endpoint, such as ``"/auth"``. It has no variables.
             proxies: The addresses and networks of the proxies, such as ``["127.0.0.1", "10.0.0.0/24"]``, and
@@ -861,6 +1094,13 @@ class Auth(Generic[U]):
         It is called with the error, and returns a ``str``, ``bytes``, a ``dict`` (sent as JSON) or a response. It can't
         change status and challenges. If it fails, the built-in body is sent.
 
+        Example:
+            Send refusals as JSON:API to clients that ask for it::
+
+                @auth.renderer("application/vnd.api+json")
+                def as_json_api(error):
+                    return {"errors": [{"status": str(error.code), "detail": error.message}]}
+
         Args:
             media_type: Type and subtype, such as ``text/html``.
 
@@ -884,6 +1124,15 @@ class Auth(Generic[U]):
         Call this in a view whose response is the same for all callers. Otherwise ``private`` is added to the
         ``Cache-Control`` of a response to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
         removed. Refusals stay ``no-store``.
+
+        Example:
+            Let a CDN keep the price list, which is the same for all callers::
+
+                @app.get("/prices")
+                @auth.login_required
+                def prices():
+                    auth.allow_shared_cache()
+                    return "prices", {"Cache-Control": "public, max-age=300"}
 
         Raises:
             RuntimeError: Outside a request.

@@ -32,6 +32,15 @@ def assert_sound(
 
     The extension repairs challenges of other code by the same rules (``wire/soundness.py``).
 
+    Example:
+        Check the refusal of any view::
+
+            from flask_unauthorized.testing import assert_sound
+
+            def test_the_refusal():
+                challenges = assert_sound(app.test_client().get("/private"), schemes={"Bearer", "Cookie"})
+                assert challenges[0].scheme == "Bearer"
+
     Args:
         response: What Flask's test client returns.
         schemes: The names of exactly those schemes that must be offered. Default: any.
@@ -72,6 +81,15 @@ def assert_unauthorized(
 ) -> Challenge:
     """Check that a response is a valid 401 that offers a scheme; return the scheme's challenge.
 
+    Example:
+        Check that a wrong token is called invalid::
+
+            from flask_unauthorized.testing import assert_unauthorized
+
+            def test_a_wrong_token_is_refused():
+                response = app.test_client().get("/private", headers={"Authorization": "Bearer wrong"})
+                assert_unauthorized(response, scheme="Bearer", error="invalid_token")
+
     Args:
         response: What Flask's test client returns.
         scheme: The name of the scheme, in any case. Default: any.
@@ -100,6 +118,16 @@ def acting_as(app: Flask, identity: Identity | str) -> FlaskClient:
 
     Demands are judged as for every caller: scopes, roles, ``acr``, ``max_age``. If a request sends credentials, these
     decide. `Auth.scheme` is the first scheme that the view accepts.
+
+    Example:
+        Test a view as a caller of your choice::
+
+            from flask_unauthorized import Identity
+            from flask_unauthorized.testing import acting_as
+
+            def test_the_private_page():
+                client = acting_as(app, Identity("ada", scopes={"notes:read"}))
+                assert client.get("/private").status_code == 200
 
     Args:
         app: The app. ``app.testing`` must be true, here and when the client sends a request.

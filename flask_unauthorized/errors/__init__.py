@@ -37,6 +37,16 @@ class ConfigurationError(Exception):
     """A mistake of the developer, found while configuring, decorating, or before the first request.
 
     It is no `AuthError`, so no handler turns it into a response; the app does not start, or responds with 500.
+
+    Example:
+        See the message of a mistake::
+
+            from flask_unauthorized import Auth, Bearer, ConfigurationError
+
+            try:
+                Auth(Bearer(load_user), realm="")
+            except ConfigurationError as error:
+                print(error)
     """
 
 
@@ -44,6 +54,16 @@ class AuthError(Exception):
     """Base of all refusals.
 
     The extension fills in ``challenges``, ``scheme`` and ``one_line`` when it refuses a request.
+
+    Example:
+        Count all refusals in one place::
+
+            from flask_unauthorized import AuthError
+            from flask_unauthorized.signals import refused
+
+            @refused.connect_via(app)
+            def count(sender, error: AuthError, **extra):
+                sender.logger.info("%s %s", error.code, error.reason_code)
 
     Attributes:
         error: The OAuth error code that goes on the wire, or ``None``. It belongs to the class.
@@ -155,6 +175,15 @@ class Unauthorized(_HTTPRefusal, http.Unauthorized, AuthError):
 
     Source: RFC 9110 §15.5.2.
 
+    Example:
+        Show a page of your own for every 401, with the headers of the extension::
+
+            from flask_unauthorized import Unauthorized
+
+            @app.errorhandler(Unauthorized)
+            def show_refusal(error):
+                return f"<p>{error.message}</p>", 401, dict(error.auth_headers())
+
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
         reason: The private reason, for the log and the signal.
@@ -169,6 +198,15 @@ class MissingCredentials(Unauthorized):
     Nothing was sent, or only credentials of schemes that are not in force here. The challenges then carry no error
     code. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
 
+    Example:
+        Greet callers who sent nothing with a hint::
+
+            from flask_unauthorized import MissingCredentials
+
+            @app.errorhandler(MissingCredentials)
+            def explain(error):
+                return {"hint": "Get a token at /tokens."}, 401
+
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
         reason: The private reason, for the log and the signal.
@@ -181,6 +219,17 @@ class InvalidCredentials(Unauthorized):
     """401: credentials were sent and are not valid.
 
     The OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
+
+    Example:
+        Say in a loader why the token is not valid::
+
+            from flask_unauthorized import InvalidCredentials
+
+            def load(token):
+                found = find_token(token)
+                if found and found.kind != "api":
+                    raise InvalidCredentials(reason="this token is not for the API")
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -197,6 +246,17 @@ class ExpiredCredentials(InvalidCredentials):
 
     The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1.
 
+    Example:
+        Tell expired tokens from unknown ones in a loader::
+
+            from flask_unauthorized import ExpiredCredentials
+
+            def load(token):
+                found = find_token(token)
+                if found and found.expires_at < time():
+                    raise ExpiredCredentials()
+                return found and found.owner
+
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
         reason: The private reason, for the log and the signal.
@@ -212,6 +272,17 @@ class StaleNonce(ExpiredCredentials):
     The challenge says ``stale=true``, so the client tries again without asking for the password.
     Source: RFC 7616 §3.3.
 
+    Example:
+        Count clients that have to repeat a request::
+
+            from flask_unauthorized import StaleNonce
+            from flask_unauthorized.signals import refused
+
+            @refused.connect_via(app)
+            def count(sender, error, **extra):
+                if isinstance(error, StaleNonce):
+                    sender.logger.info("a Digest nonce has expired")
+
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
         reason: The private reason, for the log and the signal.
@@ -224,6 +295,17 @@ class RevokedCredentials(InvalidCredentials):
     """401: the credentials were revoked.
 
     The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1, RFC 7009.
+
+    Example:
+        Tell revoked tokens from unknown ones in a loader::
+
+            from flask_unauthorized import RevokedCredentials
+
+            def load(token):
+                found = find_token(token)
+                if found and found.revoked:
+                    raise RevokedCredentials()
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -241,6 +323,15 @@ class SessionStolen(RevokedCredentials):
     log in again. Its response is never a redirect to the login page, so that people read why they are logged out. The
     OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2.
 
+    Example:
+        Explain on a page of your own what has happened::
+
+            from flask_unauthorized import SessionStolen
+
+            @app.errorhandler(SessionStolen)
+            def explain(error):
+                return "<p>Somebody else may have used your login. Change your password.</p>", 401
+
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
         reason: The private reason, for the log and the signal.
@@ -254,6 +345,17 @@ class InvalidProof(InvalidCredentials):
     """401: the DPoP proof is missing, not valid, or was used before.
 
     The OAuth error code is ``invalid_dpop_proof``. Source: RFC 9449 §7.1.
+
+    Example:
+        Refuse the key of a client in a loader of `DPoP`::
+
+            from flask_unauthorized import InvalidProof
+
+            def load(token):
+                found = find_token(token)
+                if found and found.client_is_unsafe:
+                    raise InvalidProof(reason="the client shares its key")
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -269,6 +371,17 @@ class NonceRequired(InvalidCredentials):
     """401: the DPoP proof needs a nonce from this server.
 
     The OAuth error code is ``use_dpop_nonce``, and the nonce goes out as ``DPoP-Nonce``. Source: RFC 9449 §9.
+
+    Example:
+        Leave requests for a nonce out of an alarm::
+
+            from flask_unauthorized import NonceRequired
+            from flask_unauthorized.signals import refused
+
+            @refused.connect_via(app)
+            def alarm(sender, error, **extra):
+                if not isinstance(error, NonceRequired):
+                    sender.logger.warning("refused: %s", error.reason_code)
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -294,6 +407,16 @@ class StepUpRequired(Unauthorized):
     """401: the login is too old or not strong enough for this resource.
 
     The OAuth error code is ``insufficient_user_authentication``. Source: RFC 9470 §3.
+
+    Example:
+        Ask for a strong login before a payment::
+
+            from flask_unauthorized import StepUpRequired, abort_unauthorized
+
+            @app.post("/pay")
+            @auth.login_required
+            def pay():
+                abort_unauthorized(error=StepUpRequired, acr_values=["gold"], max_age=300)
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -336,6 +459,17 @@ class MalformedCredentials(_HTTPRefusal, http.BadRequest, AuthError):
 
     The OAuth error code is ``invalid_request``. Source: RFC 6750 §3.1, RFC 9110 §11.6.2.
 
+    Example:
+        Refuse in a loader what can't be one of your tokens::
+
+            from flask_unauthorized import MalformedCredentials
+
+            def load(token):
+                found = find_token(token)
+                if not token.startswith("notes_"):
+                    raise MalformedCredentials("Tokens begin with notes_.")
+                return found and found.owner
+
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
         reason: The private reason, for the log and the signal.
@@ -351,6 +485,17 @@ class Forbidden(_HTTPRefusal, http.Forbidden, AuthError):
 
     Logging in again does not help. Source: RFC 9110 §15.5.4.
 
+    Example:
+        Refuse a locked account in a loader::
+
+            from flask_unauthorized import Forbidden
+
+            def load(token):
+                found = find_token(token)
+                if found and is_locked(found.owner):
+                    raise Forbidden("This account is locked.")
+                return found and found.owner
+
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
         reason: The private reason, for the log and the signal.
@@ -365,6 +510,15 @@ class CrossSiteRequest(Forbidden):
 
     It is also raised if such a page tries to log the caller in or out. Source: RFC 9110 §15.5.4, RFC 6265 §8.2.
 
+    Example:
+        Tell people what the 403 means::
+
+            from flask_unauthorized import CrossSiteRequest
+
+            @app.errorhandler(CrossSiteRequest)
+            def explain(error):
+                return "<p>Another site sent this form. Open our page, and send it from there.</p>", 403
+
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
         reason: The private reason, for the log and the signal.
@@ -378,6 +532,17 @@ class InsufficientScope(Forbidden):
     """403: the credentials are valid, but don't grant all scopes that are needed.
 
     The OAuth error code is ``insufficient_scope``. Source: RFC 6750 §3.1.
+
+    Example:
+        Refuse tokens without any scope in a loader::
+
+            from flask_unauthorized import InsufficientScope
+
+            def load(token):
+                found = find_token(token)
+                if found and not found.scopes:
+                    raise InsufficientScope(scopes={"notes:read"})
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -406,6 +571,17 @@ class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):  # type: ig
 
     Source: RFC 6585 §4.
 
+    Example:
+        Limit the requests of a token in a loader::
+
+            from flask_unauthorized import TooManyAttempts
+
+            def load(token):
+                found = find_token(token)
+                if found and found.requests > 1000:
+                    raise TooManyAttempts(retry_after=60)
+                return found and found.owner
+
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
         reason: The private reason, for the log and the signal.
@@ -423,6 +599,17 @@ class AuthUnavailable(_RetryLater, http.ServiceUnavailable, AuthError):
     """503: the credentials cannot be checked now, because of a server-side failure.
 
     The response has no challenge, since other credentials would not help. Source: RFC 9110 §15.6.4.
+
+    Example:
+        Respond with 503 while your database is unavailable::
+
+            from flask_unauthorized import AuthUnavailable
+
+            def load(token):
+                try:
+                    return query_of_a_slow_database(token)
+                except TimeoutError:
+                    raise AuthUnavailable(reason="the database timed out", retry_after=10) from None
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.

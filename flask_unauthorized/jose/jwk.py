@@ -32,6 +32,13 @@ class OtherUseError(JOSEError):
 def public_key_jwk(jwk: Mapping[str, Any], *, algorithms: Iterable[str] | None = None) -> Key:
     """Read a public key in JSON (RFC 7517, RFC 7518 §6, RFC 8037 §2).
 
+    Example:
+        Read the key of RFC 8037 appendix A.2::
+
+            from flask_unauthorized.jose import public_key_jwk
+
+            key = public_key_jwk({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})
+
     Args:
         jwk: The parsed JSON object.
         algorithms: The algorithms that the key may serve; default: all asymmetric ones. ``alg`` in the JWK narrows

@@ -81,6 +81,18 @@ class Introspection:
     A revoked token is accepted until the cached response expires; see `fresh` for views that can't accept that. The
     cache is in this process and holds SHA-256 digests of tokens.
 
+    Example:
+        Ask an authorization server about each token::
+
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.loaders.introspection import Introspection
+
+            tokens = Introspection(
+                "https://id.example.com/introspect",
+                client_id="notes", client_secret="…", audience="https://api.example.com",
+            )
+            auth = Auth(Bearer(tokens), app=app)
+
     Args:
         endpoint: The URL of the introspection endpoint. Without it, the metadata of ``issuer`` names it.
         audience: The names of this API, one of which must be in ``aud``. ``None``: any audience, for servers that name

@@ -63,6 +63,18 @@ class Passwords:
     name costs as one of them. A malformed stored hash rejects the password, and the log has an error. bcrypt ignores
     what follows 72 bytes or a NUL, so a longer password doesn't match its hashes.
 
+    Example:
+        Look hashes up in your database::
+
+            from flask_unauthorized import Auth, Basic
+            from flask_unauthorized.loaders import Passwords
+
+            def hash_of(name):
+                user = find_user(name)
+                return user.password_hash if user else None
+
+            auth = Auth(Basic(Passwords(hash_of, load=find_user)), app=app)
+
     Args:
         hashes: The hashes by name, best made by `hash`; or a callable that returns the hash of a name, or ``None``.
         load: Turns the name into what any loader returns. Without it the name is the subject.

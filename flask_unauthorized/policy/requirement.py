@@ -60,6 +60,16 @@ def any_of(*names: str) -> AnyOf:
     As a member of a collection it is one demand among others: ``scopes={"read", any_of("a", "b")}``. If a
     challenge names the needed scope, it names the first one only. Raises `ConfigurationError` without names,
     `TypeError` for what isn't a string.
+
+    Example:
+        Let writers and administrators in, if they may also read::
+
+            from flask_unauthorized import any_of
+
+            @app.get("/drafts")
+            @auth.login_required(scopes={"notes:read", any_of("notes:write", "admin")})
+            def drafts():
+                return "drafts"
     """
     if not names:
         raise ConfigurationError("any_of() without names would reject every caller: name at least one")

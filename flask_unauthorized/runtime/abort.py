@@ -36,6 +36,18 @@ def abort_unauthorized(
     the response names that error (``invalid_token``, a stale nonce). Malformed ones get 400, and 503 is sent if they
     can't be verified. If they are valid or absent, the challenge has no error.
 
+    Example:
+        Ask for a login in the last five minutes::
+
+            from flask_unauthorized import StepUpRequired, abort_unauthorized
+
+            @app.post("/pay")
+            @auth.login_required
+            def pay():
+                if int(request.args.get("cents", 0)) > 10_000:
+                    abort_unauthorized(error=StepUpRequired, max_age=300)
+                return "paid"
+
     Args:
         message: The text for the client. Default: that of the error's class.
         error: A subclass of `Unauthorized`, which says what is wrong. Nothing is verified then.
@@ -120,6 +132,18 @@ def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str 
     """Stop the view with 403; ``scopes`` are those that would suffice (RFC 6750 §3.1, ``insufficient_scope``).
 
     A caller who isn't known gets 401 instead: logging in may help (RFC 9110 §15.5.2).
+
+    Example:
+        Keep callers out of the notes of others::
+
+            from flask_unauthorized import abort_forbidden
+
+            @app.get("/notes/<owner>")
+            @auth.login_required
+            def notes_of(owner):
+                if owner != auth.identity.subject:
+                    abort_forbidden("These notes belong to somebody else.")
+                return "notes"
     """
     request = real_request()
     state = state_for(request)

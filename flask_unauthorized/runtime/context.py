@@ -195,8 +195,42 @@ def _user_or_anonymous() -> Any:
     return identity if identity.user is None else identity.user
 
 
-current_identity: Identity = CallerProxy(_identity_or_anonymous)  # type: ignore[assignment]  # as Flask's own proxies
-current_user: Any = CallerProxy(_user_or_anonymous)
+class _CurrentIdentity(CallerProxy):
+    """The `Identity` of the caller, wherever there is a request. It is falsy for an anonymous caller.
+
+    Example:
+        Show scopes in a view that is open to all::
+
+            from flask_unauthorized import current_identity
+
+            @app.get("/scopes")
+            def scopes():
+                return sorted(current_identity.scopes) if current_identity else []
+    """
+
+    __slots__ = ()
+
+
+class _CurrentUser(CallerProxy):
+    """The user object of the caller, wherever there is a request. It is falsy for an anonymous caller.
+
+    If the loader returned no user object, it is the `Identity`. Templates know it by the same name.
+
+    Example:
+        Greet the user in a view that is open to all::
+
+            from flask_unauthorized import current_user
+
+            @app.get("/")
+            def index():
+                return f"Hello {current_user.name}" if current_user else "Hello"
+    """
+
+    __slots__ = ()
+
+
+current_identity: Identity = _CurrentIdentity(_identity_or_anonymous)  # type: ignore[assignment]  # as Flask's proxies
+current_user: Any = _CurrentUser(_user_or_anonymous)
 
 
 def add_template_globals(app: Flask) -> None:

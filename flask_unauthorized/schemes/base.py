@@ -89,6 +89,26 @@ class Scheme(ABC, Generic[C]):
 
     One scheme object serves many requests at the same time. Set its attributes in ``__init__``, never later.
 
+    Example:
+        Read a ticket from a header of your own::
+
+            from flask_unauthorized import Auth, Challenge, Scheme
+
+            class Ticket(Scheme[str]):
+                name = "Ticket"
+                needs_loader = True
+
+                def read(self, request, rest):
+                    return rest
+
+                def verify(self, credentials, request):
+                    return self.load(credentials)
+
+                def challenges(self, realm, error, request):
+                    return (Challenge(self.name, {"realm": realm}),)
+
+            auth = Auth(Ticket(load_user), app=app)
+
     Attributes:
         name: The scheme's name as it is registered and sent, such as ``"Bearer"`` (RFC 9110 §11.1).
         reads: The places where the scheme looks for credentials: pairs of a location (``"authorization"``,

@@ -78,6 +78,19 @@ class Bearer(Scheme[Secret]):
     The loader gets the token, a ``str`` of the b64token alphabet. A token that is bound to a key
     (`Identity.confirmation`) is refused. More than one token in a request is malformed (400).
 
+    Example:
+        Look tokens up in a table of your own::
+
+            from flask_unauthorized import Auth, Bearer
+
+            bearer = Bearer()
+            auth = Auth(bearer, app=app)
+
+            @bearer.loader
+            def load(token):
+                found = find_token(token)
+                return found.owner if found else None
+
     Args:
         loader: Gets the token, returns the caller.
         *more_loaders: Loaders for other kinds of tokens. They are asked in this order, and the first that doesn't

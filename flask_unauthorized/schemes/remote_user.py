@@ -62,6 +62,19 @@ class RemoteUser(Scheme[Secret]):
     The challenge is the private scheme ``RemoteUser realm="…"``, because no scheme is registered and a 401 needs a
     challenge (RFC 9110 §11.6.1). If the server reacts to a challenge of the app, name that one as ``challenge``.
 
+    Example:
+        Accept the name that nginx on the same host found out by Kerberos::
+
+            from flask_unauthorized import Auth
+            from flask_unauthorized.schemes.remote_user import RemoteUser
+
+            remote_user = RemoteUser(header="X-Forwarded-User", proxies=["127.0.0.1"])
+            auth = Auth(remote_user, app=app)
+
+            @remote_user.loader
+            def load(name):
+                return find_user(name)
+
     Args:
         loader: Gets the name, returns the caller.
         header: The field that the proxies set, such as ``X-Forwarded-User``. Default: none, ``REMOTE_USER`` is read.

@@ -28,6 +28,15 @@ class Challenge:
 
     Equality ignores the case of scheme and parameter names, and the order of parameters.
 
+    Example:
+        Write a challenge, and read a part of it::
+
+            from flask_unauthorized import Challenge
+
+            challenge = Challenge("Bearer", {"realm": "notes", "error": "invalid_token"})
+            assert str(challenge) == 'Bearer realm="notes", error="invalid_token"'
+            assert challenge.get("error") == "invalid_token"
+
     Args:
         scheme: The scheme's name, a token. It is spelled as registered, whatever its case (RFC 9110 §11.1).
         params: A mapping or pairs of names and unescaped values. ``realm`` goes first and is quoted (RFC 9110 §11.5).
@@ -124,6 +133,14 @@ class Challenge:
 
 def parse_challenges(value: str | Iterable[str]) -> tuple[Challenge, ...]:
     """Parse all challenges of ``WWW-Authenticate``, in their order.
+
+    Example:
+        Read what another server asks for::
+
+            from flask_unauthorized.wire import parse_challenges
+
+            found = parse_challenges('Basic realm="notes", Bearer error="invalid_token"')
+            assert [challenge.scheme for challenge in found] == ["Basic", "Bearer"]
 
     Args:
         value: The field value. Several field lines are given as an iterable, and joined by commas (RFC 9110 §5.3).

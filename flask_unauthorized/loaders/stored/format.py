@@ -39,6 +39,14 @@ Peppers = Pepper | Sequence[Pepper | None] | None
 class TokenFormat:
     """The format of the tokens with one prefix. It needs no database.
 
+    Example:
+        Find tokens that were committed by mistake::
+
+            from flask_unauthorized.loaders.stored import TokenFormat
+
+            tokens = TokenFormat("notes")
+            assert not tokens.is_token("notes_of_a_meeting")
+
     Args:
         prefix: What the tokens begin with, such as ``"notes"``: 2 to 16 lower-case letters and digits, a letter first.
 

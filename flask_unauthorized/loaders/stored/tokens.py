@@ -39,6 +39,21 @@ class StoredTokens(TokenRows):
     Every method takes ``who``, whom the tokens belong to: a subject, or the `Identity` of the caller. An identity also
     bounds the scopes and roles of the tokens that it issues or rotates, so a token can't get more than it has.
 
+    Example:
+        Let users make tokens for their programs::
+
+            from sqlalchemy import create_engine
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.loaders.stored import StoredTokens
+
+            tokens = StoredTokens(create_engine("sqlite:///tokens.db"), prefix="notes")
+            tokens.create_table()
+            auth = Auth(Bearer(tokens), app=app)
+
+            with app.app_context():
+                issued = tokens.issue("ada", name="backup", scopes={"notes:read"})
+                print(issued.token)  # notes_…, shown once
+
     Args:
         database: An `Engine`, a ``sessionmaker``, a scoped session, a callable that returns a `Session`, or the ``db``
             of Flask-SQLAlchemy. Tokens are written in transactions of their own.

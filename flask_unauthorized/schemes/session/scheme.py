@@ -69,6 +69,19 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
     The challenge is the private scheme ``Cookie realm="…", form-action="/login", cookie-name="session"``. No scheme is
     registered for cookies, and a 401 needs a challenge (RFC 9110 §11.6.1).
 
+    Example:
+        Redirect people to ``/login``, and end copies of the cookie at a logout::
+
+            from flask_unauthorized import Auth, SessionCookie
+            from flask_unauthorized.stores.sqlite import SQLiteStore
+
+            sessions = SessionCookie(find_user, login_view="login", store=SQLiteStore("sessions.db"))
+            auth = Auth(sessions, app=app)
+
+            @app.get("/login")
+            def login():
+                return '<form method="post"><input name="name"><input name="password" type="password"></form>'
+
     Args:
         loader: Gets the subject, returns the user.
         realm: The realm in which logins are valid. Default: that of the app.
