@@ -16,7 +16,7 @@ from weakref import WeakSet, ref
 from flask import Blueprint, Flask, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from .arguments import explains_arguments
+from .arguments import explains_arguments, shows_keywords
 from .errors import (
     AuthError,
     AuthUnavailable,
@@ -29,8 +29,9 @@ from .errors import (
 )
 from .identity import Identity
 from .policy.configuration import Configuration
-from .policy.decorations import Demands, LevelDemands, check_view
+from .policy.decorations import Demands, LevelDemands, check_view, takes_demands
 from .policy.protection import Protection, protection_target, public_names, validated_reason
+from .policy.requirement import Names
 from .policy.settings import read_settings
 from .rendering.renderers import Renderer
 from .rendering.translations import Texts
@@ -231,8 +232,22 @@ class Auth(Generic[U]):
     def login_required(self, view: V, /) -> V: ...
 
     @overload
-    def login_required(self, **demands: "Unpack[LevelDemands]") -> Callable[[V], V]: ...
+    def login_required(
+        self,
+        *,
+        via: AnyScheme | Collection[AnyScheme] | None = None,
+        scopes: Names | None = None,
+        roles: Names | None = None,
+        acr: str | list[str] | tuple[str, ...] | None = None,
+        amr: Names | None = None,
+        max_age: int | timedelta | None = None,
+        redirect: bool = True,
+        no_store: bool = False,
+        authorization_details: Callable[[list[dict[str, Any]]], bool] | None = None,
+        unless: Callable[[], bool] | None = None,
+    ) -> Callable[[V], V]: ...
 
+    @takes_demands(LevelDemands)
     def login_required(self, *view: Any, **demands: Any) -> Any:
         """Decorate a view that runs only for callers who meet the demands. It stands below the route.
 
@@ -253,22 +268,20 @@ class Auth(Generic[U]):
 
         Args:
             *view: The view, if the decorator is used without parentheses.
-            **demands: What the caller must have:
-
-                - ``via``: the schemes to choose from, one or several;
-                - ``scopes``, ``roles``: all of them; `any_of` for one of several;
-                - ``acr``: acceptable classes of the login, in order of preference (RFC 9470);
-                - ``amr``: methods by which the caller must have logged in (RFC 8176), all of them; `any_of` for one of
-                  several;
-                - ``max_age``: the longest time since the login, in seconds;
-                - ``unless``: a function without arguments. If it returns ``True``, this decorator demands nothing of
-                  the current request. It must return a `bool`;
-                - ``redirect``: ``False`` if a refusal must never lead to the login page;
-                - ``no_store``: ``True`` if no cache may store the responses of the view, whatever ``Cache-Control`` it
-                  sets. One level that says so is enough;
-                - ``authorization_details``: a function that gets the ``authorization_details`` of the token, a list of
-                  dicts (RFC 9396), empty if it has none. It returns whether the caller may do what the request asks
-                  for; ``False`` is 403. It must return a `bool`; an exception is a 500.
+            via: The schemes to choose from, one or several. Default: all.
+            scopes: The scopes that the caller must have, all of them; `any_of` for one of several.
+            roles: The roles that the caller must have, all of them; `any_of` for one of several.
+            acr: Acceptable classes of the login, in order of preference (RFC 9470).
+            amr: Methods by which the caller must have logged in (RFC 8176), all of them; `any_of` for one of several.
+            max_age: The longest time since the login: seconds or a `timedelta`.
+            redirect: ``False`` if a refusal must never lead to the login page.
+            no_store: ``True`` if no cache may store the responses of the view, whatever ``Cache-Control`` it sets. One
+                level that says so is enough.
+            authorization_details: A function that gets the ``authorization_details`` of the token, a list of dicts
+                (RFC 9396), empty if it has none. It returns whether the caller may do what the request asks for;
+                ``False`` is 403. It must return a `bool`; an exception is a 500.
+            unless: A function without arguments. If it returns ``True``, this decorator demands nothing of the current
+                request. It must return a `bool`.
 
         Raises:
             TypeError: For an unknown keyword or a value of a wrong type, when decorating.
@@ -280,8 +293,22 @@ class Auth(Generic[U]):
     def login_optional(self, view: V, /) -> V: ...
 
     @overload
-    def login_optional(self, **demands: "Unpack[LevelDemands]") -> Callable[[V], V]: ...
+    def login_optional(
+        self,
+        *,
+        via: AnyScheme | Collection[AnyScheme] | None = None,
+        scopes: Names | None = None,
+        roles: Names | None = None,
+        acr: str | list[str] | tuple[str, ...] | None = None,
+        amr: Names | None = None,
+        max_age: int | timedelta | None = None,
+        redirect: bool = True,
+        no_store: bool = False,
+        authorization_details: Callable[[list[dict[str, Any]]], bool] | None = None,
+        unless: Callable[[], bool] | None = None,
+    ) -> Callable[[V], V]: ...
 
+    @takes_demands(LevelDemands)
     def login_optional(self, *view: Any, **demands: Any) -> Any:
         """Decorate a view that also runs for anonymous callers. Invalid credentials are still refused.
 
@@ -296,7 +323,8 @@ class Auth(Generic[U]):
 
         Args:
             *view: The view, if the decorator is used without parentheses.
-            **demands: What a caller who sent credentials must have; see `login_required`.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details, unless: As in `login_required`, for
+                callers who send credentials.
 
         Raises:
             TypeError: For an unknown keyword or a value of a wrong type, when decorating.
@@ -312,6 +340,7 @@ class Auth(Generic[U]):
         self, *, via: AnyScheme | Collection[AnyScheme] | None = None, reason: str | None = None
     ) -> Callable[[V], V]: ...
 
+    @shows_keywords()
     def public(
         self,
         *view: Any,
@@ -336,7 +365,6 @@ class Auth(Generic[U]):
             via: The schemes that the view's own 401 offers, such as that of a login endpoint. Only these identify a
                 caller in this view. Default: all of them.
             reason: Why the view is open, for those who review the app. Callers never see it.
-            **unknown: Nothing else; for the message.
 
         Raises:
             TypeError: For what isn't a view, a scheme or a text, and for other keywords.
@@ -358,6 +386,7 @@ class Auth(Generic[U]):
 
         return mark(view[0]) if view else mark
 
+    @takes_demands(LevelDemands)
     def protect(
         self,
         target: Flask | Blueprint,
@@ -380,7 +409,7 @@ class Auth(Generic[U]):
             target: The app or the blueprint.
             public: The names of endpoints that are left open, such as ``"static"``; relative to the blueprint. A
                 mapping also says why each is open: ``{"static": "assets"}``.
-            **demands: What the caller must have; see `login_required`.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details, unless: As in `login_required`.
 
         Raises:
             ConfigurationError: If the target is protected with other demands already, or is in use already.
@@ -419,6 +448,7 @@ class Auth(Generic[U]):
                 ) from None
         self._configuration.unserved_hooks.add(refuse_unserved)
 
+    @takes_demands(Demands)
     def require(self, **demands: "Unpack[Demands]") -> Identity:
         """Return the caller of this request, who must meet the view's demands and these.
 
@@ -435,7 +465,8 @@ class Auth(Generic[U]):
                     return "notes"
 
         Args:
-            **demands: What the caller must have; see `login_required`. Write ``if`` in place of ``unless``.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details: As in `login_required`. Write
+                ``if`` in place of ``unless``.
 
         Raises:
             AuthError: If the caller doesn't meet the demands.
@@ -961,6 +992,7 @@ class Auth(Generic[U]):
 
     # --- clients that look for an authorization server
 
+    @shows_keywords(Members, signing_algorithms=(), authorization_details_types=())
     def protected_resource(
         self,
         resource: str,
@@ -1001,9 +1033,10 @@ class Auth(Generic[U]):
             aliases: Further URLs of the same resource, each with a host of its own, such as localhost beside 127.0.0.1.
                 Each has its own document. The host of a request chooses which one its challenges point to; for a host
                 that isn't declared, that of ``resource``.
-            **members: Further members of the document (RFC 9728 §2). ``documentation``, ``policy`` and ``terms`` are
-                URLs for people, each a ``str`` or a mapping as for ``name``. The others are ``jwks_uri``,
-                ``signing_algorithms``, ``authorization_details_types``, ``signed_metadata`` and ``extra``.
+            documentation, policy, terms: Members of the document (RFC 9728 §2): URLs for people, each a ``str`` or a
+                mapping as for ``name``.
+            jwks_uri, signing_algorithms, authorization_details_types, signed_metadata: Further members (RFC 9728 §2).
+            extra: Members that the RFC doesn't name.
 
         Returns:
             The URL of the document.
@@ -1028,6 +1061,7 @@ class Auth(Generic[U]):
 
     # --- reverse proxies that ask
 
+    @takes_demands(Demands)
     def forward_auth(
         self,
         rule: str,
@@ -1056,7 +1090,7 @@ class Auth(Generic[U]):
             headers: What the 204 says about the caller, by name of the header field: an attribute of `Identity`, or a
                 function of it that returns a text, a collection or ``None``. Values are percent-encoded. Default:
                 ``X-Auth-Subject``, ``X-Auth-Scopes``, ``X-Auth-Roles`` and ``X-Auth-Client``.
-            **demands: What the caller must have; see `login_required`.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details: As in `login_required`.
 
         Raises:
             ConfigurationError: If a value can't work, if the path has a route already, or if an app has served a

@@ -17,8 +17,9 @@ Each signal has an example of its own: ``print(signals.refused.__doc__)``.
 - ``token_reused(app, record)``: a replaced token was used after its end.
 
 ``scheme`` is the name of a scheme, such as ``"Bearer"``. ``session`` is the id that `Auth.sessions` lists, ``None`` for
-callers without a session. ``subject`` is a hash (`flask_unauthorized.events.subject_hash`). ``record`` and
-``successor`` are of the type `TokenRecord`. The same decisions are records of the log: see `flask_unauthorized.events`.
+callers without a session. ``subject`` is a hash (`flask_unauthorized.events.subject_hash`), only ``session_stolen``
+sends the subject itself. ``record`` and ``successor`` are of the type `TokenRecord`. The same decisions are records of
+the log: see `flask_unauthorized.events`.
 
 Receivers take what they need, and end with ``**extra``: a later version may send more. They run inside the request, so
 Flask's ``request`` has its endpoint, method, path and address.
@@ -44,7 +45,7 @@ authenticated: Final = _namespace.signal(
     "unauthorized-authenticated",
     doc="""Sent when a request was accepted.
 
-Arguments: ``identity``, ``scheme``, ``session``. ``identity`` is the `Identity` of the caller, and ``scheme`` the name of its scheme.
+Arguments: ``identity``, ``scheme``, ``session``. ``identity`` is the `Identity` of the caller.
 
 Example:
     Count requests by scheme::

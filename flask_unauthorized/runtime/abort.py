@@ -28,6 +28,7 @@ def abort_unauthorized(
     *,
     error: type[Unauthorized] | None = None,
     via: AnyScheme | Collection[AnyScheme] | None = None,
+    reason: Text | None = None,
     **details: Any,
 ) -> NoReturn:
     """Stop the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
@@ -52,8 +53,9 @@ def abort_unauthorized(
         message: The text for the client. Default: that of the error's class.
         error: A subclass of `Unauthorized`, which says what is wrong. Nothing is verified then.
         via: The schemes to offer, in place of those in force for this route.
-        **details: Further arguments of the error's class (``max_age=300`` for `StepUpRequired`), and ``reason``, which
-            only the log and the signal show.
+        reason: The private reason, for the log and the signal. Default: that of the loader's error, or a text that
+            names this function.
+        **details: Further arguments of the error's class, such as ``max_age=300`` for `StepUpRequired`.
 
     Raises:
         AuthError: Always, unless an argument is wrong.
@@ -68,11 +70,13 @@ def abort_unauthorized(
         raise TypeError(f"error must be a subclass of Unauthorized, not {error!r}: {fix}")
     request = real_request()
     state = state_for(request)
+    if reason is not None:
+        details["reason"] = reason
     if error is None:
         refusal: AuthError = _make_error(MissingCredentials, message, details)
         rejected = _rejection(request, state)
         if rejected is not None:
-            refusal = _reword(rejected, message, details.get("reason"))
+            refusal = _reword(rejected, message, reason)
     else:
         if error is StepUpRequired and not details.keys() & {"acr_values", "max_age"}:
             plan = plan_in_force(request, state)
@@ -129,7 +133,7 @@ def _reword(rejected: AuthError, message: Text | None, reason: Text | None) -> A
 
 
 def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str | None = None) -> NoReturn:
-    """Stop the view with 403; ``scopes`` are those that would suffice (RFC 6750 §3.1, ``insufficient_scope``).
+    """Stop the view with 403 (RFC 9110 §15.5.4).
 
     A caller who isn't known gets 401 instead: logging in may help (RFC 9110 §15.5.2).
 
@@ -144,6 +148,15 @@ def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str 
                 if owner != auth.identity.subject:
                     abort_forbidden("These notes belong to somebody else.")
                 return "notes"
+
+    Args:
+        message: The text for the client. Default: that of the error's class.
+        scopes: The scopes that would suffice; a string is split at spaces. Bearer and DPoP name them in a challenge
+            with ``insufficient_scope`` (RFC 6750 §3.1).
+
+    Raises:
+        AuthError: Always, unless an argument is wrong: `Forbidden`, `InsufficientScope`, or an error with 401.
+        RuntimeError: Outside a request.
     """
     request = real_request()
     state = state_for(request)

@@ -209,6 +209,7 @@ class _CurrentIdentity(CallerProxy):
     """
 
     __slots__ = ()
+    __name__ = "current_identity"  # help() asks for it, also outside of requests
 
 
 class _CurrentUser(CallerProxy):
@@ -227,6 +228,7 @@ class _CurrentUser(CallerProxy):
     """
 
     __slots__ = ()
+    __name__ = "current_user"  # help() asks for it, also outside of requests
 
 
 current_identity: Identity = _CurrentIdentity(_identity_or_anonymous)  # type: ignore[assignment]  # as Flask's proxies
