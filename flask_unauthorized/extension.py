@@ -68,7 +68,9 @@ R = TypeVar("R", bound=Renderer)
 
 
 class Auth(Generic[U]):
-    """Protect views, and respond to every refusal as the RFCs ask. ``Auth[User]`` types `user`.
+    """Protect views, and respond to every refusal as the RFCs ask.
+
+    Write ``Auth[User]`` to tell type checkers the type of `user`.
 
     Example:
         Let only callers with a known token read ``/notes``::
@@ -136,12 +138,14 @@ class Auth(Generic[U]):
 
     @property
     def texts(self) -> dict[str, Texts]:
-        """The texts of the refusal page, by language tag and key. Change them before the first request.
+        """The texts of the refusal page, by language tag and key.
+
+        Change them before the first request.
 
         Example:
             Change a text of the English page::
 
-                auth.texts["en"]["unauthorized.title"] = "Please log in"
+                auth.texts["en"]["missing.title"] = "Members only"
         """
         return self._configuration.translations
 
@@ -205,7 +209,9 @@ class Auth(Generic[U]):
                 add_logout_endpoint(state, logout)
 
     def check(self, app: Flask) -> None:
-        """Check now what the first request would check. ``flask unauthorized check`` does the same.
+        """Check now what the first request would check.
+
+        Call it at the end of ``create_app()``. The command ``flask unauthorized check`` does the same.
 
         Example:
             Stop the start of the app if its set-up has a mistake::
@@ -249,9 +255,10 @@ class Auth(Generic[U]):
 
     @takes_demands(LevelDemands)
     def login_required(self, *view: Any, **demands: Any) -> Any:
-        """Decorate a view that runs only for callers who meet the demands. It stands below the route.
+        """Decorate a view that runs only for callers who meet the demands.
 
-        Without arguments, any identity will do. Use it bare (``@auth.login_required``) or with keywords.
+        Put it below the route. Without arguments, any identity will do. Write it bare (``@auth.login_required``) or
+        with keywords.
 
         Example:
             Guard one view for everybody, and another one by a scope::
@@ -310,7 +317,9 @@ class Auth(Generic[U]):
 
     @takes_demands(LevelDemands)
     def login_optional(self, *view: Any, **demands: Any) -> Any:
-        """Decorate a view that also runs for anonymous callers. Invalid credentials are still refused.
+        """Decorate a view that also runs for anonymous callers.
+
+        Invalid credentials are still refused.
 
         Example:
             Greet callers by their names if they have one::
@@ -348,7 +357,9 @@ class Auth(Generic[U]):
         reason: str | None = None,
         **unknown: Any,
     ) -> Any:
-        """Mark a view as open on purpose, whatever `protect` says. The view is returned unchanged.
+        """Mark a view as open on purpose, whatever `protect` says.
+
+        The view is returned unchanged.
 
         Example:
             Leave one view of a protected app open::
@@ -394,7 +405,9 @@ class Auth(Generic[U]):
         public: Collection[str] | Mapping[str, str] = (),
         **demands: "Unpack[LevelDemands]",
     ) -> None:
-        """Deny by default: all views of an app or a blueprint, present and future, need an identity.
+        """Deny by default: all views of an app or a blueprint need an identity.
+
+        This holds for views that are registered later, too.
 
         Example:
             Protect an app, except its static files and one view::
@@ -544,7 +557,7 @@ class Auth(Generic[U]):
         return user
 
     def get_identity(self) -> Identity | None:
-        """Return the caller, ``None`` for an anonymous one. Raises `RuntimeError` outside a request.
+        """Return the caller, or ``None`` for an anonymous one.
 
         Example:
             Ask for the caller in a hook, without refusing anybody::
@@ -553,11 +566,16 @@ class Auth(Generic[U]):
                 def note_caller():
                     identity = auth.get_identity()
                     app.logger.info("caller: %s", identity.subject if identity else "anonymous")
+
+        Raises:
+            RuntimeError: Outside a request.
         """
         return request_identity()
 
     def get_user(self) -> U | None:
-        """Return the loader's user object, ``None`` for an anonymous caller or if the loader gave none.
+        """Return the loader's user object, or ``None``.
+
+        It is ``None`` for an anonymous caller, and if the loader returned no user object.
 
         Example:
             Show a name in a view that is open to all::
@@ -670,7 +688,7 @@ class Auth(Generic[U]):
         )
 
     def confirm(self, *, acr: str | None = None, amr: Iterable[str] | None = None) -> Identity:
-        """Raise level and time of the caller's login, after they have proved once more who they are (step-up).
+        """Raise level and time of the caller's login (step-up).
 
         Call it when you have checked the second factor, or the password again. From now on the login has this ``acr``,
         these methods, and the present as its time. So views with ``acr=``, ``amr=`` and ``max_age=`` accept it. The
@@ -738,7 +756,7 @@ class Auth(Generic[U]):
 
     @property
     def remembered(self) -> bool:
-        """Whether a remember cookie has opened the caller's session, so that they haven't logged in since.
+        """Whether a remember cookie has opened the caller's session, without a login.
 
         A login itself isn't remembered. ``max_age=`` of a view asks for a fresh one.
 
@@ -758,7 +776,7 @@ class Auth(Generic[U]):
         return is_remembered(request_scheme())
 
     def sessions(self, who: Any) -> "list[DeviceSession]":
-        """Return the logins of a user that are still valid, the newest use first: one for each device.
+        """Return the valid logins of a user, one for each device, the newest use first.
 
         It needs a store that can replace an entry atomically, as the stores of this package do. A user has at most 20:
         the next login ends the oldest. It needs an app context, and no request.
@@ -790,9 +808,9 @@ class Auth(Generic[U]):
         return list_sessions(session_scheme(self.schemes), who)
 
     def end_session(self, session_id: str, who: Any = None) -> bool:
-        """End one login of a user, with all sessions and copies of cookies that belong to it.
+        """End one login of a user, on one device.
 
-        Call it in a view for POST. The login that this request uses ends as by `logout`.
+        All sessions and copies of cookies that belong to it end. Call it in a view for POST. The login that this request uses ends as by `logout`.
 
         Example:
             End the login on one device::
@@ -830,9 +848,9 @@ class Auth(Generic[U]):
         return end_session(scheme, session_id, who, caller)
 
     def end_sessions(self, who: Any) -> None:
-        """End all sessions that a user has begun until now, on all devices, remembered ones too.
+        """End all sessions that a user has begun until now, on all devices.
 
-        Call it after a change of the password. It needs a store, and an app context, because sessions belong to the
+        Remembered ones end too. Call it after a change of the password. It needs a store, and an app context, because sessions belong to the
         realm of the app. It needs no request.
 
         Example:
@@ -860,9 +878,9 @@ class Auth(Generic[U]):
         end_sessions(session_scheme(self.schemes), who)
 
     def end_all_sessions(self) -> None:
-        """End all sessions that any user of the app has begun until now, remembered ones too.
+        """End all sessions that any user of the app has begun until now.
 
-        Call it after a leak. Users can log in again at once. One entry of the store ends them all, so it is as fast for
+        Remembered ones end too. Call it after a leak. Users can log in again at once. One entry of the store ends them all, so it is as fast for
         a million users. It needs a store, and an app context, because sessions belong to the realm of the app. It needs
         no request. ``flask unauthorized end-sessions --all`` does the same.
 
@@ -895,9 +913,9 @@ class Auth(Generic[U]):
         subject: Callable[[str], str | None] | None = None,
         proxy: str | None = None,
     ) -> None:
-        """Add the endpoint at which an OpenID provider ends logins (OpenID Connect Back-Channel Logout 1.0).
+        """Add the endpoint at which an OpenID provider ends logins.
 
-        Register the absolute URL of ``path`` with the provider as ``backchannel_logout_uri``. If a user logs out there,
+        The standard is OpenID Connect Back-Channel Logout 1.0. Register the absolute URL of ``path`` with the provider as ``backchannel_logout_uri``. If a user logs out there,
         the provider posts a logout token to it, and the sessions that ``login(…, sid=, issuer=)`` has bound to that
         login end. Other sessions of the user go on.
 
@@ -965,7 +983,7 @@ class Auth(Generic[U]):
         self._backchannel_logout.append(endpoint)
 
     def next_url(self, default: str | None = None) -> str:
-        """Return where to send the user after `login`: the page that they asked for first.
+        """Return where to send the user after `login`: the page they asked for.
 
         That is the value of ``next`` in the query or the form of this request, if it is a path of this app other than
         the login and logout pages. Write ``return redirect(auth.next_url())``.
@@ -1005,15 +1023,20 @@ class Auth(Generic[U]):
         aliases: Strings = (),
         **members: "Unpack[Members]",
     ) -> str:
-        """Publish the metadata of a protected resource (RFC 9728), and point to it in its challenges.
+        """Publish the metadata of a protected resource (RFC 9728).
 
-        Clients such as AI agents (MCP) find out from it where to get a token. Call this before the first request, once
+        The challenges of its views point to the document. Clients such as AI agents (MCP) find out from it where to get a token. Call this before the first request, once
         per resource. On 401 and 403 of the resource's views, each Bearer and DPoP challenge has ``resource_metadata``,
         and a ``scope`` with all scopes that the view demands. The document is public, whatever hooks the app has. What
         it says about DPoP, certificates and ways to send a token follows from the schemes.
 
         Example:
             Tell clients which server issues tokens for ``/mcp``::
+
+                @app.get("/mcp")
+                @auth.login_required(scopes={"notes:read"})
+                def mcp():
+                    return "tools"
 
                 auth.protected_resource(
                     "https://api.example.com/mcp", authorization_servers=["https://id.example.com"], name="Notes"
@@ -1070,9 +1093,9 @@ class Auth(Generic[U]):
         headers: "CallerHeaders | None" = None,
         **demands: "Unpack[Demands]",
     ) -> None:
-        """Add an endpoint that nginx ``auth_request``, Caddy ``forward_auth`` and Traefik ``ForwardAuth`` ask.
+        """Add an endpoint that a reverse proxy asks before it serves a request.
 
-        The proxy names the request that a client sent: ``X-Original-URI`` and ``X-Original-Method``, or
+        It is for nginx ``auth_request``, Caddy ``forward_auth`` and Traefik ``ForwardAuth``. The proxy names the request that a client sent: ``X-Original-URI`` and ``X-Original-Method``, or
         ``X-Forwarded-Uri`` and ``X-Forwarded-Method``, with ``X-Forwarded-Host`` and ``X-Forwarded-Proto``. That
         request is judged. Its method decides about cross-site requests, and Digest and DPoP compare its target. The
         response is 204, 401 or 403. Caddy and Traefik may also get a redirect to the login page, or another refusal.
@@ -1123,7 +1146,7 @@ class Auth(Generic[U]):
     # --- bodies
 
     def renderer(self, media_type: str) -> Callable[[R], R]:
-        """Register a renderer for a media type: ``@auth.renderer("application/vnd.api+json")``.
+        """Register a function that writes the bodies of a media type.
 
         It is called with the error, and returns a ``str``, ``bytes``, a ``dict`` (sent as JSON) or a response. It can't
         change status and challenges. If it fails, the built-in body is sent.
@@ -1151,9 +1174,9 @@ class Auth(Generic[U]):
         return register
 
     def allow_shared_cache(self) -> None:
-        """Let shared caches keep the response to this request, if its ``Cache-Control`` says so.
+        """Let shared caches store the response to this request.
 
-        Views with ``no_store=True`` stay out of all caches.
+        They do so if its ``Cache-Control`` says so. Views with ``no_store=True`` stay out of all caches.
 
         Call this in a view whose response is the same for all callers. Otherwise ``private`` is added to the
         ``Cache-Control`` of a response to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are

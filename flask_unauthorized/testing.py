@@ -1,4 +1,9 @@
-"""Helpers for the tests of apps: check a response against the RFCs, and send requests as a user."""
+"""Check responses against the RFCs, and send requests as a user, in the tests of an app.
+
+- `assert_unauthorized`: the response is a valid 401 that offers a scheme.
+- `assert_sound`: any response keeps the rules of HTTP authentication.
+- `acting_as`: a test client whose requests come from a caller of your choice, without credentials.
+"""
 
 from collections.abc import Iterable
 from types import EllipsisType
@@ -21,7 +26,7 @@ _IDENTITY_KEY: Final = "flask_unauthorized.acting_as"
 def assert_sound(
     response: TestResponse, *, schemes: Iterable[str] | None = None, secrets: Iterable[str] = ()
 ) -> tuple[Challenge, ...]:
-    """Check that a response keeps the rules of HTTP authentication; return its challenges.
+    """Check that a response keeps the rules of HTTP authentication.
 
     - A 401 has at least one challenge. All challenges parse, ``realm`` is quoted, and schemes are spelled as registered
       (RFC 9110 §11.6.1). Challenges of Basic, Bearer, Digest and DPoP keep the rules of their RFCs.
@@ -79,7 +84,7 @@ def assert_sound(
 def assert_unauthorized(
     response: TestResponse, *, scheme: str | None = None, error: str | EllipsisType | None = ...
 ) -> Challenge:
-    """Check that a response is a valid 401 that offers a scheme; return the scheme's challenge.
+    """Check that a response is a valid 401 that offers a scheme.
 
     Example:
         Check that a wrong token is called invalid::

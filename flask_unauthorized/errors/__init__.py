@@ -34,9 +34,9 @@ MAX_TIME_SPAN: Final = 2**31
 
 
 class ConfigurationError(Exception):
-    """A mistake of the developer, found while configuring, decorating, or before the first request.
+    """A mistake of the developer in the set-up of an app.
 
-    It is no `AuthError`, so no handler turns it into a response; the app does not start, or responds with 500.
+    It is raised while configuring, while decorating, or before the first request. It is no `AuthError`, so no handler turns it into a response; the app does not start, or responds with 500.
 
     Example:
         See the message of a mistake::
@@ -53,7 +53,7 @@ class ConfigurationError(Exception):
 class AuthError(Exception):
     """Base of all refusals.
 
-    The extension fills in ``challenges``, ``scheme`` and ``one_line`` when it refuses a request.
+    Raise a subclass. The extension fills in ``challenges``, ``scheme`` and ``one_line`` when it refuses a request.
 
     Example:
         Count all refusals in one place::
@@ -173,7 +173,8 @@ for _base in (_HTTPRefusal, _RetryLater):
 class Unauthorized(_HTTPRefusal, http.Unauthorized, AuthError):
     """401: base of the refusals that ask the caller to authenticate.
 
-    Source: RFC 9110 §15.5.2.
+    The extension raises its subclasses. The response has a challenge of each scheme that the view accepts. Source:
+    RFC 9110 §15.5.2.
 
     Example:
         Show a page of your own for every 401, with the headers of the extension::
@@ -195,8 +196,8 @@ class Unauthorized(_HTTPRefusal, http.Unauthorized, AuthError):
 class MissingCredentials(Unauthorized):
     """401: the request has no credentials that this resource accepts.
 
-    Nothing was sent, or only credentials of schemes that are not in force here. The challenges then carry no error
-    code. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
+    The extension raises it if nothing was sent, or only credentials of schemes that are not in force here. The
+    challenges then carry no error code. Loaders don't raise it. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
 
     Example:
         Greet callers who sent nothing with a hint::
@@ -218,7 +219,8 @@ class MissingCredentials(Unauthorized):
 class InvalidCredentials(Unauthorized):
     """401: credentials were sent and are not valid.
 
-    The OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
+    The extension raises it if a loader rejects the credentials by ``None`` or ``False``. The loaders of this package
+    raise it with a ``reason``. The OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
 
     Example:
         Say in a loader why the token is not valid::
@@ -244,11 +246,12 @@ class InvalidCredentials(Unauthorized):
 class ExpiredCredentials(InvalidCredentials):
     """401: the credentials have expired.
 
-    The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1.
+    The loaders of this package raise it. The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1.
 
     Example:
         Tell expired tokens from unknown ones in a loader::
 
+            from time import time
             from flask_unauthorized import ExpiredCredentials
 
             def load(token):
@@ -269,8 +272,8 @@ class ExpiredCredentials(InvalidCredentials):
 class StaleNonce(ExpiredCredentials):
     """401: the Digest response is right, but its nonce has expired or was used.
 
-    The challenge says ``stale=true``, so the client tries again without asking for the password.
-    Source: RFC 7616 §3.3.
+    `Digest` raises it. The challenge says ``stale=true`` and has a new nonce, so the client tries again without asking
+    for the password. Source: RFC 7616 §3.3.
 
     Example:
         Count clients that have to repeat a request::
@@ -294,7 +297,7 @@ class StaleNonce(ExpiredCredentials):
 class RevokedCredentials(InvalidCredentials):
     """401: the credentials were revoked.
 
-    The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1, RFC 7009.
+    The loaders of this package raise it. The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1, RFC 7009.
 
     Example:
         Tell revoked tokens from unknown ones in a loader::
@@ -319,8 +322,8 @@ class RevokedCredentials(InvalidCredentials):
 class SessionStolen(RevokedCredentials):
     """401: a remembered login was used in two places, so it was ended.
 
-    Its cookie may have been stolen. A caller who sends the cookie or a session of the login gets this error, until they
-    log in again. Its response is never a redirect to the login page, so that people read why they are logged out. The
+    `SessionCookie` raises it, because the cookie may have been stolen. A caller who sends the cookie or a session of
+    the login gets this error, until they log in again. Its response is never a redirect to the login page, so that people read why they are logged out. The
     OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2.
 
     Example:
@@ -344,7 +347,7 @@ class SessionStolen(RevokedCredentials):
 class InvalidProof(InvalidCredentials):
     """401: the DPoP proof is missing, not valid, or was used before.
 
-    The OAuth error code is ``invalid_dpop_proof``. Source: RFC 9449 §7.1.
+    `DPoP` raises it. The challenge of DPoP has ``error="invalid_dpop_proof"`` and ``algs``. The OAuth error code is ``invalid_dpop_proof``. Source: RFC 9449 §7.1.
 
     Example:
         Refuse the key of a client in a loader of `DPoP`::
@@ -370,7 +373,7 @@ class InvalidProof(InvalidCredentials):
 class NonceRequired(InvalidCredentials):
     """401: the DPoP proof needs a nonce from this server.
 
-    The OAuth error code is ``use_dpop_nonce``, and the nonce goes out as ``DPoP-Nonce``. Source: RFC 9449 §9.
+    `DPoP` raises it if it was made with ``nonce=True``. Clients then repeat the request with the nonce. The OAuth error code is ``use_dpop_nonce``, and the nonce goes out as ``DPoP-Nonce``. Source: RFC 9449 §9.
 
     Example:
         Leave requests for a nonce out of an alarm::
@@ -406,7 +409,8 @@ class NonceRequired(InvalidCredentials):
 class StepUpRequired(Unauthorized):
     """401: the login is too old or not strong enough for this resource.
 
-    The OAuth error code is ``insufficient_user_authentication``. Source: RFC 9470 §3.
+    The extension raises it for views with ``acr=``, ``amr=`` or ``max_age=``. `abort_unauthorized` raises it for you.
+    The challenge of Bearer and DPoP has ``acr_values`` and ``max_age``. The OAuth error code is ``insufficient_user_authentication``. Source: RFC 9470 §3.
 
     Example:
         Ask for a strong login before a payment::
@@ -457,7 +461,7 @@ class StepUpRequired(Unauthorized):
 class MalformedCredentials(_HTTPRefusal, http.BadRequest, AuthError):
     """400: the credentials cannot be parsed, or the request has more than one.
 
-    The OAuth error code is ``invalid_request``. Source: RFC 6750 §3.1, RFC 9110 §11.6.2.
+    The schemes raise it. The response has a challenge, because clients read from it what is wrong. The OAuth error code is ``invalid_request``. Source: RFC 6750 §3.1, RFC 9110 §11.6.2.
 
     Example:
         Refuse in a loader what can't be one of your tokens::
@@ -483,7 +487,8 @@ class MalformedCredentials(_HTTPRefusal, http.BadRequest, AuthError):
 class Forbidden(_HTTPRefusal, http.Forbidden, AuthError):
     """403: the caller is known and lacks permission.
 
-    Logging in again does not help. Source: RFC 9110 §15.5.4.
+    The extension raises it if a role is missing, and `abort_forbidden` raises it for you. The response has no challenge,
+    because logging in again does not help. Source: RFC 9110 §15.5.4.
 
     Example:
         Refuse a locked account in a loader::
@@ -508,7 +513,8 @@ class Forbidden(_HTTPRefusal, http.Forbidden, AuthError):
 class CrossSiteRequest(Forbidden):
     """403: a page of another site sent the request with the caller's cookie.
 
-    It is also raised if such a page tries to log the caller in or out. Source: RFC 9110 §15.5.4, RFC 6265 §8.2.
+    The extension raises it for unsafe methods, if the origin isn't in ``trusted_origins``. It also does so if such a
+    page tries to log the caller in or out. The response has no challenge. Source: RFC 9110 §15.5.4, RFC 6265 §8.2.
 
     Example:
         Tell people what the 403 means::
@@ -531,7 +537,9 @@ class CrossSiteRequest(Forbidden):
 class InsufficientScope(Forbidden):
     """403: the credentials are valid, but don't grant all scopes that are needed.
 
-    The OAuth error code is ``insufficient_scope``. Source: RFC 6750 §3.1.
+    The extension raises it for views with ``scopes=``, and if the function of ``authorization_details=`` returns
+    ``False``. ``abort_forbidden(scopes=…)`` raises it for you. The challenge of Bearer and DPoP names the scopes. The
+    OAuth error code is ``insufficient_scope``. Source: RFC 6750 §3.1.
 
     Example:
         Refuse tokens without any scope in a loader::
@@ -569,7 +577,7 @@ class InsufficientScope(Forbidden):
 class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):  # type: ignore[misc]  # Werkzeug allows a date too
     """429: the caller made too many attempts in a short time.
 
-    Source: RFC 6585 §4.
+    A `Throttle` raises it before a loader runs. The response has ``Retry-After`` and no challenge. Source: RFC 6585 §4.
 
     Example:
         Limit the requests of a token in a loader::
@@ -598,7 +606,9 @@ class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):  # type: ig
 class AuthUnavailable(_RetryLater, http.ServiceUnavailable, AuthError):
     """503: the credentials cannot be checked now, because of a server-side failure.
 
-    The response has no challenge, since other credentials would not help. Source: RFC 9110 §15.6.4.
+    Loaders and stores raise it if a server that they ask is unavailable. ``Auth(unavailable=[…])`` makes it of the
+    exceptions of your libraries. The response has ``Retry-After``, and no challenge, since other credentials would not
+    help. Source: RFC 9110 §15.6.4.
 
     Example:
         Respond with 503 while your database is unavailable::

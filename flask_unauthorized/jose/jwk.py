@@ -33,7 +33,7 @@ def public_key_jwk(jwk: Mapping[str, Any], *, algorithms: Iterable[str] | None =
     """Read a public key in JSON (RFC 7517, RFC 7518 §6, RFC 8037 §2).
 
     Example:
-        Read the key of RFC 8037 appendix A.2::
+        Read the key of an example in RFC 8037::
 
             from flask_unauthorized.jose import public_key_jwk
 

@@ -76,7 +76,7 @@ DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 
 
 class Anything(Enum):
-    """The type of `ANY`.
+    """The type of `ANY`, which stands for any value of a claim that isn't empty.
 
     Example:
         Reject tokens without an e-mail address::
@@ -96,7 +96,7 @@ ANY: Final = Anything.ANY
 
 
 class JWT:
-    """A loader of signed access tokens: ``Bearer(JWT("https://id.example.com", audience="https://api.example.com"))``.
+    """A loader of signed access tokens (RFC 9068, RFC 7519).
 
     A token is valid if ``issuer`` signed it by one of its keys, and it names that issuer exactly, one of ``audience``,
     a subject, and an end that has not come (RFC 9068 §4).

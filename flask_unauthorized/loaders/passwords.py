@@ -53,7 +53,7 @@ MAX_WAIT: Final = 1.0
 
 
 class Passwords:
-    """A loader for `Basic`: ``Passwords({"ada": generate_password_hash("…")})``, or a look-up ``name -> hash | None``.
+    """A loader for `Basic` that compares passwords with stored hashes.
 
     It reads Werkzeug's hashes, those of bcrypt and Flask-Bcrypt (``$2b$``, ``$2a$``, ``$2y$``; package ``bcrypt``), and
     those of Argon2 (``$argon2id$``, ``$argon2i$``, ``$argon2d$``; package ``argon2-cffi``).

@@ -17,7 +17,7 @@ _MAX_NAMED: Final = 5
 
 
 class StaticTokens:
-    """A loader for tokens or keys known when the app starts: ``StaticTokens({"token": Identity("ada")})``.
+    """A loader for tokens or keys that are known when the app starts.
 
     It is made for long random tokens (``secrets.token_urlsafe(32)``). Only their SHA-256 digests are stored and
     compared, so neither a memory dump nor the time of a response reveals a token. Tokens of fewer than 22 characters

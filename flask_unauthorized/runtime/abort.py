@@ -31,7 +31,7 @@ def abort_unauthorized(
     reason: Text | None = None,
     **details: Any,
 ) -> NoReturn:
-    """Stop the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
+    """Stop the view with 401 and the challenges of this route (RFC 9110 §11.6.1).
 
     Without ``error``, the credentials of the request are verified, unless that was done before. If they are rejected,
     the response names that error (``invalid_token``, a stale nonce). Malformed ones get 400, and 503 is sent if they

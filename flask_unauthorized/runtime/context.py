@@ -96,7 +96,12 @@ class CallerProxy(LocalProxy[Any]):
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
-        caller = self._get_current_object()
+        try:
+            caller = self._get_current_object()
+        except RuntimeError:
+            if name.startswith("__"):  # help() asks for such names outside of requests
+                raise AttributeError(name) from None
+            raise
         try:
             return getattr(caller, name)
         except AttributeError:
@@ -196,7 +201,9 @@ def _user_or_anonymous() -> Any:
 
 
 class _CurrentIdentity(CallerProxy):
-    """The `Identity` of the caller, wherever there is a request. It is falsy for an anonymous caller.
+    """The `Identity` of the caller of the current request.
+
+    It is falsy for an anonymous caller.
 
     Example:
         Show scopes in a view that is open to all::
@@ -209,13 +216,12 @@ class _CurrentIdentity(CallerProxy):
     """
 
     __slots__ = ()
-    __name__ = "current_identity"  # help() asks for it, also outside of requests
 
 
 class _CurrentUser(CallerProxy):
-    """The user object of the caller, wherever there is a request. It is falsy for an anonymous caller.
+    """The user object of the caller of the current request.
 
-    If the loader returned no user object, it is the `Identity`. Templates know it by the same name.
+    It is falsy for an anonymous caller. If the loader returned no user object, it is the `Identity`. Templates know it by the same name.
 
     Example:
         Greet the user in a view that is open to all::
@@ -228,7 +234,6 @@ class _CurrentUser(CallerProxy):
     """
 
     __slots__ = ()
-    __name__ = "current_user"  # help() asks for it, also outside of requests
 
 
 current_identity: Identity = _CurrentIdentity(_identity_or_anonymous)  # type: ignore[assignment]  # as Flask's proxies

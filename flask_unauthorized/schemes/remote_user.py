@@ -51,9 +51,9 @@ _PROMPTING: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
 
 
 class RemoteUser(Scheme[Secret]):
-    """Authenticate callers by the user name that the web server, or a proxy in front of the app, has found out.
+    """Authenticate callers by the user name that the web server passes on.
 
-    Without ``header`` the name is ``REMOTE_USER`` of the WSGI environ, which only the server can set. With ``header``
+    The web server, or a proxy in front of the app, has authenticated them. Without ``header`` the name is ``REMOTE_USER`` of the WSGI environ, which only the server can set. With ``header``
     it is a field that one of ``proxies`` sets. The proxy must remove what clients send under this name, also with
     underscores for dashes. From all other addresses the field is ignored.
 

@@ -207,6 +207,9 @@ def encode_base64url(octets: bytes) -> str:
 
             ath = encode_base64url(sha256(b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU").digest())
             assert ath == "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"
+
+    Args:
+        octets: The bytes.
     """
     return binascii.b2a_base64(octets, newline=False).translate(_STANDARD_TO_URL).rstrip(b"=").decode("ascii")
 

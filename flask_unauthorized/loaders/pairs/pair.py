@@ -104,7 +104,9 @@ class Pair(Generic[RefreshT]):
 
 
 class GrantRefused(BadRequest):
-    """400: the client gets no tokens. The body is the JSON of RFC 6749 §5.2, and is never cached.
+    """400: the client gets no tokens (RFC 6749 §5.2).
+
+    The body is the JSON of that section, and is never cached. `Pairs.refresh` raises it.
 
     Example:
         Refuse a refresh from a view of your own::

@@ -11,7 +11,9 @@ State = Literal["valid", "expired", "revoked", "rotated"]
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """What the database has about a token. It doesn't hold the token. All times are aware, in UTC.
+    """What the database has about a token.
+
+    It doesn't hold the token. All times are aware, in UTC.
 
     Example:
         List the tokens of a user::
@@ -60,9 +62,9 @@ class TokenRecord:
 
 
 class Issued:
-    """A new token with its record. Show `token` to its owner now: it can't be read again.
+    """A new token with its record.
 
-    Neither its ``repr`` nor a pickle holds the token.
+    Show `token` to its owner now, because it can't be read again. Neither its ``repr`` nor a pickle holds the token.
 
     Example:
         Show a new token once::
@@ -70,6 +72,9 @@ class Issued:
             with app.app_context():
                 issued = tokens.issue("ada", name="backup")
                 print(issued.token, issued.record.id)
+
+    Attributes:
+        record: What the database has about the token.
     """
 
     __slots__ = ("_secret", "record")
@@ -135,7 +140,9 @@ class TokenEnded(ValueError):
 
 
 class AlreadyRotated(ValueError):
-    """The token was rotated before, perhaps by a second click. A view responds with 409.
+    """The token was rotated before, perhaps by a second click.
+
+    Let the view respond with 409.
 
     Example:
         Tell the user which token has replaced this one::

@@ -32,9 +32,9 @@ MAX_LISTED: Final = 1000
 
 
 class StoredTokens(TokenRows):
-    """Personal access tokens and API keys in your database, as a loader for `Bearer`, `APIKey` and `DPoP`.
+    """Personal access tokens and API keys in your database.
 
-    A token is shown once, when it is issued. The database holds its digest. One object may serve several schemes.
+    It is a loader for `Bearer`, `APIKey` and `DPoP`. A token is shown once, when it is issued. The database holds its digest. One object may serve several schemes.
 
     Every method takes ``who``, whom the tokens belong to: a subject, or the `Identity` of the caller. An identity also
     bounds the scopes and roles of the tokens that it issues or rotates, so a token can't get more than it has.
