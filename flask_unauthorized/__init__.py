@@ -27,11 +27,15 @@ Who is calling
     ``auth.identity`` are the same with types, for guarded views. An ``Identity`` has subject, scopes and roles.
 
 Errors
-    A refusal is an ``AuthError``. 401 is ``Unauthorized``: ``MissingCredentials``, ``InvalidCredentials``,
-    ``ExpiredCredentials``, ``RevokedCredentials``, ``SessionStolen``, ``StaleNonce``, ``InvalidProof``,
-    ``NonceRequired``, ``StepUpRequired``. 400 is ``MalformedCredentials``. 403 is ``Forbidden``: ``InsufficientScope``,
-    ``CrossSiteRequest``. 429 is ``TooManyAttempts``, 503 is ``AuthUnavailable``. ``ConfigurationError`` is a mistake in
-    your set-up. ``auth.renderer`` and ``auth.texts`` change what callers read.
+    ``flask_unauthorized.errors`` explains them. Each refusal is an ``AuthError``. ``auth.renderer`` and ``auth.texts``
+    change what callers read.
+
+    - 400: ``MalformedCredentials``
+    - 401: ``Unauthorized``, with ``MissingCredentials``, ``InvalidCredentials``, ``ExpiredCredentials``,
+      ``RevokedCredentials``, ``SessionStolen``, ``StaleNonce``, ``InvalidProof``, ``NonceRequired``, ``StepUpRequired``
+    - 403: ``Forbidden``, with ``InsufficientScope`` and ``CrossSiteRequest``
+    - 429: ``TooManyAttempts``; 503: ``AuthUnavailable``
+    - A mistake in your set-up: ``ConfigurationError``
 
 Log and metrics
     ``flask_unauthorized.events`` has the fields of the log. ``flask_unauthorized.signals`` has a signal for each event.
@@ -45,8 +49,9 @@ Testing
     ``flask_unauthorized.testing`` checks responses, and sends requests as a caller of your choice.
 
 Commands and settings
-    ``flask unauthorized --help`` lists the commands: ``check`` and ``routes`` show what guards each view. Settings are
-    keys of ``app.config`` that begin with ``UNAUTHORIZED_``, such as ``UNAUTHORIZED_GUARD``.
+    ``flask unauthorized --help`` lists the commands: ``check`` finds mistakes in the set-up, ``tokens`` manages the
+    tokens in your database. Settings are keys of ``app.config`` that begin with ``UNAUTHORIZED_``, such as
+    ``UNAUTHORIZED_GUARD``.
 
 Examples in docstrings share a few names: ``app`` is a Flask app, ``auth`` its ``Auth``, ``tokens`` a ``StoredTokens``.
 ``request`` and ``redirect`` are those of Flask. Functions such as ``find_user`` and ``load_user`` are yours.

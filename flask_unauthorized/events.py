@@ -3,64 +3,70 @@
 Every record has all fields as attributes, so that a formatter can write them as JSON (``docs/logging.md``). A field
 without a value is ``None``. The message is for people, and its wording may change. The fields don't.
 
-| field | what it holds |
-|---|---|
-| `event` | what happened: a word of the next table |
-| `outcome` | `"success"` or `"failure"` |
-| `scheme` | the name of the scheme that was used or tried, such as `"Basic"` |
-| `subject` | the caller, or the name that a failed attempt claimed, as `subject_hash` gives it |
-| `endpoint` | Flask's name of the view |
-| `method` | the method of the request |
-| `path` | the path of the request, without the query |
-| `remote_addr` | the address of the client, as `ProxyFix` leaves it |
-| `reason_code` | why a request was refused: a word of the last table |
-| `session` | the id of the session that `Auth.sessions` lists, as `session_hash` gives it |
-| `token_id` | the id of the token (not the token), as `token_hash` gives it |
+Fields::
 
-| event | outcome | level | when |
-|---|---|---|---|
-| `refused` | failure | INFO; WARNING for an outage | credentials, a request or an attempt to log in were refused |
-| `authenticated` | success | DEBUG; INFO for `confirm()` | a caller was accepted, or has confirmed the login |
-| `logged_in` | success | INFO | `login()` has logged a caller in |
-| `logged_out` | success | INFO | `logout()` has ended a login |
-| `sessions_ended` | success | INFO | sessions of a user were ended by a call, or by the identity provider |
-| `remembered` | success | INFO | a remember cookie has opened a session |
-| `session_stolen` | failure | WARNING | a remember cookie was used in two places, so its login was ended |
-| `token_issued` | success | INFO | a token was issued, or `Pairs` began a login |
-| `token_revoked` | success | INFO | a token or a login of `Pairs` was revoked |
-| `token_rotated` | success | INFO | a token was replaced by another one |
-| `token_reused` | failure | WARNING | a replaced token was used after its end |
-| `throttled` | failure | INFO | a `Throttle` refused an attempt before it was judged |
-| `subject_disabled` | failure | WARNING | consecutive failures have disabled a subject (`disable_after=`) |
-| `repaired` | failure | WARNING; DEBUG after the first of an endpoint | a 401 of other code got a challenge |
-| `misconfigured` | failure | CRITICAL; ERROR if the check itself fails | guarded views respond with 500 |
+    | field | what it holds |
+    |---|---|
+    | `event` | what happened: a word of the next table |
+    | `outcome` | `"success"` or `"failure"` |
+    | `scheme` | the name of the scheme that was used or tried, such as `"Basic"` |
+    | `subject` | the caller, or the name that a failed attempt claimed, as `subject_hash` gives it |
+    | `endpoint` | Flask's name of the view |
+    | `method` | the method of the request |
+    | `path` | the path of the request, without the query |
+    | `remote_addr` | the address of the client, as `ProxyFix` leaves it |
+    | `reason_code` | why a request was refused: a word of the last table |
+    | `session` | the id of the session that `Auth.sessions` lists, as `session_hash` gives it |
+    | `token_id` | the id of the token (not the token), as `token_hash` gives it |
 
-| reason_code | what it means |
-|---|---|
-| `refused` | The app refused the request for a reason of its own. |
-| `credentials_missing` | Nothing was sent that the view accepts. |
-| `credentials_invalid` | The credentials are not valid. |
-| `malformed` | The credentials can't be parsed, or more than one was sent. |
-| `expired` | The credentials have expired. |
-| `revoked` | The credentials were revoked. |
-| `replayed` | A credential that is valid once was used again. |
-| `wrong_audience` | The token was issued for another service. |
-| `nonce_stale` | The nonce of Digest has expired. |
-| `nonce_required` | The client has to repeat the DPoP proof with a nonce. |
-| `proof_invalid` | The DPoP proof is missing or not valid. |
-| `session_ended` | The session was ended by a logout or by the app. |
-| `session_stolen` | The remember cookie of the login was used in two places. |
-| `step_up_required` | The view asks for another login. |
-| `too_old` | The login is older than the view accepts. |
-| `too_weak` | The login is of a weaker class than the view accepts, or lacks a method. |
-| `forbidden` | The caller is known and lacks permission. |
-| `scope_missing` | The credentials lack a scope. |
-| `role_missing` | The caller lacks a role. |
-| `cross_site` | A page of another site sent the request. |
-| `plain_http` | The request came over plain HTTP. |
-| `over_limit` | Too many attempts failed. |
-| `unavailable` | A server-side failure prevents the check of the credentials. |
-| `misconfigured` | The app's set-up has a mistake. |
+Events::
+
+    | event | outcome | level | when |
+    |---|---|---|---|
+    | `refused` | failure | INFO; WARNING for an outage | credentials, a request or an attempt to log in were refused |
+    | `authenticated` | success | DEBUG; INFO for `confirm()` | a caller was accepted, or has confirmed the login |
+    | `logged_in` | success | INFO | `login()` has logged a caller in |
+    | `logged_out` | success | INFO | `logout()` has ended a login |
+    | `sessions_ended` | success | INFO | sessions of a user were ended by a call, or by the identity provider |
+    | `remembered` | success | INFO | a remember cookie has opened a session |
+    | `session_stolen` | failure | WARNING | a remember cookie was used in two places, so its login was ended |
+    | `token_issued` | success | INFO | a token was issued, or `Pairs` began a login |
+    | `token_revoked` | success | INFO | a token or a login of `Pairs` was revoked |
+    | `token_rotated` | success | INFO | a token was replaced by another one |
+    | `token_reused` | failure | WARNING | a replaced token was used after its end |
+    | `throttled` | failure | INFO | a `Throttle` refused an attempt before it was judged |
+    | `subject_disabled` | failure | WARNING | consecutive failures have disabled a subject (`disable_after=`) |
+    | `repaired` | failure | WARNING; DEBUG after the first of an endpoint | a 401 of other code got a challenge |
+    | `misconfigured` | failure | CRITICAL; ERROR if the check itself fails | guarded views respond with 500 |
+
+Reasons::
+
+    | reason_code | what it means |
+    |---|---|
+    | `refused` | The app refused the request for a reason of its own. |
+    | `credentials_missing` | Nothing was sent that the view accepts. |
+    | `credentials_invalid` | The credentials are not valid. |
+    | `malformed` | The credentials can't be parsed, or more than one was sent. |
+    | `expired` | The credentials have expired. |
+    | `revoked` | The credentials were revoked. |
+    | `replayed` | A credential that is valid once was used again. |
+    | `wrong_audience` | The token was issued for another service. |
+    | `nonce_stale` | The nonce of Digest has expired. |
+    | `nonce_required` | The client has to repeat the DPoP proof with a nonce. |
+    | `proof_invalid` | The DPoP proof is missing or not valid. |
+    | `session_ended` | The session was ended by a logout or by the app. |
+    | `session_stolen` | The remember cookie of the login was used in two places. |
+    | `step_up_required` | The view asks for another login. |
+    | `too_old` | The login is older than the view accepts. |
+    | `too_weak` | The login is of a weaker class than the view accepts, or lacks a method. |
+    | `forbidden` | The caller is known and lacks permission. |
+    | `scope_missing` | The credentials lack a scope. |
+    | `role_missing` | The caller lacks a role. |
+    | `cross_site` | A page of another site sent the request. |
+    | `plain_http` | The request came over plain HTTP. |
+    | `over_limit` | Too many attempts failed. |
+    | `unavailable` | A server-side failure prevents the check of the credentials. |
+    | `misconfigured` | The app's set-up has a mistake. |
 
 How a record is made:
 

@@ -1,5 +1,13 @@
 """Why a request is refused: one class per case. The class fixes status, OAuth error code and safe wording.
 
+- 400: `MalformedCredentials`
+- 401: `Unauthorized`, with `MissingCredentials`, `InvalidCredentials`, `ExpiredCredentials`, `RevokedCredentials`,
+  `SessionStolen`, `StaleNonce`, `InvalidProof`, `NonceRequired` and `StepUpRequired`
+- 403: `Forbidden`, with `InsufficientScope` and `CrossSiteRequest`
+- 429: `TooManyAttempts`
+- 503: `AuthUnavailable`
+- no response: `ConfigurationError`, a mistake in the set-up
+
 All but `AuthError` and `ConfigurationError` are Werkzeug HTTP exceptions as well. So ``except Unauthorized``,
 ``errorhandler(401)`` and ``errorhandler(AuthError)`` see them, and their headers hold the challenges.
 
