@@ -62,6 +62,7 @@ NEED_A_NEIGHBOUR = (
 )
 # What shows that the documentation is right: its programs run, generated pages are fresh, links lead somewhere.
 CHECK_THE_DOCS = (
+    "tests/docs",
     "tests/test_readme.py",
     "tests/test_recipes.py",
     "tests/test_guides.py",
@@ -258,11 +259,15 @@ def neighbours(session: nox.Session) -> None:
     run_pytest(session, paths=("tests/neighbours", *NEED_A_NEIGHBOUR, *NEED_A_DATABASE))
 
 
-@nox.session(requires=["build"])
+@nox.session(python=NEWEST, requires=["build"])
 def docs(session: nox.Session) -> None:
-    """Run the programs of the docs, check that generated pages are fresh, and follow links."""
+    """Run the programs of the docs, check that generated pages are fresh, follow links, and build the site."""
+    install_group(session, "docs")
     install_wheel(session)
     run_pytest(session, paths=CHECK_THE_DOCS)
+    site = Path(session.virtualenv.location).resolve() / "site"
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-j", "auto", str(ROOT / "docs"), str(site))
+    session.log(f"open {site / 'index.html'}")
 
 
 @nox.session(default=False, venv_backend="none")

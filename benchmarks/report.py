@@ -1,4 +1,4 @@
-"""``RESULTS.md`` and the chart."""
+"""``docs/evidence/benchmarks.md`` and its chart."""
 
 import itertools
 import os
@@ -42,7 +42,7 @@ def write(results: Results, folder: Path, quick: bool) -> None:
         _growth_of_schemes(results),
         _footprints(results),
     ]
-    (folder / "RESULTS.md").write_text("\n".join(parts), encoding="utf-8")
+    (folder / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
@@ -62,9 +62,9 @@ def _head(results: Results, quick: bool) -> str:
         bare += f", {results.instructions.bare / 1000:.0f} k instructions"
     else:
         bare += ". Instructions were not counted: that needs valgrind (`apt-get install valgrind`), and no `--quick`"
-    return f"""# Results
+    return f"""# Benchmarks
 
-Written by `python benchmarks/run.py`; what is measured, and how, is told in [README.md](README.md).
+Written by `python benchmarks/run.py`. [What is measured, and how](../../benchmarks/README.md).
 {warning}
 - Machine: {_processor()}, {os.cpu_count()} processors, {platform.system()}
 - Python: {platform.python_implementation()} {platform.python_version()}

@@ -1,4 +1,4 @@
-"""Runs all benchmarks, and writes ``RESULTS.md`` and ``overhead.svg`` beside itself: ``python benchmarks/run.py``."""
+"""Runs all benchmarks, and writes the page and its chart: ``python benchmarks/run.py``."""
 
 import argparse
 import logging
@@ -35,7 +35,8 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Measures flask_unauthorized and its peers.")
     parser.add_argument("--quick", action="store_true", help="few repetitions and no valgrind: whether all works")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder of the results")
+    evidence = Path(__file__).parents[1] / "docs/evidence"
+    parser.add_argument("--output", type=Path, default=evidence, help="folder of the results")
     arguments = parser.parse_args()
     logging.getLogger().addHandler(logging.NullHandler())  # or Python prints warnings on the console
     begun = time.monotonic()
@@ -44,7 +45,7 @@ def main() -> None:
     with redis_server():
         results = _measure(QUICK if arguments.quick else FULL, begun)
     report.write(results, arguments.output, arguments.quick)
-    _say(begun, f"wrote RESULTS.md and overhead.svg in {arguments.output}")
+    _say(begun, f"wrote benchmarks.md and overhead.svg in {arguments.output}")
 
 
 def _measure(effort: Effort, begun: float) -> Results:

@@ -1,4 +1,4 @@
-"""The section of ``RESULTS.md`` on stores."""
+"""The section of the page on stores."""
 
 from collections.abc import Callable, Iterable, Sequence
 

@@ -1,7 +1,7 @@
 """Security events: each decision that matters is one record of the logger ``flask_unauthorized``, with fixed fields.
 
-Every record has all fields as attributes, so that a formatter can write them as JSON (``docs/logging.md``). A field
-without a value is ``None``. The message is for people, and its wording may change. The fields don't.
+Every record has all fields as attributes, so that a formatter can write them as JSON (``docs/reference/logging.md``).
+A field without a value is ``None``. The message is for people, and its wording may change. The fields don't.
 
 Fields::
 

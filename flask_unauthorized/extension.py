@@ -1099,7 +1099,7 @@ class Auth(Generic[U]):
         ``X-Forwarded-Uri`` and ``X-Forwarded-Method``, with ``X-Forwarded-Host`` and ``X-Forwarded-Proto``. That
         request is judged. Its method decides about cross-site requests, and Digest and DPoP compare its target. The
         response is 204, 401 or 403. Caddy and Traefik may also get a redirect to the login page, or another refusal.
-        The configurations of the proxies are in ``docs/forward-auth.md``.
+        The configurations of the proxies are in ``docs/guides/forward-auth.md``.
 
         Example:
             Let nginx on the same host ask who may see the wiki::

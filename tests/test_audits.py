@@ -1,4 +1,4 @@
-"""Rows of docs/asvs.md that no other test shows: what auditors try by hand."""
+"""Rows of docs/explanation/asvs.md that no other test shows: what auditors try by hand."""
 
 import ast
 import hashlib

@@ -20,7 +20,7 @@ def test_the_page_is_fresh():
 def test_a_row_tells_its_tests_or_why_there_are_none():
     told = page(parts(TABLE), [Proof("tests/test_x.py", f"test_{n}", ("A-01",)) for n in range(5)])
     assert "Of 2 rows, 1 are shown by tests, 1 are planned for later, and\n0 are out of scope" in told
-    assert "| A-01 | MUST | §1 | First. | [test_0](../tests/test_x.py)<br>" in told
+    assert "| A-01 | MUST | §1 | First. | [test_0](../../tests/test_x.py)<br>" in told
     assert "<br>and 2 more |" in told
     assert "| B-01 | fact | §2 | Second. | *later: two* |" in told
 
@@ -78,7 +78,7 @@ def test_a_row_for_auditors_shows_state_setting_and_tests():
     told = audits.page(audits.parts(AUDITED.format("configured", "`store=`")), SHOWS)
     assert "| ASVS L1 | 1 | 0 | 1 | 0 | 0 | 0 |" in told
     assert "Not met in this library's part: 0 of ASVS L1; 0 of ASVS L2; 0 of ASVS L3; 0 of FAPI, NIST." in told
-    assert "| V1.1 | L1 | First. | met when configured | `store=` | [test_x](../tests/test_x.py) |" in told
+    assert "| V1.1 | L1 | First. | met when configured | `store=` | [test_x](../../tests/test_x.py) |" in told
 
 
 def test_rows_that_are_not_met_are_counted_at_the_head():

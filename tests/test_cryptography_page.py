@@ -1,4 +1,4 @@
-"""docs/cryptography.md names each module that uses cryptography or randomness, and no module that doesn't exist."""
+"""docs/explanation/cryptography.md names each module that uses cryptography or randomness, and no other."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import flask_unauthorized
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(flask_unauthorized.__file__).parent
-PAGE = ROOT / "docs" / "cryptography.md"
+PAGE = ROOT / "docs" / "explanation" / "cryptography.md"
 LIBRARIES = {"argon2", "bcrypt", "cryptography", "hashlib", "hmac", "itsdangerous", "jwt", "random", "secrets", "ssl",
              "uuid", "werkzeug.security"}  # fmt: skip
 
@@ -36,7 +36,7 @@ def named():
 
 
 def test_each_module_that_uses_cryptography_is_named():
-    assert users() - named() == set(), "write what it is used for into docs/cryptography.md"
+    assert users() - named() == set(), "write what it is used for into docs/explanation/cryptography.md"
 
 
 def test_each_module_that_is_named_uses_it():

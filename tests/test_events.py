@@ -565,7 +565,7 @@ def rows(text, head):
 @pytest.mark.asvs("V16.1.1")
 @pytest.mark.parametrize("head", ["field", "event", "reason_code"])
 def test_the_page_shows_the_tables_of_the_module(head):
-    page = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "logging.md").read_text(encoding="utf-8")
     assert rows(page, head) == rows(events.__doc__, head)
 
 
@@ -594,7 +594,7 @@ def test_the_codes_of_the_code_are_those_of_the_table():
 
 @pytest.mark.asvs("V16.2.4")
 def test_the_json_recipe_runs_as_pasted(capsys):
-    page = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "logging.md").read_text(encoding="utf-8")
     program = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "JSONFormatter" in block)
     logger = logging.getLogger(LOGGER)
     level, handlers = logger.level, logger.handlers[:]

@@ -1,4 +1,4 @@
-"""The rules of the FAPI 2.0 Security Profile for resource servers, against the program of docs/fapi.md.
+"""The rules of the FAPI 2.0 Security Profile for resource servers, against the program of docs/guides/fapi.md.
 
 Issuer and client are `Holder` of `tests.dpop_client`, which signs with ``cryptography`` and shares no code with the
 package. Numbers of paragraphs are those of the FAPI 2.0 Security Profile unless another standard is named.
@@ -28,7 +28,7 @@ from tests.helpers import challenges_of
 ISSUER, API = "https://id.example.com", "https://api.example.com"
 NOW = 1_800_000_000
 DER = b"a certificate in DER"
-PAGE = Path(__file__).parents[1] / "docs" / "fapi.md"
+PAGE = Path(__file__).parents[1] / "docs" / "guides" / "fapi.md"
 KEYS = {name: Holder(name) for name in ("ES256", "PS256", "EdDSA", "RS256", "ES384")}
 """The keys of the authorization server, by algorithm."""
 CLIENT, THIEF = Holder("ES256"), Holder("ES256")

@@ -1,4 +1,4 @@
-"""The programs of docs/logins.md and docs/email-links.md do what the pages say. So does the step-up of browsers.md."""
+"""The programs of docs/guides do what the pages say: logins.md, email-links.md, the step-up of browsers.md."""
 
 import re
 import time
@@ -79,7 +79,7 @@ def id_of(client, label):
 
 
 def test_the_program_remembers_those_who_ask_for_it(run, clock):
-    guide = run("logins.md")
+    guide = run("guides/logins.md")
     assert guide["app"].test_client().post("/login", data={"name": "ada", "password": "x"}, **PAGE).status_code == 422
     assert not is_in(restarted(device(guide)))
     client = device(guide, remember="on")
@@ -91,7 +91,7 @@ def test_the_program_remembers_those_who_ask_for_it(run, clock):
 
 
 def test_the_page_lists_devices_and_ends_them(run):
-    guide = run("logins.md")
+    guide = run("guides/logins.md")
     laptop, phone, tablet = device(guide, "Laptop"), device(guide, "Phone", remember="on"), device(guide, "Tablet")
     assert sorted(labels(laptop)) == ["Laptop", "Phone", "Tablet"]
     laptop.post("/devices/end", data={"id": id_of(laptop, "Phone")}, **PAGE)
@@ -103,7 +103,7 @@ def test_the_page_lists_devices_and_ends_them(run):
 
 
 def test_a_new_password_ends_all_other_devices(run, clock):
-    guide = run("logins.md")
+    guide = run("guides/logins.md")
     phone, laptop = device(guide, "Phone", remember="on"), device(guide)
     assert laptop.post("/password", data={"password": "battery staple"}, **PAGE).location == "/"
     assert [is_in(client) for client in (laptop, restarted(phone))] == [True, False]
@@ -114,7 +114,7 @@ def test_a_new_password_ends_all_other_devices(run, clock):
 
 
 def test_the_password_again_opens_the_form_and_the_login_stays_remembered(run, clock):
-    client = device(run("logins.md"), remember="on")
+    client = device(run("guides/logins.md"), remember="on")
     clock[0] += 86_400
     assert client.get("/password", **PAGE).location == "/login?next=/password"
     entered = {"name": "ada", "password": "correct horse"}
@@ -124,7 +124,7 @@ def test_the_password_again_opens_the_form_and_the_login_stays_remembered(run, c
 
 
 def test_a_login_in_two_places_ends_for_both(run, clock):
-    guide, heard = run("logins.md"), []
+    guide, heard = run("guides/logins.md"), []
     owner, thief = device(guide, remember="on"), guide["app"].test_client()
     thief.set_cookie(REMEMBER, owner.get_cookie(REMEMBER, domain="localhost").value, domain="localhost", secure=True)
     assert [is_in(restarted(owner)) for _ in range(2)] == [True, True]
@@ -144,7 +144,7 @@ def test_a_login_in_two_places_ends_for_both(run, clock):
 
 
 def test_the_command_logs_a_user_out(run):
-    guide = run("logins.md")
+    guide = run("guides/logins.md")
     client = device(guide, remember="on")
     found = guide["app"].test_cli_runner().invoke(commands, ["end-sessions", "ada"])
     assert found.exit_code == 0, found.output
@@ -153,7 +153,7 @@ def test_the_command_logs_a_user_out(run):
 
 
 def test_the_page_has_no_other_python():
-    assert [len(blocks(page)) for page in ("logins.md", "email-links.md")] == [1, 1]
+    assert [len(blocks(page)) for page in ("guides/logins.md", "guides/email-links.md")] == [1, 1]
 
 
 # --- step-up
@@ -161,7 +161,7 @@ def test_the_page_has_no_other_python():
 
 def test_the_password_again_confirms_the_login_and_keeps_the_session(tmp_path, monkeypatch, clock):
     monkeypatch.chdir(tmp_path)
-    program, *others = blocks("browsers.md")
+    program, *others = blocks("guides/browsers.md")
     (fragment,) = [block for block in others if "auth.confirm()" in block]
     login = '            auth.login(request.form["name"])\n'
     assert program.count(login) == 1
@@ -188,7 +188,7 @@ def test_the_password_again_confirms_the_login_and_keeps_the_session(tmp_path, m
 
 @pytest.fixture
 def guide(run, monkeypatch):
-    scope = run("email-links.md")
+    scope = run("guides/email-links.md")
     scope["mails"] = []
     scope["send_mail"] = lambda address, text: scope["mails"].append((address, text))
     return scope

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *(page for folder in ("docs", "benchmarks", "fuzz") for page in (ROOT / folder).glob("*.md"))]
+    [*ROOT.glob("*.md"), *(page for folder in ("docs", "benchmarks", "fuzz") for page in (ROOT / folder).rglob("*.md"))]
 )
 SOURCE = re.search(r'^Source = "(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
 FILES = f"{SOURCE}/blob/main/"
@@ -71,9 +71,9 @@ def test_links_of_the_readme_work_on_the_package_index_too():
 @pytest.mark.parametrize(
     ("link", "why"),
     [
-        ("docs/stores.md", None),
+        ("docs/guides/stores.md", None),
         ("docs/no-page.md", "there is no such file"),
-        (f"{FILES}docs/stores.md", None),
+        (f"{FILES}docs/guides/stores.md", None),
         (f"{FILES}docs/no-page.md", "there is no such file"),
         (f"{FILES}README.md#quick-start", None),
         (f"{FILES}README.md#slow-start", "there is no such heading"),

@@ -218,7 +218,7 @@ def test_documented_import_paths_stay(module):
 def test_the_documentation_imports_documented_paths_only():
     root = Path(__file__).parents[1]
     imports: dict[str, set[str]] = {}
-    for page in (root / "README.md", *sorted((root / "docs").glob("*.md"))):
+    for page in (root / "README.md", *sorted((root / "docs").rglob("*.md"))):
         for module, names in re.findall(
             r"from (flask_unauthorized[\w.]*) import \(?([\w, \n]+)", page.read_text(encoding="utf-8")
         ):

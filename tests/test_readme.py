@@ -22,11 +22,11 @@ def program_of(heading: str, page: str = "README.md") -> str:
     return re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
 
 
-def test_the_scheme_of_the_readme_works(make_app):
+def test_the_scheme_of_the_docs_works(make_app):
     from flask_unauthorized import Auth
 
     scope = {"__name__": "readme"}
-    exec(program_of("The schemes, and yours"), scope)
+    exec(program_of("A scheme of your own", "docs/guides/own-scheme.md"), scope)
     auth = Auth(scope["Ticket"](lambda ticket: "ada" if ticket == "good" else None, realm="trains"))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
@@ -35,20 +35,20 @@ def test_the_scheme_of_the_readme_works(make_app):
     assert app.test_client().get("/", headers={"X-Ticket": "good"}).text == "ada"
 
 
-def test_the_digest_of_the_readme_works():
+def test_the_digest_of_the_docs_works():
     scope = {"__name__": "readme"}
-    exec(program_of("Digest"), scope)
+    exec(program_of("Devices with Digest", "docs/guides/digest.md"), scope)
     client = scope["app"].test_client()
     told = challenge(client.get("/meter").headers["WWW-Authenticate"])
     assert client.get("/meter", headers=sent(told, uri="/meter")).json == {"read by": "ada"}
 
 
-def test_the_jwt_of_the_readme_works(monkeypatch):
+def test_the_jwt_of_the_docs_works(monkeypatch):
     from flask_unauthorized.loaders import jwks
 
     monkeypatch.setattr(jwks.JWKS, "candidates", lambda keys, kid, algorithm: ())  # nothing is fetched here
     scope = {"__name__": "readme"}
-    exec(program_of("Access tokens of an identity provider"), scope)
+    exec(program_of("Access tokens of an identity provider", "docs/guides/access-tokens.md"), scope)
     client = scope["app"].test_client()
     assert client.get("/orders").headers["WWW-Authenticate"] == 'Bearer realm="readme"'
     token = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCJ9.e30.AAAA"  # at+jwt, RS256, signed by nobody
@@ -56,23 +56,9 @@ def test_the_jwt_of_the_readme_works(monkeypatch):
     assert (refused.status_code, "invalid_token" in refused.headers["WWW-Authenticate"]) == (401, True)
 
 
-def test_the_protected_resource_of_the_readme_works():
+def test_the_dpop_of_the_docs_works():
     scope = {"__name__": "readme"}
-    exec(program_of("AI agents (MCP), and other clients that find their own way"), scope)
-    client = scope["app"].test_client()
-    (offered,) = client.post("/mcp", base_url="https://api.example.com").headers.getlist("WWW-Authenticate")
-    where = re.search(r'resource_metadata="([^"]+)"', offered)[1]
-    assert where == "https://api.example.com/.well-known/oauth-protected-resource/mcp"
-    document = client.get(urlsplit(where).path, base_url="https://api.example.com").json
-    assert document["resource"] == "https://api.example.com/mcp"
-    assert document["authorization_servers"] == ["https://id.example.com"]
-    assert document["scopes_supported"] == ["tools:call"]
-    assert 'scope="tools:call"' in offered
-
-
-def test_the_dpop_of_the_readme_works():
-    scope = {"__name__": "readme"}
-    exec(program_of("DPoP and certificate-bound tokens"), scope)
+    exec(program_of("DPoP and certificate-bound tokens", "docs/guides/dpop.md"), scope)
     holder, client = Holder("EdDSA"), scope["app"].test_client()
     scope["tokens"]["t"] = scope["Identity"]("bob", confirmation={"jkt": holder.jkt})
     nonce = client.get("/notes", headers=holder.sent(token="t", path="/notes")).headers["DPoP-Nonce"]
@@ -83,7 +69,7 @@ def test_the_dpop_of_the_readme_works():
 def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for its file
     scope = {"__name__": "guide"}
-    exec(program_of("People in browsers", "docs/browsers.md"), scope)
+    exec(program_of("People in browsers", "docs/guides/browsers.md"), scope)
     client = scope["app"].test_client()
     page = {"base_url": "https://localhost", "headers": {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}}
     assert client.get("/?page=2", **page).location == "/login?next=/?page%3D2"
@@ -98,7 +84,7 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
 def test_the_program_for_those_who_come_from_flask_login_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for its file
     scope = {"__name__": "guide"}
-    exec(program_of("Moving from Flask-Login", "docs/browsers.md"), scope)
+    exec(program_of("Moving from Flask-Login", "docs/guides/browsers.md"), scope)
     app = scope["app"]
     browser = {"base_url": "https://localhost", "headers": {"Accept": "text/html,application/xhtml+xml"}}
     client = app.test_client()
@@ -130,11 +116,11 @@ def test_the_program_for_those_who_come_from_flask_login_works(tmp_path, monkeyp
 
 def test_the_remote_users_of_the_docs_get_in():
     scope = {"__name__": "guide"}
-    exec(program_of("`REMOTE_USER` of the server", "docs/remote-user.md"), scope)
+    exec(program_of("`REMOTE_USER` of the server", "docs/guides/remote-user.md"), scope)
     client = scope["app"].test_client()
     assert client.get("/", environ_overrides={"REMOTE_USER": "ada"}).json == {"who": "ada"}
     assert client.get("/", headers={"Remote-User": "ada"}).headers["WWW-Authenticate"] == 'RemoteUser realm="guide"'
-    exec(program_of("A header of a proxy", "docs/remote-user.md"), scope)
+    exec(program_of("A header of a proxy", "docs/guides/remote-user.md"), scope)
     client, named = scope["app"].test_client(), {"X-Forwarded-User": "ada"}
     assert client.get("/", headers=named).json == {"who": "ada"}
     assert client.get("/", headers=named, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).status_code == 401
@@ -142,7 +128,7 @@ def test_the_remote_users_of_the_docs_get_in():
 
 def test_the_posted_answer_of_the_docs_works():  # F-43
     scope = {"__name__": "guide"}
-    exec(program_of("An identity provider that posts its answer", "docs/browsers.md"), scope)
+    exec(program_of("An identity provider that posts its answer", "docs/guides/browsers.md"), scope)
     client = scope["app"].test_client()
     own = {"base_url": "https://localhost"}
 
@@ -173,7 +159,7 @@ def test_the_posted_answer_of_the_docs_works():  # F-43
 
 def test_the_mcp_server_of_the_docs_works():
     scope = {"__name__": "guide"}
-    exec(program_of("AI agents (MCP)", "docs/agents.md"), scope)
+    exec(program_of("AI agents (MCP)", "docs/guides/mcp-server.md"), scope)
     client = scope["app"].test_client()
     refused = client.post("/mcp")
     url = "https://api.example.com/.well-known/oauth-protected-resource/mcp"
@@ -213,14 +199,14 @@ def test_the_step_up_example_wants_a_stronger_login(method, path, token, status)
         )
 
 
-def test_the_twelve_line_app_works():
+def test_the_program_of_the_quick_start_works():
     scope = {"__name__": "readme"}
-    exec(program_of("The twelve-line app"), scope)
+    exec(program_of("Quick start"), scope)
     client = scope["app"].test_client()
     refused = client.get("/notes")
     assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="readme"'
-    assert client.get("/notes", headers={"Authorization": "Bearer s3cret-of-ada"}).json == {"owner": "ada"}
+    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="notes"'
+    assert client.get("/notes", headers={"Authorization": "Bearer s3cret-of-ada-0123456789"}).json == {"owner": "ada"}
 
 
 @pytest.mark.parametrize(
@@ -279,7 +265,7 @@ def test_the_dpop_example_prints_its_exchange():
 
 def test_the_switch_and_the_open_paths_of_the_docs_work():
     scope = {"__name__": "guide"}
-    exec(program_of("Open for some requests", "docs/unless.md"), scope)
+    exec(program_of("Open for some requests", "docs/guides/unless.md"), scope)
     app, client = scope["app"], scope["app"].test_client()
     paths = ("/", "/about", "/about/us", "/secret")
     assert [client.get(path).status_code for path in paths] == [200, 200, 401, 401]
@@ -290,7 +276,7 @@ def test_the_switch_and_the_open_paths_of_the_docs_work():
 
 def test_a_fixed_user_while_authentication_is_off():
     scope = {"__name__": "guide"}
-    exec(program_of("A caller while authentication is off", "docs/unless.md"), scope)
+    exec(program_of("A caller while authentication is off", "docs/guides/unless.md"), scope)
     app, client = scope["app"], scope["app"].test_client()
     bob = {"Authorization": "Bearer token-of-bob"}
     assert client.get("/me").json == client.get("/me", headers=bob).json == {"you": "Ada"}
@@ -305,7 +291,7 @@ def test_a_fixed_user_while_authentication_is_off():
 )
 def test_the_page_on_forward_authentication_shows_the_files_that_the_tests_run(language, name):
     """`tests/clients/test_forward_auth.py` runs them, except for Traefik's."""
-    page = (ROOT / "docs/forward-auth.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/guides/forward-auth.md").read_text(encoding="utf-8")
     file = (ROOT / "examples/forward_auth" / name).read_text(encoding="utf-8")
     assert f"`examples/forward_auth/{name}`" in page
     assert f"```{language}\n{file}```\n" in page

@@ -1,4 +1,4 @@
-"""The programs of docs/recipes.md do what the page says. Those that need other extensions: `tests/neighbours`."""
+"""The programs of docs/guides/recipes.md do what the page says, but for those that need other extensions."""
 
 import gc
 import logging
@@ -20,7 +20,7 @@ from flask_unauthorized.signals import logged_in
 from flask_unauthorized.testing import assert_sound
 from tests.helpers import SECRET_KEY, bearer_header, challenge_lines
 
-PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "guides" / "recipes.md").read_text(encoding="utf-8")
 ADA, BOB, EVE = (bearer_header(f"token-of-{name}") for name in ("ada", "bob", "eve"))
 NOTHING_SENT = 'Bearer realm="notes"'
 BROWSER = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html,application/xhtml+xml"}

@@ -1,4 +1,4 @@
-"""Switches that weaken an app: the log names each once, with its cost and the fix, and docs/security.md lists all."""
+"""The log names each switch that weakens an app once, and docs/guides/security.md lists them all."""
 
 import inspect
 import re
@@ -19,7 +19,7 @@ from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.redis import RedisStore
 from flask_unauthorized.throttle import Throttle
 
-PAGE = Path(__file__).parents[1] / "docs" / "security.md"
+PAGE = Path(__file__).parents[1] / "docs" / "guides" / "security.md"
 ISSUER, AUDIENCE, SECRET = "https://id.example.com", "https://api.example.com", "k" * 32
 KEYS = hmac_key(SECRET)
 STORE = MemoryStore(single_process=True)
@@ -41,7 +41,7 @@ def session():
     return SessionCookie(load)
 
 
-# The switch as docs/security.md writes it; what makes the app; the settings; words of the log.
+# The switch as docs/guides/security.md writes it; what makes the app; the settings; words of the log.
 SWITCHES = {
     "UNAUTHORIZED_EXPLAIN=True": (lambda: Bearer(load), {"UNAUTHORIZED_EXPLAIN": True}, "tells its caller which check"),
     "UNAUTHORIZED_GUARD='off'": (lambda: Bearer(load), {"UNAUTHORIZED_GUARD": "off"}, "leaves without a challenge"),

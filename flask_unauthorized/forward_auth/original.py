@@ -68,12 +68,13 @@ def read_original(environ: Mapping[str, Any]) -> Forwarded:
     uri, method = forwarded if original[0] is None else original
     if uri is None:
         raise BrokenForwarding(
-            "neither X-Original-URI nor X-Forwarded-Uri came: let the proxy send one, as docs/forward-auth.md shows"
+            "neither X-Original-URI nor X-Forwarded-Uri came: let the proxy send one, as docs/guides/forward-auth.md "
+            "shows"
         )
     if method is None:
         raise BrokenForwarding(
             f"{'X-Forwarded' if original[0] is None else 'X-Original'}-Method didn't come with the URI: let the proxy "
-            "send it, as docs/forward-auth.md shows, or a client could choose it"
+            "send it, as docs/guides/forward-auth.md shows, or a client could choose it"
         )
     host = _field(environ, "X-Forwarded-Host", _HOST, 300) or _field(environ, "Host", _HOST, 300)
     if host is None:

@@ -205,7 +205,7 @@ def mention_once(app: Flask, text: str) -> None:
 def warn_of_switch(app: Flask, text: str) -> None:
     """Log once for each app that a switch weakens it. The app's tests aren't told, because they may use it on purpose.
 
-    docs/security.md lists all such switches.
+    docs/guides/security.md lists all such switches.
 
     Args:
         app: The app.

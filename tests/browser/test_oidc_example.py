@@ -1,4 +1,4 @@
-"""examples/oidc_login and the program of docs/provider-login.md, over real HTTP, with the example's provider."""
+"""examples/oidc_login and the program of docs/guides/provider-login.md, over real HTTP, with the example's provider."""
 
 import html
 import http.cookiejar
@@ -23,7 +23,7 @@ pytest.importorskip("requests")
 pytest.importorskip("jwt")
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "provider-login.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "guides" / "provider-login.md").read_text(encoding="utf-8")
 pytestmark = pytest.mark.tells_secrets(
     "log", "body", "header", because="OAuth carries state and nonce, which the session keeps, in URLs"
 )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 ROWS = Path(__file__).with_name("rows.txt")
-PAGE = ROOT / "docs" / "conformance.md"
+PAGE = ROOT / "docs" / "evidence" / "conformance.md"
 COMMAND = "python -m tests.conformance"
 MOST_IDS = 3
 SHOWN = 3
@@ -147,7 +147,7 @@ def page(table: dict[str, list[Row]], proven: list[Proof]) -> str:
 def _shown(found: list[Proof] | None, row: Row) -> str:
     if not found:
         return f"*{row.note}*"
-    links = [f"[{proof.name}](../{proof.file})" for proof in found[:SHOWN]]
+    links = [f"[{proof.name}](../../{proof.file})" for proof in found[:SHOWN]]
     return "<br>".join(links) + (f"<br>and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
 
 

@@ -1,6 +1,6 @@
 """``python -m tests.conformance`` writes two pages; with ``--check`` it only says whether one is stale.
 
-The pages are docs/conformance.md (RFCs) and docs/asvs.md (what auditors ask).
+The pages are docs/evidence/conformance.md (RFCs) and docs/explanation/asvs.md (what auditors ask).
 """
 
 import sys

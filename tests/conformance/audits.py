@@ -1,4 +1,6 @@
-"""What auditors ask, row by row: OWASP ASVS, FAPI and NIST. ``python -m tests.conformance`` writes docs/asvs.md.
+"""What auditors ask, row by row: OWASP ASVS, FAPI and NIST.
+
+``python -m tests.conformance`` writes docs/explanation/asvs.md.
 
 Rows are in audits.txt, and tests carry ``@pytest.mark.asvs("V7.4.1")``. A row that says that a requirement is met needs
 such a test, or a page of the docs for requirements that ask for a page.
@@ -12,7 +14,7 @@ from typing import NamedTuple
 from . import COMMAND, MOST_IDS, ROOT, SHOWN, Proof, Wrong, proofs
 
 ROWS = Path(__file__).with_name("audits.txt")
-PAGE = ROOT / "docs" / "asvs.md"
+PAGE = ROOT / "docs" / "explanation" / "asvs.md"
 STATES = {
     "default": "met by default",
     "configured": "met when configured",
@@ -87,7 +89,8 @@ def page(table: dict[str, list[Row]], proven: list[Proof]) -> str:
         "wording is our own. The texts of the standards decide: OWASP Application Security Verification Standard 5.0.0",
         "(ASVS), FAPI 2.0 Security Profile, and one rule of NIST SP 800-63B-4. Requirements that have nothing to do",
         "with authentication aren't listed.",
-        "[What RFCs ask](conformance.md) has a page of its own, [Security of your set-up](security.md) lists switches.",
+        "[What RFCs ask](../evidence/conformance.md) has a page of its own, and",
+        "[Security of your set-up](../guides/security.md) lists switches.",
         "",
         "*App's job* means that the extension can't meet it; the last column then says what it contributes.",
         "",
@@ -110,7 +113,7 @@ def page(table: dict[str, list[Row]], proven: list[Proof]) -> str:
 
 
 def _shown(found: list[Proof]) -> str:
-    links = [f"[{proof.name}](../{proof.file})" for proof in found[:SHOWN]]
+    links = [f"[{proof.name}](../../{proof.file})" for proof in found[:SHOWN]]
     return "<br>".join(links) + (f"<br>and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
 
 

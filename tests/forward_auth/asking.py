@@ -15,7 +15,7 @@ CROSS_SITE = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
 
 
 def by_nginx(uri: str = "/report", method: str | None = "GET", host: str = "shop.example", proto: str = "https") -> Any:
-    """The fields of nginx, as docs/forward-auth.md configures it."""
+    """The fields of nginx, as docs/guides/forward-auth.md configures it."""
     fields = {"X-Original-URI": uri, "X-Forwarded-Host": host, "X-Forwarded-Proto": proto}
     return fields if method is None else {**fields, "X-Original-Method": method}
 

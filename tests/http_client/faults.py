@@ -1,4 +1,4 @@
-"""Servers that misbehave, and what the callers of an app then get: measured for docs/faults.md and its test."""
+"""Servers that misbehave, and what the callers of an app then get, for docs/evidence/faults.md and its test."""
 
 import logging
 import re

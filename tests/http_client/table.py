@@ -5,7 +5,7 @@ from pathlib import Path
 from .faults import FAULTS, INTROSPECTION_ONLY, KEYS_ONLY, REQUESTS, STORIES, Issuer, introspection, key_server
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "faults.md"
+PAGE = ROOT / "docs" / "evidence" / "faults.md"
 COMMAND = "python -m tests.http_client.table"
 _INTRODUCTION = f"""\
 # What happens when the authorization server is …

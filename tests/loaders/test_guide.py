@@ -11,7 +11,7 @@ import trustme
 from tests.http_client.server import answer
 from tests.http_client.test_client_certificate import write
 
-GUIDE = Path(__file__).parents[2] / "docs" / "authorization-servers.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "authorization-servers.md"
 
 
 def test_the_program_of_the_guide(plain, monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""The programs of docs/loaders.md do what the page says."""
+"""The programs of docs/guides/loaders.md do what the page says."""
 
 import hmac
 import re
@@ -18,7 +18,7 @@ from tests.helpers import app_with_view
 from tests.jose.signing import as_json, b64
 
 PROGRAMS = re.findall(
-    r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs" / "loaders.md").read_text("utf-8"), re.DOTALL
+    r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs" / "guides" / "loaders.md").read_text("utf-8"), re.DOTALL
 )
 
 

@@ -1,4 +1,4 @@
-"""docs/providers.md: its programs are built and checked without a network, and judge tokens of the documented shapes.
+"""The programs of docs/guides/providers.md are checked without a network, and judge tokens of the documented shapes.
 
 The shapes are those that the providers document or that were published: header, then claims.
 """
@@ -13,7 +13,7 @@ from flask_unauthorized import InvalidCredentials
 from flask_unauthorized.jose import StaticKeys, public_key_pem
 from tests.jose.signing import pem, signed
 
-PAGE = (Path(__file__).parents[2] / "docs/providers.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/guides/providers.md").read_text(encoding="utf-8")
 NOW = int(time.time())
 TIMES = {"iat": NOW - 10, "exp": NOW + 3000}
 KEYS = {"alg": "RS256", "kid": "k1"}

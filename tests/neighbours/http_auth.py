@@ -92,6 +92,6 @@ NEIGHBOURS = (
         "unsafe requests get 403. Flask-HTTPAuth's callbacks (`verify_password`, `verify_token`) are loaders here, so "
         "views can move one by one. Write `Basic(check, empty_password=True)` if callers send a token as the user name "
         "and no password. A `verify_token` that returns `True` or `False` must return the user or `None`. "
-        "[Loaders](loaders.md#callbacks-of-flask-httpauth) lists what callbacks may return.",
+        "[Loaders](../guides/loaders.md#callbacks-of-flask-httpauth) lists what callbacks may return.",
     ),
 )

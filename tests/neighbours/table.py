@@ -10,7 +10,7 @@ from pathlib import Path
 from .harness import CHALLENGE, FLASKS_OWN_PAGE, Answer, Ask, Neighbour, answer, neighbours, served
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "neighbours.md"
+PAGE = ROOT / "docs" / "evidence" / "neighbours.md"
 COMMAND = "python -m tests.neighbours.table"
 _INTRODUCTION = f"""\
 # Neighbours

@@ -1,4 +1,4 @@
-"""The limits and the extra that docs/stores.md and the docstrings name."""
+"""The limits and the extra that docs/guides/stores.md and the docstrings name."""
 
 import importlib
 import sys

@@ -743,7 +743,7 @@ def test_a_proxy_that_asks_and_names_no_client_is_reported(serve, clock, caplog)
 
 # --- the page about throttling
 
-PAGE = (ROOT / "docs" / "throttle.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "guides" / "throttle.md").read_text(encoding="utf-8")
 
 
 def program(number, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The programs of docs/tokens.md do what the page says."""
+"""The programs of docs/guides/tokens.md do what the page says."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from flask_unauthorized.testing import assert_sound
 from tests.canaries import register
 from tests.helpers import bearer_header
 
-PAGE = (Path(__file__).parents[3] / "docs" / "tokens.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "guides" / "tokens.md").read_text(encoding="utf-8")
 ADA = {"Authorization": f"Basic {b64encode(b'ada:correct horse').decode()}"}
 
 

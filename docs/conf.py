@@ -1,0 +1,64 @@
+"""The site. ``nox -s docs`` builds it; Read the Docs builds it from ``.readthedocs.yaml``."""
+
+import posixpath
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+import flask_unauthorized
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = "https://github.com/flask-unauthorized/flask-unauthorized"
+
+project = "flask_unauthorized"
+author = "The flask_unauthorized developers"
+copyright = f"{author}, BSD-3-Clause"  # noqa: A001  Sphinx reads this name
+release = version = flask_unauthorized.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["_build"]
+nitpicky = False
+# A lexer that doesn't know a word of a console block is not a mistake of the page.
+suppress_warnings = ["misc.highlighting_failure"]
+
+myst_enable_extensions = ["colon_fence", "attrs_inline"]
+myst_heading_anchors = 4
+# `$` and `>>>` are the prompts; the output is not copied.
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = True
+
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
+intersphinx_mapping: dict[str, tuple[str, str]] = {}
+
+html_theme = "furo"
+html_title = f"flask_unauthorized {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_theme_options = {"source_repository": SOURCE, "source_branch": "main", "source_directory": "docs/"}
+
+
+def link_to_the_repository(app: Sphinx, name: str, content: list[str]) -> None:
+    """Let links out of this folder, such as those to tests, lead to the repository: the site has no such pages."""
+    folder = posixpath.dirname(f"docs/{name}")
+
+    def address(link: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(folder, link[2]))
+        return link[0] if path.startswith("docs/") else f"{link[1]}{SOURCE}/blob/main/{path}"
+
+    content[0] = re.sub(r"(\]\(|^\[[^\]]+\]: )(\.\.?/[^)\s#]+)", address, content[0], flags=re.MULTILINE)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what this file defines."""
+    app.connect("source-read", link_to_the_repository)
