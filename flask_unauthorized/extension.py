@@ -93,7 +93,8 @@ class Auth(Generic[U]):
         app: An app to serve at once; see `init_app`.
         realm: The realm of schemes without their own. Default: the last part of the app's import name that isn't
             ``app``, ``main``, ``wsgi`` or the like.
-        implied_scopes: Maps a scope to those that it includes: ``{"write": {"read"}}``. It is followed to the end.
+        implied_scopes: Maps a scope to those that it includes: ``{"write": {"read"}}``. Scopes that these include count
+            too.
         unavailable: Exception classes of your loaders that mean "the back end is unavailable": 503 instead of 500.
         challenge_order: Scheme objects whose challenges go first, in this order.
         bound_only: ``True``: `Bearer`, `DPoP` and other schemes for OAuth access tokens accept only tokens that are
@@ -254,14 +255,14 @@ class Auth(Generic[U]):
     ) -> Callable[[V], V]: ...
 
     @takes_demands(LevelDemands)
-    def login_required(self, *view: Any, **demands: Any) -> Any:
+    def login_required(self, *view: Any, **demands: Any) -> Any:  # noqa: D417  # as in its signature
         """Decorate a view that runs only for callers who meet the demands.
 
         Put it below the route. Without arguments, any identity will do. Write it bare (``@auth.login_required``) or
         with keywords.
 
         Example:
-            Guard one view for everybody, and another one by a scope::
+            Guard one view for all callers, and another one by a scope::
 
                 @app.get("/notes")
                 @auth.login_required
@@ -316,7 +317,7 @@ class Auth(Generic[U]):
     ) -> Callable[[V], V]: ...
 
     @takes_demands(LevelDemands)
-    def login_optional(self, *view: Any, **demands: Any) -> Any:
+    def login_optional(self, *view: Any, **demands: Any) -> Any:  # noqa: D417  # as in its signature
         """Decorate a view that also runs for anonymous callers.
 
         Invalid credentials are still refused.
@@ -332,8 +333,8 @@ class Auth(Generic[U]):
 
         Args:
             *view: The view, if the decorator is used without parentheses.
-            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details, unless: As in `login_required`, for
-                callers who send credentials.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details, unless: As in
+                `login_required`, for callers who send credentials.
 
         Raises:
             TypeError: For an unknown keyword or a value of a wrong type, when decorating.
@@ -350,7 +351,7 @@ class Auth(Generic[U]):
     ) -> Callable[[V], V]: ...
 
     @shows_keywords()
-    def public(
+    def public(  # noqa: D417  # as in its signature
         self,
         *view: Any,
         via: AnyScheme | Collection[AnyScheme] | None = None,
@@ -398,7 +399,7 @@ class Auth(Generic[U]):
         return mark(view[0]) if view else mark
 
     @takes_demands(LevelDemands)
-    def protect(
+    def protect(  # noqa: D417  # as in its signature
         self,
         target: Flask | Blueprint,
         *,
@@ -422,7 +423,8 @@ class Auth(Generic[U]):
             target: The app or the blueprint.
             public: The names of endpoints that are left open, such as ``"static"``; relative to the blueprint. A
                 mapping also says why each is open: ``{"static": "assets"}``.
-            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details, unless: As in `login_required`.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details, unless: As in
+                `login_required`.
 
         Raises:
             ConfigurationError: If the target is protected with other demands already, or is in use already.
@@ -462,7 +464,7 @@ class Auth(Generic[U]):
         self._configuration.unserved_hooks.add(refuse_unserved)
 
     @takes_demands(Demands)
-    def require(self, **demands: "Unpack[Demands]") -> Identity:
+    def require(self, **demands: "Unpack[Demands]") -> Identity:  # noqa: D417  # as in its signature
         """Return the caller of this request, who must meet the view's demands and these.
 
         Call it in a view or a ``before_request`` function.
@@ -478,8 +480,8 @@ class Auth(Generic[U]):
                     return "notes"
 
         Args:
-            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details: As in `login_required`. Write
-                ``if`` in place of ``unless``.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details: As in `login_required`.
+                Write ``if`` in place of ``unless``.
 
         Raises:
             AuthError: If the caller doesn't meet the demands.
@@ -560,7 +562,7 @@ class Auth(Generic[U]):
         """Return the caller, or ``None`` for an anonymous one.
 
         Example:
-            Ask for the caller in a hook, without refusing anybody::
+            Ask for the caller in a hook, without refusing any::
 
                 @app.before_request
                 def note_caller():
@@ -810,7 +812,8 @@ class Auth(Generic[U]):
     def end_session(self, session_id: str, who: Any = None) -> bool:
         """End one login of a user, on one device.
 
-        All sessions and copies of cookies that belong to it end. Call it in a view for POST. The login that this request uses ends as by `logout`.
+        All sessions and copies of cookies that belong to it end. Call it in a view for POST. The login that this
+        request uses ends as by `logout`.
 
         Example:
             End the login on one device::
@@ -850,8 +853,8 @@ class Auth(Generic[U]):
     def end_sessions(self, who: Any) -> None:
         """End all sessions that a user has begun until now, on all devices.
 
-        Remembered ones end too. Call it after a change of the password. It needs a store, and an app context, because sessions belong to the
-        realm of the app. It needs no request.
+        Remembered ones end too. Call it after a change of the password. It needs a store, and an app context, because
+        sessions belong to the realm of the app. It needs no request.
 
         Example:
             Log a user out everywhere after a change of the password::
@@ -880,9 +883,9 @@ class Auth(Generic[U]):
     def end_all_sessions(self) -> None:
         """End all sessions that any user of the app has begun until now.
 
-        Remembered ones end too. Call it after a leak. Users can log in again at once. One entry of the store ends them all, so it is as fast for
-        a million users. It needs a store, and an app context, because sessions belong to the realm of the app. It needs
-        no request. ``flask unauthorized end-sessions --all`` does the same.
+        Remembered ones end too. Call it after a leak. Users can log in again at once. One entry of the store ends them
+        all, so it is as fast for a million users. It needs a store, and an app context, because sessions belong to the
+        realm of the app. It needs no request. ``flask unauthorized end-sessions --all`` does the same.
 
         Example:
             Log all users out from a script::
@@ -915,9 +918,9 @@ class Auth(Generic[U]):
     ) -> None:
         """Add the endpoint at which an OpenID provider ends logins.
 
-        The standard is OpenID Connect Back-Channel Logout 1.0. Register the absolute URL of ``path`` with the provider as ``backchannel_logout_uri``. If a user logs out there,
-        the provider posts a logout token to it, and the sessions that ``login(…, sid=, issuer=)`` has bound to that
-        login end. Other sessions of the user go on.
+        The standard is OpenID Connect Back-Channel Logout 1.0. Register the absolute URL of ``path`` with the provider
+        as ``backchannel_logout_uri``. If a user logs out there, the provider posts a logout token to it, and the
+        sessions that ``login(…, sid=, issuer=)`` has bound to that login end. Other sessions of the user go on.
 
         The endpoint is public, whatever hooks the app has, and needs no CSRF token: the token's signature authenticates
         the provider. It responds with 200, also if the user was logged out already; with 400 to what isn't a valid
@@ -1011,7 +1014,7 @@ class Auth(Generic[U]):
     # --- clients that look for an authorization server
 
     @shows_keywords(Members, signing_algorithms=(), authorization_details_types=())
-    def protected_resource(
+    def protected_resource(  # noqa: D417  # as in its signature
         self,
         resource: str,
         *,
@@ -1025,10 +1028,11 @@ class Auth(Generic[U]):
     ) -> str:
         """Publish the metadata of a protected resource (RFC 9728).
 
-        The challenges of its views point to the document. Clients such as AI agents (MCP) find out from it where to get a token. Call this before the first request, once
-        per resource. On 401 and 403 of the resource's views, each Bearer and DPoP challenge has ``resource_metadata``,
-        and a ``scope`` with all scopes that the view demands. The document is public, whatever hooks the app has. What
-        it says about DPoP, certificates and ways to send a token follows from the schemes.
+        The challenges of its views point to the document. Clients such as AI agents (MCP) find out from it where to get
+        a token. Call this before the first request, once per resource. On 401 and 403 of the resource's views, each
+        Bearer and DPoP challenge has ``resource_metadata``, and a ``scope`` with all scopes that the view demands. The
+        document is public, whatever hooks the app has. What it says about DPoP, certificates and ways to send a token
+        follows from the schemes.
 
         Example:
             Tell clients which server issues tokens for ``/mcp``::
@@ -1085,7 +1089,7 @@ class Auth(Generic[U]):
     # --- reverse proxies that ask
 
     @takes_demands(Demands)
-    def forward_auth(
+    def forward_auth(  # noqa: D417  # as in its signature
         self,
         rule: str,
         *,
@@ -1095,11 +1099,12 @@ class Auth(Generic[U]):
     ) -> None:
         """Add an endpoint that a reverse proxy asks before it serves a request.
 
-        It is for nginx ``auth_request``, Caddy ``forward_auth`` and Traefik ``ForwardAuth``. The proxy names the request that a client sent: ``X-Original-URI`` and ``X-Original-Method``, or
-        ``X-Forwarded-Uri`` and ``X-Forwarded-Method``, with ``X-Forwarded-Host`` and ``X-Forwarded-Proto``. That
-        request is judged. Its method decides about cross-site requests, and Digest and DPoP compare its target. The
-        response is 204, 401 or 403. Caddy and Traefik may also get a redirect to the login page, or another refusal.
-        The configurations of the proxies are in ``docs/guides/forward-auth.md``.
+        It is for nginx ``auth_request``, Caddy ``forward_auth`` and Traefik ``ForwardAuth``. The proxy names the
+        request that a client sent: ``X-Original-URI`` and ``X-Original-Method``, or ``X-Forwarded-Uri`` and
+        ``X-Forwarded-Method``, with ``X-Forwarded-Host`` and ``X-Forwarded-Proto``. That request is judged. Its method
+        decides about cross-site requests, and Digest and DPoP compare its target. The response is 204, 401 or 403.
+        Caddy and Traefik may also get a redirect to the login page, or another refusal. The configurations of the
+        proxies are in ``docs/guides/forward-auth.md``.
 
         Example:
             Let nginx on the same host ask who may see the wiki::

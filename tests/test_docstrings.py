@@ -214,7 +214,7 @@ def files(tmp_path, monkeypatch):
     private = key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
     (tmp_path / "client.pem").write_bytes(private)
     vector = '{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'  # RFC 8037 A.2
-    (tmp_path / "jwks.json").write_text('{"keys": [%s]}' % vector)
+    (tmp_path / "jwks.json").write_text('{"keys": [' + vector + "]}")
     monkeypatch.chdir(tmp_path)
 
 

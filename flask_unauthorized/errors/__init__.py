@@ -44,7 +44,8 @@ MAX_TIME_SPAN: Final = 2**31
 class ConfigurationError(Exception):
     """A mistake of the developer in the set-up of an app.
 
-    It is raised while configuring, while decorating, or before the first request. It is no `AuthError`, so no handler turns it into a response; the app does not start, or responds with 500.
+    It is raised while configuring, while decorating, or before the first request. It isn't an `AuthError`, so no
+    handler turns it into a response. The app doesn't start, or responds with 500.
 
     Example:
         See the message of a mistake::
@@ -331,8 +332,8 @@ class SessionStolen(RevokedCredentials):
     """401: a remembered login was used in two places, so it was ended.
 
     `SessionCookie` raises it, because the cookie may have been stolen. A caller who sends the cookie or a session of
-    the login gets this error, until they log in again. Its response is never a redirect to the login page, so that people read why they are logged out. The
-    OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2.
+    the login gets this error, until they log in again. Its response is never a redirect to the login page, so that
+    people read why they are logged out. The OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2.
 
     Example:
         Explain on a page of your own what has happened::
@@ -341,7 +342,7 @@ class SessionStolen(RevokedCredentials):
 
             @app.errorhandler(SessionStolen)
             def explain(error):
-                return "<p>Somebody else may have used your login. Change your password.</p>", 401
+                return "<p>Another person may have used your login. Change your password.</p>", 401
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -355,7 +356,8 @@ class SessionStolen(RevokedCredentials):
 class InvalidProof(InvalidCredentials):
     """401: the DPoP proof is missing, not valid, or was used before.
 
-    `DPoP` raises it. The challenge of DPoP has ``error="invalid_dpop_proof"`` and ``algs``. The OAuth error code is ``invalid_dpop_proof``. Source: RFC 9449 §7.1.
+    `DPoP` raises it. The challenge of DPoP has ``error="invalid_dpop_proof"`` and ``algs``. The OAuth error code is
+    ``invalid_dpop_proof``. Source: RFC 9449 §7.1.
 
     Example:
         Refuse the key of a client in a loader of `DPoP`::
@@ -381,7 +383,8 @@ class InvalidProof(InvalidCredentials):
 class NonceRequired(InvalidCredentials):
     """401: the DPoP proof needs a nonce from this server.
 
-    `DPoP` raises it if it was made with ``nonce=True``. Clients then repeat the request with the nonce. The OAuth error code is ``use_dpop_nonce``, and the nonce goes out as ``DPoP-Nonce``. Source: RFC 9449 §9.
+    `DPoP` raises it if it was made with ``nonce=True``. Clients then repeat the request with the nonce. The OAuth error
+    code is ``use_dpop_nonce``, and the nonce goes out as ``DPoP-Nonce``. Source: RFC 9449 §9.
 
     Example:
         Leave requests for a nonce out of an alarm::
@@ -418,7 +421,8 @@ class StepUpRequired(Unauthorized):
     """401: the login is too old or not strong enough for this resource.
 
     The extension raises it for views with ``acr=``, ``amr=`` or ``max_age=``. `abort_unauthorized` raises it for you.
-    The challenge of Bearer and DPoP has ``acr_values`` and ``max_age``. The OAuth error code is ``insufficient_user_authentication``. Source: RFC 9470 §3.
+    The challenge of Bearer and DPoP has ``acr_values`` and ``max_age``. The OAuth error code is
+    ``insufficient_user_authentication``. Source: RFC 9470 §3.
 
     Example:
         Ask for a strong login before a payment::
@@ -469,7 +473,8 @@ class StepUpRequired(Unauthorized):
 class MalformedCredentials(_HTTPRefusal, http.BadRequest, AuthError):
     """400: the credentials cannot be parsed, or the request has more than one.
 
-    The schemes raise it. The response has a challenge, because clients read from it what is wrong. The OAuth error code is ``invalid_request``. Source: RFC 6750 §3.1, RFC 9110 §11.6.2.
+    The schemes raise it. The response has a challenge, because clients read from it what is wrong. The OAuth error code
+    is ``invalid_request``. Source: RFC 6750 §3.1, RFC 9110 §11.6.2.
 
     Example:
         Refuse in a loader what can't be one of your tokens::
@@ -495,8 +500,8 @@ class MalformedCredentials(_HTTPRefusal, http.BadRequest, AuthError):
 class Forbidden(_HTTPRefusal, http.Forbidden, AuthError):
     """403: the caller is known and lacks permission.
 
-    The extension raises it if a role is missing, and `abort_forbidden` raises it for you. The response has no challenge,
-    because logging in again does not help. Source: RFC 9110 §15.5.4.
+    The extension raises it if a role is missing, and `abort_forbidden` raises it for you. The response has no
+    challenge, because logging in again does not help. Source: RFC 9110 §15.5.4.
 
     Example:
         Refuse a locked account in a loader::

@@ -45,7 +45,7 @@ def public_key_jwk(jwk: Mapping[str, Any], *, algorithms: Iterable[str] | None =
             them to one.
 
     Raises:
-        JOSEError: And nothing else. The key is malformed, weak (RSA with fewer than 2 048 or more than 4 096 bits or
+        JOSEError: The only exception. The key is malformed, weak (RSA with fewer than 2 048 or more than 4 096 bits or
             an exponent above 2^32, a point off its curve or of small order), for another use, or private.
     """
     if not isinstance(jwk, Mapping):

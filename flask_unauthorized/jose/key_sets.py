@@ -49,7 +49,7 @@ def read_key_set(octets: bytes) -> tuple[Key, ...]:
         octets: The JSON text.
 
     Raises:
-        JOSEError: And nothing else. The text is not a JWK set, or has more than 100 keys.
+        JOSEError: The only exception. The text is not a JWK set, or has more than 100 keys.
     """
     found = parse_key_set(octets)
     for text in found.remarks:

@@ -104,11 +104,11 @@ def hmac_key(
         algorithm: ``"HS256"``, ``"HS384"`` or ``"HS512"``.
         kid: The key id that tokens name, if they name one.
         allow_short: Whether a shorter secret is accepted, for tokens that an app has issued with it already. The log
-            warns, because anybody who has one token can try out short secrets.
+            warns, because anyone who has one token can try out short secrets.
 
     Raises:
-        ConfigurationError: The secret is empty or too short, or it is the text of a public key, with which anybody
-            could sign.
+        ConfigurationError: The secret is empty or too short, or it is the text of a public key, with which anyone could
+            sign.
     """
     if algorithm not in _HMAC_SIZES:
         raise ConfigurationError(f"hmac_key() is for HS256, HS384 and HS512, not {algorithm!a}")

@@ -86,8 +86,8 @@ class Passwords:
             `werkzeug.security.generate_password_hash`. The default is ``"argon2id:12288:3:1"`` if ``argon2-cffi`` is
             installed, or else ``"scrypt:32768:8:3"`` (ASVS 5 appendix C accepts both). Set it if some of the app's
             processes have the package and others haven't.
-        concurrency: Most hashes at work in one process. The others wait for a second at most, and raise
-            `AuthUnavailable` then. More than the processors of the host only takes more memory.
+        concurrency: How many hashes one process computes at a time. Further ones wait for a second at most, and then
+            raise `AuthUnavailable`. More than the processors of the host only takes more memory.
         on_upgrade: Called as ``on_upgrade(name, new_hash)`` after a login whose stored hash is weaker than what `hash`
             makes, or of another kind. Store the new hash. What it raises is logged and doesn't refuse the login.
         sample: For a look-up whose hashes differ in kind or cost: a function that returns stored hashes, such as those

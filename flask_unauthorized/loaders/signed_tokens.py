@@ -26,8 +26,9 @@ _WHO: Final = "SignedTokens without secret_key="
 class SignedTokens:
     """A loader and maker of signed tokens, without a database.
 
-    They are signed by itsdangerous with HMAC-SHA-256, and can't be revoked. A token carries subject, scopes and roles, readable by anyone who holds it. With ``load``, a user who was deleted or
-    locked after the token was issued is rejected, and the scopes and roles are those that ``load`` returns.
+    They are signed by itsdangerous with HMAC-SHA-256, and can't be revoked. A token carries subject, scopes and roles,
+    readable by anyone who holds it. With ``load``, a user who was deleted or locked after the token was issued is
+    rejected, and the scopes and roles are those that ``load`` returns.
 
     Example:
         Issue a token for an hour::

@@ -146,7 +146,7 @@ def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str 
             @auth.login_required
             def notes_of(owner):
                 if owner != auth.identity.subject:
-                    abort_forbidden("These notes belong to somebody else.")
+                    abort_forbidden("These notes belong to another user.")
                 return "notes"
 
     Args:

@@ -221,7 +221,8 @@ class _CurrentIdentity(CallerProxy):
 class _CurrentUser(CallerProxy):
     """The user object of the caller of the current request.
 
-    It is falsy for an anonymous caller. If the loader returned no user object, it is the `Identity`. Templates know it by the same name.
+    It is falsy for an anonymous caller. If the loader returned no user object, it is the `Identity`. Templates know it
+    by the same name.
 
     Example:
         Greet the user in a view that is open to all::

@@ -53,9 +53,10 @@ _PROMPTING: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
 class RemoteUser(Scheme[Secret]):
     """Authenticate callers by the user name that the web server passes on.
 
-    The web server, or a proxy in front of the app, has authenticated them. Without ``header`` the name is ``REMOTE_USER`` of the WSGI environ, which only the server can set. With ``header``
-    it is a field that one of ``proxies`` sets. The proxy must remove what clients send under this name, also with
-    underscores for dashes. From all other addresses the field is ignored.
+    The web server, or a proxy in front of the app, has authenticated them. Without ``header`` the name is
+    ``REMOTE_USER`` of the WSGI environ, which only the server can set. With ``header`` it is a field that one of
+    ``proxies`` sets. The proxy must remove what clients send under this name, also with underscores for dashes. From
+    all other addresses the field is ignored.
 
     The loader gets the name, a ``str``. It may return ``True``: the name is the subject then.
 

@@ -31,8 +31,9 @@ _SWEEP_SIZE: Final = 4
 class MemoryStore(Store):
     """A store in the memory of this process.
 
-    It is for one process with any number of threads, and for tests. Other processes don't see its entries, so each of them accepts the same nonce or proof once, and so does this one
-    after a restart. Outside of debug and testing, the log warns of that before the first request.
+    It is for one process with any number of threads, and for tests. Other processes don't see its entries, so each of
+    them accepts the same nonce or proof once, and so does this one after a restart. Outside of debug and testing, the
+    log warns of that before the first request.
 
     Example:
         Serve Digest from one process::

@@ -81,8 +81,9 @@ return 1
 class RedisStore(Store):
     """A store in Redis 6.2 or newer.
 
-    Another server will do if it speaks the protocol of Redis and runs its scripts. The server must not evict keys (``maxmemory-policy noeviction``), because an evicted nonce could be used again. The
-    policy is read before the first request. Another one is logged as a warning.
+    Another server will do if it speaks the protocol of Redis and runs its scripts. The server must not evict keys
+    (``maxmemory-policy noeviction``), because an evicted nonce could be used again. The policy is read before the first
+    request. Another one is logged as a warning.
 
     Example:
         Share ended sessions between hosts::

@@ -22,7 +22,7 @@ class Limit:
             throttle = Throttle(MemoryStore(single_process=True), per_pair=Limit(3, 300))
 
     Args:
-        failures: How many failures are free.
+        failures: How many failures a caller may have before each further attempt has to wait.
         seconds: The time in seconds, or a `timedelta`: at least one second, at most one day.
 
     Raises:

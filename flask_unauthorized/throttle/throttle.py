@@ -92,8 +92,8 @@ class Throttle:
     Args:
         store: Holds the counters. All processes should share it: `SQLiteStore` or `RedisStore`.
         per_pair: Failures of one subject from one network: an IPv4 address, or the /64 of an IPv6 address. After
-            ``failures`` of them, each further attempt has to wait: ``seconds``, then twice as long each time.
-            A success forgets them, and so does a day.
+            ``failures`` of them, each further attempt has to wait: ``seconds``, then twice as long each time. They are
+            forgotten after a success, and after a day.
         per_subject: Failures of one subject from all networks. Beyond this, a network without an earlier login as
             the subject waits 30 seconds between attempts, and ``max_wait`` beyond twice the limit.
         per_network: Failures from one network, for all subjects.

@@ -70,8 +70,9 @@ _ENDED: Final = "The refresh token has expired or was revoked. Log in again."
 class Pairs(TokenRows):
     """Access tokens and refresh tokens for users who log in to your app.
 
-    It is a loader for `Bearer` and `DPoP`. The access token is signed, so a request with it needs no query, and nothing but ``user`` ends it before its time.
-    The refresh token is random. The database holds its digest in the table of `StoredTokens`. Each refresh replaces it.
+    It is a loader for `Bearer` and `DPoP`. The access token is signed, so a request with it needs no query. Only
+    ``user`` can reject it before it expires. The refresh token is random. The database holds its digest in the table of
+    `StoredTokens`. Each refresh replaces it.
 
     Example:
         Serve a login and a refresh::

@@ -1,6 +1,7 @@
 """Tokens that the app issues itself and keeps in its database.
 
-The extra ``tokens`` has what this needs. ``TokenFormat`` needs no SQLAlchemy, so that a secret scanner can use it alone.
+The extra ``tokens`` has what this needs. ``TokenFormat`` needs no SQLAlchemy, so that a secret scanner can use it
+alone.
 
 - ``StoredTokens``: the loader, which also issues, lists, rotates and revokes tokens.
 - ``Issued`` and ``TokenRecord``: a new token, and what the database has about a token.

@@ -109,7 +109,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             named here, because addresses are logged, and a query may hold a secret.
         redirect_posts: Also redirect browsers that send a form to the login page (303). What they sent is lost, and
             the way back is the page with the form.
-        htmx: Lead people to the login page whose page asks by htmx: the 401 gets ``HX-Redirect``.
+        htmx: For pages that use htmx: the 401 gets ``HX-Redirect``, so that htmx opens the login page.
 
     Raises:
         ConfigurationError: If a value is out of range, or isn't an origin.
