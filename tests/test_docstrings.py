@@ -59,11 +59,19 @@ CALLABLES = {
     for name, value in DOCUMENTED.items()
     if inspect.isfunction(value) or (inspect.isclass(value) and not name.endswith("ANY"))
 }
+# Methods of the other public objects. Those without Args: are explained by their base class, or by their first line.
+CALLABLES |= {
+    f"{path}.{name}": method
+    for path, value in PUBLIC.items()
+    if inspect.isclass(value) and value is not Auth
+    for name, method in vars(value).items()
+    if inspect.isfunction(method) and not name.startswith("_") and "Args:" in (method.__doc__ or "")
+}
 
 
 def _doc(path: str) -> str:
     """The docstring of a name. That of a plain value, such as a tuple, stands below it in the source."""
-    value = DOCUMENTED[path]
+    value = DOCUMENTED.get(path) or CALLABLES[path]
     if not isinstance(value, (tuple, frozenset, dict)):
         return inspect.cleandoc(vars(type(value))["__doc__"] if "context" in type(value).__module__ else value.__doc__)
     module, _, name = path.rpartition(".")

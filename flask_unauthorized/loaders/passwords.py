@@ -172,6 +172,9 @@ class Passwords:
     def hash(self, password: str) -> str:
         """Return what to store for a password: a hash by ``method`` of its form NFC.
 
+        Args:
+            password: The new password, at most 4 096 characters.
+
         Raises:
             AuthUnavailable: Too many hashes are at work (503).
             ValueError: The password is longer than 4096 characters, or has half of a surrogate pair. Call `acceptable`

@@ -102,7 +102,11 @@ class Challenge:
         return self._token68
 
     def get(self, name: str) -> str | None:
-        """Return the value of a parameter, or ``None``; names compare without case (RFC 9110 §11.2)."""
+        """Return the value of a parameter, or ``None``.
+
+        Args:
+            name: The name of the parameter, in any case (RFC 9110 §11.2).
+        """
         wanted = name.lower()
         return next((value for key, value in self._params if key.lower() == wanted), None)
 

@@ -66,7 +66,13 @@ class TokenFormat:
         self._form = re.compile(rf"{prefix}_[0-9A-Za-z]+", re.ASCII)
 
     def is_token(self, text: str) -> bool:
-        """Return whether ``text`` has the form of a token and the right checksum. Nothing is looked up."""
+        """Return whether a text has the form of a token and the right checksum.
+
+        Nothing is looked up.
+
+        Args:
+            text: Any text.
+        """
         if len(text) != self._length or self._form.fullmatch(text) is None:
             return False
         return checksum(text[:-CHECKSUM_LENGTH]) == text[-CHECKSUM_LENGTH:]
