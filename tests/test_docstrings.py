@@ -10,17 +10,20 @@ import pydoc
 import re
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from flask import Flask
+from cryptography.hazmat.primitives import serialization as pem
+from cryptography.hazmat.primitives.asymmetric import rsa
+from flask import Flask, redirect, request
 from sqlalchemy import create_engine
 from werkzeug.security import generate_password_hash
 
 import flask_unauthorized
-from flask_unauthorized import Auth, AuthError, Bearer, Identity, SessionCookie
+from flask_unauthorized import Auth, AuthError, Bearer, Challenge, Identity, SessionCookie, Unauthorized
 from flask_unauthorized.loaders.stored import StoredTokens
 from flask_unauthorized.policy.requirement import _KEYWORDS
 from flask_unauthorized.stores.memory import MemoryStore
@@ -71,7 +74,7 @@ CALLABLES |= {
 
 def _doc(path: str) -> str:
     """The docstring of a name. That of a plain value, such as a tuple, stands below it in the source."""
-    value = DOCUMENTED.get(path) or CALLABLES[path]
+    value = DOCUMENTED[path] if path in DOCUMENTED else CALLABLES[path]
     if not isinstance(value, (tuple, frozenset, dict)):
         return inspect.cleandoc(vars(type(value))["__doc__"] if "context" in type(value).__module__ else value.__doc__)
     module, _, name = path.rpartition(".")
@@ -150,10 +153,6 @@ def _start(example: str) -> dict[str, Any]:
     app = Flask("notes")
     app.secret_key = "k" * 32
     app.testing = True
-    from flask import redirect, request  # the proxies, as an app imports them
-
-    tokens = StoredTokens(create_engine("sqlite:///shared.db"), prefix="notes", max_per_owner=100)
-    tokens.create_table()
     shared: dict[str, Any] = {
         "__name__": "example",
         "app": app,
@@ -164,8 +163,12 @@ def _start(example: str) -> dict[str, Any]:
         "load_user": lambda token, *_: Identity("ada", user=USER, scopes=TOKEN.scopes) if token == "t-ada" else None,
         "is_right_password": lambda name, password: True,
         "is_right_code": lambda name, code: True,
-        "tokens": tokens,
+        "is_locked": lambda name: False,
+        "query_of_a_slow_database": lambda token: None,
     }
+    if re.search(r"\btokens\.", example) and "tokens = " not in example:
+        shared["tokens"] = StoredTokens(create_engine("sqlite:///shared.db"), prefix="notes", max_per_owner=100)
+        shared["tokens"].create_table()
     if not re.search(r"\bAuth\(", example):
         sessions = SessionCookie(
             lambda subject: Identity(subject, user=USER),
@@ -210,19 +213,52 @@ def _responses(app: Flask) -> Iterator[Any]:
                 yield app.test_client().open(path, method=method, headers=fields, data=data)
 
 
-@pytest.fixture
-def files(tmp_path, monkeypatch):
-    """A folder with the files that examples read."""
-    from cryptography.hazmat.primitives import serialization as pem
-    from cryptography.hazmat.primitives.asymmetric import rsa
+# What the functions of an example get, by the name of the parameter: loaders, receivers of signals, error handlers.
+ARGUMENTS = {
+    "token": "t-ada",
+    "name": "ada",
+    "identity": Identity("ada"),
+    "error": Unauthorized(),
+    "scheme": "Bearer",
+    "subject": "ada",
+    "limit": "pair",
+    "network": "192.0.2.1",
+    "endpoint": "view",
+    "challenges": (Challenge("Basic", {"realm": "notes"}),),
+    "record": SimpleNamespace(id=1, owner="ada", name="backup"),
+    "successor": SimpleNamespace(id=2, owner="ada", name="backup"),
+}
 
+
+def _call_functions(path: str, names: dict[str, Any]) -> None:
+    """Call each function of an example that neither Flask nor a test calls."""
+    app = names["app"]
+    arguments = {**ARGUMENTS, "sender": app}
+    for value in list(names.values()):
+        if not inspect.isfunction(value) or value.__code__.co_filename != path or value in app.view_functions.values():
+            continue
+        wanted = [one.name for one in inspect.signature(value).parameters.values() if one.kind is not one.VAR_KEYWORD]
+        with app.test_request_context("/"), suppress(AuthError):
+            value(**{name: arguments[name] for name in wanted})
+
+
+@pytest.fixture(scope="module")
+def written() -> dict[str, bytes]:
+    """The files that examples read, by name."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    public = key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
-    (tmp_path / "issuer.pem").write_bytes(public)
-    private = key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
-    (tmp_path / "client.pem").write_bytes(private)
-    vector = '{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'  # RFC 8037 A.2
-    (tmp_path / "jwks.json").write_text('{"keys": [' + vector + "]}")
+    vector = b'{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'  # RFC 8037 A.2
+    return {
+        "issuer.pem": key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo),
+        "client.pem": key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()),
+        "jwks.json": b'{"keys": [' + vector + b"]}",
+    }
+
+
+@pytest.fixture
+def files(written, tmp_path, monkeypatch):
+    """A folder with the files that examples read."""
+    for name, content in written.items():
+        (tmp_path / name).write_bytes(content)
     monkeypatch.chdir(tmp_path)
 
 
@@ -231,6 +267,7 @@ def test_the_example_is_short_and_runs_alone(path, files):
     names = _run(path)
     assert len([line for line in _code(path).splitlines() if line]) <= LONGEST_EXAMPLE
     auth, app = names.get("auth"), names["app"]
+    _call_functions(path, names)
     if auth is not None and app.extensions:
         auth.check(app)
     found = [response.status_code for response in _responses(app)]
