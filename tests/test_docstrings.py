@@ -68,7 +68,8 @@ CALLABLES |= {
     for path, value in PUBLIC.items()
     if inspect.isclass(value) and value is not Auth
     for name, method in vars(value).items()
-    if inspect.isfunction(method) and not name.startswith("_") and "Args:" in (method.__doc__ or "")
+    if inspect.isfunction(method) and method.__name__ == name and "Args:" in (method.__doc__ or "")
+    if not name.startswith("_")
 }
 
 
