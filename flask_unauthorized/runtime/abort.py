@@ -70,10 +70,8 @@ def abort_unauthorized(
         raise TypeError(f"error must be a subclass of Unauthorized, not {error!r}: {fix}")
     request = real_request()
     state = state_for(request)
-    if reason is not None:
-        details["reason"] = reason
     if error is None:
-        refusal: AuthError = _make_error(MissingCredentials, message, details)
+        refusal: AuthError = _make_error(MissingCredentials, message, reason, details)
         rejected = _rejection(request, state)
         if rejected is not None:
             refusal = _reword(rejected, message, reason)
@@ -81,7 +79,7 @@ def abort_unauthorized(
         if error is StepUpRequired and not details.keys() & {"acr_values", "max_age"}:
             plan = plan_in_force(request, state)
             details = {"acr_values": plan.acr, "max_age": plan.max_age, **details}
-        refusal = _make_error(error, message, details)
+        refusal = _make_error(error, message, reason, details)
     if refusal.reason is None:
         refusal.reason = "abort_unauthorized() was called without reason="
     if via is not None:
@@ -91,8 +89,12 @@ def abort_unauthorized(
     refuse(refusal, request, state)
 
 
-def _make_error(kind: type[Unauthorized], message: Text | None, details: dict[str, Any]) -> Unauthorized:
+def _make_error(
+    kind: type[Unauthorized], message: Text | None, reason: Text | None, details: dict[str, Any]
+) -> Unauthorized:
     """Return the error. Raise `TypeError` for details that its class doesn't take."""
+    if reason is not None:
+        details = {"reason": reason, **details}
     if details:
         known = [name for name in inspect.signature(kind).parameters if name not in ("self", "message")]
         for name in details:
