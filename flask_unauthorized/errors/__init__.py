@@ -182,8 +182,8 @@ for _base in (_HTTPRefusal, _RetryLater):
 class Unauthorized(_HTTPRefusal, http.Unauthorized, AuthError):
     """401: base of the refusals that ask the caller to authenticate.
 
-    The extension raises its subclasses. The response has a challenge of each scheme that the view accepts. Source:
-    RFC 9110 §15.5.2.
+    The extension raises its subclasses. The response has a challenge of each scheme that the view accepts.
+    Source: RFC 9110 §15.5.2.
 
     Example:
         Show a page of your own for every 401, with the headers of the extension::
