@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from werkzeug.security import generate_password_hash
 
-from flask_unauthorized import Auth, Basic, Bearer
+from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.jose import hmac_key
 from flask_unauthorized.loaders import jwks
 from flask_unauthorized.loaders.jwt import JWT
@@ -115,25 +115,8 @@ def test_the_callback_of_flask_httpauth():
         assert status == 401 or response.json == {"subject": "ada"}
 
 
-def test_the_objects_of_flask_httpauth_that_apifairy_documents(make_app):
-    pytest.importorskip("flask_httpauth")
-    basic, bearer = Basic(lambda name, password: True), Bearer({"token-of-ada": "ada"}.get)
-    auth = Auth(basic, bearer)
-    scope = {"__name__": "guide", "auth": auth, "basic": basic, "bearer": bearer}
-    exec(PROGRAMS[5], scope)
-    app = make_app(auth)
-    for path, documented in (("/token", scope["token_auth"]), ("/password", scope["basic_auth"])):
-        # This is how APIFairy's authenticate() decorates a view.
-        app.add_url_rule(path, path[1:], documented.login_required()(lambda: auth.identity.subject))
-    client = app.test_client()
-    assert client.get("/token", headers={"Authorization": "Bearer token-of-ada"}).text == "ada"
-    assert client.get("/password", auth=("eve", "x")).text == "eve"
-    assert client.get("/token", auth=("eve", "x")).headers["WWW-Authenticate"].split()[0] == "Bearer"
-    assert client.get("/password").headers["WWW-Authenticate"].split()[0] == "Basic"
-
-
 def test_an_app_that_has_left_flask_jwt_extended():
-    client = scope_of(PROGRAMS[6])["app"].test_client()
+    client = scope_of(PROGRAMS[5])["app"].test_client()
     expired = {"Authorization": "Token eyJhbGciOiJIUzI1NiJ9.e30.AAAA"}
     wrong = client.post("/login", json={"name": "Ada", "password": "x"}, headers=expired)
     assert (wrong.status_code, wrong.json) == (401, {"msg": "Wrong name or password."})
@@ -150,7 +133,7 @@ def test_an_app_that_has_left_flask_jwt_extended():
 
 def test_the_program_that_upgrades_hashes(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    scope = scope_of(PROGRAMS[7])
+    scope = scope_of(PROGRAMS[6])
     client = scope["app"].test_client()
     weak = generate_password_hash("correct horse", method="pbkdf2:sha256:1")
     with closing(scope["connect"]()) as database, database:

@@ -10,6 +10,7 @@ import flask_unauthorized
 from flask_unauthorized import loaders, signals, testing
 from flask_unauthorized.policy.decorations import LevelDemands
 from flask_unauthorized.policy.settings import Settings
+from flask_unauthorized.stores import sqlite
 
 PAGES = Path(__file__).parents[2] / "docs/moving"
 CODE = re.compile(r"`([^`]+)`")
@@ -97,15 +98,20 @@ def _problems(code):
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             owner = OBJECTS.get(node.value.id) or _ours(node.value.id)
-            if owner is not None and not hasattr(owner, node.attr):
+            if owner is not None and not _is_proxy(owner) and not hasattr(owner, node.attr):
                 yield f"{node.value.id}.{node.attr}"
         elif isinstance(node, ast.Call):
             yield from _wrong_keywords(node)
 
 
+def _is_proxy(owner):
+    """Whether it is `current_user`, whose attributes are those of the app's user."""
+    return type(owner) is type(flask_unauthorized.current_user)
+
+
 def _ours(name):
-    for place in (flask_unauthorized, loaders, testing, signals):
-        if hasattr(place, name):
+    for place in (flask_unauthorized, loaders, testing, signals, sqlite):
+        if name in getattr(place, "__all__", dir(place)):
             return getattr(place, name)
     return None
 
@@ -113,7 +119,7 @@ def _ours(name):
 def _wrong_keywords(call):
     keywords = {keyword.arg for keyword in call.keywords}
     if isinstance(call.func, ast.Name):
-        target, known = _ours(call.func.id), {"flash", "url_for", "Anonymous"}
+        target, known = _ours(call.func.id), {"flash", "url_for", "timedelta", "int", "Anonymous", "get_id"}
         if target is None:
             if call.func.id not in known:
                 yield f"{call.func.id}()"

@@ -15,7 +15,9 @@ from .moving import Page, unknown_names, words
 flask_httpauth = pytest.importorskip("flask_httpauth")
 
 PAGE = Page("flask-httpauth.md")
-CLASSES = {name: item for name, item in vars(flask_httpauth).items() if getattr(item, "__module__", "") == "flask_httpauth"}
+CLASSES = {
+    name: item for name, item in vars(flask_httpauth).items() if getattr(item, "__module__", "") == "flask_httpauth"
+}
 ADA, WRONG = "Basic ada:correct horse", "Basic ada:wrong"
 
 
@@ -40,7 +42,15 @@ def test_every_name_of_theirs_has_a_row():
 
 
 def test_the_list_of_their_names_is_not_empty():
-    expected = {"HTTPDigestAuth", "use_ha1_pw", "verify_token", "optional", "flask_httpauth_user", "auth_nonce", "main_auth"}
+    expected = {
+        "HTTPDigestAuth",
+        "use_ha1_pw",
+        "verify_token",
+        "optional",
+        "flask_httpauth_user",
+        "auth_nonce",
+        "main_auth",
+    }
     assert expected <= set(their_names())
 
 
@@ -90,7 +100,7 @@ def test_both_apps_respond_as_the_page_says(row):
     before, after = (ask(run(program)["app"], method, path, field(credentials)) for program in PAGE.programs[:2])
     for response, cell in zip((before, after), expected, strict=True):
         lines = response.headers.getlist("WWW-Authenticate")
-        shown = [code for code in re.findall(r"`([^`]+)`", cell)]
+        shown = re.findall(r"`([^`]+)`", cell)
         error = [code for code in shown if code.startswith("error=")]
         assert response.status_code == int(re.search(r"\d+", cell)[0])
         assert [line.split()[0] for line in lines] == [code for code in shown if code not in error]
@@ -220,7 +230,9 @@ def test_the_characters_of_tokens(token, status):
 def test_the_characters_of_keys(key, status):
     old = flask_httpauth.HTTPTokenAuth(header="X-API-Key")
     assert ask(theirs(old, lambda key: "ada"), "GET", "/", {"X-API-Key": key}).status_code == 200
-    assert ask(ours(APIKey(lambda key: "ada", header="X-API-Key")), "GET", "/", {"X-API-Key": key}).status_code == status
+    assert (
+        ask(ours(APIKey(lambda key: "ada", header="X-API-Key")), "GET", "/", {"X-API-Key": key}).status_code == status
+    )
 
 
 def test_another_name_of_the_scheme():
