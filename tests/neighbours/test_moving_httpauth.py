@@ -5,9 +5,10 @@ import inspect
 import re
 
 import pytest
-from flask import Flask, g, render_template_string, request
+from flask import Blueprint, Flask, g, render_template_string, request
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, Digest, Identity, any_of
+from flask_unauthorized.testing import acting_as
 from tests.digest_client import challenge, sent
 
 from .moving import Page, unknown_names, words
@@ -332,3 +333,28 @@ def test_the_objects_that_apifairy_documents():
     good = {"Authorization": "Bearer good"}
     asked = (("/basic", field(ADA)), ("/basic", good), ("/token", good), ("/token", field(ADA)))
     assert [ask(app, "GET", path, headers).status_code for path, headers in asked] == [200, 401, 200, 401]
+
+
+def test_the_handler_of_one_blueprint():
+    auth = Auth(basic := Basic(check))
+    api, app = Blueprint("api", __name__, url_prefix="/api"), Flask("site")
+    auth.init_app(app)
+    api.before_request(auth.login_required(via=basic)(lambda: None))
+    api.add_url_rule("/", "view", lambda: "in")
+    api.register_error_handler(401, lambda error: ({"status": error.code}, error.code))
+    app.add_url_rule("/", "page", auth.login_required(lambda: "in"))
+    app.register_blueprint(api)
+    assert ask(app, "GET", "/api/", {}).json == {"status": 401}
+    assert ask(app, "GET", "/", {}).json["error"] == "Unauthorized"
+    assert ask(app, "GET", "/api/", field(ADA)).text == "in"
+
+
+def test_acting_as_puts_nothing_on_g():
+    def load(name, password):
+        g.user = name
+        return name
+
+    app = ours(Basic(load), lambda: f"{'user' in g}")
+    app.testing = True
+    assert ask(app, "GET", "/", field(ADA)).text == "True"
+    assert acting_as(app, "ada").get("/").text == "False"

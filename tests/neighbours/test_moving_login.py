@@ -442,3 +442,15 @@ def test_a_deleted_user_side_by_side(run):
     client.post("/login", data={"password": "correct horse"}, base_url=HTTPS)
     scope["login_manager"].user_loader(lambda user_id: None)
     assert client.get("/new", base_url=HTTPS).location == "/login?next=%2Fnew"
+
+
+def test_a_guard_that_is_named_once():
+    app, auth = both()
+    login_required = auth.login_required(via=auth.schemes[0])
+    for path in ("/one", "/two"):
+        app.add_url_rule(path, path, login_required(lambda: auth.identity.subject))
+    app.add_url_rule("/in", "in", lambda: auth.login("1").subject)
+    client = app.test_client()
+    assert client.get("/one").status_code == 401
+    client.get("/in")
+    assert client.get("/one").status_code == client.get("/two").status_code == 200
