@@ -78,9 +78,11 @@ class Page:
         return found
 
 
-def words(cells):
-    """All identifiers in the code of some cells."""
-    return {word for cell in cells for code in CODE.findall(cell) for word in re.findall(r"[A-Za-z_]\w*", code)}
+def words(cells, *, arguments):
+    """All identifiers in the code of some cells; without ``arguments``, those that stand in no parentheses."""
+    codes = (code for cell in cells for code in CODE.findall(cell))
+    shown = (code if arguments else re.sub(r"\([^()]*\)", "", code) for code in codes)
+    return {word for code in shown for word in re.findall(r"[A-Za-z_]\w*", code)}
 
 
 def unknown_names(cells):

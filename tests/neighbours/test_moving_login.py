@@ -34,7 +34,7 @@ def their_modules():
 
 
 def their_names():
-    """Public names of all modules, attributes of classes, arguments, settings, and keys in the session and in ``g``."""
+    """Public names of all modules, attributes of classes, settings, and keys in the session and in ``g``."""
     yield from flask_login.__all__
     yield "user_loaded_from_header"  # a module's __getattr__ gives it
     for module in their_modules():
@@ -54,9 +54,11 @@ def their_names():
     manager = flask_login.LoginManager()
     for made in (manager, flask_login.UserMixin, flask_login.AnonymousUserMixin):
         yield from (name for name in dir(made) if not name.startswith("_"))
-    for function in (
-        flask_login.login_user, flask_login.login_url, flask_login.set_login_view, flask_login.LoginManager,
-    ):  # fmt: skip
+
+
+def their_arguments():
+    functions = flask_login.login_user, flask_login.login_url, flask_login.set_login_view, flask_login.LoginManager
+    for function in functions:
         yield from inspect.signature(function).parameters
     yield from re.findall(r'kwargs\.pop\("(\w+)"', inspect.getsource(flask_login.FlaskLoginClient))
 
@@ -66,16 +68,18 @@ def flat(names):
 
 
 def test_every_name_of_theirs_has_a_row():
-    rows = PAGE.rows("Flask-Login", "here")
-    assert sorted(flat(their_names()) - words(row[0] for row in rows)) == []
+    cells = [row[0] for row in PAGE.rows("Flask-Login", "here")]
+    assert sorted(flat(their_names()) - words(cells, arguments=False)) == []
+    assert sorted(set(their_arguments()) - words(cells, arguments=True)) == []
 
 
 def test_the_list_of_their_names_is_not_empty():
     expected = {
         "login_user", "REMEMBER_COOKIE_REFRESH_EACH_REQUEST", "SESSION_PROTECTION", "LOGIN_DISABLED", "_user_id",
-        "force", "blueprint_login_views", "user_needs_refresh", "fresh_login", "_login_user", "EXEMPT_METHODS",
+        "blueprint_login_views", "user_needs_refresh", "_login_user", "EXEMPT_METHODS",
     }  # fmt: skip
     assert expected <= flat(their_names())
+    assert {"force", "fresh_login", "add_context_processor"} <= set(their_arguments())
 
 
 def test_every_name_of_ours_exists():
