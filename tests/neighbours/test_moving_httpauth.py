@@ -49,16 +49,9 @@ def test_every_name_of_theirs_has_a_row():
 
 
 def test_the_list_of_their_names_is_not_empty():
-    expected = {
-        "HTTPDigestAuth",
-        "use_ha1_pw",
-        "verify_token",
-        "optional",
-        "flask_httpauth_user",
-        "auth_nonce",
-        "main_auth",
-    }
+    expected = {"HTTPDigestAuth", "use_ha1_pw", "verify_token", "flask_httpauth_user", "auth_nonce", "main_auth"}
     assert expected <= set(their_names())
+    assert {"optional", "role", "realm", "qop"} <= set(their_arguments())
 
 
 def test_every_name_of_ours_exists():
