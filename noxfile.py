@@ -62,6 +62,7 @@ NEED_A_NEIGHBOUR = (
 )
 # What shows that the documentation is right: its programs run, generated pages are fresh, links lead somewhere.
 CHECK_THE_DOCS = (
+    "tests/docs",
     "tests/test_readme.py",
     "tests/test_recipes.py",
     "tests/test_guides.py",

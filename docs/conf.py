@@ -43,6 +43,7 @@ intersphinx_mapping: dict[str, tuple[str, str]] = {}
 html_theme = "furo"
 html_title = f"flask_unauthorized {release}"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_theme_options = {"source_repository": SOURCE, "source_branch": "main", "source_directory": "docs/"}
 

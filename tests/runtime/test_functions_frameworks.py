@@ -8,7 +8,7 @@ from flask import Flask, request
 
 from flask_unauthorized.testing import assert_sound
 
-PAGE = Path(__file__).parents[2] / "docs" / "evidence" / "servers-and-clients.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "servers.md"
 
 
 @pytest.fixture
