@@ -39,12 +39,16 @@ ELSEWHERE = {
     "the-rate-limiter-counts-all-users-as-one": NEIGHBOURS + "test_the_rate_limiter_counts_all_users_as_one",
     "nginx-auth_request-responds-with-500": "tests/clients/test_forward_auth.py::test_nginx_never_answers_500",
 }
+CLIENTS = "tests/clients/"
 IN_BROWSERS = {
-    "cors-the-preflight-options-is-401": "tests/clients/test_popups.py::test_a_preflight_passes_and_what_follows_is_judged",
-    "flask-cors-no-cors-headers-on-the-401": "tests/clients/test_popups.py::test_a_script_of_another_origin_reads_the_refusal",
-    "a-password-box-pops-up-in-the-browser": "tests/clients/test_popups.py::test_a_script_opens_no_window",
-    "not-logged-in-inside-an-iframe-third-party-cookies": "tests/clients/test_people.py::test_csr_01_a_cookie_that_a_browser_sends_across_sites",
+    "cors-the-preflight-options-is-401": "test_popups.py::test_a_preflight_passes_and_what_follows_is_judged",
+    "flask-cors-no-cors-headers-on-the-401": "test_popups.py::test_a_script_of_another_origin_reads_the_refusal",
+    "a-password-box-pops-up-in-the-browser": "test_popups.py::test_a_script_opens_no_window",
+    "not-logged-in-inside-an-iframe-third-party-cookies": (
+        "test_people.py::test_csr_01_a_cookie_that_a_browser_sends_across_sites"
+    ),
 }
+"""Entries that are reproduced here without a browser, and the tests in `CLIENTS` that use Chromium."""
 ADA = bearer_header("token-of-ada")
 KEY = "a secret of thirty-two characters"
 NOW = 1_800_000_000
@@ -138,7 +142,7 @@ def test_each_entry_is_reproduced():
             assert name_of_test(entry) not in here
         else:
             assert name_of_test(entry) in here, entry
-    for place in (*ELSEWHERE.values(), *IN_BROWSERS.values()):
+    for place in (*ELSEWHERE.values(), *(CLIENTS + place for place in IN_BROWSERS.values())):
         path, _, test = place.partition("::")
         assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), place
     assert {*ELSEWHERE, *IN_BROWSERS} <= ENTRIES.keys()

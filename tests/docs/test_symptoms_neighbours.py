@@ -1,11 +1,15 @@
 """The entries of docs/symptoms.md that are about other extensions: flask-cors and Flask-Limiter."""
 
+import pytest
 from flask import Flask, request
-from flask_cors import CORS, cross_origin
-from flask_limiter import Limiter
 
 from flask_unauthorized import Auth, Bearer, Identity, SessionCookie
 from tests.helpers import bearer_header
+
+pytest.importorskip("flask_cors")
+pytest.importorskip("flask_limiter")
+from flask_cors import CORS, cross_origin
+from flask_limiter import Limiter
 
 ORIGIN = "https://pages.example"
 
@@ -62,7 +66,8 @@ def test_the_rate_limiter_counts_all_users_as_one(entry):
         app.add_url_rule("/", "home", auth.login_required(lambda: "home"))
         client = app.test_client()
         return [
-            f"{name} {client.get('/', headers=bearer_header(f'token-of-{name}')).status_code}" for name in ("ada", "bob")
+            f"{name} {client.get('/', headers=bearer_header(f'token-of-{name}')).status_code}"
+            for name in ("ada", "bob")
         ]
 
     entry.seen += statuses("", "none")
