@@ -42,6 +42,8 @@ ELSEWHERE = {
 CLIENTS = "tests/clients/"
 IN_BROWSERS = {
     "cors-the-preflight-options-is-401": "test_popups.py::test_a_preflight_passes_and_what_follows_is_judged",
+    "redirect-loop-between-a-page-and-the-login-page": "test_symptoms.py::test_the_browser_ends_a_loop_of_redirects",
+    "401-or-403-from-a-websocket": "test_symptoms.py::test_the_console_says_that_a_websocket_failed",
     "flask-cors-no-cors-headers-on-the-401": "test_popups.py::test_a_script_of_another_origin_reads_the_refusal",
     "a-password-box-pops-up-in-the-browser": "test_popups.py::test_a_script_opens_no_window",
     "not-logged-in-inside-an-iframe-third-party-cookies": (
