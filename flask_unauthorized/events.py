@@ -40,7 +40,7 @@ A field without a value is ``None``. The message is for people, and its wording 
 | `refused` | The app refused the request for a reason of its own. |
 | `credentials_missing` | Nothing was sent that the view accepts. |
 | `credentials_invalid` | The credentials are not valid. |
-| `malformed` | The credentials can't be parsed, or more than one was sent. |
+| `malformed` | The request is malformed (400), or more than one credential was sent. |
 | `expired` | The credentials have expired. |
 | `revoked` | The credentials were revoked. |
 | `replayed` | A credential that is valid once was used again. |
@@ -74,7 +74,6 @@ How a record is made:
 
 import hashlib
 import hmac
-import logging
 import secrets
 import sys
 from typing import Any, Final
@@ -84,9 +83,9 @@ from flask import request as current_request
 from werkzeug.wrappers import Request
 
 from .errors.text import loggable_text
+from .logs import LOGGER, report_loss
 from .subjects import subject_key
 
-log: Final = logging.getLogger("flask_unauthorized")
 EVENTS: Final = {
     "refused": "failure",
     "authenticated": "success",
@@ -213,8 +212,9 @@ def log_event(
         token_id: The id of the token.
         token_prefix: The ``prefix=`` of the loader that counts these ids; ``None`` for a ``jti``.
     """
-    if not log.isEnabledFor(level):
+    if not LOGGER.isEnabledFor(level):
         return
+    hidden = sys.exc_info()[1]  # Its text may hold a secret.
     try:
         fields = {
             "event": event,
@@ -226,12 +226,14 @@ def log_event(
         }
         caller = sys._getframe(1)
         code = caller.f_code
-        record = log.makeRecord(log.name, level, code.co_filename, caller.f_lineno, message, args, None, code.co_name)
+        record = LOGGER.makeRecord(
+            LOGGER.name, level, code.co_filename, caller.f_lineno, message, args, None, code.co_name
+        )
         # Not by extra=, which raises KeyError if the app's LogRecord factory sets an attribute of the same name.
         vars(record).update(fields)
-        log.handle(record)
-    except Exception:  # The decision stands, whatever happens to its record.
-        _report_failure(event)
+        LOGGER.handle(record)
+    except Exception as failure:  # The decision stands, whatever happens to its record.
+        report_loss(failure, hidden, "the event %s", event)
 
 
 def _request_fields(request: Request | None) -> dict[str, str | None]:
@@ -272,15 +274,3 @@ def _keyed_hash(app: Flask | None, kind: str, value: str) -> str:
         key = _KEY_OF_PROCESS
     derived = hmac.digest(key, b"flask_unauthorized.events " + kind.encode(), hashlib.sha256)
     return hmac.new(derived, value.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:16]
-
-
-def _report_failure(event: str) -> None:
-    """Log that a record was lost, on the standard error stream if the handlers of the logger fail again."""
-    text = "the event %s was not logged, because a log handler or a filter failed"
-    try:
-        log.exception(text, event)
-    except Exception:
-        if logging.lastResort is not None:
-            # Not by makeRecord, because the app's LogRecord factory may be what fails.
-            record = logging.LogRecord(log.name, logging.ERROR, __file__, 0, text, (event,), sys.exc_info())
-            logging.lastResort.handle(record)

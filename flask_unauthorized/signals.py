@@ -43,13 +43,12 @@ renderer, a lazy text, or the loader at a logout. Its text holds a secret only i
 that reaches Flask is logged by Flask, and lines of the extension about it name its type alone.
 """
 
-import logging
 from typing import Any, Final
 
 from blinker import NamedSignal, Namespace
 from flask import Flask
 
-log: Final = logging.getLogger("flask_unauthorized")
+from .logs import log
 
 _namespace = Namespace()
 authenticated: Final = _namespace.signal("unauthorized-authenticated")

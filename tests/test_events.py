@@ -117,6 +117,10 @@ ADA = hashed("subject", "ada")
             {"endpoint": "view", "path": "/", "scheme": "Basic", "reason_code": "credentials_invalid", "subject": ADA},
         ),
         (
+            "/", {"Authorization": "Basic !!!"}, "INFO",  # not Base64
+            {"endpoint": "view", "path": "/", "scheme": "Basic", "reason_code": "credentials_invalid"},
+        ),
+        (
             "/", bearer_header("a b"), "INFO",
             {"endpoint": "view", "path": "/", "scheme": "Bearer", "reason_code": "malformed"},
         ),

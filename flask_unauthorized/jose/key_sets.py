@@ -7,10 +7,10 @@ their meaning is beyond doubt; private members are never corrected. `parse_key_s
 `JWKS`, which reads the same set every few minutes, can log each one once.
 """
 
-import logging
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from ..logs import log
 from ..wire.jws import JOSEError, decode_base64url, encode_base64url, read_json_object
 from .jwk import MAX_MEMBER, OtherUseError, public_key_jwk
 from .keys import CURVES, Key
@@ -18,8 +18,6 @@ from .keys import CURVES, Key
 MAX_KEYS: Final = 100
 """Most keys in a set."""
 _MAY_BE_NULL: Final = frozenset({"kid", "use", "alg", "key_ops"})
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 
 class KeySet(NamedTuple):

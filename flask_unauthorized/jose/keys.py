@@ -21,7 +21,6 @@ what it may be used for when it is made, and nothing decides that later:
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -32,11 +31,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from ..arguments import validated_flag
 from ..errors import ConfigurationError
+from ..logs import log
 from ..wire.jws import MAX_KID, JOSEError, encode_base64url
 from . import algorithms as names
 from .key_strength import check_ed25519, check_rsa
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 CURVES: Final[dict[str, tuple[ec.EllipticCurve, int]]] = {

@@ -33,7 +33,6 @@ Why it isn't simpler: a dictionary with a time to live makes every request wait 
 when the server is down for a second, and lets anyone make the app fetch by inventing key ids.
 """
 
-import logging
 import os
 import threading
 import time
@@ -78,8 +77,6 @@ MAX_WAITING_FIRST: Final = 64
 """Most requests that wait for a fetch while there are no keys at all."""
 LOST_AFTER: Final = 5.0
 """Seconds after its timeout when a fetch is abandoned."""
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 
 class Options(TypedDict, total=False):

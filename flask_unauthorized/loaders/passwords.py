@@ -21,7 +21,6 @@ chooses it. So neither the status nor the time of a response says whether a name
 """
 
 import hmac
-import logging
 import secrets
 import threading
 import time
@@ -36,6 +35,7 @@ from typing import Any, Final, Literal
 from ..arguments import explains_arguments, validated_seconds
 from ..errors import AuthUnavailable, ConfigurationError
 from ..locks import renew_after_fork
+from ..logs import log
 from ..schemes.base import Secret
 from ..schemes.basic import MAX_PASSWORD, MAX_USER
 from ..schemes.run_async import resolve_awaitable
@@ -43,7 +43,6 @@ from .claims import validated_callable, validated_count
 from .password_costs import Costs, validated_sample
 from .password_hashes import StoredHash, default_method, hash_of_method, new_hash, read_hash
 
-log: Final = logging.getLogger("flask_unauthorized")
 MAX_CACHED: Final = 1024
 """Most verified passwords that are cached."""
 MAX_CACHE: Final = 300

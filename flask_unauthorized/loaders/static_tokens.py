@@ -1,6 +1,5 @@
 """`StaticTokens`: a handful of configured tokens."""
 
-import logging
 from collections.abc import Mapping
 from typing import Final
 
@@ -8,9 +7,9 @@ from flask import Flask
 
 from ..errors import ConfigurationError
 from ..identity import Identity
+from ..logs import log
 from ..wire.credentials import token_digest
 
-log: Final = logging.getLogger("flask_unauthorized")
 MIN_TOKEN: Final = 22
 """Characters of 128 random bits in base64url, the least that ASVS 5 (11.5.1) accepts."""
 _MAX_NAMED: Final = 5

@@ -12,7 +12,6 @@ equal callables are two views all the same.
 
 import functools
 import inspect
-import logging
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from datetime import timedelta
 from itertools import count
@@ -21,10 +20,10 @@ from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 from weakref import WeakKeyDictionary, ref
 
 from ..errors import ConfigurationError
+from ..logs import log
 from ..schemes.base import AnyScheme
 from .requirement import Names, Requirement, combine_decorators
 
-log: Final = logging.getLogger("flask_unauthorized")
 View = Callable[..., Any]
 F = TypeVar("F", bound=View)
 _NAMELESS: Final = count(1)

@@ -14,7 +14,6 @@ The proxies stand for the caller. ``is_authenticated``, ``is_active`` and ``is_a
 caller, whatever the loader returns, because templates and other extensions ask for them.
 """
 
-import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from ..authentication.identification import identify
 from ..authentication.state import Identification
 from ..errors import AuthUnavailable, ConfigurationError
 from ..identity import Identity
+from ..logs import log
 from ..schemes.base import AnyScheme
 from ..schemes.state_access import has_response_left
 from .app_state import AppState, app_state_of
@@ -33,7 +33,6 @@ from .flask_compat import is_of_app
 from .refuse import plan_in_force
 from .request_state import RequestState, real_app, real_request, state_for, state_if_any
 
-log: Final = logging.getLogger("flask_unauthorized")
 _NO_CALLER: Final = Identification(None, None, None)
 
 

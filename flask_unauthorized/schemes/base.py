@@ -287,7 +287,8 @@ class Scheme(ABC, Generic[C]):
     def identity_with_login(self, identity: Identity, credentials: C) -> Identity:
         """Return the identity of an accepted caller, with what the scheme knows of the login.
 
-        A scheme of your own overrides `login_of`. `SessionCookie` overrides this method, because it knows more.
+        A scheme of your own overrides `login_of`, and so does a subclass of `SessionCookie`. `SessionCookie` itself
+        overrides this method, because it knows more.
 
         Args:
             identity: The identity.

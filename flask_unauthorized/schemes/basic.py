@@ -166,7 +166,11 @@ def _challenges(name: str, realm: str) -> tuple[Challenge, ...]:
 
 
 def _decode(value: str) -> bytes:
-    """Return the octets of canonical Base64 (RFC 4648 §3.3, §3.5)."""
+    """Return the octets of canonical Base64 (RFC 4648 §3.3, §3.5).
+
+    Other text is a 401, which RFC 9110 §15.5.2 allows for any invalid credentials, so that a client gets the challenge
+    and can try again. The 400 of RFC 6750 §3.1 is for Bearer, and RFC 7617 names none.
+    """
     try:
         # Not by the module base64, whose functions cost more than the decoding. This one skips characters that aren't
         # Base64, so that the comparison finds them.

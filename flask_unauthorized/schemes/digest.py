@@ -28,7 +28,6 @@ names with unescaped backslashes (`Digest.verify` tries two names), percent-enco
 """
 
 import hmac
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -40,6 +39,7 @@ from flask import request as current_request
 from ..arguments import explains_arguments, validated_choice, validated_flag, validated_whole_seconds
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, StaleNonce
 from ..errors.text import shown
+from ..logs import log
 from ..stores.base import Store, validated_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
@@ -73,7 +73,6 @@ from .state_access import (
 if TYPE_CHECKING:
     from ..throttle.throttle import SchemeAttempt, Throttle
 
-log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 1024 * 1024
 """Default of ``max_body``, in bytes."""
 MIN_NONCE_LIFETIME: Final = 5

@@ -25,7 +25,6 @@ Browsers repeat what the server asks for (a Kerberos ticket, a cookie, a certifi
 """
 
 import functools
-import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from flask import Flask, Request, current_app
 from ..arguments import explains_arguments
 from ..errors import AuthError, ConfigurationError, MalformedCredentials
 from ..errors.text import shown
+from ..logs import log
 from ..proxies import TrustedProxies, came_with_underscores, peer_address, refuse_second_proxy_fix
 from ..wire import Challenge
 from ..wire.soundness import examine
@@ -42,7 +42,6 @@ from .header_names import validated_header
 from .origins import validated_origins
 from .state_access import readable_app_state, scheme_state
 
-log: Final = logging.getLogger("flask_unauthorized")
 MAX_NAME: Final = 1024
 """The longest name, in bytes."""
 _KEY: Final = "REMOTE_USER"
@@ -180,7 +179,7 @@ class RemoteUser(Scheme[Secret]):
         is_first = key not in logged
         logged.add(key)
         hint = ": if that is your proxy, name it; if not, clients reach the app directly" if is_first else ""
-        log.log(logging.WARNING if is_first else logging.DEBUG, "%s%s", reason, hint)
+        (log.warning if is_first else log.debug)("%s%s", reason, hint)
 
     verify = call_loader
 

@@ -42,7 +42,6 @@ anti-replay window of RFC 4303 §3.4.3.
 
 import functools
 import hashlib
-import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,6 +50,7 @@ from typing import Any, ClassVar, Final, NamedTuple, ParamSpec, TypeVar
 from flask import Flask
 
 from ..errors import AuthUnavailable, ConfigurationError
+from ..logs import log
 from ..wire.grammar import is_token
 
 MIN_LIFETIME: Final = 1.0
@@ -69,7 +69,6 @@ EVICTABLE_PURPOSE: Final = "throttle"
 """The purpose whose entries may be dropped while they are alive. They never take the place of other entries."""
 _WINDOW_MASK: Final = (1 << WINDOW) - 1
 
-log: Final = logging.getLogger("flask_unauthorized")
 P = ParamSpec("P")
 T = TypeVar("T")
 

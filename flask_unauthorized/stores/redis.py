@@ -12,11 +12,11 @@
 - Types and values that the library didn't write are `AuthUnavailable`, because no result can be derived from them.
 """
 
-import logging
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from ..errors import AuthUnavailable, ConfigurationError
+from ..logs import log
 from .base import WINDOW, Count, Store
 
 try:
@@ -29,7 +29,6 @@ except ImportError as missing:
 TIMEOUT: Final = 0.25
 """Longest wait for a connection, and for a response, in seconds. Then the store counts as unavailable."""
 
-log: Final = logging.getLogger("flask_unauthorized")
 
 _INCREMENT: Final = """
 local count = redis.call('INCR', KEYS[1])

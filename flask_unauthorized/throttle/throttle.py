@@ -52,6 +52,7 @@ from ..errors import (
     Unauthorized,
 )
 from ..events import claim_subject, log_event, shown_subject, subject_hash
+from ..logs import log
 from ..stores.base import EVICTABLE_PURPOSE, Store, validated_store
 from ..subjects import short_name, subject_key
 from .counters import Counters, Refusal, Reservation, Source, refusal_error
@@ -60,7 +61,6 @@ from .limits import DAY, Limit, validated_limit
 from .networks import Network, network_of
 from .recent import Entry, RecentCredentials, State, SuspectNetworks
 
-log: Final = logging.getLogger("flask_unauthorized")
 _current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _NO_GUESS: Final = (ExpiredCredentials, RevokedCredentials, InvalidProof, NonceRequired, StepUpRequired)
 """Refusals with 401 of credentials that aren't unknown."""
@@ -121,6 +121,7 @@ class Throttle:
         if on_outage not in ("refuse", "allow"):
             raise ConfigurationError(f"on_outage={on_outage!r} must be 'refuse' or 'allow'")
         self.on_outage: Final = on_outage
+        self.disable_after: Final = disable_after
         self._disabled = validated_disable_after(disable_after, store, on_outage)
         longest = validated_whole_seconds("max_wait", max_wait, least=1, most=DAY)
         self._counters = Counters(
@@ -162,7 +163,7 @@ class Throttle:
             name: The name of the subject, in any spelling.
 
         Returns:
-            Whether the subject was disabled.
+            Whether the subject was disabled, so that its attempts were refused.
 
         Raises:
             AuthUnavailable: If the store is unavailable.
@@ -174,8 +175,7 @@ class Throttle:
         if self._disabled is None:
             raise ConfigurationError("enable() was called, but this throttle disables no subject: give disable_after=")
         subject = subject_key(name)
-        was_disabled = self._disabled.contains(subject)
-        self._disabled.enable(subject)
+        was_disabled = self._disabled.enable(subject)
         self.store.forget(EVICTABLE_PURPOSE, f"subject {subject}", f"turn-short {subject}", f"turn-long {subject}")
         return was_disabled
 

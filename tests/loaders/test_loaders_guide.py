@@ -117,7 +117,7 @@ def test_the_callback_of_flask_httpauth():
 
 def test_the_objects_of_flask_httpauth_that_apifairy_documents(make_app):
     pytest.importorskip("flask_httpauth")
-    basic, bearer = Basic(lambda name, password: True), Bearer({"token-of-ada": "ada"}.get)
+    basic, bearer = Basic(lambda name, password: True), Bearer({"demo-token-of-ada-0123456789": "ada"}.get)
     auth = Auth(basic, bearer)
     scope = {"__name__": "guide", "auth": auth, "basic": basic, "bearer": bearer}
     exec(PROGRAMS[5], scope)
@@ -126,7 +126,7 @@ def test_the_objects_of_flask_httpauth_that_apifairy_documents(make_app):
         # This is how APIFairy's authenticate() decorates a view.
         app.add_url_rule(path, path[1:], documented.login_required()(lambda: auth.identity.subject))
     client = app.test_client()
-    assert client.get("/token", headers={"Authorization": "Bearer token-of-ada"}).text == "ada"
+    assert client.get("/token", headers={"Authorization": "Bearer demo-token-of-ada-0123456789"}).text == "ada"
     assert client.get("/password", auth=("eve", "x")).text == "eve"
     assert client.get("/token", auth=("eve", "x")).headers["WWW-Authenticate"].split()[0] == "Bearer"
     assert client.get("/password").headers["WWW-Authenticate"].split()[0] == "Basic"

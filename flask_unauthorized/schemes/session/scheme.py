@@ -248,11 +248,15 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
     def subject(self, credentials: LoginRecord | PresentedCookie) -> str | None:
         return credentials.subject
 
+    def login_of(self, credentials: LoginRecord | PresentedCookie) -> tuple[float, str | None]:
+        return credentials.auth_time, credentials.acr
+
     def identity_with_login(self, identity: Identity, credentials: LoginRecord | PresentedCookie) -> Identity:
+        auth_time, acr = self.login_of(credentials)
         issuer = credentials.issuer
         if issuer is not None and identity.subject != credentials.subject:
             issuer = None  # It names the subject of the login, and the loader gave another one.
-        return with_login(identity, credentials.auth_time, credentials.acr, credentials.amr, issuer)
+        return with_login(identity, auth_time, acr, credentials.amr, issuer)
 
     def challenges(self, realm: str, error: AuthError | None, request: Request) -> tuple[Challenge, ...]:
         page = self.login_url()
