@@ -59,6 +59,7 @@ NEED_A_NEIGHBOUR = (
     "tests/test_backchannel_logout.py",
     "tests/test_certificates.py",
     "tests/test_errors_travel.py",
+    "tests/docs/test_symptoms_neighbours.py",
 )
 # What shows that the documentation is right: its programs run, generated pages are fresh, links lead somewhere.
 CHECK_THE_DOCS = (
