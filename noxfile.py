@@ -59,6 +59,7 @@ NEED_A_NEIGHBOUR = (
     "tests/test_backchannel_logout.py",
     "tests/test_certificates.py",
     "tests/test_errors_travel.py",
+    "tests/docs/test_symptoms_neighbours.py",
 )
 # What shows that the documentation is right: its programs run, generated pages are fresh, links lead somewhere.
 CHECK_THE_DOCS = (
@@ -73,7 +74,7 @@ CHECK_THE_DOCS = (
     "tests/loaders/test_loaders_guide.py",
     "tests/loaders/stored/test_guide.py",
     "tests/browser/test_example.py",
-    "tests/loaders/test_jwt_example.py",
+    "tests/test_examples.py",
 )
 LEAST_COVERAGE = 98  # percent of lines and branches
 
@@ -249,7 +250,7 @@ def clients(session: nox.Session) -> None:
     """Let real clients, from curl to browsers, talk to real servers."""
     install_group(session, "clients")
     install_wheel(session)
-    run_pytest(session, paths=("tests/clients", "tests/live/test_uploads.py"))
+    run_pytest(session, paths=("tests/clients", "tests/live/test_uploads.py", "tests/test_examples.py"))
 
 
 @nox.session(requires=["build"])

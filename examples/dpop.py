@@ -1,18 +1,15 @@
-"""An API whose tokens can't be used without their owner's key (DPoP, RFC 9449), and a client of it. Run:
+"""DPoP (RFC 9449): an API whose tokens work with their owner's key only, and a client that prints the exchange.
 
-    pip install ".[jwt]" && python examples/dpop.py
-
-The API listens on http://127.0.0.1:5000 (or on the port in ``PORT``) while the client asks it and prints the exchange.
-``python examples/dpop.py serve`` leaves it running instead. In this demo the tokens come from a dictionary. Those of a
-real API come from an authorization server, which puts the thumbprint of the client's key into their ``cnf``.
+Run: ``pip install ".[jwt]" && python examples/dpop.py``. Real tokens come from an authorization server. It puts the
+thumbprint of the client's key into their ``cnf``.
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import logging
 import os
-import sys
 import threading
 import time
 import uuid
@@ -27,6 +24,14 @@ from flask_unauthorized.stores.memory import MemoryStore
 
 PORT = int(os.environ.get("PORT", "5000"))
 ORIGIN = f"http://127.0.0.1:{PORT}"
+TRY = """\
+In another terminal, within five minutes:
+  proof={proof}
+  curl -i {url}/notes                                                                           # 401
+  curl -i {url}/notes -H 'Authorization: DPoP demo-token-of-ada-0123456789' -H "DPoP: $proof"   # 200: ada
+  curl -i {url}/notes -H 'Authorization: DPoP demo-token-of-ada-0123456789' -H "DPoP: $proof"   # 401, used before
+  curl -i {url}/notes -H 'Authorization: Bearer demo-token-of-ada-0123456789'                   # 401: invalid_token
+"""
 
 # --- the API
 
@@ -47,14 +52,13 @@ def notes() -> dict[str, str | None]:
     return {"notes of": auth.identity.subject}
 
 
+auth.check(app)
+
 # --- the client
 
 
-auth.check(app)
-
-
 class Client:
-    """Holds a key, and makes a proof by it for each request."""
+    """A client that holds a key, and signs a proof with it for each request."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -64,11 +68,11 @@ class Client:
 
     @property
     def thumbprint(self) -> str:
-        """What an authorization server puts into ``cnf`` (RFC 7638; the members are sorted already)."""
+        """Return what an authorization server puts into ``cnf`` (RFC 7638; the members are sorted already)."""
         return base64url(hashlib.sha256(dump(self.jwk)).digest())
 
     def proof(self, method: str, url: str) -> str:
-        """RFC 9449 §4.2."""
+        """Return a new proof for one request (RFC 9449 §4.2)."""
         header = {"typ": "dpop+jwt", "alg": "EdDSA", "jwk": self.jwk}
         claims = {"jti": str(uuid.uuid4()), "htm": method, "htu": url, "iat": int(time.time())}
         claims["ath"] = base64url(hashlib.sha256(self.token.encode()).digest())
@@ -78,7 +82,7 @@ class Client:
         return f"{text}.{base64url(self.key.sign(text.encode()))}"
 
     def get(self, path: str) -> HTTPResponse:
-        """The answer; where the API wants its nonce in the proof, that of the second try."""
+        """Return the response. If the API demands its nonce in the proof, try once more."""
         response = send(f"DPoP {self.token}", self.proof("GET", ORIGIN + path), path)
         nonce = response.getheader("DPoP-Nonce")
         if nonce is not None:
@@ -89,7 +93,7 @@ class Client:
 
 
 def send(authorization: str, proof: str | None, path: str) -> HTTPResponse:
-    """Sends a request and prints what went and what came."""
+    """Send a request. Print it and the response."""
     headers = {"Authorization": authorization} if proof is None else {"Authorization": authorization, "DPoP": proof}
     connection = HTTPConnection("127.0.0.1", PORT, timeout=10)
     connection.request("GET", path, headers=headers)
@@ -115,9 +119,9 @@ def dump(content: dict[str, object] | dict[str, str]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-def demo() -> None:
-    """Show that the owner is accepted, and a thief of the token or of a whole request is not."""
-    ada = Client("token-of-ada")
+def demo() -> Client:
+    """Show that the owner is accepted, and a thief of the token or of a whole request is not. Return the owner."""
+    ada = Client("demo-token-of-ada-0123456789")
     tokens[ada.token] = Identity("ada", scopes={"notes:read"}, confirmation={"jkt": ada.thumbprint})
     print("# Ada asks. The first time the API wants its nonce in the proof.\n")
     ada.get("/notes")
@@ -131,22 +135,19 @@ def demo() -> None:
     send(f"DPoP {ada.token}", seen, "/notes")
     print("# Eve sends the token as a plain Bearer, which this API takes as well, but not when it is bound to a key.\n")
     send(f"Bearer {ada.token}", None, "/notes")
+    return ada
 
 
 def main() -> None:
-    server = make_server("127.0.0.1", PORT, app, threaded=True)
-    if "serve" in sys.argv[1:]:
-        server.serve_forever()
-        return
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # what the client prints is enough
-    thread = threading.Thread(target=server.serve_forever)
+    server = make_server("127.0.0.1", PORT, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    try:
-        demo()
-    finally:
-        server.shutdown()
+    print(f"Notes at {ORIGIN}, for clients that prove that they have the key of their token (DPoP).\n")
+    ada = demo()
+    print(TRY.format(url=ORIGIN, proof=ada.proof("GET", f"{ORIGIN}/notes")), flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
         thread.join()
-        server.server_close()
 
 
 if __name__ == "__main__":

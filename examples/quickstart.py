@@ -1,7 +1,6 @@
-"""The quick start: two schemes, three protected views, one page. Run: ``python examples/quickstart.py``.
+"""Notes with two schemes: programs send a token, people send a password.
 
-It listens on http://127.0.0.1:5000 (or on the port in ``PORT``) and is a demo: real tokens and passwords come from a
-database or the environment, not from the source.
+Run: ``pip install . && python examples/quickstart.py``. Real tokens and passwords belong in a database.
 """
 
 import os
@@ -12,27 +11,27 @@ from werkzeug.security import generate_password_hash
 from flask_unauthorized import Auth, Basic, Bearer, Identity
 from flask_unauthorized.loaders import Passwords, StaticTokens
 
-tokens = StaticTokens(
-    {
-        "token-of-ada": Identity("ada", scopes={"notes:read", "notes:write"}),
-        "token-of-bob": Identity("bob", scopes={"notes:read"}),
-    }
-)
-bearer = Bearer(tokens)
+TRY = """\
+Notes, for programs with a token and people with a password.
+In a browser: {url}/ (name: ada, password: correct horse)
+In another terminal:
+  curl -i {url}/notes                                                                     # 401
+  curl -i {url}/notes -H 'Authorization: Bearer demo-token-of-bob-0123456789'             # 200: call Grace
+  curl -i {url}/notes -H 'Authorization: Bearer demo-token-of-bob-0123456789' -X DELETE   # 403: insufficient_scope
+  curl -i {url}/me -u 'ada:correct horse'                                                 # 200: ada
+"""
+ada = Identity("ada", scopes={"notes:read", "notes:write"})
+bob = Identity("bob", scopes={"notes:read"})
+bearer = Bearer(StaticTokens({"demo-token-of-ada-0123456789": ada, "demo-token-of-bob-0123456789": bob}))
 password = Basic(Passwords({"ada": generate_password_hash("correct horse")}))
-auth = Auth(bearer, password, realm="notes")
-
 app = Flask(__name__)
-auth.init_app(app)
+auth = Auth(bearer, password, realm="notes", app=app)
 notes = ["call Grace"]
 
 
 @app.get("/")
 def index() -> str:
-    return (
-        '<!doctype html><html lang="en"><title>Notes</title><h1>Notes</h1>'
-        '<p><a href="/me">Who am I?</a> asks your browser for a name and a password: ada, correct horse.</p>'
-    )
+    return '<!doctype html><html lang="en"><title>Notes</title><a href="/me">Who am I?</a>'
 
 
 @app.get("/me")
@@ -55,6 +54,7 @@ def delete_notes() -> tuple[str, int]:
 
 
 auth.check(app)
-
 if __name__ == "__main__":
-    app.run(port=int(os.environ.get("PORT", "5000")))
+    port = int(os.environ.get("PORT", "5000"))
+    print(TRY.format(url=f"http://127.0.0.1:{port}"), flush=True)
+    app.run(port=port)

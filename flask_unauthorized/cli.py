@@ -6,12 +6,14 @@ from typing import Any
 import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
+from werkzeug.utils import import_string
 
 from .browser import devices
 from .browser.login import session_scheme
 from .errors import AuthUnavailable, ConfigurationError
 from .runtime.app_state import AppState, app_state_of
 from .schemes.digest import Digest
+from .throttle.throttle import Throttle
 from .wire.digest import HASHES, base_algorithm, secret_hash
 
 
@@ -134,6 +136,61 @@ def end_sessions(context: click.Context, name: str | None, all_users: bool) -> N
         raise click.ClickException(str(error.reason)) from None
     whose = "all users" if name is None else f"the user {name!r}"
     click.echo(f"All sessions of {whose} in the realm {realm!r} have ended.")
+
+
+@commands.command("enable")
+@click.argument("name")
+@click.option(
+    "--throttle",
+    "path",
+    metavar="MODULE:NAME",
+    help="Where the Throttle is, if no scheme has it: that of a login form. Default: those of the app's schemes.",
+)
+@click.pass_context
+def enable(context: click.Context, name: str, path: str | None) -> None:
+    """Let callers log in as NAME again, whom a Throttle with disable_after= has disabled.
+
+    NAME may have any spelling. Do this when the owner has set a new password. The exit status is 1 if NAME was not
+    disabled, if the store is unavailable, or if this process can't reach the counters.
+    """
+    if not name:
+        raise click.UsageError("NAME is empty: give the name of a subject.")
+    state = _app_state(context)
+    throttles = _throttles_of(state) if path is None else [_imported_throttle(path)]
+    for throttle in throttles:
+        if not throttle.store.shared:
+            raise click.ClickException(
+                f"The counters are in a {type(throttle.store).__name__}, which each process has for itself: this one "
+                "can't change those of another. Use SQLiteStore or RedisStore."
+            )
+    try:
+        were_disabled = [throttle.enable(name) for throttle in throttles]
+    except AuthUnavailable as error:
+        raise click.ClickException(str(error.reason)) from None
+    if not any(were_disabled):
+        raise click.ClickException(f"{name!r} was not disabled. Failures that were counted are forgotten.")
+    click.echo(f"{name!r} can log in again.")
+
+
+def _throttles_of(state: AppState) -> list[Throttle]:
+    """Return the throttles of the app's schemes that can disable subjects."""
+    found = {id(one): one for scheme in state.schemes if (one := scheme.throttle) is not None and one.disable_after}
+    if not found:
+        raise click.UsageError(
+            "No scheme of this app has a Throttle with disable_after=. If the view of a login form has one, give "
+            "--throttle MODULE:NAME."
+        )
+    return list(found.values())
+
+
+def _imported_throttle(path: str) -> Throttle:
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        raise click.BadParameter(f"{path!r} can't be imported: {error}", param_hint="--throttle") from None
+    if not isinstance(found, Throttle):
+        raise click.BadParameter(f"{path!r} is a {type(found).__name__}, not a Throttle", param_hint="--throttle")
+    return found
 
 
 def _app_state(context: click.Context) -> AppState:

@@ -96,8 +96,13 @@ def is_listening(port: int) -> bool:
     return False
 
 
-def free_port() -> int:
-    """Return a port of this machine that no server has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(count: int = 1) -> int:
+    """Return a port of this machine that no server has. The ports after it are free, too, if ``count`` is higher."""
+    while True:
+        with contextlib.ExitStack() as probes, contextlib.suppress(OSError, OverflowError):
+            first = probes.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            for other in range(port + 1, port + count):
+                probes.enter_context(socket.socket()).bind(("127.0.0.1", other))
+            return port

@@ -1,16 +1,19 @@
 """``flask unauthorized``."""
 
 import json
+import sys
+import types
 from importlib.metadata import entry_points
 
 import pytest
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from flask_unauthorized import Auth, Bearer, Digest, SessionCookie
+from flask_unauthorized import Auth, Basic, Bearer, Digest, SessionCookie
 from flask_unauthorized.cli import commands
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
+from flask_unauthorized.throttle import Limit, Throttle
 from tests.digest_client import hex_hash
 
 TWICE = "correct horse\ncorrect horse\n"
@@ -167,3 +170,79 @@ def test_an_app_without_sessions_has_none_to_end(run):
     code, output = run("--all", app=app, command="end-sessions")
     assert code == 1
     assert "SessionCookie" in output
+
+
+# --- enable
+
+
+def throttled(store, disable_after=2, in_form=False):
+    """An app whose throttle disables subjects, as each process builds it."""
+    throttle = Throttle(store, disable_after=disable_after, per_pair=Limit(50, 60))
+    app = Flask("shop")
+    app.config.update(SECRET_KEY="k" * 32, TESTING=True)
+    load = lambda name, password: password == "right horse"  # noqa: E731
+    auth = Auth(Basic(load, throttle=None if in_form else throttle), realm="shop", app=app)
+    app.add_url_rule("/", "view", auth.login_required(lambda: auth.identity.subject))
+    return app, throttle
+
+
+def status(app, password, name="ada"):
+    return app.test_client().get("/", auth=(name, password)).status_code
+
+
+def test_a_subject_is_enabled_from_another_process(run, tmp_path):
+    stores = [SQLiteStore(tmp_path / "throttle.db") for _ in range(2)]
+    (app, _), (other, _) = map(throttled, stores)
+    for name in ("ada", "bob"):
+        assert [status(app, guess, name) for guess in ("one", "two", "right horse")] == [401, 401, 429]
+    assert run("ADA", app=other, sent=None, command="enable") == (0, "'ADA' can log in again.\n")
+    assert [status(app, "right horse", name) for name in ("ada", "bob")] == [200, 429]
+    code, output = run("ada", app=other, sent=None, command="enable")
+    assert (code, output) == (1, "Error: 'ada' was not disabled. Failures that were counted are forgotten.\n")
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("path", ["forms:throttle", "forms.throttle"])
+def test_the_throttle_of_a_login_form_is_named(run, tmp_path, monkeypatch, path):
+    store = SQLiteStore(tmp_path / "throttle.db")
+    app, throttle = throttled(store, disable_after=1, in_form=True)
+    monkeypatch.setitem(sys.modules, "forms", types.SimpleNamespace(throttle=throttle))
+    with app.test_request_context("/"), throttle.attempt("ada"):
+        pass
+    assert run("ada", "--throttle", path, app=app, sent=None, command="enable")[0] == 0
+    assert throttle.enable("ada") is False
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "Missing argument 'NAME'"),
+        ([""], 2, "NAME is empty"),
+        (["ada"], 2, "No scheme of this app has a Throttle with disable_after="),
+        (["ada", "--throttle", "no_such_module:throttle"], 2, "'no_such_module:throttle' can't be imported"),
+        (["ada", "--throttle", "json:throttle"], 2, "'json:throttle' can't be imported"),
+        (["ada", "--throttle", "json:dumps"], 2, "'json:dumps' is a function, not a Throttle"),
+        (["ada", "--throttle", "forms:throttle"], 1, "give disable_after="),
+    ],
+)
+def test_mistakes_of_enable_are_explained(run, tmp_path, monkeypatch, arguments, code, said):
+    app, throttle = throttled(SQLiteStore(tmp_path / "throttle.db"), disable_after=None)
+    monkeypatch.setitem(sys.modules, "forms", types.SimpleNamespace(throttle=throttle))
+    found, output = run(*arguments, app=app, sent=None, command="enable")
+    assert found == code
+    assert said in " ".join(output.replace("│", " ").split())
+
+
+def test_counters_that_a_command_cannot_reach(run):
+    app, _ = throttled(MemoryStore())
+    code, output = run("ada", app=app, sent=None, command="enable")
+    assert (code, "The counters are in a MemoryStore" in output) == (1, True)
+
+
+def test_enable_says_that_a_store_is_down(run, tmp_path):
+    app, _ = throttled(SQLiteStore(tmp_path))  # a folder
+    code, output = run("ada", app=app, sent=None, command="enable")
+    assert code == 1
+    assert output.startswith("Error: SQLiteStore: its back end raised ")

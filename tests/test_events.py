@@ -117,6 +117,10 @@ ADA = hashed("subject", "ada")
             {"endpoint": "view", "path": "/", "scheme": "Basic", "reason_code": "credentials_invalid", "subject": ADA},
         ),
         (
+            "/", {"Authorization": "Basic !!!"}, "INFO",  # not Base64
+            {"endpoint": "view", "path": "/", "scheme": "Basic", "reason_code": "credentials_invalid"},
+        ),
+        (
             "/", bearer_header("a b"), "INFO",
             {"endpoint": "view", "path": "/", "scheme": "Bearer", "reason_code": "malformed"},
         ),
@@ -555,7 +559,7 @@ def test_long_names_with_lone_surrogates_have_a_hash(app):
 def rows(text, head):
     lines = text[text.index(f"| {head} |") :].splitlines()[2:]
     table = []
-    for line in lines:
+    for line in map(str.strip, lines):  # they are indented in the docstring
         if not line.startswith("|"):
             break
         table.append([cell.strip() for cell in line.strip("|").split("|")])

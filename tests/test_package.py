@@ -21,6 +21,7 @@ LAYERS = [
         "wire": "read and write header fields: grammar, challenges, credentials. Standard library only",
         "lazy_names": "packages that import a name when it is first used",
         "locks": "locks that survive `fork`",
+        "logs": "the logger, whose failing handlers and filters cost no request",
         "rotation": "single-use secrets: rotated, repeated or reused. Standard library only",
     },
     {

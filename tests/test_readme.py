@@ -1,20 +1,22 @@
 """The README's programs and the examples do what it says."""
 
-import os
+import importlib
+import inspect
 import re
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.helpers import free_port
+import flask_unauthorized
 
 from .digest_client import challenge, sent
+from .docs.pages import blocks, check_console
 from .dpop_client import Holder
+from .test_package import DOCUMENTED_PATHS
 
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def program_of(heading: str, page: str = "README.md") -> str:
@@ -84,7 +86,8 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
 def test_the_program_for_those_who_come_from_flask_login_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for its file
     scope = {"__name__": "guide"}
-    exec(program_of("Moving from Flask-Login", "docs/guides/browsers.md"), scope)
+    text = (ROOT / "docs/moving/flask-login.md").read_text(encoding="utf-8")
+    exec(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[1], scope)  # the first is the app before
     app = scope["app"]
     browser = {"base_url": "https://localhost", "headers": {"Accept": "text/html,application/xhtml+xml"}}
     client = app.test_client()
@@ -182,10 +185,10 @@ def _run_quickstart():
 @pytest.mark.parametrize(
     ("method", "path", "token", "status"),
     [
-        ("GET", "/balance", "password-this-morning", 200),
-        ("POST", "/transfers", "password-this-morning", 401),
-        ("POST", "/transfers", "password-just-now", 401),
-        ("POST", "/transfers", "second-factor-just-now", 200),
+        ("GET", "/balance", "demo-token-password-this-morning", 200),
+        ("POST", "/transfers", "demo-token-password-this-morning", 401),
+        ("POST", "/transfers", "demo-token-password-just-now", 401),
+        ("POST", "/transfers", "demo-token-second-factor-just-now", 200),
     ],
 )
 def test_the_step_up_example_wants_a_stronger_login(method, path, token, status):
@@ -199,24 +202,50 @@ def test_the_step_up_example_wants_a_stronger_login(method, path, token, status)
         )
 
 
-def test_the_program_of_the_quick_start_works():
-    scope = {"__name__": "readme"}
-    exec(program_of("Quick start"), scope)
-    client = scope["app"].test_client()
-    refused = client.get("/notes")
-    assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="notes"'
-    assert client.get("/notes", headers={"Authorization": "Bearer s3cret-of-ada-0123456789"}).json == {"owner": "ada"}
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
+
+
+def test_the_program_of_the_readme_does_what_the_readme_shows(tmp_path):
+    (program,) = blocks("README.md", "python")
+    check_console("README.md", program, tmp_path)
+
+
+def test_the_readme_installs_from_a_clone_until_the_package_index_has_it():
+    install, example, tests = blocks("README.md", "sh")
+    assert "not on PyPI yet" in README
+    source = re.search(r'^Source = "(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    assert install == f"git clone {source}\ncd flask-unauthorized\npip install .\n"
+    # Each of these two runs as it is in a fresh clone.
+    assert example == "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/python examples/quickstart.py\n"
+    assert tests == 'python3 -m venv .venv && .venv/bin/pip install ".[test]" && .venv/bin/python -m pytest\n'
+
+
+def test_the_table_names_calls_and_arguments_that_exist():
+    modules = {name: module for module, names in DOCUMENTED_PATHS.items() for name in names}
+    table = README.partition("## You have")[2].partition("\n## ")[0]
+    rows = [row.split(" | ") for row in table.splitlines() if row.startswith("| ")][1:]
+    assert 12 <= len(rows) <= 20
+    calls = re.findall(r"([\w.]+)\((.*)\)", "\n".join(use for row in rows for use in re.findall(r"`([^`]+)`", row[1])))
+    assert len(calls) >= 12
+    for name, arguments in calls:
+        if name.startswith("auth."):
+            called = getattr(flask_unauthorized.Auth, name.removeprefix("auth."))
+        else:
+            called = getattr(importlib.import_module(modules.get(name, "flask_unauthorized")), name)
+        assert set(re.findall(r"(\w+)=", arguments)) <= set(inspect.signature(called).parameters), name
+        for inner in re.findall(r"(\w+)\(", arguments):
+            assert hasattr(importlib.import_module(modules[inner]), inner)
 
 
 @pytest.mark.parametrize(
     ("method", "path", "credentials", "status", "challenges"),
     [
         ("GET", "/notes", None, 401, ['Bearer realm="notes"']),
-        ("GET", "/notes", "Bearer token-of-bob", 200, []),
+        ("GET", "/notes", "Bearer demo-token-of-bob-0123456789", 200, []),
         ("GET", "/me", "Basic YWRhOmNvcnJlY3QgaG9yc2U=", 200, []),
         ("GET", "/me", None, 401, ['Basic realm="notes", charset="UTF-8"', 'Bearer realm="notes"']),
-        ("DELETE", "/notes", "Bearer token-of-ada", 204, []),
+        ("DELETE", "/notes", "Bearer demo-token-of-ada-0123456789", 204, []),
         ("GET", "/", None, 200, []),
     ],
 )
@@ -228,7 +257,7 @@ def test_the_quick_start_answers_as_the_readme_says(method, path, credentials, s
 
 
 def test_the_quick_start_names_the_missing_scope():
-    answer = _run_quickstart().delete("/notes", headers={"Authorization": "Bearer token-of-bob"})
+    answer = _run_quickstart().delete("/notes", headers={"Authorization": "Bearer demo-token-of-bob-0123456789"})
     assert answer.status_code == 403
     assert 'scope="notes:write", error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
 
@@ -239,6 +268,7 @@ def test_the_factory_example_protects_its_blueprints():
     client = create_app().test_client()
     assert create_app() is not client.application
     assert client.get("/api/health").status_code == 200
+    assert b"/console/" in client.get("/").data
     assert client.post("/api/telemetry/thermometer", json={}).status_code == 401
     key = {"X-Device-Key": "key-of-thermometer"}
     assert client.post("/api/telemetry/thermometer", json={}, headers=key).status_code == 201
@@ -250,26 +280,14 @@ def test_the_factory_example_protects_its_blueprints():
     assert b"Hello olga" in client.get("/console/", auth=("olga", "let me in")).data
 
 
-def test_the_dpop_example_prints_its_exchange():
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "examples/dpop.py")], capture_output=True, text=True, timeout=60,
-        env={**os.environ, "PORT": str(free_port())},
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
-    statuses = re.findall(r"^    (\d{3}) ", done.stdout, re.MULTILINE)
-    assert statuses == ["401", "200", "200", "401", "200", "401", "401"]
-    errors = re.findall(r' error="([^"]+)"', done.stdout)
-    assert errors == ["use_dpop_nonce", "invalid_token", "invalid_dpop_proof", "invalid_token"]
-    assert done.stdout.count("DPoP-Nonce: ") == 1
-
-
 def test_the_switch_and_the_open_paths_of_the_docs_work():
     scope = {"__name__": "guide"}
     exec(program_of("Open for some requests", "docs/guides/unless.md"), scope)
     app, client = scope["app"], scope["app"].test_client()
     paths = ("/", "/about", "/about/us", "/secret")
     assert [client.get(path).status_code for path in paths] == [200, 200, 401, 401]
-    assert client.get("/secret", headers={"Authorization": "Bearer token-of-ada"}).json == {"page": "secret"}
+    ada = {"Authorization": "Bearer demo-token-of-ada-0123456789"}
+    assert client.get("/secret", headers=ada).json == {"page": "secret"}
     app.config["LOGIN_DISABLED"] = True
     assert [client.get(path).status_code for path in paths] == [200, 200, 200, 200]
 
@@ -278,7 +296,7 @@ def test_a_fixed_user_while_authentication_is_off():
     scope = {"__name__": "guide"}
     exec(program_of("A caller while authentication is off", "docs/guides/unless.md"), scope)
     app, client = scope["app"], scope["app"].test_client()
-    bob = {"Authorization": "Bearer token-of-bob"}
+    bob = {"Authorization": "Bearer demo-token-of-bob-0123456789"}
     assert client.get("/me").json == client.get("/me", headers=bob).json == {"you": "Ada"}
     app.config["DISABLE_AUTH"] = False
     assert client.get("/me").status_code == 401

@@ -21,7 +21,7 @@ from flask_unauthorized.testing import assert_sound
 from tests.helpers import SECRET_KEY, bearer_header, challenge_lines
 
 PAGE = (Path(__file__).parents[1] / "docs" / "guides" / "recipes.md").read_text(encoding="utf-8")
-ADA, BOB, EVE = (bearer_header(f"token-of-{name}") for name in ("ada", "bob", "eve"))
+ADA, BOB, EVE = (bearer_header(f"demo-token-of-{name}-0123456789") for name in ("ada", "bob", "eve"))
 NOTHING_SENT = 'Bearer realm="notes"'
 BROWSER = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Accept": "text/html,application/xhtml+xml"}
 HTTPS = "https://localhost"
@@ -239,7 +239,8 @@ def test_an_abort_with_401_reaches_handlers_of_the_status_only(kind, own):
 
 
 def test_one_handler_of_a_blueprint_for_all_refusals():
-    auth, app, api = Auth(Bearer({"token-of-ada": Identity("ada")}.get)), Flask("app"), Blueprint("api", "app")
+    auth = Auth(Bearer({"demo-token-of-ada-0123456789": Identity("ada")}.get))
+    app, api = Flask("app"), Blueprint("api", "app")
     auth.init_app(app)
     api.errorhandler(AuthError)(lambda error: ({"msg": error.message}, error.code))
     api.add_url_rule("/", view_func=auth.login_required(roles={"editor"})(lambda: "ran"))

@@ -1,7 +1,7 @@
-"""Notes: an app for people in browsers. Register, log in, be remembered, see your devices, log out; a page, and an API
-that its own JavaScript uses.
+"""Notes for people in browsers: register, log in, be remembered, see your devices, log out.
 
-Run: ``python -m examples.browser_login``. Behind HTTPS set ``FLASK_SESSION_COOKIE_SECURE=true`` as well.
+Run: ``pip install . && python -m examples.browser_login``. Behind HTTPS set ``FLASK_SESSION_COOKIE_SECURE=true`` as
+well. The page of notes uses an API with its own JavaScript.
 """
 
 from flask import Flask, Response
@@ -19,7 +19,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 def create_app() -> Flask:
-    """The app. All its views need a login, but for those marked ``@auth.public`` and the static files."""
+    """Return the app. All its views need a login, except those marked ``@auth.public`` and the static files."""
     database.create()
     app = Flask(__name__)
     app.config.update(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from flask import g
 
-FOLDER = Path(os.environ.get("BROWSER_LOGIN_DATA", "instance")).absolute()
+FOLDER = Path(os.environ.get("BROWSER_LOGIN_DATA", "instance/browser_login")).absolute()
 TABLES = """
 CREATE TABLE IF NOT EXISTS keys (id INTEGER PRIMARY KEY CHECK (id = 1), secret TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS users (

@@ -1,6 +1,6 @@
-"""An app factory with two blueprints, two schemes, deny by default, and one open view.
+"""An app factory with two blueprints, two schemes, and deny by default.
 
-Run: ``python -m flask --app examples.factory run``
+Run: ``pip install . && python -m examples.factory``. ``flask --app examples.factory run`` works as well.
 """
 
 from flask import Flask
@@ -10,12 +10,19 @@ from .auth import auth
 
 
 def create_app() -> Flask:
-    """The app; may be called more than once, as tests do."""
+    """Return a new app. Tests call this more than once."""
     app = Flask(__name__)
     auth.init_app(app)
     auth.protect(api.blueprint)
     auth.protect(console.blueprint, via=console.password, roles={"operator"})
     app.register_blueprint(api.blueprint)
     app.register_blueprint(console.blueprint)
+    app.add_url_rule("/", "index", index)
     auth.check(app)
     return app
+
+
+@auth.public
+def index() -> str:
+    """Return the only page that needs no login."""
+    return '<!doctype html><html lang="en"><title>Devices</title><a href="/console/">Console for operators</a>'

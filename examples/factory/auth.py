@@ -19,7 +19,7 @@ _devices = {
 
 @device_key.loader
 def load_device(key: str) -> Identity | None:
-    """The device of a key."""
+    """Return the device of a key."""
     if key not in _devices:
         return None
     name, scopes, retired = _devices[key]

@@ -1,5 +1,5 @@
-"""A Flask app that says for a reverse proxy whether a request may pass to another service.
+"""An app that decides for a reverse proxy whether a request may pass to another service.
 
-`app.py` is the app, beside it are the configurations of nginx, Caddy and Traefik. The guide in docs explains
-them.
+Run: ``pip install . && python -m examples.forward_auth``. `app` is the app. Beside it are the configurations of nginx,
+Caddy and Traefik. The guide in docs explains them.
 """

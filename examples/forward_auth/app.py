@@ -1,4 +1,4 @@
-"""The app that the proxy asks. Run it on port 8000: ``flask --app examples.forward_auth.app run --port 8000``."""
+"""The app that the proxy asks. It listens on port 5000: ``python -m examples.forward_auth``."""
 
 from typing import Any
 
@@ -7,13 +7,15 @@ from werkzeug.security import generate_password_hash
 
 from flask_unauthorized import Auth, Bearer, Digest, Identity, SessionCookie
 from flask_unauthorized.loaders import Passwords, StaticTokens
+from flask_unauthorized.stores.memory import MemoryStore
 
 users = {"ada": Identity("ada", roles={"editor"})}
 check_password = Passwords({"ada": generate_password_hash("correct horse")})
 
-people = SessionCookie(users.get, login_view="login", idle=1800)
-programs = Bearer(StaticTokens({"token-of-ada": Identity("ada", scopes={"read", "write"})}))
-devices = Digest({"meter": "Circle of Life"}.get)
+store = MemoryStore(single_process=True)  # several processes need a SQLiteStore or a RedisStore
+people = SessionCookie(users.get, login_view="login", idle=1800, store=store)
+programs = Bearer(StaticTokens({"demo-token-of-ada-0123456789": Identity("ada", scopes={"read", "write"})}))
+devices = Digest({"meter": "Circle of Life"}.get, store=store)
 auth = Auth(people, programs, devices, realm="reports")
 
 app = Flask(__name__)
@@ -34,3 +36,6 @@ def login() -> Any:
             return redirect(auth.next_url("/"))
         return FORM, 422
     return FORM
+
+
+auth.check(app)

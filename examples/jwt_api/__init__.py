@@ -1,5 +1,5 @@
-"""An API behind an identity provider, and the provider with it. Run: ``python -m examples.jwt_api``.
+"""An API behind an identity provider whose keys rotate, with the provider beside it.
 
-Both listen on 127.0.0.1, and the program prints commands to try. `issuer` stands for Keycloak, Entra, Auth0 and the
-like, and is a demo: of the two, `api` is what you write.
+Run: ``pip install ".[jwt]" && python -m examples.jwt_api``. `api` is what you write. `issuer` is a demo that stands for
+Keycloak, Entra, Auth0 and the like.
 """

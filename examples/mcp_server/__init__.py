@@ -1,10 +1,9 @@
-"""An MCP server in Flask whose authorization is all flask_unauthorized's, with an authorization server for the demo.
+"""An MCP server whose authorization is all from the extension, with an authorization server beside it.
 
-Run ``python -m examples.mcp_server`` (needs ``pip install 'flask-unauthorized[jwt]'``), and point an MCP client
-at http://127.0.0.1:5000/mcp. It finds out by itself where to get a token, and gets one. Arguments are other ports:
-``python -m examples.mcp_server 8000 8001``.
+Run: ``pip install ".[jwt]" && python -m examples.mcp_server``. Point an MCP client at http://127.0.0.1:5000/mcp. It
+finds out by itself where to get a token, and gets one.
 
-- `server` is what you would write: the tools, and who may call them;
+- `server` is what you write: the tools, and who may call them;
 - `protocol` is as much of MCP as they need;
 - `authorization` stands for your identity provider (Keycloak, Entra, Auth0, Okta). This demo accepts everyone.
 """

@@ -1,23 +1,22 @@
-"""Both servers in one process, each on a port of its own: the authorization server in a thread."""
+"""Run the MCP server and its authorization server."""
 
-import sys
-from threading import Thread
-
-from werkzeug.serving import make_server
+from examples.serving import OTHER_URL, URL, serve_both
 
 from . import server
 from .authorization import AuthorizationServer
 
-PORTS = (5000, 5001)
+TRY = """\
+An MCP server at {url}/mcp, for clients with tokens of the authorization server at {issuer}.
+In an MCP client: {url}/mcp (the client gets its token by itself)
+In another terminal:
+  curl -i {url}/mcp -X POST                                        # 401: resource_metadata=
+  curl -i {url}/.well-known/oauth-protected-resource/mcp           # 200: authorization_servers
+  curl -i {other}/.well-known/oauth-authorization-server/demo    # 200: registration_endpoint
+  curl -i {url}/mcp -X POST -H 'Authorization: Bearer guess'       # 401: invalid_token
+  curl -i {url}/mcp -X POST -H 'Origin: https://evil.example'      # 403, a page of another site
+"""
 
-given = tuple(int(argument) for argument in sys.argv[1:3])
-port, other_port = given + PORTS[len(given) :]
-resource = f"http://127.0.0.1:{port}/mcp"
-issuer = f"http://127.0.0.1:{other_port}/demo"
-
-others = AuthorizationServer(issuer, {resource: server.SCOPES, issuer: ("profile",)})  # a token for one isn't for both
-tokens = make_server("127.0.0.1", other_port, others.app(), threaded=True)
-Thread(target=tokens.serve_forever, daemon=True).start()
-notes = make_server("127.0.0.1", port, server.create_app(resource, issuer), threaded=True)
-print(f"MCP server: {resource} (tokens from {issuer})", flush=True)
-notes.serve_forever()
+resource, issuer = f"{URL}/mcp", f"{OTHER_URL}/demo"
+tokens = AuthorizationServer(issuer, {resource: server.SCOPES, issuer: ("profile",)})  # a token for one isn't for both
+text = TRY.format(url=URL, other=OTHER_URL, issuer=issuer)
+serve_both(server.create_app(resource, issuer), tokens.app(), text)

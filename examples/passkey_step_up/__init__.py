@@ -1,7 +1,6 @@
-"""Payouts: an app whose most important page opens only after the person has confirmed the login with a passkey.
+"""Payouts: a page that opens only after the person has confirmed the login with a passkey.
 
-Run: ``pip install . webauthn && python -m examples.passkey_step_up``. Open http://localhost:5000/ (browsers accept no
-IP address for passkeys), and log in as ``ada`` with ``correct horse``.
+Run: ``pip install . webauthn && python -m examples.passkey_step_up``.
 
 - `passkeys` is what you would copy: add a passkey, and confirm a login with one;
 - `pages` has the guarded page, and the login page that leads to the step-up;
@@ -26,7 +25,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 def create_app() -> Flask:
-    """The app. All its views need a login, except those marked ``@auth.public`` and the static files."""
+    """Return the app. All its views need a login, except those marked ``@auth.public`` and the static files."""
     database.create()
     app = Flask(__name__)
     app.config.update(

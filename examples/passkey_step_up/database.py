@@ -12,7 +12,7 @@ from webauthn.helpers.structs import CredentialDeviceType
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 from werkzeug.security import generate_password_hash
 
-FOLDER = Path(os.environ.get("PASSKEY_STEP_UP_DATA", "instance")).absolute()
+FOLDER = Path(os.environ.get("PASSKEY_STEP_UP_DATA", "instance/passkey_step_up")).absolute()
 DEMO_USERS, DEMO_PASSWORD = ("ada", "eve"), "correct horse"
 TABLES = """
 CREATE TABLE IF NOT EXISTS keys (id INTEGER PRIMARY KEY CHECK (id = 1), secret TEXT NOT NULL);

@@ -1,6 +1,7 @@
 """Notes with personal access tokens: a page where people make and revoke them, and an API that takes them.
 
-Run: ``python -m examples.token_settings``. Behind HTTPS set ``FLASK_SESSION_COOKIE_SECURE=true`` as well.
+Run: ``pip install ".[tokens]" && python -m examples.token_settings``. Behind HTTPS set
+``FLASK_SESSION_COOKIE_SECURE=true`` as well.
 """
 
 from flask import Flask, Response, request

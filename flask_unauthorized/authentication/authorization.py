@@ -7,20 +7,17 @@ RFC 9470 has no parameter for methods (``amr``). So the challenge for a missing 
 needed, and doesn't say which.
 """
 
-import logging
 from time import time
-from typing import Final
 
 from ..errors import ConfigurationError, ExpiredCredentials, Forbidden, InsufficientScope, StepUpRequired
 from ..errors.codes import with_code
 from ..errors.text import shown
 from ..identity import BareIdentity, Identity
+from ..logs import log
 from ..policy.details import allows
 from ..policy.functions import name_of
 from ..policy.plan import Plan
 from ..wire.rules import MAX_CLOCK_SKEW
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 
 def authorize(plan: Plan, identity: Identity) -> None:

@@ -16,7 +16,6 @@ or without a judgment of the view. The rules:
    page which reports the exception can be rendered.
 """
 
-import logging
 from typing import Final
 
 from flask import Flask, Request
@@ -24,6 +23,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..errors import AuthError, MalformedCredentials
 from ..errors.snapshot import ErrorSnapshot
+from ..logs import log
 from ..policy.plan import Plan
 from ..schemes.base import FLASK_SESSION, REMEMBER_COOKIE, query_values
 from ..schemes.session.remember_cookie import cookie_name
@@ -33,7 +33,6 @@ from .authorization import check_expiry
 from .state import AuthenticationState, Identification
 from .verification import verify
 
-log: Final = logging.getLogger("flask_unauthorized")
 _NOBODY: Final = Identification(None, None, None)
 
 

@@ -36,7 +36,7 @@ Invariants:
 
 import logging
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Request, Response, after_this_request, session
 
@@ -48,6 +48,7 @@ from ..errors import AuthError, AuthUnavailable, ConfigurationError, CrossSiteRe
 from ..errors.text import shown
 from ..events import log_event
 from ..identity import Identity
+from ..logs import log
 from ..policy.plain_http import is_from_this_machine
 from ..rendering.headers import set_no_store
 from ..runtime.refuse import plan_in_force, refuse
@@ -68,8 +69,6 @@ from ..schemes.session.lifecycle import (
 from ..schemes.session.record import SESSION_KEY
 from ..schemes.session.scheme import SessionCookie
 from ..schemes.state_access import warn_once
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 
 def session_scheme(schemes: Iterable[AnyScheme]) -> SessionCookie:

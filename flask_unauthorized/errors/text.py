@@ -1,10 +1,10 @@
 """The texts of errors: messages that may be translated lazily, and values shown in private reasons."""
 
 import functools
-import logging
 from typing import Any, Final, Protocol
 
-log: Final = logging.getLogger("flask_unauthorized")
+from ..logs import log
+
 MAX_REASON = 300
 """The longest private reason that is logged or explained, in characters."""
 # Callers must not read what str() shows of these: raw bytes, and the details of an exception.

@@ -20,15 +20,13 @@ Invariants:
 """
 
 import errno
-import logging
 import os
 import ssl
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from ..errors import ConfigurationError
-
-log: Final = logging.getLogger("flask_unauthorized")
+from ..logs import log
 
 Path = str | os.PathLike[str]
 CertificateFiles = tuple[Path, Path] | tuple[Path, Path, str]

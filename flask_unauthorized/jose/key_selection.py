@@ -6,21 +6,19 @@ so a token without a key id costs no more than that many checks of a signature. 
 because `LongKeys` first drops keys that are too short.
 """
 
-import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from flask import Flask
 
 from ..errors import ConfigurationError
+from ..logs import log
 from .keys import Key
 
 MAX_CANDIDATES: Final = 4
 """Most candidates that `JWT` tries for one token."""
 MAX_NAMED: Final = 100
 """Most keys that the log names because they are too short."""
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 
 class Keys(Protocol):

@@ -7,10 +7,10 @@ their meaning is beyond doubt; private members are never corrected. `parse_key_s
 `JWKS`, which reads the same set every few minutes, can log each one once.
 """
 
-import logging
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from ..logs import log
 from ..wire.jws import JOSEError, decode_base64url, encode_base64url, read_json_object
 from .jwk import MAX_MEMBER, OtherUseError, public_key_jwk
 from .keys import CURVES, Key
@@ -18,8 +18,6 @@ from .keys import CURVES, Key
 MAX_KEYS: Final = 100
 """Most keys in a set."""
 _MAY_BE_NULL: Final = frozenset({"kid", "use", "alg", "key_ops"})
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 
 class KeySet(NamedTuple):
@@ -35,11 +33,21 @@ def read_key_set(octets: bytes) -> tuple[Key, ...]:
     Keys that are malformed, weak, symmetric, private or for another use are left out, and the log names them. Numbers
     with needless or missing zeros, ``=`` at the end, and ``null`` for absent members are corrected, and logged too.
 
+    Example:
+        Read a key set that your deployment brings along::
+
+            from pathlib import Path
+            from flask_unauthorized.jose import read_key_set
+            from flask_unauthorized.loaders.jwt import JWT
+
+            keys = read_key_set(Path("jwks.json").read_bytes())
+            tokens = JWT("https://id.example.com", audience="notes", keys=keys)
+
     Args:
         octets: The JSON text.
 
     Raises:
-        JOSEError: And nothing else. The text is not a JWK set, or has more than 100 keys.
+        JOSEError: The only exception. The text is not a JWK set, or has more than 100 keys.
     """
     found = parse_key_set(octets)
     for text in found.remarks:

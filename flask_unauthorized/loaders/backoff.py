@@ -8,12 +8,11 @@ an outage would write a line for each request.
 The object has no lock and no clock: its holder has both, and passes the time.
 """
 
-import logging
 from typing import Final
 
 from ..errors import AuthUnavailable
+from ..logs import log
 
-log: Final = logging.getLogger("flask_unauthorized")
 WARN_EVERY: Final = 60.0
 """At most one warning in this time, in seconds."""
 _UNDER_WAY: Final = "a request to it is under way, and no more callers may wait for it"

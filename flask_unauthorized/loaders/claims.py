@@ -3,7 +3,6 @@
 The last part checks the options that `JWT` and `Introspection` share.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
@@ -15,11 +14,11 @@ from flask import Flask
 from ..errors import ConfigurationError, InvalidCredentials
 from ..errors.text import shown
 from ..identity import Identity, RestrictedIdentity
+from ..logs import log
 from ..policy.details import CLAIM as DETAILS_CLAIM
 from ..schemes.confirmation import CERTIFICATE, KEY
 from ..schemes.run_async import resolve_awaitable
 
-log: Final = logging.getLogger("flask_unauthorized")
 MAX_TEXT: Final = 1024
 """Longest subject or client, in characters."""
 CONFIRMATIONS: Final = frozenset({KEY, CERTIFICATE})

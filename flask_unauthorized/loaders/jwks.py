@@ -33,7 +33,6 @@ Why it isn't simpler: a dictionary with a time to live makes every request wait 
 when the server is down for a second, and lets anyone make the app fetch by inventing key ids.
 """
 
-import logging
 import os
 import threading
 import time
@@ -79,8 +78,6 @@ MAX_WAITING_FIRST: Final = 64
 LOST_AFTER: Final = 5.0
 """Seconds after its timeout when a fetch is abandoned."""
 
-log: Final = logging.getLogger("flask_unauthorized")
-
 
 class Options(TypedDict, total=False):
     """The keywords of `JWKS`."""
@@ -102,6 +99,15 @@ class JWKS:
     down, the last keys stay in use until they are ``max_stale`` old; after that, or if none were ever fetched, tokens
     are `AuthUnavailable` (503). A response without a usable key changes nothing. One object serves all threads of a
     process; each process fetches for itself.
+
+    Example:
+        Fetch keys from an address that the issuer's metadata doesn't name::
+
+            from flask_unauthorized.loaders.jwks import JWKS
+            from flask_unauthorized.loaders.jwt import JWT
+
+            keys = JWKS("https://keys.example.com/jwks.json", cache=600)
+            tokens = JWT("https://id.example.com", audience="notes", keys=keys)
 
     Args:
         url: Where the keys are.

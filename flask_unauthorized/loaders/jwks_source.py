@@ -1,18 +1,16 @@
 """`KeySetSource`: where the key set of one server is, and what is in it. `JWKS` decides when to read it."""
 
 import functools
-import logging
 import time
 from typing import Final
 
 from ..http_client.client import Fetcher, FetchError, Get, shown_url
 from ..jose.key_sets import KeySet, parse_key_set
+from ..logs import log
 from .discovery import discover, member_url
 
 DISCOVER_EVERY: Final = 86_400.0
 """Age at which the issuer's metadata is read again, in seconds."""
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 
 class KeySetSource:

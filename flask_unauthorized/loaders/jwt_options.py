@@ -1,6 +1,5 @@
 """Checks of what a developer gives to `JWT`, when it is made. A mistake is a `ConfigurationError` with its fix."""
 
-import logging
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -11,6 +10,7 @@ from ..jose import Key, Keys, StaticKeys
 from ..jose.algorithms import HMAC, validated_algorithms
 from ..jose.key_selection import LongKeys
 from ..jose.key_strength import MIN_RSA
+from ..logs import log
 from .claims import validated_names
 from .jwt_profiles import PROFILES
 
@@ -23,8 +23,6 @@ LONG_LEEWAY: Final = 300
 
 _VALIDITY: Final = "FAPI 2.0 Security Profile §5.3.4"
 _ONE_PROFILE: Final = " or ".join((", ".join(map(repr, list(PROFILES)[:-1])), repr(list(PROFILES)[-1])))
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 
 def validated_issuer(issuer: str | None, profile: str) -> str | None:

@@ -12,7 +12,6 @@ equal callables are two views all the same.
 
 import functools
 import inspect
-import logging
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
@@ -20,11 +19,12 @@ from types import FunctionType
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 from weakref import WeakKeyDictionary, WeakSet, ref
 
+from ..arguments import shows_keywords
 from ..errors import ConfigurationError
+from ..logs import log
 from ..schemes.base import AnyScheme
 from .requirement import Names, Requirement, combine_decorators
 
-log: Final = logging.getLogger("flask_unauthorized")
 View = Callable[..., Any]
 F = TypeVar("F", bound=View)
 _NAMELESS: Final = count(1)
@@ -51,6 +51,11 @@ class LevelDemands(Demands, total=False):
     """The same, with what only a level takes: a decorator or `Auth.protect`."""
 
     unless: Callable[[], bool] | None
+
+
+def takes_demands(demands: type[Demands]) -> Callable[[F], F]:
+    """Decorate a function with ``**demands`` so that its signature names each demand, with its default."""
+    return shows_keywords(demands, redirect=True, no_store=False)
 
 
 class PublicMark(NamedTuple):

@@ -1,10 +1,9 @@
 """The warning that credentials came over plain HTTP."""
 
-import logging
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
-log: Final = logging.getLogger("flask_unauthorized")
+from ..logs import log
 
 
 class PlainHTTPWarning:

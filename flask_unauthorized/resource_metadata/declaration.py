@@ -14,13 +14,13 @@ Some apps may have been prepared already, because a client asked for a document 
 are prepared again at their next request.
 """
 
-import logging
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 
 from ..errors import ConfigurationError
+from ..logs import log
 from ..schemes.origins import validated_origins
 from .document import (
     LocalizedText,
@@ -36,7 +36,6 @@ from .endpoint import AppWithMetadata, serve_metadata
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-log: Final = logging.getLogger("flask_unauthorized")
 
 Views = Flask | Blueprint | Collection[Flask | Blueprint]
 """What ``views=`` takes."""

@@ -5,7 +5,6 @@ sent: a broken body never costs the refusal. What is the same for the next reque
 plan's cache, and bodies, which don't depend on the plan, in `_BODY_CACHE`.
 """
 
-import logging
 from typing import Final
 
 from flask import Flask, Request, Response
@@ -14,6 +13,7 @@ from ..authentication.cross_site import SAFE_METHODS
 from ..browser.login_redirect import login_page_url
 from ..errors import AuthError
 from ..errors.cache_key import CacheKey, response_cache_key
+from ..logs import log
 from ..policy.challenges import CachedResponse, HeaderLines, cache_put
 from ..rendering.headers import CHALLENGE_FIELD
 from ..rendering.html import CONTENT_SECURITY_POLICY, render_html
@@ -24,7 +24,6 @@ from ..runtime.app_state import AppState
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState
 
-log: Final = logging.getLogger("flask_unauthorized")
 _NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
 """A field of every body. Bodies hold words of the app, perhaps of the caller, and no browser may take them for HTML."""
 _EXPLAINED: Final = ("application/json", "application/problem+json")

@@ -20,6 +20,7 @@ from ..authentication.state import AuthenticationState
 from ..errors import ConfigurationError
 from ..events import log_event
 from ..locks import renew_after_fork
+from ..logs import log
 from ..policy.configuration import Configuration
 from ..policy.decorations import iter_wrapped
 from ..policy.effective import EffectiveRequirements
@@ -42,7 +43,6 @@ if TYPE_CHECKING:  # Only apps with such an endpoint load it.
     from ..backchannel_logout import LogoutEndpoint
     from ..forward_auth.endpoint import Endpoint as ForwardAuthEndpoint
 
-log: Final = logging.getLogger("flask_unauthorized")
 _NAMES_WITHOUT_MEANING: Final = frozenset({"__init__", "__main__", "app", "create_app", "main", "wsgi"})
 """Names of modules and functions that don't say which app it is, so that they make no realm."""
 _UNBOUND: Final = (

@@ -21,6 +21,7 @@ from flask import Request, Response
 
 from ..authentication.authenticate import authenticate_request
 from ..errors import AuthError, ConfigurationError
+from ..logs import LOGGER, ROOT_LOGGER
 from ..policy.configuration import Configuration
 from ..policy.decorations import is_async, wraps_view
 from ..policy.plan import Plan
@@ -31,7 +32,7 @@ from .app_state import AppState
 from .conditional_requests import ignore_conditions_of_401
 from .exception_groups import GROUPS, raise_refusal_of
 from .flask_compat import is_preflight, options_response
-from .refuse import ROOT_LOG, announce, handle_refusal, handle_refusal_of_current_request, has_conditional_fields, log
+from .refuse import announce, handle_refusal, handle_refusal_of_current_request, has_conditional_fields
 from .request_state import RequestState, real_app, real_request, state_for
 
 Respond = Callable[[AuthError, Request, RequestState], Response | None]
@@ -142,7 +143,7 @@ def _guard(
             setattr(request, REQUEST_STATE, state)
         try:
             authenticate_request(plan, request, state)
-            if authenticated.receivers or (log.level or ROOT_LOG.level) <= DEBUG:
+            if authenticated.receivers or (LOGGER.level or ROOT_LOGGER.level) <= DEBUG:
                 announce(state)
             if app_state.has_response_hooks:
                 _ignore_conditions_if_any(request)

@@ -22,13 +22,13 @@ Rules for WebSockets are judged wholly before the view runs, for their decorator
 refuse afterwards.
 """
 
-import logging
-from typing import Any, Final
+from typing import Any
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from ..errors import ConfigurationError
+from ..logs import log
 from ..policy.decorations import is_async, view_class_of, wraps_view
 from ..policy.plan import Plan
 from .app_state import AppState, dropped_levels
@@ -36,8 +36,6 @@ from .decorator import Dispatch, Respond, guard_view
 from .flask_compat import handles_errors_itself, is_preflight, options_response
 from .refuse import authenticate, authenticate_late
 from .request_state import real_app, real_request, state_for
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 
 def wrap_views(app_state: AppState, respond: Respond) -> None:

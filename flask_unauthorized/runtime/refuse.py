@@ -26,6 +26,7 @@ from ..errors.snapshot import ErrorSnapshot
 from ..errors.text import loggable_text
 from ..events import claimed_subject, log_event, subject_hash
 from ..identity import Identity
+from ..logs import LOGGER, ROOT_LOGGER
 from ..policy.challenges import RecordedRefusal, cache_put
 from ..policy.functions import name_of
 from ..policy.plan import Plan
@@ -35,9 +36,6 @@ from ..wire.fetch_metadata import is_script
 from .conditional_requests import ignore_conditions_if_refused
 from .request_state import RequestState, real_app, real_request, state_for
 
-log: Final = logging.getLogger("flask_unauthorized")
-ROOT_LOG: Final = logging.getLogger()
-"""The parent of `log`. Comparing both levels costs an accepted request less than `logging.Logger.isEnabledFor`."""
 _REFUSAL_NUMBERS: Final = count(1)
 
 
@@ -51,7 +49,7 @@ def authenticate(plan: Plan, request: Request, state: RequestState) -> Identity 
     except AuthError as error:
         handle_refusal(error, request, state)
         raise
-    if signals.authenticated.receivers or (log.level or ROOT_LOG.level) <= logging.DEBUG:
+    if signals.authenticated.receivers or (LOGGER.level or ROOT_LOGGER.level) <= logging.DEBUG:
         announce(state)
     return identity
 
@@ -68,7 +66,7 @@ def authenticate_late(plan: Plan, request: Request, state: RequestState) -> None
         else:
             log_and_signal(error, request, state)
         raise
-    if signals.authenticated.receivers or (log.level or ROOT_LOG.level) <= logging.DEBUG:
+    if signals.authenticated.receivers or (LOGGER.level or ROOT_LOGGER.level) <= logging.DEBUG:
         announce(state)
 
 
@@ -77,7 +75,7 @@ def announce(state: RequestState) -> None:
     identity, scheme = state.identity, state.scheme
     if identity is not state.announced_identity and scheme is not None:
         state.announced_identity = identity
-        if log.isEnabledFor(logging.DEBUG):
+        if LOGGER.isEnabledFor(logging.DEBUG):
             _log_decision(logging.DEBUG, "authenticated", "accepted by %s", scheme.name, scheme=scheme, caller=identity)
         if signals.authenticated.receivers:
             signals.send(
@@ -244,7 +242,7 @@ def log_and_signal(error: AuthError, request: Request, state: RequestState) -> N
         state.refusal_number = next(_REFUSAL_NUMBERS)
     error.refusal_number = state.refusal_number
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
-    if log.isEnabledFor(level):
+    if LOGGER.isEnabledFor(level):
         reason = loggable_text(error.reason)
         if state.unless_results:
             reason += f"; {_results(state.unless_results)}"

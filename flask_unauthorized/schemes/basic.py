@@ -52,6 +52,16 @@ class Basic(Scheme[Secret]):
     origin is in ``trusted_origins``. A script of another origin that sends ``Authorization: Basic`` on purpose looks
     the same: name its origin there too, beside the settings of your CORS extension.
 
+    Example:
+        Accept the users of a dict::
+
+            from werkzeug.security import generate_password_hash
+            from flask_unauthorized import Auth, Basic
+            from flask_unauthorized.loaders import Passwords
+
+            hashes = {"ada": generate_password_hash("correct horse battery")}
+            auth = Auth(Basic(Passwords(hashes), realm="notes"), app=app)
+
     Args:
         loader: Gets name and password, returns the caller.
         realm: The scheme's own realm. Default: that of the app.
@@ -166,7 +176,11 @@ def _challenges(name: str, realm: str) -> tuple[Challenge, ...]:
 
 
 def _decode(value: str) -> bytes:
-    """Return the octets of canonical Base64 (RFC 4648 §3.3, §3.5)."""
+    """Return the octets of canonical Base64 (RFC 4648 §3.3, §3.5).
+
+    Other text is a 401, which RFC 9110 §15.5.2 allows for any invalid credentials, so that a client gets the challenge
+    and can try again. The 400 of RFC 6750 §3.1 is for Bearer, and RFC 7617 names none.
+    """
     try:
         # Not by the module base64, whose functions cost more than the decoding. This one skips characters that aren't
         # Base64, so that the comparison finds them.

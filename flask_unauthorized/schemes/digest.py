@@ -28,7 +28,6 @@ names with unescaped backslashes (`Digest.verify` tries two names), percent-enco
 """
 
 import hmac
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -40,6 +39,7 @@ from flask import request as current_request
 from ..arguments import explains_arguments, validated_choice, validated_flag, validated_whole_seconds
 from ..errors import AuthError, ConfigurationError, InvalidCredentials, StaleNonce
 from ..errors.text import shown
+from ..logs import log
 from ..stores.base import Store, validated_store
 from ..stores.memory import MemoryStore
 from ..wire import Challenge
@@ -73,7 +73,6 @@ from .state_access import (
 if TYPE_CHECKING:
     from ..throttle.throttle import SchemeAttempt, Throttle
 
-log: Final = logging.getLogger("flask_unauthorized")
 MAX_BODY: Final = 1024 * 1024
 """Default of ``max_body``, in bytes."""
 MIN_NONCE_LIFETIME: Final = 5
@@ -104,6 +103,19 @@ class Digest(Scheme[DigestCredentials]):
     Without a pair, the caller is an `Identity` with the name as its subject.
 
     The realm is part of every hash. Give ``realm``, or never rename the app.
+
+    Example:
+        Store the hashes of users, not their passwords::
+
+            from flask_unauthorized import Auth, Digest
+
+            digest = Digest(realm="notes")
+            auth = Auth(digest, app=app)
+            hashes = {"ada": digest.hashes("ada", "correct horse battery")}
+
+            @digest.loader
+            def load(name):
+                return hashes.get(name)
 
     Args:
         loader: Returns the secret for a name. May be registered with ``@digest.loader`` instead.

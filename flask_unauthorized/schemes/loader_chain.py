@@ -24,7 +24,7 @@ Invariants:
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
@@ -39,10 +39,9 @@ from ..errors import (
 )
 from ..errors.snapshot import ErrorSnapshot
 from ..errors.text import MAX_REASON, is_text, loggable_text
+from ..logs import LOGGER, log
 from .run_async import resolve_awaitable
 from .secret import Secret
-
-log: Final = logging.getLogger("flask_unauthorized")
 
 
 class Owner(Protocol):
@@ -147,7 +146,7 @@ class LoaderChain:
         return error
 
     def _log(self, failure: _Failure) -> None:
-        if log.isEnabledFor(logging.DEBUG):
+        if LOGGER.isEnabledFor(logging.DEBUG):
             log.debug(
                 "%s of %s didn't accept %s: %s (%s)",
                 failure.link.label,

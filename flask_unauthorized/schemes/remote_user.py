@@ -25,7 +25,6 @@ Browsers repeat what the server asks for (a Kerberos ticket, a cookie, a certifi
 """
 
 import functools
-import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from flask import Flask, Request, current_app
 from ..arguments import explains_arguments
 from ..errors import AuthError, ConfigurationError, MalformedCredentials
 from ..errors.text import shown
+from ..logs import log
 from ..proxies import TrustedProxies, came_with_underscores, peer_address, refuse_second_proxy_fix
 from ..wire import Challenge
 from ..wire.soundness import examine
@@ -42,7 +42,6 @@ from .header_names import validated_header
 from .origins import validated_origins
 from .state_access import readable_app_state, scheme_state
 
-log: Final = logging.getLogger("flask_unauthorized")
 MAX_NAME: Final = 1024
 """The longest name, in bytes."""
 _KEY: Final = "REMOTE_USER"
@@ -51,16 +50,30 @@ _PROMPTING: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
 
 
 class RemoteUser(Scheme[Secret]):
-    """Authenticate callers by the user name that the web server, or a proxy in front of the app, has found out.
+    """Authenticate callers by the user name that the web server passes on.
 
-    Without ``header`` the name is ``REMOTE_USER`` of the WSGI environ, which only the server can set. With ``header``
-    it is a field that one of ``proxies`` sets. The proxy must remove what clients send under this name, also with
-    underscores for dashes. From all other addresses the field is ignored.
+    The web server, or a proxy in front of the app, has authenticated them. Without ``header`` the name is
+    ``REMOTE_USER`` of the WSGI environ, which only the server can set. With ``header`` it is a field that one of
+    ``proxies`` sets. The proxy must remove what clients send under this name, also with underscores for dashes. From
+    all other addresses the field is ignored.
 
     The loader gets the name, a ``str``. It may return ``True``: the name is the subject then.
 
     The challenge is the private scheme ``RemoteUser realm="…"``, because no scheme is registered and a 401 needs a
     challenge (RFC 9110 §11.6.1). If the server reacts to a challenge of the app, name that one as ``challenge``.
+
+    Example:
+        Accept the name that nginx on the same host found out by Kerberos::
+
+            from flask_unauthorized import Auth
+            from flask_unauthorized.schemes.remote_user import RemoteUser
+
+            remote_user = RemoteUser(header="X-Forwarded-User", proxies=["127.0.0.1"])
+            auth = Auth(remote_user, app=app)
+
+            @remote_user.loader
+            def load(name):
+                return find_user(name)
 
     Args:
         loader: Gets the name, returns the caller.
@@ -180,7 +193,7 @@ class RemoteUser(Scheme[Secret]):
         is_first = key not in logged
         logged.add(key)
         hint = ": if that is your proxy, name it; if not, clients reach the app directly" if is_first else ""
-        log.log(logging.WARNING if is_first else logging.DEBUG, "%s%s", reason, hint)
+        (log.warning if is_first else log.debug)("%s%s", reason, hint)
 
     verify = call_loader
 

@@ -16,7 +16,6 @@ A request has a state as soon as the extension is asked who is calling. Challeng
 ``auth.check()``; then there is no state, and the defaults apply.
 """
 
-import logging
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -24,10 +23,10 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from flask import Flask, Request
 
 from ..errors import ConfigurationError
+from ..logs import log
 from ..wire.grammar import DEFAULT_CREDENTIAL_LIMIT
 from .base import Scheme
 
-log: Final = logging.getLogger("flask_unauthorized")
 EXTENSION: Final = "unauthorized"
 """The key of ``app.extensions`` under which an app's state is found."""
 REQUEST_STATE: Final = "_unauthorized"

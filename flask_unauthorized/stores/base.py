@@ -42,7 +42,6 @@ anti-replay window of RFC 4303 §3.4.3.
 
 import functools
 import hashlib
-import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,6 +50,7 @@ from typing import Any, ClassVar, Final, NamedTuple, ParamSpec, TypeVar
 from flask import Flask
 
 from ..errors import AuthUnavailable, ConfigurationError
+from ..logs import log
 from ..wire.grammar import is_token
 
 MIN_LIFETIME: Final = 1.0
@@ -69,7 +69,6 @@ EVICTABLE_PURPOSE: Final = "throttle"
 """The purpose whose entries may be dropped while they are alive. They never take the place of other entries."""
 _WINDOW_MASK: Final = (1 << WINDOW) - 1
 
-log: Final = logging.getLogger("flask_unauthorized")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -95,6 +94,16 @@ class Store(ABC):
     Every public operation takes a ``purpose``, a token such as ``"digest"``, and a ``key``, any text. The pair names an
     entry. Every operation raises `AuthUnavailable` (503) if the store can't be reached, is full, or holds a value that
     this library did not write.
+
+    Example:
+        Use any store by its base class::
+
+            from flask_unauthorized.stores.base import Store
+            from flask_unauthorized.stores.memory import MemoryStore
+
+            store: Store = MemoryStore(single_process=True)
+            assert store.claim("invitation", "7f3a", lifetime=3600)
+            assert not store.claim("invitation", "7f3a", lifetime=3600)
 
     Args:
         prefix: Separates apps that share a store: a token such as ``"my_app"``.

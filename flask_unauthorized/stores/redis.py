@@ -12,11 +12,11 @@
 - Types and values that the library didn't write are `AuthUnavailable`, because no result can be derived from them.
 """
 
-import logging
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from ..errors import AuthUnavailable, ConfigurationError
+from ..logs import log
 from .base import WINDOW, Count, Store
 
 try:
@@ -29,7 +29,6 @@ except ImportError as missing:
 TIMEOUT: Final = 0.25
 """Longest wait for a connection, and for a response, in seconds. Then the store counts as unavailable."""
 
-log: Final = logging.getLogger("flask_unauthorized")
 
 _INCREMENT: Final = """
 local count = redis.call('INCR', KEYS[1])
@@ -79,10 +78,19 @@ return 1
 
 
 class RedisStore(Store):
-    """A store in Redis 6.2 or newer, or in a server that speaks its protocol and runs its scripts.
+    """A store in Redis 6.2 or newer.
 
-    The server must not evict keys (``maxmemory-policy noeviction``), because an evicted nonce could be used again. The
-    policy is read before the first request. Another one is logged as a warning.
+    Another server will do if it speaks the protocol of Redis and runs its scripts. The server must not evict keys
+    (``maxmemory-policy noeviction``), because an evicted nonce could be used again. The policy is read before the first
+    request. Another one is logged as a warning.
+
+    Example:
+        Share ended sessions between hosts::
+
+            from flask_unauthorized import SessionCookie
+            from flask_unauthorized.stores.redis import RedisStore
+
+            sessions = SessionCookie(find_user, store=RedisStore("redis://localhost:6379/0", prefix="notes"))
 
     Args:
         server: A URL (``"redis://localhost:6379/0"``, ``"rediss://…"`` for TLS), or your own `redis.Redis`. The client

@@ -30,7 +30,6 @@ entry for each subject holds the latest of them, so that one account can't fill 
 """
 
 import hashlib
-import logging
 import math
 import random
 import time
@@ -39,11 +38,11 @@ from typing import Final, NamedTuple
 
 from ..errors import AuthUnavailable, TooManyAttempts
 from ..events import shown_subject
+from ..logs import log
 from ..stores.base import EVICTABLE_PURPOSE, Store
 from .limits import DAY, Limit
 from .networks import Network
 
-log: Final = logging.getLogger("flask_unauthorized")
 ACQUAINTANCE: Final = 30 * DAY
 """How long a network is an acquaintance of a subject after a login, in seconds."""
 MAX_ACQUAINTANCES: Final = 20

@@ -20,7 +20,7 @@ Invariants:
 
 from typing import Any, Final
 
-from ..errors import ConfigurationError
+from ..errors import AuthUnavailable, ConfigurationError
 from ..stores.base import MAX_LIFETIME, Store
 
 PURPOSE: Final = "disabling"
@@ -73,9 +73,15 @@ class DisabledSubjects:
         """Forget the failures of a subject. A mark stays."""
         self.store.forget(PURPOSE, f"failures {subject}")
 
-    def enable(self, subject: str) -> None:
-        """Forget the failures and the mark of a subject."""
+    def enable(self, subject: str) -> bool:
+        """Forget the failures and the mark of a subject. Return whether its attempts were refused."""
+        try:
+            # Not only the mark, because a subject is refused as well if its last failure couldn't write it.
+            was_disabled = not self.reserve(subject)
+        except AuthUnavailable:  # A full store counts no new subject, and forgets all the same.
+            was_disabled = False
         self.store.forget(PURPOSE, f"failures {subject}", f"mark {subject}")
+        return was_disabled
 
 
 def validated_disable_after(limit: Any, store: Store, on_outage: str) -> DisabledSubjects | None:

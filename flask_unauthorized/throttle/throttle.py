@@ -52,6 +52,7 @@ from ..errors import (
     Unauthorized,
 )
 from ..events import claim_subject, log_event, shown_subject, subject_hash
+from ..logs import log
 from ..stores.base import EVICTABLE_PURPOSE, Store, validated_store
 from ..subjects import short_name, subject_key
 from .counters import Counters, Refusal, Reservation, Source, refusal_error
@@ -60,7 +61,6 @@ from .limits import DAY, Limit, validated_limit
 from .networks import Network, network_of
 from .recent import Entry, RecentCredentials, State, SuspectNetworks
 
-log: Final = logging.getLogger("flask_unauthorized")
 _current_app_object: Final = current_app._get_current_object  # type: ignore[attr-defined]  # a LocalProxy has it
 _NO_GUESS: Final = (ExpiredCredentials, RevokedCredentials, InvalidProof, NonceRequired, StepUpRequired)
 """Refusals with 401 of credentials that aren't unknown."""
@@ -79,11 +79,21 @@ class Throttle:
     No account is locked, unless the app asks for it with ``disable_after``. A subject beyond its limit is only delayed,
     and not for networks from which it logged in within the last 30 days.
 
+    Example:
+        Limit failures of Basic and of a login form together::
+
+            from flask_unauthorized import Auth, Basic
+            from flask_unauthorized.stores.sqlite import SQLiteStore
+            from flask_unauthorized.throttle import Throttle
+
+            throttle = Throttle(SQLiteStore("throttle.db"))
+            auth = Auth(Basic(load_user, throttle=throttle), app=app)
+
     Args:
         store: Holds the counters. All processes should share it: `SQLiteStore` or `RedisStore`.
         per_pair: Failures of one subject from one network: an IPv4 address, or the /64 of an IPv6 address. After
-            ``failures`` of them, each further attempt has to wait: ``seconds``, then twice as long each time.
-            A success forgets them, and so does a day.
+            ``failures`` of them, each further attempt has to wait: ``seconds``, then twice as long each time. They are
+            forgotten after a success, and after a day.
         per_subject: Failures of one subject from all networks. Beyond this, a network without an earlier login as
             the subject waits 30 seconds between attempts, and ``max_wait`` beyond twice the limit.
         per_network: Failures from one network, for all subjects.
@@ -121,6 +131,7 @@ class Throttle:
         if on_outage not in ("refuse", "allow"):
             raise ConfigurationError(f"on_outage={on_outage!r} must be 'refuse' or 'allow'")
         self.on_outage: Final = on_outage
+        self.disable_after: Final = disable_after
         self._disabled = validated_disable_after(disable_after, store, on_outage)
         longest = validated_whole_seconds("max_wait", max_wait, least=1, most=DAY)
         self._counters = Counters(
@@ -162,7 +173,7 @@ class Throttle:
             name: The name of the subject, in any spelling.
 
         Returns:
-            Whether the subject was disabled.
+            Whether the subject was disabled, so that its attempts were refused.
 
         Raises:
             AuthUnavailable: If the store is unavailable.
@@ -174,8 +185,7 @@ class Throttle:
         if self._disabled is None:
             raise ConfigurationError("enable() was called, but this throttle disables no subject: give disable_after=")
         subject = subject_key(name)
-        was_disabled = self._disabled.contains(subject)
-        self._disabled.enable(subject)
+        was_disabled = self._disabled.enable(subject)
         self.store.forget(EVICTABLE_PURPOSE, f"subject {subject}", f"turn-short {subject}", f"turn-long {subject}")
         return was_disabled
 
@@ -440,7 +450,25 @@ class SchemeAttempt:
 
 
 class Attempt:
-    """An attempt of a login form: see `Throttle.attempt`."""
+    """An attempt of a login form: see `Throttle.attempt`.
+
+    Example:
+        Limit the attempts of a login form::
+
+            from flask_unauthorized.stores.memory import MemoryStore
+            from flask_unauthorized.throttle import Throttle
+
+            throttle = Throttle(MemoryStore(single_process=True))
+
+            @app.post("/login")
+            def login():
+                with throttle.attempt(request.form["name"]) as attempt:
+                    if not is_right_password(request.form["name"], request.form["password"]):
+                        return "Name or password is wrong.", 422
+                    attempt.succeeded()
+                auth.login(request.form["name"])
+                return redirect(auth.next_url())
+    """
 
     def __init__(self, throttle: Throttle, name: str) -> None:
         self._throttle = throttle

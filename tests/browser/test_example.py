@@ -422,12 +422,8 @@ def test_the_keys_of_all_workers_are_one(example):
 
 
 def test_one_command_runs_it(tmp_path):
-    start = (
-        "import os, runpy; os.environ['PORT'] = '{port}'; "
-        "runpy.run_module('examples.browser_login', run_name='__main__')"
-    )
     folder = tmp_path / "new" / "folder"
-    with running("example", ("-c", start), BROWSER_LOGIN_DATA=str(folder)) as server:
+    with running("example", ("-m", "examples.browser_login"), BROWSER_LOGIN_DATA=str(folder)) as server:
         page = urllib.request.Request(f"http://127.0.0.1:{server.port}/", headers=LINES)
         with urllib.request.urlopen(page, timeout=20) as answer:
             assert "<h1>Log in</h1>" in answer.read().decode()

@@ -3,11 +3,7 @@
 import html
 import http.cookiejar
 import importlib
-import os
 import re
-import shutil
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -201,37 +197,3 @@ def test_the_program_of_the_page(tmp_path, monkeypatch):
             browser.open(f"{issuer}/").submit()
             assert browser.open(f"{app}/", navigates=False).status == 401
     scope["people"].store.close()
-
-
-@pytest.mark.skipif(
-    not os.environ.get("CI") and not (shutil.which("curl") and shutil.which("bash")), reason="curl and bash are needed"
-)
-def test_the_commands_that_it_prints_do_what_stands_behind_them(tmp_path):
-    environ = {**os.environ, "PORT": "0", "PROVIDER_PORT": "0", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "examples.oidc_login"]
-    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as example:
-        try:
-            lines = []
-            while "# 401" not in "".join(lines):
-                lines.append(example.stdout.readline())
-                assert lines[-1], "the example ended"
-            function = next(line for line in lines if line.startswith("  go() "))
-            outputs = []
-            for line in lines:
-                if not line.startswith(("  go ", "  curl ")):
-                    continue
-                done = subprocess.run(
-                    ["bash", "-c", f"{function}\n{line.partition('  #')[0]}"],
-                    cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
-                )  # fmt: skip
-                outputs.append((line.partition("# ")[2].strip(), done.stdout))
-            expected = {
-                "the provider's login form": "<form", "Hello, ada": "Hello, ada", "who you are": '"ada"',
-                "1 app was told": "1 app was told", "401": "401",
-            }  # fmt: skip
-            assert [note for note, _ in outputs] == list(expected)
-            for note, output in outputs:
-                assert expected[note] in output, (note, output)
-        finally:
-            example.terminate()
-            example.wait(30)

@@ -22,7 +22,7 @@ from ..live.conftest import GUNICORN, ROOT, running
 from .conftest import need
 
 EXAMPLE = ROOT / "examples" / "forward_auth"
-GOOD = {"Authorization": "Bearer token-of-ada"}
+GOOD = {"Authorization": "Bearer demo-token-of-ada-0123456789"}
 NAVIGATION = {
     "Sec-Fetch-Mode": "navigate",
     "Sec-Fetch-Site": "none",
@@ -96,7 +96,7 @@ def ports() -> Iterator[dict[str, int]]:
     try:
         command = (*GUNICORN, "-k", "gthread", "--threads", "8", "tests.clients.forward_auth_app:app")
         with running("forward_auth", command) as app:
-            yield {"8000": app.port, "9000": server.server_port}
+            yield {"5000": app.port, "9000": server.server_port}
     finally:
         server.shutdown()
         thread.join()
@@ -230,7 +230,7 @@ def test_each_method_gets_a_whole_answer(proxy, method, fields):
 def test_digest_compares_method_and_uri_of_the_client(ports):
     # Asked directly: the example has its devices at an endpoint of their own. The fields are those that nginx sends.
     target, method = "/meters/7?from=a%20b", "PUT"
-    with http_connection(ports["8000"]) as connection:
+    with http_connection(ports["5000"]) as connection:
         fields = {"X-Original-URI": target, "X-Original-Method": method}
         connection.request("GET", "/auth/meters", None, fields)
         refused = connection.getresponse()
@@ -387,7 +387,7 @@ def test_a_malformed_credential_is_400(proxy):
 
 def test_nginx_never_answers_500(ports):
     """Whatever happens in the app, nginx gets a status that it knows."""
-    with http_connection(ports["8000"]) as connection:
+    with http_connection(ports["5000"]) as connection:
         for hook in ("unavailable", "throttled", "maintenance", "moved", "broken", "none"):
             fields = {"X-Original-URI": "/x", "X-Original-Method": "GET", "X-Test": hook, "Authorization": "Bearer a b"}
             connection.request("GET", "/auth", None, fields)

@@ -9,8 +9,6 @@ from collections import Counter
 
 import pytest
 
-from tests.helpers import free_port
-
 from ..live.conftest import running
 from .conftest import need
 from .test_programs import run
@@ -22,8 +20,7 @@ RETURN = "http://127.0.0.1:1/back"  # nobody listens: the test reads the redirec
 def url():
     for tool in ("jwt", "urllib3"):
         need(tool)
-    other = free_port()
-    with running("mcp_server", ("-m", "examples.mcp_server", "{port}", str(other))) as server:
+    with running("mcp_server", ("-m", "examples.mcp_server"), ports=2) as server:
         yield f"http://127.0.0.1:{server.port}/mcp"
 
 

@@ -547,12 +547,8 @@ def test_a_body_that_is_too_large(ada, phone):
 
 
 def test_one_command_runs_it(tmp_path):
-    start = (
-        "import os, runpy; os.environ['PORT'] = '{port}'; "
-        "runpy.run_module('examples.passkey_step_up', run_name='__main__')"
-    )
     folder = tmp_path / "new" / "folder"
-    with running("example", ("-c", start), PASSKEY_STEP_UP_DATA=str(folder)) as server:
+    with running("example", ("-m", "examples.passkey_step_up"), PASSKEY_STEP_UP_DATA=str(folder)) as server:
         page = urllib.request.Request(f"http://localhost:{server.port}/payouts", headers=PAGE)
         with urllib.request.urlopen(page, timeout=20) as answer:
             assert "<h1>Log in</h1>" in answer.read().decode()

@@ -39,13 +39,13 @@ class Server(NamedTuple):
 
 
 @contextlib.contextmanager
-def running(name: str, arguments: tuple[str, ...], **environ: str) -> Iterator[Server]:
-    """A server, from its start to its end."""
-    port = free_port()
+def running(name: str, arguments: tuple[str, ...], *, ports: int = 1, **environ: str) -> Iterator[Server]:
+    """A server, from its start to its end. ``PORT`` has its port, and more ports after it are free if it needs some."""
+    port = free_port(ports)
     command = [sys.executable, *(part.format(port=port) for part in arguments)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        env={**os.environ, **environ},
+        env={**os.environ, "PORT": str(port), **environ},
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 20

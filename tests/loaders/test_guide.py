@@ -31,7 +31,7 @@ def test_the_program_of_the_guide(plain, monkeypatch, tmp_path):
     exec(certified.replace("/etc/notes", tmp_path.as_posix()), {})
     compile(own, "guide", "exec")
     client = scope["app"].test_client()
-    bearer = {"Authorization": "Bearer token-of-ada"}
+    bearer = {"Authorization": "Bearer demo-token-of-ada-0123456789"}
     members = {"active": True, "sub": "ada", "aud": "https://notes.example.com", "scope": "notes:read account:delete"}
     plain.answers["/introspect"] = answer(members)
     assert client.get("/notes").status_code == 401
@@ -42,7 +42,7 @@ def test_the_program_of_the_guide(plain, monkeypatch, tmp_path):
     assert client.get("/notes", headers=bearer).status_code == 200
     assert client.delete("/account", headers=bearer).status_code == 401
     assert client.get("/notes", headers=bearer).status_code == 401
-    assert dict(parse_qsl(plain.requests[0].body.decode()))["token"] == "token-of-ada"
+    assert dict(parse_qsl(plain.requests[0].body.decode()))["token"] == "demo-token-of-ada-0123456789"
 
 
 def test_introspection_needs_no_extra_and_the_root_fetches_nothing():

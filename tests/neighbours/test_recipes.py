@@ -22,7 +22,7 @@ def test_rate_limits_per_caller():
 
 def test_a_user_who_is_named_like_an_address_has_a_limit_of_their_own():
     pytest.importorskip("flask_limiter")
-    named = ('"token-of-bob": "bob"', '"token-of-bob": "127.0.0.1"')
+    named = ('"demo-token-of-bob-0123456789": "bob"', '"demo-token-of-bob-0123456789": "127.0.0.1"')
     client = run("Rate limits per caller", named)["app"].test_client()
     assert [client.get("/", headers=sent).status_code for sent in ({}, {}, {}, BOB)] == [200, 200, 429, 200]
 

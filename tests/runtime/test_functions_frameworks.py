@@ -28,7 +28,7 @@ def ask():
 
 
 def test_the_recipe_lets_valid_tokens_in(ask):
-    accepted = ask.post("/notes", headers={"Authorization": "Bearer token-of-ada"}, data="a body")
+    accepted = ask.post("/notes", headers={"Authorization": "Bearer demo-token-of-ada-0123456789"}, data="a body")
     assert (accepted.status_code, accepted.json) == (200, {"owner": "ada"})
 
 

@@ -112,9 +112,10 @@ def test_exits_pass(ask, error):
 def test_async_and_sync_loaders_are_mixed(make_app):
     async def later(token):
         await asyncio.sleep(0)
-        return "ada" if token == "token-of-ada" else None
+        return "ada" if token == "demo-token-of-ada-0123456789" else None
 
-    auth = Auth(Bearer(later, StaticTokens({"token-of-bob": "bob"}), later.__call__, {"token-of-cyd": "cyd"}.get))
+    static, table = StaticTokens({"demo-token-of-bob-0123456789": "bob"}), {"demo-token-of-cyd-0123456789": "cyd"}
+    auth = Auth(Bearer(later, static, later.__call__, table.get))
     app = make_app(auth)
     app.add_url_rule("/sync", "sync", auth.login_required(lambda: auth.identity.subject))
 
@@ -127,7 +128,7 @@ def test_async_and_sync_loaders_are_mixed(make_app):
     client = app.test_client()
     for path in ("/sync", "/async"):
         for name, status in {"ada": 200, "bob": 200, "cyd": 200, "eve": 401}.items():
-            response = client.get(path, headers={"Authorization": f"Bearer token-of-{name}"})
+            response = client.get(path, headers={"Authorization": f"Bearer demo-token-of-{name}-0123456789"})
             assert response.status_code == status
             assert status == 401 or response.text == name
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 from flask import request
 
-from flask_unauthorized import APIKey, Auth, Basic, ConfigurationError, signals
+from flask_unauthorized import APIKey, Auth, AuthUnavailable, Basic, ConfigurationError, signals
 from flask_unauthorized.events import subject_hash
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
@@ -75,6 +75,44 @@ def test_a_caller_who_was_accepted_a_moment_ago_is_refused_too(serve, store):
     assert served.statuses(RIGHT) == [429]
     throttle.enable("ada")
     assert served.statuses(RIGHT) == [200]
+
+
+def test_a_subject_without_a_mark_is_enabled_too(serve, store, monkeypatch):
+    """The store failed between the count of the last failure and the mark."""
+    throttle = Throttle(store, disable_after=2, **LOOSE)
+    served = serve(throttle)
+
+    def fail(*args):
+        raise AuthUnavailable(reason="the store is down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_replace", fail)
+        assert served.statuses(*guesses(2)) == [401, 401]
+    assert served.statuses(RIGHT) == [429]
+    assert throttle.enable("ada") is True
+    assert throttle.enable("ada") is False
+    assert served.statuses(RIGHT) == [200]
+
+
+def test_a_full_store_enables_subjects_and_knows_the_others(serve):
+    throttle = Throttle(MemoryStore(capacity=2), disable_after=1, **LOOSE)
+    served = serve(throttle)
+    assert served.statuses("guess") == [401]  # it takes a counter and a mark
+    assert throttle.enable("bob") is False
+    assert served.get("bob", "guess").status_code == 503
+    assert throttle.enable("ada") is True
+
+
+@pytest.mark.parametrize("failing", [("_get", "_forget"), ("_forget",)])
+def test_an_outage_is_raised_by_enable(store, monkeypatch, failing):
+    def fail(*args):
+        raise AuthUnavailable(reason="the store is down")
+
+    throttle = Throttle(store, disable_after=2)
+    for name in failing:
+        monkeypatch.setattr(store, name, fail)
+    with pytest.raises(AuthUnavailable):
+        throttle.enable("ada")
 
 
 def test_unknown_names_are_disabled_alike(serve, store):

@@ -20,6 +20,8 @@ from flask_unauthorized.loaders import Passwords
 from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwt import JWT
 from flask_unauthorized.loaders.pairs import Pairs
+from flask_unauthorized.stores.memory import MemoryStore
+from flask_unauthorized.throttle import Throttle
 
 bearer = Bearer()
 auth = Auth[str](bearer)
@@ -96,4 +98,29 @@ hmac_key("s", allow_short=1)  # refused: True or False
 JWT("https://id.example", audience="x", keys="secret")  # refused: a key is made, not guessed
 Bearer(certificate="Client-Cert")  # refused: a function
 auth.routes("shop")  # refused: an app
+auth.login_required(amr="hwk")  # refused: a bare string is a collection of letters
+auth.login_required(amr={1})  # refused
+auth.protect(app, amr="hwk")  # refused
+auth.require(amr="hwk")  # refused
+auth.login("ada", amr=5)  # refused: names
+auth.confirm(amr=[1])  # refused
+Identity("ada", amr=[7])  # refused
+auth.login_required(no_store="yes")  # refused: a bool
+auth.public(no_store=True)  # refused: no such keyword
+auth.login_required(authorization_details={"type": "payment"})  # refused: a function
+auth.login_required(authorization_details=lambda: True)  # refused: it gets the details
+auth.require(authorization_details=lambda details: "yes")  # refused: it returns a bool
+Auth(bearer, bound_only="yes")  # refused: a bool
+Bearer(first, bound_only="yes")  # refused
+APIKey(first, bound_only=True)  # refused: no such keyword
+JWT("https://id.example", audience="x", profile=None)  # refused: a name of a profile
+JWT("https://id.example", audience="x", min_rsa_bits="3072")  # refused: a number
+JWT("https://id.example", audience="x", ahead="10")  # refused: seconds are a number
+DPoP(origin="https://a", ahead="10")  # refused
+auth.backchannel_logout("/out", issuer="https://a", audience="x", ahead="10")  # refused
+Introspection("https://a", audience="api", client_auth=("id", "secret"))  # refused: the name of a method
+Throttle(MemoryStore(), disable_after="100")  # refused: a number
+Throttle(MemoryStore(), disable_after=100).enable(7)  # refused: a name
+SessionCookie(cross_site_reads="no")  # refused: a bool
+Basic(cross_site_reads=False)  # refused: no such keyword
 abort_unauthorized(error=Forbidden)  # refused: not a 401

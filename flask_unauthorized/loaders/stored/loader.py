@@ -33,6 +33,7 @@ from ...errors import AuthUnavailable, ConfigurationError, ExpiredCredentials, I
 from ...events import log_event
 from ...identity import Identity
 from ...locks import renew_after_fork
+from ...logs import log
 from ...schemes.run_async import resolve_awaitable
 from ...schemes.secret import Secret
 from .database import Database, metadata_of
@@ -42,7 +43,6 @@ from .records import TokenRecord
 from .table import validated_table
 from .values import record_of, stored_time
 
-log: Final = logging.getLogger("flask_unauthorized")
 MAX_CACHE: Final = 60
 """Longest time for which a row may be cached, in seconds."""
 MAX_CACHED: Final = 1024

@@ -33,7 +33,6 @@ mark (``provider-logout``) first, and a login whose mark has changed while it wa
 """
 
 import json
-import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +42,7 @@ from typing import Final
 
 from ...errors import AuthUnavailable, InvalidCredentials, SessionStolen
 from ...errors.codes import with_code
+from ...logs import log
 from ...stores.base import MAX_VALUE, MIN_LIFETIME, Store
 from ...wire.rules import MAX_CLOCK_SKEW
 from .devices import ENDED, STOLEN, Device, StoredDevice, read_entry
@@ -61,7 +61,6 @@ from .storage import (
     write_list,
 )
 
-log: Final = logging.getLogger("flask_unauthorized")
 MAX_ENDED: Final = 100
 """Most devices of one user that the store remembers as ended. After that, a logout ends all sessions of the user."""
 MAX_DEVICES: Final = 20

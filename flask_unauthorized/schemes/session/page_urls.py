@@ -15,7 +15,6 @@ A ``url_defaults`` function may ask who is calling. That may be refused, and the
 context variable ``_is_building`` ends this circle.
 """
 
-import logging
 from contextlib import suppress
 from contextvars import Context, ContextVar
 from typing import Any, Final
@@ -24,9 +23,9 @@ from flask import Flask, current_app, request, url_for
 from werkzeug.routing import BuildError
 
 from ...errors import ConfigurationError
+from ...logs import log
 from ..state_access import readable_app_state, suggest_endpoint
 
-log: Final = logging.getLogger("flask_unauthorized")
 _ADD_DEFAULTS: Final = "give its variables a default for all requests with @app.url_defaults"
 _is_building: Final = ContextVar("_is_building", default=False)
 

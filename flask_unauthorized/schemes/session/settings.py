@@ -4,17 +4,16 @@ A setting that gives every session away is a `ConfigurationError`. A setting tha
 warning, and isn't mentioned in debug mode and in tests. Each warning is logged once for each app.
 """
 
-import logging
 from typing import Final
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
 from ...errors import ConfigurationError
+from ...logs import log
 from ..secret_keys import secret_keys
 from ..state_access import mention_once, warn_once
 
-log: Final = logging.getLogger("flask_unauthorized")
 _MIN_KEY_LENGTH: Final = 16
 """Length of a ``SECRET_KEY`` that isn't short, in bytes."""
 _DAY: Final = 86_400

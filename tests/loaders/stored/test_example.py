@@ -332,12 +332,8 @@ def test_all_pages_have_a_strict_policy_and_no_script(app, ada):
 
 
 def test_one_command_starts_it(tmp_path):
-    start = (
-        "import os, runpy; os.environ['PORT'] = '{port}'; "
-        "runpy.run_module('examples.token_settings', run_name='__main__')"
-    )
     folder = tmp_path / "new" / "folder"
-    with running("tokens", ("-c", start), TOKEN_SETTINGS_DATA=str(folder)) as server:
+    with running("tokens", ("-m", "examples.token_settings"), TOKEN_SETTINGS_DATA=str(folder)) as server:
         page = urllib.request.Request(f"http://127.0.0.1:{server.port}/", headers=LINES)
         with urllib.request.urlopen(page, timeout=20) as response:
             assert "<h1>Log in</h1>" in response.read().decode()

@@ -679,6 +679,26 @@ def test_a_session_scheme_and_its_subclass_are_two(make_app):  # F-40
         auth.check(make_app(auth, SECRET_KEY=KEY))
 
 
+def test_a_subclass_says_how_its_callers_logged_in(make_app):
+    class Weak(SessionCookie):
+        """Logins of before a change don't count as two factors."""
+
+        def login_of(self, credentials):
+            auth_time, acr = super().login_of(credentials)
+            return auth_time, None if acr == "2fa" else acr
+
+    auth = Auth(Weak(Identity))
+    app = make_app(auth, SECRET_KEY=KEY)
+    app.add_url_rule("/login/<acr>", "login", lambda acr: auth.login("7", acr=acr).subject)
+    app.add_url_rule("/", "view", auth.login_required(lambda: f"{auth.identity.acr}"))
+    app.add_url_rule("/strict", "strict", auth.login_required(acr=["2fa", "hardware"])(lambda: "in"))
+    client = app.test_client()
+    for acr, shown, status in (("2fa", "None", 401), ("hardware", "hardware", 200)):
+        client.get(f"/login/{acr}")
+        assert client.get("/").text == shown
+        assert client.get("/strict").status_code == status
+
+
 @pytest.mark.parametrize(
     ("options", "limit", "told"),
     [

@@ -73,6 +73,45 @@ def test_a_login_of_before_stays_valid():
     assert client.get("/page").status_code == 401
 
 
+def test_a_remembered_login_of_before_opens_a_session_with_the_new_signature():
+    app = Flask("site")
+    app.config.update(SECRET_KEY=KEY, TESTING=True)
+    auth = Auth(SessionCookie(lambda name: name, store=MemoryStore(), remember=30 * 86_400), realm="shop", app=app)
+    app.add_url_rule("/login", "login", lambda: auth.login("ada", remember=True).subject, methods=["POST"])
+    app.add_url_rule("/page", "page", auth.login_required(lambda: auth.identity.subject))
+    client = app.test_client()
+    client.post("/login")
+    client.delete_cookie("session")
+    app.session_interface = SHA256Sessions()
+    assert client.get("/page").text == "ada"
+    value = client.get_cookie("session").value
+    assert serializer(hashlib.sha256).loads(value)["_unauthorized"]["sub"] == "ada"
+
+
+def test_flask_logins_cookie_stays_valid_for_flask_login_and_is_no_login_of_ours():
+    flask_login = pytest.importorskip("flask_login")
+    app = site(None)
+    app.session_interface = Flask("other").session_interface
+    manager = flask_login.LoginManager(app)
+
+    @manager.user_loader
+    def load(name):
+        user = flask_login.UserMixin()
+        user.id = name
+        return user
+
+    app.add_url_rule("/theirs/login", "their_login", lambda: str(flask_login.login_user(load("bob"), remember=True)))
+    app.add_url_rule("/theirs", "theirs", lambda: flask_login.current_user.get_id() or "nobody")
+    client = app.test_client()
+    client.get("/theirs/login")
+    app.session_interface = SHA256Sessions()
+    assert client.get("/theirs").text == "bob"
+    assert client.get("/page").status_code == 401
+    client.delete_cookie("session")  # Flask-Login has a remember cookie of its own.
+    assert client.get("/theirs").text == "bob"
+    assert client.get("/page").status_code == 401
+
+
 def test_old_cookies_are_refused_when_they_are_no_longer_read():
     app = site(SHA256Sessions(read_sha1=False))
     assert show(app, serializer(hashlib.sha1).dumps({"cart": "three"})) == "None"
