@@ -21,7 +21,7 @@ def need(tool: str) -> str:
     """The path of a program (or the name of a package); skips for a user who lacks it, fails in CI."""
     found = shutil.which(tool) or (tool if find_spec(tool) else None)
     if found is None:
-        _missing(tool)
+        missing(tool)
     return found
 
 
@@ -29,7 +29,7 @@ def need_library(tool: str, *check: str) -> str:
     """The path of a program, if ``check`` (its arguments) finds a library of its language; else as `need`."""
     found = need(tool)
     if not _succeeds(found, *check):
-        _missing(f"a library of {tool}")
+        missing(f"a library of {tool}")
     return found
 
 
@@ -38,7 +38,8 @@ def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
 
 
-def _missing(what: str) -> NoReturn:
+def missing(what: str) -> NoReturn:
+    """Skip the test for a user who lacks a program, and fail it in CI."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing")
     pytest.skip(f"{what} is not installed. CONTRIBUTING.md says how to get all programs")
