@@ -45,6 +45,31 @@ def missing(what: str) -> NoReturn:
     pytest.skip(f"{what} is not installed. CONTRIBUTING.md says how to get all programs")
 
 
+def copy_packages(to: Path) -> Path:
+    """Copy what the extension needs, for a server that brings a Python of its own, and return the folder.
+
+    The packages are pure Python, or do without their extension modules, so the two Pythons may differ.
+    """
+    for package in (
+        "flask_unauthorized",
+        "flask",
+        "werkzeug",
+        "jinja2",
+        "markupsafe",
+        "itsdangerous",
+        "click",
+        "blinker",
+    ):
+        found = find_spec(package)
+        assert found is not None
+        assert found.origin is not None
+        source = Path(found.origin).parent
+        shutil.copytree(source, to / package, ignore=shutil.ignore_patterns("__pycache__"))
+        for data in source.parent.glob(f"{package}-*.dist-info"):  # Flask asks for the version of Werkzeug
+            shutil.copytree(data, to / data.name)
+    return to
+
+
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the app serves behind a password."""

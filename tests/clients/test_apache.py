@@ -1,14 +1,11 @@
 """Apache with mod_wsgi runs the app of docs/guides/servers.md, with the configuration that the page shows.
 
-mod_wsgi brings the Python of the system. It imports the packages of this test from a folder. They are pure Python, or
-do without their extension modules, so the two Pythons may differ.
+mod_wsgi brings the Python of the system. It imports copies of the packages that this test uses.
 """
 
-import importlib.util
 import os
 import pwd
 import re
-import shutil
 import ssl
 import subprocess
 import tempfile
@@ -24,13 +21,10 @@ import trustme
 from tests.docs.pages import blocks
 from tests.helpers import free_port, is_listening
 
-from .conftest import missing, need
+from .conftest import copy_packages, missing, need
 
 PAGE = "docs/guides/servers.md"
 MODULES = Path("/usr/lib/apache2/modules")
-PACKAGES = (
-    "flask_unauthorized", "flask", "werkzeug", "jinja2", "markupsafe", "itsdangerous", "click", "blinker",
-)  # fmt: skip
 BY_TOKEN = {"Authorization": "Bearer demo-token-of-ada-0123456789"}
 # What Debian's own files set before those of the sites are read.
 BASIS = """
@@ -67,11 +61,7 @@ def folder() -> Iterator[Path]:
         program, script = (block for block in blocks(PAGE, "python") if "/probe" in block or "as application" in block)
         (notes / "app.py").write_text(program)
         (notes / "notes.wsgi").write_text(script)
-        for package in PACKAGES:
-            source = Path(importlib.util.find_spec(package).origin).parent
-            shutil.copytree(source, root / "packages" / package, ignore=shutil.ignore_patterns("__pycache__"))
-            for data in source.parent.glob(f"{package}-*.dist-info"):  # Flask asks for the version of Werkzeug
-                shutil.copytree(data, root / "packages" / data.name)
+        copy_packages(root / "packages")
         authority = trustme.CA()
         certificate = authority.issue_cert("notes.example.com", "127.0.0.1")
         certificate.private_key_and_cert_chain_pem.write_to_path(str(root / "both.pem"))
