@@ -58,7 +58,8 @@ def folder() -> Iterator[Path]:
         root = Path(name)
         notes = root / "notes"
         notes.mkdir()
-        program, script = (block for block in blocks(PAGE, "python") if "/probe" in block or "as application" in block)
+        (program,) = (block for block in blocks(PAGE, "python") if "/probe" in block)
+        (script,) = (block for block in blocks(PAGE, "python") if block == "from app import app\n\napplication = app\n")
         (notes / "app.py").write_text(program)
         (notes / "notes.wsgi").write_text(script)
         copy_packages(root / "packages")

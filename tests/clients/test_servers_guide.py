@@ -131,9 +131,27 @@ def test_waitress_behind_nginx(folder):
     """It drops the proxy's fields without the options of the page."""
     port = free_port()
     (block,) = (block for block in blocks(PAGE, "sh") if "waitress-serve" in block)
-    arguments = [word.replace(":8000", f":{port}") for word in shlex.split(block)[1:]]
+    arguments = [word.replace(":8000", f":{port}") for word in shlex.split(block.replace("\\\n", " "))[1:]]
     with started([sys.executable, "-m", "waitress", *arguments], folder, port), nginx(folder, port) as ports:
         check_behind_nginx(folder, *ports)
+
+
+def test_gunicorn_behind_caddy(folder):
+    backend, port = free_port(), free_port()
+    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{backend}", "wsgi:application"]
+    (text,) = blocks(PAGE, "text")
+    for wanted, used in {"https://notes.example.com": f"http://:{port}", ":8000": f":{backend}"}.items():
+        assert text.count(wanted) == 1, wanted
+        text = text.replace(wanted, used)
+    (folder / "Caddyfile").write_text("{\n\tadmin off\n}\n" + text)
+    caddy = [need("caddy"), "run", "--adapter", "caddyfile", "--config", "Caddyfile"]
+    with started(command, folder, backend), started(caddy, folder, port, HOME=str(folder)):
+        status, _, text = ask(folder, port, secure=False, **BY_TOKEN, **FORGED, X_Probe_Me="1")
+        assert (status, f'"url":"http://127.0.0.1:{port}/probe"' in text) == (200, True), text
+        assert '"address":"127.0.0.1"' in text
+        assert '"underscores":false' in text
+        status, headers, _ = ask(folder, port, secure=False)
+        assert (status, len(headers.get_all("WWW-Authenticate"))) == (401, 2)
 
 
 def uwsgi_command(folder: Path, port: int, *leave_out: str) -> list[str]:

@@ -67,7 +67,7 @@ def test_four_workers_share_a_redis_store(tmp_path):
     assert not (tmp_path / "shared.db").exists()
 
 
-@pytest.mark.parametrize(("page", "number"), [("servers", 0), ("throttle", 0)])
+@pytest.mark.parametrize(("page", "number"), [("servers", 0), ("throttle", 0), ("security", 0)])
 def test_the_first_program_of_the_page_answers_as_shown(page, number, tmp_path):
     name = f"docs/guides/{page}.md"
     check_console(name, blocks(name, "python")[number], tmp_path)
