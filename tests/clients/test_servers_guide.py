@@ -136,9 +136,14 @@ def test_waitress_behind_nginx(folder):
         check_behind_nginx(folder, *ports)
 
 
-def test_gunicorn_behind_caddy(folder):
+@pytest.mark.parametrize("server", ["gunicorn -b 127.0.0.1:{} wsgi:application", "uvicorn --port {} asgi:application"])
+def test_servers_behind_caddy(folder, server):
+    """gunicorn drops fields with underscores by itself. uvicorn shows that Caddy does, too."""
+    if server.startswith("uvicorn"):
+        pytest.importorskip("uvicorn")
+        pytest.importorskip("a2wsgi")
     backend, port = free_port(), free_port()
-    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{backend}", "wsgi:application"]
+    command = [sys.executable, "-m", *server.format(backend).split()]
     (text,) = blocks(PAGE, "text")
     for wanted, used in {"https://notes.example.com": f"http://:{port}", ":8000": f":{backend}"}.items():
         assert text.count(wanted) == 1, wanted
