@@ -19,6 +19,7 @@ from types import FunctionType
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 from weakref import WeakKeyDictionary, ref
 
+from ..arguments import shows_keywords
 from ..errors import ConfigurationError
 from ..logs import log
 from ..schemes.base import AnyScheme
@@ -48,6 +49,11 @@ class LevelDemands(Demands, total=False):
     """The same, with what only a level takes: a decorator or `Auth.protect`."""
 
     unless: Callable[[], bool] | None
+
+
+def takes_demands(demands: type[Demands]) -> Callable[[F], F]:
+    """Decorate a function with ``**demands`` so that its signature names each demand, with its default."""
+    return shows_keywords(demands, redirect=True, no_store=False)
 
 
 class PublicMark(NamedTuple):

@@ -69,6 +69,19 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
     The challenge is the private scheme ``Cookie realm="…", form-action="/login", cookie-name="session"``. No scheme is
     registered for cookies, and a 401 needs a challenge (RFC 9110 §11.6.1).
 
+    Example:
+        Redirect people to ``/login``, and end copies of the cookie at a logout::
+
+            from flask_unauthorized import Auth, SessionCookie
+            from flask_unauthorized.stores.sqlite import SQLiteStore
+
+            sessions = SessionCookie(find_user, login_view="login", store=SQLiteStore("sessions.db"))
+            auth = Auth(sessions, app=app)
+
+            @app.get("/login")
+            def login():
+                return '<form method="post"><input name="name"><input name="password" type="password"></form>'
+
     Args:
         loader: Gets the subject, returns the user.
         realm: The realm in which logins are valid. Default: that of the app.
@@ -96,7 +109,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             named here, because addresses are logged, and a query may hold a secret.
         redirect_posts: Also redirect browsers that send a form to the login page (303). What they sent is lost, and
             the way back is the page with the form.
-        htmx: Lead people to the login page whose page asks by htmx: the 401 gets ``HX-Redirect``.
+        htmx: For pages that use htmx: the 401 gets ``HX-Redirect``, so that htmx opens the login page.
 
     Raises:
         ConfigurationError: If a value is out of range, or isn't an origin.
