@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pydoc
 import re
+import sqlite3
 import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
@@ -257,10 +258,22 @@ def written() -> dict[str, bytes]:
 
 @pytest.fixture
 def files(written, tmp_path, monkeypatch):
-    """A folder with the files that examples read."""
+    """A folder with the files that examples read. The databases that they open there are closed afterwards."""
     for name, content in written.items():
         (tmp_path / name).write_bytes(content)
     monkeypatch.chdir(tmp_path)
+    opened = []
+    connect = sqlite3.connect
+
+    def connect_and_note(*args, **kwargs):
+        opened.append(connect(*args, **kwargs))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connect_and_note)
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", connect_and_note)  # SQLAlchemy takes it from there
+    yield
+    for connection in opened:
+        connection.close()
 
 
 @pytest.mark.parametrize("path", DOCUMENTED)

@@ -11,6 +11,8 @@ PAGES = sorted(
 )
 SOURCE = re.search(r'^Source = "(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
 FILES = f"{SOURCE}/blob/main/"
+# Pictures of the README, which the package index loads from here.
+PICTURES = f"{SOURCE.replace('//github.com/', '//raw.githubusercontent.com/')}/main/"
 # Pages of the hosting service itself, which no file stands for.
 SERVICE = (f"{SOURCE}/issues", f"{SOURCE}/security/advisories/new", f"{SOURCE}/releases")
 
@@ -34,6 +36,8 @@ def broken(page: Path, link: str) -> str | None:
     address, _, fragment = link.partition("#")
     if address.startswith(FILES):
         target = ROOT / address.removeprefix(FILES)
+    elif address.startswith(PICTURES):
+        target = ROOT / address.removeprefix(PICTURES)
     elif address == SOURCE or address.startswith(SERVICE):
         return None
     elif address.startswith(SOURCE):
@@ -79,6 +83,8 @@ def test_links_of_the_readme_work_on_the_package_index_too():
         (f"{FILES}README.md#slow-start", "there is no such heading"),
         ("#quick-start", None),
         ("#slow-start", "there is no such heading"),
+        (f"{PICTURES}docs/_static/refusal.png", None),
+        (f"{PICTURES}docs/_static/no-picture.png", "there is no such file"),
         (f"{SOURCE}/issues", None),
         (f"{SOURCE}/blob/other/README.md", "the project has no such page"),
         ("https://www.rfc-editor.org/rfc/rfc9110", None),

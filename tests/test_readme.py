@@ -1,15 +1,22 @@
 """The README's programs and the examples do what it says."""
 
+import importlib
+import inspect
 import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import flask_unauthorized
+
 from .digest_client import challenge, sent
+from .docs.pages import blocks, check_console
 from .dpop_client import Holder
+from .test_package import DOCUMENTED_PATHS
 
 ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def program_of(heading: str, page: str = "README.md") -> str:
@@ -79,7 +86,8 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
 def test_the_program_for_those_who_come_from_flask_login_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for its file
     scope = {"__name__": "guide"}
-    exec(program_of("Moving from Flask-Login", "docs/guides/browsers.md"), scope)
+    text = (ROOT / "docs/moving/flask-login.md").read_text(encoding="utf-8")
+    exec(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[1], scope)  # the first is the app before
     app = scope["app"]
     browser = {"base_url": "https://localhost", "headers": {"Accept": "text/html,application/xhtml+xml"}}
     client = app.test_client()
@@ -194,14 +202,40 @@ def test_the_step_up_example_wants_a_stronger_login(method, path, token, status)
         )
 
 
-def test_the_program_of_the_quick_start_works():
-    scope = {"__name__": "readme"}
-    exec(program_of("Quick start"), scope)
-    client = scope["app"].test_client()
-    refused = client.get("/notes")
-    assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="notes"'
-    assert client.get("/notes", headers={"Authorization": "Bearer s3cret-of-ada-0123456789"}).json == {"owner": "ada"}
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
+
+
+def test_the_program_of_the_readme_does_what_the_readme_shows(tmp_path):
+    (program,) = blocks("README.md", "python")
+    check_console("README.md", program, tmp_path)
+
+
+def test_the_readme_installs_from_a_clone_until_the_package_index_has_it():
+    install, example, tests = blocks("README.md", "sh")
+    assert "not on PyPI yet" in README
+    source = re.search(r'^Source = "(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    assert install == f"git clone {source}\ncd flask-unauthorized\npip install .\n"
+    # Each of these two runs as it is in a fresh clone.
+    assert example == "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/python examples/quickstart.py\n"
+    assert tests == 'python3 -m venv .venv && .venv/bin/pip install ".[test]" && .venv/bin/python -m pytest\n'
+
+
+def test_the_table_names_calls_and_arguments_that_exist():
+    modules = {name: module for module, names in DOCUMENTED_PATHS.items() for name in names}
+    table = README.partition("## You have")[2].partition("\n## ")[0]
+    rows = [row.split(" | ") for row in table.splitlines() if row.startswith("| ")][1:]
+    assert 12 <= len(rows) <= 20
+    calls = re.findall(r"([\w.]+)\((.*)\)", "\n".join(use for row in rows for use in re.findall(r"`([^`]+)`", row[1])))
+    assert len(calls) >= 12
+    for name, arguments in calls:
+        if name.startswith("auth."):
+            called = getattr(flask_unauthorized.Auth, name.removeprefix("auth."))
+        else:
+            called = getattr(importlib.import_module(modules.get(name, "flask_unauthorized")), name)
+        assert set(re.findall(r"(\w+)=", arguments)) <= set(inspect.signature(called).parameters), name
+        for inner in re.findall(r"(\w+)\(", arguments):
+            assert hasattr(importlib.import_module(modules[inner]), inner)
 
 
 @pytest.mark.parametrize(
