@@ -1,6 +1,7 @@
 """The page of settings names what the code reads, with its defaults and limits."""
 
 import ast
+import base64
 import re
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from flask import Flask
 
 import flask_unauthorized
-from flask_unauthorized import ConfigurationError
+from flask_unauthorized import APIKey, Auth, Basic, Bearer, ConfigurationError, Digest, DPoP
 from flask_unauthorized.policy.settings import Settings, read_settings
+from flask_unauthorized.schemes.remote_user import RemoteUser
+from flask_unauthorized.signals import refused
 
 from .pages import ROOT, blocks
 
@@ -49,6 +52,50 @@ def test_the_limits_of_the_credentials_are_those_of_the_code():
     for size in (int(low) - 1, int(high.replace(" ", "")) + 1):
         with pytest.raises(ConfigurationError):
             read_settings({"UNAUTHORIZED_MAX_CREDENTIALS": size})
+
+
+def _basic(name: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme", "headers", "status"),
+    [
+        (16_384, Bearer(lambda token: "ada"), lambda size: {"Authorization": "Bearer " + "a" * (size - 7)}, 400),
+        (16_384, APIKey(lambda key: "ada"), lambda size: {"X-API-Key": "a" * size}, 400),
+        (1024, Basic(lambda name, password: True), lambda size: {"Authorization": _basic("a" * size, "b")}, 401),
+        (4096, Basic(lambda name, password: True), lambda size: {"Authorization": _basic("a", "b" * size)}, 401),
+        (4096, Digest(lambda name: "x"), lambda size: {"Authorization": "Digest " + "a" * size}, 400),
+        (
+            4096, DPoP(lambda token: "ada", origin="https://shop.example"),
+            lambda size: {"Authorization": "DPoP abc", "DPoP": "a" * size}, 401,
+        ),
+        (1024, RemoteUser(lambda name: "ada"), lambda size: {"REMOTE_USER": "a" * size}, 400),
+    ],
+)  # fmt: skip
+def test_a_longer_value_gets_the_status_of_the_table(size, scheme, headers, status):
+    app = Flask("shop", static_folder=None)
+    app.testing, app.secret_key = True, "a secret of thirty-two characters"
+    auth = Auth(scheme, app=app)
+    app.add_url_rule("/", view_func=auth.login_required(lambda: "in"), endpoint="view")
+    shown = f"| {size:,} |".replace(",", " ")
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    assert f"{shown} {status} |" in text or (size == 16_384 and f"by default | {status} |" in text)
+    reasons = []
+
+    @refused.connect_via(app)
+    def note(sender, error, **extra):
+        reasons.append(error.reason)
+
+    def get(length):
+        sent = headers(length)
+        environ = {"REMOTE_USER": sent.pop("REMOTE_USER")} if "REMOTE_USER" in sent else {}
+        return app.test_client().get("/", base_url="https://shop.example", headers=sent, environ_base=environ)
+
+    assert get(size + 1).status_code == status
+    assert str(size) in reasons.pop()
+    get(size)
+    assert not [reason for reason in reasons if f"at most {size}" in reason]
 
 
 def test_the_settings_of_flask_are_those_that_the_code_reads():
