@@ -252,8 +252,8 @@ def page() -> str:
         by_anchor.setdefault(anchor(kind), []).append(kind)
     parts = [_INTRODUCTION, _table(by_anchor), _POINT_HERE]
     for name, kinds in by_anchor.items():
-        # Ids that Sphinx makes of headings have hyphens, so this one stands beside it. GitHub keeps the underscore.
-        parts.append((f'\n<a id="{name}"></a>\n' if "_" in name else "") + f"\n## {name}\n\n{_TITLES[name]}\n")
+        # GitHub and MyST keep the underscore in the anchor of a heading.
+        parts.append(f"\n## {name}\n\n{_TITLES[name]}\n")
         parts += map(_section, kinds)
     return "".join([*parts, _OWN_CLASSES])
 

@@ -1,7 +1,9 @@
 """The page of signals names all signals with their arguments, and its program prints what the page shows."""
 
+import ast
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from blinker import NamedSignal
@@ -47,3 +49,22 @@ def test_the_program_prints_what_the_page_shows(tmp_path):
             # The helper writes what the server prints to a file of its own.
             printed = pages.run(command.replace("refused.txt", "server.log"), tmp_path, port)
             assert not pages.missing_lines(lines, printed), f"$ {command}\n{printed}"
+
+
+def _sent() -> dict[str, set[str]]:
+    """The arguments with which the package sends each signal, as its source says."""
+    found: dict[str, set[str]] = {}
+    for path in Path(signals.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Attribute):
+                name, names = node.args[0].attr, {keyword.arg for keyword in node.keywords}
+                if name in SIGNALS and ast.unparse(node.args[0]) == f"signals.{name}":
+                    found.setdefault(name, set()).update(filter(None, names))
+    return found
+
+
+def test_the_arguments_are_those_that_are_sent():
+    sent = _sent()
+    assert {"refused", "logged_in", "throttled"} <= set(sent)
+    rows = _table("signal")
+    assert {name: set(re.findall(r"`(\w+)`", rows[name])) for name in sent} == sent
