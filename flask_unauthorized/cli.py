@@ -209,7 +209,7 @@ def _load_app(context: click.Context, *, needed: bool) -> Flask | None:
 
 
 def _digest_of(state: AppState, realm: str | None) -> tuple[str, tuple[str, ...]]:
-    """Return the realm and the hash algorithms of the app's Digest schemes. Without a given realm, they must share one."""
+    """Return the realm and the hash algorithms of the app's Digest schemes. Unless a realm is given, they share one."""
     state.prepare()
     found = [scheme for scheme in state.schemes if isinstance(scheme, Digest)]
     if realm is None:

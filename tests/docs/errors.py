@@ -28,16 +28,17 @@ _ANYTHING_RANDOM = re.compile(r'((?:nonce|opaque)="|^DPoP-Nonce: )[\w:=+/.-]+', 
 _INTRODUCTION = f"""\
 # Errors
 
-Each refusal is an exception. Its class fixes the status, the OAuth error code and the text for the caller. This page shows
-the response of each class. `{COMMAND}` writes it from the classes and from real responses.
+Each refusal is an exception. Its class fixes the status, the OAuth error code and the text for the caller. This page
+shows the response of each class. `{COMMAND}` writes it from the classes and from real responses.
 
 Three things surprise most readers:
 
-- **Handlers of Werkzeug see these errors.** `errorhandler(401)`, `errorhandler(Unauthorized)` and `errorhandler(AuthError)`
-  all work. The headers survive whatever body your handler returns. [Recipes](../guides/recipes.md) has examples.
-- **The OAuth error code is not the `error` of the JSON body.** JSON bodies name the status, for people. Problem details and
-  challenges hold the code, for programs.
-- **`reason` is private.** It goes to [the log](logging.md) and to the [signal](signals.md) `refused`, never to the caller.
+- **Error handlers of Flask see these errors.** `errorhandler(401)`, `errorhandler(Unauthorized)` and
+  `errorhandler(AuthError)` all work. The headers survive whatever body your handler returns. [Recipes](../guides/recipes.md) has examples.
+- **The OAuth error code is not the `error` of the JSON body.** JSON bodies name the status, for people. Problem
+  details and challenges hold the code, for programs.
+- **`reason` is private.** It goes to [the log](logging.md) and to the [signal](signals.md) `refused`, never to the
+  caller.
 
 Import all classes from `flask_unauthorized`.
 
@@ -85,9 +86,9 @@ def reports():
 
 ## ConfigurationError
 
-`ConfigurationError` is no refusal. It reports a mistake in the app's set-up, such as two schemes that read the same field.
-`auth.check(app)`, `flask unauthorized check` and the decorators raise it. If you run none of the checks, guarded views
-respond with 500 and the log has a CRITICAL record. Don't catch it: repair the set-up.
+`ConfigurationError` isn't a refusal. It reports a mistake in the app's set-up, such as two schemes that read the same
+field. `auth.check(app)`, `flask unauthorized check` and the decorators raise it. If you run none of the checks, guarded
+views respond with 500 and the log has a CRITICAL record. Don't catch it: repair the set-up.
 """
 _TITLES = {
     "unauthorized": "The request has no credentials that the view accepts. Send some.",
@@ -124,7 +125,9 @@ _DIGEST = _Sent(
         f'qop=auth, nc=00000001, cnonce="c", response="{"0" * 64}"'
     },
 )
-_DPOP = _Sent(partial(DPoP, origin=_ORIGIN, nonce=True, store=_store()), {"Authorization": "DPoP demo", "DPoP": "a.b.c"})
+_DPOP = _Sent(
+    partial(DPoP, origin=_ORIGIN, nonce=True, store=_store()), {"Authorization": "DPoP demo", "DPoP": "a.b.c"}
+)
 _SESSION = _Sent(partial(SessionCookie, login_view="login", store=_store()), log_in=True)
 
 
@@ -148,13 +151,17 @@ CASES: dict[type[AuthError], Case] = {
         "other code responds with 401: `abort(401)`, another extension", "abort(401)", "a view", codes=("refused",)
     ),
     classes.MissingCredentials: Case(
-        "nothing was sent, or only credentials of schemes that the view doesn't accept", "abort_unauthorized()", "a view", _NOTHING
+        "nothing was sent, or only credentials of schemes that the view doesn't accept", "abort_unauthorized()",
+        "a view", _NOTHING,
     ),
     classes.InvalidCredentials: Case(
-        "the loader returned `None` or `False`, a signature is wrong, a session has ended, a token is for another service",
+        "the loader returned `None` or `False`, a signature is wrong, a session has ended, or a token is for another "
+        "service",
         'raise InvalidCredentials(reason="no such token")', "a loader", codes=("wrong_audience", "session_ended"),
     ),
-    classes.ExpiredCredentials: Case("the token or the `Identity` has expired", "raise ExpiredCredentials()", "a loader"),
+    classes.ExpiredCredentials: Case(
+        "the token or the `Identity` has expired", "raise ExpiredCredentials()", "a loader"
+    ),
     classes.RevokedCredentials: Case(
         "the token was revoked, or its owner is gone (`StoredTokens`, `JWT(revoked=…)`)", "raise RevokedCredentials()",
         "a loader",
@@ -199,7 +206,8 @@ CASES: dict[type[AuthError], Case] = {
         "a view or a loader",
     ),
     classes.AuthUnavailable: Case(
-        "a key server, a database or a store doesn't respond, or the loader raised an exception of `Auth(unavailable=…)`",
+        "a key server, a database or a store doesn't respond, or the loader raised an exception of "
+        "`Auth(unavailable=…)`",
         "raise AuthUnavailable(retry_after=10)", "a loader",
     ),
 }  # fmt: skip

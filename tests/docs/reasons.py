@@ -27,16 +27,16 @@ TITLES = {
 _INTRODUCTION = f"""\
 # Reasons
 
-Each refused request has a private reason. It says what was received, what was expected, and often how to repair it. You find
-it in [the log](logging.md), behind the name of the error:
+Each refused request has a private reason. It says what was received, what was expected, and often how to repair it.
+You find it in [the log](logging.md), behind the name of the error:
 
 ```text
 refused notes: InvalidCredentials (the loader of Basic returned False for the name and the password)
 ```
 
-Search this page for a few words of your line. The values in it, such as names and times, are examples. The texts may change
-with any release, so let programs read the [reason code](logging.md#reason-codes). `{COMMAND}` writes this page from
-the refusals that the tests provoke.
+Search this page for a few words of your line. The values in it, such as names and times, are examples. The texts may
+change with any release, so let programs read the [reason code](logging.md#reason-codes). `{COMMAND}` writes this
+page from the refusals that the tests provoke.
 """
 
 

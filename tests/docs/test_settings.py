@@ -27,7 +27,7 @@ def _rows() -> dict[str, list[str]]:
     found = {}
     for line in re.findall(r"^\| (`[A-Z_]+`.*) \|$", text, re.MULTILINE):
         names, *cells = [cell.strip() for cell in line.split(" | ")]
-        found |= {name: cells for name in re.findall(r"`([A-Z_]+)`", names)}
+        found |= dict.fromkeys(re.findall(r"`([A-Z_]+)`", names), cells)
     return found
 
 
@@ -107,7 +107,9 @@ def test_the_settings_of_flask_are_those_that_the_code_reads():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_config(node.func.value):
                 names = node.args[:1]
             read |= {name.value for name in names if isinstance(name, ast.Constant)}
-    shown = {name: ast.literal_eval(cells[0].strip("`")) for name, cells in _rows().items() if "UNAUTHORIZED" not in name}
+    shown = {
+        name: ast.literal_eval(cells[0].strip("`")) for name, cells in _rows().items() if "UNAUTHORIZED" not in name
+    }
     assert set(shown) == {name for name in read if not name.startswith("UNAUTHORIZED_")} | READ_AS_ATTRIBUTES
     assert shown == {name: defaults[name] for name in shown}
 
