@@ -34,11 +34,12 @@ shows the response of each class. `{COMMAND}` writes it from the classes and fro
 Three things surprise most readers:
 
 - **Error handlers of Flask see these errors.** `errorhandler(401)`, `errorhandler(Unauthorized)` and
-  `errorhandler(AuthError)` all work. The headers survive whatever body your handler returns. [Recipes](../guides/recipes.md) has examples.
+  `errorhandler(AuthError)` all work. The headers survive whatever body your handler returns.
+  [Recipes](../guides/recipes.md) has examples.
 - **The OAuth error code is not the `error` of the JSON body.** JSON bodies name the status, for people. Problem
   details and challenges hold the code, for programs.
-- **`reason` is private.** It goes to [the log](logging.md) and to the [signal](signals.md) `refused`, never to the
-  caller.
+- **`reason` is private.** It goes to [the log](logging.md) and to the [signal](signals.md) `refused`. Callers never
+  see it.
 
 Import all classes from `flask_unauthorized`.
 
