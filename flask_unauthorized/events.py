@@ -80,7 +80,6 @@ How a record is made:
 
 import hashlib
 import hmac
-import logging
 import secrets
 import sys
 from typing import Any, Final
@@ -90,9 +89,9 @@ from flask import request as current_request
 from werkzeug.wrappers import Request
 
 from .errors.text import loggable_text
+from .logs import LOGGER, report_loss
 from .subjects import subject_key
 
-log: Final = logging.getLogger("flask_unauthorized")
 EVENTS: Final = {
     "refused": "failure",
     "authenticated": "success",
@@ -253,8 +252,9 @@ def log_event(
         token_id: The id of the token.
         token_prefix: The ``prefix=`` of the loader that counts these ids; ``None`` for a ``jti``.
     """
-    if not log.isEnabledFor(level):
+    if not LOGGER.isEnabledFor(level):
         return
+    hidden = sys.exc_info()[1]  # Its text may hold a secret.
     try:
         fields = {
             "event": event,
@@ -266,12 +266,14 @@ def log_event(
         }
         caller = sys._getframe(1)
         code = caller.f_code
-        record = log.makeRecord(log.name, level, code.co_filename, caller.f_lineno, message, args, None, code.co_name)
+        record = LOGGER.makeRecord(
+            LOGGER.name, level, code.co_filename, caller.f_lineno, message, args, None, code.co_name
+        )
         # Not by extra=, which raises KeyError if the app's LogRecord factory sets an attribute of the same name.
         vars(record).update(fields)
-        log.handle(record)
-    except Exception:  # The decision stands, whatever happens to its record.
-        _report_failure(event)
+        LOGGER.handle(record)
+    except Exception as failure:  # The decision stands, whatever happens to its record.
+        report_loss(failure, hidden, "the event %s", event)
 
 
 def _request_fields(request: Request | None) -> dict[str, str | None]:
@@ -312,15 +314,3 @@ def _keyed_hash(app: Flask | None, kind: str, value: str) -> str:
         key = _KEY_OF_PROCESS
     derived = hmac.digest(key, b"flask_unauthorized.events " + kind.encode(), hashlib.sha256)
     return hmac.new(derived, value.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:16]
-
-
-def _report_failure(event: str) -> None:
-    """Log that a record was lost, on the standard error stream if the handlers of the logger fail again."""
-    text = "the event %s was not logged, because a log handler or a filter failed"
-    try:
-        log.exception(text, event)
-    except Exception:
-        if logging.lastResort is not None:
-            # Not by makeRecord, because the app's LogRecord factory may be what fails.
-            record = logging.LogRecord(log.name, logging.ERROR, __file__, 0, text, (event,), sys.exc_info())
-            logging.lastResort.handle(record)
