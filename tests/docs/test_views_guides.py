@@ -1,0 +1,97 @@
+"""The guides on views: each program is served, and each command prints what the page shows.
+
+A page is read from its first heading to its last, as a reader does it. A whole program is a new ``app.py``. A fragment
+goes into the ``app.py`` of that moment, at the place that its first line names. The console blocks of a section are run
+against the program that the reader has then.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .pages import ROOT, blocks, commands, missing_lines, run, served
+from .test_tutorial import place
+
+GUIDES = ROOT / "docs" / "guides"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+FRAGMENT = "# a part of app.py: "
+PAGES = (
+    "views",
+    "guards",
+    "unless",
+    "permissions",
+    "recipes",
+    "refusals",
+    "files-and-caches",
+    "websockets",
+    "testing",
+)
+OTHER_EXTENSIONS = ("flask_babel", "flask_caching", "flask_limiter", "flask_sock", "flask_socketio", "sqlalchemy")
+
+
+def sections(page: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return heading and blocks of each section, the text below the title included."""
+    text = (GUIDES / f"{page}.md").read_text(encoding="utf-8")
+    hidden = FENCED.sub(lambda found: found[0].replace("\n#", "\n\0"), text)  # comments in code are not headings
+    parts = re.split(r"^#{1,3} ", hidden, flags=re.MULTILINE)[1:]
+    return [
+        (part.partition("\n")[0], [found.groups() for found in BLOCK.finditer(part.replace("\0", "#"))])
+        for part in parts
+    ]
+
+
+def steps(page: str) -> list[tuple[str, str, list[tuple[str, list[str]]]]]:
+    """Return each section that shows commands: its heading, the program that the reader has, and the commands."""
+    program, found = "", []
+    for heading, parts in sections(page):
+        typed = []
+        for language, block in parts:
+            if language == "python" and block.startswith(FRAGMENT):
+                program = place(program, block)
+            elif language == "python" and not block.startswith("# a part of ") and "def test_" not in block:
+                program = block
+            elif language == "console":
+                typed += commands(block)
+        if typed:
+            found.append((heading, program, typed))
+    return found
+
+
+STEPS = [
+    pytest.param(program, typed, id=f"{page}: {heading}")
+    for page in PAGES
+    for heading, program, typed in steps(page)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "typed"), STEPS)
+def test_the_program_answers_as_the_page_shows(program: str, typed: list[tuple[str, list[str]]], tmp_path: Path) -> None:
+    for package in OTHER_EXTENSIONS:
+        if f"from {package}" in program:
+            pytest.importorskip(package)
+    with served(program, tmp_path) as port:
+        for command, shown in typed:
+            if command.startswith("sqlite3 ") and shutil.which("sqlite3") is None:
+                continue
+            printed = run(re.sub(r"\bcurl ", "curl -sS ", command), tmp_path, port)
+            assert not missing_lines(shown, printed), f"$ {command}\n{printed}"
+            if "-i" in command.split():  # a page leaves fields out, but never a challenge
+                told = [line for line in printed.splitlines() if line.startswith("WWW-Authenticate:")]
+                named = [line for line in shown if line.startswith("WWW-Authenticate:")]
+                assert len(named) == len(told), printed
+
+
+def test_every_page_of_the_group_shows_commands() -> None:
+    assert {name.partition(":")[0] for name in (step.id for step in STEPS)} == set(PAGES)
+
+
+def test_the_check_says_what_the_page_says_of_a_decorator_above_its_route(tmp_path: Path) -> None:
+    (program, *_), (text,) = blocks("docs/guides/views.md", "python"), blocks("docs/guides/views.md", "text")
+    below, above = "@app.get(\"/notes\")\n@auth.login_required\n", "@auth.login_required\n@app.get(\"/notes\")\n"
+    assert program.count(below) == 1
+    (tmp_path / "app.py").write_text(program.replace(below, above).replace("auth.check(app)\n", ""), encoding="utf-8")
+    printed = run("flask --app app unauthorized check", tmp_path, 0)
+    assert printed.strip() == text.strip()
