@@ -5,9 +5,11 @@ goes into the ``app.py`` of that moment, at the place that its first line names.
 against the program that the reader has then.
 """
 
+import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ GUIDES = ROOT / "docs" / "guides"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 FRAGMENT = "# a part of app.py: "
+FILE = re.compile(r"as `([\w./-]+)`[^`]*?:\n\n```html\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PAGES = (
     "views",
     "guards",
@@ -61,17 +64,22 @@ def steps(page: str) -> list[tuple[str, str, list[tuple[str, list[str]]]]]:
 
 
 STEPS = [
-    pytest.param(program, typed, id=f"{page}: {heading}")
+    pytest.param(page, program, typed, id=f"{page}: {heading}")
     for page in PAGES
     for heading, program, typed in steps(page)
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("program", "typed"), STEPS)
-def test_the_program_answers_as_the_page_shows(program: str, typed: list[tuple[str, list[str]]], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "program", "typed"), STEPS)
+def test_the_program_answers_as_the_page_shows(
+    page: str, program: str, typed: list[tuple[str, list[str]]], tmp_path: Path
+) -> None:
     for package in OTHER_EXTENSIONS:
         if f"from {package}" in program:
             pytest.importorskip(package)
+    for name, text in FILE.findall((GUIDES / f"{page}.md").read_text(encoding="utf-8")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
     with served(program, tmp_path) as port:
         for command, shown in typed:
             if command.startswith("sqlite3 ") and shutil.which("sqlite3") is None:
@@ -95,3 +103,13 @@ def test_the_check_says_what_the_page_says_of_a_decorator_above_its_route(tmp_pa
     (tmp_path / "app.py").write_text(program.replace(below, above).replace("auth.check(app)\n", ""), encoding="utf-8")
     printed = run("flask --app app unauthorized check", tmp_path, 0)
     assert printed.strip() == text.strip()
+
+
+def test_the_explanation_in_debug_mode_is_the_one_of_the_page() -> None:
+    (program, *_), (shown,) = blocks("docs/guides/refusals.md", "python"), blocks("docs/guides/refusals.md", "json")
+    scope: dict[str, Any] = {"__name__": "app"}
+    exec(program, scope)
+    scope["app"].debug = True
+    client = scope["app"].test_client()
+    refused = client.get("/notes", auth=("ada", "wrong"), base_url="http://127.0.0.1:5000")
+    assert refused.json == json.loads(shown)
