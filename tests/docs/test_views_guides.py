@@ -1,8 +1,8 @@
 """The guides on views: each program is served, and each command prints what the page shows.
 
 A page is read from its first heading to its last, as a reader does it. A whole program is a new ``app.py``. A fragment
-goes into the ``app.py`` of that moment, at the place that its first line names. The console blocks of a section are run
-against the program that the reader has then.
+goes into the ``app.py`` of that moment, at the place that its first line names. Tests go into ``test_app.py``. The console
+blocks of a section are run with the files that the reader has then.
 """
 
 import json
@@ -46,33 +46,35 @@ def sections(page: str) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-def steps(page: str) -> list[tuple[str, str, list[tuple[str, list[str]]]]]:
-    """Return each section that shows commands: its heading, the program that the reader has, and the commands."""
-    program, found = "", []
+def steps(page: str) -> list[tuple[str, str, str, list[tuple[str, list[str]]]]]:
+    """Return each section that shows commands: its heading, program and tests that the reader has, and the commands."""
+    program, tests, found = "", "", []
     for heading, parts in sections(page):
         typed = []
         for language, block in parts:
             if language == "python" and block.startswith(FRAGMENT):
                 program = place(program, block)
-            elif language == "python" and not block.startswith("# a part of ") and "def test_" not in block:
+            elif language == "python" and "def test_" in block and "test_clock.py" not in block:
+                tests = tests + block if block.startswith("# a part of test_app.py\n") else block
+            elif language == "python" and not block.startswith("# a part of "):
                 program = block
             elif language == "console":
                 typed += commands(block)
         if typed:
-            found.append((heading, program, typed))
+            found.append((heading, program, tests, typed))
     return found
 
 
 STEPS = [
-    pytest.param(page, program, typed, id=f"{page}: {heading}")
+    pytest.param(page, program, tests, typed, id=f"{page}: {heading}")
     for page in PAGES
-    for heading, program, typed in steps(page)
+    for heading, program, tests, typed in steps(page)
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("page", "program", "typed"), STEPS)
+@pytest.mark.parametrize(("page", "program", "tests", "typed"), STEPS)
 def test_the_program_answers_as_the_page_shows(
-    page: str, program: str, typed: list[tuple[str, list[str]]], tmp_path: Path
+    page: str, program: str, tests: str, typed: list[tuple[str, list[str]]], tmp_path: Path
 ) -> None:
     for package in OTHER_EXTENSIONS:
         if f"from {package}" in program:
@@ -80,6 +82,7 @@ def test_the_program_answers_as_the_page_shows(
     for name, text in FILE.findall((GUIDES / f"{page}.md").read_text(encoding="utf-8")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "test_app.py").write_text(tests, encoding="utf-8")
     with served(program, tmp_path) as port:
         for command, shown in typed:
             if command.startswith("sqlite3 ") and shutil.which("sqlite3") is None:
@@ -113,3 +116,11 @@ def test_the_explanation_in_debug_mode_is_the_one_of_the_page() -> None:
     client = scope["app"].test_client()
     refused = client.get("/notes", auth=("ada", "wrong"), base_url="http://127.0.0.1:5000")
     assert refused.json == json.loads(shown)
+
+
+def test_the_clock_of_the_page_on_tests_can_be_frozen(tmp_path: Path) -> None:
+    pytest.importorskip("time_machine")
+    parts = [block for block in blocks("docs/guides/testing.md", "python") if "def test_" in block or "def create" in block]
+    (tmp_path / "app.py").write_text(parts[0], encoding="utf-8")
+    (tmp_path / "test_clock.py").write_text("".join(parts[1:]), encoding="utf-8")
+    assert "11 passed" in run("python -m pytest -q test_clock.py", tmp_path, 0)
