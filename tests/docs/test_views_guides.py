@@ -134,3 +134,17 @@ def test_the_clock_of_the_page_on_tests_can_be_frozen(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(parts[0], encoding="utf-8")
     (tmp_path / "test_clock.py").write_text("".join(parts[1:]), encoding="utf-8")
     assert "11 passed" in run("python -m pytest -q test_clock.py", tmp_path, 0)
+
+
+def test_the_page_on_websockets_closes_a_socket_in_time(tmp_path: Path) -> None:
+    pytest.importorskip("flask_sock")
+    program, clock, *_ = blocks("docs/guides/websockets.md", "python")
+    assert clock.count("LONGEST = 900 ") == 1
+    client = (
+        "from simple_websocket import Client\n"
+        "ws = Client('ws://127.0.0.1:5000/clock', headers={'Authorization': 'Bearer demo-token-of-bob-0123456789'})\n"
+        "while True: print(ws.receive(timeout=20))"
+    )
+    with served(place(program, clock.replace("LONGEST = 900 ", "LONGEST = 2 ")), tmp_path) as port:
+        printed = run(f'python -c "{client}"', tmp_path, port)
+    assert "ConnectionClosed: Connection closed: 1008 Connect again." in printed
