@@ -1,8 +1,8 @@
 """The guides on views: each program is served, and each command prints what the page shows.
 
 A page is read from its first heading to its last, as a reader does it. A whole program is a new ``app.py``. A fragment
-goes into the ``app.py`` of that moment, at the place that its first line names. Tests go into ``test_app.py``. The console
-blocks of a section are run with the files that the reader has then.
+goes into the ``app.py`` of that moment, at the place that its first line names. Tests go into ``test_app.py``. The
+console blocks of a section are run with the files that the reader has then.
 """
 
 import json
@@ -130,7 +130,9 @@ def test_the_explanation_in_debug_mode_is_the_one_of_the_page() -> None:
 
 def test_the_clock_of_the_page_on_tests_can_be_frozen(tmp_path: Path) -> None:
     pytest.importorskip("time_machine")
-    parts = [block for block in blocks("docs/guides/testing.md", "python") if "def test_" in block or "def create" in block]
+    parts = [
+        block for block in blocks("docs/guides/testing.md", "python") if "def test_" in block or "def create" in block
+    ]
     (tmp_path / "app.py").write_text(parts[0], encoding="utf-8")
     (tmp_path / "test_clock.py").write_text("".join(parts[1:]), encoding="utf-8")
     assert "11 passed" in run("python -m pytest -q test_clock.py", tmp_path, 0)
@@ -148,3 +150,26 @@ def test_the_page_on_websockets_closes_a_socket_in_time(tmp_path: Path) -> None:
     with served(place(program, clock.replace("LONGEST = 900 ", "LONGEST = 2 ")), tmp_path) as port:
         printed = run(f'python -c "{client}"', tmp_path, port)
     assert "ConnectionClosed: Connection closed: 1008 Connect again." in printed
+
+
+@pytest.mark.parametrize(
+    ("written", "forgotten", "failing"),
+    [
+        ('@auth.login_required(roles={"editor"})', "@auth.login_required", "test_others_do_not"),
+        ("@auth.login_required(max_age=300)", "@auth.login_required", "test_an_old_login_is_not_enough"),
+        (
+            "users.get, login_view",
+            "users.get, trusted_origins=['https://evil.example'], login_view",
+            "test_other_sites",
+        ),
+        ("demo-token-of-ada-0123456789", "demo-token-of-ada-9876543210", "test_the_loader"),
+    ],
+)
+def test_the_tests_of_the_page_find_what_is_wrong(written: str, forgotten: str, failing: str, tmp_path: Path) -> None:
+    """They are run against the program of the page with one fault."""
+    (program, tests) = next((program, tests) for _, program, tests, _ in reversed(steps("testing")))
+    assert program.count(written) == 1
+    (tmp_path / "app.py").write_text(program.replace(written, forgotten), encoding="utf-8")
+    (tmp_path / "test_app.py").write_text(tests, encoding="utf-8")
+    printed = run("python -m pytest -q -p no:cacheprovider test_app.py", tmp_path, 0)
+    assert f"FAILED test_app.py::{failing}" in printed

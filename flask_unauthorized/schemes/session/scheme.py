@@ -212,8 +212,11 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             warn_if_unbuildable(app, "logout_view", self.logout_view)
 
     def read(self, request: Request, rest: str | None) -> LoginRecord | PresentedCookie | None:
-        content = _real_session().get(SESSION_KEY)
+        current = _real_session()
+        content = current.get(SESSION_KEY)
         if content is None:
+            if not current and request.cookies:
+                self._note_unreadable_cookie(request)
             return None if self._remembered is None else self._remembered.read(request, self.realm_in_force())
         login = read_record(content)
         if login is None or not self._is_alive(login) or login.realm != self.realm_in_force():
@@ -469,6 +472,17 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         now = time.time()
         is_idle = self.idle is not None and now > login.last_used + self.idle
         return not is_idle and now <= login.begun + self.lifetime
+
+    def _note_unreadable_cookie(self, request: Request) -> None:
+        """Note that the session's cookie came, and that Flask opened an empty session."""
+        app = _real_app()
+        name = app.session_interface.get_cookie_name(app)
+        state = scheme_state(request)
+        if state is not None and name in request.cookies:
+            state.dropped_reason = (
+                f"Cookie: the cookie {shown(name)} came, but Flask's session is empty: the cookie was signed with "
+                "another SECRET_KEY, or the session has ended"
+            )
 
     def _dropped_reason(self, login: LoginRecord | None) -> str:
         if login is None:
