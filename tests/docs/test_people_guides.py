@@ -98,6 +98,6 @@ def test_the_table_of_mistakes_has_no_row_that_is_not_tried():
     assert len(re.findall(r"^\| .* \| 40[13].* \| `.*` \|$", text, re.MULTILINE)) == len(MISTAKES)
 
 
-@pytest.mark.parametrize("name", ["access-tokens"])
+@pytest.mark.parametrize("name", ["access-tokens", "dpop", "mcp-server", "fapi"])
 def test_an_api_answers_as_its_page_shows(name, tmp_path):
     check_console(f"{GUIDES}/{name}.md", blocks(f"{GUIDES}/{name}.md", "python")[0], tmp_path)
