@@ -15,7 +15,7 @@ from .pages import ROOT, blocks, check_console
 GUIDES = "docs/guides"
 
 
-@pytest.mark.parametrize("name", ["browsers", "cross-site"])
+@pytest.mark.parametrize("name", ["browsers", "cross-site", "logins", "email-links"])
 def test_the_program_of_the_page_answers_as_shown(name, tmp_path):
     page = f"{GUIDES}/{name}.md"
     check_console(page, blocks(page, "python")[0], tmp_path)
@@ -36,6 +36,22 @@ def test_the_step_up_of_the_page_happens_as_shown(tmp_path):
     page = tmp_path / "step-up.md"
     page.write_text(quick, encoding="utf-8")
     check_console(str(page), re.search(r"```python\n(.*?)^```", quick, re.DOTALL | re.MULTILINE)[1], tmp_path)
+
+
+@pytest.mark.parametrize("heading", ["`REMOTE_USER` of the server", "A header of a proxy"])
+def test_a_name_of_the_server_is_read_as_the_page_shows(heading, tmp_path):
+    text = (ROOT / GUIDES / "remote-user.md").read_text(encoding="utf-8")
+    part = tmp_path / "part.md"
+    part.write_text(text.partition(f"## {heading}\n")[2].partition("\n## ")[0], encoding="utf-8")
+    check_console(str(part), blocks(str(part), "python")[0], tmp_path)
+
+
+def test_the_login_at_a_provider_begins_as_the_page_shows(tmp_path):
+    pytest.importorskip("authlib.integrations.flask_client")
+    pytest.importorskip("requests")
+    page = f"{GUIDES}/provider-login.md"
+    (program,) = blocks(page, "python")
+    check_console(page, program, tmp_path)
 
 
 # --- access tokens
