@@ -79,7 +79,7 @@ MISTAKES = [
     ("the token has expired", lambda: access_token(exp=NOW - 100)),
     ("the clock of the API is slow", lambda: access_token(nbf=NOW + 500)),
     ("the token is from another realm", lambda: access_token({**HEADER, "kid": "k9"})),
-    ("somebody changed the token", lambda: access_token()[:-8] + "AAAAAAAA"),
+    ("the token was changed on its way", lambda: access_token()[:-8] + "AAAAAAAA"),
     ("the token lacks the scope", lambda: access_token(scope="profile")),
 ]
 
@@ -114,6 +114,6 @@ def test_the_table_of_mistakes_has_no_row_that_is_not_tried():
     assert len(re.findall(r"^\| .* \| 40[13].* \| `.*` \|$", text, re.MULTILINE)) == len(MISTAKES)
 
 
-@pytest.mark.parametrize("name", ["access-tokens", "dpop", "mcp-server", "fapi"])
+@pytest.mark.parametrize("name", ["access-tokens", "authorization-servers", "dpop", "mcp-server", "fapi"])
 def test_an_api_answers_as_its_page_shows(name, tmp_path):
     check_console(f"{GUIDES}/{name}.md", blocks(f"{GUIDES}/{name}.md", "python")[0], tmp_path)
