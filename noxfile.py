@@ -59,6 +59,7 @@ NEED_A_NEIGHBOUR = (
     "tests/test_backchannel_logout.py",
     "tests/test_certificates.py",
     "tests/test_errors_travel.py",
+    "tests/docs/test_symptoms_neighbours.py",
 )
 # What shows that the documentation is right: its programs run, generated pages are fresh, links lead somewhere.
 CHECK_THE_DOCS = (
@@ -241,7 +242,7 @@ def random_apps(session: nox.Session) -> None:
     """Try apps that are made at random, new ones in each run."""
     install_wheel(session)
     session.env["RANDOM_APPS"] = "300"
-    run_pytest(session, paths=("tests/test_random_apps.py",))
+    run_pytest(session, paths=("tests/test_random_apps.py", "tests/policy/test_random_routes.py"))
 
 
 @nox.session(requires=["build"])

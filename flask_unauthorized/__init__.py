@@ -1,4 +1,61 @@
-"""flask_unauthorized: the Flask extension that gets every 401 right."""
+"""Send a correct 401 for every request that lacks valid credentials.
+
+This is the map of the package. Names without a module are imported from ``flask_unauthorized``.
+
+Decorate views
+    ``Auth`` ties all together. ``auth.login_required`` and ``auth.login_optional`` guard one view, ``auth.protect`` a
+    whole app or blueprint, and ``auth.public`` opens a view again. ``any_of`` demands one of several scopes or roles.
+    In a view, ``auth.require``, ``abort_unauthorized`` and ``abort_forbidden`` refuse a request.
+    ``auth.check`` finds mistakes in the set-up.
+
+Schemes
+    A scheme reads credentials: ``Bearer``, ``Basic``, ``Digest``, ``DPoP``, ``APIKey``, ``SessionCookie``, and
+    ``RemoteUser`` of ``flask_unauthorized.schemes.remote_user``. Subclass ``Scheme`` for one of your own, and write its
+    ``Challenge``. ``flask_unauthorized.certificates`` finds the certificate of a client.
+
+Loaders
+    A loader is a function that gets the credentials and returns the caller. ``flask_unauthorized.loaders`` has ready
+    ones, such as ``Passwords``. ``JWT``, ``Introspection`` and those for tokens in your database are in its modules.
+
+People in browsers
+    ``auth.login``, ``auth.logout`` and ``auth.next_url`` serve a login page, ``auth.confirm`` a second factor.
+    ``auth.sessions`` and ``auth.end_sessions`` list and end logins. ``SHA256Sessions`` signs Flask's session.
+    ``flask_unauthorized.throttle`` limits failed attempts. ``flask_unauthorized.stores`` has what workers share.
+
+Who is calling
+    ``current_user`` and ``current_identity`` are the caller of the request, also in templates. ``auth.user`` and
+    ``auth.identity`` are the same with types, for guarded views. An ``Identity`` has subject, scopes and roles.
+
+Errors
+    ``flask_unauthorized.errors`` explains them. Each refusal is an ``AuthError``. ``auth.renderer`` and ``auth.texts``
+    change what callers read.
+
+    - 400: ``MalformedCredentials``
+    - 401: ``Unauthorized``, with ``MissingCredentials``, ``InvalidCredentials``, ``ExpiredCredentials``,
+      ``RevokedCredentials``, ``SessionStolen``, ``StaleNonce``, ``InvalidProof``, ``NonceRequired``, ``StepUpRequired``
+    - 403: ``Forbidden``, with ``InsufficientScope`` and ``CrossSiteRequest``
+    - 429: ``TooManyAttempts``; 503: ``AuthUnavailable``
+    - A mistake in your set-up: ``ConfigurationError``
+
+Log and metrics
+    ``flask_unauthorized.events`` has the fields of the log. ``flask_unauthorized.signals`` has a signal for each event.
+
+Other programs
+    ``auth.protected_resource`` tells clients where to get tokens. ``auth.forward_auth`` serves reverse proxies,
+    ``auth.backchannel_logout`` an OpenID provider. ``flask_unauthorized.wire`` reads and writes header fields, and
+    ``flask_unauthorized.jose`` reads keys.
+
+Testing
+    ``flask_unauthorized.testing`` checks responses, and sends requests as a caller of your choice.
+
+Commands and settings
+    ``flask unauthorized --help`` lists the commands: ``check`` finds mistakes in the set-up, ``tokens`` manages the
+    tokens in your database. Settings are keys of ``app.config`` that begin with ``UNAUTHORIZED_``, such as
+    ``UNAUTHORIZED_GUARD``.
+
+Examples in docstrings share a few names: ``app`` is a Flask app, ``auth`` its ``Auth``, ``tokens`` a ``StoredTokens``.
+``request`` and ``redirect`` are those of Flask. Functions such as ``find_user`` and ``load_user`` are yours.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -55,6 +55,34 @@ def explains_arguments(**fixes: str) -> Callable[[F], F]:
     return decorate
 
 
+def shows_keywords(keywords: type | None = None, **defaults: Any) -> Callable[[F], F]:
+    """Decorate a function so that its signature names each keyword that it takes by ``**``.
+
+    The function still gets them in one dict, because it explains an unknown keyword. Only ``help()``, editors and the
+    documentation read the signature, so a call costs the same. It leaves out the types, which are so long that the
+    names would drown in them. Type checkers read those in the source.
+
+    Args:
+        keywords: A `TypedDict` of the keywords. ``None`` if ``**`` only collects unknown ones.
+        defaults: The defaults that aren't ``None``, by keyword.
+
+    Returns:
+        The decorator.
+    """
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+        parameters = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        parameters += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name))
+            for name in (() if keywords is None else keywords.__annotations__)
+        ]
+        function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
 def _call_error_message(
     function: Callable[..., Any], name: str, kwargs: Iterable[str], fixes: dict[str, str], error: TypeError
 ) -> str:

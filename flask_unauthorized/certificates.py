@@ -48,6 +48,14 @@ def peer_certificate(request: Request) -> bytes | None:
     - uWSGI with ``https-export-cert``;
     - nginx with ``uwsgi_param SSL_CLIENT_CERT $ssl_client_escaped_cert``.
 
+    Example:
+        Accept bound tokens if the server that runs the app ends TLS::
+
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.certificates import peer_certificate
+
+            auth = Auth(Bearer(load_user, certificate=peer_certificate), app=app)
+
     Args:
         request: The request.
 
@@ -116,6 +124,14 @@ class ClientCert(_ProxyField):
     Write ``ClientCert(["10.0.0.0/24"])``. The proxy must remove what clients send under this name (RFC 9440 §4). From
     all other addresses the field is ignored. A value that isn't one ``:base64:`` gets 400.
 
+    Example:
+        Accept bound tokens behind a proxy that sends ``Client-Cert``::
+
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.certificates import ClientCert
+
+            auth = Auth(Bearer(load_user, certificate=ClientCert(["10.0.0.0/24"])), app=app)
+
     Args:
         proxies: The addresses or networks of the proxies, ``"unix:"`` for one that connects through a Unix socket.
         field: The name of the field.
@@ -142,6 +158,15 @@ class EscapedPEM(_ProxyField):
     (``proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert``), Apache
     (``RequestHeader set X-SSL-Client-Cert "expr=%{escape:%{SSL_CLIENT_CERT}s}"``), and AWS load balancers
     (``X-Amzn-Mtls-Clientcert-Leaf``).
+
+    Example:
+        Accept bound tokens behind nginx::
+
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.certificates import EscapedPEM
+
+            certificate = EscapedPEM(["127.0.0.1"], field="X-SSL-Client-Cert")
+            auth = Auth(Bearer(load_user, certificate=certificate), app=app)
 
     Args:
         proxies: As for `ClientCert`.

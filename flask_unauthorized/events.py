@@ -3,64 +3,70 @@
 Every record has all fields as attributes, so that a formatter can write them as JSON (``docs/reference/logging.md``).
 A field without a value is ``None``. The message is for people, and its wording may change. The fields don't.
 
-| field | what it holds |
-|---|---|
-| `event` | what happened: a word of the next table |
-| `outcome` | `"success"` or `"failure"` |
-| `scheme` | the name of the scheme that was used or tried, such as `"Basic"` |
-| `subject` | the caller, or the name that a failed attempt claimed, as `subject_hash` gives it |
-| `endpoint` | Flask's name of the view |
-| `method` | the method of the request |
-| `path` | the path of the request, without the query |
-| `remote_addr` | the address of the client, as `ProxyFix` leaves it |
-| `reason_code` | why a request was refused: a word of the last table |
-| `session` | the id of the session that `Auth.sessions` lists, as `session_hash` gives it |
-| `token_id` | the id of the token (not the token), as `token_hash` gives it |
+Fields::
 
-| event | outcome | level | when |
-|---|---|---|---|
-| `refused` | failure | INFO; WARNING for an outage | credentials, a request or an attempt to log in were refused |
-| `authenticated` | success | DEBUG; INFO for `confirm()` | a caller was accepted, or has confirmed the login |
-| `logged_in` | success | INFO | `login()` has logged a caller in |
-| `logged_out` | success | INFO | `logout()` has ended a login |
-| `sessions_ended` | success | INFO | sessions of a user were ended by a call, or by the identity provider |
-| `remembered` | success | INFO | a remember cookie has opened a session |
-| `session_stolen` | failure | WARNING | a remember cookie was used in two places, so its login was ended |
-| `token_issued` | success | INFO | a token was issued, or `Pairs` began a login |
-| `token_revoked` | success | INFO | a token or a login of `Pairs` was revoked |
-| `token_rotated` | success | INFO | a token was replaced by another one |
-| `token_reused` | failure | WARNING | a replaced token was used after its end |
-| `throttled` | failure | INFO | a `Throttle` refused an attempt before it was judged |
-| `subject_disabled` | failure | WARNING | consecutive failures have disabled a subject (`disable_after=`) |
-| `repaired` | failure | WARNING; DEBUG after the first of an endpoint | a 401 of other code got a challenge |
-| `misconfigured` | failure | CRITICAL; ERROR if the check itself fails | guarded views respond with 500 |
+    | field | what it holds |
+    |---|---|
+    | `event` | what happened: a word of the next table |
+    | `outcome` | `"success"` or `"failure"` |
+    | `scheme` | the name of the scheme that was used or tried, such as `"Basic"` |
+    | `subject` | the caller, or the name that a failed attempt claimed, as `subject_hash` gives it |
+    | `endpoint` | Flask's name of the view |
+    | `method` | the method of the request |
+    | `path` | the path of the request, without the query |
+    | `remote_addr` | the address of the client, as `ProxyFix` leaves it |
+    | `reason_code` | why a request was refused: a word of the last table |
+    | `session` | the id of the session that `Auth.sessions` lists, as `session_hash` gives it |
+    | `token_id` | the id of the token (not the token), as `token_hash` gives it |
 
-| reason_code | what it means |
-|---|---|
-| `refused` | The app refused the request for a reason of its own. |
-| `credentials_missing` | Nothing was sent that the view accepts. |
-| `credentials_invalid` | The credentials are not valid. |
-| `malformed` | The request is malformed (400), or more than one credential was sent. |
-| `expired` | The credentials have expired. |
-| `revoked` | The credentials were revoked. |
-| `replayed` | A credential that is valid once was used again. |
-| `wrong_audience` | The token was issued for another service. |
-| `nonce_stale` | The nonce of Digest has expired. |
-| `nonce_required` | The client has to repeat the DPoP proof with a nonce. |
-| `proof_invalid` | The DPoP proof is missing or not valid. |
-| `session_ended` | The session was ended by a logout or by the app. |
-| `session_stolen` | The remember cookie of the login was used in two places. |
-| `step_up_required` | The view asks for another login. |
-| `too_old` | The login is older than the view accepts. |
-| `too_weak` | The login is of a weaker class than the view accepts, or lacks a method. |
-| `forbidden` | The caller is known and lacks permission. |
-| `scope_missing` | The credentials lack a scope. |
-| `role_missing` | The caller lacks a role. |
-| `cross_site` | A page of another site sent the request. |
-| `plain_http` | The request came over plain HTTP. |
-| `over_limit` | Too many attempts failed. |
-| `unavailable` | A server-side failure prevents the check of the credentials. |
-| `misconfigured` | The app's set-up has a mistake. |
+Events::
+
+    | event | outcome | level | when |
+    |---|---|---|---|
+    | `refused` | failure | INFO; WARNING for an outage | credentials, a request or an attempt to log in were refused |
+    | `authenticated` | success | DEBUG; INFO for `confirm()` | a caller was accepted, or has confirmed the login |
+    | `logged_in` | success | INFO | `login()` has logged a caller in |
+    | `logged_out` | success | INFO | `logout()` has ended a login |
+    | `sessions_ended` | success | INFO | sessions of a user were ended by a call, or by the identity provider |
+    | `remembered` | success | INFO | a remember cookie has opened a session |
+    | `session_stolen` | failure | WARNING | a remember cookie was used in two places, so its login was ended |
+    | `token_issued` | success | INFO | a token was issued, or `Pairs` began a login |
+    | `token_revoked` | success | INFO | a token or a login of `Pairs` was revoked |
+    | `token_rotated` | success | INFO | a token was replaced by another one |
+    | `token_reused` | failure | WARNING | a replaced token was used after its end |
+    | `throttled` | failure | INFO | a `Throttle` refused an attempt before it was judged |
+    | `subject_disabled` | failure | WARNING | consecutive failures have disabled a subject (`disable_after=`) |
+    | `repaired` | failure | WARNING; DEBUG after the first of an endpoint | a 401 of other code got a challenge |
+    | `misconfigured` | failure | CRITICAL; ERROR if the check itself fails | guarded views respond with 500 |
+
+Reasons::
+
+    | reason_code | what it means |
+    |---|---|
+    | `refused` | The app refused the request for a reason of its own. |
+    | `credentials_missing` | Nothing was sent that the view accepts. |
+    | `credentials_invalid` | The credentials are not valid. |
+    | `malformed` | The request is malformed (400), or more than one credential was sent. |
+    | `expired` | The credentials have expired. |
+    | `revoked` | The credentials were revoked. |
+    | `replayed` | A credential that is valid once was used again. |
+    | `wrong_audience` | The token was issued for another service. |
+    | `nonce_stale` | The nonce of Digest has expired. |
+    | `nonce_required` | The client has to repeat the DPoP proof with a nonce. |
+    | `proof_invalid` | The DPoP proof is missing or not valid. |
+    | `session_ended` | The session was ended by a logout or by the app. |
+    | `session_stolen` | The remember cookie of the login was used in two places. |
+    | `step_up_required` | The view asks for another login. |
+    | `too_old` | The login is older than the view accepts. |
+    | `too_weak` | The login is of a weaker class than the view accepts, or lacks a method. |
+    | `forbidden` | The caller is known and lacks permission. |
+    | `scope_missing` | The credentials lack a scope. |
+    | `role_missing` | The caller lacks a role. |
+    | `cross_site` | A page of another site sent the request. |
+    | `plain_http` | The request came over plain HTTP. |
+    | `over_limit` | Too many attempts failed. |
+    | `unavailable` | A server-side failure prevents the check of the credentials. |
+    | `misconfigured` | The app's set-up has a mistake. |
 
 How a record is made:
 
@@ -117,7 +123,19 @@ FIELDS: Final = (
     "session",
     "token_id",
 )
-"""The names of the fields, which are attributes of each record."""
+"""The names of the fields, which are attributes of each record.
+
+Example:
+    Write each record as one line of JSON::
+
+        import json
+        import logging
+        from flask_unauthorized.events import FIELDS
+
+        class JSONFormatter(logging.Formatter):
+            def format(self, record):
+                return json.dumps({name: getattr(record, name, None) for name in FIELDS})
+"""
 SUBJECTS_SETTING: Final = "UNAUTHORIZED_LOG_SUBJECTS"
 _CLAIMED_SUBJECT: Final = "_unauthorized_claimed_subject"
 """A private attribute of the request object. A throttle has no access to our state of the request."""
@@ -131,6 +149,13 @@ def subject_hash(app: Flask, name: str) -> str:
     It is the same in all processes and after a restart, until ``SECRET_KEY`` changes. Spellings that differ only in
     case, white space or marks have one hash, because databases may take them for one account.
 
+    Example:
+        Find the records of one user::
+
+            from flask_unauthorized.events import subject_hash
+
+            assert subject_hash(app, "ada") == subject_hash(app, "Ada")
+
     Args:
         app: The app. Without ``SECRET_KEY``, each process has hashes of its own.
         name: The subject of a caller, or a name that was tried.
@@ -141,6 +166,14 @@ def subject_hash(app: Flask, name: str) -> str:
 def session_hash(app: Flask, id: str) -> str:  # noqa: A002  # as in Auth.end_session
     """Return how records name a session: 16 hex digits.
 
+    Example:
+        Find the records of one session::
+
+            from flask_unauthorized.events import session_hash
+
+            with app.app_context():
+                wanted = [session_hash(app, one.id) for one in auth.sessions("ada")]
+
     Args:
         app: The app.
         id: The id that `Auth.sessions` lists.
@@ -150,6 +183,13 @@ def session_hash(app: Flask, id: str) -> str:  # noqa: A002  # as in Auth.end_se
 
 def token_hash(app: Flask, id: str | int, prefix: str | None = None) -> str:  # noqa: A002  # as in StoredTokens.get
     """Return how records name a token: 16 hex digits.
+
+    Example:
+        Find the records of one stored token::
+
+            from flask_unauthorized.events import token_hash
+
+            wanted = token_hash(app, 42, prefix="notes")
 
     Args:
         app: The app.

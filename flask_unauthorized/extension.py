@@ -16,7 +16,7 @@ from weakref import WeakSet, ref
 from flask import Blueprint, Flask, Response
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from .arguments import explains_arguments
+from .arguments import explains_arguments, shows_keywords
 from .errors import (
     AuthError,
     AuthUnavailable,
@@ -29,8 +29,9 @@ from .errors import (
 )
 from .identity import Identity
 from .policy.configuration import Configuration
-from .policy.decorations import Demands, LevelDemands, check_view
+from .policy.decorations import Demands, LevelDemands, check_view, takes_demands
 from .policy.protection import Protection, protection_target, public_names, validated_reason
+from .policy.requirement import Names
 from .policy.settings import read_settings
 from .rendering.renderers import Renderer
 from .rendering.translations import Texts
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from .forward_auth.caller_headers import CallerHeaders
     from .forward_auth.endpoint import Endpoint
     from .jose import Key, Keys
+    from .policy.routes import Route
     from .schemes.session.devices import DeviceSession
 
     U = TypeVarWithDefault("U", default=Any)
@@ -67,7 +69,24 @@ R = TypeVar("R", bound=Renderer)
 
 
 class Auth(Generic[U]):
-    """Protect views, and respond to every refusal as the RFCs ask. ``Auth[User]`` types `user`.
+    """Protect views, and respond to every refusal as the RFCs ask.
+
+    Write ``Auth[User]`` to tell type checkers the type of `user`.
+
+    Example:
+        Let only callers with a known token read ``/notes``::
+
+            from flask import Flask
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.loaders import StaticTokens
+
+            app = Flask(__name__)
+            auth = Auth(Bearer(StaticTokens({"9Zk3v1xQ7mB4tY8wLr2c6A": "ada"})), app=app)
+
+            @app.get("/notes")
+            @auth.login_required
+            def notes():
+                return f"Notes of {auth.identity.subject}"
 
     Args:
         *schemes: The schemes by which callers may authenticate. Challenges are offered in the order that most clients
@@ -75,7 +94,8 @@ class Auth(Generic[U]):
         app: An app to serve at once; see `init_app`.
         realm: The realm of schemes without their own. Default: the last part of the app's import name that isn't
             ``app``, ``main``, ``wsgi`` or the like.
-        implied_scopes: Maps a scope to those that it includes: ``{"write": {"read"}}``. It is followed to the end.
+        implied_scopes: Maps a scope to those that it includes: ``{"write": {"read"}}``. Scopes that these include count
+            too.
         unavailable: Exception classes of your loaders that mean "the back end is unavailable": 503 instead of 500.
         challenge_order: Scheme objects whose challenges go first, in this order.
         bound_only: ``True``: `Bearer`, `DPoP` and other schemes for OAuth access tokens accept only tokens that are
@@ -120,13 +140,34 @@ class Auth(Generic[U]):
 
     @property
     def texts(self) -> dict[str, Texts]:
-        """The texts of the refusal page, by language tag and key. Change them before the first request."""
+        """The texts of the refusal page, by language tag and key.
+
+        Change them before the first request.
+
+        Example:
+            Change a text of the English page::
+
+                auth.texts["en"]["missing.title"] = "Members only"
+        """
         return self._configuration.translations
 
     # --- apps
 
     def init_app(self, app: Flask) -> None:
         """Serve an app. One `Auth` may serve many.
+
+        Example:
+            Serve an app that a factory makes::
+
+                from flask import Flask
+                from flask_unauthorized import Auth, Bearer
+
+                auth = Auth(Bearer(load_user))
+
+                def create_app():
+                    app = Flask(__name__)
+                    auth.init_app(app)
+                    return app
 
         Args:
             app: The app, before its first request.
@@ -170,7 +211,14 @@ class Auth(Generic[U]):
                 add_logout_endpoint(state, logout)
 
     def check(self, app: Flask) -> None:
-        """Check now what the first request would check. ``flask unauthorized check`` does the same.
+        """Check now what the first request would check.
+
+        Call it at the end of ``create_app()``. The command ``flask unauthorized check`` does the same.
+
+        Example:
+            Stop the start of the app if its set-up has a mistake::
+
+                auth.check(app)
 
         Args:
             app: An app that this `Auth` serves.
@@ -179,12 +227,42 @@ class Auth(Generic[U]):
             ConfigurationError: For the first mistake.
             TypeError: If ``app`` isn't a Flask app.
         """
+        self._state_of("check", app).check()
+
+    def routes(self, app: Flask) -> "tuple[Route, ...]":
+        """List what each route of an app demands.
+
+        It needs no request and no context. No loader, store or view is called. The configuration isn't checked; call
+        `check` for that. An app has one `Auth`: ask that one.
+
+        Args:
+            app: An app that this `Auth` serves.
+
+        Returns:
+            One `Route` for each rule and group of methods that demand the same, sorted by rule. ``route.state`` is
+            ``"guarded"``, ``"optional"``, ``"conditional"``, ``"public"``, ``"open"`` or ``"unknown"``. A call of
+            `require` inside a view can't be seen, so such a view is open or public.
+
+        Raises:
+            ConfigurationError: If the demands of a route can't be met together, if no `Auth` serves the app, or if
+                another one does.
+            TypeError: If ``app`` isn't a Flask app.
+
+        Example:
+            Let a test fail when a view opens::
+
+                open_rules = {route.rule for route in auth.routes(app) if route.state in ("open", "unknown")}
+                assert open_rules <= {"/health"}, open_rules
+        """
+        return self._state_of("routes", app).routes()
+
+    def _state_of(self, method: str, app: Flask) -> AppState:
         if not isinstance(app, Flask):
-            raise TypeError(f"check takes a Flask app, not {app!r}")
+            raise TypeError(f"{method} takes a Flask app, not {app!r}")
         state = app_state_of(app)
         if state.configuration is not self._configuration:
-            raise ConfigurationError(f"the app {app.name!r} is served by another Auth: call check() of that one")
-        state.check()
+            raise ConfigurationError(f"the app {app.name!r} is served by another Auth: call {method}() of that one")
+        return state
 
     # --- demands
 
@@ -192,31 +270,57 @@ class Auth(Generic[U]):
     def login_required(self, view: V, /) -> V: ...
 
     @overload
-    def login_required(self, **demands: "Unpack[LevelDemands]") -> Callable[[V], V]: ...
+    def login_required(
+        self,
+        *,
+        via: AnyScheme | Collection[AnyScheme] | None = None,
+        scopes: Names | None = None,
+        roles: Names | None = None,
+        acr: str | list[str] | tuple[str, ...] | None = None,
+        amr: Names | None = None,
+        max_age: int | timedelta | None = None,
+        redirect: bool = True,
+        no_store: bool = False,
+        authorization_details: Callable[[list[dict[str, Any]]], bool] | None = None,
+        unless: Callable[[], bool] | None = None,
+    ) -> Callable[[V], V]: ...
 
-    def login_required(self, *view: Any, **demands: Any) -> Any:
-        """Decorate a view that runs only for callers who meet the demands. It stands below the route.
+    @takes_demands(LevelDemands)
+    def login_required(self, *view: Any, **demands: Any) -> Any:  # noqa: D417  # as in its signature
+        """Decorate a view that runs only for callers who meet the demands.
 
-        Without arguments, any identity will do. Use it bare (``@auth.login_required``) or with keywords.
+        Put it below the route. Without arguments, any identity will do. Write it bare (``@auth.login_required``) or
+        with keywords.
+
+        Example:
+            Guard one view for all callers, and another one by a scope::
+
+                @app.get("/notes")
+                @auth.login_required
+                def notes():
+                    return auth.identity.subject
+
+                @app.post("/notes")
+                @auth.login_required(scopes={"notes:write"})
+                def add_note():
+                    return "added", 201
 
         Args:
             *view: The view, if the decorator is used without parentheses.
-            **demands: What the caller must have:
-
-                - ``via``: the schemes to choose from, one or several;
-                - ``scopes``, ``roles``: all of them; `any_of` for one of several;
-                - ``acr``: acceptable classes of the login, in order of preference (RFC 9470);
-                - ``amr``: methods by which the caller must have logged in (RFC 8176), all of them; `any_of` for one of
-                  several;
-                - ``max_age``: the longest time since the login, in seconds;
-                - ``unless``: a function without arguments. If it returns ``True``, this decorator demands nothing of
-                  the current request. It must return a `bool`;
-                - ``redirect``: ``False`` if a refusal must never lead to the login page;
-                - ``no_store``: ``True`` if no cache may store the responses of the view, whatever ``Cache-Control`` it
-                  sets. One level that says so is enough;
-                - ``authorization_details``: a function that gets the ``authorization_details`` of the token, a list of
-                  dicts (RFC 9396), empty if it has none. It returns whether the caller may do what the request asks
-                  for; ``False`` is 403. It must return a `bool`; an exception is a 500.
+            via: The schemes to choose from, one or several. Default: all.
+            scopes: The scopes that the caller must have, all of them; `any_of` for one of several.
+            roles: The roles that the caller must have, all of them; `any_of` for one of several.
+            acr: Acceptable classes of the login, in order of preference (RFC 9470).
+            amr: Methods by which the caller must have logged in (RFC 8176), all of them; `any_of` for one of several.
+            max_age: The longest time since the login: seconds or a `timedelta`.
+            redirect: ``False`` if a refusal must never lead to the login page.
+            no_store: ``True`` if no cache may store the responses of the view, whatever ``Cache-Control`` it sets. One
+                level that says so is enough.
+            authorization_details: A function that gets the ``authorization_details`` of the token, a list of dicts
+                (RFC 9396), empty if it has none. It returns whether the caller may do what the request asks for;
+                ``False`` is 403. It must return a `bool`; an exception is a 500.
+            unless: A function without arguments. If it returns ``True``, this decorator demands nothing of the current
+                request. It must return a `bool`.
 
         Raises:
             TypeError: For an unknown keyword or a value of a wrong type, when decorating.
@@ -228,14 +332,40 @@ class Auth(Generic[U]):
     def login_optional(self, view: V, /) -> V: ...
 
     @overload
-    def login_optional(self, **demands: "Unpack[LevelDemands]") -> Callable[[V], V]: ...
+    def login_optional(
+        self,
+        *,
+        via: AnyScheme | Collection[AnyScheme] | None = None,
+        scopes: Names | None = None,
+        roles: Names | None = None,
+        acr: str | list[str] | tuple[str, ...] | None = None,
+        amr: Names | None = None,
+        max_age: int | timedelta | None = None,
+        redirect: bool = True,
+        no_store: bool = False,
+        authorization_details: Callable[[list[dict[str, Any]]], bool] | None = None,
+        unless: Callable[[], bool] | None = None,
+    ) -> Callable[[V], V]: ...
 
-    def login_optional(self, *view: Any, **demands: Any) -> Any:
-        """Decorate a view that also runs for anonymous callers. Invalid credentials are still refused.
+    @takes_demands(LevelDemands)
+    def login_optional(self, *view: Any, **demands: Any) -> Any:  # noqa: D417  # as in its signature
+        """Decorate a view that also runs for anonymous callers.
+
+        Invalid credentials are still refused.
+
+        Example:
+            Greet callers by their names if they have one::
+
+                @app.get("/")
+                @auth.login_optional
+                def index():
+                    identity = auth.get_identity()
+                    return f"Hello {identity.subject}" if identity else "Hello"
 
         Args:
             *view: The view, if the decorator is used without parentheses.
-            **demands: What a caller who sent credentials must have; see `login_required`.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details, unless: As in
+                `login_required`, for callers who send credentials.
 
         Raises:
             TypeError: For an unknown keyword or a value of a wrong type, when decorating.
@@ -251,21 +381,33 @@ class Auth(Generic[U]):
         self, *, via: AnyScheme | Collection[AnyScheme] | None = None, reason: str | None = None
     ) -> Callable[[V], V]: ...
 
-    def public(
+    @shows_keywords()
+    def public(  # noqa: D417  # as in its signature
         self,
         *view: Any,
         via: AnyScheme | Collection[AnyScheme] | None = None,
         reason: str | None = None,
         **unknown: Any,
     ) -> Any:
-        """Mark a view as open on purpose, whatever `protect` says. The view is returned unchanged.
+        """Mark a view as open on purpose, whatever `protect` says.
+
+        The view is returned unchanged.
+
+        Example:
+            Leave one view of a protected app open::
+
+                auth.protect(app)
+
+                @app.get("/health")
+                @auth.public(reason="the load balancer asks")
+                def health():
+                    return "up"
 
         Args:
             *view: The view, if the decorator is used without parentheses.
             via: The schemes that the view's own 401 offers, such as that of a login endpoint. Only these identify a
                 caller in this view. Default: all of them.
             reason: Why the view is open, for those who review the app. Callers never see it.
-            **unknown: Nothing else; for the message.
 
         Raises:
             TypeError: For what isn't a view, a scheme or a text, and for other keywords.
@@ -287,20 +429,33 @@ class Auth(Generic[U]):
 
         return mark(view[0]) if view else mark
 
-    def protect(
+    @takes_demands(LevelDemands)
+    def protect(  # noqa: D417  # as in its signature
         self,
         target: Flask | Blueprint,
         *,
         public: Collection[str] | Mapping[str, str] = (),
         **demands: "Unpack[LevelDemands]",
     ) -> None:
-        """Deny by default: all views of an app or a blueprint, present and future, need an identity.
+        """Deny by default: all views of an app or a blueprint need an identity.
+
+        This holds for views that are registered later, too.
+
+        Example:
+            Protect an app, except its static files and one view::
+
+                auth.protect(app, public={"static": "assets", "health": "the load balancer asks"})
+
+                @app.get("/health")
+                def health():
+                    return "up"
 
         Args:
             target: The app or the blueprint.
             public: The names of endpoints that are left open, such as ``"static"``; relative to the blueprint. A
                 mapping also says why each is open: ``{"static": "assets"}``.
-            **demands: What the caller must have; see `login_required`.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details, unless: As in
+                `login_required`.
 
         Raises:
             ConfigurationError: If the target is protected with other demands already, or is in use already.
@@ -339,13 +494,25 @@ class Auth(Generic[U]):
                 ) from None
         self._configuration.unserved_hooks.add(refuse_unserved)
 
-    def require(self, **demands: "Unpack[Demands]") -> Identity:
+    @takes_demands(Demands)
+    def require(self, **demands: "Unpack[Demands]") -> Identity:  # noqa: D417  # as in its signature
         """Return the caller of this request, who must meet the view's demands and these.
 
         Call it in a view or a ``before_request`` function.
 
+        Example:
+            Demand more for some requests of a view::
+
+                @app.get("/notes")
+                @auth.login_required
+                def notes():
+                    if "all" in request.args:
+                        auth.require(roles={"admin"})
+                    return "notes"
+
         Args:
-            **demands: What the caller must have; see `login_required`. Write ``if`` in place of ``unless``.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details: As in `login_required`.
+                Write ``if`` in place of ``unless``.
 
         Raises:
             AuthError: If the caller doesn't meet the demands.
@@ -370,6 +537,14 @@ class Auth(Generic[U]):
     def identity(self) -> Identity:
         """The caller. In a view that nothing guards, it asks for one as `require` does.
 
+        Example:
+            Read the subject of the caller in a guarded view::
+
+                @app.get("/me")
+                @auth.login_required
+                def me():
+                    return {"subject": auth.identity.subject, "scopes": sorted(auth.identity.scopes)}
+
         Raises:
             MissingCredentials: For an anonymous caller.
             RuntimeError: Outside a request.
@@ -393,6 +568,14 @@ class Auth(Generic[U]):
     def user(self) -> U:
         """The loader's user object.
 
+        Example:
+            Read the user object that the loader returned::
+
+                @app.get("/me")
+                @auth.login_required
+                def me():
+                    return auth.user.name
+
         Raises:
             MissingCredentials: For an anonymous caller.
             RuntimeError: Outside a request, and if the loader gave a subject or an `Identity` without ``user``:
@@ -407,11 +590,33 @@ class Auth(Generic[U]):
         return user
 
     def get_identity(self) -> Identity | None:
-        """Return the caller, ``None`` for an anonymous one. Raises `RuntimeError` outside a request."""
+        """Return the caller, or ``None`` for an anonymous one.
+
+        Example:
+            Ask for the caller in a hook, without refusing any::
+
+                @app.before_request
+                def note_caller():
+                    identity = auth.get_identity()
+                    app.logger.info("caller: %s", identity.subject if identity else "anonymous")
+
+        Raises:
+            RuntimeError: Outside a request.
+        """
         return request_identity()
 
     def get_user(self) -> U | None:
-        """Return the loader's user object, ``None`` for an anonymous caller or if the loader gave none.
+        """Return the loader's user object, or ``None``.
+
+        It is ``None`` for an anonymous caller, and if the loader returned no user object.
+
+        Example:
+            Show a name in a view that is open to all::
+
+                @app.get("/")
+                def index():
+                    user = auth.get_user()
+                    return user.name if user else "Hello, stranger"
 
         Raises:
             RuntimeError: Outside a request.
@@ -422,7 +627,16 @@ class Auth(Generic[U]):
 
     @property
     def scheme(self) -> AnyScheme | None:
-        """The scheme object that the caller used, ``None`` for an anonymous one."""
+        """The scheme object that the caller used, ``None`` for an anonymous one.
+
+        Example:
+            Tell callers with a token from those with a session::
+
+                @app.get("/me")
+                @auth.login_required
+                def me():
+                    return {"scheme": auth.scheme.name}
+        """
         return request_scheme()
 
     # --- people in browsers
@@ -445,6 +659,19 @@ class Auth(Generic[U]):
         A new session begins. The loader is asked for the user first, and the caller of this request is that user
         from then on. A request that a page of another site sent by an unsafe method is refused with 403, because it
         could log people into an account that isn't theirs (login CSRF).
+
+        Example:
+            Log a user in from a form::
+
+                from werkzeug.security import check_password_hash
+
+                @app.post("/login")
+                def login():
+                    user = find_user(request.form["name"])
+                    if user and check_password_hash(user.password_hash, request.form["password"]):
+                        auth.login(user.name)
+                        return redirect(auth.next_url())
+                    return "Name or password is wrong.", 422
 
         Args:
             who: A subject, a user object, or an `Identity` with a subject.
@@ -494,12 +721,23 @@ class Auth(Generic[U]):
         )
 
     def confirm(self, *, acr: str | None = None, amr: Iterable[str] | None = None) -> Identity:
-        """Raise level and time of the caller's login, after they have proved once more who they are (step-up).
+        """Raise level and time of the caller's login (step-up).
 
         Call it when you have checked the second factor, or the password again. From now on the login has this ``acr``,
         these methods, and the present as its time. So views with ``acr=``, ``amr=`` and ``max_age=`` accept it. The
         session keeps its content and gets a new id; with a store, copies of the cookie from before end. A remembered
         login stays remembered, and the sessions that its cookie opens later have the level of the original login.
+
+        Example:
+            Let a user who has entered a second factor change the password::
+
+                @app.post("/confirm")
+                @auth.login_required
+                def confirm():
+                    if is_right_code(auth.identity.subject, request.form["code"]):
+                        auth.confirm(amr={"pwd", "otp"})
+                        return redirect(auth.next_url())
+                    return "The code is wrong.", 422
 
         Args:
             acr: The class of the login from now on. Default: as it is.
@@ -527,6 +765,14 @@ class Auth(Generic[U]):
 
         Call it in a view for POST. With a store, copies of the session cookie become invalid too.
 
+        Example:
+            Log out by a form::
+
+                @app.post("/logout")
+                def logout():
+                    auth.logout()
+                    return redirect("/")
+
         Args:
             clear_cache: Send ``Clear-Site-Data: "cache"``, so that the browser drops the pages that it has stored of
                 this origin. Browsers follow it over HTTPS only.
@@ -543,9 +789,17 @@ class Auth(Generic[U]):
 
     @property
     def remembered(self) -> bool:
-        """Whether a remember cookie has opened the caller's session, so that they haven't logged in since.
+        """Whether a remember cookie has opened the caller's session, without a login.
 
         A login itself isn't remembered. ``max_age=`` of a view asks for a fresh one.
+
+        Example:
+            Ask people to log in again before they pay, if a cookie logged them in::
+
+                @app.post("/pay")
+                @auth.login_required
+                def pay():
+                    return redirect("/login") if auth.remembered else "paid"
 
         Raises:
             RuntimeError: Outside a request.
@@ -555,10 +809,19 @@ class Auth(Generic[U]):
         return is_remembered(request_scheme())
 
     def sessions(self, who: Any) -> "list[DeviceSession]":
-        """Return the logins of a user that are still valid, the newest use first: one for each device.
+        """Return the valid logins of a user, one for each device, the newest use first.
 
         It needs a store that can replace an entry atomically, as the stores of this package do. A user has at most 20:
         the next login ends the oldest. It needs an app context, and no request.
+
+        Example:
+            List the devices on which a user is logged in::
+
+                @app.get("/devices")
+                @auth.login_required
+                def devices():
+                    found = auth.sessions(auth.identity)
+                    return [{"id": one.id, "device": one.label, "this": one.current} for one in found]
 
         Args:
             who: A subject, a user object, or an `Identity` with a subject.
@@ -578,9 +841,18 @@ class Auth(Generic[U]):
         return list_sessions(session_scheme(self.schemes), who)
 
     def end_session(self, session_id: str, who: Any = None) -> bool:
-        """End one login of a user, with all sessions and copies of cookies that belong to it.
+        """End one login of a user, on one device.
 
-        Call it in a view for POST. The login that this request uses ends as by `logout`.
+        All sessions and copies of cookies that belong to it end. Call it in a view for POST. The login that this
+        request uses ends as by `logout`.
+
+        Example:
+            End the login on one device::
+
+                @app.post("/devices/<session_id>/end")
+                @auth.login_required
+                def end_device(session_id):
+                    return {"ended": auth.end_session(session_id)}
 
         Args:
             session_id: The ``id`` of one of `sessions`.
@@ -610,10 +882,21 @@ class Auth(Generic[U]):
         return end_session(scheme, session_id, who, caller)
 
     def end_sessions(self, who: Any) -> None:
-        """End all sessions that a user has begun until now, on all devices, remembered ones too.
+        """End all sessions that a user has begun until now, on all devices.
 
-        Call it after a change of the password. It needs a store, and an app context, because sessions belong to the
-        realm of the app. It needs no request.
+        Remembered ones end too. Call it after a change of the password. It needs a store, and an app context, because
+        sessions belong to the realm of the app. It needs no request.
+
+        Example:
+            Log a user out everywhere after a change of the password::
+
+                @app.post("/password")
+                @auth.login_required
+                def change_password():
+                    subject = auth.identity.subject
+                    auth.end_sessions(subject)
+                    auth.login(subject)
+                    return "changed"
 
         Args:
             who: A subject, a user object, or an `Identity` with a subject.
@@ -629,11 +912,17 @@ class Auth(Generic[U]):
         end_sessions(session_scheme(self.schemes), who)
 
     def end_all_sessions(self) -> None:
-        """End all sessions that any user of the app has begun until now, remembered ones too.
+        """End all sessions that any user of the app has begun until now.
 
-        Call it after a leak. Users can log in again at once. One entry of the store ends them all, so it is as fast for
-        a million users. It needs a store, and an app context, because sessions belong to the realm of the app. It needs
-        no request. ``flask unauthorized end-sessions --all`` does the same.
+        Remembered ones end too. Call it after a leak. Users can log in again at once. One entry of the store ends them
+        all, so it is as fast for a million users. It needs a store, and an app context, because sessions belong to the
+        realm of the app. It needs no request. ``flask unauthorized end-sessions --all`` does the same.
+
+        Example:
+            Log all users out from a script::
+
+                with app.app_context():
+                    auth.end_all_sessions()
 
         Raises:
             AuthUnavailable: If the store is unavailable.
@@ -658,16 +947,23 @@ class Auth(Generic[U]):
         subject: Callable[[str], str | None] | None = None,
         proxy: str | None = None,
     ) -> None:
-        """Add the endpoint at which an OpenID provider ends logins (OpenID Connect Back-Channel Logout 1.0).
+        """Add the endpoint at which an OpenID provider ends logins.
 
-        Register the absolute URL of ``path`` with the provider as ``backchannel_logout_uri``. If a user logs out there,
-        the provider posts a logout token to it, and the sessions that ``login(…, sid=, issuer=)`` has bound to that
-        login end. Other sessions of the user go on.
+        The standard is OpenID Connect Back-Channel Logout 1.0. Register the absolute URL of ``path`` with the provider
+        as ``backchannel_logout_uri``. If a user logs out there, the provider posts a logout token to it, and the
+        sessions that ``login(…, sid=, issuer=)`` has bound to that login end. Other sessions of the user go on.
 
         The endpoint is public, whatever hooks the app has, and needs no CSRF token: the token's signature authenticates
         the provider. It responds with 200, also if the user was logged out already; with 400 to what isn't a valid
         logout token, and to one that was accepted before; and with 503 if the store or the keys are unavailable, so
         that the provider may try again. Call this before the first request, once for each provider.
+
+        Example:
+            End logins when Keycloak says so::
+
+                auth.backchannel_logout(
+                    "/backchannel-logout", issuer="https://id.example.com/realms/notes", audience="notes-web"
+                )
 
         Args:
             path: The path of the endpoint, such as ``"/backchannel-logout"``. It has no variables.
@@ -721,10 +1017,18 @@ class Auth(Generic[U]):
         self._backchannel_logout.append(endpoint)
 
     def next_url(self, default: str | None = None) -> str:
-        """Return where to send the user after `login`: the page that they asked for first.
+        """Return where to send the user after `login`: the page they asked for.
 
         That is the value of ``next`` in the query or the form of this request, if it is a path of this app other than
         the login and logout pages. Write ``return redirect(auth.next_url())``.
+
+        Example:
+            Return to the page that the user asked for::
+
+                @app.post("/login")
+                def login():
+                    auth.login("ada")
+                    return redirect(auth.next_url(default="/notes"))
 
         Args:
             default: What to return for a missing or unsafe ``next``. Default: the root of this app.
@@ -740,7 +1044,8 @@ class Auth(Generic[U]):
 
     # --- clients that look for an authorization server
 
-    def protected_resource(
+    @shows_keywords(Members, signing_algorithms=(), authorization_details_types=())
+    def protected_resource(  # noqa: D417  # as in its signature
         self,
         resource: str,
         *,
@@ -752,12 +1057,25 @@ class Auth(Generic[U]):
         aliases: Strings = (),
         **members: "Unpack[Members]",
     ) -> str:
-        """Publish the metadata of a protected resource (RFC 9728), and point to it in its challenges.
+        """Publish the metadata of a protected resource (RFC 9728).
 
-        Clients such as AI agents (MCP) find out from it where to get a token. Call this before the first request, once
-        per resource. On 401 and 403 of the resource's views, each Bearer and DPoP challenge has ``resource_metadata``,
-        and a ``scope`` with all scopes that the view demands. The document is public, whatever hooks the app has. What
-        it says about DPoP, certificates and ways to send a token follows from the schemes.
+        The challenges of its views point to the document. Clients such as AI agents (MCP) find out from it where to get
+        a token. Call this before the first request, once per resource. On 401 and 403 of the resource's views, each
+        Bearer and DPoP challenge has ``resource_metadata``, and a ``scope`` with all scopes that the view demands. The
+        document is public, whatever hooks the app has. What it says about DPoP, certificates and ways to send a token
+        follows from the schemes.
+
+        Example:
+            Tell clients which server issues tokens for ``/mcp``::
+
+                @app.get("/mcp")
+                @auth.login_required(scopes={"notes:read"})
+                def mcp():
+                    return "tools"
+
+                auth.protected_resource(
+                    "https://api.example.com/mcp", authorization_servers=["https://id.example.com"], name="Notes"
+                )
 
         Args:
             resource: The identifier: the URL that clients know, such as ``https://api.example.com/mcp``. It is
@@ -773,9 +1091,10 @@ class Auth(Generic[U]):
             aliases: Further URLs of the same resource, each with a host of its own, such as localhost beside 127.0.0.1.
                 Each has its own document. The host of a request chooses which one its challenges point to; for a host
                 that isn't declared, that of ``resource``.
-            **members: Further members of the document (RFC 9728 §2). ``documentation``, ``policy`` and ``terms`` are
-                URLs for people, each a ``str`` or a mapping as for ``name``. The others are ``jwks_uri``,
-                ``signing_algorithms``, ``authorization_details_types``, ``signed_metadata`` and ``extra``.
+            documentation, policy, terms: Members of the document (RFC 9728 §2): URLs for people, each a ``str`` or a
+                mapping as for ``name``.
+            jwks_uri, signing_algorithms, authorization_details_types, signed_metadata: Further members (RFC 9728 §2).
+            extra: Members that the RFC doesn't name.
 
         Returns:
             The URL of the document.
@@ -800,7 +1119,8 @@ class Auth(Generic[U]):
 
     # --- reverse proxies that ask
 
-    def forward_auth(
+    @takes_demands(Demands)
+    def forward_auth(  # noqa: D417  # as in its signature
         self,
         rule: str,
         *,
@@ -808,13 +1128,19 @@ class Auth(Generic[U]):
         headers: "CallerHeaders | None" = None,
         **demands: "Unpack[Demands]",
     ) -> None:
-        """Add an endpoint that nginx ``auth_request``, Caddy ``forward_auth`` and Traefik ``ForwardAuth`` ask.
+        """Add an endpoint that a reverse proxy asks before it serves a request.
 
-        The proxy names the request that a client sent: ``X-Original-URI`` and ``X-Original-Method``, or
-        ``X-Forwarded-Uri`` and ``X-Forwarded-Method``, with ``X-Forwarded-Host`` and ``X-Forwarded-Proto``. That
-        request is judged. Its method decides about cross-site requests, and Digest and DPoP compare its target. The
-        response is 204, 401 or 403. Caddy and Traefik may also get a redirect to the login page, or another refusal.
-        The configurations of the proxies are in ``docs/guides/forward-auth.md``.
+        It is for nginx ``auth_request``, Caddy ``forward_auth`` and Traefik ``ForwardAuth``. The proxy names the
+        request that a client sent: ``X-Original-URI`` and ``X-Original-Method``, or ``X-Forwarded-Uri`` and
+        ``X-Forwarded-Method``, with ``X-Forwarded-Host`` and ``X-Forwarded-Proto``. That request is judged. Its method
+        decides about cross-site requests, and Digest and DPoP compare its target. The response is 204, 401 or 403.
+        Caddy and Traefik may also get a redirect to the login page, or another refusal. The configurations of the
+        proxies are in ``docs/guides/forward-auth.md``.
+
+        Example:
+            Let nginx on the same host ask who may see the wiki::
+
+                auth.forward_auth("/auth", proxies=["127.0.0.1"], roles={"editor"})
 
         Args:
             rule: The path of the endpoint, such as ``"/auth"``. It has no variables.
@@ -823,7 +1149,7 @@ class Auth(Generic[U]):
             headers: What the 204 says about the caller, by name of the header field: an attribute of `Identity`, or a
                 function of it that returns a text, a collection or ``None``. Values are percent-encoded. Default:
                 ``X-Auth-Subject``, ``X-Auth-Scopes``, ``X-Auth-Roles`` and ``X-Auth-Client``.
-            **demands: What the caller must have; see `login_required`.
+            via, scopes, roles, acr, amr, max_age, redirect, no_store, authorization_details: As in `login_required`.
 
         Raises:
             ConfigurationError: If a value can't work, if the path has a route already, or if an app has served a
@@ -856,10 +1182,17 @@ class Auth(Generic[U]):
     # --- bodies
 
     def renderer(self, media_type: str) -> Callable[[R], R]:
-        """Register a renderer for a media type: ``@auth.renderer("application/vnd.api+json")``.
+        """Register a function that writes the bodies of a media type.
 
         It is called with the error, and returns a ``str``, ``bytes``, a ``dict`` (sent as JSON) or a response. It can't
         change status and challenges. If it fails, the built-in body is sent.
+
+        Example:
+            Send refusals as JSON:API to clients that ask for it::
+
+                @auth.renderer("application/vnd.api+json")
+                def as_json_api(error):
+                    return {"errors": [{"status": str(error.code), "detail": error.message}]}
 
         Args:
             media_type: Type and subtype, such as ``text/html``.
@@ -877,13 +1210,22 @@ class Auth(Generic[U]):
         return register
 
     def allow_shared_cache(self) -> None:
-        """Let shared caches keep the response to this request, if its ``Cache-Control`` says so.
+        """Let shared caches store the response to this request.
 
-        Views with ``no_store=True`` stay out of all caches.
+        They do so if its ``Cache-Control`` says so. Views with ``no_store=True`` stay out of all caches.
 
         Call this in a view whose response is the same for all callers. Otherwise ``private`` is added to the
         ``Cache-Control`` of a response to an identified caller (RFC 9111 §3.5), and ``public`` and ``s-maxage`` are
         removed. Refusals stay ``no-store``.
+
+        Example:
+            Let a CDN keep the price list, which is the same for all callers::
+
+                @app.get("/prices")
+                @auth.login_required
+                def prices():
+                    auth.allow_shared_cache()
+                    return "prices", {"Cache-Control": "public, max-age=300"}
 
         Raises:
             RuntimeError: Outside a request.

@@ -18,6 +18,17 @@ class Identity:
     An identity is frozen and checked when it is made, so one object may serve many requests. ``claims``, ``user`` and
     ``confirmation`` are not part of the hash, nor of the ``repr``: they may be unhashable or secret.
 
+    Example:
+        Return a caller with scopes from a loader::
+
+            from flask_unauthorized import Bearer, Identity
+
+            def load(token):
+                found = find_token(token)
+                return Identity(found.owner, scopes=found.scopes) if found else None
+
+            bearer = Bearer(load)
+
     Args:
         subject: The name of the caller that never changes, such as a user id. ``None`` for a caller without one, such
             as a program that only ``client_id`` names.

@@ -1,4 +1,9 @@
-"""Helpers for the tests of apps: check a response against the RFCs, and send requests as a user."""
+"""Check responses against the RFCs, and send requests as a user, in the tests of an app.
+
+- `assert_unauthorized`: the response is a valid 401 that offers a scheme.
+- `assert_sound`: any response keeps the rules of HTTP authentication.
+- `acting_as`: a test client whose requests come from a caller of your choice, without credentials.
+"""
 
 from collections.abc import Iterable
 from types import EllipsisType
@@ -21,7 +26,7 @@ _IDENTITY_KEY: Final = "flask_unauthorized.acting_as"
 def assert_sound(
     response: TestResponse, *, schemes: Iterable[str] | None = None, secrets: Iterable[str] = ()
 ) -> tuple[Challenge, ...]:
-    """Check that a response keeps the rules of HTTP authentication; return its challenges.
+    """Check that a response keeps the rules of HTTP authentication.
 
     - A 401 has at least one challenge. All challenges parse, ``realm`` is quoted, and schemes are spelled as registered
       (RFC 9110 §11.6.1). Challenges of Basic, Bearer, Digest and DPoP keep the rules of their RFCs.
@@ -31,6 +36,15 @@ def assert_sound(
     - None of ``secrets`` is in the body or in a header.
 
     The extension repairs challenges of other code by the same rules (``wire/soundness.py``).
+
+    Example:
+        Check the refusal of any view::
+
+            from flask_unauthorized.testing import assert_sound
+
+            def test_the_refusal():
+                challenges = assert_sound(app.test_client().get("/private"), schemes={"Bearer", "Cookie"})
+                assert challenges[0].scheme == "Bearer"
 
     Args:
         response: What Flask's test client returns.
@@ -70,7 +84,16 @@ def assert_sound(
 def assert_unauthorized(
     response: TestResponse, *, scheme: str | None = None, error: str | EllipsisType | None = ...
 ) -> Challenge:
-    """Check that a response is a valid 401 that offers a scheme; return the scheme's challenge.
+    """Check that a response is a valid 401 that offers a scheme.
+
+    Example:
+        Check that a wrong token is called invalid::
+
+            from flask_unauthorized.testing import assert_unauthorized
+
+            def test_a_wrong_token_is_refused():
+                response = app.test_client().get("/private", headers={"Authorization": "Bearer wrong"})
+                assert_unauthorized(response, scheme="Bearer", error="invalid_token")
 
     Args:
         response: What Flask's test client returns.
@@ -100,6 +123,16 @@ def acting_as(app: Flask, identity: Identity | str) -> FlaskClient:
 
     Demands are judged as for every caller: scopes, roles, ``acr``, ``max_age``. If a request sends credentials, these
     decide. `Auth.scheme` is the first scheme that the view accepts.
+
+    Example:
+        Test a view as a caller of your choice::
+
+            from flask_unauthorized import Identity
+            from flask_unauthorized.testing import acting_as
+
+            def test_the_private_page():
+                client = acting_as(app, Identity("ada", scopes={"notes:read"}))
+                assert client.get("/private").status_code == 200
 
     Args:
         app: The app. ``app.testing`` must be true, here and when the client sends a request.

@@ -559,7 +559,7 @@ def test_long_names_with_lone_surrogates_have_a_hash(app):
 def rows(text, head):
     lines = text[text.index(f"| {head} |") :].splitlines()[2:]
     table = []
-    for line in lines:
+    for line in map(str.strip, lines):  # they are indented in the docstring
         if not line.startswith("|"):
             break
         table.append([cell.strip() for cell in line.strip("|").split("|")])

@@ -86,7 +86,8 @@ def test_the_sessions_of_the_docs_work(tmp_path, monkeypatch):
 def test_the_program_for_those_who_come_from_flask_login_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for its file
     scope = {"__name__": "guide"}
-    exec(program_of("Moving from Flask-Login", "docs/guides/browsers.md"), scope)
+    text = (ROOT / "docs/moving/flask-login.md").read_text(encoding="utf-8")
+    exec(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[1], scope)  # the first is the app before
     app = scope["app"]
     browser = {"base_url": "https://localhost", "headers": {"Accept": "text/html,application/xhtml+xml"}}
     client = app.test_client()

@@ -30,16 +30,19 @@ from flask import Request
 
 from ..errors import CrossSiteRequest, Forbidden, MalformedCredentials, MissingCredentials
 from ..errors.codes import with_code
-from ..errors.text import shown
+from ..errors.text import MAX_REASON, shown
 from ..identity import Identity
 from ..policy.plan import Plan
 from ..schemes.base import AnyScheme, check_size
 from ..wire.grammar import GrammarError, is_token, read_elements
+from ..wire.rules import SPELLINGS
 from .authorization import authorize
 from .cross_site import check_read, check_site, is_unsafe
 from .state import AuthenticationState
 from .verification import verify
 
+# Names of schemes that clients send, registered or not.
+_KNOWN: Final = SPELLINGS | {"jwt": "JWT", "ntlm": "NTLM", "token": "Token"}
 SEND_ONE: Final = "More than one credential was sent. Send one."
 
 
@@ -67,13 +70,32 @@ def authenticate_request(plan: Plan, request: Request, state: AuthenticationStat
         state.satisfied_plan = plan
         return None
     else:
-        raise MissingCredentials(reason=state.dropped_reason or plan.missing_reason)
+        raise MissingCredentials(reason=state.dropped_reason or _missing_reason(plan, request.environ))
     if plan.has_requirements | identity.is_restricted or identity.expires_at is not None:
         authorize(plan, identity)
     state.identity = identity
     state.scheme = scheme
     state.satisfied_plan = plan
     return identity
+
+
+def _missing_reason(plan: Plan, environ: Mapping[str, Any]) -> str:
+    """Return where the schemes in force look, and what ``Authorization`` holds instead.
+
+    A word that isn't the name of a known scheme may be a token whose scheme was forgotten, so it isn't shown.
+    """
+    raw = environ.get("HTTP_AUTHORIZATION")
+    if not raw or not plan.by_name:
+        return plan.missing_reason
+    name, _, rest = raw.strip(" \t").partition(" ")
+    known = plan.by_name[name.lower()].name if name.lower() in plan.by_name else _KNOWN.get(name.lower())
+    if rest.strip(" \t"):
+        found = "credentials of another scheme" if known is None else f"credentials of {known}"
+    elif known is not None:
+        found = f"the name {known} alone"
+    else:
+        found = f"one word ({len(raw)} characters) without the name of a scheme before it"
+    return f"{plan.missing_reason} (Authorization holds {found})"[:MAX_REASON]
 
 
 def check_preconditions(plan: Plan, environ: Mapping[str, Any]) -> None:

@@ -1,5 +1,13 @@
 """Why a request is refused: one class per case. The class fixes status, OAuth error code and safe wording.
 
+- 400: `MalformedCredentials`
+- 401: `Unauthorized`, with `MissingCredentials`, `InvalidCredentials`, `ExpiredCredentials`, `RevokedCredentials`,
+  `SessionStolen`, `StaleNonce`, `InvalidProof`, `NonceRequired` and `StepUpRequired`
+- 403: `Forbidden`, with `InsufficientScope` and `CrossSiteRequest`
+- 429: `TooManyAttempts`
+- 503: `AuthUnavailable`
+- no response: `ConfigurationError`, a mistake in the set-up
+
 All but `AuthError` and `ConfigurationError` are Werkzeug HTTP exceptions as well. So ``except Unauthorized``,
 ``errorhandler(401)`` and ``errorhandler(AuthError)`` see them, and their headers hold the challenges.
 
@@ -34,16 +42,37 @@ MAX_TIME_SPAN: Final = 2**31
 
 
 class ConfigurationError(Exception):
-    """A mistake of the developer, found while configuring, decorating, or before the first request.
+    """A mistake of the developer in the set-up of an app.
 
-    It is no `AuthError`, so no handler turns it into a response; the app does not start, or responds with 500.
+    It is raised while configuring, while decorating, or before the first request. It isn't an `AuthError`, so no
+    handler turns it into a response. The app doesn't start, or responds with 500.
+
+    Example:
+        See the message of a mistake::
+
+            from flask_unauthorized import Auth, Bearer, ConfigurationError
+
+            try:
+                Auth(Bearer(load_user), realm="")
+            except ConfigurationError as error:
+                print(error)
     """
 
 
 class AuthError(Exception):
     """Base of all refusals.
 
-    The extension fills in ``challenges``, ``scheme`` and ``one_line`` when it refuses a request.
+    Raise a subclass. The extension fills in ``challenges``, ``scheme`` and ``one_line`` when it refuses a request.
+
+    Example:
+        Count all refusals in one place::
+
+            from flask_unauthorized import AuthError
+            from flask_unauthorized.signals import refused
+
+            @refused.connect_via(app)
+            def count(sender, error: AuthError, **extra):
+                sender.logger.info("%s %s", error.code, error.reason_code)
 
     Attributes:
         error: The OAuth error code that goes on the wire, or ``None``. It belongs to the class.
@@ -153,7 +182,17 @@ for _base in (_HTTPRefusal, _RetryLater):
 class Unauthorized(_HTTPRefusal, http.Unauthorized, AuthError):
     """401: base of the refusals that ask the caller to authenticate.
 
+    The extension raises its subclasses. The response has a challenge of each scheme that the view accepts.
     Source: RFC 9110 §15.5.2.
+
+    Example:
+        Show a page of your own for every 401, with the headers of the extension::
+
+            from flask_unauthorized import Unauthorized
+
+            @app.errorhandler(Unauthorized)
+            def show_refusal(error):
+                return f"<p>{error.message}</p>", 401, dict(error.auth_headers())
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -166,8 +205,17 @@ class Unauthorized(_HTTPRefusal, http.Unauthorized, AuthError):
 class MissingCredentials(Unauthorized):
     """401: the request has no credentials that this resource accepts.
 
-    Nothing was sent, or only credentials of schemes that are not in force here. The challenges then carry no error
-    code. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
+    The extension raises it if nothing was sent, or only credentials of schemes that are not in force here. The
+    challenges then carry no error code. Loaders don't raise it. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
+
+    Example:
+        Greet callers who sent nothing with a hint::
+
+            from flask_unauthorized import MissingCredentials
+
+            @app.errorhandler(MissingCredentials)
+            def explain(error):
+                return {"hint": "Get a token at /tokens."}, 401
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -180,7 +228,19 @@ class MissingCredentials(Unauthorized):
 class InvalidCredentials(Unauthorized):
     """401: credentials were sent and are not valid.
 
-    The OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
+    The extension raises it if a loader rejects the credentials by ``None`` or ``False``. The loaders of this package
+    raise it with a ``reason``. The OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2, RFC 6750 §3.1.
+
+    Example:
+        Say in a loader why the token is not valid::
+
+            from flask_unauthorized import InvalidCredentials
+
+            def load(token):
+                found = find_token(token)
+                if found and found.kind != "api":
+                    raise InvalidCredentials(reason="this token is not for the API")
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -195,7 +255,19 @@ class InvalidCredentials(Unauthorized):
 class ExpiredCredentials(InvalidCredentials):
     """401: the credentials have expired.
 
-    The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1.
+    The loaders of this package raise it. The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1.
+
+    Example:
+        Tell expired tokens from unknown ones in a loader::
+
+            from time import time
+            from flask_unauthorized import ExpiredCredentials
+
+            def load(token):
+                found = find_token(token)
+                if found and found.expires_at < time():
+                    raise ExpiredCredentials()
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -209,8 +281,19 @@ class ExpiredCredentials(InvalidCredentials):
 class StaleNonce(ExpiredCredentials):
     """401: the Digest response is right, but its nonce has expired or was used.
 
-    The challenge says ``stale=true``, so the client tries again without asking for the password.
-    Source: RFC 7616 §3.3.
+    `Digest` raises it. The challenge says ``stale=true`` and has a new nonce, so the client tries again without asking
+    for the password. Source: RFC 7616 §3.3.
+
+    Example:
+        Count clients that have to repeat a request::
+
+            from flask_unauthorized import StaleNonce
+            from flask_unauthorized.signals import refused
+
+            @refused.connect_via(app)
+            def count(sender, error, **extra):
+                if isinstance(error, StaleNonce):
+                    sender.logger.info("a Digest nonce has expired")
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -223,7 +306,18 @@ class StaleNonce(ExpiredCredentials):
 class RevokedCredentials(InvalidCredentials):
     """401: the credentials were revoked.
 
-    The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1, RFC 7009.
+    The loaders of this package raise it. The OAuth error code is ``invalid_token``. Source: RFC 6750 §3.1, RFC 7009.
+
+    Example:
+        Tell revoked tokens from unknown ones in a loader::
+
+            from flask_unauthorized import RevokedCredentials
+
+            def load(token):
+                found = find_token(token)
+                if found and found.revoked:
+                    raise RevokedCredentials()
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -237,9 +331,18 @@ class RevokedCredentials(InvalidCredentials):
 class SessionStolen(RevokedCredentials):
     """401: a remembered login was used in two places, so it was ended.
 
-    Its cookie may have been stolen. A caller who sends the cookie or a session of the login gets this error, until they
-    log in again. Its response is never a redirect to the login page, so that people read why they are logged out. The
-    OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2.
+    `SessionCookie` raises it, because the cookie may have been stolen. A caller who sends the cookie or a session of
+    the login gets this error, until they log in again. Its response is never a redirect to the login page, so that
+    people read why they are logged out. The OAuth error code is ``invalid_token``. Source: RFC 9110 §15.5.2.
+
+    Example:
+        Explain on a page of your own what has happened::
+
+            from flask_unauthorized import SessionStolen
+
+            @app.errorhandler(SessionStolen)
+            def explain(error):
+                return "<p>Another person may have used your login. Change your password.</p>", 401
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -253,7 +356,19 @@ class SessionStolen(RevokedCredentials):
 class InvalidProof(InvalidCredentials):
     """401: the DPoP proof is missing, not valid, or was used before.
 
-    The OAuth error code is ``invalid_dpop_proof``. Source: RFC 9449 §7.1.
+    `DPoP` raises it. The challenge of DPoP has ``error="invalid_dpop_proof"`` and ``algs``. The OAuth error code is
+    ``invalid_dpop_proof``. Source: RFC 9449 §7.1.
+
+    Example:
+        Refuse the key of a client in a loader of `DPoP`::
+
+            from flask_unauthorized import InvalidProof
+
+            def load(token):
+                found = find_token(token)
+                if found and found.client_is_unsafe:
+                    raise InvalidProof(reason="the client shares its key")
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -268,7 +383,19 @@ class InvalidProof(InvalidCredentials):
 class NonceRequired(InvalidCredentials):
     """401: the DPoP proof needs a nonce from this server.
 
-    The OAuth error code is ``use_dpop_nonce``, and the nonce goes out as ``DPoP-Nonce``. Source: RFC 9449 §9.
+    `DPoP` raises it if it was made with ``nonce=True``. Clients then repeat the request with the nonce. The OAuth error
+    code is ``use_dpop_nonce``, and the nonce goes out as ``DPoP-Nonce``. Source: RFC 9449 §9.
+
+    Example:
+        Leave requests for a nonce out of an alarm::
+
+            from flask_unauthorized import NonceRequired
+            from flask_unauthorized.signals import refused
+
+            @refused.connect_via(app)
+            def alarm(sender, error, **extra):
+                if not isinstance(error, NonceRequired):
+                    sender.logger.warning("refused: %s", error.reason_code)
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -293,7 +420,19 @@ class NonceRequired(InvalidCredentials):
 class StepUpRequired(Unauthorized):
     """401: the login is too old or not strong enough for this resource.
 
-    The OAuth error code is ``insufficient_user_authentication``. Source: RFC 9470 §3.
+    The extension raises it for views with ``acr=``, ``amr=`` or ``max_age=``. `abort_unauthorized` raises it for you.
+    The challenge of Bearer and DPoP has ``acr_values`` and ``max_age``. The OAuth error code is
+    ``insufficient_user_authentication``. Source: RFC 9470 §3.
+
+    Example:
+        Ask for a strong login before a payment::
+
+            from flask_unauthorized import StepUpRequired, abort_unauthorized
+
+            @app.post("/pay")
+            @auth.login_required
+            def pay():
+                abort_unauthorized(error=StepUpRequired, acr_values=["gold"], max_age=300)
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -334,7 +473,19 @@ class StepUpRequired(Unauthorized):
 class MalformedCredentials(_HTTPRefusal, http.BadRequest, AuthError):
     """400: the credentials cannot be parsed, or the request has more than one.
 
-    The OAuth error code is ``invalid_request``. Source: RFC 6750 §3.1, RFC 9110 §11.6.2.
+    The schemes raise it. The response has a challenge, because clients read from it what is wrong. The OAuth error code
+    is ``invalid_request``. Source: RFC 6750 §3.1, RFC 9110 §11.6.2.
+
+    Example:
+        Refuse in a loader what can't be one of your tokens::
+
+            from flask_unauthorized import MalformedCredentials
+
+            def load(token):
+                found = find_token(token)
+                if not token.startswith("notes_"):
+                    raise MalformedCredentials("Tokens begin with notes_.")
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -349,7 +500,19 @@ class MalformedCredentials(_HTTPRefusal, http.BadRequest, AuthError):
 class Forbidden(_HTTPRefusal, http.Forbidden, AuthError):
     """403: the caller is known and lacks permission.
 
-    Logging in again does not help. Source: RFC 9110 §15.5.4.
+    The extension raises it if a role is missing, and `abort_forbidden` raises it for you. The response has no
+    challenge, because logging in again does not help. Source: RFC 9110 §15.5.4.
+
+    Example:
+        Refuse a locked account in a loader::
+
+            from flask_unauthorized import Forbidden
+
+            def load(token):
+                found = find_token(token)
+                if found and is_locked(found.owner):
+                    raise Forbidden("This account is locked.")
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -363,7 +526,17 @@ class Forbidden(_HTTPRefusal, http.Forbidden, AuthError):
 class CrossSiteRequest(Forbidden):
     """403: a page of another site sent the request with the caller's cookie.
 
-    It is also raised if such a page tries to log the caller in or out. Source: RFC 9110 §15.5.4, RFC 6265 §8.2.
+    The extension raises it for unsafe methods, if the origin isn't in ``trusted_origins``. It also does so if such a
+    page tries to log the caller in or out. The response has no challenge. Source: RFC 9110 §15.5.4, RFC 6265 §8.2.
+
+    Example:
+        Tell people what the 403 means::
+
+            from flask_unauthorized import CrossSiteRequest
+
+            @app.errorhandler(CrossSiteRequest)
+            def explain(error):
+                return "<p>Another site sent this form. Open our page, and send it from there.</p>", 403
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -377,7 +550,20 @@ class CrossSiteRequest(Forbidden):
 class InsufficientScope(Forbidden):
     """403: the credentials are valid, but don't grant all scopes that are needed.
 
-    The OAuth error code is ``insufficient_scope``. Source: RFC 6750 §3.1.
+    The extension raises it for views with ``scopes=``, and if the function of ``authorization_details=`` returns
+    ``False``. ``abort_forbidden(scopes=…)`` raises it for you. The challenge of Bearer and DPoP names the scopes. The
+    OAuth error code is ``insufficient_scope``. Source: RFC 6750 §3.1.
+
+    Example:
+        Refuse tokens without any scope in a loader::
+
+            from flask_unauthorized import InsufficientScope
+
+            def load(token):
+                found = find_token(token)
+                if found and not found.scopes:
+                    raise InsufficientScope(scopes={"notes:read"})
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -404,7 +590,18 @@ class InsufficientScope(Forbidden):
 class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):  # type: ignore[misc]  # Werkzeug allows a date too
     """429: the caller made too many attempts in a short time.
 
-    Source: RFC 6585 §4.
+    A `Throttle` raises it before a loader runs. The response has ``Retry-After`` and no challenge. Source: RFC 6585 §4.
+
+    Example:
+        Limit the requests of a token in a loader::
+
+            from flask_unauthorized import TooManyAttempts
+
+            def load(token):
+                found = find_token(token)
+                if found and found.requests > 1000:
+                    raise TooManyAttempts(retry_after=60)
+                return found and found.owner
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.
@@ -422,7 +619,20 @@ class TooManyAttempts(_RetryLater, http.TooManyRequests, AuthError):  # type: ig
 class AuthUnavailable(_RetryLater, http.ServiceUnavailable, AuthError):
     """503: the credentials cannot be checked now, because of a server-side failure.
 
-    The response has no challenge, since other credentials would not help. Source: RFC 9110 §15.6.4.
+    Loaders and stores raise it if a server that they ask is unavailable. ``Auth(unavailable=[…])`` makes it of the
+    exceptions of your libraries. The response has ``Retry-After``, and no challenge, since other credentials would not
+    help. Source: RFC 9110 §15.6.4.
+
+    Example:
+        Respond with 503 while your database is unavailable::
+
+            from flask_unauthorized import AuthUnavailable
+
+            def load(token):
+                try:
+                    return query_of_a_slow_database(token)
+                except TimeoutError:
+                    raise AuthUnavailable(reason="the database timed out", retry_after=10) from None
 
     Args:
         message: The public text for the caller, in place of the default one. It may be lazily translated.

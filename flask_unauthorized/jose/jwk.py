@@ -32,13 +32,20 @@ class OtherUseError(JOSEError):
 def public_key_jwk(jwk: Mapping[str, Any], *, algorithms: Iterable[str] | None = None) -> Key:
     """Read a public key in JSON (RFC 7517, RFC 7518 §6, RFC 8037 §2).
 
+    Example:
+        Read the key of an example in RFC 8037::
+
+            from flask_unauthorized.jose import public_key_jwk
+
+            key = public_key_jwk({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})
+
     Args:
         jwk: The parsed JSON object.
         algorithms: The algorithms that the key may serve; default: all asymmetric ones. ``alg`` in the JWK narrows
             them to one.
 
     Raises:
-        JOSEError: And nothing else. The key is malformed, weak (RSA with fewer than 2 048 or more than 4 096 bits or
+        JOSEError: The only exception. The key is malformed, weak (RSA with fewer than 2 048 or more than 4 096 bits or
             an exponent above 2^32, a point off its curve or of small order), for another use, or private.
     """
     if not isinstance(jwk, Mapping):

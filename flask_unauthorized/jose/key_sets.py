@@ -33,11 +33,21 @@ def read_key_set(octets: bytes) -> tuple[Key, ...]:
     Keys that are malformed, weak, symmetric, private or for another use are left out, and the log names them. Numbers
     with needless or missing zeros, ``=`` at the end, and ``null`` for absent members are corrected, and logged too.
 
+    Example:
+        Read a key set that your deployment brings along::
+
+            from pathlib import Path
+            from flask_unauthorized.jose import read_key_set
+            from flask_unauthorized.loaders.jwt import JWT
+
+            keys = read_key_set(Path("jwks.json").read_bytes())
+            tokens = JWT("https://id.example.com", audience="notes", keys=keys)
+
     Args:
         octets: The JSON text.
 
     Raises:
-        JOSEError: And nothing else. The text is not a JWK set, or has more than 100 keys.
+        JOSEError: The only exception. The text is not a JWK set, or has more than 100 keys.
     """
     found = parse_key_set(octets)
     for text in found.remarks:

@@ -88,16 +88,25 @@ def hmac_key(
 ) -> Key:
     """Make a key from a secret that is shared with the issuer (RFC 7518 §3.2).
 
+    Example:
+        Accept tokens that your own service signs with a shared secret::
+
+            from flask_unauthorized.jose import hmac_key
+            from flask_unauthorized.loaders.jwt import JWT
+
+            key = hmac_key("a shared secret of at least 32 bytes", algorithm="HS256")
+            tokens = JWT("https://id.example.com", audience="notes", keys=key, algorithms=["HS256"])
+
     Args:
         secret: At least 32 bytes for HS256, 48 for HS384, 64 for HS512. A ``str`` is encoded as UTF-8.
         algorithm: ``"HS256"``, ``"HS384"`` or ``"HS512"``.
         kid: The key id that tokens name, if they name one.
         allow_short: Whether a shorter secret is accepted, for tokens that an app has issued with it already. The log
-            warns, because anybody who has one token can try out short secrets.
+            warns, because anyone who has one token can try out short secrets.
 
     Raises:
-        ConfigurationError: The secret is empty or too short, or it is the text of a public key, with which anybody
-            could sign.
+        ConfigurationError: The secret is empty or too short, or it is the text of a public key, with which anyone could
+            sign.
     """
     if algorithm not in _HMAC_SIZES:
         raise ConfigurationError(f"hmac_key() is for HS256, HS384 and HS512, not {algorithm!a}")
@@ -122,6 +131,16 @@ def hmac_key(
 
 def public_key_pem(pem: str | bytes, *, algorithm: str | None = None, kid: str | None = None) -> Key:
     """Read a public key in PEM (``BEGIN PUBLIC KEY``), for one algorithm.
+
+    Example:
+        Verify tokens with a key from a file::
+
+            from pathlib import Path
+            from flask_unauthorized.jose import public_key_pem
+            from flask_unauthorized.loaders.jwt import JWT
+
+            key = public_key_pem(Path("issuer.pem").read_text(), algorithm="RS256")
+            tokens = JWT("https://id.example.com", audience="notes", keys=key)
 
     Args:
         pem: The text. If it is a private key, only its public half is used, and the log warns.

@@ -89,6 +89,18 @@ def private_key(
 ) -> SigningKey:
     """Read the private key of this app, to sign by one algorithm.
 
+    Example:
+        Log in to an authorization server with a key::
+
+            from flask_unauthorized.jose import private_key
+            from flask_unauthorized.loaders.introspection import Introspection
+
+            key = private_key("client.pem", kid="2026-01")
+            tokens = Introspection(
+                "https://id.example.com/introspect", issuer="https://id.example.com", audience="notes",
+                client_id="notes", client_auth="private_key_jwt", key=key,
+            )
+
     Args:
         key: The path of a file, or what stands in such a file: PEM, or a JWK in JSON. Also a parsed JWK, or a private
             key of ``cryptography``.

@@ -81,6 +81,18 @@ class Introspection:
     A revoked token is accepted until the cached response expires; see `fresh` for views that can't accept that. The
     cache is in this process and holds SHA-256 digests of tokens.
 
+    Example:
+        Ask an authorization server about each token::
+
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.loaders.introspection import Introspection
+
+            tokens = Introspection(
+                "https://id.example.com/introspect",
+                client_id="notes", client_secret="…", audience="https://api.example.com",
+            )
+            auth = Auth(Bearer(tokens), app=app)
+
     Args:
         endpoint: The URL of the introspection endpoint. Without it, the metadata of ``issuer`` names it.
         audience: The names of this API, one of which must be in ``aud``. ``None``: any audience, for servers that name
@@ -105,8 +117,8 @@ class Introspection:
         cache: How long an accepted token is cached, but never past ``exp``: 0 (not at all) to 600 seconds, as a number
             or a `timedelta`.
         negative_cache: How long a rejected token is cached: 0 to 10 seconds, as a number or a `timedelta`.
-        cache_size: Most entries of each of the two kinds.
-        max_concurrent: Most tokens that the server is asked about at a time; more are 503.
+        cache_size: The largest number of entries of each of the two kinds.
+        max_concurrent: How many tokens the server is asked about at a time. Further requests get 503.
         timeout: Longest time for one request, in seconds.
         ca_file: A file of certificate authorities in PEM, in place of the system's.
         allow_http_loopback: Whether ``http://localhost`` is allowed, for demos and tests.

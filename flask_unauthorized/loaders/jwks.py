@@ -100,6 +100,15 @@ class JWKS:
     are `AuthUnavailable` (503). A response without a usable key changes nothing. One object serves all threads of a
     process; each process fetches for itself.
 
+    Example:
+        Fetch keys from an address that the issuer's metadata doesn't name::
+
+            from flask_unauthorized.loaders.jwks import JWKS
+            from flask_unauthorized.loaders.jwt import JWT
+
+            keys = JWKS("https://keys.example.com/jwks.json", cache=600)
+            tokens = JWT("https://id.example.com", audience="notes", keys=keys)
+
     Args:
         url: Where the keys are.
         cache: How long a key set is used before a new one is fetched in the background: 30 seconds to 7 days, as

@@ -76,7 +76,15 @@ DEFAULT_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 
 
 class Anything(Enum):
-    """The type of `ANY`."""
+    """The type of `ANY`, which stands for any value of a claim that isn't empty.
+
+    Example:
+        Reject tokens without an e-mail address::
+
+            from flask_unauthorized.loaders.jwt import ANY, JWT
+
+            tokens = JWT("https://id.example.com", audience="notes", required_claims={"email": ANY})
+    """
 
     ANY = "any value"
 
@@ -88,7 +96,7 @@ ANY: Final = Anything.ANY
 
 
 class JWT:
-    """A loader of signed access tokens: ``Bearer(JWT("https://id.example.com", audience="https://api.example.com"))``.
+    """A loader of signed access tokens (RFC 9068, RFC 7519).
 
     A token is valid if ``issuer`` signed it by one of its keys, and it names that issuer exactly, one of ``audience``,
     a subject, and an end that has not come (RFC 9068 §4).
@@ -116,6 +124,18 @@ class JWT:
     - The token must be bound to a key or a certificate (``cnf``), which `DPoP` or `Bearer` then compares (§5.3.4).
     - Tokens dated up to 10 s ahead are accepted, and ``ahead`` may be 10 to 60 (§5.3.2.1). ``leeway`` is 0 by default.
     - An argument that contradicts these rules is a `ConfigurationError`, and so is ``audience=None``.
+
+    Example:
+        Accept the tokens of Keycloak, with its roles::
+
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.loaders.jwt import JWT
+
+            tokens = JWT(
+                "https://id.example.com/realms/notes", audience="notes-api",
+                profile="oidc-compat", roles_claim="realm_access.roles", user=None,
+            )
+            auth = Auth(Bearer(tokens), app=app)
 
     Args:
         issuer: The exact ``iss`` of the tokens. ``None`` only with ``profile="jwt-extended"``.
@@ -343,6 +363,16 @@ class Issuers:
     """A loader for tokens of several issuers: ``Bearer(Issuers(JWT(…), JWT(…)))``.
 
     The token's ``iss`` chooses the `JWT`. From there on only its keys, audience and rules count (RFC 8725 §3.8).
+
+    Example:
+        Accept the tokens of two issuers::
+
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.loaders.jwt import JWT, Issuers
+
+            staff = JWT("https://staff.example.com", audience="notes", user=None)
+            customers = JWT("https://login.example.com", audience="notes", user=None)
+            auth = Auth(Bearer(Issuers(staff, customers)), app=app)
 
     Args:
         *issuers: One `JWT` for each issuer.

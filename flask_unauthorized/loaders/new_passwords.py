@@ -52,6 +52,15 @@ _ROWS: Final = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjkl
 class Acceptance:
     """What `acceptable` returns: true if the password may be used.
 
+    Example:
+        Choose your own text for each reason::
+
+            from flask_unauthorized.loaders import acceptable
+
+            TEXTS = {"too_short": "Use 15 characters or more.", "common": "Attackers try this one first."}
+            answer = acceptable("hunter2")
+            assert TEXTS[answer.reason] == "Use 15 characters or more."
+
     Attributes:
         reason: Why not, for your own texts: ``"malformed"`` (a control character, or half of a surrogate pair),
             ``"too_short"``, ``"too_long"``, ``"context"`` (it is made of the name or words of the service, with a
@@ -74,6 +83,15 @@ def acceptable(
     breached: Callable[[str], Any] | None = None,
 ) -> Acceptance:
     """Return whether a user may choose a password, and why not.
+
+    Example:
+        Refuse a weak password in a form::
+
+            from flask_unauthorized.loaders import acceptable
+
+            answer = acceptable("passwordpassword", name="ada@example.com", service="Notes")
+            if not answer:
+                print(answer.reason)  # common
 
     Args:
         password: The new password.

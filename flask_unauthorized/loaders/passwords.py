@@ -52,7 +52,7 @@ MAX_WAIT: Final = 1.0
 
 
 class Passwords:
-    """A loader for `Basic`: ``Passwords({"ada": generate_password_hash("…")})``, or a look-up ``name -> hash | None``.
+    """A loader for `Basic` that compares passwords with stored hashes.
 
     It reads Werkzeug's hashes, those of bcrypt and Flask-Bcrypt (``$2b$``, ``$2a$``, ``$2y$``; package ``bcrypt``), and
     those of Argon2 (``$argon2id$``, ``$argon2i$``, ``$argon2d$``; package ``argon2-cffi``).
@@ -61,6 +61,18 @@ class Passwords:
     that names can't be guessed by the time of a response. If the stored hashes differ in kind or cost, each unknown
     name costs as one of them. A malformed stored hash rejects the password, and the log has an error. bcrypt ignores
     what follows 72 bytes or a NUL, so a longer password doesn't match its hashes.
+
+    Example:
+        Look hashes up in your database::
+
+            from flask_unauthorized import Auth, Basic
+            from flask_unauthorized.loaders import Passwords
+
+            def hash_of(name):
+                user = find_user(name)
+                return user.password_hash if user else None
+
+            auth = Auth(Basic(Passwords(hash_of, load=find_user)), app=app)
 
     Args:
         hashes: The hashes by name, best made by `hash`; or a callable that returns the hash of a name, or ``None``.
@@ -73,8 +85,8 @@ class Passwords:
             `werkzeug.security.generate_password_hash`. The default is ``"argon2id:12288:3:1"`` if ``argon2-cffi`` is
             installed, or else ``"scrypt:32768:8:3"`` (ASVS 5 appendix C accepts both). Set it if some of the app's
             processes have the package and others haven't.
-        concurrency: Most hashes at work in one process. The others wait for a second at most, and raise
-            `AuthUnavailable` then. More than the processors of the host only takes more memory.
+        concurrency: How many hashes one process computes at a time. Further ones wait for a second at most, and then
+            raise `AuthUnavailable`. More than the processors of the host only takes more memory.
         on_upgrade: Called as ``on_upgrade(name, new_hash)`` after a login whose stored hash is weaker than what `hash`
             makes, or of another kind. Store the new hash. What it raises is logged and doesn't refuse the login.
         sample: For a look-up whose hashes differ in kind or cost: a function that returns stored hashes, such as those
@@ -158,6 +170,9 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """Return what to store for a password: a hash by ``method`` of its form NFC.
+
+        Args:
+            password: The new password, at most 4 096 characters.
 
         Raises:
             AuthUnavailable: Too many hashes are at work (503).

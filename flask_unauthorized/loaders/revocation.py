@@ -40,6 +40,22 @@ class Revocations:
 
     Several worker processes need a store that they share.
 
+    Example:
+        Let a logout end the token of the caller::
+
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.loaders.jwt import JWT
+            from flask_unauthorized.loaders.revocation import Revocations
+            from flask_unauthorized.stores.sqlite import SQLiteStore
+
+            revocations = Revocations(SQLiteStore("revoked.db"))
+            auth = Auth(Bearer(JWT("https://id.example.com", audience="notes", revoked=revocations)), app=app)
+
+            @app.post("/logout")
+            @auth.login_required
+            def logout():
+                return {"revoked": revocations.revoke(auth.identity)}
+
     Args:
         store: Where the list is.
         leeway: How far ahead the issuer's clock may be: seconds or a `timedelta`. A `JWT` raises it to its own.

@@ -24,10 +24,23 @@ _WHO: Final = "SignedTokens without secret_key="
 
 
 class SignedTokens:
-    """A loader and maker of signed tokens (itsdangerous, HMAC-SHA-256): no database, but no revocation either.
+    """A loader and maker of signed tokens, without a database.
 
-    A token carries subject, scopes and roles, readable by anyone who holds it. With ``load``, a user who was deleted or
-    locked after the token was issued is rejected, and the scopes and roles are those that ``load`` returns.
+    They are signed by itsdangerous with HMAC-SHA-256, and can't be revoked. A token carries subject, scopes and roles,
+    readable by anyone who holds it. With ``load``, a user who was deleted or locked after the token was issued is
+    rejected, and the scopes and roles are those that ``load`` returns.
+
+    Example:
+        Issue a token for an hour::
+
+            from flask_unauthorized import Auth, Bearer, Identity
+            from flask_unauthorized.loaders import SignedTokens
+
+            tokens = SignedTokens("api", lifetime=3600)
+            auth = Auth(Bearer(tokens), app=app)
+
+            with app.app_context():
+                token = tokens.issue(Identity("ada", scopes={"notes:read"}))
 
     Args:
         salt: Names the purpose. A token for one purpose is not accepted for another.

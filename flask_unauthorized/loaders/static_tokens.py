@@ -16,11 +16,21 @@ _MAX_NAMED: Final = 5
 
 
 class StaticTokens:
-    """A loader for tokens or keys known when the app starts: ``StaticTokens({"token": Identity("ada")})``.
+    """A loader for tokens or keys that are known when the app starts.
 
     It is made for long random tokens (``secrets.token_urlsafe(32)``). Only their SHA-256 digests are stored and
     compared, so neither a memory dump nor the time of a response reveals a token. Tokens of fewer than 22 characters
     can't have 128 random bits, so the log warns of them before an app's first request, outside of debug and testing.
+
+    Example:
+        Accept one token from the environment::
+
+            import os
+            from flask_unauthorized import Auth, Bearer, Identity
+            from flask_unauthorized.loaders import StaticTokens
+
+            token = os.environ.get("NOTES_TOKEN", "9Zk3v1xQ7mB4tY8wLr2c6A")
+            auth = Auth(Bearer(StaticTokens({token: Identity("backup", scopes={"notes:read"})})), app=app)
 
     Args:
         tokens: A mapping of token to `Identity`, or to a subject.

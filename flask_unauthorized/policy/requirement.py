@@ -58,8 +58,24 @@ def any_of(*names: str) -> AnyOf:
     """Demand one of ``names``: ``scopes=any_of("write", "admin")``.
 
     As a member of a collection it is one demand among others: ``scopes={"read", any_of("a", "b")}``. If a
-    challenge names the needed scope, it names the first one only. Raises `ConfigurationError` without names,
-    `TypeError` for what isn't a string.
+    challenge names the needed scope, it names the first one only.
+
+    Example:
+        Let writers and administrators in, if they may also read::
+
+            from flask_unauthorized import any_of
+
+            @app.get("/drafts")
+            @auth.login_required(scopes={"notes:read", any_of("notes:write", "admin")})
+            def drafts():
+                return "drafts"
+
+    Args:
+        *names: The names of scopes, roles or methods, one of which is enough.
+
+    Raises:
+        ConfigurationError: Without names.
+        TypeError: For what isn't a non-empty string.
     """
     if not names:
         raise ConfigurationError("any_of() without names would reject every caller: name at least one")

@@ -28,20 +28,34 @@ def abort_unauthorized(
     *,
     error: type[Unauthorized] | None = None,
     via: AnyScheme | Collection[AnyScheme] | None = None,
+    reason: Text | None = None,
     **details: Any,
 ) -> NoReturn:
-    """Stop the view with 401 and the challenges in force for this route (RFC 9110 §11.6.1).
+    """Stop the view with 401 and the challenges of this route (RFC 9110 §11.6.1).
 
     Without ``error``, the credentials of the request are verified, unless that was done before. If they are rejected,
     the response names that error (``invalid_token``, a stale nonce). Malformed ones get 400, and 503 is sent if they
     can't be verified. If they are valid or absent, the challenge has no error.
 
+    Example:
+        Ask for a login in the last five minutes::
+
+            from flask_unauthorized import StepUpRequired, abort_unauthorized
+
+            @app.post("/pay")
+            @auth.login_required
+            def pay():
+                if int(request.args.get("cents", 0)) > 10_000:
+                    abort_unauthorized(error=StepUpRequired, max_age=300)
+                return "paid"
+
     Args:
         message: The text for the client. Default: that of the error's class.
         error: A subclass of `Unauthorized`, which says what is wrong. Nothing is verified then.
         via: The schemes to offer, in place of those in force for this route.
-        **details: Further arguments of the error's class (``max_age=300`` for `StepUpRequired`), and ``reason``, which
-            only the log and the signal show.
+        reason: The private reason, for the log and the signal. Default: that of the loader's error, or a text that
+            names this function.
+        **details: Further arguments of the error's class, such as ``max_age=300`` for `StepUpRequired`.
 
     Raises:
         AuthError: Always, unless an argument is wrong.
@@ -57,15 +71,15 @@ def abort_unauthorized(
     request = real_request()
     state = state_for(request)
     if error is None:
-        refusal: AuthError = _make_error(MissingCredentials, message, details)
+        refusal: AuthError = _make_error(MissingCredentials, message, reason, details)
         rejected = _rejection(request, state)
         if rejected is not None:
-            refusal = _reword(rejected, message, details.get("reason"))
+            refusal = _reword(rejected, message, reason)
     else:
         if error is StepUpRequired and not details.keys() & {"acr_values", "max_age"}:
             plan = plan_in_force(request, state)
             details = {"acr_values": plan.acr, "max_age": plan.max_age, **details}
-        refusal = _make_error(error, message, details)
+        refusal = _make_error(error, message, reason, details)
     if refusal.reason is None:
         refusal.reason = "abort_unauthorized() was called without reason="
     if via is not None:
@@ -75,8 +89,12 @@ def abort_unauthorized(
     refuse(refusal, request, state)
 
 
-def _make_error(kind: type[Unauthorized], message: Text | None, details: dict[str, Any]) -> Unauthorized:
+def _make_error(
+    kind: type[Unauthorized], message: Text | None, reason: Text | None, details: dict[str, Any]
+) -> Unauthorized:
     """Return the error. Raise `TypeError` for details that its class doesn't take."""
+    if reason is not None:
+        details = {"reason": reason, **details}
     if details:
         known = [name for name in inspect.signature(kind).parameters if name not in ("self", "message")]
         for name in details:
@@ -117,9 +135,30 @@ def _reword(rejected: AuthError, message: Text | None, reason: Text | None) -> A
 
 
 def abort_forbidden(message: Text | None = None, *, scopes: Iterable[str] | str | None = None) -> NoReturn:
-    """Stop the view with 403; ``scopes`` are those that would suffice (RFC 6750 §3.1, ``insufficient_scope``).
+    """Stop the view with 403 (RFC 9110 §15.5.4).
 
     A caller who isn't known gets 401 instead: logging in may help (RFC 9110 §15.5.2).
+
+    Example:
+        Keep callers out of the notes of others::
+
+            from flask_unauthorized import abort_forbidden
+
+            @app.get("/notes/<owner>")
+            @auth.login_required
+            def notes_of(owner):
+                if owner != auth.identity.subject:
+                    abort_forbidden("These notes belong to another user.")
+                return "notes"
+
+    Args:
+        message: The text for the client. Default: that of the error's class.
+        scopes: The scopes that would suffice; a string is split at spaces. Bearer and DPoP name them in a challenge
+            with ``insufficient_scope`` (RFC 6750 §3.1).
+
+    Raises:
+        AuthError: Always, unless an argument is wrong: `Forbidden`, `InsufficientScope`, or an error with 401.
+        RuntimeError: Outside a request.
     """
     request = real_request()
     state = state_for(request)

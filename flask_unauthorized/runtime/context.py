@@ -95,7 +95,12 @@ class CallerProxy(LocalProxy[Any]):
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
-        caller = self._get_current_object()
+        try:
+            caller = self._get_current_object()
+        except RuntimeError:
+            if name.startswith("__"):  # help() asks for such names outside of requests
+                raise AttributeError(name) from None
+            raise
         try:
             return getattr(caller, name)
         except AttributeError:
@@ -194,8 +199,45 @@ def _user_or_anonymous() -> Any:
     return identity if identity.user is None else identity.user
 
 
-current_identity: Identity = CallerProxy(_identity_or_anonymous)  # type: ignore[assignment]  # as Flask's own proxies
-current_user: Any = CallerProxy(_user_or_anonymous)
+class _CurrentIdentity(CallerProxy):
+    """The `Identity` of the caller of the current request.
+
+    It is falsy for an anonymous caller.
+
+    Example:
+        Show scopes in a view that is open to all::
+
+            from flask_unauthorized import current_identity
+
+            @app.get("/scopes")
+            def scopes():
+                return sorted(current_identity.scopes) if current_identity else []
+    """
+
+    __slots__ = ()
+
+
+class _CurrentUser(CallerProxy):
+    """The user object of the caller of the current request.
+
+    It is falsy for an anonymous caller. If the loader returned no user object, it is the `Identity`. Templates know it
+    by the same name.
+
+    Example:
+        Greet the user in a view that is open to all::
+
+            from flask_unauthorized import current_user
+
+            @app.get("/")
+            def index():
+                return f"Hello {current_user.name}" if current_user else "Hello"
+    """
+
+    __slots__ = ()
+
+
+current_identity: Identity = _CurrentIdentity(_identity_or_anonymous)  # type: ignore[assignment]  # as Flask's proxies
+current_user: Any = _CurrentUser(_user_or_anonymous)
 
 
 def add_template_globals(app: Flask) -> None:

@@ -55,6 +55,15 @@ class APIKey(Scheme[Secret]):
     The challenge is the private scheme ``ApiKey realm="…", in="header", name="X-API-Key"``. No scheme is registered for
     keys, and a 401 needs a challenge (RFC 9110 §11.6.1).
 
+    Example:
+        Read keys from the header ``X-API-Key``::
+
+            from flask_unauthorized import APIKey, Auth
+            from flask_unauthorized.loaders import StaticTokens
+
+            keys = StaticTokens({"9Zk3v1xQ7mB4tY8wLr2c6A": "thermometer"})
+            auth = Auth(APIKey(keys), app=app)
+
     Args:
         loader: Gets the key, returns the caller.
         *more_loaders: Loaders for other kinds of keys. They are asked in this order, and the first that doesn't

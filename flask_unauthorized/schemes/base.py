@@ -89,6 +89,33 @@ class Scheme(ABC, Generic[C]):
 
     One scheme object serves many requests at the same time. Set its attributes in ``__init__``, never later.
 
+    Example:
+        Read a ticket from a header of your own::
+
+            from flask_unauthorized import Auth, Challenge, Scheme
+
+            class Ticket(Scheme[str]):
+                name = "Ticket"
+                needs_loader = True
+
+                def read(self, request, rest):
+                    return rest
+
+                def verify(self, credentials, request):
+                    return self.load(credentials)
+
+                def challenges(self, realm, error, request):
+                    return (Challenge(self.name, {"realm": realm}),)
+
+            auth = Auth(Ticket(load_user), app=app)
+
+    Args:
+        loader: The loader. It can also be registered later, with ``@scheme.loader``.
+        *more_loaders: Loaders for other kinds of the credentials. They are asked in this order, and the first that
+            doesn't reject the credentials decides: see `flask_unauthorized.schemes.loader_chain`.
+        realm: The scheme's own realm. ``None`` means the realm of the app.
+        throttle: Limits on failed attempts.
+
     Attributes:
         name: The scheme's name as it is registered and sent, such as ``"Bearer"`` (RFC 9110 §11.1).
         reads: The places where the scheme looks for credentials: pairs of a location (``"authorization"``,
@@ -120,8 +147,8 @@ class Scheme(ABC, Generic[C]):
         oauth: The scheme takes OAuth access tokens. The challenge then gets ``resource_metadata`` and ``scope``, if the
             view belongs to a protected resource (RFC 9728 §5.1; see `resource_members`).
         varies: Further request fields on which responses depend, as they are sent in ``Vary``.
-        login_view: The endpoint or the URL of the page to which browsers are redirected. ``Vary`` then names the fields
-            by which the extension tells pages from scripts.
+        login_view: The endpoint or the URL of the page to which browsers are redirected. Only `SessionCookie` and its
+            subclasses redirect there. ``Vary`` then names the fields by which the extension tells pages from scripts.
         credential_kind: What people call the credentials. The refusal page chooses its words by it: ``"token"``,
             ``"token_with_proof"`` (with a new proof for each request), ``"key"``, ``"password"``, ``"session"`` (the
             site has a login page), ``"sign_on"`` (a server in front of the app logs people in), or ``"login"``, which
@@ -131,6 +158,11 @@ class Scheme(ABC, Generic[C]):
         specification: For diagnostics: by error code, the title and the URL of the paragraph that explains it.
         curl_options: For diagnostics: the options that make curl send credentials, such as ``("-u", "NAME:PASSWORD")``.
             Default: they follow from ``reads``.
+
+    Raises:
+        ConfigurationError: If the realm can't be sent, or a loader can't be called with ``loader_args`` arguments,
+            or is there twice.
+        TypeError: If the realm isn't a string, or ``throttle`` isn't a `Throttle`.
     """
 
     name: str
@@ -177,20 +209,6 @@ class Scheme(ABC, Generic[C]):
         realm: str | None = None,
         throttle: "Throttle | None" = None,
     ) -> None:
-        """Make a scheme.
-
-        Args:
-            loader: The loader. It can also be registered later, with ``@scheme.loader``.
-            *more_loaders: Loaders for other kinds of the credentials. They are asked in this order, and the first that
-                doesn't reject the credentials decides: see `flask_unauthorized.schemes.loader_chain`.
-            realm: The scheme's own realm. ``None`` means the realm of the app.
-            throttle: Limits on failed attempts.
-
-        Raises:
-            ConfigurationError: If the realm can't be sent, or a loader can't be called with ``loader_args`` arguments,
-                or is there twice.
-            TypeError: If the realm isn't a string, or ``throttle`` isn't a `Throttle`.
-        """
         if realm is not None:
             self.realm = validated_realm(realm)
         if throttle is not None:

@@ -52,6 +52,16 @@ class Basic(Scheme[Secret]):
     origin is in ``trusted_origins``. A script of another origin that sends ``Authorization: Basic`` on purpose looks
     the same: name its origin there too, beside the settings of your CORS extension.
 
+    Example:
+        Accept the users of a dict::
+
+            from werkzeug.security import generate_password_hash
+            from flask_unauthorized import Auth, Basic
+            from flask_unauthorized.loaders import Passwords
+
+            hashes = {"ada": generate_password_hash("correct horse battery")}
+            auth = Auth(Basic(Passwords(hashes), realm="notes"), app=app)
+
     Args:
         loader: Gets name and password, returns the caller.
         realm: The scheme's own realm. Default: that of the app.

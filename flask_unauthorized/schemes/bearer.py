@@ -73,10 +73,24 @@ _OTHER_SCHEMES = (SPELLINGS.keys() | {"ntlm"}) - {"bearer", "apikey"}
 
 
 class Bearer(Scheme[Secret]):
-    """Authenticate by a bearer token: ``Authorization: Bearer <token>`` (RFC 6750 §2.1).
+    """Authenticate by a bearer token (RFC 6750).
 
-    The loader gets the token, a ``str`` of the b64token alphabet. A token that is bound to a key
-    (`Identity.confirmation`) is refused. More than one token in a request is malformed (400).
+    Clients send ``Authorization: Bearer <token>`` (§2.1). The loader gets the token, a ``str`` of the b64token
+    alphabet. A token that is bound to a key (`Identity.confirmation`) is refused. More than one token in a request is
+    malformed (400).
+
+    Example:
+        Look tokens up in a table of your own::
+
+            from flask_unauthorized import Auth, Bearer
+
+            bearer = Bearer()
+            auth = Auth(bearer, app=app)
+
+            @bearer.loader
+            def load(token):
+                found = find_token(token)
+                return found.owner if found else None
 
     Args:
         loader: Gets the token, returns the caller.

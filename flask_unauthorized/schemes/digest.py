@@ -104,6 +104,19 @@ class Digest(Scheme[DigestCredentials]):
 
     The realm is part of every hash. Give ``realm``, or never rename the app.
 
+    Example:
+        Store the hashes of users, not their passwords::
+
+            from flask_unauthorized import Auth, Digest
+
+            digest = Digest(realm="notes")
+            auth = Auth(digest, app=app)
+            hashes = {"ada": digest.hashes("ada", "correct horse battery")}
+
+            @digest.loader
+            def load(name):
+                return hashes.get(name)
+
     Args:
         loader: Returns the secret for a name. May be registered with ``@digest.loader`` instead.
         realm: The realm of this scheme, default the app's.

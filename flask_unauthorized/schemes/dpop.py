@@ -109,6 +109,15 @@ class DPoP(Scheme[DPoPCredentials]):
 
     Needs the extra ``jwt``.
 
+    Example:
+        Accept the access tokens of an issuer if the client proves its key::
+
+            from flask_unauthorized import Auth, DPoP
+            from flask_unauthorized.loaders.jwt import JWT
+
+            tokens = JWT("https://id.example.com", audience="https://api.example.com")
+            auth = Auth(DPoP(tokens, origin="https://api.example.com"), app=app)
+
     Args:
         loader: Returns the identity for a token. May be registered with ``@dpop.loader`` instead.
         *more_loaders: Loaders for other kinds of tokens. They are asked in this order, and the first that doesn't

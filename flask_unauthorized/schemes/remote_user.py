@@ -50,16 +50,30 @@ _PROMPTING: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
 
 
 class RemoteUser(Scheme[Secret]):
-    """Authenticate callers by the user name that the web server, or a proxy in front of the app, has found out.
+    """Authenticate callers by the user name that the web server passes on.
 
-    Without ``header`` the name is ``REMOTE_USER`` of the WSGI environ, which only the server can set. With ``header``
-    it is a field that one of ``proxies`` sets. The proxy must remove what clients send under this name, also with
-    underscores for dashes. From all other addresses the field is ignored.
+    The web server, or a proxy in front of the app, has authenticated them. Without ``header`` the name is
+    ``REMOTE_USER`` of the WSGI environ, which only the server can set. With ``header`` it is a field that one of
+    ``proxies`` sets. The proxy must remove what clients send under this name, also with underscores for dashes. From
+    all other addresses the field is ignored.
 
     The loader gets the name, a ``str``. It may return ``True``: the name is the subject then.
 
     The challenge is the private scheme ``RemoteUser realm="…"``, because no scheme is registered and a 401 needs a
     challenge (RFC 9110 §11.6.1). If the server reacts to a challenge of the app, name that one as ``challenge``.
+
+    Example:
+        Accept the name that nginx on the same host found out by Kerberos::
+
+            from flask_unauthorized import Auth
+            from flask_unauthorized.schemes.remote_user import RemoteUser
+
+            remote_user = RemoteUser(header="X-Forwarded-User", proxies=["127.0.0.1"])
+            auth = Auth(remote_user, app=app)
+
+            @remote_user.loader
+            def load(name):
+                return find_user(name)
 
     Args:
         loader: Gets the name, returns the caller.

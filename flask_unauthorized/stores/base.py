@@ -95,6 +95,16 @@ class Store(ABC):
     entry. Every operation raises `AuthUnavailable` (503) if the store can't be reached, is full, or holds a value that
     this library did not write.
 
+    Example:
+        Use any store by its base class::
+
+            from flask_unauthorized.stores.base import Store
+            from flask_unauthorized.stores.memory import MemoryStore
+
+            store: Store = MemoryStore(single_process=True)
+            assert store.claim("invitation", "7f3a", lifetime=3600)
+            assert not store.claim("invitation", "7f3a", lifetime=3600)
+
     Args:
         prefix: Separates apps that share a store: a token such as ``"my_app"``.
         strict: Raises `ConfigurationError` if the checks of the set-up otherwise log a warning.

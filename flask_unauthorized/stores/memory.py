@@ -29,10 +29,19 @@ _SWEEP_SIZE: Final = 4
 
 
 class MemoryStore(Store):
-    """A store in the memory of this process: for one process with any number of threads, and for tests.
+    """A store in the memory of this process.
 
-    Other processes don't see its entries, so each of them accepts the same nonce or proof once, and so does this one
-    after a restart. Outside of debug and testing, the log warns of that before the first request.
+    It is for one process with any number of threads, and for tests. Other processes don't see its entries, so each of
+    them accepts the same nonce or proof once, and so does this one after a restart. Outside of debug and testing, the
+    log warns of that before the first request.
+
+    Example:
+        Serve Digest from one process::
+
+            from flask_unauthorized import Digest
+            from flask_unauthorized.stores.memory import MemoryStore
+
+            digest = Digest(realm="notes", store=MemoryStore(single_process=True))
 
     Args:
         capacity: How many entries may be alive at a time. If it is full, new entries are refused with 503. As many

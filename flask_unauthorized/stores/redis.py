@@ -78,10 +78,19 @@ return 1
 
 
 class RedisStore(Store):
-    """A store in Redis 6.2 or newer, or in a server that speaks its protocol and runs its scripts.
+    """A store in Redis 6.2 or newer.
 
-    The server must not evict keys (``maxmemory-policy noeviction``), because an evicted nonce could be used again. The
-    policy is read before the first request. Another one is logged as a warning.
+    Another server will do if it speaks the protocol of Redis and runs its scripts. The server must not evict keys
+    (``maxmemory-policy noeviction``), because an evicted nonce could be used again. The policy is read before the first
+    request. Another one is logged as a warning.
+
+    Example:
+        Share ended sessions between hosts::
+
+            from flask_unauthorized import SessionCookie
+            from flask_unauthorized.stores.redis import RedisStore
+
+            sessions = SessionCookie(find_user, store=RedisStore("redis://localhost:6379/0", prefix="notes"))
 
     Args:
         server: A URL (``"redis://localhost:6379/0"``, ``"rediss://…"`` for TLS), or your own `redis.Redis`. The client

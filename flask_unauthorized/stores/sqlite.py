@@ -121,6 +121,15 @@ def _retried_if_full(
 class SQLiteStore(Store):
     """A store in a SQLite file, shared by all processes and threads of one machine.
 
+    Example:
+        Share the counters of a throttle between the workers of one machine::
+
+            from flask_unauthorized import Basic
+            from flask_unauthorized.stores.sqlite import SQLiteStore
+            from flask_unauthorized.throttle import Throttle
+
+            basic = Basic(load_user, throttle=Throttle(SQLiteStore("throttle.db")))
+
     Args:
         path: The file. It must be on a local disk, in a folder that the app may write to. If it doesn't exist, it is
             created with mode 0600.

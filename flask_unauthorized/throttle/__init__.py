@@ -1,4 +1,9 @@
-"""Limit failed attempts to log in: ``Basic(load, throttle=Throttle(store))``."""
+"""Limit failed attempts to log in: ``Basic(load, throttle=Throttle(store))``.
+
+- ``Throttle``: the limits of schemes and login forms.
+- ``Limit``: a number of failures in a time.
+- ``Attempt``: one attempt of a login form, as ``throttle.attempt(name)`` returns it.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -13,8 +13,16 @@ MAX_FAILURES: Final = 1_000_000
 class Limit:
     """A number of failures in a time.
 
+    Example:
+        Allow three failures in five minutes::
+
+            from flask_unauthorized.stores.memory import MemoryStore
+            from flask_unauthorized.throttle import Limit, Throttle
+
+            throttle = Throttle(MemoryStore(single_process=True), per_pair=Limit(3, 300))
+
     Args:
-        failures: How many failures are free.
+        failures: How many failures a caller may have before each further attempt has to wait.
         seconds: The time in seconds, or a `timedelta`: at least one second, at most one day.
 
     Raises:

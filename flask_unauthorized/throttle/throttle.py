@@ -79,11 +79,21 @@ class Throttle:
     No account is locked, unless the app asks for it with ``disable_after``. A subject beyond its limit is only delayed,
     and not for networks from which it logged in within the last 30 days.
 
+    Example:
+        Limit failures of Basic and of a login form together::
+
+            from flask_unauthorized import Auth, Basic
+            from flask_unauthorized.stores.sqlite import SQLiteStore
+            from flask_unauthorized.throttle import Throttle
+
+            throttle = Throttle(SQLiteStore("throttle.db"))
+            auth = Auth(Basic(load_user, throttle=throttle), app=app)
+
     Args:
         store: Holds the counters. All processes should share it: `SQLiteStore` or `RedisStore`.
         per_pair: Failures of one subject from one network: an IPv4 address, or the /64 of an IPv6 address. After
-            ``failures`` of them, each further attempt has to wait: ``seconds``, then twice as long each time.
-            A success forgets them, and so does a day.
+            ``failures`` of them, each further attempt has to wait: ``seconds``, then twice as long each time. They are
+            forgotten after a success, and after a day.
         per_subject: Failures of one subject from all networks. Beyond this, a network without an earlier login as
             the subject waits 30 seconds between attempts, and ``max_wait`` beyond twice the limit.
         per_network: Failures from one network, for all subjects.
@@ -440,7 +450,25 @@ class SchemeAttempt:
 
 
 class Attempt:
-    """An attempt of a login form: see `Throttle.attempt`."""
+    """An attempt of a login form: see `Throttle.attempt`.
+
+    Example:
+        Limit the attempts of a login form::
+
+            from flask_unauthorized.stores.memory import MemoryStore
+            from flask_unauthorized.throttle import Throttle
+
+            throttle = Throttle(MemoryStore(single_process=True))
+
+            @app.post("/login")
+            def login():
+                with throttle.attempt(request.form["name"]) as attempt:
+                    if not is_right_password(request.form["name"], request.form["password"]):
+                        return "Name or password is wrong.", 422
+                    attempt.succeeded()
+                auth.login(request.form["name"])
+                return redirect(auth.next_url())
+    """
 
     def __init__(self, throttle: Throttle, name: str) -> None:
         self._throttle = throttle

@@ -28,6 +28,15 @@ class Challenge:
 
     Equality ignores the case of scheme and parameter names, and the order of parameters.
 
+    Example:
+        Write a challenge, and read a part of it::
+
+            from flask_unauthorized import Challenge
+
+            challenge = Challenge("Bearer", {"realm": "notes", "error": "invalid_token"})
+            assert str(challenge) == 'Bearer realm="notes", error="invalid_token"'
+            assert challenge.get("error") == "invalid_token"
+
     Args:
         scheme: The scheme's name, a token. It is spelled as registered, whatever its case (RFC 9110 §11.1).
         params: A mapping or pairs of names and unescaped values. ``realm`` goes first and is quoted (RFC 9110 §11.5).
@@ -93,7 +102,11 @@ class Challenge:
         return self._token68
 
     def get(self, name: str) -> str | None:
-        """Return the value of a parameter, or ``None``; names compare without case (RFC 9110 §11.2)."""
+        """Return the value of a parameter, or ``None``.
+
+        Args:
+            name: The name of the parameter, in any case (RFC 9110 §11.2).
+        """
         wanted = name.lower()
         return next((value for key, value in self._params if key.lower() == wanted), None)
 
@@ -124,6 +137,14 @@ class Challenge:
 
 def parse_challenges(value: str | Iterable[str]) -> tuple[Challenge, ...]:
     """Parse all challenges of ``WWW-Authenticate``, in their order.
+
+    Example:
+        Read what another server asks for::
+
+            from flask_unauthorized.wire import parse_challenges
+
+            found = parse_challenges('Basic realm="notes", Bearer error="invalid_token"')
+            assert [challenge.scheme for challenge in found] == ["Basic", "Bearer"]
 
     Args:
         value: The field value. Several field lines are given as an iterable, and joined by commas (RFC 9110 §5.3).

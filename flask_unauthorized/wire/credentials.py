@@ -29,6 +29,15 @@ class Credentials:
 def parse_authorization(value: str, *, max_size: int = DEFAULT_CREDENTIAL_LIMIT) -> Credentials | None:
     """Parse an ``Authorization`` field value.
 
+    Example:
+        Take the field apart::
+
+            from flask_unauthorized.wire import parse_authorization
+
+            credentials = parse_authorization('Digest username="ada", nc=00000001')
+            assert credentials.scheme.lower() == "digest"
+            assert credentials.get("username") == "ada"
+
     Args:
         value: The field value.
         max_size: The longest value that is read, in bytes. Default: 16 KiB.

@@ -55,6 +55,15 @@ def name_hash(algorithm: str, name: str, realm: str) -> str:
 
     See RFC 7616 §3.4.4.
 
+    Example:
+        Find users whose clients hide their names::
+
+            from flask_unauthorized import Digest
+            from flask_unauthorized.wire.digest import name_hash
+
+            names = {name_hash("SHA-256", name, "notes"): name for name in ("ada", "tom")}
+            digest = Digest(realm="notes", name_of_hash=lambda hashed, algorithm: names.get(hashed))
+
     Args:
         algorithm: ``"SHA-256"``, ``"SHA-512-256"`` or ``"MD5"``.
         name: The user's name.

@@ -83,6 +83,16 @@ def thumbprint(jwk: Mapping[str, Any]) -> str:
 
     See RFC 7638 §3, RFC 8037 §2 and RFC 9449 §6.1.
 
+    Example:
+        Bind a token to the key of a client::
+
+            from flask_unauthorized import Identity
+            from flask_unauthorized.wire.dpop import thumbprint
+
+            jwk = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+            identity = Identity("ada", confirmation={"jkt": thumbprint(jwk)})
+            assert thumbprint(jwk) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
     Args:
         jwk: The key as a JSON Web Key: of type EC, OKP or RSA.
 

@@ -197,7 +197,20 @@ def decode_base64url(text: str) -> bytes:
 
 
 def encode_base64url(octets: bytes) -> str:
-    """Encode bytes in base64url without padding (RFC 7515 §2)."""
+    """Encode bytes in base64url without padding (RFC 7515 §2).
+
+    Example:
+        Encode the hash of an access token, as ``ath`` of a DPoP proof needs it::
+
+            from hashlib import sha256
+            from flask_unauthorized.wire.jws import encode_base64url
+
+            ath = encode_base64url(sha256(b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU").digest())
+            assert ath == "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"
+
+    Args:
+        octets: The bytes.
+    """
     return binascii.b2a_base64(octets, newline=False).translate(_STANDARD_TO_URL).rstrip(b"=").decode("ascii")
 
 

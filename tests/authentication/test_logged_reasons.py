@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from flask_unauthorized import (
+    APIKey,
     Auth,
     Basic,
     Bearer,
@@ -20,6 +21,7 @@ NOTHING = (
     "no credentials came for a scheme in force: Basic in Authorization, Bearer in Authorization or the query "
     "access_token"
 )
+OTHER = " (Authorization holds credentials of another scheme)"
 NO_TOKEN = "the loader of Bearer returned None for the token"
 TWO = (
     "Authorization holds two credentials with a comma between them, expected one: a client or a server joined two "
@@ -78,8 +80,8 @@ def refused(make_app, monkeypatch, caplog):
         (bearer_header("nobody"), 401, NO_TOKEN),
         (bearer_header("X="), 401, NO_TOKEN),
         ({"Authorization": "Foo x, Bearer a b"}, 400, TWO),
-        ({"Authorization": "Foo x, XBearer plain"}, 401, NOTHING),
-        ({"Authorization": "XBearer plain"}, 401, NOTHING),
+        ({"Authorization": "Foo x, XBearer plain"}, 401, NOTHING + OTHER),
+        ({"Authorization": "XBearer plain"}, 401, NOTHING + OTHER),
         (basic("a\x7f:b"), 401, CONTROLS),
         (basic("a" * MAX_USER + ":b"), 401, "the loader of Basic returned False for the name and the password"),
         (basic("a:" + "b" * MAX_PASSWORD), 401, "the loader of Basic returned False for the name and the password"),
@@ -152,10 +154,30 @@ def test_blanks_and_case_do_not_matter(refused, field):
 
 
 @pytest.mark.parametrize(
-    "field", ["Negotiate YII=, Foo x", "Foo a=b, bear=c", "Foo Bearer", "Foo a=b", "Foo", "Foo bearer=1, b=2"]
+    ("field", "holds"),
+    [
+        ("Negotiate YII=, Foo x", "credentials of Negotiate"),
+        ("token plain", "credentials of Token"),
+        ("Foo a=b, bear=c", "credentials of another scheme"),
+        ("Foo Bearer", "credentials of another scheme"),
+        ("Foo bearer=1, b=2", "credentials of another scheme"),
+        ("Foo", "one word (3 characters) without the name of a scheme before it"),
+        ("bearer ", "the name Bearer alone"),
+        ("Digest", "the name Digest alone"),
+    ],
 )
-def test_what_names_no_scheme_of_ours_counts_as_nothing(refused, field):
-    assert refused({"Authorization": field}) == (401, NOTHING)
+def test_credentials_of_other_schemes_are_ignored_and_the_log_says_so(refused, field, holds):
+    assert refused({"Authorization": field}) == (401, f"{NOTHING} (Authorization holds {holds})")
+
+
+def test_the_log_shows_no_first_word_that_may_be_a_token(refused):
+    for field in ("s3cret-token-of-ada", "s3cret-token-of-ada and-more"):
+        assert "s3cret" not in refused({"Authorization": field})[1]
+
+
+def test_views_that_read_other_fields_ignore_authorization(refused):
+    status, reason = refused({"Authorization": "Token plain"}, schemes=[APIKey(lambda key: None)])
+    assert (status, reason) == (401, "no credentials came for a scheme in force: ApiKey in the header x-api-key")
 
 
 # --- what the developer reads

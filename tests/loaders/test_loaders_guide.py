@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from werkzeug.security import generate_password_hash
 
-from flask_unauthorized import Auth, Basic, Bearer
+from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.jose import hmac_key
 from flask_unauthorized.loaders import jwks
 from flask_unauthorized.loaders.jwt import JWT
@@ -118,26 +118,9 @@ def test_the_callback_of_flask_httpauth():
         assert status == 401 or response.json == {"subject": "ada"}
 
 
-def test_the_objects_of_flask_httpauth_that_apifairy_documents(make_app):
-    pytest.importorskip("flask_httpauth")
-    basic, bearer = Basic(lambda name, password: True), Bearer({"demo-token-of-ada-0123456789": "ada"}.get)
-    auth = Auth(basic, bearer)
-    scope = {"__name__": "guide", "auth": auth, "basic": basic, "bearer": bearer}
-    exec(PROGRAMS[4], scope)
-    app = make_app(auth)
-    for path, documented in (("/token", scope["token_auth"]), ("/password", scope["basic_auth"])):
-        # This is how APIFairy's authenticate() decorates a view.
-        app.add_url_rule(path, path[1:], documented.login_required()(lambda: auth.identity.subject))
-    client = app.test_client()
-    assert client.get("/token", headers={"Authorization": "Bearer demo-token-of-ada-0123456789"}).text == "ada"
-    assert client.get("/password", auth=("eve", "x")).text == "eve"
-    assert client.get("/token", auth=("eve", "x")).headers["WWW-Authenticate"].split()[0] == "Bearer"
-    assert client.get("/password").headers["WWW-Authenticate"].split()[0] == "Basic"
-
-
 def test_the_program_that_upgrades_hashes(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    scope = scope_of(PROGRAMS[5])
+    scope = scope_of(PROGRAMS[4])
     client = scope["app"].test_client()
     weak = generate_password_hash("correct horse", method="pbkdf2:sha256:1")
     with closing(scope["connect"]()) as database, database:

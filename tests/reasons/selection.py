@@ -51,9 +51,22 @@ ROWS = [
         "no credentials came for a scheme in force: Basic in Authorization, Bearer in Authorization or the query "
         "access_token, ApiKey in the header x-api-key, Cookie in Flask's session",
     ),
-    Row("a scheme that is not in force", request_of(bearer(), headers={"Authorization": f"Foo {TOKEN}"}), 401, NOTHING),
-    Row("a secret without a scheme", request_of(bearer(), headers={"Authorization": TOKEN}), 401, NOTHING),
-    Row("a scheme without a secret", request_of(bearer(), headers={"Authorization": "Bearer"}), 401, NOTHING),
+    Row(
+        "a scheme that is not in force", request_of(bearer(), headers={"Authorization": f"Foo {TOKEN}"}), 401,
+        f"{NOTHING} (Authorization holds credentials of another scheme)",
+    ),
+    Row(
+        "a known scheme that is not in force", request_of(bearer(), headers={"Authorization": f"Token {TOKEN}"}), 401,
+        f"{NOTHING} (Authorization holds credentials of Token)",
+    ),
+    Row(
+        "a secret without a scheme", request_of(bearer(), headers={"Authorization": TOKEN}), 401,
+        f"{NOTHING} (Authorization holds one word ({len(TOKEN)} characters) without the name of a scheme before it)",
+    ),
+    Row(
+        "a scheme without a secret", request_of(bearer(), headers={"Authorization": "Bearer"}), 401,
+        f"{NOTHING} (Authorization holds the name Bearer alone)",
+    ),
     Row(
         "no scheme", request_of(bearer(), headers={"Authorization": f"Bearer:{TOKEN}"}), 400,
         "Authorization (26 characters) doesn't begin with the name of a scheme and a blank, expected such as 'Bearer ' "

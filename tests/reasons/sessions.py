@@ -83,6 +83,12 @@ def of_a_session_that_was_changed(**changes: Any) -> Any:
     return run
 
 
+def of_another_secret_key() -> AuthError:
+    browser = Browser()
+    browser.app.secret_key = "another secret of thirty-two characters"
+    return browser.ask()
+
+
 class Remembering(Browser):
     """A browser whose user is remembered."""
 
@@ -312,6 +318,11 @@ STOLEN = "Cookie: the remember cookie of this login was used in two places, so i
 CONTENDED = "too many requests changed the sessions of one user at the same time: they may try again"
 UNKNOWN = "the loader of Cookie returned None for the subject of the session"
 ROWS = [
+    Row(
+        "a cookie that was signed with another key", of_another_secret_key, 401,
+        "Cookie: the cookie 'session' came, but Flask's session is empty: the cookie was signed with another "
+        "SECRET_KEY, or the session has ended",
+    ),
     Row("a deleted user", of_a_deleted_user, 401, UNKNOWN),
     Row("a login of an unknown user", of_a_login_of_nobody, 401, UNKNOWN),
     Row(

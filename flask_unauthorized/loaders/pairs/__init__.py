@@ -1,6 +1,10 @@
-"""`Pairs`: a short signed access token and a stored refresh token, for apps that log their own users in.
+"""Access and refresh tokens for apps that log their own users in.
 
-The extra ``tokens`` has what it needs.
+The access token is short-lived and signed. The refresh token is stored. The extra ``tokens`` has what this needs.
+
+- ``Pairs``: the loader, which also issues, refreshes and revokes.
+- ``Pair``: the two tokens that a client gets.
+- ``GrantRefused``: the error with which a refresh is refused (400).
 """
 
 from typing import TYPE_CHECKING

@@ -26,6 +26,18 @@ class Pair(Generic[RefreshT]):
 
     Neither its ``repr`` nor a pickle holds the tokens.
 
+    Example:
+        Send both tokens to a user who has just proved who they are::
+
+            from sqlalchemy import create_engine
+            from flask_unauthorized.loaders.pairs import Pairs
+
+            pairs = Pairs(create_engine("sqlite:///tokens.db"), prefix="notes")
+            pairs.create_table()
+            with app.app_context():
+                pair = pairs.issue("ada", scopes={"notes:read"})
+                response = pair.response()  # {"access_token": "…", "refresh_token": "notes_…", …}
+
     Attributes:
         scopes: What the access token may do.
         lifetime: How long the access token is valid, in seconds.
@@ -92,7 +104,18 @@ class Pair(Generic[RefreshT]):
 
 
 class GrantRefused(BadRequest):
-    """400: the client gets no tokens. The body is the JSON of RFC 6749 §5.2, and is never cached.
+    """400: the client gets no tokens (RFC 6749 §5.2).
+
+    The body is the JSON of that section, and is never cached. `Pairs.refresh` raises it.
+
+    Example:
+        Refuse a refresh from a view of your own::
+
+            from flask_unauthorized.loaders.pairs import GrantRefused
+
+            @app.post("/refresh")
+            def refresh():
+                raise GrantRefused("invalid_grant", "The refresh token has expired.")
 
     Args:
         error: The error code of RFC 6749 §5.2.

@@ -68,10 +68,26 @@ _ENDED: Final = "The refresh token has expired or was revoked. Log in again."
 
 
 class Pairs(TokenRows):
-    """Access tokens and refresh tokens for users who log in to your app, as a loader for `Bearer` and `DPoP`.
+    """Access tokens and refresh tokens for users who log in to your app.
 
-    The access token is signed, so a request with it needs no query, and nothing but ``user`` ends it before its time.
-    The refresh token is random. The database holds its digest in the table of `StoredTokens`. Each refresh replaces it.
+    It is a loader for `Bearer` and `DPoP`. The access token is signed, so a request with it needs no query. Only
+    ``user`` can reject it before it expires. The refresh token is random. The database holds its digest in the table of
+    `StoredTokens`. Each refresh replaces it.
+
+    Example:
+        Serve a login and a refresh::
+
+            from sqlalchemy import create_engine
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.loaders.pairs import Pairs
+
+            pairs = Pairs(create_engine("sqlite:///tokens.db"), prefix="notes")
+            pairs.create_table()
+            auth = Auth(Bearer(pairs), app=app)
+
+            @app.post("/refresh")
+            def refresh():
+                return pairs.refresh(request.form.get("refresh_token")).response()
 
     Args:
         database: An `Engine`, a ``sessionmaker``, a scoped session, a callable that returns a `Session`, or the ``db``

@@ -1,6 +1,12 @@
-"""`StoredTokens`: tokens that the app issues itself and keeps in its database (extra ``tokens``).
+"""Tokens that the app issues itself and keeps in its database.
 
-`TokenFormat` needs no SQLAlchemy, so that a secret scanner can use it alone.
+The extra ``tokens`` has what this needs. ``TokenFormat`` needs no SQLAlchemy, so that a secret scanner can use it
+alone.
+
+- ``StoredTokens``: the loader, which also issues, lists, rotates and revokes tokens.
+- ``Issued`` and ``TokenRecord``: a new token, and what the database has about a token.
+- ``StoredTokenMixin`` and ``tokens_table``: the table, in a model or in the metadata of your app.
+- ``UnknownToken``, ``TokenEnded``, ``AlreadyRotated`` and ``TooManyTokens``: why a call couldn't do its work.
 """
 
 from typing import TYPE_CHECKING

@@ -39,6 +39,14 @@ Peppers = Pepper | Sequence[Pepper | None] | None
 class TokenFormat:
     """The format of the tokens with one prefix. It needs no database.
 
+    Example:
+        Find tokens that were committed by mistake::
+
+            from flask_unauthorized.loaders.stored import TokenFormat
+
+            tokens = TokenFormat("notes")
+            assert not tokens.is_token("notes_of_a_meeting")
+
     Args:
         prefix: What the tokens begin with, such as ``"notes"``: 2 to 16 lower-case letters and digits, a letter first.
 
@@ -58,7 +66,13 @@ class TokenFormat:
         self._form = re.compile(rf"{prefix}_[0-9A-Za-z]+", re.ASCII)
 
     def is_token(self, text: str) -> bool:
-        """Return whether ``text`` has the form of a token and the right checksum. Nothing is looked up."""
+        """Return whether a text has the form of a token and the right checksum.
+
+        Nothing is looked up.
+
+        Args:
+            text: Any text.
+        """
         if len(text) != self._length or self._form.fullmatch(text) is None:
             return False
         return checksum(text[:-CHECKSUM_LENGTH]) == text[-CHECKSUM_LENGTH:]

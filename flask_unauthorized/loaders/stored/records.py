@@ -11,7 +11,16 @@ State = Literal["valid", "expired", "revoked", "rotated"]
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
-    """What the database has about a token. It doesn't hold the token. All times are aware, in UTC.
+    """What the database has about a token.
+
+    It doesn't hold the token. All times are aware, in UTC.
+
+    Example:
+        List the tokens of a user::
+
+            with app.app_context():
+                for record in tokens.list("ada"):
+                    print(record.id, record.name, record.hint, record.state)
 
     Attributes:
         id: The number of the token. It isn't secret.
@@ -53,9 +62,19 @@ class TokenRecord:
 
 
 class Issued:
-    """A new token with its record. Show `token` to its owner now: it can't be read again.
+    """A new token with its record.
 
-    Neither its ``repr`` nor a pickle holds the token.
+    Show `token` to its owner now, because it can't be read again. Neither its ``repr`` nor a pickle holds the token.
+
+    Example:
+        Show a new token once::
+
+            with app.app_context():
+                issued = tokens.issue("ada", name="backup")
+                print(issued.token, issued.record.id)
+
+    Attributes:
+        record: What the database has about the token.
     """
 
     __slots__ = ("_secret", "record")
@@ -77,11 +96,36 @@ class Issued:
 
 
 class UnknownToken(LookupError):
-    """There is no token with this id, or it belongs to another owner."""
+    """There is no token with this id, or it belongs to another owner.
+
+    Example:
+        Respond with 404 to an id that isn't one of the caller's::
+
+            from flask_unauthorized.loaders.stored import UnknownToken
+
+            with app.app_context():
+                try:
+                    tokens.rotate(42, "ada")
+                except UnknownToken:
+                    print("404")
+    """
 
 
 class TokenEnded(ValueError):
     """The token can't be rotated, because it has expired or was revoked.
+
+    Example:
+        Respond with 409 if the token has ended::
+
+            from flask_unauthorized.loaders.stored import TokenEnded
+
+            with app.app_context():
+                record = tokens.issue("ada", name="backup").record
+                tokens.revoke(record.id, "ada")
+                try:
+                    tokens.rotate(record.id, "ada")
+                except TokenEnded as error:
+                    print("409", error.record.state)  # revoked
 
     Attributes:
         record: The token that ended.
@@ -96,7 +140,22 @@ class TokenEnded(ValueError):
 
 
 class AlreadyRotated(ValueError):
-    """The token was rotated before, perhaps by a second click. A view responds with 409.
+    """The token was rotated before, perhaps by a second click.
+
+    Let the view respond with 409.
+
+    Example:
+        Tell the user which token has replaced this one::
+
+            from flask_unauthorized.loaders.stored import AlreadyRotated
+
+            with app.app_context():
+                record = tokens.issue("ada", name="backup").record
+                tokens.rotate(record.id, "ada")
+                try:
+                    tokens.rotate(record.id, "ada")
+                except AlreadyRotated as error:
+                    print("409", error.successor.hint)
 
     Attributes:
         record: The token that was rotated.
@@ -113,4 +172,16 @@ class AlreadyRotated(ValueError):
 
 
 class TooManyTokens(ValueError):
-    """The owner has as many valid tokens as ``max_per_owner`` allows."""
+    """The owner has as many valid tokens as ``max_per_owner`` allows.
+
+    Example:
+        Ask the user to revoke a token first::
+
+            from flask_unauthorized.loaders.stored import TooManyTokens
+
+            with app.app_context():
+                try:
+                    tokens.issue("ada", name="the 101st")
+                except TooManyTokens as error:
+                    print("409", error)
+    """

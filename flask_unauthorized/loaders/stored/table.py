@@ -60,6 +60,16 @@ _COLUMNS: Final[dict[str, Callable[[], Column[Any]]]] = {
 def tokens_table(metadata: MetaData, name: str = DEFAULT_NAME, schema: str | None = None) -> Table:
     """Return a table for `StoredTokens` in your metadata.
 
+    Example:
+        Put the table into the migrations of your app::
+
+            from sqlalchemy import MetaData, create_engine
+            from flask_unauthorized.loaders.stored import StoredTokens, tokens_table
+
+            metadata = MetaData()
+            table = tokens_table(metadata, "api_tokens")
+            tokens = StoredTokens(create_engine("sqlite:///tokens.db"), prefix="notes", table=table)
+
     Args:
         metadata: The metadata of your app, so that its migrations contain the table.
         name: The name of the table.
@@ -72,6 +82,22 @@ class StoredTokenMixin:
     """The columns of stored tokens, for a model of your own.
 
     Set ``__tablename__``. Further columns must be nullable or have a default, because `StoredTokens` doesn't know them.
+
+    Example:
+        Add a column to the table::
+
+            from sqlalchemy import create_engine
+            from sqlalchemy.orm import DeclarativeBase, Mapped
+            from flask_unauthorized.loaders.stored import StoredTokenMixin, StoredTokens
+
+            class Base(DeclarativeBase):
+                pass
+
+            class Token(StoredTokenMixin, Base):
+                __tablename__ = "tokens"
+                note: Mapped[str | None]
+
+            tokens = StoredTokens(create_engine("sqlite:///tokens.db"), prefix="notes", table=Token)
     """
 
     if TYPE_CHECKING:

@@ -32,12 +32,28 @@ MAX_LISTED: Final = 1000
 
 
 class StoredTokens(TokenRows):
-    """Personal access tokens and API keys in your database, as a loader for `Bearer`, `APIKey` and `DPoP`.
+    """Personal access tokens and API keys in your database.
 
-    A token is shown once, when it is issued. The database holds its digest. One object may serve several schemes.
+    It is a loader for `Bearer`, `APIKey` and `DPoP`. A token is shown once, when it is issued. The database holds its
+    digest. One object may serve several schemes.
 
     Every method takes ``who``, whom the tokens belong to: a subject, or the `Identity` of the caller. An identity also
     bounds the scopes and roles of the tokens that it issues or rotates, so a token can't get more than it has.
+
+    Example:
+        Let users make tokens for their programs::
+
+            from sqlalchemy import create_engine
+            from flask_unauthorized import Auth, Bearer
+            from flask_unauthorized.loaders.stored import StoredTokens
+
+            tokens = StoredTokens(create_engine("sqlite:///tokens.db"), prefix="notes")
+            tokens.create_table()
+            auth = Auth(Bearer(tokens), app=app)
+
+            with app.app_context():
+                issued = tokens.issue("ada", name="backup", scopes={"notes:read"})
+                print(issued.token)  # notes_…, shown once
 
     Args:
         database: An `Engine`, a ``sessionmaker``, a scoped session, a callable that returns a `Session`, or the ``db``
@@ -46,10 +62,10 @@ class StoredTokens(TokenRows):
         table: A model with `StoredTokenMixin`, or a table. Default: ``auth_tokens``, in the metadata of ``db`` if that
             was given.
         load: Gets the owner on each request and returns a user object, an `Identity` that bounds the token by its
-            scopes and roles, or ``None`` for an owner who is gone. Default: the owner is the subject.
+            scopes and roles, or ``None`` for an owner who is deleted or locked. Default: the owner is the subject.
         max_lifetime: How long a token may live, in whole seconds or as a `timedelta`. ``None``: for ever.
         max_per_owner: How many valid tokens an owner may have.
-        last_used_every: How precisely the last use is known, in seconds. 0: it isn't kept.
+        last_used_every: How precisely the last use is known, in seconds. 0: it isn't stored.
         pepper: A secret, apart from the database, that the digests depend on. A list has the newest first; its last
             member may be ``None`` for tokens from before.
         cache: How long a process may remember a token, in seconds, 60 at most. A revoked token stays valid as long.

@@ -69,6 +69,19 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
     The challenge is the private scheme ``Cookie realm="…", form-action="/login", cookie-name="session"``. No scheme is
     registered for cookies, and a 401 needs a challenge (RFC 9110 §11.6.1).
 
+    Example:
+        Redirect people to ``/login``, and end copies of the cookie at a logout::
+
+            from flask_unauthorized import Auth, SessionCookie
+            from flask_unauthorized.stores.sqlite import SQLiteStore
+
+            sessions = SessionCookie(find_user, login_view="login", store=SQLiteStore("sessions.db"))
+            auth = Auth(sessions, app=app)
+
+            @app.get("/login")
+            def login():
+                return '<form method="post"><input name="name"><input name="password" type="password"></form>'
+
     Args:
         loader: Gets the subject, returns the user.
         realm: The realm in which logins are valid. Default: that of the app.
@@ -96,7 +109,7 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             named here, because addresses are logged, and a query may hold a secret.
         redirect_posts: Also redirect browsers that send a form to the login page (303). What they sent is lost, and
             the way back is the page with the form.
-        htmx: Lead people to the login page whose page asks by htmx: the 401 gets ``HX-Redirect``.
+        htmx: For pages that use htmx: the 401 gets ``HX-Redirect``, so that htmx opens the login page.
 
     Raises:
         ConfigurationError: If a value is out of range, or isn't an origin.
@@ -199,8 +212,11 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
             warn_if_unbuildable(app, "logout_view", self.logout_view)
 
     def read(self, request: Request, rest: str | None) -> LoginRecord | PresentedCookie | None:
-        content = _real_session().get(SESSION_KEY)
+        current = _real_session()
+        content = current.get(SESSION_KEY)
         if content is None:
+            if not current and request.cookies:
+                self._note_unreadable_cookie(request)
             return None if self._remembered is None else self._remembered.read(request, self.realm_in_force())
         login = read_record(content)
         if login is None or not self._is_alive(login) or login.realm != self.realm_in_force():
@@ -456,6 +472,17 @@ class SessionCookie(Scheme[LoginRecord | PresentedCookie]):
         now = time.time()
         is_idle = self.idle is not None and now > login.last_used + self.idle
         return not is_idle and now <= login.begun + self.lifetime
+
+    def _note_unreadable_cookie(self, request: Request) -> None:
+        """Note that the session's cookie came, and that Flask opened an empty session."""
+        app = _real_app()
+        name = app.session_interface.get_cookie_name(app)
+        state = scheme_state(request)
+        if state is not None and name in request.cookies:
+            state.dropped_reason = (
+                f"Cookie: the cookie {shown(name)} came, but Flask's session is empty: the cookie was signed with "
+                "another SECRET_KEY, or the session has ended"
+            )
 
     def _dropped_reason(self, login: LoginRecord | None) -> str:
         if login is None:

@@ -24,7 +24,16 @@ _OF_FLASK: Final = SecureCookieSessionInterface.digest_method
 
 
 class SHA256Sessions(SecureCookieSessionInterface):
-    """Sign the cookie of Flask's session with HMAC-SHA-256: ``app.session_interface = SHA256Sessions()``.
+    """Sign the cookie of Flask's session with HMAC-SHA-256.
+
+    Flask itself signs with HMAC-SHA-1. Write ``app.session_interface = SHA256Sessions()``.
+
+    Example:
+        Sign sessions with SHA-256, and refuse cookies that were signed with SHA-1::
+
+            from flask_unauthorized import SHA256Sessions
+
+            app.session_interface = SHA256Sessions(read_sha1=False)
 
     Args:
         read_sha1: Also read cookies that Flask has signed with HMAC-SHA-1, so that the change logs no user out.
