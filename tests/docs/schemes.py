@@ -288,7 +288,7 @@ def current() -> str:
     """Return the page with its generated parts made anew."""
     makers = {"arguments": arguments, "responses": responses}
     text = PAGE.read_text(encoding="utf-8")
-    return MARKED.sub(lambda found: f"{found[1]}{makers[found[3]](found[2])}{found[4]}", text)
+    return MARKED.sub(lambda found: f"{found[1]}\n{makers[found[3]](found[2])}\n{found[4]}", text)
 
 
 def main() -> str | None:
