@@ -38,7 +38,9 @@ def test_the_scheme_of_the_docs_works(make_app):
     assert answers["Ticket 17-8"].text == "ada"
 
 
-TICKETS = {"Ticket": 401, "Ticket 17-8": 200, "Ticket 18-9": 401, "Ticket 17-9": 400, "Ticket x": 400, "Bearer 17-8": 401}
+TICKETS = {
+    "Ticket": 401, "Ticket 17-8": 200, "Ticket 18-9": 401, "Ticket 17-9": 400, "Ticket x": 400, "Bearer 17-8": 401,
+}  # fmt: skip
 
 
 def test_the_digest_of_the_docs_works():

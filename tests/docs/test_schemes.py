@@ -20,7 +20,8 @@ def rows():
     found = []
     for part in MARKED.finditer(TEXT):
         for row in ROW.finditer(part[0]):
-            challenges = [one for line in CHALLENGE.findall(row["fields"]) for one in independent(line.replace("…", "random"))]
+            lines = CHALLENGE.findall(row["fields"].replace("…", "random"))
+            challenges = [one for line in lines for one in independent(line)]
             found.append((part[2], row["cases"], int(row["status"]), challenges, row["fields"]))
     return found
 
