@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import flask_unauthorized.schemes
 from tests.independent import independent
 
 from . import schemes
@@ -31,6 +32,7 @@ def test_the_page_is_fresh():
 
 
 def test_each_scheme_has_its_arguments_and_its_responses():
+    assert set(CASES) == {*flask_unauthorized.schemes.__all__, "RemoteUser"} - {"Scheme"}
     assert {(found[2], found[3]) for found in MARKED.finditer(TEXT)} == {
         (name, part) for name in CASES for part in ("arguments", "responses")
     }

@@ -16,9 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 
-from flask_unauthorized import APIKey, Auth, Basic, Bearer, Digest
+from flask_unauthorized import (
+    APIKey,
+    Auth,
+    AuthUnavailable,
+    Basic,
+    Bearer,
+    Digest,
+    ExpiredCredentials,
+    Identity,
+    InvalidCredentials,
+    RevokedCredentials,
+    TooManyAttempts,
+)
 from flask_unauthorized.testing import assert_sound
 
 from .pages import ROOT, blocks, commands, environment, missing_lines
@@ -242,3 +254,61 @@ def test_the_fragment_for_old_devices_accepts_an_answer_without_qop():
     response = md5(f"{md5('camera:meters:correct horse')}:{offered}:{md5('GET:/')}")  # RFC 2069 §2.1.2
     line = f'Digest username="camera", realm="meters", nonce="{offered}", uri="/", response="{response}"'
     assert client.get("/", headers={"Authorization": line}).text == "camera"
+
+
+class Falsy:
+    """A user object that is false in an ``if``."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+RETURNED = {
+    "an `Identity`": [Identity("ada")],
+    "your user object, also one that is false in an `if`": [object(), Falsy()],
+    "a `str` that isn't empty": ["ada"],
+    "`True`": [True],
+    "`None`": [None],
+    "`False`": [False],
+    "a positive `int`": [7],
+    'any other number, `""`, a `dict`, a `list`, a plain `tuple`, a query, a response': [
+        0, -1, 1.5, "", {}, {"sub": "ada"}, [], ["ada"], (), ("ada", 1), Response("ok"),
+    ],
+    "raises `InvalidCredentials`, `ExpiredCredentials`, `RevokedCredentials`": [
+        InvalidCredentials(), ExpiredCredentials(), RevokedCredentials(),
+    ],
+    "raises `AuthUnavailable`, or a type in `Auth(unavailable=[…])`": [AuthUnavailable(), ConnectionError()],
+    "raises `TooManyAttempts(retry_after=30)`": [TooManyAttempts(retry_after=30)],
+    "raises anything else": [ValueError("a bug"), KeyError("ada")],
+}  # fmt: skip
+"""What a loader does for each row of the table in docs/guides/loaders.md."""
+
+
+def test_what_a_loader_returns_is_what_the_table_says():
+    page = (ROOT / "docs/guides/loaders.md").read_text(encoding="utf-8")
+    table = page.partition("\n| it returns or raises |")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert [row[0] for row in rows] == list(RETURNED)
+    for case, for_tokens, for_passwords in rows:
+        if for_passwords == "the same":
+            for_passwords = for_tokens
+        for result in RETURNED[case]:
+            for sent, cell in (
+                ({"headers": {"Authorization": "Bearer t"}}, for_tokens), ({"headers": {"X-API-Key": "t"}}, for_tokens),
+                ({"auth": ("ada", "pw")}, for_passwords),
+            ):  # fmt: skip
+                assert status_for(result, sent) == (200 if cell.startswith("accepted") else int(cell[:3])), (case, sent)
+
+
+def status_for(result: Any, sent: dict[str, Any]) -> int:
+    """Return the status of a view whose loaders return or raise ``result``."""
+
+    def load(*credentials: str) -> Any:
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    app = Flask("notes")
+    auth = Auth(Bearer(load), APIKey(load), Basic(load), unavailable=[ConnectionError], app=app)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "ok"))
+    return app.test_client().get("/", **sent).status_code
