@@ -29,6 +29,7 @@ from flask_unauthorized import (
     Identity,
     InvalidCredentials,
     RevokedCredentials,
+    Scheme,
     TooManyAttempts,
 )
 from flask_unauthorized.testing import assert_sound
@@ -38,7 +39,7 @@ from .test_tutorial import Terminal
 
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 GUIDES = {
-    "api-keys": (), "digest": (), "loaders": ("cryptography", "jwt"), "own-scheme": (), "passwords": ("sqlalchemy",),
+    "api-keys": (), "digest": (), "loaders": ("cryptography", "jwt"), "own-scheme": (), "passwords": (),
     "refresh-tokens": ("sqlalchemy",), "tokens": ("sqlalchemy",), "webhooks": (),
 }  # fmt: skip
 """The pages, and what their programs import besides Flask and this package."""
@@ -312,3 +313,13 @@ def status_for(result: Any, sent: dict[str, Any]) -> int:
     auth = Auth(Bearer(load), APIKey(load), Basic(load), unavailable=[ConnectionError], app=app)
     app.add_url_rule("/", "view", auth.login_required(lambda: "ok"))
     return app.test_client().get("/", **sent).status_code
+
+
+def test_the_attributes_of_a_scheme_have_the_defaults_that_the_table_names():
+    page = (ROOT / "docs/guides/own-scheme.md").read_text(encoding="utf-8")
+    table = page.partition("\n| attribute | default |")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = [line.strip("| ").split(" | ")[:2] for line in table]
+    literal = {name.strip("`"): value.strip("`") for name, value in rows if value.startswith("`") and "un" not in value}
+    assert len(literal) >= 7
+    assert {name: repr(getattr(Scheme, name)).replace("'", '"') for name in literal} == literal
+    assert {name.strip("`") for name, _ in rows} - set(literal) == {"reads", "curl_options"}
