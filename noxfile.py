@@ -75,6 +75,7 @@ CHECK_THE_DOCS = (
     "tests/loaders/test_guide.py",
     "tests/loaders/test_loaders_guide.py",
     "tests/loaders/stored/test_guide.py",
+    "tests/loaders/pairs/test_guide.py",
     "tests/browser/test_example.py",
     "tests/test_examples.py",
 )
