@@ -46,7 +46,8 @@ NEED_A_DATABASE = (
     "tests/loaders/pairs/test_databases.py",
 )
 ELSEWHERE = (
-    "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py", *NEED_A_DATABASE,
+    "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py", "tests/docs/test_site.py",
+    *NEED_A_DATABASE,
 )  # fmt: skip
 NEED_A_NEIGHBOUR = (
     "tests/loaders/test_client_authentication.py",
@@ -262,13 +263,17 @@ def neighbours(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST, requires=["build"])
 def docs(session: nox.Session) -> None:
-    """Run the programs of the docs, check that generated pages are fresh, follow links, and build the site."""
+    """Build the site, run the programs of the docs, check that generated pages are fresh, and follow links.
+
+    Where Chromium and npm are there, axe-core looks at the pages of the site.
+    """
     install_group(session, "docs")
     install_wheel(session)
-    run_pytest(session, paths=CHECK_THE_DOCS)
     site = Path(session.virtualenv.location).resolve() / "site"
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-j", "auto", str(ROOT / "docs"), str(site))
     session.log(f"open {site / 'index.html'}")
+    session.env["SITE"] = str(site)
+    run_pytest(session, paths=CHECK_THE_DOCS)
 
 
 @nox.session(default=False, venv_backend="none")
