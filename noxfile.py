@@ -46,8 +46,8 @@ NEED_A_DATABASE = (
     "tests/loaders/pairs/test_databases.py",
 )
 ELSEWHERE = (
-    "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py", "tests/docs/test_site.py",
-    *NEED_A_DATABASE,
+    "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py",
+    "tests/docs/test_site.py", *NEED_A_DATABASE,
 )  # fmt: skip
 NEED_A_NEIGHBOUR = (
     "tests/loaders/test_client_authentication.py",
