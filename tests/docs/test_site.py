@@ -49,21 +49,27 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
+class Reader(Browser):
+    """A browser that may think long: axe-core compares the colors of thousands of words."""
+
+    patience = 100
+
+
 @pytest.fixture(scope="session")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """One Chromium for all pages."""
-    with started(tmp_path_factory.mktemp("reader"), Browser, "--allow-file-access-from-files") as found:
+    with started(tmp_path_factory.mktemp("reader"), Reader, "--allow-file-access-from-files") as found:
         yield found
 
 
-def show(reader: Browser, address: str, *, width: int = 1280, scheme: str = "light") -> None:
+def show(reader: Reader, address: str, *, width: int = 1280, scheme: str = "light") -> None:
     """Open a page at a width, in light or dark mode."""
     reader.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
     reader.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     reader.open(address)
 
 
-def problems(reader: Browser, axe: str, address: str) -> list[str]:
+def problems(reader: Reader, axe: str, address: str) -> list[str]:
     """What axe-core calls serious or critical. Dark mode differs from light mode in its colors alone."""
     found = []
     for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
@@ -76,6 +82,7 @@ def problems(reader: Browser, axe: str, address: str) -> list[str]:
     return found
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", PAGES)
 def test_axe_finds_nothing_serious(site, reader, axe, page):
     found = problems(reader, axe, (site / page).as_uri())
