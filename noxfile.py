@@ -243,7 +243,7 @@ def random_apps(session: nox.Session) -> None:
     """Try apps that are made at random, new ones in each run."""
     install_wheel(session)
     session.env["RANDOM_APPS"] = "300"
-    run_pytest(session, paths=("tests/test_random_apps.py",))
+    run_pytest(session, paths=("tests/test_random_apps.py", "tests/policy/test_random_routes.py"))
 
 
 @nox.session(requires=["build"])

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .forward_auth.caller_headers import CallerHeaders
     from .forward_auth.endpoint import Endpoint
     from .jose import Key, Keys
+    from .policy.routes import Route
     from .schemes.session.devices import DeviceSession
 
     U = TypeVarWithDefault("U", default=Any)
@@ -226,12 +227,42 @@ class Auth(Generic[U]):
             ConfigurationError: For the first mistake.
             TypeError: If ``app`` isn't a Flask app.
         """
+        self._state_of("check", app).check()
+
+    def routes(self, app: Flask) -> "tuple[Route, ...]":
+        """List what each route of an app demands.
+
+        It needs no request and no context. No loader, store or view is called. The configuration isn't checked; call
+        `check` for that. An app has one `Auth`: ask that one.
+
+        Args:
+            app: An app that this `Auth` serves.
+
+        Returns:
+            One `Route` for each rule and group of methods that demand the same, sorted by rule. ``route.state`` is
+            ``"guarded"``, ``"optional"``, ``"conditional"``, ``"public"``, ``"open"`` or ``"unknown"``. A call of
+            `require` inside a view can't be seen, so such a view is open or public.
+
+        Raises:
+            ConfigurationError: If the demands of a route can't be met together, if no `Auth` serves the app, or if
+                another one does.
+            TypeError: If ``app`` isn't a Flask app.
+
+        Example:
+            Let a test fail when a view opens::
+
+                open_rules = {route.rule for route in auth.routes(app) if route.state in ("open", "unknown")}
+                assert open_rules <= {"/health"}, open_rules
+        """
+        return self._state_of("routes", app).routes()
+
+    def _state_of(self, method: str, app: Flask) -> AppState:
         if not isinstance(app, Flask):
-            raise TypeError(f"check takes a Flask app, not {app!r}")
+            raise TypeError(f"{method} takes a Flask app, not {app!r}")
         state = app_state_of(app)
         if state.configuration is not self._configuration:
-            raise ConfigurationError(f"the app {app.name!r} is served by another Auth: call check() of that one")
-        state.check()
+            raise ConfigurationError(f"the app {app.name!r} is served by another Auth: call {method}() of that one")
+        return state
 
     # --- demands
 

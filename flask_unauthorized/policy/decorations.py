@@ -12,12 +12,12 @@ equal callables are two views all the same.
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
 from types import FunctionType
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 from ..arguments import shows_keywords
 from ..errors import ConfigurationError
@@ -29,6 +29,8 @@ View = Callable[..., Any]
 F = TypeVar("F", bound=View)
 _NAMELESS: Final = count(1)
 """Numbers of wrappers whose views have no name."""
+_GUARDS: Final[WeakSet[Any]] = WeakSet()
+"""The wrappers of every `Auth`."""
 
 
 class Demands(TypedDict, total=False):
@@ -84,6 +86,7 @@ class Decorations:
 
     def record(self, wrapper: View, view: View, demanded: Requirement) -> None:
         """Record that ``wrapper`` guards ``view``. Raise `ConfigurationError` if they cannot be met together."""
+        _GUARDS.add(wrapper)
         self._requirement_by_wrapper[wrapper] = demanded
         self._view_by_wrapper[wrapper] = view
         functions = list(iter_wrapped(view))
@@ -167,17 +170,30 @@ class Decorations:
         return found + self.requirements_of(function)
 
     def _method_decorators(self, handled: type, method: str) -> Iterator[Requirement]:
-        decorators = getattr(handled, "method_decorators", ())
-        if isinstance(decorators, Mapping):
-            decorators = decorators.get(method.lower(), ())
-        for decorator in decorators if isinstance(decorators, (list, tuple)) else ():
-            owner = getattr(decorator, "__self__", None)
-            if owner is not None and owner is self.auth_ref():
-                demanded = self.default_requirements.get(decorator.__name__)
-                if demanded is not None:  # `Auth.public` demands nothing
-                    yield demanded
-            elif isinstance(decorator, FunctionType) and decorator in self._decorators:
-                yield self._decorators[decorator]
+        for decorator in listed_method_decorators(handled, method):
+            demanded = self._demanded_by(decorator)
+            if demanded is not None:
+                yield demanded
+
+    def _demanded_by(self, decorator: Any) -> Requirement | None:
+        """Return what one of the ``method_decorators`` demands; ``None`` if it isn't a guard."""
+        if self._is_own_method(decorator):
+            return self.default_requirements.get(decorator.__name__)  # `Auth.public` demands nothing
+        return self._decorators.get(decorator) if isinstance(decorator, FunctionType) else None
+
+    def _is_own_method(self, decorator: Any) -> bool:
+        owner = getattr(decorator, "__self__", None)
+        return owner is not None and owner is self.auth_ref()
+
+    def has_unknown_method_decorator(self, handled: type, method: str) -> bool:
+        """Return whether a class view has ``method_decorators`` that aren't guards of this `Auth`.
+
+        What they put around a method is made anew on each request, so the table of routes can't look into it.
+        """
+        return any(
+            self._demanded_by(decorator) is None and not self._is_own_method(decorator)
+            for decorator in listed_method_decorators(handled, method)
+        )
 
     def warn_of_overridden_guards(self, views: Mapping[str, View]) -> None:
         """Warns of class views in which an unguarded method overrides a guarded one of a base class."""
@@ -282,6 +298,19 @@ def iter_wrapped(view: Any) -> Iterator[Any]:
         if function is None and type(view).__weakrefoffset__ and isinstance(view, Hashable):
             yield view
         view = function or getattr(view, "__wrapped__", None) or getattr(view, "func", None)
+
+
+def listed_method_decorators(handled: type, method: str) -> Sequence[Any]:
+    """Return the ``method_decorators`` of flask-restful and flask-restx for one HTTP method of a class view."""
+    decorators = getattr(handled, "method_decorators", ())
+    if isinstance(decorators, Mapping):
+        decorators = decorators.get(method.lower(), ())
+    return decorators if isinstance(decorators, (list, tuple)) else ()
+
+
+def is_guard_of_any(function: Any) -> bool:
+    """Return whether ``function`` is a wrapper of some `Auth`."""
+    return type(function) is FunctionType and function in _GUARDS
 
 
 def view_class_of(view: Any) -> type | None:

@@ -11,10 +11,11 @@ decorators of the view, and for a class view the decorators inside its class, pe
 What the levels say can't change any more once the app serves, so results are cached by endpoint and method.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from flask import Flask
+from werkzeug.routing import Rule
 
 from ..errors import ConfigurationError
 from ..schemes.state_access import suggest_endpoint
@@ -76,7 +77,7 @@ class EffectiveRequirements:
         protections = [] if endpoint is None else list(self.protections_of(endpoint))
         outer = [protection.requirement for _, protection in protections]
         demanded: list[Requirement] = []
-        if endpoint is not None and self._is_open(endpoint, protections):
+        if endpoint is not None and self.is_open_on_purpose(endpoint, protections):
             outer = []
         else:
             demanded = self.from_decorators(endpoint, method)
@@ -89,7 +90,8 @@ class EffectiveRequirements:
             levels.append(combine_decorators(inner))
         return inherit(levels) if levels else None
 
-    def _is_open(self, endpoint: str, protections: list[tuple[str, Protection]]) -> bool:
+    def is_open_on_purpose(self, endpoint: str, protections: Iterable[tuple[str, Protection]]) -> bool:
+        """Return whether ``public=`` of its ``protections`` names the endpoint, or `Auth.public` marks its view."""
         if any(endpoint.removeprefix(prefix) in protection.public for prefix, protection in protections):
             return True
         view = self.app.view_functions.get(endpoint)
@@ -148,19 +150,23 @@ class EffectiveRequirements:
             if names[: len(path)] == path:
                 yield prefix, protection
 
+    def levels(self, endpoint: str | None, method: str, dropped: AbstractSet[Condition] = NOTHING_DROPPED) -> list[str]:
+        """Return a text for each level that demands something of an endpoint, from the app down to the view."""
+        outside = [] if endpoint is None else list(self.protections_of(endpoint))
+        lines = [
+            _level(f"auth.protect({'app' if not prefix else prefix.rstrip('.')}): ", protection.requirement, dropped)
+            for prefix, protection in outside
+        ]
+        return lines + [_level("@auth.", one, dropped) for one in self.from_decorators(endpoint, method)]
+
     def sources(
         self, endpoint: str | None, plan: Plan, method: str, dropped: AbstractSet[Condition] = NOTHING_DROPPED
     ) -> tuple[str, ...]:
-        """Return for the developer which level demands what of an endpoint, from the app down to the view.
+        """Return for the developer which level demands what of an endpoint, and what all of them demand together.
 
         Levels whose ``unless`` is in ``dropped`` are marked.
         """
-        levels = [] if endpoint is None else list(self.protections_of(endpoint))
-        lines = [
-            _level(f"auth.protect({'app' if not prefix else prefix.rstrip('.')}): ", protection.requirement, dropped)
-            for prefix, protection in levels
-        ]
-        lines += (_level("@auth.", one, dropped) for one in self.from_decorators(endpoint, method))
+        lines = self.levels(endpoint, method, dropped)
         together = plan.requirement.as_decorator()
         if not lines:
             return (f"no guard on this route (in force: {together}, all schemes of the Auth)",)
@@ -190,12 +196,15 @@ class EffectiveRequirements:
             )
 
     def _find_method_guards(self) -> Iterator[tuple[str, dict[str, tuple[Requirement, ...]]]]:
+        rules: dict[str, list[Rule]] = {}
+        for rule in self.app.url_map.iter_rules():
+            rules.setdefault(rule.endpoint, []).append(rule)
         for endpoint, view in self.app.view_functions.items():
             if view_class_of(view) is None:
                 continue
             methods = {
                 method
-                for rule in self.app.url_map.iter_rules(endpoint)
+                for rule in rules.get(endpoint, ())
                 for method in rule.methods or ()
                 if method != "OPTIONS" or not getattr(rule, "provide_automatic_options", False)
             }

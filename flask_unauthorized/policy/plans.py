@@ -32,7 +32,7 @@ MAX_PLANS: Final = 4096
 PLANS_OF_RULE: Final = "_unauthorized_plans"
 """The private attribute of a routing rule that holds the plans of its view."""
 _NO_DEMAND: Final = Requirement()
-_MAX_COMBINED: Final = 6
+MAX_COMBINED: Final = 6
 """The most functions of ``unless`` whose combinations are all compiled at the set-up: 64 plans."""
 Owner = TypeVar("Owner")
 """The type of an app's state, which lies above this module."""
@@ -124,7 +124,7 @@ class Plans(Generic[Owner]):
     def compile_all(self, endpoint: str, method: str | None) -> None:
         """Compile the plans of a guarded endpoint, with any of its levels dropped. Raise `ConfigurationError`."""
         conditions = self.for_endpoint(endpoint, None, method).requirement.unless
-        for dropped in _combinations(conditions):
+        for dropped in combinations_of(conditions):
             self.for_endpoint(endpoint, None, method, dropped)
 
     def for_protect(self, endpoint: str, method: str, dropped: frozenset[Condition] = NOTHING_DROPPED) -> Plan | None:
@@ -149,7 +149,7 @@ class Plans(Generic[Owner]):
                 rule is not None
                 and rule.map is self.app.url_map
                 and not plan.requirement.unless
-                and not self._depends_on_method(endpoint, demanded)
+                and not self._depends_on_method(endpoint, demanded, method)
             ):
                 # Not by vars(): a rule whose __dict__ was made costs Werkzeug more on each request (CPython 3.11).
                 plans: dict[int, tuple[Plan, Owner]] | None = getattr(rule, PLANS_OF_RULE, None)
@@ -160,14 +160,20 @@ class Plans(Generic[Owner]):
                 plans[id(demanded)] = plan, self.owner
             return plan
 
-    def _depends_on_method(self, endpoint: str | None, demanded: Requirement) -> bool:
+    def _depends_on_method(self, endpoint: str | None, demanded: Requirement, method: str) -> bool:
         """Return whether a guard has other plans for other methods of a class view."""
         guards = None if endpoint is None else self.requirements.method_guards.get(endpoint)
         if endpoint is None or guards is None:
             return False
         outside = demanded in self.configuration.decorations.requirements_of(self.app.view_functions[endpoint])
+        if not outside and (demanded not in guards.get(method, ()) or self._is_demanded_by_hook(demanded)):
+            return True  # The guard isn't one of this method, or a hook has an equal one, which runs for all methods.
         methods = [method for method, inside in guards.items() if outside or demanded in inside]
         return len({self.requirements.combine(endpoint, demanded, method) for method in methods}) != 1
+
+    def _is_demanded_by_hook(self, demanded: Requirement) -> bool:
+        hooks = (hook for hooks in self.app.before_request_funcs.values() for hook in hooks)
+        return any(demanded in self.configuration.decorations.requirements_of(hook) for hook in hooks)
 
     def _plan_for(
         self,
@@ -220,9 +226,9 @@ class Plans(Generic[Owner]):
         )
 
 
-def _combinations(conditions: tuple[Condition, ...]) -> Iterator[frozenset[Condition]]:
+def combinations_of(conditions: tuple[Condition, ...]) -> Iterator[frozenset[Condition]]:
     """Give the sets of levels that a request may drop; of very many, those with one member or all."""
-    sizes = range(1, len(conditions) + 1) if len(conditions) <= _MAX_COMBINED else (1, len(conditions))
+    sizes = range(1, len(conditions) + 1) if len(conditions) <= MAX_COMBINED else (1, len(conditions))
     for size in sizes:
         yield from map(frozenset, combinations(conditions, size))
 

@@ -14,7 +14,7 @@ each endpoint belongs to one resource or to none, and every doubt is a `Configur
 
 All rules of an endpoint must lead to the same result, because plans, and with them challenges, are made per endpoint.
 
-`build_documents` then collects what the views of each resource demand, over all apps of an `Auth`: one resource may be
+`build_documents` then collects what the routes of each resource demand, over all apps of an `Auth`: one resource may be
 served by several apps. The scopes are those of all views. The schemes are those that guarded views accept; if no view
 is guarded, all schemes of the `Auth`, because a repaired 401 offers these.
 
@@ -29,7 +29,9 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from ..errors import ConfigurationError
-from ..policy.requirement import Requirement
+from ..policy.effective import EffectiveRequirements
+from ..policy.resource import Resource
+from ..policy.routes import Route
 from ..schemes.base import AnyScheme
 from .document import ProtectedResource, refuse_offline_access
 
@@ -37,25 +39,22 @@ _CONVERTERS_OF_NO_WORD: Final = ("int", "float", "uuid")
 """URL converters that never match a word, so a rule with one can't match a path segment with letters."""
 
 
-class DemandsOfApp(Protocol):
-    """The part of an app's state that tells what its views demand."""
-
-    @property
-    def app(self) -> Flask:
-        """The app."""
-        ...
+class AppWithRoutes(Protocol):
+    """The part of an app's state that tells what its routes demand."""
 
     @property
     def schemes(self) -> Sequence[AnyScheme]:
         """All schemes of the app's `Auth`."""
         ...
 
-    def requirements(self, endpoint: str) -> Sequence[Requirement]:
-        """Return all that an endpoint demands; empty if it is not guarded."""
+    def routes(self) -> Sequence[Route]:
+        """Return the table of the app's routes."""
         ...
 
 
-def resource_by_endpoint(demands: DemandsOfApp, resources: Sequence[ProtectedResource]) -> dict[str, ProtectedResource]:
+def resource_by_endpoint(
+    effective: EffectiveRequirements, resources: Sequence[ProtectedResource]
+) -> dict[str, ProtectedResource]:
     """Return the resource of each endpoint that belongs to one.
 
     Raises:
@@ -63,18 +62,18 @@ def resource_by_endpoint(demands: DemandsOfApp, resources: Sequence[ProtectedRes
     """
     if not resources:
         return {}
-    app = demands.app
+    app = effective.app
     found: dict[str, set[ProtectedResource | None]] = {}
     for rule in app.url_map.iter_rules():
         named = _resource_naming(app, rule.endpoint, resources)
-        candidates = (named,) if named is not None else _resources_by_path(demands, rule, resources)
+        candidates = (named,) if named is not None else _resources_by_path(effective, rule, resources)
         found.setdefault(rule.endpoint, set()).update(candidates)
     only = {endpoint: _only_resource(endpoint, candidates) for endpoint, candidates in found.items()}
     return {endpoint: resource for endpoint, resource in only.items() if resource is not None}
 
 
 def build_documents(
-    apps: Iterable[DemandsOfApp], resources: Sequence[ProtectedResource]
+    apps: Iterable[AppWithRoutes], resources: Sequence[ProtectedResource]
 ) -> dict[ProtectedResource, bytes]:
     """Return the documents of all resources of an `Auth`, one for each of their URLs.
 
@@ -82,13 +81,16 @@ def build_documents(
         ConfigurationError: If no view in any of the apps belongs to a resource, or if its views demand
             ``offline_access``.
     """
-    views = {resource: _ViewsOfResource() for resource in resources}
-    for demands in apps:
-        for endpoint, resource in resource_by_endpoint(demands, resources).items():
-            views[resource].add(demands, endpoint)
+    if not resources:
+        return {}
+    views: dict[Resource, _ViewsOfResource] = {resource: _ViewsOfResource() for resource in resources}
+    for app in apps:
+        for route in app.routes():
+            if route.resource is not None:
+                views[route.resource].add(app, route)
     documents: dict[ProtectedResource, bytes] = {}
-    for resource, found in views.items():
-        documents.update(found.documents(resource))
+    for resource in resources:
+        documents.update(views[resource].documents(resource))
     return documents
 
 
@@ -101,12 +103,12 @@ class _ViewsOfResource:
         self.accepted: dict[AnyScheme, None] = {}  # by guarded views, in their order
         self.offered: dict[AnyScheme, None] = {}  # by a repaired 401 of a view without a guard
 
-    def add(self, demands: DemandsOfApp, endpoint: str) -> None:
+    def add(self, app: AppWithRoutes, route: Route) -> None:
         self.count += 1
-        self.offered.update(dict.fromkeys(demands.schemes))
-        for requirement in demands.requirements(endpoint):
-            self.scopes.update(name for group in requirement.scopes for name in group)
-            self.accepted.update(dict.fromkeys(requirement.via or demands.schemes))
+        self.offered.update(dict.fromkeys(app.schemes))
+        if route.requirement is not None:
+            self.scopes.update(name for group in route.requirement.scopes for name in group)
+            self.accepted.update(dict.fromkeys(route.schemes))
 
     def documents(self, resource: ProtectedResource) -> dict[ProtectedResource, bytes]:
         if not self.count:
@@ -158,10 +160,10 @@ def _resource_naming(app: Flask, endpoint: str, resources: Sequence[ProtectedRes
 
 
 def _resources_by_path(
-    demands: DemandsOfApp, rule: Rule, resources: Sequence[ProtectedResource]
+    effective: EffectiveRequirements, rule: Rule, resources: Sequence[ProtectedResource]
 ) -> list[ProtectedResource | None]:
     """Return the resources with the longest path above a rule; several if they differ in their hosts only."""
-    app = demands.app
+    app = effective.app
     path = str(app.config["APPLICATION_ROOT"] or "").rstrip("/") + rule.rule
     host = _host_of_rule(app, rule)
     by_path = [resource for resource in resources if not resource.views]
@@ -169,7 +171,7 @@ def _resources_by_path(
     longest = max(lengths.values(), default=-1)
     if longest >= 0:
         return [resource for resource, length in lengths.items() if length == longest]
-    if "<" in path and demands.requirements(rule.endpoint):
+    if "<" in path and effective.for_all_methods(rule.endpoint):
         _refuse_partial_match(path, rule.endpoint, by_path)
     return [None]
 

@@ -27,6 +27,7 @@ from ..policy.effective import EffectiveRequirements
 from ..policy.plan import Plan
 from ..policy.plans import Plans
 from ..policy.requirement import Requirement
+from ..policy.routes import Route, find_routes
 from ..policy.settings import Settings, read_settings
 from ..policy.unless import Condition, dropped, known_as_dropped
 from ..rendering.translations import check_translations
@@ -149,7 +150,7 @@ class AppState:
                 endpoint_of_provider.check(app)
             self.effective.check()
             declared = self._declared_resources.declared
-            self.plans.resources = {**resource_by_endpoint(self, declared)}
+            self.plans.resources = {**resource_by_endpoint(self.effective, declared)}
             self.documents = index_documents(self.build_documents())
             for endpoint in app.view_functions:
                 for method in (None, *self.effective.method_guards.get(endpoint, ())):
@@ -185,6 +186,18 @@ class AppState:
     def build_documents(self) -> dict[ProtectedResource, bytes]:
         """Return the metadata of all declared resources, over all apps of the `Auth`."""
         return build_documents(self._apps, self._declared_resources.declared)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the table of the app's routes as they are now. Nothing of the app is called.
+
+        Raises:
+            ConfigurationError: If the demands of a route can't be met together, or if its URLs belong to different
+                resources.
+        """
+        # Not `self.effective`, which a running check may be changing, and which may know fewer views.
+        effective = EffectiveRequirements(self.configuration, self.app)
+        effective.refresh()
+        return find_routes(effective, resource_by_endpoint(effective, self._declared_resources.declared))
 
     def _find_realm(self) -> str:
         realm = self.settings.realm if self.settings.realm is not None else self.configuration.realm

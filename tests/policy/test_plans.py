@@ -56,3 +56,24 @@ def test_the_methods_of_a_class_have_plans_of_their_own(make_app, first):
     client.open("/", method=first)
     assert [name for name, _ in challenges_of(client.get("/"))] == ["bearer", "apikey"]
     assert [name for name, _ in challenges_of(client.delete("/"))] == ["bearer"]
+
+
+@pytest.mark.parametrize("order", [("PUT", "POST"), ("POST", "PUT", "POST")])
+def test_a_guarded_hook_and_an_equal_guard_of_one_method_share_no_plan(auth, make_app, order):
+    """Whether POST is refused must not depend on an earlier PUT, for which the hook runs as well."""
+
+    class Notes(MethodView):
+        @auth.login_required
+        def put(self):
+            return "fine"
+
+        @auth.login_optional
+        def post(self):
+            return "fine"
+
+    app = make_app(auth)
+    app.before_request(auth.login_optional(lambda: None))
+    app.add_url_rule("/", view_func=Notes.as_view("notes"))
+    client = app.test_client()
+    expected = {"PUT": 401, "POST": 200}
+    assert [client.open("/", method=method).status_code for method in order] == [expected[method] for method in order]

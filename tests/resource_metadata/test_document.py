@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Blueprint, Flask
 from flask.cli import ScriptInfo
+from flask.views import MethodView
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_unauthorized import (
@@ -374,6 +375,37 @@ def test_scopes_supported_follow_from_what_the_views_of_the_resource_demand(make
     assert get_document(app)["scopes_supported"] == ["a", "b", "base", "given", "maybe", "notes:read"]
     told = challenges(app.test_client().get("/mcp/two"))["bearer"]
     assert told["scope"] == "a base"
+
+
+def test_scopes_supported_are_those_of_the_table_of_routes(make_app):
+    """Methods of class views, guarded hooks, and an app that hasn't served a request yet."""
+    auth = Auth(Bearer(TOKENS))
+    serving, waiting = make_app(auth), make_app(auth)
+    auth.protected_resource(RESOURCE)
+    hook = Blueprint("hook", "hook", url_prefix="/mcp/hook")
+    hook.before_request(auth.login_required(scopes={"of:hook"})(lambda: None))
+    hook.add_url_rule("/", "view", lambda: "")
+    serving.register_blueprint(hook)
+
+    class Notes(MethodView):
+        @auth.login_required(scopes={"of:get"})
+        def get(self):
+            return ""
+
+        @auth.login_optional(scopes={"of:post"}, unless=lambda: True)
+        def post(self):
+            return ""
+
+    waiting.add_url_rule("/mcp/notes", view_func=Notes.as_view("notes"))
+    found = {
+        scope
+        for app in (serving, waiting)
+        for route in auth.routes(app)
+        if route.resource is not None and route.requirement is not None
+        for group in route.requirement.scopes
+        for scope in group
+    }
+    assert get_document(serving)["scopes_supported"] == sorted(found) == ["of:get", "of:hook", "of:post"]
 
 
 @pytest.mark.rfc("M-12", "B-19", "MC-07")

@@ -33,6 +33,7 @@ from flask_unauthorized.loaders.jwks import JWKS
 from flask_unauthorized.loaders.jwt import JWT, Issuers
 from flask_unauthorized.loaders.pairs import Pair, Pairs
 from flask_unauthorized.loaders.revocation import Revocations
+from flask_unauthorized.policy.routes import Route
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
 
@@ -259,3 +260,10 @@ def pay() -> str:
 
 SessionCookie({}.get, store=None)
 oauth_auth.backchannel_logout("/logged-out", issuer="https://id.example.com", audience="a", ahead=5)
+
+# The table of routes.
+table_app = Flask("shop")
+for route in assert_type(auth.routes(table_app), tuple[Route, ...]):
+    assert_type(route.methods, frozenset[str])
+    assert_type(route.because, str | None)
+    is_open: bool = route.state == "open" and route.kind != "redirect"

@@ -97,6 +97,7 @@ Passwords({"ada": "hash"}, on_upgrade=lambda name: None)  # refused: it gets the
 hmac_key("s", allow_short=1)  # refused: True or False
 JWT("https://id.example", audience="x", keys="secret")  # refused: a key is made, not guessed
 Bearer(certificate="Client-Cert")  # refused: a function
+auth.routes("shop")  # refused: an app
 auth.login_required(amr="hwk")  # refused: a bare string is a collection of letters
 auth.login_required(amr={1})  # refused
 auth.protect(app, amr="hwk")  # refused
