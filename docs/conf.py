@@ -50,17 +50,6 @@ html_copy_source = False
 html_theme_options = {"source_repository": SOURCE, "source_branch": "main", "source_directory": "docs/"}
 
 
-def link_to_the_repository(app: Sphinx, name: str, content: list[str]) -> None:
-    """Let links out of this folder, such as those to tests, lead to the repository: the site has no such pages."""
-    folder = posixpath.dirname(f"docs/{name}")
-
-    def address(link: re.Match[str]) -> str:
-        path = posixpath.normpath(posixpath.join(folder, link[2]))
-        return link[0] if path.startswith("docs/") else f"{link[1]}{SOURCE}/blob/main/{path}"
-
-    content[0] = re.sub(r"(\]\(|^\[[^\]]+\]: )(\.\.?/[^)\s#]+)", address, content[0], flags=re.MULTILINE)
-
-
 def mend_html(app: Sphinx, name: str, template: str, context: dict[str, object], document: object) -> None:
     """Let keys reach what scrolls, and give the headings of the navigation a level (axe-core finds both otherwise)."""
     for part, wrong, right in (
@@ -71,6 +60,17 @@ def mend_html(app: Sphinx, name: str, template: str, context: dict[str, object],
     ):
         if isinstance(html := context.get(part), str):
             context[part] = html.replace(wrong, right)
+
+
+def link_to_the_repository(app: Sphinx, name: str, content: list[str]) -> None:
+    """Let links out of this folder, such as those to tests, lead to the repository: the site has no such pages."""
+    folder = posixpath.dirname(f"docs/{name}")
+
+    def address(link: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join(folder, link[2]))
+        return link[0] if path.startswith("docs/") else f"{link[1]}{SOURCE}/blob/main/{path}"
+
+    content[0] = re.sub(r"(\]\(|^\[[^\]]+\]: )(\.\.?/[^)\s#]+)", address, content[0], flags=re.MULTILINE)
 
 
 def setup(app: Sphinx) -> None:
