@@ -73,7 +73,7 @@ def problems(reader: Reader, axe: str, address: str) -> list[str]:
     """What axe-core calls serious or critical. Dark mode differs from light mode in its colors alone."""
     found = []
     for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
-        options = {"resultTypes": ["violations"], **options}
+        options = {"resultTypes": ["violations"], "preload": False, **options}
         show(reader, address, scheme=scheme)
         # Transitions between themes would be measured half-way.
         reader.run("document.head.insertAdjacentHTML('beforeend', '<style>*{transition:none!important}</style>')")
