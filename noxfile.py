@@ -53,6 +53,7 @@ NEED_A_NEIGHBOUR = (
     "tests/loaders/test_client_authentication.py",
     "tests/loaders/test_jwt_extended.py",
     "tests/browser/test_oidc_example.py",
+    "tests/docs/test_views_guides.py",
     "tests/live/test_remote_user.py",
     "tests/loaders/test_loaders_guide.py",
     "tests/loaders/stored/test_guide.py",
