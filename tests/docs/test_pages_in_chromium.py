@@ -58,7 +58,7 @@ class Reader(Browser):
 @pytest.fixture(scope="session")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """One Chromium for all pages."""
-    with started(tmp_path_factory.mktemp("reader"), Reader, "--allow-file-access-from-files") as found:
+    with started(tmp_path_factory.mktemp("reader"), Reader, "--hide-scrollbars") as found:
         yield found
 
 
@@ -96,7 +96,7 @@ def test_axe_finds_faint_text_and_a_link_without_a_name(reader, axe, tmp_path):
 
 
 # The theme lets a column of its own scroll in place of the page. Tables and code may scroll.
-WIDER = """Math.max(...[document.scrollingElement, ...document.querySelectorAll('body, .page, .main, .content, article')]
+WIDER = """Math.max(...[...document.querySelectorAll('html, body, .page, .main, .content')]
   .map(e => e.scrollWidth - e.clientWidth))"""
 
 
