@@ -62,6 +62,7 @@ NEED_A_NEIGHBOUR = (
     "tests/test_certificates.py",
     "tests/test_errors_travel.py",
     "tests/docs/test_symptoms_neighbours.py",
+    "tests/docs/test_people_guides.py",
 )
 # What shows that the documentation is right: its programs run, generated pages are fresh, links lead somewhere.
 CHECK_THE_DOCS = (

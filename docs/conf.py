@@ -74,6 +74,9 @@ def mend_html(app: Sphinx, name: str, template: str, context: dict[str, object],
     for part, wrong, right in (
         ("body", "<pre", '<pre tabindex="0"'),
         ("body", '<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
+        # Long signatures are lists of definitions without terms.
+        ("body", "<dl>\n<dd><em", '<dl role="none">\n<dd><em'),
+        ("body", '<dd><em class="sig-param', '<dd role="none"><em class="sig-param'),
         ("body", 'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'),
         ("furo_navigation_tree", 'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'),
     ):
