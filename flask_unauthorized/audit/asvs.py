@@ -18,7 +18,6 @@ from ..policy.settings import Settings
 from ..schemes.session.scheme import SessionCookie
 from .findings import Audited, loaders_of
 
-
 _RSA_BITS: Final = 3072
 """The least length of RSA keys that give 128 bits of security."""
 
@@ -256,5 +255,5 @@ _ROWS: Final[tuple[tuple[str, int, str, str, Callable[[Setup], bool | None]], ..
 
 def decide_rows(setup: Setup) -> tuple[Row, ...]:
     """Return the rows that the configuration decides, in the order of the standard."""
-    decided = ((*row, decide(setup)) for *row, decide in _ROWS)
+    decided = [(name, level, asks, setting, decide(setup)) for name, level, asks, setting, decide in _ROWS]
     return tuple(Row(name, level, asks, setting, met) for name, level, asks, setting, met in decided if met is not None)

@@ -4,9 +4,6 @@ Exit status: 0 without findings that ``--fail-on`` names, 1 with some, 2 if the 
 set-up with a mistake the table is printed as well, because the mistake may be why a route is open.
 """
 
-import subprocess
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -16,18 +13,16 @@ from flask import Flask
 from flask.cli import NoAppException, ScriptInfo
 
 from ..errors import ConfigurationError
-from ..policy.effective import EffectiveRequirements
-from ..policy.settings import Settings, read_settings
-from ..runtime.app_state import AppState, app_state_of
-from . import asvs
-from .changes import Change, find_changes
-from .demand import demand_of, names_of_schemes
-from .findings import RULES, Audited, Finding, find_mistakes
-from .lock_file import Lock, LockError, make_lock, parse, render
+from ..runtime.app_state import app_state_of
+from .asvs import Setup, decide_rows
+from .changes import find_changes
+from .demand import demand_of
+from .findings import RULES, find_mistakes
+from .lock_file import Lock, LockError, make_lock
+from .lock_source import LOCK_FILE, read_lock, write_lock
 from .outputs import Report, as_asvs_table, as_json, as_markdown, as_sarif, as_table, asvs_as_json
+from .read_app import protects_app, read_app
 
-LOCK_FILE: Final = "unauthorized.lock"
-_GIT: Final = "git:"
 _LOOSENED: Final = "loosened"
 _BY_NAME: Final = {"open": "A1", "unknown": "A2", "asymmetric": "A3"}
 
@@ -74,40 +69,46 @@ def audit(
     """
     if freeze is not None and diff is not None:
         raise click.UsageError("Give either --freeze or --diff: --freeze writes what --diff compares with.")
-    wanted = _ids_to_fail_on(fail_on, with_diff=diff is not None)
+    wanted = _wanted(fail_on, with_diff=diff is not None)
     app = _load_app(context)
     try:
         state = app_state_of(app)
-        audited, mistake = _read(state)
-    except ConfigurationError as error:
+        audited, mistake = read_app(state)
+        if shows_asvs:
+            _print_asvs(Setup(app, audited, protects_app(state)), form)
+            return
+        listed = [
+            (route, demand_of(route, audited.names, state.configuration.implied_scopes)) for route in audited.routes
+        ]
+        if freeze is not None:
+            _freeze(freeze, make_lock(listed), mistake)
+            return
+        changes = None if diff is None else find_changes(read_lock(diff), make_lock(listed))
+    except (ConfigurationError, LockError) as error:
         raise _Unreadable(str(error)) from None
-    if shows_asvs:
-        rows = asvs.decide_rows(asvs.Setup(app, audited, _protects_app(state)))
-        click.echo(asvs_as_json(rows) if form == "json" else as_asvs_table(rows))
-        return
-    implied = state.configuration.implied_scopes
-    listed = [(route, demand_of(route, audited.names, implied)) for route in audited.routes]
-    lock = make_lock(listed)
-    if freeze is not None:
-        if mistake is not None:
-            raise _Unreadable(f"nothing was written, because the set-up has a mistake: {mistake}")
-        _write(freeze, render(lock))
-        click.echo(f"Wrote {freeze}: {len(listed)} routes. Commit it, and compare with --diff.")
-        return
-    changes = None if diff is None else find_changes(_read_lock(diff), lock)
     findings = find_mistakes(audited, reasons=reasons)
-    if only is not None:
-        listed = [pair for pair in listed if fnmatchcase(pair[0].rule, only)]
-        findings = tuple(one for one in findings if fnmatchcase(one.route.rule, only))
-        changes = None if changes is None else tuple(one for one in changes if fnmatchcase(one.place.rule, only))
     report = Report(
         app.name, listed, audited.names, state.configuration.realm, findings, changes, mistake, root.resolve()
-    )
+    ).only("*" if only is None else only)
     _print(report, form)
-    if _fails(findings, changes, wanted):
+    if _fails(report, wanted):
         context.exit(1)
     if mistake is not None:
         context.exit(2)
+
+
+def _freeze(path: str, lock: Lock, mistake: str | None) -> None:
+    if mistake is not None:
+        raise LockError(f"nothing was written, because the set-up has a mistake: {mistake}")
+    write_lock(path, lock)
+    click.echo(f"Wrote {path} with {len(lock)} rules. Commit it, and compare with --diff.")
+
+
+def _print_asvs(setup: Setup, form: str | None) -> None:
+    if form not in (None, "json"):
+        raise click.UsageError("--asvs prints a table, or JSON with --json.")
+    rows = decide_rows(setup)
+    click.echo(asvs_as_json(rows) if form == "json" else as_asvs_table(rows))
 
 
 def _print(report: Report, form: str | None) -> None:
@@ -119,18 +120,17 @@ def _print(report: Report, form: str | None) -> None:
         click.echo(f"The set-up has a mistake: {report.mistake}", err=True)
 
 
-def _fails(findings: Sequence[Finding], changes: Sequence[Change] | None, wanted: frozenset[str]) -> bool:
+def _fails(report: Report, wanted: frozenset[str]) -> bool:
     """Return whether something was found that ``--fail-on`` names. By name, only errors count; by id, all levels."""
-    names = {_id: name for name, _id in _BY_NAME.items()}
-    found = {one.id for one in findings} | {
-        names[one.id] for one in findings if one.id in names and one.level == "error"
-    }
-    if any(change.may_loosen for change in changes or ()):
+    found = {one.id for one in report.findings}
+    errors = {one.id for one in report.findings if one.level == "error"}
+    found |= {name for name, rule in _BY_NAME.items() if rule in errors}
+    if any(change.may_loosen for change in report.changes or ()):
         found.add(_LOOSENED)
     return not found.isdisjoint(wanted)
 
 
-def _ids_to_fail_on(given: str | None, *, with_diff: bool) -> frozenset[str]:
+def _wanted(given: str | None, *, with_diff: bool) -> frozenset[str]:
     if given is None:
         return frozenset((*_BY_NAME, _LOOSENED) if with_diff else _BY_NAME)
     names = frozenset(filter(None, (name.strip() for name in given.split(","))))
@@ -150,62 +150,3 @@ def _load_app(context: click.Context) -> Flask:
         raise
     except Exception as error:
         raise _Unreadable(f"the app can't be loaded: {type(error).__name__}: {error}") from error
-
-
-def _read(state: AppState) -> tuple[Audited, str | None]:
-    """Return what the findings are made from, and what ``flask unauthorized check`` refuses of it, if anything.
-
-    The check calls ``check`` of schemes, loaders and stores, which may ask a server. So only its other part is done.
-    """
-    settings, mistake = Settings(), None
-    try:
-        settings = read_settings(state.app.config)
-        effective = EffectiveRequirements(state.configuration, state.app)
-        effective.refresh()
-        effective.check()
-    except ConfigurationError as error:
-        mistake = str(error)
-    return Audited(state.routes(), names_of_schemes(state.schemes), state.app.config, settings), mistake
-
-
-def _protects_app(state: AppState) -> bool:
-    """Return whether ``protect(app)`` demands a caller of every view, whatever the request."""
-    protection = state.configuration.protections.get(state.app)
-    return protection is not None and not (protection.requirement.optional or protection.requirement.unless)
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise _Unreadable(f"{path} can't be written: {error.strerror}") from None
-
-
-def _read_lock(source: str) -> Lock:
-    """Return the lock file at a path, or of a revision: ``git:main``."""
-    try:
-        text = _of_revision(source.removeprefix(_GIT)) if source.startswith(_GIT) else _of_file(source)
-        return parse(text)
-    except LockError as error:
-        raise _Unreadable(f"{source}: {error}") from None
-
-
-def _of_file(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it isn't UTF-8"
-        raise LockError(f"the lock file can't be read ({reason}): write it with --freeze") from None
-
-
-def _of_revision(revision: str) -> str:
-    if not revision or revision.startswith("-") or ":" in revision:
-        raise LockError("write git: and a revision, such as git:main")
-    command = ["git", "show", f"{revision}:./{LOCK_FILE}"]
-    try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise LockError(f"git can't be run: {error}") from None
-    if done.returncode:
-        raise LockError(f"git show failed: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout.decode("utf-8", errors="replace")

@@ -172,8 +172,8 @@ def _cross_site_cookies(audited: Audited) -> Iterator[Finding]:
         if FLASK_SESSION in scheme.reads and alone:
             yield from _about_scheme(
                 "A5", audited, scheme,
-                "SESSION_COOKIE_SAMESITE='None' lets browsers send the cookie from other sites: use 'Lax', unless pages "
-                "of other sites need it",
+                "SESSION_COOKIE_SAMESITE='None' lets browsers send the cookie from other sites: use 'Lax', unless "
+                "pages of other sites need it",
             )  # fmt: skip
 
 

@@ -97,19 +97,26 @@ def _lines(place: Place, demand: Demand) -> Iterator[str]:
             yield f"{name} {_quoted(getattr(place, name))}"
     if place.kind != "view":
         yield f"kind {place.kind}"
-    for keyword, groups in (("scope", demand.scopes), ("role", demand.roles), ("amr", demand.amr)):
+    for keyword, groups in _alternatives(demand):
         yield from (f"{keyword} {' or '.join(map(_quoted, group))}" for group in sorted(map(sorted, groups)))
-    if demand.acr:
-        yield f"acr {' or '.join(map(_quoted, sorted(demand.acr)))}"
     if demand.max_age is not None:
         yield f"max_age {demand.max_age}"
-    for keyword, names in (
-        ("authorization_details", demand.details),
-        ("via", demand.schemes),
-        ("unless", demand.unless),
-    ):
-        yield from (f"{keyword} {_quoted(name)}" for name in sorted(names))
-    yield from (f"level {_quoted(level)}" for level in demand.levels)
+    for keyword, names in _single_names(demand):
+        yield from (f"{keyword} {_quoted(name)}" for name in names)
+
+
+def _alternatives(demand: Demand) -> tuple[tuple[str, Groups], ...]:
+    acr: Groups = frozenset({demand.acr} if demand.acr else ())
+    return ("scope", demand.scopes), ("role", demand.roles), ("amr", demand.amr), ("acr", acr)
+
+
+def _single_names(demand: Demand) -> tuple[tuple[str, Iterable[str]], ...]:
+    return (
+        ("authorization_details", sorted(demand.details)),
+        ("via", sorted(demand.schemes)),
+        ("unless", sorted(demand.unless)),
+        ("level", demand.levels),
+    )
 
 
 def _quoted(word: str) -> str:

@@ -6,6 +6,7 @@ All functions here make text from plain values. Keys and their order are stable,
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -46,6 +47,14 @@ class Report(NamedTuple):
     changes: Sequence[Change] | None
     mistake: str | None
     root: Path
+
+    def only(self, pattern: str) -> "Report":
+        """Return the part of the report whose rules match a pattern such as ``"/admin/*"``."""
+        return self._replace(
+            routes=[pair for pair in self.routes if fnmatchcase(pair[0].rule, pattern)],
+            findings=[one for one in self.findings if fnmatchcase(one.route.rule, pattern)],
+            changes=self.changes and [one for one in self.changes if fnmatchcase(one.place.rule, pattern)],
+        )
 
     def place(self, route: Route) -> str:
         """Return file and line of a view."""

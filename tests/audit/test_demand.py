@@ -5,6 +5,7 @@ import time
 from itertools import combinations, permutations, product
 
 import pytest
+from werkzeug.test import Client
 
 from flask_unauthorized import APIKey, Auth, Bearer, Identity, any_of
 from flask_unauthorized.audit.changes import find_changes
@@ -20,7 +21,7 @@ def subsets(names):
 
 # --- real apps and real requests are the oracle
 
-SCOPES, ROLES, CLASSES, AGES = ("read", "write", "other"), ("boss",), ("one", "two", "none"), (30, 300, 9000)
+SCOPES, CLASSES, AGES = ("read", "write", "other"), ("one", "two", "none"), (30, 300)
 
 
 def random_guard(auth, rng, schemes):
@@ -33,9 +34,8 @@ def random_guard(auth, rng, schemes):
     demands = {
         "via": rng.choice((None, schemes[0], schemes[1], list(schemes))),
         "scopes": rng.choice((None, {"read"}, {"write"}, any_of("read", "other"), {"read", "other"}, {"other"})),
-        "roles": rng.choice((None, None, {"boss"})),
         "acr": rng.choice((None, None, "one", ["one", "none"])),
-        "max_age": rng.choice((None, None, 60, 3600)),
+        "max_age": rng.choice((None, None, 60)),
         "authorization_details": rng.choice((None, None, None, pays)),
     }
     guard = auth.login_required if state == "guarded" else auth.login_optional
@@ -51,11 +51,11 @@ def callers():
     """Return the headers of each caller, and what both loaders know of them."""
     identities = {
         str(number): Identity(
-            "ada", scopes=scopes, roles=roles, acr=acr, auth_time=time.time() - age,
+            "ada", scopes=scopes, acr=acr, auth_time=time.time() - age,
             claims={"authorization_details": details},
         )
-        for number, (scopes, roles, acr, age, details) in enumerate(
-            product(subsets(SCOPES), subsets(ROLES), CLASSES, AGES, ([], [{"type": "pay"}]))
+        for number, (scopes, acr, age, details) in enumerate(
+            product(subsets(SCOPES), CLASSES, AGES, ([], [{"type": "pay"}]))
         )
     }  # fmt: skip
     headers = [{}, {"Authorization": "Other x"}]
@@ -74,7 +74,7 @@ def test_a_change_is_loosened_if_and_only_if_a_request_gets_in_that_was_refused(
     for name in views:
         guard = random_guard(auth, rng, schemes)
         app.add_url_rule(f"/{name}", name, guard(lambda: "in") if guard else lambda: "in")
-    client = app.test_client()
+    client = Client(app)
     admitted = {
         name: {number for number, sent in enumerate(headers) if client.get(f"/{name}", headers=sent).status_code == 200}
         for name in views
@@ -108,7 +108,7 @@ def random_demand(rng):
 
     return Demand(
         state, state == "optional", frozenset(rng.sample(("s", "t", "u"), rng.choice((1, 2)))), groups(),
-        frozenset(), groups() if rng.random() < 0.3 else frozenset(), frozenset(rng.sample("123", rng.choice((0, 0, 1, 2)))),
+        frozenset(), groups() if rng.random() < 0.3 else frozenset(), frozenset(rng.sample("123", rng.randrange(3))),
         rng.choice((None, None, 60, 600)), frozenset(rng.sample("fg", rng.choice((0, 0, 0, 1)))),
     )  # fmt: skip
 
@@ -141,7 +141,7 @@ def admitted_by(demand):
 
 def test_the_decision_agrees_with_brute_force_over_plain_values():
     rng = random.Random(7)
-    demands = [random_demand(rng) for _ in range(90)]
+    demands = [random_demand(rng) for _ in range(60)]
     admitted = [admitted_by(demand) for demand in demands]
     for old, new in permutations(range(len(demands)), 2):
         loosened = not admitted[new] <= admitted[old]
