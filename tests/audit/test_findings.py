@@ -162,7 +162,7 @@ def test_a_scope_that_is_nearly_another_one(site):
     ("first", "second", "near"),
     [
         ("note:read", "notes:read", True),
-        ("notes:read", "notes:raed", True),
+        ("notes:read", "ntoes:read", True),
         ("notes:read", "notes:reed", True),
         ("notes_read", "notes:read", True),
         ("Notes:read", "notes:read", True),
@@ -171,7 +171,7 @@ def test_a_scope_that_is_nearly_another_one(site):
         ("team:a", "team:b", False),
         ("read:notes", "read:votes", True),
         ("notes", "notes:read", False),
-        ("user:read", "uesrs:read", False),
+        ("user:read", "usrse:read", False),
     ],
 )
 def test_near_scopes(first, second, near):

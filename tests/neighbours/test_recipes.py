@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.docs.recipes import ADA, BOB, run
 from tests.helpers import bearer_header
 from tests.test_readme import program_of
-from tests.test_recipes import ADA, BOB, run
 
 
 def test_rate_limits_per_caller():
