@@ -179,7 +179,7 @@ def test_an_app_that_can_not_be_loaded_or_set_up_is_2(run, make, message):
     ("arguments", "message"),
     [
         (["--freeze", "--diff"], "either --freeze or --diff"),
-        (["--fail-on", "oppen"], "'oppen' is none of open"),
+        (["--fail-on", "ajar"], "'ajar' is none of open"),
         (["--fail-on", "loosened"], "needs --diff"),
         (["--diff"], "can't be read (No such file or directory): write it with --freeze"),
         (["--diff", "git:nowhere"], "git"),

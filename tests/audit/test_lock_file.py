@@ -74,7 +74,7 @@ def test_whatever_is_written_is_read_again():
         ("", "line 1 must be"),
         ("# flask_unauthorized lock 2.\n", "line 1 must be"),
         (f"{HEAD}\n  open\n", "a demand must follow"),
-        (f"{HEAD}\nGET /a\n  oppen\n", "'oppen' is unknown"),
+        (f"{HEAD}\nGET /a\n  ajar\n", "'ajar' is unknown"),
         (f"{HEAD}\nGET /a\n  open\nGET /a\n  open\n", "is there twice"),
         (f"{HEAD}\n<<<<<<< HEAD\n", "expected methods and a rule"),
         (f"{HEAD}\nGET /a\n", "names no state"),
