@@ -4,7 +4,7 @@ Exit status: 0 without findings that ``--fail-on`` names, 1 with some, 2 if the 
 set-up with a mistake the table is printed as well, because the mistake may be why a route is open.
 """
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -113,11 +113,18 @@ def _print_asvs(setup: Setup, form: str | None) -> None:
 
 def _print(report: Report, form: str | None) -> None:
     if form == "sarif":
-        click.echo(as_sarif(report, version("flask-unauthorized")))
+        click.echo(as_sarif(report, _version()))
     else:
         click.echo({"json": as_json, "markdown": as_markdown}.get(form or "", as_table)(report))
     if form is not None and report.mistake is not None:
         click.echo(f"The set-up has a mistake: {report.mistake}", err=True)
+
+
+def _version() -> str:
+    try:
+        return version("flask-unauthorized")
+    except PackageNotFoundError:  # a copy of the package, which pip didn't install
+        return "unknown"
 
 
 def _fails(report: Report, wanted: frozenset[str]) -> bool:

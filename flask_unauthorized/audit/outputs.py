@@ -85,7 +85,7 @@ class Report(NamedTuple):
         """Return one line that counts routes and findings."""
         counts = {state: sum(route.state == state for route, _ in self.routes) for state in _STATES}
         ids = sorted({found.id for found in self.findings}, key=lambda name: int(name[1:]))
-        found = f"{_count(len(self.findings), 'finding')}{f' ({chr(44).join(ids)})' if ids else ''}".replace(",", ", ")
+        found = _count(len(self.findings), "finding") + (f" ({', '.join(ids)})" if ids else "")
         states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         return f"{_count(len(self.routes), 'route')}: {states or 'none'}. {found}."
 
@@ -110,7 +110,7 @@ def _cells(report: Report) -> list[tuple[str, ...]]:
 def as_table(report: Report) -> str:
     """Return the report for a terminal."""
     sections = [_aligned([_HEAD, *_cells(report)])]
-    sections.append("\n".join(f"{one.id} {one.level}  {one.subject}: {one.message}" for one in report.findings if one))
+    sections.append("\n".join(f"{one.id} {one.level}  {one.subject}: {one.message}" for one in report.findings))
     if report.changes is not None:
         sections.append("\n".join(map(str, report.changes)) or "No change since the lock file.")
     if report.mistake is not None:
