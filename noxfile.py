@@ -61,6 +61,7 @@ NEED_A_NEIGHBOUR = (
     "tests/test_certificates.py",
     "tests/test_errors_travel.py",
     "tests/docs/test_symptoms_neighbours.py",
+    "tests/docs/test_people_guides.py",
 )
 # What shows that the documentation is right: its programs run, generated pages are fresh, links lead somewhere.
 CHECK_THE_DOCS = (
@@ -74,6 +75,7 @@ CHECK_THE_DOCS = (
     "tests/loaders/test_guide.py",
     "tests/loaders/test_loaders_guide.py",
     "tests/loaders/stored/test_guide.py",
+    "tests/loaders/pairs/test_guide.py",
     "tests/browser/test_example.py",
     "tests/test_examples.py",
 )
