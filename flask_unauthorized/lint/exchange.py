@@ -6,6 +6,7 @@ and values that look like tokens or that only one client may know.
 
 import base64
 import binascii
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -132,7 +133,12 @@ def _secrets(exchange: Exchange) -> set[str]:
     found = {value for name, value in arguments if _KEY_ARGUMENT.search(name)}
     found.update(part for value in values for part in _parts(value))
     found.update({unquote(one) for one in found})
-    return {one for one in found if len(one) >= 4 or (len(one) == 3 and not one.isalpha())}
+    return set(filter(_is_worth_hiding, found))
+
+
+def _is_worth_hiding(part: str) -> bool:
+    """Return whether a part may be a secret. Shorter ones would hide ordinary words of the response."""
+    return len(part) >= 4 or (len(part) == 3 and not part.isalpha())
 
 
 def _may_hold_credentials(name: str) -> bool:
@@ -143,10 +149,8 @@ def _parts(value: str) -> set[str]:
     """Return a field value with its parts, and user and password of Basic; not the names of schemes."""
     found = {value, *re.split(r"[\s,;=\"]+", value)} - {"Bearer", "Basic", "Digest", "DPoP", "Token"}
     if value[:6].lower() == "basic ":
-        try:
+        with contextlib.suppress(binascii.Error):
             found.update(base64.b64decode(value[6:].strip(), validate=True).decode("latin-1").split(":", 1))
-        except binascii.Error:
-            pass  # Then it has no user and password.
     return found
 
 
