@@ -25,7 +25,7 @@ _SECRET_PARAMS: Final = re.compile(r'(?i)\b(nonce|opaque|cnonce|response)(\s*=\s
 _TOKEN_LIKE: Final = re.compile(r"[A-Za-z0-9_\-+=~]{24,}|[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*")
 _USERINFO: Final = re.compile(r"(://)[^/?#\s\"]*@")
 _CREDENTIAL_FIELDS: Final = ("authorization", "proxy-authorization", "cookie", "dpop", "x-csrf-token")
-_KEY_FIELD: Final = re.compile(r"(?:^|-)(?:key|token|auth|secret|session|jwt|assertion|user)(?:$|-)")
+_KEY_FIELD: Final = re.compile(r"(?:^|-)(?:key|token|auth|secret|session|jwt|assertion|remote-user)(?:$|-)")
 _KEY_ARGUMENT: Final = re.compile(r"(?i)token|key|secret|password|code|sig|auth|jwt")
 _LONGEST: Final = 300
 

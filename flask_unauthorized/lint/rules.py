@@ -36,6 +36,7 @@ _PROBLEMS: Final = (
     ("belongs to another status", "C4"),
     ("without a parameter", ""),  # RFC 9110 allows it, unless the scheme requires one: see `_missing`.
     ("with a token68", ""),
+    ("=''", ""),  # An empty description holds no forbidden character (RFC 6750 §3).
     ("cannot be sent safely", "C3"),
     ("must be printable", "C3"),
     ("realm is ", ""),  # A long realm breaks no rule of a standard.
