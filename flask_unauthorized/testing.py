@@ -133,16 +133,16 @@ def assert_forbidden(response: Any, *, scopes: Collection[str] | None = None) ->
     Example:
         Check that reading isn't enough for deleting::
 
-            from flask_unauthorized import Identity
-            from flask_unauthorized.testing import acting_as, assert_forbidden
+            from flask_unauthorized.testing import assert_forbidden
 
             def test_readers_delete_nothing():
-                reader = acting_as(app, Identity("ada", scopes={"notes:read"}))
-                assert_forbidden(reader.delete("/notes/1"), scopes={"notes:write"})
+                reader = {"Authorization": "Bearer token-that-may-read"}
+                assert_forbidden(app.test_client().delete("/notes/1", headers=reader), scopes={"notes:write"})
 
     Args:
         response: What a test client returns.
-        scopes: The scopes that a challenge must name as needed, exactly. Default: not checked.
+        scopes: The scopes that a challenge must name as needed, exactly. Default: not checked. Requests of `acting_as`
+            have no credentials, so their 403 has no challenge: send a token to check this.
 
     Returns:
         The challenges. A 403 may have none.

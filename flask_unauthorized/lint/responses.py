@@ -25,7 +25,7 @@ def exchange_of(response: Any, request: Any = None) -> Exchange:
     headers = getattr(response, "headers", None)
     if not isinstance(status, int) or headers is None:
         raise TypeError(f"a response has status_code or status, and headers: {type(response).__name__} has not")
-    request = getattr(response, "request", None) if request is None else request
+    request = _request_of(response) if request is None else request
     method, url, sent = _read_request(request)
     parts = urlsplit(url)
     return make_exchange(
@@ -43,6 +43,13 @@ def pairs_of(headers: Any) -> list[tuple[Any, Any]]:
     """Return the pairs of any mapping of headers, with repeated names where the mapping has them."""
     items = getattr(headers, "multi_items", None) or headers.items
     return list(items())
+
+
+def _request_of(response: Any) -> Any:
+    try:
+        return getattr(response, "request", None)
+    except RuntimeError:  # from httpx, for a response that was made by hand
+        return None
 
 
 def _read_request(request: Any) -> tuple[str, str, list[tuple[Any, Any]] | None]:

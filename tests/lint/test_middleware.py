@@ -14,7 +14,14 @@ from flask_unauthorized.lint import ASGILinter, Linter, LintError
 
 def served(app, **environ):
     """A response as a strict server reads it."""
-    environ = {"REQUEST_METHOD": "GET", "QUERY_STRING": "", "SERVER_PROTOCOL": "HTTP/1.1", "SCRIPT_NAME": "", **environ}
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "QUERY_STRING": "",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/",
+        **environ,
+    }
     setup_testing_defaults(environ)
     started = []
 
