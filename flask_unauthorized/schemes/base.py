@@ -147,8 +147,8 @@ class Scheme(ABC, Generic[C]):
         oauth: The scheme takes OAuth access tokens. The challenge then gets ``resource_metadata`` and ``scope``, if the
             view belongs to a protected resource (RFC 9728 §5.1; see `resource_members`).
         varies: Further request fields on which responses depend, as they are sent in ``Vary``.
-        login_view: The endpoint or the URL of the page to which browsers are redirected. ``Vary`` then names the fields
-            by which the extension tells pages from scripts.
+        login_view: The endpoint or the URL of the page to which browsers are redirected. Only `SessionCookie` and its
+            subclasses redirect there. ``Vary`` then names the fields by which the extension tells pages from scripts.
         credential_kind: What people call the credentials. The refusal page chooses its words by it: ``"token"``,
             ``"token_with_proof"`` (with a new proof for each request), ``"key"``, ``"password"``, ``"session"`` (the
             site has a login page), ``"sign_on"`` (a server in front of the app logs people in), or ``"login"``, which

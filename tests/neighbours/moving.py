@@ -2,18 +2,20 @@
 
 import ast
 import builtins
+import difflib
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import flask_unauthorized
-from flask_unauthorized import Auth, Identity, SessionCookie
+from flask_unauthorized import Auth, Basic, Bearer, Digest, Identity, SessionCookie
 from flask_unauthorized.loaders import Passwords, SignedTokens
 from flask_unauthorized.loaders.pairs import Pairs
 from flask_unauthorized.policy.decorations import LevelDemands
+from flask_unauthorized.policy.settings import Settings
 from flask_unauthorized.throttle import Throttle
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -21,10 +23,12 @@ MODULES = (
     "loaders", "loaders.jwt", "loaders.pairs", "loaders.stored", "stores.memory", "stores.sqlite", "stores.redis",
     "throttle", "jose", "testing", "signals",
 )  # fmt: skip
+SETTINGS = {f"UNAUTHORIZED_{field.upper()}" for field in Settings._fields}
+CODE = re.compile(r"`([^`]+)`")
 # What the objects are that the pages call by these names.
 OBJECTS: dict[str, Any] = {
     "auth": Auth, "pairs": Pairs, "tokens": SignedTokens, "identity": Identity, "people": SessionCookie,
-    "passwords": Passwords, "throttle": Throttle,
+    "passwords": Passwords, "throttle": Throttle, "basic": Basic, "bearer": Bearer, "digest": Digest, "Auth": Auth,
 }  # fmt: skip
 
 
@@ -55,6 +59,9 @@ class Page:
         assert found, f"there is no heading {heading}"
         return re.split(rf"^#{{1,{len(found[1])}}} (?=[A-Z])", found[2], flags=re.MULTILINE)[0]
 
+    def headings(self) -> list[str]:
+        return re.findall(r"^#+ (.*)$", self.text, re.MULTILINE)
+
     def blocks(self, language: str, heading: str | None = None) -> list[str]:
         text = self.text if heading is None else self.section(heading)
         return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
@@ -68,14 +75,48 @@ class Page:
                 found.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))])
         return found
 
-    def words(self) -> set[str]:
-        """The words in code of the first cells under "Word by word": what the page translates."""
-        cells = " ".join(row[0] for row in self.rows("Word by word"))
-        return set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", cells))))
+    def tables(self, *first_heads: str) -> list[list[str]]:
+        """The cells of the tables whose head begins with these cells."""
+        found: list[list[str]] = []
+        head: list[str] | None = None
+        for line in self.text.splitlines():
+            if not line.startswith("|"):
+                head = None
+                continue
+            cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+            if head is None:
+                head = cells
+            elif not set(line) <= set("|-") and tuple(head[: len(first_heads)]) == first_heads:
+                assert len(cells) == len(head), line
+                found.append(cells)
+        assert found, first_heads
+        return found
+
+    def program(self, heading: str) -> str:
+        """The first program under a heading."""
+        return next(block for block in self.blocks("python", heading) if not block.startswith("# a part of"))
+
+    def fragment(self, heading: str) -> str:
+        """The first fragment under a heading."""
+        return next(block for block in self.blocks("python", heading) if block.startswith("# a part of"))
+
+    def check_diff(self, before: str, after: str, context: int) -> None:
+        """The diff that the page shows is the one of its first two programs."""
+        programs = [program.splitlines(keepends=True) for program in self.blocks("python")[:2]]
+        lines = difflib.unified_diff(*programs, before, after, n=context)
+        (shown,) = self.blocks("diff")
+        assert [line.rstrip() for line in shown.splitlines()] == [line.rstrip() for line in lines]
 
 
-def unknown_names(page: Page) -> list[str]:
-    """What the tables and texts say of us that doesn't exist: classes, methods and keywords."""
+def words(cells: Iterable[str], *, arguments: bool) -> set[str]:
+    """All words in the code of some cells; without ``arguments``, those that stand in no parentheses."""
+    codes = (code for cell in cells for code in CODE.findall(cell))
+    shown = (code if arguments else re.sub(r"\([^()]*\)", "", code) for code in codes)
+    return {word for code in shown for word in re.findall(r"\w+", code)}
+
+
+def unknown_names(cells: Iterable[str]) -> list[str]:
+    """What the code in some cells says of us that doesn't exist: classes, methods, keywords and settings."""
     names = our_names()
     keywords = {
         name
@@ -83,12 +124,8 @@ def unknown_names(page: Page) -> list[str]:
         if callable(value)
         for name in _parameters(value)
     } | set(get_type_hints(LevelDemands))
-    problems = []
-    for heading in re.findall(r"^#+ (.*)$", page.text, re.MULTILINE):
-        for row in page.rows(heading):
-            for span in re.findall(r"`([^`]+)`", " ".join(row[1:])):
-                problems += [f"{span}: {why}" for why in _problems(span, names, keywords)]
-    return sorted(set(problems))
+    spans = [span for cell in cells for span in CODE.findall(cell)]
+    return sorted({f"{span}: {why}" for span in spans for why in _problems(span, names, keywords)})
 
 
 def _parameters(value: Any) -> set[str]:
@@ -99,6 +136,7 @@ def _parameters(value: Any) -> set[str]:
 
 
 def _problems(span: str, names: dict[str, Any], keywords: set[str]) -> Iterator[str]:
+    yield from (f"there is no setting {name}" for name in re.findall(r"UNAUTHORIZED_\w+", span) if name not in SETTINGS)
     if re.fullmatch(r"[a-z_]+=", span):
         if span[:-1] not in keywords:
             yield "no callable of ours has this keyword"

@@ -1,6 +1,5 @@
 """docs/moving/flask-jwt-extended.md: the table is complete, its words exist, and the two apps differ as it says."""
 
-import difflib
 import inspect
 import re
 import shlex
@@ -16,7 +15,7 @@ from flask_unauthorized.loaders import SignedTokens
 from flask_unauthorized.testing import assert_sound
 from tests.canaries import register
 
-from .moving import Page, unknown_names
+from .moving import Page, unknown_names, words
 
 fje = pytest.importorskip("flask_jwt_extended")
 sqlalchemy = pytest.importorskip("sqlalchemy")
@@ -167,9 +166,7 @@ def test_accepted_requests_are_equal(apps):
 
 
 def test_the_diff_is_the_one_of_the_programs():
-    (shown,) = PAGE.blocks("diff")
-    made = difflib.unified_diff(BEFORE.splitlines(True), AFTER.splitlines(True), "before.py", "app.py", n=2)
-    assert shown == "".join(made)
+    PAGE.check_diff("before.py", "app.py", 2)
 
 
 def test_the_console_shows_what_the_app_sends(apps):
@@ -263,11 +260,12 @@ def test_the_page_names_everything_of_flask_jwt_extended():
     wanted = public(fje) | own_members(fje.JWTManager) | settings | errors | keywords
     assert {"JWTManager", "user_lookup_loader", "JWT_HEADER_TYPE", "CSRFError", "optional"} <= wanted
     assert len(settings) == 43
-    assert sorted(wanted - PAGE.words()) == []
+    assert sorted(wanted - words((row[0] for row in PAGE.rows("Word by word")), arguments=True)) == []
 
 
 def test_what_the_page_says_of_us_exists():
-    assert unknown_names(PAGE) == []
+    rows = [row for heading in PAGE.headings() for row in PAGE.rows(heading)]
+    assert unknown_names(cell for row in rows for cell in row[1:]) == []
 
 
 # --- traps, and both side by side

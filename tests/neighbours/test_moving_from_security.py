@@ -1,6 +1,5 @@
 """docs/moving/flask-security.md: the tables are complete, their words exist, and the two apps differ as it says."""
 
-import difflib
 import inspect
 import logging
 import re
@@ -15,7 +14,7 @@ from flask_unauthorized import Auth, Scheme
 from flask_unauthorized.loaders import Passwords
 from flask_unauthorized.testing import assert_sound
 
-from .moving import Page, unknown_names
+from .moving import Page, unknown_names, words
 
 fs = pytest.importorskip("flask_security")
 pytest.importorskip("flask_sqlalchemy")
@@ -199,9 +198,7 @@ def test_users_who_are_deactivated_are_out(apps):
 
 
 def test_the_diff_is_the_one_of_the_programs():
-    (shown,) = PAGE.blocks("diff")
-    made = difflib.unified_diff(BEFORE.splitlines(True), AFTER.splitlines(True), "before.py", "app.py", n=1)
-    assert shown == "".join(made)
+    PAGE.check_diff("before.py", "app.py", 1)
 
 
 def test_the_console_shows_what_the_app_sends(apps):
@@ -364,8 +361,9 @@ def test_the_page_names_everything_of_flask_security():
         wanted |= set(re.findall(r'endpoint="(\w+)"', (root / source).read_text(encoding="utf-8")))
     assert {"roles_accepted", "user_authenticated", "SECURITY_FRESHNESS", "us_signin", "oauthstart"} <= wanted
     assert len(_default_config) == 255
-    assert sorted(wanted - PAGE.words()) == []
+    assert sorted(wanted - words((row[0] for row in PAGE.rows("Word by word")), arguments=True)) == []
 
 
 def test_what_the_page_says_of_us_exists():
-    assert unknown_names(PAGE) == []
+    rows = [row for heading in PAGE.headings() for row in PAGE.rows(heading)]
+    assert unknown_names(cell for row in rows for cell in row[1:]) == []

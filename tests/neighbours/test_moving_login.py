@@ -14,11 +14,12 @@ from flask_unauthorized.signals import authenticated, refused
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.testing import acting_as
 
-from .moving_tables import Page, unknown_names, words
+from .moving import Page, unknown_names, words
 
 flask_login = pytest.importorskip("flask_login")
 
 PAGE = Page("flask-login.md")
+PROGRAMS = [block for block in PAGE.blocks("python") if not block.startswith("# a part of")]
 HTTPS = "https://localhost"
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 OTHER_SITE = {
@@ -68,7 +69,7 @@ def flat(names):
 
 
 def test_every_name_of_theirs_has_a_row():
-    cells = [row[0] for row in PAGE.rows("Flask-Login", "here")]
+    cells = [row[0] for row in PAGE.tables("Flask-Login", "here")]
     assert sorted(flat(their_names()) - words(cells, arguments=False)) == []
     assert sorted(set(their_arguments()) - words(cells, arguments=True)) == []
 
@@ -83,12 +84,12 @@ def test_the_list_of_their_names_is_not_empty():
 
 
 def test_every_name_of_ours_exists():
-    assert unknown_names(row[1] for row in PAGE.rows("Flask-Login", "here")) == []
-    assert unknown_names(row[-1] for row in PAGE.rows("situation")) == []
+    assert unknown_names(row[1] for row in PAGE.tables("Flask-Login", "here")) == []
+    assert unknown_names(row[-1] for row in PAGE.tables("situation")) == []
 
 
 def test_the_diff_is_that_of_both_programs():
-    assert PAGE.diff() == PAGE.real_diff()
+    PAGE.check_diff("before/app.py", "after/app.py", 1)
 
 
 @pytest.fixture
@@ -139,12 +140,12 @@ def respond(scope, method, path, by):
     return client.open(path, method=method, data=data, headers=headers, base_url=HTTPS)
 
 
-@pytest.mark.parametrize("row", PAGE.rows("request", "by"), ids=lambda row: f"{row[0]} {row[1]}")
+@pytest.mark.parametrize("row", PAGE.tables("request", "by"), ids=lambda row: f"{row[0]} {row[1]}")
 @pytest.mark.parametrize("which", [0, 1], ids=["before", "after"])
 def test_both_apps_respond_as_the_page_says(run, which, row):
     asked, by, cell = row[0], row[1], row[2 + which]
     method, path = asked.strip("`").split()
-    response = respond(run(PAGE.programs[which]), method, path, by)
+    response = respond(run(PROGRAMS[which]), method, path, by)
     target = re.search(r"to `([^`]+)`", cell.split("then")[0])
     assert response.status_code == int(re.search(r"\d+", cell)[0])
     assert response.location == (target and target[1])
@@ -153,7 +154,7 @@ def test_both_apps_respond_as_the_page_says(run, which, row):
 @pytest.mark.parametrize("is_remembered", [False, True])
 @pytest.mark.parametrize(("seconds", "location"), [(295, None), (305, "/login?next=/account")])
 def test_five_minutes_after_the_login(run, monkeypatch, seconds, location, is_remembered):
-    app = run(PAGE.programs[1])["app"]
+    app = run(PROGRAMS[1])["app"]
     client = logged_in(app, "ada", remember="on")
     if is_remembered:
         reopen(client)
@@ -165,7 +166,7 @@ def test_five_minutes_after_the_login(run, monkeypatch, seconds, location, is_re
 
 @pytest.mark.parametrize("which", [0, 1], ids=["before", "after"])
 def test_what_the_pages_of_both_apps_show(run, which):
-    app = run(PAGE.programs[which])["app"]
+    app = run(PROGRAMS[which])["app"]
     options = {"headers": BROWSER, "base_url": HTTPS}
     nobody, ada, bob = app.test_client(), logged_in(app, "ada"), logged_in(app, "bob")
     assert "Moderate</a>" in ada.get("/", **options).text
@@ -261,7 +262,7 @@ def test_what_stays_in_the_session():
 
 
 def test_a_copy_of_the_cookie_after_the_logout(run):
-    for program, status in zip(PAGE.programs[:2], (200, 302), strict=True):
+    for program, status in zip(PROGRAMS[:2], (200, 302), strict=True):
         client = logged_in(run(program)["app"], "ada")
         copy = client.get_cookie("session", domain="localhost").value
         client.get("/logout", headers=BROWSER, base_url=HTTPS)
@@ -271,7 +272,7 @@ def test_a_copy_of_the_cookie_after_the_logout(run):
 
 
 def test_the_name_of_the_remember_cookie(run):
-    for program, name in zip(PAGE.programs[:2], ("remember_token", "__Host-session_remember"), strict=True):
+    for program, name in zip(PROGRAMS[:2], ("remember_token", "__Host-session_remember"), strict=True):
         client = logged_in(run(program)["app"], "ada", remember="on")
         assert client.get_cookie(name, domain="localhost") is not None
 
@@ -289,7 +290,7 @@ def test_login_disabled():
 
 
 def test_the_handler_of_401(run):
-    for program, status in zip(PAGE.programs[:2], (302, 418), strict=True):
+    for program, status in zip(PROGRAMS[:2], (302, 418), strict=True):
         app = run(program)["app"]
         app.register_error_handler(401, lambda error: ("of the app", 418))
         assert app.test_client().get("/moderate", base_url=HTTPS).status_code == status
