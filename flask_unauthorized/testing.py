@@ -133,11 +133,15 @@ def assert_forbidden(response: Any, *, scopes: Collection[str] | None = None) ->
     Example:
         Check that reading isn't enough for deleting::
 
-            from flask_unauthorized.testing import assert_forbidden
+            from flask_unauthorized.testing import acting_as, assert_forbidden
 
-            def test_readers_delete_nothing():
-                reader = {"Authorization": "Bearer token-that-may-read"}
-                assert_forbidden(app.test_client().delete("/notes/1", headers=reader), scopes={"notes:write"})
+            @app.get("/admin")
+            @auth.login_required(roles={"admin"})
+            def admin():
+                return "admin"
+
+            def test_users_are_no_admins():
+                assert_forbidden(acting_as(app, "ada").get("/admin"))
 
     Args:
         response: What a test client returns.
@@ -197,7 +201,7 @@ def _fits(sent: str | None, wanted: str | Collection[str] | EllipsisType | None)
 
 
 def assert_challenge(response: Any) -> OfferedChallenges:
-    """Check that a response has a valid challenge, and return its challenges for further checks.
+    """Check that a response has a valid challenge; return all for further checks.
 
     Example:
         Check what a refusal asks for::
@@ -205,8 +209,8 @@ def assert_challenge(response: Any) -> OfferedChallenges:
             from flask_unauthorized.testing import assert_challenge
 
             def test_what_is_asked_for():
-                response = app.test_client().get("/notes")
-                assert_challenge(response).offers("Bearer", scope={"notes:read"}, error=None)
+                response = app.test_client().get("/private")
+                assert_challenge(response).offers("Bearer", realm="notes", error=None)
 
     Args:
         response: What a test client returns, with any status.
@@ -221,7 +225,7 @@ def assert_challenge(response: Any) -> OfferedChallenges:
 
 
 def assert_all_guarded(app: Flask, *, except_: Iterable[str] = ()) -> None:
-    """Check that each route of an app refuses anonymous callers, except those that you name.
+    """Check that all routes refuse anonymous callers, except those that you name.
 
     The check reads the table of routes (`Auth.routes`). It sends no request. Routes that are optional, public or
     conditional must be named as well, so that each open door stands in the test.
@@ -232,7 +236,7 @@ def assert_all_guarded(app: Flask, *, except_: Iterable[str] = ()) -> None:
             from flask_unauthorized.testing import assert_all_guarded
 
             def test_nothing_is_open_by_accident():
-                assert_all_guarded(app, except_={"/health", "login", "static"})
+                assert_all_guarded(app, except_={"/login", "static"})
 
     Args:
         app: The app.

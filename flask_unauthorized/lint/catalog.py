@@ -226,6 +226,14 @@ RULES: Final[dict[str, Rule]] = {
 class Finding:
     """One thing that is wrong with a response.
 
+    Example:
+        Read a finding::
+
+            from flask_unauthorized.lint import Finding, lint
+
+            finding: Finding = lint(401, {"Cache-Control": "no-store"})[0]
+            assert (finding.id, finding.level, finding.see) == ("W1", "error", "RFC 9110 §15.5.2")
+
     Attributes:
         id: The id of the rule, such as ``"W1"``.
         level: ``"error"``, ``"warning"`` or ``"note"``.

@@ -27,6 +27,20 @@ Report = Literal["log", "raise"] | Callable[[Finding], Any]
 class LintError(AssertionError):
     """A response with findings, raised by a linter with ``on_finding="raise"``.
 
+    Example:
+        Fail where a test gets a 401 without a challenge::
+
+            from flask import Flask, abort
+            from flask_unauthorized.lint import Linter, LintError
+
+            bare = Flask("bare")
+            bare.wsgi_app = Linter(bare.wsgi_app, "raise")
+            bare.add_url_rule("/", view_func=lambda: abort(401), endpoint="view")
+            try:
+                bare.test_client().get("/")
+            except LintError as error:
+                assert [finding.id for finding in error.findings] == ["W1"]
+
     Attributes:
         findings: All findings of the response.
     """
@@ -81,7 +95,7 @@ class _Reporter:
 
 
 class Linter:
-    """WSGI middleware that reports wrong refusals of an app. It never changes a response.
+    """WSGI middleware that reports wrong refusals, and never changes a response.
 
     Example:
         Log what is wrong with the refusals of an app::
@@ -133,18 +147,20 @@ class Linter:
 
 
 class ASGILinter:
-    """ASGI middleware that reports wrong refusals of an app, as `Linter` does. WebSockets pass unseen.
+    """ASGI middleware that reports wrong refusals, as `Linter` does.
+
+    WebSockets pass unseen.
 
     Example:
         Lint a FastAPI or Starlette app::
 
             from flask_unauthorized.lint import ASGILinter
 
-            async def app(scope, receive, send):
+            async def asgi_app(scope, receive, send):
                 await send({"type": "http.response.start", "status": 401, "headers": []})
                 await send({"type": "http.response.body"})
 
-            app = ASGILinter(app)
+            asgi_app = ASGILinter(asgi_app)
 
     Args:
         app: An ASGI app.
