@@ -1,4 +1,4 @@
-"""What only several exchanges with one URL show: whether the server tells cases apart that clients must tell apart.
+"""What only several exchanges with one URL show: whether the server distinguishes the cases that clients must distinguish.
 
 `compare` gets the exchanges of `probes`, by name. Each rule looks at those that it needs, and gives nothing if one of
 them is missing.
@@ -29,7 +29,7 @@ def _offered(exchange: Exchange) -> set[str]:
 
 
 def _forbidden_to_strangers(exchanges: Exchanges) -> Iterator[Finding]:
-    """W6: the server knows credentials, for it refuses wrong ones by 401, but nobody learns that it wants any."""
+    """W6: the server refuses wrong credentials by 401, so it takes some, but a client isn't told that."""
     nothing = exchanges["nothing"]
     if nothing.status == 403 and any(exchanges[name].status == 401 for name in _WRONG if name in exchanges):
         yield nothing.finding("W6", "credentials that are wrong get 401")

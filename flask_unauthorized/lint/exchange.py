@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 from ..wire import Challenge
@@ -155,7 +155,7 @@ def _parts(value: str) -> set[str]:
 
 
 def _pairs(fields: Fields) -> tuple[tuple[str, str], ...]:
-    pairs = fields.items() if isinstance(fields, Mapping) else fields
+    pairs: Iterable[tuple[Any, Any]] = fields.items() if isinstance(fields, Mapping) else fields
     return tuple((_text(name).lower(), _text(value).strip(" \t")) for name, value in pairs)
 
 
