@@ -1,4 +1,4 @@
-"""What only several exchanges with one URL show: whether the server distinguishes the cases that clients must distinguish.
+"""What only several exchanges with one URL show: whether the server distinguishes cases as clients need it.
 
 `compare` gets the exchanges of `probes`, by name. Each rule looks at those that it needs, and gives nothing if one of
 them is missing.

@@ -155,7 +155,7 @@ def _parts(value: str) -> set[str]:
 
 
 def _pairs(fields: Fields) -> tuple[tuple[str, str], ...]:
-    pairs: Iterable[tuple[Any, Any]] = fields.items() if isinstance(fields, Mapping) else fields
+    pairs: Any = fields.items() if isinstance(fields, Mapping) else fields
     return tuple((_text(name).lower(), _text(value).strip(" \t")) for name, value in pairs)
 
 

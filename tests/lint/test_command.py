@@ -120,6 +120,7 @@ def test_a_preflight_that_is_asked_for_credentials(capsys):
         ("/.well-known/oauth-protected-resource", "/", 200, set()),
         ("/.well-known/oauth-protected-resource", "/other", 200, {"W14"}),
         ("/.well-known/oauth-protected-resource/other", "/other", 200, {"W14"}),
+        ("/.well-known/oauth-protected-resource/other", "", 200, {"W14"}),
         ("/.well-known/oauth-protected-resource", "", 404, {"W14"}),
     ],
 )
