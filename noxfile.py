@@ -52,6 +52,7 @@ NEED_A_NEIGHBOUR = (
     "tests/loaders/test_client_authentication.py",
     "tests/loaders/test_jwt_extended.py",
     "tests/browser/test_oidc_example.py",
+    "tests/docs/test_views_guides.py",
     "tests/live/test_remote_user.py",
     "tests/loaders/test_loaders_guide.py",
     "tests/loaders/stored/test_guide.py",
@@ -60,6 +61,7 @@ NEED_A_NEIGHBOUR = (
     "tests/test_certificates.py",
     "tests/test_errors_travel.py",
     "tests/docs/test_symptoms_neighbours.py",
+    "tests/docs/test_people_guides.py",
 )
 # What shows that the documentation is right: its programs run, generated pages are fresh, links lead somewhere.
 CHECK_THE_DOCS = (
@@ -262,12 +264,14 @@ def neighbours(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST, requires=["build"])
 def docs(session: nox.Session) -> None:
-    """Run the programs of the docs, check that generated pages are fresh, follow links, and build the site."""
+    """Build the site, run the programs of the docs, check that generated pages are fresh, and follow links."""
     install_group(session, "docs")
     install_wheel(session)
-    run_pytest(session, paths=CHECK_THE_DOCS)
     site = Path(session.virtualenv.location).resolve() / "site"
+    shutil.rmtree(site, ignore_errors=True)
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-j", "auto", str(ROOT / "docs"), str(site))
+    session.env["SITE"] = str(site)  # which tests/docs/test_site.py looks at
+    run_pytest(session, paths=CHECK_THE_DOCS)
     session.log(f"open {site / 'index.html'}")
 
 

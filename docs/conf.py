@@ -2,9 +2,14 @@
 
 import posixpath
 import re
+import warnings
 from pathlib import Path
 
+from docutils.nodes import Element, reference
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
 
 import flask_unauthorized
 
@@ -24,7 +29,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "inventories"]
+default_role = "py:obj"
 nitpicky = False
 # A lexer that doesn't know a word of a console block is not a mistake of the page.
 suppress_warnings = ["misc.highlighting_failure"]
@@ -37,8 +43,21 @@ copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 
 autodoc_typehints = "description"
+# Attributes aren't parameters: the arguments of records that users only read aren't listed twice.
+autodoc_typehints_description_target = "documented"
+maximum_signature_line_length = 100
 autodoc_member_order = "bysource"
-intersphinx_mapping: dict[str, tuple[str, str]] = {}
+# What docstrings write instead of the whole name of the standard library.
+SHORT_NAMES = {"timedelta": "datetime.timedelta", "ProxyFix": "werkzeug.middleware.proxy_fix.ProxyFix"}
+# SQLAlchemy warns of reading an attribute of the mixin for tables, as autodoc does.
+warnings.filterwarnings("ignore", "Unmanaged access of declarative attribute")
+
+# The inventories are files, because CI has no internet. inventories/README.md says how they were made.
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3/", "inventories/python.inv"),
+    "flask": ("https://flask.palletsprojects.com/en/stable/", "inventories/flask.inv"),
+    "werkzeug": ("https://werkzeug.palletsprojects.com/en/stable/", "inventories/werkzeug.inv"),
+}
 
 html_theme = "furo"
 html_title = f"flask_unauthorized {release}"
@@ -59,6 +78,28 @@ def link_to_the_repository(app: Sphinx, name: str, content: list[str]) -> None:
     content[0] = re.sub(r"(\]\(|^\[[^\]]+\]: )(\.\.?/[^)\s#]+)", address, content[0], flags=re.MULTILINE)
 
 
+def leave_out_private_bases(app: Sphinx, name: str, obj: object, options: object, bases: list[type]) -> None:
+    """Show the public bases of a class only."""
+    bases[:] = [base for base in bases if not base.__name__.startswith("_")]
+
+
+def link_short_names(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> reference | None:
+    """Link a name of another module, such as `TokenRecord` or `Auth.sessions`, if only one object ends in it."""
+    if node.get("refdomain") != "py":
+        return None
+    node["reftarget"] = SHORT_NAMES.get(node["reftarget"], node["reftarget"])
+    domain = env.get_domain("py")
+    ending = "." + node["reftarget"].removesuffix("()")
+    places = {(doc, anchor) for name, _, _, doc, anchor, _ in domain.get_objects() if name.endswith(ending)}
+    if len(places) != 1:
+        return None
+    ((document, anchor),) = places
+    return make_refnode(app.builder, node["refdoc"], document, anchor, content)
+
+
 def setup(app: Sphinx) -> None:
     """Connect what this file defines."""
+    app.connect("autodoc-process-bases", leave_out_private_bases)
+    # Before intersphinx, which then looks for what this has made of a name.
+    app.connect("missing-reference", link_short_names, priority=400)
     app.connect("source-read", link_to_the_repository)

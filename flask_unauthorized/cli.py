@@ -77,8 +77,8 @@ def digest_hashes(context: click.Context, name: str, realm: str | None, algorith
     """
     app = None if realm is not None and algorithms else _load_app(context, needed=realm is None)
     if app is not None:
-        realm_of_app, algorithms_of_app = _digest_of(app_state_of(app))
-        realm, algorithms = realm or realm_of_app, algorithms or algorithms_of_app
+        realm, algorithms_of_app = _digest_of(app_state_of(app), realm)
+        algorithms = algorithms or algorithms_of_app
     password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     chosen = algorithms or ("SHA-256",)
     click.echo(json.dumps({algorithm: secret_hash(algorithm, name, realm or "", password) for algorithm in chosen}))
@@ -208,12 +208,14 @@ def _load_app(context: click.Context, *, needed: bool) -> Flask | None:
         return None
 
 
-def _digest_of(state: AppState) -> tuple[str, tuple[str, ...]]:
-    """Return the realm and the hash algorithms of the app's Digest schemes, which must share the realm."""
+def _digest_of(state: AppState, realm: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the realm and the hash algorithms of the app's Digest schemes. Unless a realm is given, they share one."""
     state.prepare()
     found = [scheme for scheme in state.schemes if isinstance(scheme, Digest)]
-    realms = {state.realm if scheme.realm is None else scheme.realm for scheme in found}
-    if len(realms) != 1:
-        raise click.UsageError(f"The app has {len(found)} Digest schemes with {len(realms)} realms: give --realm.")
+    if realm is None:
+        realms = {state.realm if scheme.realm is None else scheme.realm for scheme in found}
+        if len(realms) != 1:
+            raise click.UsageError(f"The app has {len(found)} Digest schemes with {len(realms)} realms: give --realm.")
+        realm = realms.pop()
     names = {base_algorithm(algorithm): None for scheme in found for algorithm in scheme.algorithms}
-    return realms.pop(), tuple(names)
+    return realm, tuple(names)

@@ -80,6 +80,12 @@ def test_the_realm_must_be_clear(run, schemes):
     assert (code, "give --realm" in output) == (2, True)
 
 
+def test_a_given_realm_needs_no_digest_in_the_app(run):
+    app = Flask("shop")
+    Auth(Bearer(lambda token: None), app=app)
+    assert last_line(run("ada", "--realm", "office", app=app)) == hashes("office", "SHA-256")
+
+
 def test_no_app_and_no_realm(run):
     code, output = run("ada")
     assert (code, "Give --realm" in output) == (2, True)

@@ -1,4 +1,4 @@
-"""The programs of docs/guides do what the pages say: logins.md, email-links.md, the step-up of browsers.md."""
+"""The programs of docs/guides do what the pages say: logins.md, email-links.md, step-up.md."""
 
 import re
 import time
@@ -161,12 +161,8 @@ def test_the_page_has_no_other_python():
 
 def test_the_password_again_confirms_the_login_and_keeps_the_session(tmp_path, monkeypatch, clock):
     monkeypatch.chdir(tmp_path)
-    program, *others = blocks("guides/browsers.md")
-    (fragment,) = [block for block in others if "auth.confirm()" in block]
-    login = '            auth.login(request.form["name"])\n'
-    assert program.count(login) == 1
     guide = {"__name__": "app"}
-    exec(program.replace(login, fragment).replace("auth.check(app)\n", ""), guide)
+    exec(blocks("guides/step-up.md")[0].replace("auth.check(app)\n", ""), guide)
     fresh = guide["auth"].login_required(max_age=300)
     guide["app"].add_url_rule("/cart", "cart", fresh(lambda: session.get("cart", "")))
     guide["app"].add_url_rule("/fill", "fill", lambda: session.update(cart="a ring") or "")

@@ -196,8 +196,8 @@ DOCUMENTED_PATHS = {
     },
     "flask_unauthorized.schemes.remote_user": {"RemoteUser"},
     "flask_unauthorized.signals": {
-        "authenticated", "logged_in", "logged_out", "refused", "remembered", "repaired", "session_stolen", "throttled",
-        "token_issued", "token_reused", "token_revoked", "token_rotated",
+        "authenticated", "logged_in", "logged_out", "refused", "remembered", "repaired", "session_stolen",
+        "subject_disabled", "throttled", "token_issued", "token_reused", "token_revoked", "token_rotated",
     },
     "flask_unauthorized.stores.base": {"Store"},
     "flask_unauthorized.stores.memory": {"MemoryStore"},

@@ -131,7 +131,7 @@ def test_the_remote_users_of_the_docs_get_in():
 
 def test_the_posted_answer_of_the_docs_works():  # F-43
     scope = {"__name__": "guide"}
-    exec(program_of("An identity provider that posts its answer", "docs/guides/browsers.md"), scope)
+    exec(program_of("An identity provider that posts its answer", "docs/guides/cross-site.md"), scope)
     client = scope["app"].test_client()
     own = {"base_url": "https://localhost"}
 

@@ -54,16 +54,22 @@ def test_the_programs_of_the_readme_pass(checker: str, tmp_path: Path) -> None:
     assert complaints(checker, file, tmp_path) == {}
 
 
-RECIPES = Path(__file__).parent.parent / "docs" / "guides" / "recipes.md"
-OF_OTHERS = ("flask_babel", "flask_limiter", "sqlalchemy", "pytest")
+GUIDES = Path(__file__).parent.parent / "docs" / "guides"
+OF_VIEWS = ("views", "permissions", "refusals", "recipes", "files-and-caches", "testing")
+OF_OTHERS = ("flask_babel", "flask_caching", "flask_limiter", "sqlalchemy", "pytest")
 
 
 @pytest.mark.parametrize("checker", CHECKERS)
-def test_the_programs_of_the_recipes_pass(checker: str, tmp_path: Path) -> None:
+def test_the_programs_of_the_guides_on_views_pass(checker: str, tmp_path: Path) -> None:
     """They have no annotations, so the checkers infer. Programs that import other extensions are left out."""
-    programs = re.findall(r"```python\n(.*?)```", RECIPES.read_text(encoding="utf-8"), re.DOTALL)
-    own = [program for program in programs if not any(f" {package}" in program for package in OF_OTHERS)]
-    assert len(own) == 9
+    text = "".join((GUIDES / f"{name}.md").read_text(encoding="utf-8") for name in OF_VIEWS)
+    programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    own = [
+        program
+        for program in programs
+        if not program.startswith("# a part of ") and not any(f" {package}" in program for package in OF_OTHERS)
+    ]
+    assert len(own) == 20
     file = tmp_path / "programs.py"
     # Each in a function of its own, so that one run checks them all.
     file.write_text("".join(f"def program_{number}():\n{indent(text, '    ')}\n" for number, text in enumerate(own)))

@@ -21,7 +21,7 @@ def need(tool: str) -> str:
     """The path of a program (or the name of a package); skips for a user who lacks it, fails in CI."""
     found = shutil.which(tool) or (tool if find_spec(tool) else None)
     if found is None:
-        _missing(tool)
+        missing(tool)
     return found
 
 
@@ -29,7 +29,7 @@ def need_library(tool: str, *check: str) -> str:
     """The path of a program, if ``check`` (its arguments) finds a library of its language; else as `need`."""
     found = need(tool)
     if not _succeeds(found, *check):
-        _missing(f"a library of {tool}")
+        missing(f"a library of {tool}")
     return found
 
 
@@ -38,10 +38,36 @@ def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
 
 
-def _missing(what: str) -> NoReturn:
+def missing(what: str) -> NoReturn:
+    """Skip the test for a user who lacks a program, and fail it in CI."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing")
     pytest.skip(f"{what} is not installed. CONTRIBUTING.md says how to get all programs")
+
+
+def copy_packages(to: Path) -> Path:
+    """Copy what the extension needs, for a server that brings a Python of its own, and return the folder.
+
+    The packages are pure Python, or do without their extension modules, so the two Pythons may differ.
+    """
+    for package in (
+        "flask_unauthorized",
+        "flask",
+        "werkzeug",
+        "jinja2",
+        "markupsafe",
+        "itsdangerous",
+        "click",
+        "blinker",
+    ):
+        found = find_spec(package)
+        assert found is not None
+        assert found.origin is not None
+        source = Path(found.origin).parent
+        shutil.copytree(source, to / package, ignore=shutil.ignore_patterns("__pycache__"))
+        for data in source.parent.glob(f"{package}-*.dist-info"):  # Flask asks for the version of Werkzeug
+            shutil.copytree(data, to / data.name)
+    return to
 
 
 @pytest.fixture(scope="session")

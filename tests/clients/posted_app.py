@@ -5,6 +5,6 @@ import os
 from ..test_readme import program_of
 
 scope = {"__name__": "posted"}
-exec(program_of("An identity provider that posts its answer", "docs/guides/browsers.md"), scope)
+exec(program_of("An identity provider that posts its answer", "docs/guides/cross-site.md"), scope)
 scope["PROVIDER"] = os.environ["PROVIDER"]
 app = scope["app"]

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from examples.forward_auth.app import app as example
+from tests.docs.pages import SHOWN_PORT, blocks, commands, missing_lines, run
 from tests.helpers import free_port
 
 from ..live.conftest import GUNICORN, ROOT, running
@@ -188,6 +189,18 @@ def session_of(monkeypatch: pytest.MonkeyPatch, age: int = 0) -> str:
         answer = client.post("/login", data={"name": "ada", "password": "correct horse"})
     assert answer.status_code == 302
     return answer.headers["Set-Cookie"].partition(";")[0]
+
+
+# --- what the page shows
+
+
+def test_nginx_answers_as_the_page_shows(nginx, tmp_path):
+    shown = [pair for block in blocks("docs/guides/forward-auth.md", "console") for pair in commands(block)]
+    assert len(shown) == 3
+    for command, lines in shown:
+        printed = run(command.replace("127.0.0.1:8080", f"127.0.0.1:{nginx.port}"), tmp_path, nginx.port)
+        printed = printed.replace(f"127.0.0.1:{SHOWN_PORT}", "127.0.0.1:8080")
+        assert not missing_lines(lines, printed), f"$ {command}\n{printed}"
 
 
 # --- who gets in

@@ -16,9 +16,8 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "authorization-servers.m
 
 def test_the_program_of_the_guide(plain, monkeypatch, tmp_path):
     text = GUIDE.read_text(encoding="utf-8")
-    keys, program, signed, certified, proxied, own = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    program, signed, certified, keys, proxied, own = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     scope = {"__name__": "guide"}
-    monkeypatch.setenv("NOTES_API_SECRET", "s3cret")
     exec(keys, scope)
     local = program.replace("https://id.example.com", plain.url).replace(
         "    client_id=", "    allow_http_loopback=True,\n    client_id="

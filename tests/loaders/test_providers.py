@@ -100,6 +100,19 @@ GOOGLE = {
     "email": "worker@my-project.iam.gserviceaccount.com",
     "email_verified": True,
 }
+# Zitadel's source, 4.x: internal/api/oidc/token.go and userinfo.go, pkg/oidc/token.go of its library
+PROJECT = "69234237810729019"
+ZITADEL = {
+    **TIMES,
+    "iss": "https://shop-abc123.zitadel.cloud",
+    "sub": "77776025198584418",
+    "aud": ["69234237810729234", "69234237810729235", PROJECT],
+    "nbf": NOW - 10,
+    "client_id": "69234237810729234",
+    "jti": "V2_69234237813329048-at_69234237813329049",
+    f"urn:zitadel:iam:org:project:{PROJECT}:roles": {"admin": {"69234237810729111": "acme.zitadel.cloud"}},
+    "urn:zitadel:iam:org:project:roles": {"owner": {"69234237810729111": "acme.zitadel.cloud"}},
+}
 AT, JWT_TYPE, NONE = {"typ": "at+jwt"}, {"typ": "JWT"}, {}
 GOOD = {
     "Keycloak": (AT, KEYCLOAK),
@@ -108,6 +121,7 @@ GOOD = {
     "Okta": (NONE, OKTA),
     "Cognito": (NONE, COGNITO),
     "Google": (JWT_TYPE, GOOGLE),
+    "Zitadel": (JWT_TYPE, ZITADEL),
 }
 
 
@@ -143,6 +157,7 @@ def made(head, claims, **changes):
         ("Okta", "0oaosna3ilNxgPTmk0h7", "phone", "Admin"),
         ("Cognito", "1example23456789", "notes/read", "admins"),
         ("Google", "117000000000000000000", None, None),
+        ("Zitadel", "69234237810729234", None, "admin"),
     ],
 )
 def test_a_token_as_the_provider_writes_it_is_taken(provider, client, scope, role):
@@ -172,6 +187,8 @@ def test_a_token_as_the_provider_writes_it_is_taken(provider, client, scope, rol
         ("Okta", NONE, {"aud": "0oaosna3ilNxgPTmk0h7", "jti": "ID.radCQMOQ", "at_hash": "h", "scp": ..., "cid": ...}),
         ("Cognito", NONE, {"token_use": "id", "aud": "1example23456789", "client_id": ...}),
         ("Google", JWT_TYPE, {"at_hash": "h", "email": "someone@gmail.com"}),
+        ("Zitadel", JWT_TYPE, {"at_hash": "h", "nonce": "n", "azp": "69234237810729234", "jti": ...}),
+        ("Zitadel", JWT_TYPE, {"azp": "69234237810729234", "jti": ...}),  # the response to response_type=id_token
         # and what else must not pass
         ("Keycloak", JWT_TYPE, {}),  # the client lacks the setting, and the program doesn't relax it
         ("Keycloak", AT, {"aud": "account"}),
@@ -188,12 +205,19 @@ def test_a_token_as_the_provider_writes_it_is_taken(provider, client, scope, rol
         ("Google", JWT_TYPE, {"email": "stranger@other-project.iam.gserviceaccount.com"}),
         ("Google", JWT_TYPE, {"email_verified": False}),
         ("Google", JWT_TYPE, {"aud": "https://other.example.com"}),
+        ("Zitadel", JWT_TYPE, {"aud": ["69234237810729234", "69234237810729299"]}),
+        ("Zitadel", JWT_TYPE, {"iss": "https://other-abc123.zitadel.cloud"}),
     ],
 )
 def test_other_tokens_of_the_provider_are_refused(provider, head, changes):
     tokens = program(provider)["tokens"]
     with pytest.raises(InvalidCredentials):
         tokens(made(head, GOOD[provider][1], **changes))
+
+
+def test_roles_of_another_project_of_zitadel_are_none():
+    """The claim without an ID is about the project of the client, which may be another one than the API's."""
+    assert program("Zitadel")["tokens"](made(JWT_TYPE, ZITADEL)).roles == {"admin"}
 
 
 def test_the_other_profile_as_the_page_says():

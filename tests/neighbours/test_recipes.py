@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.docs.recipes import ADA, BOB, run
 from tests.helpers import bearer_header
 from tests.test_readme import program_of
-from tests.test_recipes import ADA, BOB, run
 
 
 def test_rate_limits_per_caller():
@@ -83,7 +83,7 @@ def test_the_single_page_app_of_the_docs_works():
     """As Chromium sends it: the pages are on another port of the same host, so on another origin of the same site."""
     pytest.importorskip("flask_cors")
     scope = {"__name__": "guide"}
-    exec(program_of("Single-page apps", "docs/guides/browsers.md"), scope)
+    exec(program_of("Single-page apps", "docs/guides/single-page-app.md"), scope)
     client = scope["app"].test_client()
     origin = {"Origin": "http://localhost:3000"}
     fetch = {
