@@ -322,6 +322,18 @@ def test_passwords_in_latin_1():
     assert [ask(app, "GET", "/", headers).status_code for app in apps] == [200, 401, 200]
 
 
+@pytest.mark.parametrize(("ordered", "first"), [(False, "Basic"), (True, "Bearer")])
+def test_the_first_of_several_challenges(ordered, first):
+    before = Flask("theirs")
+    multi = flask_httpauth.MultiAuth(flask_httpauth.HTTPTokenAuth(), flask_httpauth.HTTPBasicAuth())
+    before.add_url_rule("/", "view", multi.login_required(lambda: "in"))
+    assert ask(before, "GET", "/", {}).headers["WWW-Authenticate"].split()[0] == "Bearer"
+    bearer, basic, after = Bearer(lambda token: None), Basic(check), Flask("ours")
+    auth = Auth(bearer, basic, challenge_order=[bearer, basic] if ordered else None, app=after)
+    after.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    assert ask(after, "GET", "/", {}).headers.getlist("WWW-Authenticate")[0].split()[0] == first
+
+
 def test_no_password_box_for_scripts():
     script = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
     app = Flask("ours")
