@@ -65,6 +65,7 @@ pygments_dark_style = "a11y-high-contrast-dark"
 html_title = f"flask_unauthorized {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(ROOT / "docs/_static/scorer.js")  # Sphinx would look for it in the current folder
 html_copy_source = False
 html_theme_options = {"source_repository": SOURCE, "source_branch": "main", "source_directory": "docs/"}
 

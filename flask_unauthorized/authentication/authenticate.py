@@ -82,13 +82,16 @@ def authenticate_request(plan: Plan, request: Request, state: AuthenticationStat
 def _missing_reason(plan: Plan, environ: Mapping[str, Any]) -> str:
     """Return where the schemes in force look, and what ``Authorization`` holds instead.
 
-    A word that isn't the name of a known scheme may be a token whose scheme was forgotten, so it isn't shown.
+    A word that isn't the name of a known scheme may be a token whose scheme was forgotten, so it isn't shown. If no
+    scheme in force reads ``Authorization``, such as with ``via=people``, only a known scheme is worth a word.
     """
     raw = environ.get("HTTP_AUTHORIZATION")
-    if not raw or not plan.by_name:
+    if not raw:
         return plan.missing_reason
     name, _, rest = raw.strip(" \t").partition(" ")
     known = plan.by_name[name.lower()].name if name.lower() in plan.by_name else _KNOWN.get(name.lower())
+    if not plan.by_name and known is None:
+        return plan.missing_reason
     if rest.strip(" \t"):
         found = "credentials of another scheme" if known is None else f"credentials of {known}"
     elif known is not None:

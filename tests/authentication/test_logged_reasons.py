@@ -176,8 +176,14 @@ def test_the_log_shows_no_first_word_that_may_be_a_token(refused):
 
 
 def test_views_that_read_other_fields_ignore_authorization(refused):
-    status, reason = refused({"Authorization": "Token plain"}, schemes=[APIKey(lambda key: None)])
-    assert (status, reason) == (401, "no credentials came for a scheme in force: ApiKey in the header x-api-key")
+    looked = "no credentials came for a scheme in force: ApiKey in the header x-api-key"
+    for field, holds in (
+        ("Token plain", " (Authorization holds credentials of Token)"),
+        ("Bearer", " (Authorization holds the name Bearer alone)"),
+        ("Foo plain", ""),
+        ("plain", ""),
+    ):
+        assert refused({"Authorization": field}, schemes=[APIKey(lambda key: None)]) == (401, looked + holds)
 
 
 # --- what the developer reads

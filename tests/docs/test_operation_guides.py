@@ -71,3 +71,20 @@ def test_four_workers_share_a_redis_store(tmp_path):
 def test_the_first_program_of_the_page_answers_as_shown(page, number, tmp_path):
     name = f"docs/guides/{page}.md"
     check_console(name, blocks(name, "python")[number], tmp_path)
+
+
+def test_the_login_form_of_the_page_shows_how_long_to_wait(tmp_path, monkeypatch):
+    """The view of the variation takes the place of the one in the program."""
+    monkeypatch.chdir(tmp_path)
+    _, program, view, *_ = blocks("docs/guides/throttle.md", "python")
+    begin, end = program.index('@app.route("/login"'), program.index('@app.get("/")')
+    scope = {"__name__": "app"}
+    exec("from flask_unauthorized import TooManyAttempts\n" + program[:begin] + view + "\n\n" + program[end:], scope)
+    client = scope["app"].test_client()
+    guesses = [client.post("/login", data={"name": "ada", "password": f"guess{n}"}) for n in range(6)]
+    assert [guess.status_code for guess in guesses] == [422] * 5 + [429]
+    assert guesses[-1].headers["Retry-After"] == "60"
+    assert "Try again in 60 seconds." in guesses[-1].text
+    assert '<form method="post">' in guesses[-1].text
+    bob = client.post("/login", data={"name": "bob", "password": "guess"})
+    assert bob.status_code == 422

@@ -117,3 +117,17 @@ def test_the_table_of_mistakes_has_no_row_that_is_not_tried():
 @pytest.mark.parametrize("name", ["access-tokens", "authorization-servers", "dpop", "mcp-server", "fapi"])
 def test_an_api_answers_as_its_page_shows(name, tmp_path):
     check_console(f"{GUIDES}/{name}.md", blocks(f"{GUIDES}/{name}.md", "python")[0], tmp_path)
+
+
+def test_the_button_of_the_page_logs_out_everywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    program, view = (blocks(f"{GUIDES}/logins.md", "python")[number] for number in (0, -1))
+    scope = {"__name__": "app"}
+    exec(program.replace("auth.check(app)", view + "\nauth.check(app)"), scope)
+    phone, laptop = (scope["app"].test_client() for _ in range(2))
+    for client in (phone, laptop):
+        sent = {"name": "ada", "password": "correct horse", "remember": "on"}
+        assert client.post("/login", data=sent, base_url="https://localhost").location == "/"
+        assert client.get("/", base_url="https://localhost").status_code == 200
+    assert laptop.post("/logout-everywhere", base_url="https://localhost").location == "/login"
+    assert [client.get("/", base_url="https://localhost").status_code for client in (phone, laptop)] == [401, 401]

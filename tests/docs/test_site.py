@@ -136,3 +136,9 @@ def test_no_page_fetches_anything_from_another_host(site):
 )
 def test_the_check_finds_what_is_fetched(page, found):
     assert fetched(page) == found
+
+
+def test_the_search_puts_guides_before_evidence(site):
+    """Sphinx puts the scorer into the script that each page of results loads."""
+    scorer = (ROOT / "docs/_static/scorer.js").read_text(encoding="utf-8")
+    assert scorer in (site / "_static/language_data.js").read_text(encoding="utf-8")

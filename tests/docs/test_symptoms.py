@@ -300,6 +300,14 @@ def check_config(entry, part, fixed_status, **given):
 
 def test_401_and_the_log_says_no_credentials_came(entry):
     assert check_config(entry, "", [401, 200]) == ([401, 401], True)
+    app, people = Flask("notes"), SessionCookie({"ada": "ada"}.get)
+    app.config.update(SECRET_KEY="only for this test, 32 characters", SESSION_COOKIE_SAMESITE="Lax")
+    auth = Auth(Bearer({"token-of-ada": "ada"}.get), people, realm="notes")
+    auth.init_app(app)
+    app.add_url_rule("/tokens", "make_token", auth.login_required(via=people)(lambda: "made"), methods=["POST"])
+    app.add_url_rule("/both", "both", auth.login_required(lambda: "both"))
+    client = app.test_client()
+    assert [client.post("/tokens", headers=ADA).status_code, client.get("/both", headers=ADA).status_code] == [401, 200]
 
 
 def test_400_bad_request_with_a_token(entry):

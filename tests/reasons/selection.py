@@ -60,6 +60,19 @@ ROWS = [
         f"{NOTHING} (Authorization holds credentials of Token)",
     ),
     Row(
+        "a token for a view that takes logins only",
+        request_of(SessionCookie(lambda subject: None), headers={"Authorization": f"Bearer {TOKEN}"}),
+        401,
+        "no credentials came for a scheme in force: Cookie in Flask's session (Authorization holds credentials of "
+        "Bearer)",
+    ),
+    Row(
+        "a word for a view that takes logins only",
+        request_of(SessionCookie(lambda subject: None), headers={"Authorization": f"Foo {TOKEN}"}),
+        401,
+        "no credentials came for a scheme in force: Cookie in Flask's session",
+    ),
+    Row(
         "a secret without a scheme", request_of(bearer(), headers={"Authorization": TOKEN}), 401,
         f"{NOTHING} (Authorization holds one word ({len(TOKEN)} characters) without the name of a scheme before it)",
     ),

@@ -115,10 +115,15 @@ def whole_seconds(name: str, span: float | timedelta, *, most: int | None) -> in
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise TypeError(f"{name} must be a number of seconds or a timedelta, not {span!r}")
     if not number >= 1 or number == float("inf"):  # NaN isn't more than 1
-        raise ValueError(f"{name} must be at least one second, not {span}")
+        raise ValueError(f"{name} must be at least one second, not {_shown(span)}")
     if most is not None and number > most:
-        raise ValueError(f"{name} must be at most {timedelta(seconds=most)}, not {span}")
+        raise ValueError(f"{name} must be at most {_shown(timedelta(seconds=most))}, not {_shown(span)}")
     return int(number)
+
+
+def _shown(span: float | timedelta) -> str:
+    """Return a span of time as users of a form read it."""
+    return str(span).removesuffix(", 0:00:00") if isinstance(span, timedelta) else f"{span} seconds"
 
 
 def stored_time(seconds: float) -> datetime:

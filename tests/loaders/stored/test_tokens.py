@@ -343,6 +343,22 @@ def test_a_rotation_obeys_the_longest_lifetime(make_tokens):
     assert new.expires_at - new.created_at == timedelta(days=10)
 
 
+@pytest.mark.parametrize(
+    ("lifetime", "message"),
+    [
+        (timedelta(days=100), "lifetime must be at most 90 days, not 100 days"),
+        (timedelta(days=90, hours=1), "lifetime must be at most 90 days, not 90 days, 1:00:00"),
+        (90 * DAY + 1, "lifetime must be at most 90 days, not 7776001 seconds"),
+        (1e300, "lifetime must be at most 90 days, not 1e+300 seconds"),
+        (-5, "lifetime must be at least one second, not -5 seconds"),
+    ],
+)
+def test_a_form_can_show_which_lifetime_is_refused(make_tokens, lifetime, message):
+    with pytest.raises(ValueError, match="lifetime") as refused:
+        make_tokens(max_lifetime=90 * DAY).issue("42", name="CI", lifetime=lifetime)
+    assert str(refused.value) == message
+
+
 def test_a_token_for_ever_is_rotated_to_one(make_tokens):
     tokens = make_tokens(max_lifetime=None)
     old = tokens.issue("42", name="CI").record
