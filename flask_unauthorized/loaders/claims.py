@@ -133,11 +133,10 @@ _UNREADABLE_ROLES: Final = (
 def _members_on(path: tuple[str, ...], claims: Claims) -> str:
     """Name what stands in place of the first name of ``path`` that is missing."""
     found: Any = claims
-    for depth, name in enumerate(path):
-        inner = found.get(name)
-        if not isinstance(inner, dict):
-            break
+    depth = 0
+    while isinstance(inner := found.get(path[depth]), dict) and depth + 1 < len(path):
         found = inner
+        depth += 1
     names = shown(sorted(found), MAX_SHOWN_CLAIMS)
     return f"Its claim {_shown_path(path[:depth])} has {names}" if depth else f"The token's claims are {names}"
 

@@ -1,14 +1,15 @@
 """The guides of People in browsers and Identity providers show what a server really sends."""
 
+import json
 import logging
 import re
 import time
 
 import pytest
 
-from flask_unauthorized.jose import StaticKeys, public_key_pem
+from flask_unauthorized.loaders.jwks import JWKS
 from tests.helpers import bearer_header
-from tests.jose.signing import pem, signed
+from tests.jose.signing import jwk, signed
 
 from .pages import ROOT, blocks, check_console
 
@@ -78,7 +79,10 @@ MISTAKES = [
     ("the token is opaque", lambda: "kJ2hFm3gQ9"),
     ("the token has expired", lambda: access_token(exp=NOW - 100)),
     ("the clock of the API is slow", lambda: access_token(nbf=NOW + 500)),
-    ("the token is from another realm", lambda: access_token({**HEADER, "kid": "k9"})),
+    (
+        "the token is from another realm",
+        lambda: access_token({**HEADER, "kid": "k9"}, iss="https://id.example.com/realms/other"),
+    ),
     ("the token was changed on its way", lambda: access_token()[:-8] + "AAAAAAAA"),
     ("the token lacks the scope", lambda: access_token(scope="profile")),
 ]
@@ -86,10 +90,11 @@ MISTAKES = [
 
 @pytest.fixture
 def orders():
-    """Run the program of the page, with the key of an issuer that this test is."""
+    """Run the program of the page, with the published key of an issuer that this test is."""
     scope = {"__name__": "app"}
     exec(blocks(f"{GUIDES}/access-tokens.md", "python")[0], scope)
-    scope["tokens"]._keys = StaticKeys([public_key_pem(pem("RS256"), kid="k1")])
+    key_set = json.dumps({"keys": [jwk("RS256", kid="k1")]}).encode()
+    scope["tokens"]._keys = JWKS("https://id.example.com/keys", fetch=lambda url: key_set)
     return scope["app"].test_client()
 
 
