@@ -46,7 +46,8 @@ def discover(issuer: str, get: Get) -> Mapping[str, Any]:
         except FetchError as error:
             if error.status is None:  # the server can't be reached: the other place is on the same server
                 raise
-            failures.append(str(error))
+            # The log cuts long texts: metadata that was read tells more than a 404 of the other place.
+            failures.insert(0 if error.status == 200 else len(failures), str(error))
     raise FetchError("; ".join(failures), status=0)
 
 

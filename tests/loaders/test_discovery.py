@@ -56,6 +56,7 @@ def test_as_02_another_issuer_in_the_metadata(plain, pair, lie, caplog):
     with pytest.raises(AuthUnavailable) as caught:
         keys.candidates("one", "ES256")
     found = "https://evil.example" if lie is None else plain.url + lie
+    assert "responded with" not in caught.value.reason.partition("to the letter")[0]
     assert f"is {found!r}, expected {plain.url + '/issuer1'!r} to the letter" in caught.value.reason
     assert plain.calls("/keys") == 0
 
