@@ -46,7 +46,8 @@ NEED_A_DATABASE = (
     "tests/loaders/pairs/test_databases.py",
 )
 ELSEWHERE = (
-    "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py", *NEED_A_DATABASE,
+    "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py",
+    "tests/docs/test_pages_in_chromium.py", *NEED_A_DATABASE,
 )  # fmt: skip
 NEED_A_NEIGHBOUR = (
     "tests/loaders/test_client_authentication.py",
@@ -75,6 +76,7 @@ CHECK_THE_DOCS = (
     "tests/loaders/test_guide.py",
     "tests/loaders/test_loaders_guide.py",
     "tests/loaders/stored/test_guide.py",
+    "tests/loaders/pairs/test_guide.py",
     "tests/browser/test_example.py",
     "tests/test_examples.py",
 )

@@ -22,7 +22,7 @@ def stores(results: Results, table: Table, thousands: Callable[[Results, Entry],
     return f"""## Stores
 
 Accepted requests. Digest spends a count in one operation; a session with a store asks it twice, whether the session was
-ended and whether all of the user's were. Who sends nothing, or what is wrong, never reaches the store. SQLite has its
+ended and whether all of the user's were. A request without valid credentials never reaches the store. SQLite has its
 file in the folder for temporary files, Redis a server on this machine.
 {missing}
 {table(("", "overhead, µs", "quartiles", "whole request", "k instructions"), requests)}

@@ -60,11 +60,28 @@ intersphinx_mapping = {
 }
 
 html_theme = "furo"
+# The dark style of the theme underlines the names of modules, which then look like links.
+pygments_dark_style = "a11y-high-contrast-dark"
 html_title = f"flask_unauthorized {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_theme_options = {"source_repository": SOURCE, "source_branch": "main", "source_directory": "docs/"}
+
+
+def mend_html(app: Sphinx, name: str, template: str, context: dict[str, object], document: object) -> None:
+    """Let keys reach what scrolls, and give the headings of the navigation a level (axe-core finds both otherwise)."""
+    for part, wrong, right in (
+        ("body", "<pre", '<pre tabindex="0"'),
+        ("body", '<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
+        # Long signatures are lists of definitions without terms.
+        ("body", "<dl>\n<dd><em", '<dl role="none">\n<dd><em'),
+        ("body", '<dd><em class="sig-param', '<dd role="none"><em class="sig-param'),
+        ("body", 'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'),
+        ("furo_navigation_tree", 'class="caption" role="heading"', 'class="caption" role="heading" aria-level="2"'),
+    ):
+        if isinstance(html := context.get(part), str):
+            context[part] = html.replace(wrong, right)
 
 
 def link_to_the_repository(app: Sphinx, name: str, content: list[str]) -> None:
@@ -103,3 +120,4 @@ def setup(app: Sphinx) -> None:
     # Before intersphinx, which then looks for what this has made of a name.
     app.connect("missing-reference", link_short_names, priority=400)
     app.connect("source-read", link_to_the_repository)
+    app.connect("html-page-context", mend_html, priority=900)  # after the theme's own

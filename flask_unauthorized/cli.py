@@ -20,13 +20,17 @@ from .wire.digest import HASHES, base_algorithm, secret_hash
 class _Commands(click.Group):
     """A group whose commands report a `ConfigurationError` by its message, without a traceback.
 
-    ``tokens`` is loaded when it is used.
+    ``audit`` and ``tokens`` are loaded when they are used.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "tokens"])
+        return sorted([*super().list_commands(ctx), "audit", "tokens"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "audit":
+            from .audit.commands import audit
+
+            return audit
         if cmd_name == "tokens":
             from .loaders.stored.commands import tokens
 

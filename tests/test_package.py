@@ -32,6 +32,7 @@ LAYERS = [
         "subjects": "which names may be one account",
         "arguments": "helpers for messages about a developer's mistake",
         "proxies": "the proxies that an app trusts",
+        "lint": "finds wrong refusals in the responses of any server. Standard library only",
     },
     {
         "rendering": "an error becomes a body: negotiation, renderers, translations",
@@ -55,8 +56,10 @@ LAYERS = [
     {
         "responses": "an error becomes a response; the guard over all responses",
         "browser": "login, logout, the redirect to the login page",
+        "audit": "`flask unauthorized audit`: mistakes in the table of routes, and changes since a lock file",
         "cli": "`flask unauthorized …`",
         "testing": "helpers for the tests of apps",
+        "pytest_plugin": "the pytest plugin: lints the responses of a test suite; the fixture `unauthorized`",
     },
     {"extension": "`Auth`, the facade"},
     {"__init__": "the public names"},
@@ -201,7 +204,11 @@ DOCUMENTED_PATHS = {
     "flask_unauthorized.stores.memory": {"MemoryStore"},
     "flask_unauthorized.stores.redis": {"RedisStore"},
     "flask_unauthorized.stores.sqlite": {"SQLiteStore"},
-    "flask_unauthorized.testing": {"acting_as", "assert_sound", "assert_unauthorized"},
+    "flask_unauthorized.lint": {"ASGILinter", "Finding", "LintError", "Linter", "lint"},
+    "flask_unauthorized.testing": {
+        "acting_as", "assert_all_guarded", "assert_challenge", "assert_forbidden", "assert_sound",
+        "assert_unauthorized",
+    },
     "flask_unauthorized.throttle": {"Limit", "Throttle"},
     "flask_unauthorized.wire": {"Challenge", "parse_authorization", "parse_challenges"},
     "flask_unauthorized.wire.digest": {"name_hash"},
@@ -259,7 +266,7 @@ def test_an_app_loads_the_scheme_that_it_uses_and_no_other():
     schemes = {name.removeprefix(prefix) for name in loaded if name.startswith(prefix)}
     assert "bearer" in schemes
     assert not {"basic", "digest", "dpop", "api_key", "session.scheme"} & schemes
-    rooms = ("loaders", "jose", "stores", "http_client", "certificates", "cli", "testing")
+    rooms = ("loaders", "jose", "stores", "http_client", "certificates", "cli", "testing", "lint")
     assert not [name for name in loaded if name.startswith(tuple(f"flask_unauthorized.{room}" for room in rooms))]
     assert not {"jwt", "cryptography"}.intersection(loaded)
 

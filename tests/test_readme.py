@@ -29,12 +29,18 @@ def test_the_scheme_of_the_docs_works(make_app):
 
     scope = {"__name__": "readme"}
     exec(program_of("A scheme of your own", "docs/guides/own-scheme.md"), scope)
-    auth = Auth(scope["Ticket"](lambda ticket: "ada" if ticket == "good" else None, realm="trains"))
+    auth = Auth(scope["Ticket"](lambda ticket: "ada" if ticket == "17" else None, realm="trains"))
     app = make_app(auth)
     app.add_url_rule("/", view_func=auth.login_required(lambda: auth.identity.subject))
-    refused = app.test_client().get("/", headers={"X-Ticket": "bad"})
-    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, 'Ticket realm="trains"')
-    assert app.test_client().get("/", headers={"X-Ticket": "good"}).text == "ada"
+    answers = {sent: app.test_client().get("/", headers={"Authorization": sent}) for sent in TICKETS}
+    assert [answer.status_code for answer in answers.values()] == list(TICKETS.values())
+    assert answers["Ticket"].headers["WWW-Authenticate"] == 'Ticket realm="trains"'
+    assert answers["Ticket 17-8"].text == "ada"
+
+
+TICKETS = {
+    "Ticket": 401, "Ticket 17-8": 200, "Ticket 18-9": 401, "Ticket 17-9": 400, "Ticket x": 400, "Bearer 17-8": 401,
+}  # fmt: skip
 
 
 def test_the_digest_of_the_docs_works():

@@ -4,7 +4,14 @@ import pytest
 from flask import Flask, Response
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, ConfigurationError, Identity, current_user
-from flask_unauthorized.testing import acting_as, assert_sound, assert_unauthorized
+from flask_unauthorized.testing import (
+    acting_as,
+    assert_all_guarded,
+    assert_challenge,
+    assert_forbidden,
+    assert_sound,
+    assert_unauthorized,
+)
 
 NO_STORE = ("Cache-Control", "no-store")
 
@@ -221,3 +228,129 @@ def test_no_header_can_pretend(app):
     acting_as(app, "ada")
     for name in ("flask_unauthorized.acting_as", "flask-unauthorized-acting-as", "acting_as"):
         assert app.test_client().get("/", headers={name: "ada"}).status_code == 401
+
+
+# --- assert_forbidden, assert_challenge
+
+
+def test_assert_forbidden(app):
+    refused = app.test_client().get("/scoped", headers={"Authorization": "Bearer good"})
+    assert_forbidden(acting_as(app, "ada").get("/scoped"))
+    assert [one.get("error") for one in assert_forbidden(refused, scopes={"a"})] == ["insufficient_scope"]
+    assert_forbidden(refused, scopes="a")
+    assert_forbidden(answer(403))
+    with pytest.raises(AssertionError, match=r"no challenge asks for the scopes \['b'\]"):
+        assert_forbidden(refused, scopes={"b"})
+    with pytest.raises(AssertionError, match="no challenge asks for"):
+        assert_forbidden(answer(403), scopes={"a"})
+    with pytest.raises(AssertionError, match="not a 403"):
+        assert_forbidden(app.test_client().get("/scoped"))
+    with pytest.raises(AssertionError, match="belongs to another status"):
+        assert_forbidden(answer(403, 'Bearer error="invalid_token"'))
+
+
+def test_assert_challenge():
+    response = answer(403, 'Bearer realm="a", error="insufficient_scope", scope="b c"', 'Basic realm="d"')
+    offered = assert_challenge(response).offers("bearer", scope={"c", "b"}, realm="a").offers("Basic", realm=...)
+    assert [one.scheme for one in offered.challenges] == ["Bearer", "Basic"]
+    assert_challenge(response).offers("Bearer", scope="b c", charset=None)
+    for scheme, params in (
+        ("Digest", {}),
+        ("Bearer", {"scope": {"b"}}),
+        ("Bearer", {"scope": "c b"}),
+        ("Bearer", {"error": None}),
+        ("Basic", {"charset": ...}),
+        ("Basic", {"realm": "a"}),
+    ):
+        with pytest.raises(AssertionError, match=f"no challenge of the scheme {scheme}.*WWW-Authenticate"):
+            assert_challenge(response).offers(scheme, **params)
+    with pytest.raises(AssertionError, match=r"^no challenge \("):
+        assert_challenge(answer(200))
+
+
+# --- assert_all_guarded
+
+
+def test_assert_all_guarded(make_app, auth):
+    app = make_app(auth)
+    app.add_url_rule("/", "home", auth.public(reason="the start page")(lambda: "home"))
+    app.add_url_rule("/notes", "notes", auth.login_required(lambda: "notes"))
+    app.add_url_rule("/maybe", "maybe", auth.login_optional(lambda: "maybe"))
+    assert_all_guarded(app, except_={"/", "maybe", "static"})
+    assert_all_guarded(app, except_={"home": "why not", "maybe": "", "/static/<path:filename>": ""})
+    with pytest.raises(AssertionError, match=r"GET,HEAD /maybe \(endpoint maybe: optional\)"):
+        assert_all_guarded(app, except_={"/", "static"})
+    with pytest.raises(AssertionError, match="the start page"):
+        assert_all_guarded(app)
+    app.add_url_rule("/new", "new", lambda: "new")
+    with pytest.raises(AssertionError, match=r"^these routes aren't guarded: GET,HEAD /new \(endpoint new: open\)\."):
+        assert_all_guarded(app, except_={"/", "maybe", "static"})
+
+
+@pytest.mark.parametrize("name", ["notes", "gone"])
+def test_an_exception_that_is_not_needed_fails(make_app, auth, name):
+    app = make_app(auth)
+    app.add_url_rule("/notes", "notes", auth.login_required(lambda: "notes"))
+    with pytest.raises(AssertionError, match=f"except_ names \\['{name}'\\]"):
+        assert_all_guarded(app, except_={"static", name})
+
+
+def test_assert_all_guarded_needs_an_auth(make_app):
+    with pytest.raises(ConfigurationError, match="no Auth serves"):
+        assert_all_guarded(make_app())
+
+
+# --- responses of other clients
+
+
+def _of_httpx(lines):
+    httpx = pytest.importorskip("httpx")
+    return httpx.Response(401, headers=[*lines, NO_STORE], content=b"x")
+
+
+def _of_django(lines):
+    pytest.importorskip("django")
+    from django.conf import settings
+    from django.http import HttpResponse
+
+    if not settings.configured:
+        settings.configure()
+    response = HttpResponse("x", status=401, headers=dict([NO_STORE]))
+    response["WWW-Authenticate"] = ", ".join(line for _, line in lines)
+    return response
+
+
+def _of_urllib3(lines):
+    urllib3 = pytest.importorskip("urllib3")
+    return urllib3.HTTPResponse(b"x", urllib3.HTTPHeaderDict([*lines, NO_STORE]), 401)
+
+
+def _of_requests(lines):
+    requests = pytest.importorskip("requests")
+    response = requests.Response()
+    response.status_code, response._content = 401, b"x"
+    response.headers.update({"www-authenticate": ", ".join(line for _, line in lines), "cache-control": "no-store"})
+    return response
+
+
+def _of_starlette(lines):
+    responses = pytest.importorskip("starlette.responses")
+    response = responses.Response(b"x", 401)
+    for name, value in (*lines, NO_STORE):
+        response.headers.append(name, value)
+    return response
+
+
+@pytest.mark.parametrize("make", [_of_httpx, _of_django, _of_urllib3, _of_requests, _of_starlette])
+def test_responses_of_other_clients(make):
+    response = make([("WWW-Authenticate", 'Basic realm="a"'), ("WWW-Authenticate", 'Bearer realm="b"')])
+    assert [one.scheme for one in assert_sound(response, schemes={"Basic", "Bearer"})] == ["Basic", "Bearer"]
+    assert assert_unauthorized(response, scheme="Bearer").get("realm") == "b"
+    assert_challenge(response).offers("Basic", realm="a")
+    with pytest.raises(AssertionError, match="without a challenge"):
+        assert_sound(make([]))
+
+
+def test_what_is_no_response_is_named():
+    with pytest.raises(TypeError, match="str has not"):
+        assert_sound("401")

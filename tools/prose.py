@@ -25,9 +25,10 @@ ALLOWED = "prose: allowed"
 
 PHRASES = {
     r"our own trouble|(?:is|are|has|in) trouble\b": "name the failure: a server-side failure, an unavailable database",
-    r"by day and by night": "say when it holds",
+    r"by day (?:and|or) by night": "say when it holds",
     r"(?<!here )\b(?:is|are) no (?!longer|more|less|need)(?=\w)": "is not a …, aren't …",
-    r"\boutside stays?\b": "not covered",
+    r"\b(?:is|are) no(?=[.,;:)])": "means …, is rejected",
+    r"\b(?i:outside) stays?\b": "not covered",
     r"(?:^|[.:] )Kept (?:is|are)\b": "start with the subject: `X` is cached for …",
     r"\b(?i:whoever)\b": "callers who …, or the name of the actor",
     r"\b(?i:nobody)\b": "name the actor: no caller, no loader, unauthenticated",
@@ -39,6 +40,20 @@ PHRASES = {
     r"\b[Tt]old apart\b|\b[Tt]ells? apart\b": "distinguished",
     r"\bin one's\b|\bof one's\b": "your",
     r"(?:^|[.:] )(?:Told|Good|Over|Asked) (?:is|are)\b": "start with the subject",
+    r"\bgood answers?\b": "a valid response",
+    r"(?<!\()\banswers? (?:with )?[1-5]\d\d\b": "responds with …",
+    r"\b(?:time|session|login|period|lifetime|overlap) (?:is|are|was) over\b": "has expired, has ended",
+    r"\b(?:can|could|can't|cannot|could not|couldn't) be told\b": "be distinguished, be named",
+    r"\bis what (?:\S+ ){1,3}says? it is\b": "name what is checked",
+    r"(?:^|[.;:] )Who (?:sends|should|must|asks|has|was|needs|wants|comes|calls|logs|waits)\b[^?]*$": "callers who …",
+    r"\b(?:than|that|for|and|or|if|where|(?i:whether)) who(?:ever)? (?:should|was|is)\b": "callers who …",
+    r"^who (?:should|must|needs|wants|sends|has)\b": "callers who …",
+    r"\bnor (?:will|can|is|are|does|do)\b": "two sentences; the second starts with its subject",
+    r"\bgoes? before what\b": "takes precedence over",
+    r"\bwhose every\b|\bends? in size\b": "has a limit of …",
+    r"\bholds where\b|\bwhere any has\b": "say how values are combined: all(), any()",
+    r"\bwhat holds\b": "what the app enforces",
+    r"\bread the same, the first\b": "if two …, keep the first",
 }
 FIND = [(re.compile(pattern), advice) for pattern, advice in PHRASES.items()]
 

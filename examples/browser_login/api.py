@@ -1,4 +1,4 @@
-"""The API that static/notes.js uses. Without a login it answers 401 in JSON: scripts aren't sent to a login page."""
+"""The API that static/notes.js uses. Without a login it responds with 401 in JSON, not with a redirect."""
 
 from flask import Blueprint, request
 

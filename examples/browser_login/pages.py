@@ -35,7 +35,7 @@ def notes() -> Page:
 @blueprint.route("/login", methods=["GET", "POST"])
 @auth.public
 def login() -> Page:
-    """The way in: for visitors, for those whose session is over, and for those who have to prove it once more."""
+    """The way in: for visitors, for those whose session has ended, and for those who have to prove it once more."""
     if request.method == "GET":
         return render_template("login.html", name=session.get("name", ""), errors={})
     name, password = request.form.get("name", "").strip(), request.form.get("password", "")
@@ -52,7 +52,7 @@ def login() -> Page:
 
 
 @blueprint.post("/logout")
-@auth.public  # also for who is logged out already
+@auth.public  # also for people who are logged out already
 def logout() -> Page:
     auth.logout()
     flash("You are logged out.")

@@ -38,7 +38,7 @@ def authorize(plan: Plan, identity: Identity) -> None:
 
 
 def check_expiry(identity: Identity) -> None:
-    """Refuse credentials whose time is over. Raises `ExpiredCredentials`."""
+    """Refuse expired credentials. Raises `ExpiredCredentials`."""
     if identity.expires_at is not None and identity.expires_at <= time():
         raise ExpiredCredentials(
             reason=f"expires_at has passed: it is {shown(identity.expires_at)}, and now {time():.0f}"

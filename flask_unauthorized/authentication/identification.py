@@ -5,8 +5,8 @@ or without a judgment of the view. The rules:
 
 1. The credentials are verified once per request, and a later judgment reuses the result. If verification is under way,
    because the loader itself asks who is calling, then no caller is known yet and nothing is verified a second time.
-2. Nothing is refused, logged at INFO or signaled. Missing, invalid and expired credentials identify no caller, nor do
-   those that a browser added to an unsafe request of another site's page.
+2. Nothing is refused, logged at INFO or signaled. Missing, invalid and expired credentials identify no caller. The
+   same holds for those that a browser added to an unsafe request of another site's page.
 3. Required HTTPS, the resource's origins and expiry are checked, because without them no caller is identified. Scopes,
    roles and step-up aren't: they decide what a caller may do.
 4. If several schemes of the `Auth` read the same field, the extension can't know which loader to ask, so it identifies

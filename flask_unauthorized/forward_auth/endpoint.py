@@ -3,7 +3,8 @@
 The endpoint is a guarded view like others. A WSGI layer around the app makes its request the original one, and its
 response one that a proxy understands. A request to the path of an endpoint takes these steps:
 
-1. If the peer is not a named proxy, the layer answers 403 without a word. Anybody could forge what follows.
+1. If the peer is not a named proxy, the layer responds with 403 and gives no reason. Any client could
+   forge what follows.
 2. The original request is read out of the fields that the proxy sent (`original`). If they are broken: 403.
 3. A CORS preflight passes: browsers send it without credentials, and the service behind the proxy answers it.
 4. The app handles the original request at the path of the endpoint. Hooks, schemes, the check of cross-site requests,

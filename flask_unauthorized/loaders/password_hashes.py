@@ -15,7 +15,7 @@ Theory of operation
 is rejected and never cut: with a cut, two different passwords would open one account.
 
 A `StoredHash` has a ``dummy``: a hash of the same kind and cost that fits no password. A comparison with it takes as
-long, so that unknown names can't be told from known ones by the time of a response.
+long, so the time of a response doesn't reveal whether the name is known.
 """
 
 import functools

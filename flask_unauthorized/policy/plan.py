@@ -103,7 +103,7 @@ class Plan:
         self.max_age = requirement.max_age
         self.amr_groups = tuple(map(frozenset, requirement.amr))
         self.requires_step_up = bool(self.acr or self.amr_groups) or self.max_age is not None
-        self.scope_groups = tuple(_accepted_scopes(group, implied_scopes) for group in requirement.scopes)
+        self.scope_groups = tuple(accepted_scopes(group, implied_scopes) for group in requirement.scopes)
         self.role_groups = tuple(map(frozenset, requirement.roles))
         self.authorization_details = requirement.authorization_details
         self.has_permissions = bool(self.scope_groups or self.role_groups or self.authorization_details)
@@ -159,7 +159,7 @@ def _place(read: tuple[str, str]) -> str:
     return "Authorization" if where == "authorization" else f"the {where} {name}"
 
 
-def _accepted_scopes(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:
+def accepted_scopes(group: Group, implied: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """Return all scopes that meet a group: its own, and those that imply one of them."""
     names = set(group)
     return frozenset(names.union(scope for scope, implies in implied.items() if not names.isdisjoint(implies)))

@@ -113,8 +113,8 @@ def _note_leaving(response: Response, request: Request) -> None:
 def _name_later_questions(response: Response, request: Request) -> None:
     """Complete a streamed response, whose generator may ask who is calling when the headers have left.
 
-    A file asks nothing, nor does an error page of known length: Flask runs each `HTTPException` without a handler as a
-    WSGI application, so its page looks streamed. A request that carries no credentials has no caller.
+    A file doesn't ask, and an error page of known length doesn't either: Flask runs each `HTTPException` without a
+    handler as a WSGI application, so its page looks streamed. A request that carries no credentials has no caller.
     """
     app = real_app()
     app_state = app_state_of(app)

@@ -163,7 +163,7 @@ def _is_ready(app_state: AppState) -> bool:
         app_state.prepare()
     except ConfigurationError:
         raise
-    except Exception as error:  # a store or a loader that the check asks; guarded views answer 500
+    except Exception as error:  # a store or a loader that the check asks; guarded views respond with 500
         app_state.log_failed_check("no caller is identified", error)
     return app_state.ready
 

@@ -158,7 +158,7 @@ class SuspectNetworks:
         renew_after_fork(self)
 
     def add(self, network: str) -> None:
-        """Remember a network, and forget those whose time is over."""
+        """Remember a network, and forget those whose time has passed."""
         with self._lock:
             now, until = time.monotonic(), self.until
             until.pop(network, None)

@@ -216,7 +216,7 @@ class Throttle:
 
         Args:
             name: The name that the credentials give for the caller; ``None`` for a token.
-            credentials: What the loader gets; ``None`` if requests with the same secret can't be told.
+            credentials: What the loader gets; ``None`` if requests with the same secret can't be recognized.
             environ: The WSGI environment of the request.
             scheme: The name of the scheme, for the log. ``None`` in a login form.
 

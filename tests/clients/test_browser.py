@@ -27,6 +27,8 @@ PATIENCE = 30
 class Browser:
     """One page, and the questions for a password that it would have asked."""
 
+    patience = PATIENCE
+
     def __init__(self, reads: int, writes: int) -> None:
         self._reads, self._writes = reads, writes
         self._ids = itertools.count(1)
@@ -58,7 +60,7 @@ class Browser:
     def _receive(self) -> dict[str, Any]:
         """The next message; requests go on, and questions for a password are answered or cancelled."""
         while b"\0" not in self._buffer:
-            assert select.select([self._reads], [], [], PATIENCE)[0], "the browser says nothing"
+            assert select.select([self._reads], [], [], self.patience)[0], "the browser says nothing"
             more = os.read(self._reads, 65536)
             assert more, "the browser is gone"
             self._buffer += more
@@ -84,7 +86,7 @@ class Browser:
 
     def run(self, script: str) -> Any:
         """What ``script`` gives, once it doesn't fail: the page may not be there yet."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self.patience
         while True:
             result = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
             if "exceptionDetails" not in result:

@@ -57,7 +57,8 @@ def served(program: str, folder: Path) -> Iterator[int]:
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment())
         try:
             for _ in range(300):
-                if is_listening(port):
+                # The server listens before it prints where, and readers wait for that line.
+                if is_listening(port) and " * Running on " in (folder / "server.log").read_text():
                     break
                 if server.poll() is not None:
                     pytest.fail((folder / "server.log").read_text())

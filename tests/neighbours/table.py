@@ -77,7 +77,7 @@ def _summary(neighbour: Neighbour) -> str:
 
 def _section(neighbour: Neighbour, with_program: bool) -> Iterator[str]:
     yield f"## {neighbour.name}\n"
-    tested = f"Tested with `{_requirement(neighbour.package)}`. " if neighbour.package else ""
+    tested = f"Tested with `{required_version(neighbour.package)}`. " if neighbour.package else ""
     yield f"{tested}{neighbour.advice}\n"
     pairs = _pairs(neighbour)
     yield "\n".join([_COLUMNS, *(_row(*pair) for pair in pairs if pair[2].status == 401)]) + "\n"
@@ -116,7 +116,7 @@ def _others(before: Answer, after: Answer) -> str:
     return ", ".join(f"`{name}: {', '.join(after.lines(name))}`" for name in sorted(changed)) or "the same"
 
 
-def _requirement(package: str) -> str:
+def required_version(package: str) -> str:
     """What the extra asks for."""
     extra = (
         (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nneighbours = [")[2].partition("]\ndev")[0]

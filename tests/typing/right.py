@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from flask import Blueprint, Flask, Request, redirect
 from flask.typing import ResponseReturnValue
@@ -27,6 +28,7 @@ from flask_unauthorized import (
 from flask_unauthorized.certificates import ClientCert, EscapedPEM, peer_certificate
 from flask_unauthorized.errors import AuthError
 from flask_unauthorized.jose import hmac_key, private_key, public_key_pem
+from flask_unauthorized.lint import Finding, Linter, lint
 from flask_unauthorized.loaders import Passwords, SignedTokens, StaticTokens
 from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwks import JWKS
@@ -36,6 +38,7 @@ from flask_unauthorized.loaders.revocation import Revocations
 from flask_unauthorized.policy.routes import Route
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.stores.sqlite import SQLiteStore
+from flask_unauthorized.testing import assert_all_guarded, assert_challenge, assert_forbidden
 
 
 @dataclass
@@ -267,3 +270,11 @@ for route in assert_type(auth.routes(table_app), tuple[Route, ...]):
     assert_type(route.methods, frozenset[str])
     assert_type(route.because, str | None)
     is_open: bool = route.state == "open" and route.kind != "redirect"
+
+# The linter, and assertions about responses.
+linted = assert_type(lint(401, [(b"a", b"b")], b"body", request_headers={"a": "b"}), list[Finding])
+assert_type(linted[0].level, Literal["error", "warning", "note"])
+table_app.wsgi_app = Linter(table_app.wsgi_app, on_finding=print, ignore={"C1"})  # type: ignore[method-assign]
+assert_forbidden(table_app.test_client().get("/"), scopes={"a"})
+assert_challenge(object()).offers("Bearer", scope={"a"}, error=None, realm=...).offers("Basic")
+assert_all_guarded(table_app, except_={"/": "the start page"})

@@ -2,7 +2,7 @@
 
 A refresh token is ``prefix_``, 22 characters that all tokens of one family share, 30 that are new in each token, and a
 checksum. The first part finds the family in the database, even if the token was replaced long ago. Otherwise the reuse
-of an old token could not be told from a token that was never issued. Each part is random and has more than 128 bits.
+of an old token would look like a token that was never issued. Each part is random and has more than 128 bits.
 
 Alphabet and checksum are those of `TokenFormat`. The length differs from that of stored tokens, so both may have the
 same prefix.

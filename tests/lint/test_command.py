@@ -1,0 +1,241 @@
+"""``python -m flask_unauthorized.lint URL`` against real servers on this machine."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+
+import pytest
+from flask import Flask, Response, abort, request
+from werkzeug.serving import make_server
+
+from flask_unauthorized import Auth, Basic, Bearer
+from flask_unauthorized.lint import probes
+from flask_unauthorized.lint.__main__ import main
+
+
+@contextmanager
+def serving(app):
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def lint_app(view, capsys, *options, methods=("GET",)):
+    """Run the command against one view; return its exit code, and the ids of its findings."""
+    app = Flask("served")
+    app.add_url_rule("/", "view", view, methods=methods, provide_automatic_options="OPTIONS" not in methods)
+    with serving(app) as url:
+        code = main([f"{url}/", "--json", *options])
+    return code, {finding["id"] for finding in json.loads(capsys.readouterr().out)}
+
+
+def refusal(status=401, line='Bearer realm="a"', **headers):
+    fields = [("Cache-Control", "no-store"), *((name.replace("_", "-"), value) for name, value in headers.items())]
+    return Response("x", status, [*fields, *([("WWW-Authenticate", line)] if line else [])])
+
+
+def kind():
+    return request.headers.get("Authorization", "").partition(" ")[0]
+
+
+def _sound():
+    return refusal(line='Bearer realm="a", error="invalid_token"' if kind() == "Bearer" else 'Bearer realm="a"')
+
+
+def _w6():
+    return refusal(403, None) if not kind() else _sound()
+
+
+def _w9():
+    return refusal(line=None) if "text/html" in request.headers["Accept"] else _sound()
+
+
+def _w10():
+    return refusal(line='Basic realm="a"') if kind() == "Basic" else _sound()
+
+
+def _w13():
+    return refusal(400, None) if kind() == "Bearer" else refusal(line='Token realm="a"')
+
+
+def _c14():
+    return Response("x", 500) if kind() == "Bearer" else refusal()
+
+
+def _c15():
+    return Response("x", 422) if kind() == "Bearer" else refusal()
+
+
+def _c16():
+    return Response("", 200) if request.method == "HEAD" else _sound()
+
+
+def _w15():
+    return refusal(403, None) if request.headers.get("Authorization") == "Bearer old" else _sound()
+
+
+@pytest.mark.parametrize(
+    ("view", "options", "code", "expected"),
+    [
+        (_sound, (), 0, set()),
+        (lambda: refusal(line=None), (), 1, {"W1"}),
+        (_w6, (), 1, {"W6"}),
+        (refusal, (), 0, {"W8"}),
+        (refusal, ("--fail-on", "warning"), 1, {"W8"}),
+        (lambda: refusal(line=None), ("--fail-on", "never"), 0, {"W1"}),
+        (_w9, (), 1, {"W1", "W9"}),
+        (_w10, (), 0, {"W10"}),
+        (_w13, (), 0, {"W13"}),
+        (_w15, ("--expired-token", "old"), 1, {"W15"}),
+        (_c14, (), 1, {"C14"}),
+        (_c15, (), 0, {"C15"}),
+        (_c16, (), 0, {"C16"}),
+        (lambda: "open", (), 0, set()),
+    ],
+)
+def test_what_several_exchanges_show(view, options, code, expected, capsys):
+    assert lint_app(view, capsys, *options) == (code, expected)
+
+
+def test_a_preflight_that_is_asked_for_credentials(capsys):
+    assert lint_app(_sound, capsys, methods=("GET", "OPTIONS")) == (1, {"W11"})
+
+
+@pytest.mark.parametrize(
+    ("path", "resource", "status", "expected"),
+    [
+        ("/.well-known/oauth-protected-resource", "", 200, set()),
+        ("/.well-known/oauth-protected-resource", "/", 200, set()),
+        ("/.well-known/oauth-protected-resource", "/other", 200, {"W14"}),
+        ("/.well-known/oauth-protected-resource/other", "/other", 200, {"W14"}),
+        ("/.well-known/oauth-protected-resource/other", "", 200, {"W14"}),
+        ("/.well-known/oauth-protected-resource", "", 404, {"W14"}),
+    ],
+)
+def test_the_metadata_is_that_of_the_resource(path, resource, status, expected, capsys):
+    app = Flask("served")
+
+    @app.get("/")
+    def view():
+        error = ', error="invalid_token"' if kind() == "Bearer" else ""
+        return refusal(line=f'Bearer realm="a", resource_metadata="{request.host_url.rstrip("/")}{path}"{error}')
+
+    app.add_url_rule(path, "document", lambda: ({"resource": request.host_url.rstrip("/") + resource}, status))
+    with serving(app) as url:
+        main([f"{url}/", "--json"])
+    assert {finding["id"] for finding in json.loads(capsys.readouterr().out)} == expected
+
+
+def test_what_is_sent():
+    """At most nine requests, no valid credentials, no cookie, no other host, and no redirect is followed."""
+    seen = []
+    app = Flask("served")
+
+    @app.before_request
+    def note():
+        seen.append((request.method, request.path, request.headers.get("Authorization"), len(request.cookies)))
+
+    @app.get("/")
+    def view():
+        response = refusal(302, 'Bearer realm="a", resource_metadata="https://192.0.2.1/x"', Location="/elsewhere")
+        response.set_cookie("a", "b")
+        return response
+
+    with serving(app) as url:
+        assert main([f"{url}/"]) == 0
+    assert {path for _, path, _, _ in seen} == {"/"}
+    assert len(seen) <= 9
+    assert {method for method, _, _, _ in seen} == {"GET", "HEAD", "OPTIONS"}
+    assert {cookies for _, _, _, cookies in seen} == {0}
+    known = {None, f"Bearer {probes.WRONG_TOKEN}", f"Basic {probes.WRONG_PASSWORD}", "Bearer two tokens"}
+    assert {sent for _, _, sent, _ in seen} == known
+
+
+def test_a_method_that_changes_data_is_sent_once_if_the_url_is_open(capsys):
+    seen = []
+
+    def view():
+        seen.append(request.method)
+        return "done"
+
+    assert lint_app(view, capsys, "--method", "post", methods=("POST",))[0] == 0
+    assert seen == ["POST"]
+
+
+def test_nothing_is_found_on_ours_and_the_text_says_what_was_sent(capsys):
+    app = Flask("ours")
+    auth = Auth(Bearer(lambda token: None), Basic(lambda name, password: None), app=app)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "view"))
+    with serving(app) as url:
+        assert main([f"{url}/"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "sent: nothing: GET with no credentials"
+    assert sum(line.startswith("sent: ") for line in lines) == 8
+    assert lines[-1] == "0 findings"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("ftp://a.example/", "not an http or https URL"),
+        ("http://ada:pa55@a.example/", "has a user or a fragment"),
+        ("http://a.example:port/", "[Pp]ort"),
+        ("http://a.example/a b", "encode them"),
+        ("http://127.0.0.1:1/", "refused"),
+    ],
+)
+def test_a_url_that_can_not_be_asked(url, words, capsys):
+    assert main([url, "--json"]) == 2
+    assert re.search(words, capsys.readouterr().err)
+
+
+def test_a_server_that_drips_is_left_in_time(monkeypatch):
+    """A byte now and then renews the timeout of the socket, so the whole exchange has a limit."""
+    monkeypatch.setattr(probes, "TIMEOUT", 1.0)
+    listener = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def drip():
+        connection, _ = listener.accept()
+        with connection:
+            try:
+                connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 9999\r\n\r\n")
+                while not ended.wait(0.05):
+                    connection.sendall(b"x")
+            except OSError:
+                pass
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    begun = time.monotonic()
+    try:
+        client = probes.Client(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        with suppress(OSError, HTTPException):
+            client.send(probes.Probe("nothing", "GET", {}))
+        assert time.monotonic() - begun < 30
+    finally:
+        ended.set()
+        thread.join()
+        listener.close()
+
+
+def test_the_module_is_a_command():
+    app = Flask("served")
+    app.add_url_rule("/", "view", lambda: abort(401))
+    with serving(app) as url:
+        command = [sys.executable, "-m", "flask_unauthorized.lint", f"{url}/"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "error W1: GET / -> 401: a 401 without a challenge." in done.stdout

@@ -1,0 +1,257 @@
+"""The pytest plugin, in test suites of its own."""
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+# An editable install of another checkout has no entry point, so the module is named then.
+INSTALLED = any(one.name == "unauthorized" for one in entry_points(group="pytest11"))
+PLUGIN = () if INSTALLED else ("-p", "flask_unauthorized.pytest_plugin")
+BARE = """
+import pytest
+from flask import Flask, abort
+
+GOOD = {"Authorization": "Bearer good"}
+bare = Flask("bare")
+bare.add_url_rule("/", "view", lambda: abort(401))
+"""
+APPS = f"""{BARE}
+from datetime import timedelta
+from flask_unauthorized import Auth, Bearer, Identity
+from flask_unauthorized.stores.memory import MemoryStore
+
+class Down(Exception):
+    def __init__(self, first, second): ...
+
+auth = Auth(Bearer({{"good": Identity("ada", expires_at=4_000_000_000)}}.get), unavailable=[Down])
+ours = Flask("ours")
+ours.testing = True
+auth.init_app(ours)
+ours.add_url_rule("/", "view", auth.login_required(lambda: "view"))
+"""
+
+
+def run(folder: Path, tests: str, *options: str, ini: str = "", apps: str = APPS) -> str:
+    (folder / "test_suite.py").write_text(apps + tests, encoding="utf-8")
+    (folder / "pytest.ini").write_text(f"[pytest]\n{ini}", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *PLUGIN, *options]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
+    return done.stdout + done.stderr
+
+
+TEST = """
+def test_bare():
+    assert bare.test_client().get("/", headers=GOOD).status_code == 401
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "ini", "marker", "outcome"),
+    [
+        ((), "", "", "1 passed in"),
+        (("--unauthorized-lint=fail",), "", "", "1 failed"),
+        (("--unauthorized-lint=warn",), "", "", "1 passed, 1 warning"),
+        ((), "unauthorized_lint = fail", "", "1 failed"),
+        (("--unauthorized-lint=off",), "unauthorized_lint = fail", "", "1 passed in"),
+        ((), "", '@pytest.mark.unauthorized_lint("fail")', "1 failed"),
+        (("--unauthorized-lint=fail",), "", '@pytest.mark.unauthorized_lint("off")', "1 passed in"),
+        (("--unauthorized-lint=fail",), "", '@pytest.mark.unauthorized_lint(ignore={"W1"})', "1 passed in"),
+        (("--unauthorized-lint=fail",), "", '@pytest.mark.unauthorized_lint(ignore="W1")', "1 passed in"),
+        (("--unauthorized-lint=fail",), "", '@pytest.mark.unauthorized_lint(ignore={"W2"})', "1 failed"),
+        (("--unauthorized-lint=fail", "--strict-markers"), "", '@pytest.mark.unauthorized_lint("fail")', "1 failed"),
+        ((), "unauthorized_lint = on", "", "write off, warn or fail"),
+        (("-p", "no:unauthorized", "-p", "no:flask_unauthorized.pytest_plugin"), "", "", "1 passed in"),
+    ],
+)
+def test_it_is_off_until_it_is_switched_on(options, ini, marker, outcome, tmp_path):
+    printed = run(tmp_path, f"\n{marker}{TEST}", *options, ini=ini, apps=BARE)
+    assert outcome in printed, printed
+    if outcome == "1 failed":
+        assert "error W1: GET / -> 401: a 401 without a challenge." in printed
+
+
+def test_until_then_it_imports_nothing_of_the_package(tmp_path):
+    tests = """
+import sys
+
+def test_modules():
+    mine = {name for name in sys.modules if name.startswith("flask_unauthorized")}
+    assert mine == {"flask_unauthorized", "flask_unauthorized.lazy_names", "flask_unauthorized.pytest_plugin"}
+    assert not {"flask", "werkzeug"} & {*sys.modules}
+"""
+    assert "1 passed" in run(tmp_path, tests, apps="")
+
+
+def test_findings_of_fixtures_count_and_a_failure_stays_first(tmp_path):
+    tests = """
+@pytest.fixture
+def early():
+    bare.test_client().get("/")
+
+@pytest.fixture
+def late():
+    yield
+    bare.test_client().get("/")
+
+def test_early(early): ...
+def test_late(late): ...
+def test_own_failure():
+    bare.test_client().get("/")
+    assert 1 == 2, "the failure of the test"
+def test_after_it():
+    ours.test_client().get("/")
+"""
+    printed = run(tmp_path, tests, "--unauthorized-lint=fail")
+    assert "2 failed, 2 passed, 1 error" in printed, printed
+    assert "the failure of the test" in printed
+    assert "Captured unauthorized lint call" in printed
+
+
+def test_clients_are_as_they_were_after_the_test(tmp_path):
+    tests = """
+from werkzeug.test import Client
+before = Client.run_wsgi_app
+
+@pytest.mark.unauthorized_lint("warn")
+def test_within():
+    assert Client.run_wsgi_app is not before
+
+def test_after():
+    assert Client.run_wsgi_app is before
+"""
+    assert "2 passed" in run(tmp_path, tests)
+
+
+@pytest.mark.parametrize(
+    ("module", "body"),
+    [
+        (
+            "httpx",
+            """
+    import httpx
+    with httpx.Client(transport=httpx.WSGITransport(bare), base_url="http://a.example") as client:
+        assert client.get("/").status_code == 401
+""",
+        ),
+        (
+            "httpx",
+            """
+    import asyncio, httpx
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+        await send({"type": "http.response.body"})
+    async def ask():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a.example") as client:
+            assert (await client.get("/")).status_code == 401
+    asyncio.run(ask())
+""",
+        ),
+        (
+            "starlette",
+            """
+    from starlette.testclient import TestClient
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+        await send({"type": "http.response.body"})
+    assert TestClient(app).get("/").status_code == 401
+""",
+        ),
+        (
+            "django",
+            """
+    assert django.test.Client().get("/").status_code == 401
+""",
+        ),
+    ],
+    ids=["httpx-wsgi", "httpx-asgi", "starlette", "django"],
+)
+def test_other_clients_are_listened_to(module, body, tmp_path):
+    pytest.importorskip(module, reason="nox -s neighbours")
+    head = {
+        "django": """
+import django.test
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import path
+urlpatterns = [path("", lambda request: HttpResponse("x", status=401))]
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="x" * 50)
+django.setup()
+""",
+        "starlette": "import warnings\nwarnings.simplefilter('ignore')\nimport starlette.testclient\n",
+        "httpx": "import httpx\n",
+    }[module]
+    tests = f"{head}\ndef test_view():\n{body}"
+    printed = run(tmp_path, tests, "--unauthorized-lint=fail", apps=BARE)
+    assert "1 failed" in printed, printed
+    assert "error W1: GET / -> 401" in printed
+
+
+def test_the_fixture(tmp_path):
+    tests = """
+def test_callers_and_refusals(unauthorized):
+    assert unauthorized.acting_as(ours, "bob").get("/").status_code == 200
+    assert unauthorized.refusals == []
+    ours.test_client().get("/", headers={"Authorization": "Bearer wrong"})
+    (refusal,) = unauthorized.refusals
+    assert (refusal.status, refusal.method, refusal.path) == (401, "GET", "/")
+    assert type(refusal.error).__name__ == "InvalidCredentials"
+    assert refusal.reason and refusal.reason_code
+
+def test_refusals_begin_anew(unauthorized):
+    assert unauthorized.refusals == []
+    assert unauthorized.findings == []
+
+@pytest.mark.unauthorized_lint("warn", ignore={"W1"})
+def test_findings(unauthorized):
+    bare.test_client().get("/")
+    assert [finding.id for finding in unauthorized.findings] == ["C1"]
+
+def test_outage(unauthorized):
+    client = ours.test_client()
+    with unauthorized.down(ours):
+        response = client.get("/", headers=GOOD)
+        assert response.status_code == 503
+        assert "WWW-Authenticate" not in response.headers
+        assert client.get("/").status_code == 401
+    assert client.get("/", headers=GOOD).status_code == 200
+
+def test_an_error_that_the_app_does_not_list(unauthorized):
+    ours.testing = False
+    try:
+        with unauthorized.down(ours, OSError("x")):
+            assert ours.test_client().get("/", headers=GOOD).status_code == 500
+    finally:
+        ours.testing = True
+
+def test_stores(unauthorized):
+    from flask_unauthorized import AuthUnavailable
+    store = MemoryStore(single_process=True)
+    with unauthorized.down(ours):
+        with pytest.raises(AuthUnavailable):
+            store.claim("a", "b", 10)
+    assert store.claim("a", "b", 10)
+
+def test_clock(unauthorized):
+    import datetime, time
+    from flask_unauthorized.loaders.stored.records import TokenRecord
+    client = ours.test_client()
+    store = MemoryStore(single_process=True)
+    assert store.claim("a", "b", 3600)
+    assert client.get("/", headers=GOOD).status_code == 200
+    unauthorized.clock.advance(timedelta(hours=1.1))
+    assert store.claim("a", "b", 3600)
+    unauthorized.clock.advance(4_000_000_000)
+    assert client.get("/", headers=GOOD).status_code == 401
+    with pytest.raises(ValueError, match="can't move by -1"):
+        unauthorized.clock.advance(-1)
+
+def test_the_time_is_back():
+    import time
+    assert time.time() < 4_000_000_000
+    assert type(time.time).__name__ == "builtin_function_or_method"
+"""
+    printed = run(tmp_path, tests, "-W", "error")
+    assert "8 passed" in printed, printed
