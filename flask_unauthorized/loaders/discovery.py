@@ -39,7 +39,7 @@ def discover(issuer: str, get: Get) -> Mapping[str, Any]:
 
     Its ``issuer`` must be the same, compared as text (RFC 8414 §3.3, §4). Raises `FetchError`.
     """
-    failures = []
+    failures: list[str] = []
     for url in metadata_urls(issuer):
         try:
             return _read(issuer, url, get(url))
