@@ -32,7 +32,7 @@ def explains_arguments(**fixes: str) -> Callable[[F], F]:
     Python's own error names the argument only.
 
     Args:
-        fixes: What to write for required arguments, by argument name.
+        fixes: What to write, by argument name: for required arguments, and for those that other libraries have.
 
     Returns:
         The decorator.
@@ -94,6 +94,8 @@ def _call_error_message(
     ]
     for keyword in kwargs:
         if keyword not in known:
+            if keyword in fixes:
+                return f"{name}() has no keyword {keyword}: {fixes[keyword]}"
             return unknown_keyword_message(name, keyword, known)
     for argument, fix in fixes.items():
         if "missing" in str(error) and f"'{argument}'" in str(error):

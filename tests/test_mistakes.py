@@ -269,6 +269,39 @@ MISTAKES = {
         TypeError,
         'login_required() has no keyword role: did you mean roles? Write roles={"admin"}',
     ),
+    "roles in groups": (
+        lambda: demand(roles=[["admin", "user"]]),
+        TypeError,
+        "roles must hold non-empty str or any_of(...), not ['admin', 'user']: "
+        'roles={"admin", "user"} demands all of them, and roles=any_of("admin", "user") one',
+    ),
+    "scheme of Basic": (
+        lambda: Basic(scheme="Form"),
+        TypeError,
+        'Basic() has no keyword scheme: did you mean script_alias? script_alias="Form" also takes that name of the '
+        "scheme",
+    ),
+    "scheme of Bearer": (
+        lambda: Bearer(scheme="Token"),
+        TypeError,
+        'Bearer() has no keyword scheme: did you mean name? name="Token" is another name of the scheme',
+    ),
+    "header of Bearer": (
+        lambda: Bearer(header="X-Token"),
+        TypeError,
+        "Bearer() has no keyword header: Bearer reads Authorization. For a field of its own, write "
+        'APIKey(header="X-Token")',
+    ),
+    "scheme of APIKey": (
+        lambda: APIKey(header="X-Token", scheme="Bearer"),
+        TypeError,
+        "APIKey() has no keyword scheme: the field holds the key alone, without the name of a scheme, so leave it out",
+    ),
+    "use_ha1_pw": (
+        lambda: Digest(use_ha1_pw=True),
+        TypeError,
+        'Digest() has no keyword use_ha1_pw: return {"MD5": ha1} from the loader, which stands for a stored hash',
+    ),
     "permissions": (
         lambda: demand(permissions={"read"}),
         TypeError,

@@ -357,10 +357,19 @@ def _groups(name: str, given: Any) -> frozenset[Group]:
         elif isinstance(member, str) and member:
             groups.add((member,))
         else:
-            raise TypeError(f"{name} must hold non-empty str or any_of(...), not {member!r}")
+            fix = _fix_of_group(name, member)
+            raise TypeError(f"{name} must hold non-empty str or any_of(...), not {member!r}{fix}")
     if not groups:
         raise ConfigurationError(f"{name} is empty, which means neither all nor none: leave it out or name some")
     return frozenset(groups)
+
+
+def _fix_of_group(name: str, member: Any) -> str:
+    """Say what to write for a group inside of a collection, which means "all of them" in Flask-HTTPAuth."""
+    if not isinstance(member, (list, tuple)) or not all(isinstance(one, str) for one in member) or not member:
+        return ""
+    names = ", ".join(f'"{one}"' for one in member)
+    return f": {name}={{{names}}} demands all of them, and {name}=any_of({names}) one"
 
 
 def _schemes(via: Any, is_scheme: type) -> tuple[Any, ...] | None:

@@ -88,7 +88,7 @@ class APIKey(Scheme[Secret]):
     _credential = "the key"
     reads: tuple[tuple[str, str], ...] = ()  # each object sets it
 
-    @explains_arguments()
+    @explains_arguments(scheme="the field holds the key alone, without the name of a scheme, so leave it out")
     def __init__(
         self,
         loader: Loader | None = None,

@@ -92,7 +92,7 @@ class Basic(Scheme[Secret]):
     names_subject = True
     _credential = "the name and the password"
 
-    @explains_arguments()
+    @explains_arguments(scheme='did you mean script_alias? script_alias="Form" also takes that name of the scheme')
     def __init__(
         self,
         loader: Loader | None = None,

@@ -124,7 +124,10 @@ class Bearer(Scheme[Secret]):
     specification = SPECIFICATION
     _credential = "the token"
 
-    @explains_arguments()
+    @explains_arguments(
+        scheme='did you mean name? name="Token" is another name of the scheme',
+        header='Bearer reads Authorization. For a field of its own, write APIKey(header="X-Token")',
+    )
     def __init__(
         self,
         loader: Loader | None = None,

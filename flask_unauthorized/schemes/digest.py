@@ -165,7 +165,7 @@ class Digest(Scheme[DigestCredentials]):
     }
     curl_options = ("--digest", "-u", "NAME:PASSWORD")
 
-    @explains_arguments()
+    @explains_arguments(use_ha1_pw='return {"MD5": ha1} from the loader, which stands for a stored hash')
     def __init__(
         self,
         loader: Loader | None = None,

@@ -7,7 +7,7 @@ import re
 import pytest
 from flask import Blueprint, Flask, g, render_template_string, request
 
-from flask_unauthorized import APIKey, Auth, Basic, Bearer, Digest, Identity, any_of
+from flask_unauthorized import APIKey, Auth, Basic, Bearer, Digest, Identity, MalformedCredentials, any_of
 from flask_unauthorized.testing import acting_as
 from tests.digest_client import challenge, sent
 
@@ -155,6 +155,30 @@ def test_one_of_several_roles():
     assert [ask(app, "GET", path, field(ADA)).status_code for path in ("/all", "/any")] == [403, 200]
 
 
+@pytest.mark.parametrize("roles", [[], ["admin"], ["user"], ["moderator"], ["user", "moderator"]])
+def test_one_role_or_two_others(roles):
+    basic, demanded = flask_httpauth.HTTPBasicAuth(), {any_of("admin", "user"), any_of("admin", "moderator")}
+    basic.get_user_roles(lambda user: roles)
+    before = theirs(basic, check, role=["admin", ["user", "moderator"]])
+    after = ours(Basic(lambda name, password: Identity(name, roles=roles)), roles=demanded)
+    expected = 200 if "admin" in roles or len(roles) == 2 else 403
+    assert [ask(app, "GET", "/", field(ADA)).status_code for app in (before, after)] == [expected, expected]
+
+
+def test_a_view_of_some_schemes():
+    basic, bearer, key = Basic(check), Bearer(lambda token: token), APIKey(lambda key: key, header="X-API-Key")
+    app = Flask("ours")
+    auth = Auth(basic, bearer, key, app=app)
+    app.add_url_rule("/all", "all", auth.login_required(lambda: auth.identity.subject))
+    app.add_url_rule("/some", "some", auth.login_required(via=(basic, bearer))(lambda: auth.identity.subject))
+    app.add_url_rule("/optional", "optional", auth.login_optional(via=basic)(lambda: f"{auth.get_identity()}"))
+    lamp = {"X-API-Key": "lamp"}
+    assert ask(app, "GET", "/all", lamp).text == "lamp"
+    assert ask(app, "GET", "/some", lamp).status_code == 401
+    assert ask(app, "GET", "/some", {"Authorization": "Bearer ada"}).text == "ada"
+    assert ask(app, "GET", "/optional", lamp).text == "None"
+
+
 @pytest.mark.parametrize(("credentials", "seen"), [("none", ("", "")), ("Basic token:", ("token", ""))])
 def test_what_the_callback_of_passwords_gets(credentials, seen):
     calls = []
@@ -179,6 +203,59 @@ def test_the_handler_of_401_and_its_status():
     basic = flask_httpauth.HTTPBasicAuth()
     basic.error_handler(lambda status: ("", 418))
     assert ask(theirs(basic, check), "GET", "/", {}).status_code == 418
+
+
+def test_the_body_without_a_handler():
+    apps = theirs(flask_httpauth.HTTPBasicAuth(), check), ours(Basic(check))
+    before, after = (ask(app, "GET", "/", {}) for app in apps)
+    assert (before.text, before.mimetype) == ("Unauthorized Access", "text/html")
+    assert after.mimetype == "application/json"
+
+
+@pytest.mark.tells_secrets("header", because="Flask-HTTPAuth sends a nonce in its challenge")
+@pytest.mark.parametrize("line", ["Bearer a b", 'Digest username="ada"'])
+def test_malformed_credentials_and_handlers(line):
+    kinds = {
+        "Bearer": (flask_httpauth.HTTPTokenAuth(), Bearer(lambda token: token)),
+        "Digest": (flask_httpauth.HTTPDigestAuth(), Digest(lambda name: "secret")),
+    }
+    old, scheme = kinds[line.split()[0]]
+    before = Flask("theirs")
+    before.secret_key = "a secret of thirty-two characters"
+    if line.startswith("Bearer"):
+        old.verify_token(lambda token: None)
+    else:
+        old.get_password(lambda name: "secret")
+    old.error_handler(lambda status: (f"mine {status}", status))
+    before.add_url_rule("/", "view", old.login_required(lambda: "in"))
+    assert ask(before, "GET", "/", {"Authorization": line}).text == "mine 401"
+    for error, text in ((401, None), (MalformedCredentials, "mine 400")):
+        app = Flask("ours")
+        app.secret_key = "a secret of thirty-two characters"
+        app.add_url_rule("/", "view", Auth(scheme, app=app).login_required(lambda: "in"))
+        app.register_error_handler(error, lambda error: (f"mine {error.code}", error.code))
+        response = ask(app, "GET", "/", {"Authorization": line})
+        assert response.status_code == 400
+        assert (response.text == text) is (text is not None)
+
+
+def test_the_fields_of_responses():
+    app = Flask("ours")
+    basic, key = Basic(check), APIKey(lambda key: key, header="X-API-Key")
+    auth = Auth(basic, key, app=app)
+    app.add_url_rule("/basic", "basic", auth.login_required(via=basic)(lambda: "in"))
+    app.add_url_rule("/key", "key", auth.login_required(via=key)(lambda: "in"))
+    app.add_url_rule("/optional", "optional", auth.login_optional(via=basic)(lambda: "in"))
+    before = ask(theirs(flask_httpauth.HTTPBasicAuth(), check), "GET", "/", {})
+    assert not {"Cache-Control", "Vary"} & {name for name, _ in before.headers}
+    refused = ask(app, "GET", "/basic", {})
+    assert refused.headers["Cache-Control"] == "no-store"
+    assert "Authorization" in refused.vary
+    assert 'charset="UTF-8"' in refused.headers["WWW-Authenticate"]
+    assert "Authorization" in ask(app, "GET", "/optional", {}).vary
+    accepted = ask(app, "GET", "/key", {"X-API-Key": "lamp"})
+    assert accepted.headers["Cache-Control"] == "private"
+    assert "X-API-Key" in accepted.vary
 
 
 def test_the_caller_of_an_open_view():
@@ -245,6 +322,18 @@ def test_passwords_in_latin_1():
     assert [ask(app, "GET", "/", headers).status_code for app in apps] == [200, 401, 200]
 
 
+@pytest.mark.parametrize(("ordered", "first"), [(False, "Basic"), (True, "Bearer")])
+def test_the_first_of_several_challenges(ordered, first):
+    before = Flask("theirs")
+    multi = flask_httpauth.MultiAuth(flask_httpauth.HTTPTokenAuth(), flask_httpauth.HTTPBasicAuth())
+    before.add_url_rule("/", "view", multi.login_required(lambda: "in"))
+    assert ask(before, "GET", "/", {}).headers["WWW-Authenticate"].split()[0] == "Bearer"
+    bearer, basic, after = Bearer(lambda token: None), Basic(check), Flask("ours")
+    auth = Auth(bearer, basic, challenge_order=[bearer, basic] if ordered else None, app=after)
+    after.add_url_rule("/", "view", auth.login_required(lambda: "in"))
+    assert ask(after, "GET", "/", {}).headers.getlist("WWW-Authenticate")[0].split()[0] == first
+
+
 def test_no_password_box_for_scripts():
     script = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}
     app = Flask("ours")
@@ -266,6 +355,24 @@ def test_options_that_a_view_handles():
     preflight = {"Origin": "https://page.example", "Access-Control-Request-Method": "GET"}
     asked = (("/old", {}), ("/new", {}), ("/new", preflight), ("/flask", {}))
     assert [ask(app, "OPTIONS", path, headers).status_code for path, headers in asked] == [200, 401, 200, 200]
+
+
+def test_options_in_a_guarded_blueprint():
+    old, app = flask_httpauth.HTTPBasicAuth(), Flask("both")
+    auth = Auth(Basic(check), app=app)
+    guards = {"old": old.login_required, "new": auth.login_required, "protected": None}
+    for name, guard in guards.items():
+        blueprint = Blueprint(name, name)
+        if guard is None:
+            auth.protect(blueprint)
+        else:
+            blueprint.before_request(guard(lambda: None))
+        blueprint.add_url_rule(f"/{name}", "view", lambda: "in")
+        app.register_blueprint(blueprint)
+    assert [ask(app, "OPTIONS", f"/{name}", {}).status_code for name in guards] == [200, 401, 200]
+    assert [ask(app, "GET", f"/{name}", {}).status_code for name in guards] == [401, 401, 401]
+    preflight = {"Origin": "https://page.example", "Access-Control-Request-Method": "GET"}
+    assert ask(app, "OPTIONS", "/new", preflight).status_code == 200
 
 
 def test_two_lines_of_authorization():

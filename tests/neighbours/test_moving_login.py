@@ -1,5 +1,6 @@
 """docs/moving/flask-login.md names every word of Flask-Login, and its programs and traps are as it says."""
 
+import functools
 import inspect
 import pkgutil
 import re
@@ -7,7 +8,7 @@ import time
 from importlib import import_module
 
 import pytest
-from flask import Flask, request, session
+from flask import Flask, abort, redirect, request, session
 
 from flask_unauthorized import Auth, Identity, SessionCookie, StepUpRequired, current_user
 from flask_unauthorized.signals import authenticated, refused
@@ -324,6 +325,99 @@ def test_an_old_login_and_a_handler_of_step_up():
     client = app.test_client()
     client.get("/in")
     assert client.get("/").text == "once more"
+
+
+def test_a_page_of_its_own_for_a_fresh_login():
+    app, auth = both()
+    scope = {"auth": auth, "app": app}
+    exec(PAGE.fragment("Keep your page for a fresh login"), scope)
+    app.add_url_rule("/in", "in", lambda: auth.login("1", auth_time=1).subject)
+    app.add_url_rule("/", "view", auth.login_required(max_age=300)(lambda: "in"))
+
+    def confirm():
+        auth.confirm()
+        return redirect(auth.next_url("/"))
+
+    app.add_url_rule("/confirm", "confirm", auth.login_required(confirm))
+    client = app.test_client()
+    client.get("/in")
+    assert client.get("/", headers=BROWSER).location == "/confirm?next=/"
+    assert client.get("/").location == "/confirm?next=/"
+    with client.session_transaction() as session:
+        assert [text for _, text in session["_flashes"]] == ["Please enter your password once more."] * 2
+    assert client.get("/confirm?next=/").location == "/"
+    assert client.get("/", headers=BROWSER).text == "in"
+
+
+def test_programs_keep_the_401_of_a_stale_login():
+    app, auth = both()
+    fragment = PAGE.fragment("Keep your page for a fresh login")
+    first = re.search(r"start it with `([^`]+)`", PAGE.text)[1]
+    exec(fragment.replace("    flash(", f"    {first}\n    flash(", 1), {"auth": auth, "app": app})
+    app.add_url_rule("/in", "in", lambda: auth.login("1", auth_time=1).subject)
+    app.add_url_rule("/", "view", auth.login_required(max_age=300)(lambda: "in"))
+    app.add_url_rule("/confirm", "confirm", lambda: "")
+    client = app.test_client()
+    client.get("/in")
+    assert client.get("/", headers=BROWSER).location == "/confirm?next=/"
+    refused = client.get("/", headers={"Accept": "*/*"})
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith("Cookie ")
+
+
+def test_abort_and_the_fields_of_responses(run):
+    before, after = (run(program)["app"] for program in PROGRAMS[:2])
+    pages = []
+    for app in (before, after):
+        client = logged_in(app, "bob")
+        pages.append(client.get("/moderate", headers=BROWSER, base_url=HTTPS))
+    assert [page.status_code for page in pages] == [403, 403]
+    assert pages[0].text == pages[1].text
+    assert pages[1].headers["Cache-Control"] == "private"
+    refused = app.test_client().get("/moderate", headers=BROWSER, base_url=HTTPS)
+    assert refused.headers["Cache-Control"] == "no-store"
+    assert client.get("/", base_url=HTTPS).headers["Cache-Control"] == "private"
+    out = client.get("/logout", base_url=HTTPS)
+    assert out.headers["Clear-Site-Data"] == '"cache"'
+    assert out.headers["Cache-Control"] == "no-store"
+
+
+def test_the_body_of_a_403_for_a_role():
+    app, auth = both()
+    app.add_url_rule("/in", "in", lambda: auth.login("1").subject)
+    app.add_url_rule("/", "view", auth.login_required(roles={"admin"})(lambda: "in"))
+    app.users["1"] = Identity("1")
+    client = app.test_client()
+    client.get("/in")
+    assert client.get("/").mimetype == "application/json"
+    page = client.get("/", headers=BROWSER)
+    assert page.status_code == 403
+    assert page.mimetype == "text/html"
+    assert "<title>403 Forbidden</title>" not in page.text
+
+
+def test_a_role_decorator_of_your_own():
+    app, auth = both()
+
+    def role_required(role):
+        def decorate(view):
+            @functools.wraps(view)
+            @auth.login_required
+            def guarded():
+                return view() if auth.identity.subject == role else abort(403)
+
+            return guarded
+
+        return decorate
+
+    app.add_url_rule("/in", "in", lambda: auth.login("1").subject)
+    app.add_url_rule("/yes", "yes", role_required("1")(lambda: "in"))
+    app.add_url_rule("/no", "no", role_required("2")(lambda: "in"))
+    auth.check(app)
+    client = app.test_client()
+    assert client.get("/yes").status_code == 401
+    client.get("/in")
+    assert [client.get(path).status_code for path in ("/yes", "/no")] == [200, 403]
 
 
 def test_the_signals():
