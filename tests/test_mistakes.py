@@ -972,8 +972,9 @@ MISTAKES = {
         lambda: JWT("http://localhost:8080/realms/shop", audience="x"),
         ConfigurationError,
         "issuer 'http://localhost:8080/realms/shop' must begin with https://, for its keys are fetched from there. For "
-        "a demo on localhost give keys=JWKS.of_issuer(issuer, allow_http_loopback=True); for http:// in a network of "
-        "your own give JWKS a fetch= or Introspection a post=: your callable decides about the URL",
+        "a demo on localhost give keys=JWKS.of_issuer(issuer, allow_http_loopback=True), with JWKS of "
+        "flask_unauthorized.loaders.jwks; for http:// in a network of your own give JWKS a fetch= or Introspection a "
+        "post=: your callable decides about the URL",
     ),
     "a secret for keys": (
         lambda: JWT(ISSUER, audience="x", keys="s3cret"),

@@ -49,6 +49,8 @@ def read_key_set(octets: bytes) -> tuple[Key, ...]:
     Raises:
         JOSEError: The only exception. The text is not a JWK set, or has more than 100 keys.
     """
+    if isinstance(octets, str):
+        raise JOSEError("read_key_set() takes bytes, not a str: read the file with read_bytes(), or encode the text")
     found = parse_key_set(octets)
     for text in found.remarks:
         log.warning("%s", text)

@@ -108,7 +108,7 @@ class RolesClaim:
         if value is None:
             if path not in self._seen:
                 self._seen.add(path)
-                log.warning(_NO_ROLES, _shown_path(path), shown(sorted(claims), MAX_SHOWN_CLAIMS))
+                log.warning(_NO_ROLES, _shown_path(path), _members_on(path, claims))
             return NO_NAMES
         self._seen.add(path)
         roles = _role_names(value)
@@ -121,13 +121,24 @@ class RolesClaim:
 
 
 _NO_ROLES: Final = (
-    "roles_claim=%s: this token has no such claim, so its caller has no roles by it. The token's claims are %s. "
+    "roles_claim=%s: this token has no such claim, so its caller has no roles by it. %s. "
     "Correct roles_claim if none of your tokens has it."
 )
 _UNREADABLE_ROLES: Final = (
     "roles_claim=%s holds %s, so it gives no roles. Expected a string, an array of strings, or an object whose member "
     "names are the roles. Name another claim, or give the roles in user=."
 )
+
+
+def _members_on(path: tuple[str, ...], claims: Claims) -> str:
+    """Name what stands in place of the first name of ``path`` that is missing."""
+    found: Any = claims
+    depth = 0
+    while isinstance(inner := found.get(path[depth]), dict) and depth + 1 < len(path):
+        found = inner
+        depth += 1
+    names = shown(sorted(found), MAX_SHOWN_CLAIMS)
+    return f"Its claim {_shown_path(path[:depth])} has {names}" if depth else f"The token's claims are {names}"
 
 
 def _shown_path(path: tuple[str, ...]) -> str:

@@ -6,12 +6,15 @@ because its URLs would let that issuer vouch for this one's tokens.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
+from ..errors.text import shown
 from ..http_client.client import FetchError, Get, read_url
 from ..wire.jws import JOSEError, read_json_object
+
+MAX_SHOWN_ISSUER: Final = 120
 
 
 def metadata_urls(issuer: str) -> tuple[str, str]:
@@ -36,14 +39,15 @@ def discover(issuer: str, get: Get) -> Mapping[str, Any]:
 
     Its ``issuer`` must be the same, compared as text (RFC 8414 §3.3, §4). Raises `FetchError`.
     """
-    failures = []
+    failures: list[str] = []
     for url in metadata_urls(issuer):
         try:
             return _read(issuer, url, get(url))
         except FetchError as error:
             if error.status is None:  # the server can't be reached: the other place is on the same server
                 raise
-            failures.append(str(error))
+            # The log cuts long texts: metadata that was read tells more than a 404 of the other place.
+            failures.insert(0 if error.status == 200 else len(failures), str(error))
     raise FetchError("; ".join(failures), status=0)
 
 
@@ -79,5 +83,11 @@ def _read(issuer: str, url: str, octets: bytes) -> Mapping[str, Any]:
     except JOSEError:
         raise FetchError(f"{url}: no JSON object", status=200) from None
     if metadata.get("issuer") != issuer:
-        raise FetchError(f"{url}: the issuer in it is not {issuer!a} to the letter (RFC 8414 section 3.3)", status=200)
+        # The other text is shown, because the two often differ by a slash or a host name only.
+        found = shown(metadata.get("issuer"), MAX_SHOWN_ISSUER)
+        raise FetchError(
+            f"{url}: the issuer in it is {found}, expected {issuer!a} to the letter (RFC 8414 section 3.3): "
+            "issuer= must be the exact text",
+            status=200,
+        )
     return metadata

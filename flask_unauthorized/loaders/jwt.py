@@ -346,14 +346,28 @@ class JWT:
         what = f"kid {shown_claim(jws.kid)} and alg {shown_claim(jws.algorithm)}"
         kids = getattr(self._keys, "kids", None)
         known = "expected one of the keys"
-        if isinstance(kids, tuple) and any(kids):
+        if not tried and isinstance(kids, tuple) and any(kids):
             known = f"expected a key id of {shown_names([kid or '' for kid in kids])}"
-        source = f"{known}: keys= must hold the issuer's keys"
+        source = f"{known}: {self._fix_of_signer(tried, jws)}"
         if isinstance(self._keys, LongKeys) and jws.algorithm in RSA:
             source += f", and RSA keys below min_rsa_bits={self._keys.min_rsa_bits} don't count"
         if tried:
             return f"the signature with {what} is by none of the keys tried ({tried}), {source}"
         return f"no key has {what}, {source}"
+
+    def _fix_of_signer(self, tried: int, jws: CompactJWS) -> str:
+        """Say what to do about a token that no key signed. Its unverified issuer is used for this text only."""
+        try:
+            issuer = read_json_object(jws.payload).get("iss")
+        except JOSEError:
+            issuer = None
+        if self.issuer is not None and isinstance(issuer, str) and issuer != self.issuer:
+            return f"the token says that it is from {shown_claim(issuer)}, not from {self.issuer!a}"
+        if not isinstance(self._keys, RenewableKeys):
+            return "keys= must hold the issuer's keys"
+        if tried:
+            return "another server signed the token, or it was changed on its way"
+        return "get a new token, for the issuer doesn't publish this key, or no longer"
 
     def __repr__(self) -> str:
         return f"<JWT {self.issuer or 'without issuer'}>"

@@ -116,8 +116,9 @@ def _published_keys(issuer: str, proxy: str | None) -> Keys:
     if not issuer.lower().startswith("https://"):
         raise ConfigurationError(
             f"issuer {issuer!a} must begin with https://, for its keys are fetched from there. For a demo on localhost "
-            "give keys=JWKS.of_issuer(issuer, allow_http_loopback=True); for http:// in a network of your own give "
-            "JWKS a fetch= or Introspection a post=: your callable decides about the URL"
+            "give keys=JWKS.of_issuer(issuer, allow_http_loopback=True), with JWKS of flask_unauthorized.loaders.jwks; "
+            "for http:// in a network of your own give JWKS a fetch= or Introspection a post=: your callable decides "
+            "about the URL"
         )
     return JWKS.of_issuer(issuer, proxy=proxy)
 

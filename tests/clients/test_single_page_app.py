@@ -31,7 +31,7 @@ def call(tmp_path):
     files = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(pages)))
     origin = f"http://localhost:{files.server_port}"
     Thread(target=files.serve_forever, daemon=True).start()
-    (program,), (script, _) = blocks(PAGE, "python"), blocks(PAGE, "js")
+    (program, _), (script, _) = blocks(PAGE, "python"), blocks(PAGE, "js")
     try:
         with (
             served(program.replace("http://localhost:3000", origin), api) as port,

@@ -1,14 +1,15 @@
 """The guides of People in browsers and Identity providers show what a server really sends."""
 
+import json
 import logging
 import re
 import time
 
 import pytest
 
-from flask_unauthorized.jose import StaticKeys, public_key_pem
+from flask_unauthorized.loaders.jwks import JWKS
 from tests.helpers import bearer_header
-from tests.jose.signing import pem, signed
+from tests.jose.signing import jwk, signed
 
 from .pages import ROOT, blocks, check_console
 
@@ -24,7 +25,7 @@ def test_the_program_of_the_page_answers_as_shown(name, tmp_path):
 def test_a_script_of_another_origin_gets_what_the_page_shows(tmp_path):
     pytest.importorskip("flask_cors")
     page = f"{GUIDES}/single-page-app.md"
-    (program,) = blocks(page, "python")
+    program, _ = blocks(page, "python")
     check_console(page, program, tmp_path)
 
 
@@ -78,7 +79,10 @@ MISTAKES = [
     ("the token is opaque", lambda: "kJ2hFm3gQ9"),
     ("the token has expired", lambda: access_token(exp=NOW - 100)),
     ("the clock of the API is slow", lambda: access_token(nbf=NOW + 500)),
-    ("the token is from another realm", lambda: access_token({**HEADER, "kid": "k9"})),
+    (
+        "the token is from another realm",
+        lambda: access_token({**HEADER, "kid": "k9"}, iss="https://id.example.com/realms/other"),
+    ),
     ("the token was changed on its way", lambda: access_token()[:-8] + "AAAAAAAA"),
     ("the token lacks the scope", lambda: access_token(scope="profile")),
 ]
@@ -86,10 +90,11 @@ MISTAKES = [
 
 @pytest.fixture
 def orders():
-    """Run the program of the page, with the key of an issuer that this test is."""
+    """Run the program of the page, with the published key of an issuer that this test is."""
     scope = {"__name__": "app"}
     exec(blocks(f"{GUIDES}/access-tokens.md", "python")[0], scope)
-    scope["tokens"]._keys = StaticKeys([public_key_pem(pem("RS256"), kid="k1")])
+    key_set = json.dumps({"keys": [jwk("RS256", kid="k1")]}).encode()
+    scope["tokens"]._keys = JWKS("https://id.example.com/keys", fetch=lambda url: key_set)
     return scope["app"].test_client()
 
 
@@ -107,6 +112,21 @@ def test_the_log_says_of_a_mistake_what_the_page_shows(mistake, make, orders, ca
     seconds = re.compile(r"\d+ s ")
     assert answer.status_code == int(row[1])
     assert seconds.sub("N s ", row[2]) in seconds.sub("N s ", caplog.text)
+
+
+def test_a_script_of_other_pages_sends_a_token_of_a_provider(orders):
+    pytest.importorskip("flask_cors")
+    (fragment,) = [code for code in blocks(f"{GUIDES}/single-page-app.md", "python") if code.startswith("# a part of")]
+    exec(fragment, {"app": orders.application})
+    pages = {"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}
+    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    preflight = orders.options("/orders", headers=pages | asked)
+    assert (preflight.status_code, preflight.headers["Access-Control-Allow-Headers"]) == (200, "authorization")
+    expired = orders.get("/orders", headers=pages | bearer_header(access_token(exp=NOW - 100)))
+    assert (expired.status_code, expired.headers["Access-Control-Allow-Origin"]) == (401, pages["Origin"])
+    assert 'error="invalid_token"' in expired.headers["WWW-Authenticate"]
+    assert "WWW-Authenticate" in expired.headers["Access-Control-Expose-Headers"]
+    assert orders.get("/orders", headers=pages | bearer_header(access_token())).json == {"of": "ada"}
 
 
 def test_the_table_of_mistakes_has_no_row_that_is_not_tried():

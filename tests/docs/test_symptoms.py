@@ -20,8 +20,9 @@ import pytest
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, Identity, SessionCookie
+from flask_unauthorized import APIKey, Auth, AuthUnavailable, Bearer, ConfigurationError, Identity, SessionCookie
 from flask_unauthorized.authentication import authorization
+from flask_unauthorized.jose import read_key_set
 from flask_unauthorized.loaders.jwks import JWKS
 from flask_unauthorized.loaders.jwt import JWT
 from flask_unauthorized.stores.memory import MemoryStore
@@ -216,11 +217,14 @@ def test_my_token_is_valid_but_i_get_401(entry, provider):
         provider.token(typ="JWT"),
         provider.token(iss="https://keycloak.internal:8443/realms/shop"),
         provider.token(aud="account"),
+        provider.token(aud="web"),
         provider.token(iat=NOW - 7200, exp=NOW - 3600),
         provider.token(nbf=NOW + 300),
+        provider.token(iat=NOW + 180),
         provider.token(kid="k2"),
         provider.token(key=private("RS256", 1)),
         provider.token(alg="HS256"),
+        provider.token(alg="RS512"),
         provider.token(client_id=None),
         "opaque-token-of-the-provider",
     ]
@@ -262,10 +266,15 @@ def test_issuer_mismatch_keycloak_in_docker_or_a_slash_at_the_end(entry, provide
 
 
 def test_signature_or_key_id_no_key_has_kid(entry, provider):
-    old = JWKS("https://id.example.com/keys", fetch=provider.fetch)
+    old = read_key_set(provider.fetch("https://id.example.com/keys"))
     part = AT_REALM.replace('com")', 'com", keys=old)')
     token = provider.token(kid="k2", key=private("RS256", 1))
     assert entry.curl(entry.run(PROVIDER, part, JWT=JWT, old=old)["app"], TOKEN=token) == [401]
+    app = entry.run(PROVIDER, AT_REALM, JWT=provider.JWT)["app"]
+    assert entry.curl(app, TOKEN=token) == [401]
+    elsewhere = provider.token(kid="k2", key=private("RS256", 1), iss="https://id.example.com/realms/test")
+    assert entry.curl(app, TOKEN=elsewhere) == [401]
+    assert entry.curl(app, TOKEN=provider.token(key=private("RS256", 1))) == [401]
     provider.fetch = lambda url: json.dumps({"keys": [jwk("RS256", 1, kid="k2")]}).encode()
     fixed = entry.run(PROVIDER, entry.fix, JWT=provider.JWT)["app"].test_client()
     assert fixed.get("/notes", headers=bearer_header(token)).status_code == 200
@@ -273,6 +282,7 @@ def test_signature_or_key_id_no_key_has_kid(entry, provider):
 
 def test_clock_skew_the_token_is_not_valid_yet(entry, provider):
     assert solve(entry, provider, provider.token(iat=NOW, nbf=NOW + 300)).status_code == 200
+    assert solve(entry, provider, provider.token(iat=NOW + 180)).status_code == 200
 
 
 def test_every_request_is_503(entry, provider, monkeypatch):
@@ -290,6 +300,15 @@ def test_every_request_is_503(entry, provider, monkeypatch):
     fixed = entry.run(PROVIDER, entry.fix, JWT=JWT)
     answered = fixed["app"].test_client().get("/notes", headers=bearer_header(provider.token()))
     assert (answered.status_code, fetched) == (200, [fixed["CERTS"]])
+
+
+def test_the_table_of_503_quotes_the_log(provider, caplog):
+    rows = re.findall(r"^\| `(the issuer in it .*?)` \|", ENTRIES["every-request-is-503"], re.MULTILINE)
+    keys = JWKS.of_issuer(f"{REALM}/", fetch=lambda url: json.dumps({"issuer": REALM}).encode())
+    with pytest.raises(AuthUnavailable) as caught:
+        keys.candidates("k1", "RS256")
+    (row,) = rows
+    assert row in caught.value.reason
 
 
 def check_config(entry, part, fixed_status, **given):
@@ -342,6 +361,15 @@ def test_403_with_a_valid_token(entry):
     program = API.replace("@auth.login_required", "@auth.login_required(scopes={'notes:write'})")
     assert entry.curl(entry.run(program, "")["app"]) == [403]
     assert entry.curl(entry.run(program, entry.fix)["app"]) == [200]
+
+
+def test_403_and_the_log_says_none_of_the_roles(entry, provider):
+    program = PROVIDER.replace("@auth.login_required", "@auth.login_required(roles={'editor'})")
+    token = provider.token(realm_access={"roles": ["editor"]})
+    wrong = AT_REALM.replace('com")', 'com", roles_claim="realm_access.role")')
+    assert entry.curl(entry.run(program, wrong, JWT=provider.JWT)["app"], TOKEN=token) == [403]
+    assert entry.curl(entry.run(program, AT_REALM, JWT=provider.JWT)["app"], TOKEN=token) == [403]
+    assert entry.curl(entry.run(program, entry.fix, JWT=provider.JWT)["app"], TOKEN=token) == [200]
 
 
 def test_two_www_authenticate_headers_and_the_client_reads_one(entry):

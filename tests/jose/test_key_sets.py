@@ -154,3 +154,8 @@ def test_the_log_names_a_key_and_no_secret(caplog):
     assert read({**jwk("ES256"), "kid": "k\n1", "d": secret}) == ()
     assert r"(kid 'k\n1') is left out" in caplog.text
     assert secret not in caplog.text
+
+
+def test_a_text_is_told_what_to_give():
+    with pytest.raises(JOSEError, match="takes bytes, not a str: read the file with read_bytes"):
+        read_key_set('{"keys": []}')

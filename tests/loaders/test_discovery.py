@@ -55,9 +55,19 @@ def test_as_02_another_issuer_in_the_metadata(plain, pair, lie, caplog):
     keys = of_issuer(plain, "/issuer1")
     with pytest.raises(AuthUnavailable) as caught:
         keys.candidates("one", "ES256")
-    assert "to the letter" in caught.value.reason
-    assert "evil" not in caplog.text
+    found = "https://evil.example" if lie is None else plain.url + lie
+    assert f"is {found!r}, expected {plain.url + '/issuer1'!r} to the letter" in caught.value.reason
     assert plain.calls("/keys") == 0
+
+
+def test_the_log_names_the_issuer_in_the_metadata_before_a_404(plain, pair):
+    plain.answers[PLACES["/issuer1"][-1]] = metadata(plain, plain.url + "/issuer1/")
+    keys = of_issuer(plain, "/issuer1")
+    with pytest.raises(AuthUnavailable) as caught:
+        keys.candidates("one", "ES256")
+    issuer, _, other = caught.value.reason.partition("; ")
+    assert f"the issuer in it is '{plain.url}/issuer1/'" in issuer
+    assert "responded with 404" in other
 
 
 @pytest.mark.rfc("AS-04")

@@ -66,7 +66,7 @@ TABLE = {
     ),
     "signature": (
         forged(), {},
-        "the signature with kid 'k1' and alg 'ES256' is by none of the keys tried (1), expected a key id of ['k1']: "
+        "the signature with kid 'k1' and alg 'ES256' is by none of the keys tried (1), expected one of the keys: "
         "keys= must hold the issuer's keys",
     ),
     "iss": (
@@ -333,8 +333,23 @@ def test_of_keys_that_are_published():
     keys = JWKS(
         "https://id.example.com/keys", fetch=lambda url: json.dumps({"keys": [jwk("ES256", kid="k1")]}).encode()
     )
-    assert reason(JWT(ISSUER, audience=AUDIENCE, keys=keys), headed(kid="k2")) == (
-        "no key has kid 'k2' and alg 'ES256', expected a key id of ['k1']: keys= must hold the issuer's keys"
+    published = JWT(ISSUER, audience=AUDIENCE, keys=keys)
+    assert reason(published, headed(kid="k2")) == (
+        "no key has kid 'k2' and alg 'ES256', expected a key id of ['k1']: "
+        "get a new token, for the issuer doesn't publish this key, or no longer"
+    )
+    assert reason(published, forged()) == (
+        "the signature with kid 'k1' and alg 'ES256' is by none of the keys tried (1), expected one of the keys: "
+        "another server signed the token, or it was changed on its way"
+    )
+
+
+def test_the_log_names_the_issuer_of_a_token_that_no_key_signed():
+    other = "https://id.example.com/realms/other"
+    stranger = signed(header(kid="k2"), claims(iss=other, **TIMES), key=private("ES256", 1))
+    assert reason(jwt(), stranger) == (
+        "no key has kid 'k2' and alg 'ES256', expected a key id of ['k1']: "
+        f"the token says that it is from '{other}', not from '{ISSUER}'"
     )
 
 

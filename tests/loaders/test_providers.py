@@ -232,3 +232,11 @@ def test_the_other_profile_as_the_page_says():
     assert keycloak(made(JWT_TYPE, KEYCLOAK, client_id=...)).client_id == "web"
     auth0 = JWT(AUTH0["iss"], audience="https://example.com/health-api", **kind)
     assert auth0(made(JWT_TYPE, AUTH0, client_id=..., jti=..., azp="my_client_id")).client_id == "my_client_id"
+
+
+def test_keycloak_on_localhost_is_what_the_page_says():
+    tokens = program("Keycloak on your own machine")["tokens"]
+    local = KEYCLOAK | {"iss": "http://localhost:8080/realms/shop"}
+    assert "admin" in tokens(made(JWT_TYPE, local, client_id=...)).roles
+    with pytest.raises(InvalidCredentials):
+        tokens(made(JWT_TYPE, KEYCLOAK))

@@ -85,6 +85,15 @@ def test_a_misspelled_claim_is_told_once(caplog):
     assert "'realm_access'" in said.getMessage()
 
 
+def test_a_misspelled_member_is_named_with_its_neighbors(caplog):
+    jwt(roles_claim="realm_access.role")(token(realm_access={"roles": ["admin"]}))
+    jwt(roles_claim="resource_access.my-api.roles")(token(resource_access={"account": {"roles": ["view-profile"]}}))
+    role, client = (record.getMessage() for record in caplog.records)
+    assert "Its claim 'realm_access' has ['roles']. Correct" in role
+    assert "Its claim 'resource_access' has ['account']. Correct" in client
+    assert "admin" not in role
+
+
 def test_a_caller_without_roles_is_no_mistake(caplog):
     loader = jwt(roles_claim="roles")
     assert loader(token(roles=["admin"])).roles == {"admin"}
