@@ -53,7 +53,7 @@ def _write(level: int, message: str, args: tuple[object, ...], *, with_traceback
     # Its text may hold a secret, so only `Log.exception` shows it.
     hidden = None if with_traceback else sys.exc_info()[1]
     try:
-        LOGGER.log(level, message, *args, exc_info=with_traceback, stacklevel=3)
+        LOGGER.log(level, message, *args, exc_info=with_traceback or None, stacklevel=3)
     except Exception as failure:
         report_loss(failure, hidden, f'the line "{message}"', *args)
 

@@ -15,6 +15,7 @@ TITLES = {
     "introspection": "Introspection",
     "jwt": "JWT",
     "logout": "Logout by an identity provider",
+    "outages": "Outages that a test makes",
     "pairs": "Access and refresh tokens",
     "remote_user": "Users of the web server",
     "selection": "Which scheme decides, and what a view demands",

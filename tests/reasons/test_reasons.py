@@ -26,6 +26,7 @@ from . import (
     introspection,
     jwt,
     logout,
+    outages,
     pairs,
     remote_user,
     selection,
@@ -38,7 +39,7 @@ from . import (
 from .refusing import SECRETS
 
 AREAS = (
-    basic, certificates, digest, dpop, introspection, jwt, logout, pairs, remote_user, selection, sessions,
+    basic, certificates, digest, dpop, introspection, jwt, logout, outages, pairs, remote_user, selection, sessions,
     stored_tokens, stores, throttle, tokens,
 )  # fmt: skip
 ROWS = {f"{area.__name__.rpartition('.')[2]}: {row.name}": row for area in AREAS for row in area.ROWS}
