@@ -33,7 +33,7 @@ def _blocks_of(page):
             if program != code
             and all(re.search(rf"^(?:class |def )?{name}\b", program, re.MULTILINE) for name in names)
         ]
-        yield pytest.param(code, max(fitting, key=len, default=""), id=f"{page.relative_to(ROOT)}:{line}")
+        yield pytest.param(code, max(fitting, key=len) if names else "", id=f"{page.relative_to(ROOT)}:{line}")
 
 
 @pytest.mark.parametrize(("block", "program"), [block for page in PAGES for block in _blocks_of(page)])
@@ -41,7 +41,7 @@ def test_a_block_runs_alone_or_names_its_program(block, program, tmp_path):
     tree = ast.parse(block)
     if FRAGMENT.match(block):
         return
-    for node in ast.walk(tree):
+    for node in (*ast.walk(tree), *ast.walk(ast.parse(program))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
         for name in names:

@@ -106,7 +106,7 @@ def test_the_settings_of_flask_are_those_that_the_code_reads():
             names = [node.slice] if isinstance(node, ast.Subscript) and _is_config(node.value) else []
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_config(node.func.value):
                 names = node.args[:1]
-            read |= {name.value for name in names if isinstance(name, ast.Constant)}
+            read |= {name.value for name in names if isinstance(name, ast.Constant) and name.value.isidentifier()}
     shown = {
         name: ast.literal_eval(cells[0].strip("`")) for name, cells in _rows().items() if "UNAUTHORIZED" not in name
     }

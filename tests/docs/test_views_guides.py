@@ -8,6 +8,7 @@ console blocks of a section are run with the files that the reader has then.
 import json
 import re
 import shutil
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +129,35 @@ def test_the_explanation_in_debug_mode_is_the_one_of_the_page() -> None:
     assert refused.json == json.loads(shown)
 
 
+def tests_of_the_page_on_tests() -> tuple[str, str]:
+    """Return its program, and what goes into ``test_app.py``."""
+    program, *parts = [
+        block
+        for block in blocks("docs/guides/testing.md", "python")
+        if ("def test_" in block or "def create" in block) and not block.startswith("# a part of test_refusals.py")
+    ]
+    return program, "".join(parts)
+
+
 def test_the_clock_of_the_page_on_tests_can_be_frozen(tmp_path: Path) -> None:
     pytest.importorskip("time_machine")
-    parts = [
-        block for block in blocks("docs/guides/testing.md", "python") if "def test_" in block or "def create" in block
-    ]
-    (tmp_path / "app.py").write_text(parts[0], encoding="utf-8")
-    (tmp_path / "test_clock.py").write_text("".join(parts[1:]), encoding="utf-8")
+    program, tests = tests_of_the_page_on_tests()
+    (tmp_path / "app.py").write_text(program, encoding="utf-8")
+    (tmp_path / "test_clock.py").write_text(tests, encoding="utf-8")
     assert "11 passed" in run("python -m pytest -q test_clock.py", tmp_path, 0)
+
+
+def test_the_fixture_of_the_page_on_tests_works(tmp_path: Path) -> None:
+    program, tests = tests_of_the_page_on_tests()
+    (fragment,) = [block for block in blocks("docs/guides/testing.md", "python") if "unauthorized.down(app)" in block]
+    (tmp_path / "app.py").write_text(program, encoding="utf-8")
+    prelude = f"import time\n{tests.partition('def test_')[0]}"
+    (tmp_path / "test_refusals.py").write_text(prelude + fragment, encoding="utf-8")
+    # An editable install of another checkout has no entry point, so the module is named then.
+    installed = any(one.name == "unauthorized" for one in entry_points(group="pytest11"))
+    plugin = "" if installed else "-p flask_unauthorized.pytest_plugin"
+    command = f"python -m pytest -q {plugin} --unauthorized-lint=fail test_refusals.py"
+    assert "2 passed" in run(command, tmp_path, 0)
 
 
 def test_the_page_on_websockets_closes_a_socket_in_time(tmp_path: Path) -> None:
