@@ -129,7 +129,7 @@ def test_the_explanation_in_debug_mode_is_the_one_of_the_page() -> None:
     assert refused.json == json.loads(shown)
 
 
-def tests_of_the_page_on_tests() -> tuple[str, str]:
+def files_of_the_page_on_tests() -> tuple[str, str]:
     """Return its program, and what goes into ``test_app.py``."""
     program, *parts = [
         block
@@ -141,14 +141,14 @@ def tests_of_the_page_on_tests() -> tuple[str, str]:
 
 def test_the_clock_of_the_page_on_tests_can_be_frozen(tmp_path: Path) -> None:
     pytest.importorskip("time_machine")
-    program, tests = tests_of_the_page_on_tests()
+    program, tests = files_of_the_page_on_tests()
     (tmp_path / "app.py").write_text(program, encoding="utf-8")
     (tmp_path / "test_clock.py").write_text(tests, encoding="utf-8")
     assert "11 passed" in run("python -m pytest -q test_clock.py", tmp_path, 0)
 
 
 def test_the_fixture_of_the_page_on_tests_works(tmp_path: Path) -> None:
-    program, tests = tests_of_the_page_on_tests()
+    program, tests = files_of_the_page_on_tests()
     (fragment,) = [block for block in blocks("docs/guides/testing.md", "python") if "unauthorized.down(app)" in block]
     (tmp_path / "app.py").write_text(program, encoding="utf-8")
     prelude = f"import time\n{tests.partition('def test_')[0]}"
