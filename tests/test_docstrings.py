@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from blinker import NamedSignal
 from cryptography.hazmat.primitives import serialization as pem
 from cryptography.hazmat.primitives.asymmetric import rsa
 from flask import Flask, redirect, request
@@ -24,7 +25,7 @@ from sqlalchemy import create_engine
 from werkzeug.security import generate_password_hash
 
 import flask_unauthorized
-from flask_unauthorized import Auth, AuthError, Bearer, Challenge, Identity, SessionCookie, Unauthorized
+from flask_unauthorized import Auth, AuthError, Bearer, Challenge, Identity, SessionCookie, Unauthorized, signals
 from flask_unauthorized.loaders.stored import StoredTokens
 from flask_unauthorized.policy.requirement import _KEYWORDS
 from flask_unauthorized.stores.memory import MemoryStore
@@ -182,6 +183,16 @@ def _start(example: str) -> dict[str, Any]:
         app.add_url_rule("/login", view_func=auth.public(lambda: "the form"), endpoint="login_page")
         app.add_url_rule("/private", view_func=auth.login_required(lambda: "private"), endpoint="private")
     return shared
+
+
+@pytest.fixture(autouse=True)
+def receivers_of_examples_are_disconnected() -> Iterator[None]:
+    known = {signal: set(signal.receivers) for signal in vars(signals).values() if isinstance(signal, NamedSignal)}
+    yield
+    for signal, before in known.items():
+        for key, receiver in list(signal.receivers.items()):
+            if key not in before:
+                signal.disconnect(receiver)  # `connect_via` keeps them for good
 
 
 def _run(path: str) -> dict[str, Any]:

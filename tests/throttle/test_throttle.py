@@ -775,7 +775,8 @@ def test_the_login_form_of_the_page(tmp_path, monkeypatch):
 def test_the_part_of_the_page_about_proxy_fix(tmp_path, monkeypatch):
     app = program(0, tmp_path, monkeypatch)
     scope = {"app": app}
-    exec(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[2], scope)
+    (block,) = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "ProxyFix(" in block]
+    exec(block, scope)
     assert type(app.wsgi_app).__name__ == "ProxyFix"
 
 
