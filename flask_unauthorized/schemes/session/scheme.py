@@ -528,9 +528,10 @@ def _names_no_user_message(who: Any, call: str) -> str:
     if isinstance(who, Identity):
         return f"{takes}an Identity without one: write Identity(str(user.id), user=user)"
     if who is None or getattr(who, "is_anonymous", None) is True:
+        given = "None" if who is None else "an anonymous caller"
         return (
-            f"{takes}{'None' if who is None else 'an anonymous caller'}: pass the user whom you looked up, or guard "
-            "the view with @auth.login_required and pass auth.identity"
+            f"{takes}{given}: pass the user whom you looked up, or guard the view with @auth.login_required and pass "
+            "auth.identity"
         )
     if isinstance(who, int) and not isinstance(who, bool):
         return f"{takes}int: subjects are texts, so write str(user.id)"
