@@ -358,7 +358,7 @@ def test_401_with_an_api_key_as_the_user_name_curl_u_key(entry):
 
 
 def test_403_with_a_valid_token(entry):
-    program = API.replace("@auth.login_required", "@auth.login_required(scopes={'notes:write'})")
+    program = API.replace("@auth.login_required", "@auth.login_required(scopes={'notes:list'})")
     assert entry.curl(entry.run(program, "")["app"]) == [403]
     assert entry.curl(entry.run(program, entry.fix)["app"]) == [200]
 
