@@ -46,8 +46,8 @@ NEED_A_DATABASE = (
     "tests/loaders/pairs/test_databases.py",
 )
 ELSEWHERE = (
-    "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py",
-    "tests/docs/test_pages_in_chromium.py", *NEED_A_DATABASE,
+    "tests/test_typing.py", "tests/clients", "tests/neighbours", "tests/live/test_uploads.py", "tests/docs",
+    *NEED_A_DATABASE,
 )  # fmt: skip
 NEED_A_NEIGHBOUR = (
     "tests/loaders/test_client_authentication.py",
@@ -273,7 +273,7 @@ def docs(session: nox.Session) -> None:
     shutil.rmtree(site, ignore_errors=True)
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-j", "auto", str(ROOT / "docs"), str(site))
     session.env["SITE"] = str(site)  # which tests/docs/test_site.py looks at
-    run_pytest(session, paths=CHECK_THE_DOCS)
+    run_pytest(session, "-n", "2", "--dist", "loadfile", paths=CHECK_THE_DOCS)
     session.log(f"open {site / 'index.html'}")
 
 
