@@ -61,6 +61,7 @@ NEED_A_NEIGHBOUR = (
     "tests/test_backchannel_logout.py",
     "tests/test_certificates.py",
     "tests/test_errors_travel.py",
+    "tests/docs/test_blocks.py",
     "tests/docs/test_symptoms_neighbours.py",
     "tests/docs/test_people_guides.py",
 )
