@@ -34,7 +34,7 @@ Events::
     | `token_revoked` | success | INFO | a token or a login of `Pairs` was revoked |
     | `token_rotated` | success | INFO | a token was replaced by another one |
     | `token_reused` | failure | WARNING | a replaced token was used after its end |
-    | `throttled` | failure | INFO | a `Throttle` refused an attempt before it was judged |
+    | `throttled` | failure | INFO | a `Throttle` refused an attempt before the loader ran |
     | `subject_disabled` | failure | WARNING | consecutive failures have disabled a subject (`disable_after=`) |
     | `repaired` | failure | WARNING; DEBUG after the first of an endpoint | a 401 of other code got a challenge |
     | `misconfigured` | failure | CRITICAL; ERROR if the check itself fails | guarded views respond with 500 |
