@@ -12,10 +12,12 @@ whether one product lies in another. ``implied_scopes`` is resolved before: a gr
 meets it.
 
 Two things can't be decided: what an ``unknown`` route demands, and what functions of ``unless=`` return. The answer is
-then ``None``, and callers must treat it like "more".
+then ``None``, and callers must treat it like "more". So where ``unless=`` stands, only an equal demand is surely no
+looser one: a group of scopes that another level covers may be all that holds when that level is dropped.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -30,6 +32,7 @@ OPEN_STATES: Final = frozenset({"open", "public"})
 """States in which every caller is admitted, whatever the credentials."""
 _OPENNESS: Final[Mapping[str, int]] = {"guarded": 0, "conditional": 1, "optional": 2, "public": 3, "open": 3}
 _ANOTHER_SCHEME: Final = ""
+"""Stands for all callers without credentials of a scheme in force, anonymous ones included."""
 
 
 class Demand(NamedTuple):
@@ -94,10 +97,24 @@ def demand_of(route: Route, names: Mapping[AnyScheme, str], implied_scopes: Mapp
         amr=frozenset(map(frozenset, required.amr)),
         acr=frozenset(required.acr),
         max_age=required.max_age,
-        details=frozenset(map(name_of, required.authorization_details)),
-        unless=frozenset(map(name_of, required.unless)),
+        details=_names_of_functions(required.authorization_details),
+        unless=_names_of_functions(required.unless),
         levels=route.levels if required.unless else (),
     )
+
+
+def _names_of_functions(functions: Iterable[Callable[..., object]]) -> frozenset[str]:
+    """Return a name for each function. If several have one name, all but the first have a number.
+
+    Otherwise a demand would seem to be the same after one of two lambdas is gone.
+    """
+    counted: Counter[str] = Counter()
+    names = []
+    for function in functions:
+        name = name_of(function)
+        counted[name] += 1
+        names.append(name if counted[name] == 1 else f"{name}#{counted[name]}")
+    return frozenset(names)
 
 
 def admits_more(old: Demand, new: Demand) -> bool | None:
@@ -108,7 +125,7 @@ def admits_more(old: Demand, new: Demand) -> bool | None:
         return None
     if _OPENNESS[new.state] > _OPENNESS[old.state] or _admits_more_if_all_levels_hold(old, new):
         return True
-    return False if (old.unless, old.levels) == (new.unless, new.levels) else None
+    return None if old.unless or new.unless else False
 
 
 class _Admitted(IntEnum):
@@ -150,7 +167,7 @@ def _implies(new: Demand, old: Demand) -> bool:
 
 
 def _groups_imply(new: Groups, old: Groups) -> bool:
-    """Return whether who meets all groups of ``new`` meets all of ``old``: each has a part of it among ``new``."""
+    """Return whether callers who meet all groups of ``new`` meet all of ``old``: each has a part of it in ``new``."""
     return all(any(group <= wider for group in new) for wider in old)
 
 

@@ -10,12 +10,14 @@ demand. There are no line numbers and no file names, so only a change of a deman
       scope notes:read or notes:write
       via Bearer
 
-Words are separated by spaces. A word with other characters than `_PLAIN` is a JSON string. `parse` refuses what
-`render` doesn't write, because a line that is skipped would hide a demand.
+Words are separated by spaces. A word with other characters than `_PLAIN` is a JSON string, in ASCII. So is a rule with
+characters that aren't printable, or with spaces at its end. `parse` refuses each line that `render` doesn't write,
+such as a state or a ``max_age`` that stands twice after a merge, because a line that is skipped would hide a demand.
 """
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, get_args
 
@@ -27,7 +29,9 @@ HEAD: Final = "# flask_unauthorized lock 1. Written by `flask unauthorized audit
 ANY_METHOD: Final = "*"
 _PLAIN: Final = re.compile(r"[\w.:/*+~#@<>$-]+", re.ASCII)
 _WORD: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
-_BLOCK: Final = re.compile(r"(\*|[A-Z-]+(?: [A-Z-]+)*) (/.*)")
+_METHOD: Final = r"[!$%&'*+.^_`|~0-9A-Z-][!#$%&'*+.^_`|~0-9A-Z-]*"  # RFC 9110 §9.1; a line with # first is a comment
+_BLOCK: Final = re.compile(rf'({_METHOD}(?: {_METHOD})*) (/.*|".*")', re.DOTALL)
+_LINE_END: Final = re.compile(r"\r\n|\n|\r")  # not str.splitlines(), which splits at characters that rules may have
 
 
 class LockError(Exception):
@@ -42,7 +46,7 @@ class Place(NamedTuple):
     subdomain: str = ""
     kind: Kind = "view"
     endpoint: str = ""
-    """Only if another endpoint has the same rule and methods."""
+    """Only of a view that no request reaches, because an endpoint that was added before has the rule and method."""
 
 
 Lock = dict[Place, dict[str, Demand]]
@@ -50,21 +54,22 @@ Lock = dict[Place, dict[str, Demand]]
 
 
 def make_lock(routes: Iterable[tuple[Route, Demand]]) -> Lock:
-    """Return what is locked of a table of routes. Rules that only build URLs are left out: no request reaches them."""
+    """Return what is locked of a table of routes. Rules that only build URLs are left out: no request reaches them.
+
+    Of several endpoints with one rule and method, requests reach the one that is first in the table. It has a plain `Place`, so
+    that a change of the order, or an endpoint that is put before another one, changes what is locked there.
+    """
     lock: Lock = {}
-    listed = [(route, demand) for route, demand in routes if route.kind != "build_only"]
-    seen: dict[tuple[Place, str], set[str]] = {}
-    for route, _ in listed:
-        for method in route.methods or (ANY_METHOD,):
-            seen.setdefault((_place(route), method), set()).add(route.endpoint)
-    shared = {place for (place, _), endpoints in seen.items() if len(endpoints) > 1}
-    for route, demand in listed:
+    for route, demand in routes:
+        if route.kind == "build_only":
+            continue
         place = _place(route)
-        if place in shared:
-            place = place._replace(endpoint=route.endpoint)
         for method in route.methods or (ANY_METHOD,):
-            lock.setdefault(place, {})[method] = demand
-    return lock
+            reached = lock.setdefault(place, {})
+            if method in reached or ANY_METHOD in reached:
+                reached = lock.setdefault(place._replace(endpoint=route.endpoint), {})
+            reached.setdefault(method, demand)
+    return {place: methods for place, methods in lock.items() if methods}
 
 
 def _place(route: Route) -> Place:
@@ -83,11 +88,16 @@ def grouped(methods: Mapping[str, Demand]) -> Iterator[tuple[tuple[str, ...], De
 def render(lock: Lock) -> str:
     """Return the text of a lock file."""
     blocks = [
-        "\n".join((f"{' '.join(methods)} {place.rule}", *(f"  {line}" for line in _lines(place, demand))))
+        "\n".join((_head(methods, place), *(f"  {line}" for line in _lines(place, demand))))
         for place in sorted(lock)
         for methods, demand in grouped(lock[place])
     ]
     return "\n\n".join((HEAD, *blocks)) + "\n"
+
+
+def _head(methods: Iterable[str], place: Place) -> str:
+    is_plain = place.rule.isprintable() and place.rule == place.rule.strip()
+    return f"{' '.join(methods)} {place.rule if is_plain else json.dumps(place.rule)}"
 
 
 def _lines(place: Place, demand: Demand) -> Iterator[str]:
@@ -120,17 +130,17 @@ def _single_names(demand: Demand) -> tuple[tuple[str, Iterable[str]], ...]:
 
 
 def _quoted(word: str) -> str:
-    return word if _PLAIN.fullmatch(word) and word != "or" else json.dumps(word, ensure_ascii=False)
+    return word if _PLAIN.fullmatch(word) and word != "or" else json.dumps(word)
 
 
 def parse(text: str) -> Lock:
     """Return what a lock file says.
 
     Raises:
-        LockError: If the text has another format, a line that can't be read, or a method of a rule twice.
+        LockError: If the text has another format, a line that `render` doesn't write, or a method of a rule twice.
     """
-    lines = text.splitlines()
-    if not lines or lines[0].rstrip() != HEAD:
+    lines = _LINE_END.split(text)
+    if lines[0].rstrip() != HEAD:
         raise LockError(f"line 1 must be {HEAD!r}: write the file with --freeze")
     lock: Lock = {}
     block: _Block | None = None
@@ -159,10 +169,12 @@ class _Block:
         if found is None:
             raise LockError("expected methods and a rule, such as GET HEAD /notes")
         self.methods = found[1].split(" ")
-        self.place: dict[str, Any] = {"rule": found[2]}
+        self.place: dict[str, Any] = {"rule": _unquoted(found[2])}
         self.demand: dict[str, Any] = {}
+        self.lines: list[str] = []
 
     def add(self, line: str) -> None:
+        self.lines.append(line)
         keyword, *raw = _WORD.findall(line)
         if keyword in get_args(State):
             self.demand["state"] = keyword
@@ -179,11 +191,17 @@ def _close(block: _Block | None, lock: Lock) -> None:
         return
     if "state" not in block.demand:
         raise LockError(f"the block of {block.place['rule']!r} names no state, such as guarded or open")
-    methods = lock.setdefault(Place(**block.place), {})
+    place, demand = Place(**block.place), Demand(**block.demand)
+    for line in (Counter(block.lines) - Counter(_lines(place, demand))).elements():
+        raise LockError(
+            f"the line {line!r} of the block of {place.rule!r} stands twice or contradicts another one: resolve the "
+            "merge, or use --freeze"
+        )
+    methods = lock.setdefault(place, {})
     for method in block.methods:
         if method in methods:
-            raise LockError(f"{method} {block.place['rule']} is there twice: resolve the merge, or use --freeze")
-        methods[method] = Demand(**block.demand)
+            raise LockError(f"{method} {place.rule} is there twice: resolve the merge, or use --freeze")
+        methods[method] = demand
 
 
 def _unquoted(word: str) -> str:

@@ -47,4 +47,7 @@ def _of_revision(revision: str) -> str:
         raise LockError(f"git can't be run: {error}") from None
     if done.returncode:
         raise LockError(f"git show failed: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout.decode("utf-8", errors="replace")
+    try:
+        return done.stdout.decode("utf-8")
+    except UnicodeDecodeError:
+        raise LockError("the lock file of this revision isn't UTF-8: write it with --freeze") from None

@@ -84,7 +84,7 @@ class Route(NamedTuple):
 
 
 def find_routes(effective: EffectiveRequirements, resources: Mapping[str, Resource]) -> tuple[Route, ...]:
-    """Return the table of an app's routes, sorted by rule, host and methods.
+    """Return the table of an app's routes, sorted by rule and host. Routes of one rule keep the order of the URL map.
 
     Args:
         effective: The requirements of the app, after `EffectiveRequirements.refresh`.
@@ -99,7 +99,8 @@ def find_routes(effective: EffectiveRequirements, resources: Mapping[str, Resour
 
 
 def _sort_key(route: Route) -> tuple[Any, ...]:
-    return route.rule, route.host or "", route.subdomain or "", sorted(route.methods), route.endpoint, route.kind
+    # Routes that share all of this keep the order of the URL map, because a request reaches the first one.
+    return route.rule, route.host or "", route.subdomain or ""
 
 
 class _Verdict(NamedTuple):

@@ -237,3 +237,49 @@ def test_schemes_of_one_name_have_numbers():
 )
 def test_a_demand_in_words(demand, text):
     assert describe(demand) == text
+
+
+# --- conditions: what holds if a level is dropped
+
+CONDITIONAL = Demand("conditional", schemes=frozenset({"Bearer"}), unless=frozenset({"off"}), levels=("one",))
+
+
+def test_anonymous_callers_who_pass_while_no_condition_holds_are_more_callers():
+    """Both routes take the same credentials, so only callers without any show the difference."""
+    assert admits_more(CONDITIONAL, CONDITIONAL._replace(optional=True, levels=("two",))) is True
+    assert admits_more(CONDITIONAL._replace(optional=True), CONDITIONAL._replace(levels=("two",))) is None
+
+
+def test_a_group_that_another_level_covers_may_be_all_that_holds(make_app):
+    """With ``unless``, a wider group counts, although all levels together demand the same as before."""
+    readers = {"good": Identity("ada", scopes={"audit"})}
+    guards = {"unless": off, "scopes": {"write"}}, {"scopes": any_of("write", "read")}
+    found, statuses = [], []
+    for implied in ({}, {"audit": {"read"}}):
+        auth = Auth(Bearer(readers.get), implied_scopes=implied)
+        app = make_app(auth)
+        app.add_url_rule("/", "v", auth.login_required(**guards[0])(auth.login_required(**guards[1])(lambda: "in")))
+        names = names_of_schemes(auth._configuration.schemes)
+        route = next(one for one in auth.routes(app) if one.endpoint == "v")
+        found.append(demand_of(route, names, auth._configuration.implied_scopes))
+        statuses.append(Client(app).get("/", headers={"Authorization": "Bearer good"}).status_code)
+    assert statuses == [403, 200]  # off() drops the outer level
+    assert admits_more(*found) is None
+
+
+def test_functions_of_one_name_are_counted(make_app):
+    def deciding():
+        return lambda details: bool(details)
+
+    found = demands_of_views(
+        make_app,
+        two=lambda auth: (
+            lambda view: auth.login_required(authorization_details=deciding())(
+                auth.login_required(authorization_details=deciding())(view)
+            )
+        ),
+        one=lambda auth: auth.login_required(authorization_details=deciding()),
+    )
+    assert len(found["two"].details) == 2
+    assert admits_more(found["two"], found["one"]) is True
+    assert admits_more(found["one"], found["two"]) is False

@@ -3,10 +3,12 @@
 import random
 
 import pytest
+from flask import Flask
 
+from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.audit.changes import find_changes
-from flask_unauthorized.audit.demand import Demand
-from flask_unauthorized.audit.lock_file import HEAD, LockError, Place, parse, render
+from flask_unauthorized.audit.demand import Demand, demand_of, names_of_schemes
+from flask_unauthorized.audit.lock_file import HEAD, LockError, Place, make_lock, parse, render
 
 from .test_demand import random_demand
 
@@ -47,7 +49,11 @@ def test_the_text_is_the_one_of_the_docs():
     assert parse(TEXT) == lock
 
 
-ODD = ("or", "a or b", 'with "quotes"', "back\\slash", "line\nend", "ümläut", "#", " ", "<lambda>")
+ODD = (
+    "or", "a or b", 'with "quotes"', "back\\slash", "line\nend", "ümläut", "#", " ", "<lambda>", "a·b", "\u2028", "\x85",
+    "\x0c", "\r", "\u202e", "\ud800", "",
+)  # fmt: skip
+ODD_RULES = ("/", "/a b/<path:x>", "/<int(min=1):n>", "/end ", "/ü·", "/a\nGET /b", "/\u2028  open", "/\x85", '/"q"')
 
 
 def test_whatever_is_written_is_read_again():
@@ -61,11 +67,13 @@ def test_whatever_is_written_is_read_again():
                 state=rng.choice(("guarded", "conditional", "unknown")),
             )  # fmt: skip
         place = Place(
-            rng.choice(("/", "/a b/<path:x>", "/<int(min=1):n>")), rng.choice(("", "<a>.example")), rng.choice(ODD),
+            rng.choice(ODD_RULES), rng.choice(("", "<a>.example")), rng.choice(ODD),
             rng.choice(("view", "websocket", "alias")), rng.choice(ODD),
         )  # fmt: skip
-        lock = {place: {"GET": demand, "PROPFIND": demand}}
-        assert parse(render(lock)) == lock
+        lock = {place: {"GET": demand, "PROPFIND": demand, "M-SEARCH2": demand}}
+        text = render(lock)
+        assert parse(text) == parse(text.replace("\n", "\r\n")) == lock
+        assert all(character.isprintable() or character == "\n" for character in text)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +92,18 @@ def test_whatever_is_written_is_read_again():
         (f"{HEAD}\nGET /a\n  guarded\n  max_age soon\n", "line 4"),
         (f"{HEAD}\nGET /a\n  guarded\n  kind sock\n", "isn't one of"),
         (f'{HEAD}\nGET /a\n  guarded\n  role "\\x"\n', "line 4"),
+        # What a merge or an editor may leave: the last of two lines must not win, and no word may be skipped.
+        (f"{HEAD}\nGET /a\n  guarded\n  open\n", "'guarded' of the block of '/a' stands twice"),
+        (f"{HEAD}\nGET /a\n  open\n  guarded\n", "'open' of the block of '/a' stands twice"),
+        (f"{HEAD}\nGET /a\n  guarded by nobody\n", "'guarded by nobody'"),
+        (f"{HEAD}\nGET /a\n  optional for everybody\n", "'optional for everybody'"),
+        (f"{HEAD}\nGET /a\n  guarded\n  max_age 60\n  max_age 6000\n", "'max_age 60'"),
+        (f"{HEAD}\nGET /a\n  guarded\n  max_age 6_0\n", "'max_age 6_0'"),
+        (f"{HEAD}\nGET /a\n  guarded\n  max_age \u0666\n", "'max_age"),
+        (f"{HEAD}\nGET /a\n  guarded\n  acr 1\n  acr 1 or 2\n", "'acr 1'"),
+        (f"{HEAD}\nGET /a\n  guarded\n  host a\n  host b\n", "'host a'"),
+        (f"{HEAD}\nGET /a\n  guarded\n  via Bearer\n  via Bearer\n", "'via Bearer'"),
+        (f"{HEAD}\nGET /a\n  guarded\n\nGET /a\n  open\n", "is there twice"),
     ],
 )
 def test_a_line_that_is_not_understood_is_refused(text, message):
@@ -136,3 +156,37 @@ def test_a_rule_for_any_method_is_compared_with_each_method():
 def test_methods_that_share_a_change_are_one():
     (change,) = find_changes({Place("/a"): {"GET": ADMIN, "HEAD": ADMIN}}, {Place("/a"): {"GET": OPEN, "HEAD": OPEN}})
     assert str(change) == "loosened: GET HEAD /a: roles admin via Bearer -> OPEN"
+
+
+# --- several endpoints at one rule: a request reaches the first
+
+
+def lock_of(*endpoints):
+    """Return the lock of an app that has one rule for all endpoints, ``admin`` or ``anyone``, in this order."""
+    auth = Auth(Bearer({"good": "ada"}.get))
+    app = Flask("shop", static_folder=None)
+    auth.init_app(app)
+    guards = {"admin": auth.login_required(roles={"admin"}), "anyone": auth.login_required}
+    for endpoint in endpoints:
+        app.add_url_rule("/a", endpoint, guards[endpoint](lambda: "in"))
+    status = app.test_client().get("/a", headers={"Authorization": "Bearer good"}).status_code
+    names = names_of_schemes(auth._configuration.schemes)
+    lock = make_lock((route, demand_of(route, names, {})) for route in auth.routes(app))
+    return status, parse(render(lock))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(["admin", "anyone"], ["anyone", "admin"]), (["admin"], ["anyone", "admin"]), (["admin", "anyone"], ["anyone"])],
+)
+def test_an_endpoint_that_comes_before_another_one_may_loosen_the_rule(before, after):
+    (refused, old), (admitted, new) = lock_of(*before), lock_of(*after)
+    assert (refused, admitted) == (403, 200)
+    changes = [change for change in find_changes(old, new) if change.may_loosen]
+    assert [(change.label, change.place) for change in changes] == [("loosened", Place("/a"))]
+
+
+def test_an_endpoint_that_no_request_reaches_changes_nothing():
+    (refused, old), (still_refused, new) = lock_of("admin"), lock_of("admin", "anyone")
+    assert (refused, still_refused) == (403, 403)
+    assert not any(change.may_loosen for change in find_changes(old, new))
