@@ -4,9 +4,11 @@ import argparse
 import dataclasses
 import http.client
 import json
+import re
 import sys
 from collections.abc import Sequence
 
+from ..wire.grammar import is_token68
 from .catalog import LEVELS, Finding
 from .comparisons import compare
 from .exchange import Exchange
@@ -14,6 +16,7 @@ from .probes import Client, probes
 from .rules import lint_exchange
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_LONGEST = 300
 _DESCRIPTION = """\
 Send up to nine requests to URL, without credentials and with wrong ones, and report what is wrong with the refusals.
 No valid credentials are sent. A method other than GET is sent only if you name it: the first request has no
@@ -27,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         client = Client(options.url, verify=not options.insecure)
         exchanges = _send_all(client, options)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        print(f"{options.url}: {error or type(error).__name__}", file=sys.stderr)
+        print(f"{_without_secrets(options.url)}: {_on_one_line(f'{error}') or type(error).__name__}", file=sys.stderr)
         return 2
     findings = _findings(exchanges)
     _print_json(findings) if options.json else _print_text(findings, exchanges)
@@ -40,11 +43,30 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("url", metavar="URL")
     parser.add_argument("--method", default="GET", type=str.upper, help="the method to send (default: GET)")
     parser.add_argument("--origin", default="https://spa.example", help="the origin of the CORS requests")
-    parser.add_argument("--expired-token", metavar="TOKEN", help="a Bearer token that has expired, sent once")
+    parser.add_argument("--expired-token", metavar="TOKEN", type=_token, help="a Bearer token that has expired, sent once")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.add_argument("--fail-on", choices=[*LEVELS, "never"], default="error", help="exit with 1 from this level on")
     parser.add_argument("--insecure", action="store_true", help="don't verify the certificate of the server")
     return parser
+
+
+def _token(text: str) -> str:
+    if not is_token68(text):  # http.client would show it in its error.
+        raise argparse.ArgumentTypeError("a token has letters, digits and -._~+/ only, and = at its end")
+    return text
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL for a message: without user, password, query and fragment. Any text may be given as URL."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = re.split("[?#]", rest if mark else url, maxsplit=1)[0].partition("/")
+    return _on_one_line(f"{scheme if mark else ''}{mark}{host.rpartition('@')[2]}{slash}{path.rpartition('@')[2]}")
+
+
+def _on_one_line(text: str) -> str:
+    """Return a text that a server may have sent, without control characters, cut."""
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
 def _send_all(client: Client, options: argparse.Namespace) -> dict[str, Exchange]:

@@ -108,7 +108,8 @@ def _document(exchanges: Exchanges) -> Iterator[Finding]:
     if document is None:
         return
     if document.status != 200:
-        yield document.finding("W14", f"resource_metadata responds with {document.status}")
+        seen = f"responds with {document.status}" if document.status else "can't be fetched"
+        yield document.finding("W14", f"resource_metadata {seen}")
         return
     try:
         members = json.loads(document.body or b"")

@@ -99,8 +99,10 @@ class Client:
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         headers = {**_AGENT, **probe.headers}
         connection = self._connection()
-        # The timeout of a socket starts anew with each byte, so another thread ends what takes too long.
-        timer = threading.Timer(TIMEOUT, _shut_down, [connection])
+        connection.connect()
+        # The timeout of a socket starts anew with each byte, so another thread ends what takes too long. The connection
+        # forgets its socket when the head of the last response has come, and the body still comes from it.
+        timer = threading.Timer(TIMEOUT, _shut_down, [connection.sock])
         timer.daemon = True
         timer.start()
         try:
@@ -116,24 +118,29 @@ class Client:
         )
 
     def metadata(self, exchanges: Mapping[str, Exchange]) -> Exchange | None:
-        """Ask for the metadata that a challenge names; ``None`` if none is named at this origin."""
+        """Ask for the metadata that a challenge names; ``None`` if none is named at this origin.
+
+        The server chose the URL, so a failure is an exchange with the status 0, and costs no other finding.
+        """
         for url in _metadata_urls(exchanges):
             if (url.scheme, url.netloc.lower()) == (self.url.scheme, self.url.netloc.lower()):
-                return self.send(Probe("metadata", "GET", {"Accept": "application/json"}), url)
+                try:
+                    return self.send(Probe("metadata", "GET", {"Accept": "application/json"}), url)
+                except (OSError, http.client.HTTPException, ValueError):
+                    return make_exchange(0, (), method="GET", path=url.path)
         return None
 
     def _connection(self) -> http.client.HTTPConnection:
-        host, port = self.url.hostname or "", self.url.port
+        # Without a port, http.client takes the end of an IPv6 address for one.
+        host, port = self.url.hostname or "", self.url.port or (80 if self._context is None else 443)
         if self._context is None:
             return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
         return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=self._context)
 
 
-def _shut_down(connection: http.client.HTTPConnection) -> None:
-    sock = connection.sock
-    if sock is not None:
-        with contextlib.suppress(OSError):  # It may be closed already.
-            sock.shutdown(socket.SHUT_RDWR)
+def _shut_down(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # It may be closed already.
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _metadata_urls(exchanges: Mapping[str, Exchange]) -> Iterator[SplitResult]:
@@ -153,9 +160,9 @@ def _validated_url(text: str) -> SplitResult:
     url = urlsplit(text)
     _ = url.port  # raises for what isn't a port
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError(f"{text!a} is not an http or https URL: write http://127.0.0.1:5000/notes")
+        raise ValueError("this is not an http or https URL: write http://127.0.0.1:5000/notes")
     if url.username is not None or url.fragment:
         raise ValueError("the URL has a user or a fragment: leave them out")
     if not text.isascii() or any(character <= " " for character in text):
-        raise ValueError(f"{text!a} has characters that no URL can have: encode them as %XX")
+        raise ValueError("the URL has characters that no URL can have: encode them as %XX")
     return url

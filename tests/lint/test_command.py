@@ -201,7 +201,94 @@ def test_a_url_that_can_not_be_asked(url, words, capsys):
     assert re.search(words, capsys.readouterr().err)
 
 
-def test_a_server_that_drips_is_left_in_time(monkeypatch):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://ada:hunter2@127.0.0.1/", "http://ada:hunter2@[x/", "http://ada:hunter2@a.example:99999/", "ftp://ada:hunter2@a/",
+        "//ada:hunter2@a/", "ada:hunter2@a", "http://127.0.0.1:1/?token=hunter2", "http://127.0.0.1:1/#hunter2",
+        "http://ada:hun/ter2@a.example/",
+    ],
+)  # fmt: skip
+def test_no_message_shows_a_secret_of_the_url(url, capsys):
+    assert main([url]) == 2
+    shown = capsys.readouterr()
+    assert shown.err
+    assert "ter2" not in shown.err + shown.out
+
+
+def test_a_token_that_no_field_can_hold_is_not_shown(capsys):
+    with pytest.raises(SystemExit):
+        main(["http://127.0.0.1:1/", "--expired-token", "pa55\nword"])
+    # argparse shows its command line only.
+    assert "pa55" not in capsys.readouterr().err
+
+
+def test_an_ipv6_address_needs_no_port():
+    connection = probes.Client("http://[::1]/")._connection()
+    assert (connection.host, connection.port) == ("::1", 80)
+    connection = probes.Client("https://[::1]/")._connection()
+    assert (connection.host, connection.port) == ("::1", 443)
+
+
+@contextmanager
+def answering(octets, document=b""):
+    """Serve the same octets to each request, but others at ``/meta``; ``%d`` in them becomes the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                asked = connection.recv(65536)
+                connection.sendall(document if b" /meta " in asked else octets.replace(b"%d", b"%d" % port))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("octets", "code"),
+    [
+        (b"\x1b[2J" + b"A" * 60_000 + b"\r\n\r\n", 2),  # no HTTP, and http.client shows the line
+        (b"HTTP/1.1 abc\x1b[31m\r\n\r\n", 2),
+        (b"HTTP/1.1 401 x\r\n" + b"A: b\r\n" * 200 + b"\r\n", 2),
+        (b'HTTP/1.1 401 x\r\nWWW-Authenticate: Basic realm="\x1b[2J"\r\n\x1b\r\n\r\n', 1),
+        (b"HTTP/1.1 401 x\r\nContent-Length: -5\r\n\r\n", 1),
+    ],
+)
+def test_a_hostile_server_writes_no_control_characters_to_the_terminal(octets, code, capsys):
+    with answering(octets) as url:
+        assert main([url]) == code
+    shown = capsys.readouterr()
+    assert "\x1b" not in shown.out + shown.err
+    assert len(shown.err) < 400
+
+
+@pytest.mark.parametrize("document", [b"", b"SSH-2.0-x\r\n", b"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\n{"])
+def test_metadata_that_can_not_be_fetched_is_a_finding(document, capsys):
+    """The server names the URL, so it must not be able to end the command without its other findings."""
+    line = b'WWW-Authenticate: Bearer realm="a", resource_metadata="http://127.0.0.1:%d/meta"'
+    with answering(b"HTTP/1.1 401 x\r\nContent-Length: 0\r\n" + line + b"\r\n\r\n", document) as url:
+        assert main([url, "--json"]) == 1
+    found = {finding["id"]: finding["seen"] for finding in json.loads(capsys.readouterr().out)}
+    assert found["W14"] == "resource_metadata can't be fetched"
+    assert "W8" in found
+
+
+@pytest.mark.parametrize(
+    "head", ["HTTP/1.1 401 Unauthorized\r\nContent-Length: 9999", "HTTP/1.0 401 x", "HTTP/1.1 401 x\r\nConnection: close"]
+)
+def test_a_server_that_drips_is_left_in_time(monkeypatch, head):
     """A byte now and then renews the timeout of the socket, so the whole exchange has a limit."""
     monkeypatch.setattr(probes, "TIMEOUT", 1.0)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -211,8 +298,10 @@ def test_a_server_that_drips_is_left_in_time(monkeypatch):
         connection, _ = listener.accept()
         with connection:
             try:
-                connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 9999\r\n\r\n")
-                while not ended.wait(0.05):
+                connection.sendall(f"{head}\r\n\r\n".encode())
+                for _ in range(800):  # 40 seconds
+                    if ended.wait(0.05):
+                        break
                     connection.sendall(b"x")
             except OSError:
                 pass
