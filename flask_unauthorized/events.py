@@ -89,7 +89,7 @@ from flask import request as current_request
 from werkzeug.wrappers import Request
 
 from .errors.text import loggable_text
-from .logs import LOGGER, report_loss
+from .logs import LOGGER, Apart, report_loss
 from .subjects import subject_key
 
 EVENTS: Final = {
@@ -254,26 +254,30 @@ def log_event(
     """
     if not LOGGER.isEnabledFor(level):
         return
-    hidden = sys.exc_info()[1]  # Its text may hold a secret.
+    apart = Apart()  # hides the exception that is being handled, whose text may hold a secret
     try:
-        fields = {
-            "event": event,
-            "outcome": EVENTS[event],
-            "scheme": scheme,
-            **_request_fields(request),
-            "reason_code": None if reason_code is None else loggable_text(reason_code),
-            **_hashed_fields(subject, session, token_id, token_prefix),
-        }
-        caller = sys._getframe(1)
-        code = caller.f_code
-        record = LOGGER.makeRecord(
-            LOGGER.name, level, code.co_filename, caller.f_lineno, message, args, None, code.co_name
-        )
-        # Not by extra=, which raises KeyError if the app's LogRecord factory sets an attribute of the same name.
-        vars(record).update(fields)
-        LOGGER.handle(record)
+        try:
+            raise apart
+        except Apart:
+            apart.__context__ = None
+            fields = {
+                "event": event,
+                "outcome": EVENTS[event],
+                "scheme": scheme,
+                **_request_fields(request),
+                "reason_code": None if reason_code is None else loggable_text(reason_code),
+                **_hashed_fields(subject, session, token_id, token_prefix),
+            }
+            caller = sys._getframe(1)
+            code = caller.f_code
+            record = LOGGER.makeRecord(
+                LOGGER.name, level, code.co_filename, caller.f_lineno, message, args, None, code.co_name
+            )
+            # Not by extra=, which raises KeyError if the app's LogRecord factory sets an attribute of the same name.
+            vars(record).update(fields)
+            LOGGER.handle(record)
     except Exception as failure:  # The decision stands, whatever happens to its record.
-        report_loss(failure, hidden, "the event %s", event)
+        report_loss(failure, apart, "the event %s", event)
 
 
 def _request_fields(request: Request | None) -> dict[str, str | None]:

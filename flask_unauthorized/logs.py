@@ -6,12 +6,13 @@ package write lines by `log`, never by `LOGGER` itself:
 1. A line whose level isn't enabled costs one look at the level.
 2. If logging raises an exception, the line is lost. One ERROR names the line, with the traceback of the failure.
 3. If that fails as well, the ERROR goes to the standard error stream.
+4. Many lines are about an exception of the app, whose text may hold a secret. A handler that fails prints its traceback
+   with the exceptions "during handling of" which it failed. So a line is written while an `Apart` is being handled.
 
 The records of security events have fields, so `events.log_event` makes them. It reports a lost record in the same way.
 """
 
 import logging
-import sys
 from typing import Final
 
 LOGGER: Final = logging.getLogger("flask_unauthorized")
@@ -47,15 +48,26 @@ class Log:
 log: Final = Log()
 
 
+class Apart(Exception):
+    """Is handled while a line or a record is written, in place of the exception that was being handled before."""
+
+
 def _write(level: int, message: str, args: tuple[object, ...], *, with_traceback: bool = False) -> None:
     if not LOGGER.isEnabledFor(level):
         return
-    # Its text may hold a secret, so only `Log.exception` shows it.
-    hidden = None if with_traceback else sys.exc_info()[1]
+    apart = None
     try:
-        LOGGER.log(level, message, *args, exc_info=with_traceback or None, stacklevel=3)
-    except Exception as failure:
-        report_loss(failure, hidden, f'the line "{message}"', *args)
+        if with_traceback:
+            LOGGER.log(level, message, *args, exc_info=True, stacklevel=3)
+            return
+        apart = Apart()
+        try:
+            raise apart
+        except Apart:
+            apart.__context__ = None
+            LOGGER.log(level, message, *args, stacklevel=3)
+    except Exception as failure:  # The request goes on without the line.
+        report_loss(failure, apart, f'the line "{message}"', *args)
 
 
 def report_loss(failure: Exception, hidden: BaseException | None, what: str, *args: object) -> None:
@@ -71,7 +83,7 @@ def report_loss(failure: Exception, hidden: BaseException | None, what: str, *ar
     text = f"{what} was not logged, because a log handler or a filter failed"
     try:
         LOGGER.error(text, *args, exc_info=failure)
-    except Exception:
+    except Exception:  # The same handlers or filters fail again.
         if logging.lastResort is not None:
             # Not by makeRecord, because the app's LogRecord factory may be what fails.
             exc_info = (type(failure), failure, failure.__traceback__)

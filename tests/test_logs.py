@@ -8,6 +8,7 @@ import pytest
 
 import flask_unauthorized
 from flask_unauthorized import Auth, AuthUnavailable, Basic, Bearer, MissingCredentials, signals
+from flask_unauthorized.events import log_event
 from flask_unauthorized.logs import log
 from flask_unauthorized.stores.sqlite import SQLiteStore
 from flask_unauthorized.throttle import Throttle
@@ -230,6 +231,28 @@ def test_the_error_shows_no_exception_of_the_app(monkeypatch, break_log, chained
     assert "OSError: no socket" in text
     assert "the log server is down" in text
     assert "hunter2" not in text
+
+
+class FailingFormat(logging.StreamHandler):
+    """A handler of the standard library whose formatter fails: `logging.Handler.handleError` prints the traceback."""
+
+    def format(self, record):
+        fail()
+
+
+@pytest.mark.parametrize("is_event", [False, True])
+def test_a_handler_that_reports_its_own_failure_shows_no_exception_of_the_app(capsys, break_log, is_event):
+    break_log(FailingFormat)
+    try:
+        raise ValueError("password=hunter2 in the URL")
+    except ValueError:
+        if is_event:
+            log_event(logging.CRITICAL, "misconfigured", "a mistake")
+        else:
+            log.error("a mistake")
+    shown = capsys.readouterr().err
+    assert "the log server is down" in shown
+    assert "hunter2" not in shown
 
 
 def test_a_line_shows_the_exception_that_it_is_about_even_if_it_is_lost(capsys, break_log):

@@ -18,7 +18,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.offset = 0.0
-        self._replaced: list[tuple[Any, str, Any]] = []
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     def advance(self, by: float | timedelta) -> None:
         """Move the time forward.
@@ -34,9 +34,15 @@ class Clock:
         self.offset += seconds
 
     def restore(self) -> None:
-        """Give the process its own time back."""
+        """Give the process its own time back.
+
+        What another tool, such as freezegun, has replaced since is left alone. Otherwise what that tool had put there
+        before would come back after its end. The moved time that it may keep stands still at no offset.
+        """
         while self._replaced:
-            setattr(*self._replaced.pop())
+            owner, name, before, moved = self._replaced.pop()
+            if getattr(owner, name) is moved:
+                setattr(owner, name, before)
         self.offset = 0.0
 
     def _replace(self) -> None:
@@ -71,5 +77,5 @@ class Clock:
         return _Moved
 
     def _set(self, owner: Any, name: str, value: Any) -> None:
-        self._replaced.append((owner, name, getattr(owner, name)))
+        self._replaced.append((owner, name, getattr(owner, name), value))
         setattr(owner, name, value)

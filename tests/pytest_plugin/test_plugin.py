@@ -255,3 +255,38 @@ def test_the_time_is_back():
 """
     printed = run(tmp_path, tests, "-W", "error")
     assert "8 passed" in printed, printed
+
+
+def test_what_another_tool_has_replaced_since_is_left_alone(tmp_path):
+    """Tools such as freezegun begin before ``advance()`` and end before the fixture, or last for a session."""
+    tests = """
+import time
+from werkzeug.test import Client
+real, send = time.time, Client.run_wsgi_app
+
+def frozen():
+    raise AssertionError("the other tool has ended")
+
+def test_a_tool_that_ends_first(unauthorized):
+    time.time = frozen
+    unauthorized.clock.advance(60)
+    time.time = real
+
+def test_the_time_is_that_of_the_process():
+    assert time.time is real
+
+@pytest.mark.unauthorized_lint("warn")
+def test_a_tool_that_stays():
+    inner = Client.run_wsgi_app
+    assert inner is not send
+    def of_another_tool(*args, **kwargs):
+        return inner(*args, **kwargs)
+    Client.run_wsgi_app = of_another_tool
+
+def test_its_method_is_still_there():
+    assert Client.run_wsgi_app.__name__ == "of_another_tool"
+    assert bare.test_client().get("/").status_code == 401
+    Client.run_wsgi_app = send
+"""
+    printed = run(tmp_path, tests, "-W", "error")
+    assert "4 passed" in printed, printed
