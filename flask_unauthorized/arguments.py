@@ -77,7 +77,7 @@ def shows_keywords(keywords: type | None = None, **defaults: Any) -> Callable[[F
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name))
             for name in (() if keywords is None else keywords.__annotations__)
         ]
-        function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # inspect reads it
         return function
 
     return decorate

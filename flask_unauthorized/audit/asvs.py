@@ -182,7 +182,7 @@ def _no_store(setup: Setup) -> bool | None:
 
 def _logged(level: int) -> Callable[[Setup], bool | None]:
     def decide(setup: Setup) -> bool | None:
-        return LOGGER.getEffectiveLevel() <= level
+        return not LOGGER.disabled and max(LOGGER.getEffectiveLevel(), LOGGER.manager.disable + 1) <= level
 
     return decide
 

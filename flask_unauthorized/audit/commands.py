@@ -155,5 +155,5 @@ def _load_app(context: click.Context) -> Flask:
         return context.ensure_object(ScriptInfo).load_app()
     except NoAppException:
         raise
-    except Exception as error:
+    except Exception as error:  # The app's code raises whatever it likes: exit with 2, not with a traceback and 1.
         raise _Unreadable(f"the app can't be loaded: {type(error).__name__}: {error}") from error

@@ -56,8 +56,8 @@ Lock = dict[Place, dict[str, Demand]]
 def make_lock(routes: Iterable[tuple[Route, Demand]]) -> Lock:
     """Return what is locked of a table of routes. Rules that only build URLs are left out: no request reaches them.
 
-    Of several endpoints with one rule and method, requests reach the one that is first in the table. It has a plain `Place`, so
-    that a change of the order, or an endpoint that is put before another one, changes what is locked there.
+    Of several endpoints with one rule and method, requests reach the one that is first in the table. It has a plain
+    `Place`, so that another order, or an endpoint that is put before it, changes what is locked there.
     """
     lock: Lock = {}
     for route, demand in routes:

@@ -1,10 +1,14 @@
 """The report of an audit, as a table for terminals, as JSON, as Markdown, and as SARIF 2.1.0.
 
 All functions here make text from plain values. Keys and their order are stable, and so is the order of entries.
+
+Rules, reasons and names of functions are the developer's, and those of a lock file are whatever a pull request says. So
+characters that aren't printable become ``?`` in tables and Markdown, and are escaped in JSON and SARIF.
 """
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -109,13 +113,19 @@ def _cells(report: Report) -> list[tuple[str, ...]]:
 
 def as_table(report: Report) -> str:
     """Return the report for a terminal."""
-    sections = [_aligned([_HEAD, *_cells(report)])]
-    sections.append("\n".join(f"{one.id} {one.level}  {one.subject}: {one.message}" for one in report.findings))
+    sections = [_aligned([_HEAD, *(tuple(map(_printable, row)) for row in _cells(report))])]
+    lines = (f"{one.id} {one.level}  {one.subject}: {one.message}" for one in report.findings)
+    sections.append("\n".join(map(_printable, lines)))
     if report.changes is not None:
-        sections.append("\n".join(map(str, report.changes)) or "No change since the lock file.")
+        changes = "\n".join(_printable(str(change)) for change in report.changes)
+        sections.append(changes or "No change since the lock file.")
     if report.mistake is not None:
         sections.append(f"The set-up has a mistake: {report.mistake}")
     return "\n\n".join((*filter(None, sections), report.summary()))
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -148,9 +158,10 @@ def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    for character in "\\|<>*_`[]":
+    text = _printable(" ".join(text.split()))
+    for character in "\\|<>*_`[]&~":
         text = text.replace(character, f"\\{character}")
-    return " ".join(text.split())
+    return text
 
 
 def as_json(report: Report) -> str:
@@ -186,7 +197,7 @@ def as_json(report: Report) -> str:
         ]
     if report.mistake is not None:
         document["mistake"] = report.mistake
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json.dumps(document, indent=2)
 
 
 def _route_as_json(report: Report, route: Route, demand: Demand) -> dict[str, Any]:
@@ -261,7 +272,7 @@ def as_sarif(report: Report, version: str) -> str:
         ],
     }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
 _LOOSENED: Final = "loosened"
@@ -274,7 +285,9 @@ def _result(
         "ruleId": rule_id,
         "level": level,
         "message": {"text": f"{subject}: {message}"},
-        "partialFingerprints": {"route/v1": hashlib.sha256(f"{subject}|{rule_id}".encode()).hexdigest()},
+        "partialFingerprints": {
+            "route/v1": hashlib.sha256(f"{subject}|{rule_id}".encode(errors="surrogatepass")).hexdigest()
+        },
     }
     file = None if route is None else report.file(route)
     if route is not None and file is not None:
@@ -285,7 +298,7 @@ def _result(
 
 def _uri(file: str) -> str:
     path = Path(file)
-    return path.as_uri() if path.is_absolute() else quote(file)
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(file))  # The file system may not use UTF-8.
 
 
 def as_asvs_table(rows: Sequence[Row]) -> str:

@@ -19,6 +19,7 @@ from .rules import LINTED_STATUSES, lint_exchange
 
 LOGGER: Final = logging.getLogger("flask_unauthorized.lint")
 _MAX_REPORTED: Final = 1000
+_SAFE_IN_PATH: Final = "/:@!$&'()*+,;=~-._"
 _LOG_LEVELS: Final = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.INFO}
 
 Report = Literal["log", "raise"] | Callable[[Finding], Any]
@@ -61,13 +62,13 @@ class _Reporter:
         self._reported: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
 
-    def report(self, exchange: Exchange) -> None:
+    def report(self, make: Callable[[], Exchange]) -> None:
         if self.on_finding != "log":
-            self._pass_on(exchange)
+            self._pass_on(make())
             return
         try:
-            self._log(exchange)
-        except Exception as failure:  # A log handler that fails must cost no request.
+            self._log(make())
+        except Exception as failure:  # An odd request, or a log handler that fails, must cost no request.
             report_loss(failure, None, "a finding of the linter")
 
     def _log(self, exchange: Exchange) -> None:
@@ -130,15 +131,15 @@ class Linter:
             write = start_response(status, headers, *exc_info)
             last[:] = [(status, [*headers])] if status[:3] in LINTED_STATUSES else []
             if returned and last:
-                self._reporter.report(_exchange_of(environ, *last[0]))
+                self._reporter.report(lambda: _exchange_of(environ, *last[0]))
             return write
 
         body = self.app(environ, start)
         returned = True
         if last:
             try:
-                self._reporter.report(_exchange_of(environ, *last[0]))
-            except BaseException:
+                self._reporter.report(lambda: _exchange_of(environ, *last[0]))
+            except BaseException:  # a LintError, or what the callable of the app raises: the server gets no body
                 close = getattr(body, "close", None)
                 if close is not None:
                     close()
@@ -183,20 +184,29 @@ class ASGILinter:
             return
 
         async def linting(message: Mapping[str, Any]) -> None:
-            await send(message)
-            if message["type"] == "http.response.start" and str(message["status"]) in LINTED_STATUSES:
-                self._reporter.report(
-                    make_exchange(
-                        message["status"],
-                        message.get("headers", ()),
-                        method=scope["method"],
-                        path=quote(scope["path"], safe="/:@!$&'()*+,;=~-._"),
-                        query=scope.get("query_string", b"").decode("latin-1"),
-                        request_fields=scope.get("headers", ()),
-                    )
-                )
+            # A status may be an HTTPStatus.
+            if message["type"] != "http.response.start" or f"{message['status']:d}" not in LINTED_STATUSES:
+                await send(message)
+                return
+            # ASGI allows any iterable here, and an iterator gives its fields only once.
+            fields = [*message.get("headers", ())]
+            await send({**message, "headers": fields})
+            self._reporter.report(lambda: _exchange_of_scope(scope, message["status"], fields))
 
         await self.app(scope, receive, linting)
+
+
+def _exchange_of_scope(
+    scope: Mapping[str, Any], status: int, fields: Iterable[tuple[str | bytes, str | bytes]]
+) -> Exchange:
+    return make_exchange(
+        int(status),
+        fields,
+        method=scope["method"],
+        path=quote(scope["path"], safe=_SAFE_IN_PATH, errors="replace"),
+        query=scope.get("query_string", b"").decode("latin-1"),
+        request_fields=scope.get("headers", ()),
+    )
 
 
 def _exchange_of(environ: Mapping[str, Any], status: str, headers: list[tuple[str, str]]) -> Exchange:
@@ -210,7 +220,7 @@ def _exchange_of(environ: Mapping[str, Any], status: str, headers: list[tuple[st
         status,
         headers,
         method=environ.get("REQUEST_METHOD", "GET"),
-        path=quote(path, safe="/:@!$&'()*+,;=~-._", encoding="latin-1"),
+        path=quote(path, safe=_SAFE_IN_PATH, encoding="latin-1", errors="replace"),
         query=environ.get("QUERY_STRING", ""),
         request_fields=sent,
     )

@@ -97,13 +97,13 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     recorder.start()  # A fixture may have imported a client.
     try:
         result: Any = yield
-    except BaseException:
+    except BaseException:  # The outcome "skipped" is one.
         found = recorder.take()
         if found:
             item.add_report_section("call", "unauthorized lint", "\n".join(map(str, found)))
         raise
     _report(item, recorder)
-    return result  # type: ignore[no-any-return]
+    return result  # type: ignore[no-any-return]  # pytest's, passed on
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -117,7 +117,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     finally:
         recorder.stop()
     _report(item, recorder)
-    return result  # type: ignore[no-any-return]
+    return result  # type: ignore[no-any-return]  # pytest's, passed on
 
 
 def _report(item: pytest.Item, recorder: "Recorder") -> None:

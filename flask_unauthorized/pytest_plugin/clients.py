@@ -128,7 +128,7 @@ class Recorder:
             if str(exchange.status) not in LINTED_STATUSES:
                 return
             found = [finding for finding in lint_exchange(exchange) if finding.id not in self._ignore]
-        except Exception:
+        except Exception:  # of whatever type, for clients and responses are those of others
             return  # A response that can't be read concerns the test, not the linter.
         self.findings += found
         self._new += found

@@ -103,6 +103,17 @@ def test_logging(caplog):
     assert [states(Bearer(load))[row] for row in ("16.3.1", "16.3.2", "16.3.3")] == [False] * 3
 
 
+def test_a_logger_that_is_disabled_logs_nothing(caplog, monkeypatch):
+    caplog.set_level(logging.INFO, "flask_unauthorized")
+    logger = logging.getLogger("flask_unauthorized")
+    # logging.config.dictConfig() disables all loggers that it doesn't name.
+    monkeypatch.setattr(logger, "disabled", True)
+    assert states(Bearer(load))["16.3.1"] is False
+    monkeypatch.setattr(logger, "disabled", False)
+    monkeypatch.setattr(logger.manager, "disable", logging.INFO)
+    assert states(Bearer(load))["16.3.1"] is False
+
+
 def test_rows_about_what_the_app_does_not_have_are_left_out():
     found = states(Bearer(load))
     assert not found.keys() & {"2.4.1", "3.3.1", "7.3.1", "7.4.1", "9.2.1", "11.4.1", "11.6.1", "14.3.2"}

@@ -286,7 +286,8 @@ def test_metadata_that_can_not_be_fetched_is_a_finding(document, capsys):
 
 
 @pytest.mark.parametrize(
-    "head", ["HTTP/1.1 401 Unauthorized\r\nContent-Length: 9999", "HTTP/1.0 401 x", "HTTP/1.1 401 x\r\nConnection: close"]
+    "head",
+    ["HTTP/1.1 401 Unauthorized\r\nContent-Length: 9999", "HTTP/1.0 401 x", "HTTP/1.1 401 x\r\nConnection: close"],
 )
 def test_a_server_that_drips_is_left_in_time(monkeypatch, head):
     """A byte now and then renews the timeout of the socket, so the whole exchange has a limit."""

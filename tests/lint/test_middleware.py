@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from http import HTTPStatus
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
@@ -157,3 +158,43 @@ def test_the_asgi_form_reports_and_changes_nothing():
     found.clear()
     assert _sent_by(ASGILinter(app, found.append), {"type": "websocket"}) == messages
     assert found == []
+
+
+def test_the_asgi_form_reads_what_a_server_may_read_once():
+    """ASGI allows an iterator of fields, and any int as status, such as an HTTPStatus."""
+
+    async def app(scope, receive, send):
+        headers = iter([(b"www-authenticate", b'Bearer realm="a"'), (b"cache-control", b"no-store")])
+        await send({"type": "http.response.start", "status": HTTPStatus.UNAUTHORIZED, "headers": headers})
+
+    found = []
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    (start,) = _sent_by(ASGILinter(app, found.append), scope)
+    assert [*start["headers"]] == [(b"www-authenticate", b'Bearer realm="a"'), (b"cache-control", b"no-store")]
+    assert found == []
+
+
+@pytest.mark.parametrize("path", ["/\udcff", "/\u4e2d"])
+def test_a_path_that_no_encoding_fits_costs_no_request(path, caplog):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+
+    caplog.set_level("INFO", "flask_unauthorized.lint")
+    assert len(_sent_by(ASGILinter(app), {"type": "http", "method": "GET", "path": path, "headers": []})) == 1
+
+    def wsgi_app(environ, start_response):
+        start_response("401 UNAUTHORIZED", [])
+        return [b"x"]
+
+    assert Linter(wsgi_app)({"REQUEST_METHOD": "GET", "PATH_INFO": path}, lambda *_: None) == [b"x"]
+    assert {record.levelname for record in caplog.records} <= {"ERROR", "INFO"}
+    assert any("W1" in record.getMessage() for record in caplog.records)
+
+
+def test_an_exchange_that_cannot_be_made_costs_no_request(caplog):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+
+    # A server that leaves out the method breaks ASGI, and its requests still get their responses.
+    assert len(_sent_by(ASGILinter(app), {"type": "http", "path": "/"})) == 1
+    assert "a finding of the linter was not logged" in caplog.text
