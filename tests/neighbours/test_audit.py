@@ -1,12 +1,14 @@
 """``flask unauthorized audit`` on apps of other extensions."""
 
-import flask_admin
-import flask_babel
+import pytest
 from flask import Flask
 from flask.cli import ScriptInfo
 
 from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.cli import commands
+
+flask_admin = pytest.importorskip("flask_admin")
+flask_babel = pytest.importorskip("flask_babel")
 
 
 def audit(app):
