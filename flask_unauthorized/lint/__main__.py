@@ -43,9 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("url", metavar="URL")
     parser.add_argument("--method", default="GET", type=str.upper, help="the method to send (default: GET)")
     parser.add_argument("--origin", default="https://spa.example", help="the origin of the CORS requests")
-    parser.add_argument(
-        "--expired-token", metavar="TOKEN", type=_token, help="a Bearer token that has expired, sent once"
-    )
+    parser.add_argument("--expired-token", metavar="TOKEN", type=_token, help="an expired Bearer token, sent once")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.add_argument("--fail-on", choices=[*LEVELS, "never"], default="error", help="exit with 1 from this level on")
     parser.add_argument("--insecure", action="store_true", help="don't verify the certificate of the server")

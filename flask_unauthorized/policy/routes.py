@@ -20,6 +20,7 @@ Methods of a rule that share all values are one `Route`. Automatic OPTIONS respo
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Final, Literal, NamedTuple
 
 from werkzeug.routing import Rule
@@ -225,8 +226,10 @@ class _Reader:
             yield from self.app.before_request_funcs.get(name, ())
 
     def _demanded_by_hook(self, hook: Callable[..., Any]) -> list[Requirement]:
-        """Return what a hook demands, if nothing stands above its guards that could skip them."""
-        return self.decorations.requirements_of(hook) if self.decorations.is_guard(hook) else []
+        """Return what a hook demands, if nothing stands above one of its guards that could skip it."""
+        demanded = self.decorations.requirements_of(hook)
+        on_top = list(takewhile(self.decorations.is_guard, iter_visible(hook)))
+        return demanded if len(on_top) == len(demanded) else []
 
     def _offered(self, view: Any) -> tuple[AnyScheme, ...]:
         """Return the schemes that ``public(via=)`` of a view names."""

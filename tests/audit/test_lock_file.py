@@ -50,8 +50,8 @@ def test_the_text_is_the_one_of_the_docs():
 
 
 ODD = (
-    "or", "a or b", 'with "quotes"', "back\\slash", "line\nend", "ümläut", "#", " ", "<lambda>", "a·b", "\u2028", "\x85",
-    "\x0c", "\r", "\u202e", "\ud800", "",
+    "or", "a or b", 'with "quotes"', "back\\slash", "line\nend", "ümläut", "#", " ", "<lambda>", "a·b", "\u2028",
+    "\x85", "\x0c", "\r", "\u202e", "\ud800", "",
 )  # fmt: skip
 ODD_RULES = ("/", "/a b/<path:x>", "/<int(min=1):n>", "/end ", "/ü·", "/a\nGET /b", "/\u2028  open", "/\x85", '/"q"')
 

@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from flask import Blueprint, Flask, current_app, session, url_for
+from flask import Blueprint, Flask, current_app, request, session, url_for
 from flask.views import MethodView, View
 
 from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, Identity, current_user
@@ -430,6 +430,27 @@ def test_a_hook_with_a_decorator_above_its_guard_is_a_doubt(auth, make_app):
         "unknown", "a before_request function holds a guard that may run or not: put the guard on top"
     )  # fmt: skip
     assert app.test_client().get("/").text == "fine"
+
+
+def test_a_hook_whose_inner_guard_may_be_skipped_is_a_doubt(auth, make_app):
+    """The roles of the inner guard hold for some requests only, so the table must not list them."""
+
+    def sometimes(hook):
+        @functools.wraps(hook)
+        def skip():
+            return None if "skip" in request.args else hook()
+
+        return skip
+
+    app = make_app(auth)
+    app.before_request(auth.login_required(sometimes(auth.login_required(roles={"admin"})(lambda: None))))
+    app.add_url_rule("/", "view", lambda: "fine")
+    route = only(auth, app, "/")
+    assert (route.state, route.requirement) == ("unknown", None)
+    twice = make_app(auth)
+    twice.before_request(auth.login_required(auth.login_required(roles={"admin"})(lambda: None)))
+    twice.add_url_rule("/", "view", lambda: "fine")
+    assert only(auth, twice, "/").requirement.roles == {("admin",)}
 
 
 def test_schemes_are_those_in_force(make_app):
