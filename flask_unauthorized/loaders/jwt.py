@@ -362,7 +362,10 @@ class JWT:
         except JOSEError:
             issuer = None
         if self.issuer is not None and isinstance(issuer, str) and issuer != self.issuer:
-            return f"the token says that it is from {shown_claim(issuer)}, not from {self.issuer!a}"
+            is_url = issuer.startswith(("https://", "http://")) and not {*"@?#"}.intersection(issuer)
+            # Only a plain URL is shown. Anybody may have written this text, and it may be a secret that went astray.
+            other = shown_claim(issuer) if is_url else "another issuer"
+            return f"the token says that it is from {other}, not from {self.issuer!a}"
         if not isinstance(self._keys, RenewableKeys):
             return "keys= must hold the issuer's keys"
         if tried:
