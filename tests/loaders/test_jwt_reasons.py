@@ -353,6 +353,18 @@ def test_the_log_names_the_issuer_of_a_token_that_no_key_signed():
     )
 
 
+@pytest.mark.parametrize(
+    "issuer",
+    ["hunter2", "https://ada:hunter2@id.example.com", "https://id.example.com/?token=hunter2", "\x1b[2Jhunter2"],
+)
+def test_the_log_shows_no_issuer_that_is_no_plain_url(issuer):
+    stranger = signed(header(kid="k2"), claims(iss=issuer, **TIMES), key=private("ES256", 1))
+    assert reason(jwt(), stranger) == (
+        "no key has kid 'k2' and alg 'ES256', expected a key id of ['k1']: "
+        f"the token says that it is from another issuer, not from '{ISSUER}'"
+    )
+
+
 def test_of_a_secret_without_a_key_id():
     loader = JWT(ISSUER, audience=AUDIENCE, keys=hmac_key("k" * 32), algorithms=["HS256"])
     forged_by_a_thief = signed(header(alg="HS256", kid=...), claims(**TIMES), key=b"t" * 32, algorithm="HS256")
