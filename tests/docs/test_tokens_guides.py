@@ -152,7 +152,7 @@ def test_the_test_of_the_guide_passes_beside_its_program(tmp_path):
     (tmp_path / "app.py").write_text(blocks("docs/guides/own-scheme.md", "python")[0], encoding="utf-8")
     (test,) = [block for block in blocks("docs/guides/own-scheme.md", "python") if "# a part of test_app.py" in block]
     (tmp_path / "test_app.py").write_text(test, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=."]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--rootdir=."]
     path = os.pathsep.join([".", *sys.path])
     done = subprocess.run(
         command, cwd=tmp_path, env={**environment(), "PYTHONPATH": path}, capture_output=True, text=True, timeout=60

@@ -37,7 +37,7 @@ ours.add_url_rule("/", "view", auth.login_required(lambda: "view"))
 def run(folder: Path, tests: str, *options: str, ini: str = "", apps: str = APPS) -> str:
     (folder / "test_suite.py").write_text(apps + tests, encoding="utf-8")
     (folder / "pytest.ini").write_text(f"[pytest]\n{ini}", encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *PLUGIN, *options]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *PLUGIN, *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
     return done.stdout + done.stderr
 
