@@ -82,7 +82,8 @@ CHECK_THE_DOCS = (
     "tests/browser/test_example.py",
     "tests/test_examples.py",
 )
-BY_FILE = ("-n", "2", "--dist", "loadfile")  # in two processes; the tests of one file share servers, so they stay together
+# In two processes. The tests of one file share servers, so they stay together.
+BY_FILE = ("-n", "2", "--dist", "loadfile")
 LEAST_COVERAGE = 98  # percent of lines and branches
 
 nox.needs_version = ">=2025.2.9"
@@ -131,7 +132,7 @@ def all_tests() -> tuple[str, ...]:
 
 
 def collect_as_a_user(session: nox.Session) -> None:
-    """Collect all tests with the extra ``test`` alone, as a user has it: those whose tools are missing must not break."""
+    """Collect all tests with the extra ``test`` alone, as a user has it. Tests whose tools are missing must not break."""
     session.env["CI"] = ""
     run_pytest(session, "--collect-only", "-q")
     del session.env["CI"]
