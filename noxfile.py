@@ -132,7 +132,7 @@ def all_tests() -> tuple[str, ...]:
 
 
 def collect_as_a_user(session: nox.Session) -> None:
-    """Collect all tests with the extra ``test`` alone, as a user has it. Tests whose tools are missing must not break."""
+    """Collect all tests with the extra ``test`` alone, as a user has it: a missing tool must skip tests, not break."""
     session.env["CI"] = ""
     run_pytest(session, "--collect-only", "-q")
     del session.env["CI"]
