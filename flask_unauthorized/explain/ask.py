@@ -86,7 +86,9 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
     finally:
         explained.end()
     if explained.was_entered:
-        raise Unexplainable(f"{case.label}: the view was called before a guard had accepted the caller, and was stopped")
+        raise Unexplainable(
+            f"{case.label}: the view was called before a guard had accepted the caller, and was stopped"
+        )
     lines = tuple((name, _shown(name, value, case)) for name, value in response.headers)
     status, _, reason = response.status.partition(" ")
     return Answer(int(status), reason, lines, response.data, _note(explained, response.status_code))

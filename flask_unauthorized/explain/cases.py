@@ -23,8 +23,18 @@ from .samples import NOTHING, Sample, doubled, malformed_sample_of, sample_of
 
 OTHER_ORIGIN: Final = "https://other.example"
 """The origin of another site (RFC 2606 §3)."""
-_SCRIPT: Final = (("Accept", "*/*"), ("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty"))  # fmt: skip
-_PAGE: Final = (("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("Sec-Fetch-Site", "none"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))  # fmt: skip
+_SCRIPT: Final = (
+    ("Accept", "*/*"),
+    ("Sec-Fetch-Site", "same-origin"),
+    ("Sec-Fetch-Mode", "cors"),
+    ("Sec-Fetch-Dest", "empty"),
+)
+_PAGE: Final = (
+    ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
+    ("Sec-Fetch-Site", "none"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-Dest", "document"),
+)
 _CROSS_SITE: Final = (("Origin", OTHER_ORIGIN), ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors"))
 _EXPIRING: Final = ("token", "token_with_proof", "key")
 """Kinds of credentials that can expire. An expired login counts as none, and passwords don't expire here."""
@@ -96,7 +106,9 @@ class _Cases:
         yield Case("browser", "nothing sent, from a browser", headers=_PAGE)
         yield from self._of_place()
         first = self.route.schemes[0]
-        yield self._case(first, "unavailable", "loader or store unavailable", AuthUnavailable(reason=_SAMPLE), plain_name=True)
+        yield self._case(
+            first, "unavailable", "loader or store unavailable", AuthUnavailable(reason=_SAMPLE), plain_name=True
+        )
         yield Case(
             "preflight", "CORS preflight", method="OPTIONS",
             headers=(("Origin", OTHER_ORIGIN), ("Access-Control-Request-Method", self.target.method)),
@@ -125,7 +137,9 @@ class _Cases:
         if malformed is not None:
             yield self._case(scheme, "malformed", "malformed", rejected(scheme))._replace(sample=malformed)
         if scheme.throttle is not None:
-            throttled = self._case(scheme, "throttled", "too many attempts", TooManyAttempts(reason=_SAMPLE, retry_after=_WAIT))
+            throttled = self._case(
+                scheme, "throttled", "too many attempts", TooManyAttempts(reason=_SAMPLE, retry_after=_WAIT)
+            )
             yield throttled._replace(has_dynamic_wait=True)
         if self._looks_at_site(scheme):
             yield self._case(scheme, "cross-site", "sent by another site's page", self._caller())._replace(
@@ -204,5 +218,3 @@ class _Cases:
 def _first_of(groups: frozenset[Group]) -> frozenset[str]:
     """Return one name of each group, which meets all of them."""
     return frozenset(group[0] for group in groups)
-
-

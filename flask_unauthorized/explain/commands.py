@@ -47,8 +47,10 @@ def explain(
     """Print what each kind of caller of METHOD PATH gets.
 
     PATH is a real path or a rule, such as '/notes/<int:id>'. The requests go through the app, with its hooks and error
-    handlers. The view doesn't run, and no loader, throttle or store is asked. The exit status is 1 if no view responds to
-    such a request, and 2 if the app can't be read or the route can't be explained.
+    handlers. The view doesn't run, and no loader, throttle or store is asked.
+
+    The exit status is 1 if no view responds to such a request, and 2 if the app can't be read or the route can't be
+    explained.
     """
     method = _validated_method(method)
     app = load_app(context)

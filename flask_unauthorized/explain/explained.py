@@ -1,7 +1,7 @@
 """`Explained`: one request in which a chosen outcome takes the place of verification, and whose view never runs.
 
-An explained request goes through the whole app: hooks, selection, authorization, renderers, handlers and guard are those
-that serve. It differs from another test request in two points only:
+An explained request goes through the whole app: hooks, selection, authorization, renderers, handlers and guard are
+those that serve. It differs from another test request in two points only:
 
 1. The state of the request is an `ExplainedState`. Its ``verification_results`` already know what the credentials of
    each scheme come to, so no scheme verifies anything: no loader, no throttle, no store and no network is asked.
@@ -172,7 +172,7 @@ class Explained:
             yield
         finally:
             sys.setprofile(before)
-            threading.setprofile(before_in_threads)  # type: ignore[arg-type]  # typeshed forbids the None that it returns
+            threading.setprofile(before_in_threads)
 
 
 class ExplainedState(RequestState):
@@ -186,7 +186,7 @@ class ExplainedState(RequestState):
         self._satisfied_plan: Plan | None = None
         self.verification_results = _Results(explained)
 
-    @property  # type: ignore[override]  # it takes the place of an attribute
+    @property
     def satisfied_plan(self) -> Plan | None:
         """The plan that the identity satisfies. In the view, each plan is judged again."""
         return None if self.in_view else self._satisfied_plan
@@ -198,7 +198,7 @@ class ExplainedState(RequestState):
             raise Reached
         self._satisfied_plan = plan
 
-    @property  # type: ignore[override]  # it takes the place of an attribute
+    @property
     def test_identity(self) -> Identity | None:
         """The caller whose credentials no sample can show. Raises the refusal, if they come to one."""
         scheme, plan = self._explained.unread, self.plan
@@ -249,9 +249,9 @@ class _Results(dict[AnyScheme, Identity | ErrorSnapshot]):
         outcome = self._explained.outcomes.get(scheme)
         if outcome is None:
             outcome = rejected(scheme)
-        if isinstance(scheme, SessionCookie) and scheme is self._explained.session:
-            if isinstance(outcome, InvalidCredentials):
-                scheme.forget()  # as its verification does
+        session = self._explained.session
+        if session is not None and session is scheme and isinstance(outcome, InvalidCredentials):
+            session.forget()  # as its verification does
         found = outcome if isinstance(outcome, Identity) else ErrorSnapshot(outcome)
         self[scheme] = found
         return found

@@ -1,7 +1,7 @@
 """From ``METHOD PATH`` of the command line to the route that a request reaches.
 
-``PATH`` is a real path, with a query if it has one, or a rule such as ``/notes/<int:id>``. The parts of a rule get sample
-values, which its converters must accept.
+``PATH`` is a real path, with a query if it has one, or a rule such as ``/notes/<int:id>``. The parts of a rule get
+sample values, which its converters must accept.
 """
 
 import re
@@ -86,13 +86,16 @@ def find_route(app: Flask, routes: Sequence[Route], target: Target) -> Route:
     if rule is None:
         raise NoRoute(f"404: no rule matches {target.path}.")
     for route in routes:
-        if (route.rule, route.endpoint) == (rule.rule, rule.endpoint) and _is_of(rule, route, app.url_map):
-            if target.method in route.methods or not route.methods:
-                return route
+        takes_method = target.method in route.methods or not route.methods
+        if takes_method and _is_of(rule, route, app.url_map):
+            return route
     raise NoRoute(f"200: Flask responds to {target.method} {target.path} itself, and no caller is demanded.")
 
 
 def _is_of(rule: Rule, route: Route, urls: Map) -> bool:
+    """Return whether an entry of the table is about a rule."""
+    if (route.rule, route.endpoint) != (rule.rule, rule.endpoint):
+        return False
     return (rule.host or None) == route.host if urls.host_matching else (rule.subdomain or None) == route.subdomain
 
 

@@ -1,7 +1,7 @@
 """The answers as text for terminals, as whole messages, as JSON, and as commands.
 
-Whatever the app puts into a response may reach the terminal of the developer. So characters that aren't printable become
-``?`` in texts, and are escaped in JSON.
+Whatever the app puts into a response may reach the terminal of the developer. So characters that aren't printable
+become ``?`` in texts, and are escaped in JSON.
 """
 
 import json
@@ -98,14 +98,17 @@ def _note(answer: Answer) -> Iterator[str]:
 
 
 def as_messages(explanation: Explanation) -> str:
-    """Return each response as a whole message (RFC 9112 §2.1), with ``\\r\\n`` at the end of each header line."""
+    """Return each response as a whole message (RFC 9112 §2.1), with the end of each header line made visible."""
     blocks = []
     for case, answer in explanation.answers:
         lines = [f"# {case.label}"]
         if answer.status is None:
             lines.append(f"({answer.note})")
         else:
-            head = [f"HTTP/1.1 {answer.status} {answer.reason}", *(f"{name}: {value}" for name, value in answer.headers)]
+            head = [
+                f"HTTP/1.1 {answer.status} {answer.reason}",
+                *(f"{name}: {value}" for name, value in answer.headers),
+            ]
             lines += [f"{line}\\r\\n" for line in (*head, "")]
             lines += (answer.body or b"").decode(errors="replace").splitlines()
         blocks.append("\n".join(map(printable, lines)))

@@ -153,7 +153,7 @@ def _command(scheme: AnyScheme, request: Request) -> str:
 
 
 def curl_options_of(scheme: AnyScheme) -> tuple[str, ...]:
-    """Return the options that make curl send credentials: what the scheme declares, else for the first place it reads."""
+    """Return the options that make curl send credentials: those of the scheme, else for the first place it reads."""
     if scheme.curl_options is not None:
         return scheme.curl_options
     where, name = _reads(scheme)[0]
