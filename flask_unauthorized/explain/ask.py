@@ -122,6 +122,8 @@ def _shown(name: str, value: str, case: Case) -> str:
     lower = name.lower()
     if lower in _DYNAMIC_FIELDS or (lower == "retry-after" and case.has_dynamic_wait):
         return HIDDEN
+    if lower == "allow":  # Flask joins a set, whose order differs from process to process.
+        return ", ".join(sorted(value.split(", ")))
     if lower == "set-cookie":
         cookie, _, rest = value.partition(";")
         key, _, content = cookie.partition("=")

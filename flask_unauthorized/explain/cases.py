@@ -10,13 +10,15 @@ from typing import Final, NamedTuple
 
 from ..audit.demand import names_of_schemes
 from ..authentication.cross_site import SAFE_METHODS
-from ..errors import AuthUnavailable, TooManyAttempts
+from ..errors import AuthUnavailable, InvalidProof, NonceRequired, StaleNonce, TooManyAttempts
 from ..identity import Identity
 from ..policy.plan import accepted_scopes
 from ..policy.requirement import Group, Requirement
 from ..policy.routes import Route
 from ..runtime.app_state import AppState
 from ..schemes.base import AnyScheme
+from ..schemes.digest import Digest
+from ..schemes.dpop import DPoP
 from .explained import SUBJECT, Outcome, rejected
 from .find_route import Target
 from .samples import NOTHING, Sample, doubled, malformed_sample_of, sample_of
@@ -131,6 +133,12 @@ class _Cases:
         yield self._case(scheme, "invalid", "invalid", rejected(scheme))
         if scheme.credential_kind in _EXPIRING:
             yield self._case(scheme, "expired", "expired", self._caller(expires_at=_LONG_AGO))
+        if isinstance(scheme, DPoP):
+            yield self._case(scheme, "without-proof", "without a valid proof", InvalidProof())
+            if scheme.nonce:
+                yield self._case(scheme, "without-nonce", "without a valid nonce", NonceRequired())
+        if isinstance(scheme, Digest):
+            yield self._case(scheme, "stale", "stale nonce", StaleNonce())
         for name, label, caller in self._insufficient():
             yield self._case(scheme, name, label, caller)
         malformed = malformed_sample_of(scheme, self.app_state.app, self.target)

@@ -187,7 +187,7 @@ class ExplainedState(RequestState):
         self.verification_results = _Results(explained)
 
     @property
-    def satisfied_plan(self) -> Plan | None:
+    def satisfied_plan(self) -> Plan | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The plan that the identity satisfies. In the view, each plan is judged again."""
         return None if self.in_view else self._satisfied_plan
 
@@ -199,7 +199,7 @@ class ExplainedState(RequestState):
         self._satisfied_plan = plan
 
     @property
-    def test_identity(self) -> Identity | None:
+    def test_identity(self) -> Identity | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The caller whose credentials no sample can show. Raises the refusal, if they come to one."""
         scheme, plan = self._explained.unread, self.plan
         if scheme is None or plan is None or scheme not in plan.schemes:

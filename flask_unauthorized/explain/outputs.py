@@ -52,7 +52,8 @@ def as_text(explanation: Explanation) -> str:
     for case, answer in explanation.answers:
         status = "-" if answer.status is None else str(answer.status)
         others = _other_lines(answer)
-        told = [*_first_lines(answer), *filter(None, [others if others != usual else ""]), *_note(answer)] or [""]
+        told = [*_first_lines(answer), *filter(None, [others if others != usual else ""]), *_note(answer)]
+        told = told or ["no challenge"]
         usual = usual or others
         lines.append(f"{case.label.ljust(width)}  {status:>3}  {told[0]}".rstrip())
         lines += [f"{'':{width}}       {line}" for line in told[1:]]
