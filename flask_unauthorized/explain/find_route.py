@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from flask import Flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import BaseConverter, Map, RequestRedirect, Rule
+from werkzeug.routing import BaseConverter, Map, RequestRedirect, Rule, WebsocketMismatch
 
 from ..policy.routes import Route
 from ..runtime.request_state import real_request
@@ -81,6 +81,8 @@ def find_route(app: Flask, routes: Sequence[Route], target: Target) -> Route:
     ):
         request = real_request()
         error, rule = request.routing_exception, request.url_rule
+    if isinstance(error, WebsocketMismatch) and not target.is_websocket:
+        return find_route(app, routes, target._replace(is_websocket=True))
     if error is not None:
         raise NoRoute(_answer_of_router(error, target))
     if rule is None:

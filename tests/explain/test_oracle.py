@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import time
+from contextlib import ExitStack
 from urllib.parse import urlencode
 
 import pytest
@@ -35,10 +36,19 @@ ROUTES = [
 ]
 
 
-@pytest.fixture(scope="module", params=sorted({name for name, _, _ in ROUTES}))
-def served(request):
-    with running(f"explained {request.param}", (*GUNICORN, f"tests.explain.apps:{request.param}")) as server:
-        yield request.param, server
+@pytest.fixture(scope="module")
+def serve():
+    """Start the server of an app once, and return it."""
+    started = {}
+    with ExitStack() as stack:
+
+        def start(name):
+            if name not in started:
+                command = (*GUNICORN, f"tests.explain.apps:{name}")
+                started[name] = stack.enter_context(running(f"explained {name}", command))
+            return started[name]
+
+        yield start
 
 
 def explained(app, *arguments):
@@ -127,12 +137,9 @@ def hide(name, value, case):
 
 
 @pytest.mark.parametrize(("app_name", "method", "path"), ROUTES, ids=lambda value: value)
-def test_a_case_is_what_the_server_sends(served, app_name, method, path):
-    name, server = served
-    if name != app_name:
-        pytest.skip("another app")
-    app = getattr(apps, name)
-    client = Client(server, app, method, path)
+def test_a_case_is_what_the_server_sends(serve, app_name, method, path):
+    app = getattr(apps, app_name)
+    client = Client(serve(app_name), app, method, path)
     document = explained(app, method, path)
     listed = cases(app, method, path)
     assert [one["name"] for one in document["cases"]] == [case.name for case in listed]
