@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from flask import Flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import BaseConverter, Map, RequestRedirect, Rule, WebsocketMismatch
+from werkzeug.routing import AnyConverter, BaseConverter, Map, RequestRedirect, Rule, WebsocketMismatch
 
 from ..policy.routes import Route
 from ..runtime.request_state import real_request
@@ -124,7 +124,8 @@ def _build(urls: Map, rule: Rule) -> str:
 
 
 def _value_for(name: str, converter: BaseConverter) -> Any:
-    for text in (*getattr(converter, "items", ()), *_VALUES):
+    named = sorted(converter.items) if isinstance(converter, AnyConverter) else ()
+    for text in (*named, *_VALUES):
         if re.fullmatch(converter.regex, text):
             try:
                 return converter.to_python(text)
