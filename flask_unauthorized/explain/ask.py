@@ -91,16 +91,16 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
         )
     lines = tuple((name, _shown(name, value, case)) for name, value in response.headers)
     status, _, reason = response.status.partition(" ")
-    return Answer(int(status), reason, lines, response.data, _note(explained, response.status_code))
+    return Answer(int(status), reason, lines, response.data, _note(explained, case.method or target.method))
 
 
-def _note(explained: Explained, status: int) -> str | None:
+def _note(explained: Explained, method: str) -> str | None:
     state = explained.state
     if state is None:
         return "a WSGI middleware responded: the request didn't reach the app"
     if explained.responded_by == "decorator":
         return "a decorator above the guard responded"
-    if explained.responded_by is None and state.recorded_refusal is None and status != 200:
+    if explained.responded_by is None and state.recorded_refusal is None and method != "OPTIONS":
         return "a hook of the app responded"
     return None
 

@@ -47,7 +47,7 @@ def _credentials(app: Flask, case: Case) -> Iterator[str]:
     if case.scheme is None:
         return
     if case.name.endswith("-malformed") or case.name == "two-credentials":
-        # The samples themselves: they are no secrets, and it is their syntax that matters.
+        # The samples themselves: they aren't secret, and their syntax is what matters.
         for name, value in case.sample.headers:
             yield from ("-H", shlex.quote(f"{name}: {value}"))
         for name, value in case.sample.query:

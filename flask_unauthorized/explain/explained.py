@@ -187,19 +187,19 @@ class ExplainedState(RequestState):
         self.verification_results = _Results(explained)
 
     @property
-    def satisfied_plan(self) -> Plan | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def satisfied_plan(self) -> Plan | None:
         """The plan that the identity satisfies. In the view, each plan is judged again."""
         return None if self.in_view else self._satisfied_plan
 
     @satisfied_plan.setter
-    def satisfied_plan(self, plan: Plan | None) -> None:
+    def satisfied_plan(self, plan: Plan | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         if plan is not None and self.in_view and not self._is_of_early_judgment(plan):
             self.was_reached = True
             raise Reached
         self._satisfied_plan = plan
 
     @property
-    def test_identity(self) -> Identity | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def test_identity(self) -> Identity | None:
         """The caller whose credentials no sample can show. Raises the refusal, if they come to one."""
         scheme, plan = self._explained.unread, self.plan
         if scheme is None or plan is None or scheme not in plan.schemes:
@@ -217,7 +217,7 @@ class ExplainedState(RequestState):
         return found
 
     @test_identity.setter
-    def test_identity(self, identity: Identity | None) -> None:
+    def test_identity(self, identity: Identity | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         raise AttributeError("an explained request has the caller of its case")
 
     def _is_of_early_judgment(self, plan: Plan) -> bool:

@@ -63,7 +63,7 @@ def find_target(app: Flask, routes: Sequence[Route], method: str, path: str, *, 
         return Target(method, *_split(path), base_url)
     named = [one for one in routes if one.rule == path and one.kind != "build_only"]
     if not named:
-        raise NoRoute(f"{path} is no rule of the app: take one from `flask unauthorized audit`, or give a real path")
+        raise NoRoute(f"{path} isn't a rule of the app: take one from `flask unauthorized audit`, or give a real path")
     route = next((one for one in named if method in one.methods), named[0])
     rule = next(one for one in app.url_map.iter_rules(route.endpoint) if one.rule == path)
     return Target(method, *_split(_build(app.url_map, rule)), _base_url(base_url, route), route.kind == "websocket")

@@ -3,7 +3,7 @@
 No sample is a secret: each is the word ``sample`` in the syntax of its scheme. Which of them a scheme reads is found
 out by asking its ``read``, because an app may have schemes of its own. `Scheme.read` asks no loader, store or network.
 
-A login in Flask's session is no text that a client could make up. For it the session of the explained request is filled
+A client can't make up a login in Flask's session. For it the session of the explained request is filled
 (`explained.Explained.session`). If nothing that is tried is read, such as what the server in front of the app sets, the
 credentials count as sent (`explained.Explained.unread`).
 """

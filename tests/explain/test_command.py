@@ -181,7 +181,6 @@ def test_credentials_that_no_sample_can_show(explain):
         def read(self, request, rest):
             if request.cookies.get("ticket"):
                 raise MalformedCredentials
-            return None
 
         def verify(self, credentials, request):
             refuse()
@@ -189,7 +188,9 @@ def test_credentials_that_no_sample_can_show(explain):
         def challenges(self, realm, error, request):
             return (Challenge(self.name, {"realm": realm}),)
 
-    statuses = {case["name"]: case["status"] for case in document(explain, make_app(Ticket()), "GET", "/notes")["cases"]}
+    statuses = {
+        case["name"]: case["status"] for case in document(explain, make_app(Ticket()), "GET", "/notes")["cases"]
+    }
     assert statuses["ticket-invalid"] == 401
     assert statuses["ticket-cross-site"] == 403
     assert statuses["ticket-malformed"] == 400
@@ -262,7 +263,7 @@ def test_a_rule_of_a_subdomain(explain):
         (("DELETE", "/notes/"), "405: /notes/ doesn't take DELETE, only GET, HEAD, OPTIONS."),
         (("GET", "/notes"), "308: the router redirects to http://localhost/notes/."),
         (("OPTIONS", "/notes/"), "200: Flask responds to OPTIONS /notes/ itself, and no caller is demanded."),
-        (("GET", "/<nothing>"), "/<nothing> is no rule of the app"),
+        (("GET", "/<nothing>"), "/<nothing> isn't a rule of the app"),
     ],
 )
 def test_no_view_is_1(explain, arguments, said):

@@ -1,4 +1,4 @@
-"""The oracle: what ``explain --json`` says of a case equals what gunicorn sends to a real request with real credentials."""
+"""The oracle: ``explain --json`` says of a case what gunicorn sends to a real request with real credentials."""
 
 import base64
 import json
