@@ -6,6 +6,8 @@ import socket
 
 import pytest
 from flask import Flask
+from flask.sessions import SessionInterface, SessionMixin
+from werkzeug.datastructures import CallbackDict
 from werkzeug.routing import BaseConverter
 
 from flask_unauthorized import (
@@ -375,3 +377,26 @@ def test_a_browser_is_led_to_the_login_page(explain):
     assert found["status"] == 302
     location = dict(found["headers"])["Location"]
     assert location.startswith("https://id.example.com/login")
+
+
+def test_sessions_that_a_store_holds_stay_untouched(explain):
+    class StoredSession(CallbackDict, SessionMixin):
+        """A session as Flask-Session opens it: a dict that notes changes."""
+
+        def __init__(self):
+            super().__init__(on_update=lambda _: setattr(self, "modified", True))
+            self.modified = False
+
+    class Sessions(SessionInterface):
+        def open_session(self, app, request):
+            return StoredSession()
+
+        def save_session(self, app, session, response):
+            assert not session.modified
+
+    app = make_app(SessionCookie(refuse, store=None), methods=("POST",))
+    app.session_interface = Sessions()
+    statuses = {case["name"]: case["status"] for case in document(explain, app, "POST", "/notes")["cases"]}
+    assert statuses["cookie-invalid"] == 401
+    assert statuses["cookie-cross-site"] == 403
+    assert statuses["valid"] is None
