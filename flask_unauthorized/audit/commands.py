@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Final
 
 import click
-from flask import Flask
-from flask.cli import NoAppException, ScriptInfo
 
 from ..errors import ConfigurationError
 from ..runtime.app_state import app_state_of
@@ -18,6 +16,7 @@ from .asvs import Setup, decide_rows
 from .changes import find_changes
 from .demand import demand_of
 from .findings import RULES, find_mistakes
+from .load_app import Unreadable, load_app
 from .lock_file import Lock, LockError, make_lock
 from .lock_source import LOCK_FILE, read_lock, write_lock
 from .outputs import Report, as_asvs_table, as_json, as_markdown, as_sarif, as_table, asvs_as_json
@@ -25,12 +24,6 @@ from .read_app import protects_app, read_app
 
 _LOOSENED: Final = "loosened"
 _BY_NAME: Final = {"open": "A1", "unknown": "A2", "asymmetric": "A3"}
-
-
-class _Unreadable(click.ClickException):
-    """The app or the lock file can't be read."""
-
-    exit_code = 2
 
 
 @click.command("audit")
@@ -70,7 +63,7 @@ def audit(
     if freeze is not None and diff is not None:
         raise click.UsageError("Give either --freeze or --diff: --freeze writes what --diff compares with.")
     wanted = _wanted(fail_on, with_diff=diff is not None)
-    app = _load_app(context)
+    app = load_app(context)
     try:
         state = app_state_of(app)
         audited, mistake = read_app(state)
@@ -85,7 +78,7 @@ def audit(
             return
         changes = None if diff is None else find_changes(read_lock(diff), make_lock(listed))
     except (ConfigurationError, LockError) as error:
-        raise _Unreadable(str(error)) from None
+        raise Unreadable(str(error)) from None
     findings = find_mistakes(audited, reasons=reasons)
     report = Report(
         app.name, listed, audited.names, state.configuration.realm, findings, changes, mistake, root.resolve()
@@ -148,12 +141,3 @@ def _wanted(given: str | None, *, with_diff: bool) -> frozenset[str]:
     if _LOOSENED in names and not with_diff:
         raise click.BadParameter("'loosened' needs --diff, a lock file to compare with", param_hint="--fail-on")
     return names
-
-
-def _load_app(context: click.Context) -> Flask:
-    try:
-        return context.ensure_object(ScriptInfo).load_app()
-    except NoAppException:
-        raise
-    except Exception as error:  # The app's code raises whatever it likes: exit with 2, not with a traceback and 1.
-        raise _Unreadable(f"the app can't be loaded: {type(error).__name__}: {error}") from error

@@ -22,6 +22,7 @@ from .asvs import Row
 from .changes import Change
 from .demand import Demand, describe
 from .findings import RULES, Finding, shown_methods, subject_of
+from .shown import file_of, printable
 
 DOCS: Final = "https://github.com/flask-unauthorized/flask-unauthorized/blob/main/docs/guides/audit.md"
 _STATES: Final = ("guarded", "conditional", "optional", "public", "open", "unknown")
@@ -67,14 +68,7 @@ class Report(NamedTuple):
 
     def file(self, route: Route) -> str | None:
         """Return the file of a view: relative to the root, or its package's part of the path."""
-        if route.file is None:
-            return None
-        path = Path(route.file)
-        if path.is_relative_to(self.root):
-            return path.relative_to(self.root).as_posix()
-        parts = path.parts
-        folders = [index for index, part in enumerate(parts) if part in ("site-packages", "dist-packages")]
-        return Path(*parts[folders[-1] + 1 :]).as_posix() if folders else path.as_posix()
+        return file_of(route, self.root)
 
     def schemes(self, route: Route) -> str:
         """Return the names of the schemes in force."""
@@ -113,19 +107,15 @@ def _cells(report: Report) -> list[tuple[str, ...]]:
 
 def as_table(report: Report) -> str:
     """Return the report for a terminal."""
-    sections = [_aligned([_HEAD, *(tuple(map(_printable, row)) for row in _cells(report))])]
+    sections = [_aligned([_HEAD, *(tuple(map(printable, row)) for row in _cells(report))])]
     lines = (f"{one.id} {one.level}  {one.subject}: {one.message}" for one in report.findings)
-    sections.append("\n".join(map(_printable, lines)))
+    sections.append("\n".join(map(printable, lines)))
     if report.changes is not None:
-        changes = "\n".join(_printable(str(change)) for change in report.changes)
+        changes = "\n".join(printable(str(change)) for change in report.changes)
         sections.append(changes or "No change since the lock file.")
     if report.mistake is not None:
         sections.append(f"The set-up has a mistake: {report.mistake}")
     return "\n\n".join((*filter(None, sections), report.summary()))
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -158,7 +148,7 @@ def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    text = _printable(" ".join(text.split()))
+    text = printable(" ".join(text.split()))
     for character in "\\|<>*_`[]&~":
         text = text.replace(character, f"\\{character}")
     return text
