@@ -237,6 +237,8 @@ def _complains(line):
 @example('Basic realm="the "shop""')
 @example('Bearer realm="a", error="b"')
 @example('Bearer realm="a" error="b"')
+@example('Bearer, realm="a"')
+@example('Bearer , realm="a"')
 def test_httplint_complains_of_the_same_lines(line):
     """A known difference: httplint doesn't mind a parameter that occurs twice, which is W16 here."""
     line = line.strip(" \t,")
