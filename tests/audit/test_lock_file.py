@@ -151,6 +151,10 @@ def test_a_rule_for_any_method_is_compared_with_each_method():
     old, new = {Place("/a"): {"GET": GUARDED, "POST": ADMIN}}, {Place("/a"): {"*": GUARDED}}
     changes = {change.methods: change.label for change in find_changes(old, new)}
     assert changes == {("POST",): "loosened", ("*",): "added"}
+    # The other way round, POST was refused to users without the role, so it isn't merely new.
+    old, new = {Place("/a"): {"*": ADMIN}}, {Place("/a"): {"GET": ADMIN, "POST": GUARDED}}
+    changes = {change.methods: (change.label, change.may_loosen) for change in find_changes(old, new)}
+    assert changes == {("POST",): ("loosened", True), ("*",): ("removed", False)}
 
 
 def test_methods_that_share_a_change_are_one():

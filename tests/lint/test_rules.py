@@ -201,7 +201,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
         ("Bearer qu3ry x", {}, "access_token=qu3ry", ["qu3ry"]),
         ("Bearer a/b+c x", {}, "token=a%2Fb%2Bc", ["a/b+c"]),
         (f'Bearer error_description="{JWT}" x', None, "", [JWT, JWT[:20], JWT[-15:]]),
-        ('Digest realm="a", nonce="N0nce", opaque=0paque, qop="auth"', None, "", ["N0nce", "0paque"]),
+        ('Digest realm="a", nonce="N0nce", opaque=0paque, qop="auth" x', None, "", ["N0nce", "0paque"]),
+        ("Bearer hunter2-and-more x", {"X-Api-Key": "hunter2-and-more", "Cookie": "a=hunter2"}, "", ["-and-more"]),
         ('Bearer resource_metadata="https://ada:pa55@a.example/"', None, "", ["pa55"]),
     ],
 )
@@ -209,6 +210,7 @@ def test_no_secret_stands_in_a_finding(line, sent, query, secrets):
     found = lint(401, [("WWW-Authenticate", line)], request_headers=sent, query=query, path="/hunter2/k3yk3y")
     assert found
     text = " ".join(map(repr, found)) + " ".join(map(str, found))
+    assert "…" in text  # The line stands in a finding, so it was redacted.
     assert [secret for secret in secrets if secret in text] == []
 
 
