@@ -90,7 +90,7 @@ def demand_of(route: Route, names: Mapping[AnyScheme, str], implied_scopes: Mapp
         return Demand(route.state)
     return Demand(
         state=route.state,
-        optional=required.optional or route.state == "optional",
+        optional=required.optional,
         schemes=frozenset(names[scheme] for scheme in route.schemes),
         scopes=frozenset(accepted_scopes(group, implied_scopes) for group in required.scopes),
         roles=frozenset(map(frozenset, required.roles)),

@@ -172,6 +172,18 @@ def test_an_app_that_can_not_be_loaded_or_set_up_is_2(run, make, message):
     assert not Path("unauthorized.lock").exists()
 
 
+@pytest.mark.parametrize("form", ["--json", "--markdown", "--sarif"])
+def test_a_mistake_in_the_set_up_is_also_told_beside_the_report(form):
+    app = with_a_lost_name()
+    done = app.test_cli_runner().invoke(commands, ["audit", form], obj=ScriptInfo(create_app=lambda: app))
+    assert done.exit_code == 2
+    assert "The set-up has a mistake: " in done.stderr
+    assert "names 'helth'" in done.stderr
+    assert done.stdout.strip()
+    if form != "--markdown":
+        json.loads(done.stdout)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from flask.views import MethodView
 from sqlalchemy import create_engine
+from werkzeug.routing import Rule
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, SessionCookie, any_of
 from flask_unauthorized.audit.findings import RULES, find_mistakes, is_near
@@ -87,6 +88,29 @@ def test_public_beside_guarded_is_an_error_never(site):
     shop.guard("/c")
     shop.app.add_url_rule("/c", "write c", shop.auth.public(reason="a form")(lambda: "in"), methods=["POST"])
     assert shop.found() == [("A3", "warning", "GET /b"), ("A3", "warning", "POST /c"), ("A3", "note", "GET /a")]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_reason_does_not_excuse_a_public_method_that_changes_data(site, method):
+    shop = site()
+    shop.guard("/a")
+    shop.app.add_url_rule("/a", "write", shop.auth.public(reason="a form")(lambda: "in"), methods=[method])
+    assert shop.found() == [("A3", "warning", f"{method} /a")]
+
+
+def test_a_redirect_beside_guarded_methods_is_nothing(site):
+    shop = site()
+    shop.guard("/a", methods=["POST"])
+    shop.app.url_map.add(Rule("/a", endpoint="old", redirect_to="/b", methods=["GET"]))
+    assert shop.found() == []
+
+
+def test_the_same_rule_on_another_host_is_another_rule(site):
+    app = Flask("shop", static_folder=None, host_matching=True)
+    shop = Site(app, Auth(Bearer({}.get), app=app))
+    shop.app.add_url_rule("/a", "guarded", shop.auth.login_required(lambda: "in"), host="api.example")
+    shop.app.add_url_rule("/a", "open", lambda: "in", host="www.example")
+    assert shop.found() == [("A1", "error", "GET www.example/a")]
 
 
 def test_reasons_are_asked_for_on_demand(site):

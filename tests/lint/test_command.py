@@ -174,6 +174,17 @@ def test_a_method_that_changes_data_is_sent_once_if_the_url_is_open(capsys):
     assert seen == ["POST"]
 
 
+def test_of_other_methods_only_the_named_one_and_the_preflight_are_sent(capsys):
+    seen = set()
+
+    def view():
+        seen.add(request.method)
+        return refusal(401, 'Bearer realm="a"')
+
+    lint_app(view, capsys, "--method", "put", methods=("PUT", "GET", "OPTIONS"))
+    assert seen == {"PUT", "OPTIONS"}
+
+
 def test_nothing_is_found_on_ours_and_the_text_says_what_was_sent(capsys):
     app = Flask("ours")
     auth = Auth(Bearer(lambda token: None), Basic(lambda name, password: None), app=app)
@@ -231,8 +242,11 @@ def test_an_ipv6_address_needs_no_port():
 
 
 @contextmanager
-def answering(octets, document=b""):
-    """Serve the same octets to each request, but others at ``/meta``; ``%d`` in them becomes the port."""
+def answering(octets, document=b"", holds=False):
+    """Serve the same octets to each request, but others at ``/meta``; ``%d`` in them becomes the port.
+
+    If ``holds`` is true, connections stay open until the client closes them.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
 
@@ -245,6 +259,8 @@ def answering(octets, document=b""):
             with connection, suppress(OSError):
                 asked = connection.recv(65536)
                 connection.sendall(document if b" /meta " in asked else octets.replace(b"%d", b"%d" % port))
+                if holds:
+                    connection.recv(1)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -319,6 +335,14 @@ def test_a_server_that_drips_is_left_in_time(monkeypatch, head):
         ended.set()
         thread.join()
         listener.close()
+
+
+def test_a_long_body_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr(probes, "TIMEOUT", 3.0)
+    head = b"HTTP/1.1 401 x\r\nContent-Length: 1000000000\r\n\r\n"
+    with answering(head + b"x" * 200_000, holds=True) as url:
+        exchange = probes.Client(url).send(probes.Probe("nothing", "GET", {}))
+    assert (exchange.status, len(exchange.body)) == (401, probes.MAX_BODY)
 
 
 def test_the_module_is_a_command():

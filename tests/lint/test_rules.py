@@ -200,6 +200,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
         ("Bearer k3yk3y x", {"X-Api-Key": "k3yk3y"}, "", ["k3yk3y"]),
         ("Bearer qu3ry x", {}, "access_token=qu3ry", ["qu3ry"]),
         ("Bearer a/b+c x", {}, "token=a%2Fb%2Bc", ["a/b+c"]),
+        ("Bearer hun/ter2 x", {"Cookie": "session=hun%2Fter2"}, "", ["hun/ter2"]),
         (f'Bearer error_description="{JWT}" x', None, "", [JWT, JWT[:20], JWT[-15:]]),
         ('Digest realm="a", nonce="N0nce", opaque=0paque, qop="auth" x', None, "", ["N0nce", "0paque"]),
         ("Bearer hunter2-and-more x", {"X-Api-Key": "hunter2-and-more", "Cookie": "a=hunter2"}, "", ["-and-more"]),
