@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .demand import Demand, admits_more, describe
+from .demand import Demand, admits_more, describe, shown_rule
 from .lock_file import ANY_METHOD, Lock, Place
 
 
@@ -29,7 +29,13 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         was, now = (_described(demand) for demand in (self.old, self.new))
-        return f"{self.label}: {' '.join(self.methods)} {self.place.rule}: {was} -> {now}"
+        return f"{self.label}: {self.subject}: {was} -> {now}"
+
+    @property
+    def subject(self) -> str:
+        """What the change is about: methods, host and rule."""
+        place = self.place
+        return f"{' '.join(self.methods)} {shown_rule(place.rule, place.host, place.subdomain)}"
 
 
 def find_changes(old: Lock, new: Lock) -> tuple[Change, ...]:

@@ -171,6 +171,11 @@ def _groups_imply(new: Groups, old: Groups) -> bool:
     return all(any(group <= wider for group in new) for wider in old)
 
 
+def shown_rule(rule: str, host: str | None, subdomain: str | None) -> str:
+    """Return a rule with its host for readers: ``api.example/notes``, or ``api./notes`` for a subdomain."""
+    return f"{host or (f'{subdomain}.' if subdomain else '')}{rule}"
+
+
 def describe(demand: Demand) -> str:
     """Return who is admitted, in a few words, without the schemes."""
     if demand.state == "open":

@@ -17,7 +17,7 @@ from ..policy.routes import Route
 from ..policy.settings import Settings
 from ..schemes.base import FLASK_SESSION, AnyScheme
 from ..schemes.loader_chain import LoaderChain
-from .demand import OPEN_STATES
+from .demand import OPEN_STATES, shown_rule
 
 Level = Literal["error", "warning", "note"]
 
@@ -97,8 +97,7 @@ def shown_methods(route: Route) -> str:
 
 def subject_of(route: Route) -> str:
     """Return what identifies a route over time: methods, host and rule."""
-    host = route.host or (f"{route.subdomain}." if route.subdomain else "")
-    return f"{shown_methods(route)} {host}{route.rule}"
+    return f"{shown_methods(route)} {shown_rule(route.rule, route.host, route.subdomain)}"
 
 
 def find_mistakes(audited: Audited, *, reasons: bool = False) -> tuple[Finding, ...]:

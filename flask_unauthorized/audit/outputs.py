@@ -20,13 +20,15 @@ from ..policy.routes import Route
 from ..schemes.base import AnyScheme
 from .asvs import Row
 from .changes import Change
-from .demand import Demand, describe
+from .demand import Demand, describe, shown_rule
 from .findings import RULES, Finding, shown_methods, subject_of
 
 DOCS: Final = "https://github.com/flask-unauthorized/flask-unauthorized/blob/main/docs/guides/audit.md"
 _STATES: Final = ("guarded", "conditional", "optional", "public", "open", "unknown")
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _NONE: Final = "-"
+LOOSENED: Final = "loosened"
+"""The id of a change that may loosen a route, beside the ids of findings."""
 
 
 class Report(NamedTuple):
@@ -104,8 +106,8 @@ _HEAD: Final = ("RULE", "METHODS", "WHO", "SCHEMES", "WHERE", "NOTE")
 def _cells(report: Report) -> list[tuple[str, ...]]:
     return [
         (
-            f"{route.host or (f'{route.subdomain}.' if route.subdomain else '')}{route.rule}", shown_methods(route),
-            describe(demand), report.schemes(route), report.place(route), report.note(route),
+            shown_rule(route.rule, route.host, route.subdomain), shown_methods(route), describe(demand),
+            report.schemes(route), report.place(route), report.note(route),
         )
         for route, demand in report.routes
     ]  # fmt: skip
@@ -249,12 +251,11 @@ def as_sarif(report: Report, version: str) -> str:
     for change in report.changes or ():
         if change.may_loosen:
             place = change.place
-            subject = f"{' '.join(change.methods)} {place.host or place.subdomain}{place.rule}"
             route = routes.get((place.rule, place.host, place.subdomain))
-            results.append(_result(report, _LOOSENED, "error", subject, str(change), route))
+            results.append(_result(report, LOOSENED, "error", change.subject, str(change), route))
     rules = [
         *((rule.id, rule.name, rule.level, rule.summary) for rule in RULES.values()),
-        (_LOOSENED, "loosened", "error", "A route admits callers whom it refused before."),
+        (LOOSENED, "loosened", "error", "A route admits callers whom it refused before."),
     ]
     driver = {
         "name": "flask-unauthorized",
@@ -273,9 +274,6 @@ def as_sarif(report: Report, version: str) -> str:
     }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
-
-
-_LOOSENED: Final = "loosened"
 
 
 def _result(

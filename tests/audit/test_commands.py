@@ -258,6 +258,29 @@ def test_diff_with_a_revision(run):
     assert run(make_site(notes=guarded), "--diff")[0] == 0
     code, output = run(make_site(notes=guarded), "--diff", "git:reviewed")
     assert (code, "loosened: GET HEAD /notes" in output) == (1, True)
+    code, output = run(make_site(notes=guarded), "--diff", "git:nowhere")
+    assert (code, "git:nowhere: git show failed: fatal" in output) == (2, True)
+
+
+def test_the_lock_file_of_a_revision_is_the_one_of_the_current_folder(run, monkeypatch):
+    subprocess.run(["git", "init", "-q"], check=True)
+    for folder, guard in (("shop", admins), ("blog", guarded)):
+        Path(folder).mkdir()
+        run(make_site(notes=guard), "--freeze", f"{folder}/unauthorized.lock")
+    subprocess.run(["git", "add", "."], check=True)
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, "commit", "-qm", "locks"], check=True)
+    monkeypatch.chdir("shop")
+    assert run(make_site(notes=admins), "--diff", "git:HEAD")[0] == 0
+    assert run(make_site(notes=guarded), "--diff", "git:HEAD")[0] == 1
+
+
+def test_only_the_changes_of_matching_rules_count(run):
+    run(make_site(notes=admins, other=admins), "--freeze")
+    code, output = run(make_site(notes=guarded, other=admins), "--diff", "--only", "/notes")
+    assert (code, "loosened: GET HEAD /notes" in output) == (1, True)
+    code, output = run(make_site(notes=guarded, other=admins), "--diff", "--only", "/other")
+    assert (code, "No change since the lock file." in output) == (0, True)
 
 
 def test_a_damaged_lock_file_is_2(run):
@@ -342,6 +365,31 @@ def test_sarif_names_each_finding_with_a_place_and_a_stable_fingerprint(run):
     (other,) = sarif(run, moved)["runs"][0]["results"]
     assert other["locations"] != result["locations"]
     assert other["partialFingerprints"] == result["partialFingerprints"]
+
+
+def test_a_file_in_sarif_is_a_uri(run, tmp_path):
+    """Source: SARIF 2.1.0 §3.4.3, RFC 3986 §2.1."""
+    folder = tmp_path / "my shop #1"
+    folder.mkdir()
+    scope = {}
+    exec(compile("def view():\n    return 'in'\n", str(folder / "views.py"), "exec"), scope)
+    app = Flask("shop", static_folder=None)
+    Auth(Bearer({}.get), app=app)
+    app.add_url_rule("/open", "open", scope["view"])
+    for root, uri in ((tmp_path, "my%20shop%20%231/views.py"), (folder, "views.py")):
+        document = json.loads(run(app, "--sarif", "--root", str(root))[1])
+        (result,) = document["runs"][0]["results"]
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_a_view_of_an_installed_package_has_the_path_in_its_package(run, folder):
+    scope = {}
+    exec(compile("def view():\n    return 'in'\n", f"/usr/lib/python3/{folder}/flask_admin/base.py", "exec"), scope)
+    app = Flask("shop", static_folder=None)
+    Auth(Bearer({}.get), app=app)
+    app.add_url_rule("/open", "open", scope["view"])
+    assert "flask_admin/base.py:1 " in run(app)[1]
 
 
 def test_sarif_has_what_was_loosened(run):

@@ -67,6 +67,8 @@ def test_whatever_is_written_is_read_again():
                 roles=frozenset({odd, frozenset("a")}), unless=odd, details=odd, schemes=odd, levels=tuple(sorted(odd)),
                 state=rng.choice(("guarded", "conditional", "unknown")),
             )  # fmt: skip
+        if demand.state in ("conditional", "unknown"):
+            demand = demand._replace(optional=rng.choice((True, False)))
         place = Place(
             rng.choice(ODD_RULES), rng.choice(("", "<a>.example")), rng.choice(ODD),
             rng.choice(("view", "websocket", "alias")), rng.choice(ODD),
@@ -164,6 +166,14 @@ def test_a_rule_for_any_method_is_compared_with_each_method():
 def test_methods_that_share_a_change_are_one():
     (change,) = find_changes({Place("/a"): {"GET": ADMIN, "HEAD": ADMIN}}, {Place("/a"): {"GET": OPEN, "HEAD": OPEN}})
     assert str(change) == "loosened: GET HEAD /a: roles admin via Bearer -> OPEN"
+
+
+def test_a_change_names_the_host_as_the_table_does():
+    for place, shown in (
+        (Place("/a", host="api.example"), "api.example/a"), (Place("/a", subdomain="api"), "api./a"),
+    ):  # fmt: skip
+        (change,) = find_changes({place: {"GET": ADMIN}}, {place: {"GET": GUARDED}})
+        assert str(change).startswith(f"loosened: GET {shown}: ")
 
 
 # --- what is locked
