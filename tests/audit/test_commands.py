@@ -333,6 +333,14 @@ def test_json_with_changes(run):
     )  # fmt: skip
 
 
+def test_json_names_the_realm_of_a_scheme_or_of_the_auth(run):
+    app = Flask("shop", static_folder=None)
+    auth = Auth(Bearer({}.get), Basic({}.get, realm="office"), realm="notes", app=app)
+    app.add_url_rule("/notes", "notes", auth.login_required(lambda: "in"))
+    (route,) = json.loads(run(app, "--json")[1])["routes"]
+    assert [(one["name"], one["realm"]) for one in route["schemes"]] == [("Bearer", "notes"), ("Basic", "office")]
+
+
 def test_markdown_escapes_what_would_be_markup(run):
     app = make_site(open=None)
     app.add_url_rule("/a/<path:b>|c", "b", lambda: "in")
@@ -340,6 +348,9 @@ def test_markdown_escapes_what_would_be_markup(run):
     assert code == 1
     assert r"| /a/\<path:b\>\|c | GET | OPEN |" in output
     assert "## Findings" in output
+    app = make_site(open=None)
+    app.config["UNAUTHORIZED_<b>"] = "a"
+    assert r"UNAUTHORIZED\_\<b\> is not a setting" in run(app, "--markdown")[1].partition("## Mistake")[2]
 
 
 def sarif(run, app, *arguments):
