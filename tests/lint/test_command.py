@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPException
 
 import pytest
+import trustme
 from flask import Flask, Response, abort, request
 from werkzeug.serving import make_server
 
@@ -20,12 +22,12 @@ from flask_unauthorized.lint.__main__ import main
 
 
 @contextmanager
-def serving(app):
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def serving(app, tls=None):
+    server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=tls)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.port}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.port}"
     finally:
         server.shutdown()
         thread.join()
@@ -335,6 +337,23 @@ def test_a_server_that_drips_is_left_in_time(monkeypatch, head):
         ended.set()
         thread.join()
         listener.close()
+
+
+def test_the_certificate_is_verified_unless_insecure_says_otherwise(capsys, monkeypatch, tmp_path):
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    app = Flask("served")
+    app.add_url_rule("/", "view", lambda: abort(401))
+    with serving(app, tls) as url:
+        assert main([f"{url}/"]) == 2
+        assert "certificate verify failed" in capsys.readouterr().err
+        assert main([f"{url}/", "--insecure"]) == 1
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))  # of OpenSSL
+        assert main([f"{url}/"]) == 1
 
 
 def test_a_long_body_is_not_read_to_its_end(monkeypatch):
