@@ -17,7 +17,7 @@ class Change(NamedTuple):
         methods: The methods that share the change.
         old: What was demanded; ``None`` if the route is new.
         new: What is demanded; ``None`` if the route is gone.
-        may_loosen: Whether a caller may be admitted now who was refused before. It is ``True`` for every doubt.
+        may_loosen: Whether the route may admit a caller now whom it refused before. ``True`` if this can't be decided.
     """
 
     label: str

@@ -2,8 +2,8 @@
 
 All functions here make text from plain values. Keys and their order are stable, and so is the order of entries.
 
-Rules, reasons and names of functions are the developer's, and those of a lock file are whatever a pull request says. So
-characters that aren't printable become ``?`` in tables and Markdown, and are escaped in JSON and SARIF.
+The developer chooses rules, reasons and names of functions. The author of a pull request chooses those of a lock file.
+So characters that aren't printable become ``?`` in tables and Markdown, and are escaped in JSON and SARIF.
 """
 
 import hashlib

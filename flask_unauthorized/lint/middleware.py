@@ -64,20 +64,22 @@ class _Reporter:
 
     def report(self, make: Callable[[], Exchange]) -> None:
         if self.on_finding != "log":
-            self._pass_on(make())
+            self._pass_on(self._found(make()))
             return
         try:
-            self._log(make())
+            self._log(self._found(make()))
         except Exception as failure:  # An odd request, or a log handler that fails, must cost no request.
             report_loss(failure, None, "a finding of the linter")
 
-    def _log(self, exchange: Exchange) -> None:
-        for finding in lint_exchange(exchange):
-            if finding.id not in self.ignore and self._is_new(finding):
+    def _found(self, exchange: Exchange) -> list[Finding]:
+        return [finding for finding in lint_exchange(exchange) if finding.id not in self.ignore]
+
+    def _log(self, findings: list[Finding]) -> None:
+        for finding in findings:
+            if self._is_new(finding):
                 LOGGER.log(_LOG_LEVELS[finding.level], "%s", finding)
 
-    def _pass_on(self, exchange: Exchange) -> None:
-        findings = [finding for finding in lint_exchange(exchange) if finding.id not in self.ignore]
+    def _pass_on(self, findings: list[Finding]) -> None:
         if self.on_finding == "raise":
             serious = [finding for finding in findings if finding.level != "note"]
             if serious:
