@@ -1,5 +1,6 @@
 """The findings: each kind, and the same app without the mistake."""
 
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -133,6 +134,15 @@ def test_a_cookie_for_all_sites_that_is_alone(site):
     assert shop("None", Bearer(refuse)).found() == []
 
 
+class EachRequestIsALogin(Basic):
+    """A scheme of an app that says itself when and how the caller logged in."""
+
+    knows_login = True
+
+    def login_of(self, credentials):
+        return time.time(), "pwd"
+
+
 @pytest.mark.parametrize("demand", [{"max_age": 300}, {"acr": "phr"}, {"amr": {"otp"}}])
 def test_a_login_that_no_scheme_knows(site, demand):
     throttle = Throttle(MemoryStore(single_process=True))
@@ -140,9 +150,10 @@ def test_a_login_that_no_scheme_knows(site, demand):
     passwords = Basic(Passwords(refuse), throttle=throttle)
     loads_users = Basic(Passwords(refuse, load=refuse), throttle=throttle, realm="other")
     people = SessionCookie(refuse, store=None)
+    itself = EachRequestIsALogin(Passwords(refuse), throttle=throttle)
     for schemes, expected in (
         ((stored,), True), ((passwords,), True), ((stored, passwords), True), ((loads_users,), False),
-        ((stored, people), False), ((Bearer(refuse),), False),
+        ((stored, people), False), ((Bearer(refuse),), False), ((itself,), False),
     ):  # fmt: skip
         shop = site(*schemes, PREFERRED_URL_SCHEME="https")
         shop.guard("/pay", **demand)
