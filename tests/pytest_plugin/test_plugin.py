@@ -48,6 +48,9 @@ def test_bare():
 """
 
 
+OF_MODULE = "pytestmark = pytest.mark.unauthorized_lint"
+
+
 @pytest.mark.parametrize(
     ("options", "ini", "marker", "outcome"),
     [
@@ -62,6 +65,10 @@ def test_bare():
         (("--unauthorized-lint=fail",), "", '@pytest.mark.unauthorized_lint(ignore="W1")', "1 passed in"),
         (("--unauthorized-lint=fail",), "", '@pytest.mark.unauthorized_lint(ignore={"W2"})', "1 failed"),
         (("--unauthorized-lint=fail", "--strict-markers"), "", '@pytest.mark.unauthorized_lint("fail")', "1 failed"),
+        # The mark of a test comes before that of its module, and both lists of findings to ignore count.
+        ((), "", f'{OF_MODULE}("fail")\n@pytest.mark.unauthorized_lint("off")', "1 passed in"),
+        ((), "", f'{OF_MODULE}("off")\n@pytest.mark.unauthorized_lint("fail")', "1 failed"),
+        ((), "", f'{OF_MODULE}(ignore="W1")\n@pytest.mark.unauthorized_lint("fail")', "1 passed in"),
         ((), "unauthorized_lint = on", "", "write off, warn or fail"),
         (("-p", "no:unauthorized", "-p", "no:flask_unauthorized.pytest_plugin"), "", "", "1 passed in"),
     ],
