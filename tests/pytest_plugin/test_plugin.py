@@ -297,3 +297,17 @@ def test_its_method_is_still_there():
 """
     printed = run(tmp_path, tests, "-W", "error")
     assert "4 passed" in printed, printed
+
+
+def test_a_failure_shows_the_warnings_beside_the_error_and_no_note(tmp_path):
+    tests = """
+@bare.get("/scope")
+def scope():
+    return "x", 401, {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+
+def test_scope():
+    bare.test_client().get("/scope")
+"""
+    printed = run(tmp_path, tests, "--unauthorized-lint=fail", apps=BARE)
+    assert "1 failed" in printed
+    assert [found in printed for found in ("error W5", "warning W4", "note C1")] == [True, True, False]
