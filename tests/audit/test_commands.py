@@ -400,7 +400,7 @@ def test_a_view_of_an_installed_package_has_the_path_in_its_package(run, folder)
     app = Flask("shop", static_folder=None)
     Auth(Bearer({}.get), app=app)
     app.add_url_rule("/open", "open", scope["view"])
-    assert "flask_admin/base.py:1 " in run(app)[1]
+    assert " flask_admin/base.py:1 " in run(app)[1]
 
 
 def test_sarif_has_what_was_loosened(run):

@@ -6,6 +6,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from flask import Flask, abort
+from werkzeug.test import Client
+
+from flask_unauthorized.pytest_plugin import clients
 
 # An editable install of another checkout has no entry point, so the module is named then.
 INSTALLED = any(one.name == "unauthorized" for one in entry_points(group="pytest11"))
@@ -252,8 +256,9 @@ def test_clock(unauthorized):
     assert store.claim("a", "b", 3600)
     unauthorized.clock.advance(4_000_000_000)
     assert client.get("/", headers=GOOD).status_code == 401
-    with pytest.raises(ValueError, match="can't move by -1"):
-        unauthorized.clock.advance(-1)
+    for impossible in (-1, float("nan"), float("inf"), timedelta(seconds=-1)):
+        with pytest.raises(ValueError, match="can't move by"):
+            unauthorized.clock.advance(impossible)
 
 def test_the_time_is_back():
     import time
@@ -311,3 +316,36 @@ def test_scope():
     printed = run(tmp_path, tests, "--unauthorized-lint=fail", apps=BARE)
     assert "1 failed" in printed
     assert [found in printed for found in ("error W5", "warning W4", "note C1")] == [True, True, False]
+
+
+@pytest.fixture
+def bare():
+    app = Flask("bare")
+    app.add_url_rule("/", "view", lambda: abort(401))
+    return app.test_client()
+
+
+def test_a_response_that_the_linter_fails_on_reaches_the_test(bare, monkeypatch):
+    def fail(exchange):
+        raise KeyError("a bug of the linter")
+
+    monkeypatch.setattr(clients, "lint_exchange", fail)
+    recorder = clients.Recorder(frozenset())
+    recorder.start()
+    try:
+        assert bare.get("/").status_code == 401
+    finally:
+        recorder.stop()
+    assert recorder.take() == []
+
+
+def test_a_method_that_another_tool_has_kept_records_nothing_after_the_test(bare, monkeypatch):
+    recorder = clients.Recorder(frozenset())
+    recorder.start()
+    kept = Client.run_wsgi_app
+    bare.get("/")
+    assert {finding.id for finding in recorder.take()} == {"W1", "C1"}
+    recorder.stop()
+    monkeypatch.setattr(Client, "run_wsgi_app", kept)
+    assert bare.get("/").status_code == 401
+    assert recorder.take() == []
