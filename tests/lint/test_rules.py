@@ -144,6 +144,7 @@ def test_scripts_of_other_origins_read_what_is_exposed(headers, expected):
         ([("Expires", "Thu, 01 Dec 2033 16:00:00 GMT")], {"C2"}),
         ([("Date", "Thu, 01 Dec 2033 16:00:00 GMT"), ("Expires", "Thu, 01 Dec 2033 16:00:00 GMT")], {"C1"}),
         ([("Cache-Control", "public"), ("Vary", "Authorization")], {"C1"}),
+        ([("Cache-Control", "public"), ("Vary", "*")], {"C1"}),  # RFC 9110 §12.5.5: it matches no other request
         ([("Cache-Control", "public"), ("Cache-Control", "no-store")], set()),
     ],
 )
