@@ -3,13 +3,18 @@
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from inspect import isfunction
 from pathlib import Path
 
 import pytest
 from flask import Flask, abort
 from werkzeug.test import Client
 
+from flask_unauthorized import Auth, AuthUnavailable, Bearer
 from flask_unauthorized.pytest_plugin import clients
+from flask_unauthorized.pytest_plugin.outage import outage
+from flask_unauthorized.stores.base import Store
+from flask_unauthorized.stores.memory import MemoryStore
 
 # An editable install of another checkout has no entry point, so the module is named then.
 INSTALLED = any(one.name == "unauthorized" for one in entry_points(group="pytest11"))
@@ -349,3 +354,18 @@ def test_a_method_that_another_tool_has_kept_records_nothing_after_the_test(bare
     monkeypatch.setattr(Client, "run_wsgi_app", kept)
     assert bare.get("/").status_code == 401
     assert recorder.take() == []
+
+
+def test_every_operation_of_a_store_fails_in_an_outage():
+    app = Flask("down")
+    Auth(Bearer({}.get), app=app)
+    store = MemoryStore(single_process=True)
+    operations = [
+        name for name, value in vars(Store).items()
+        if isfunction(value) and not name.startswith(("_", "check"))
+    ]  # fmt: skip
+    assert len(operations) >= 10
+    with outage(app):
+        for name in operations:
+            with pytest.raises(AuthUnavailable):
+                getattr(store, name)("a", "b", 1)
