@@ -1,8 +1,8 @@
 """The findings of the audit: what looks like a mistake in the table of routes.
 
 Each function below finds one kind, and reads plain values only: the table, the schemes, the app's configuration. So no
-loader, no store and no network is touched. A finding names the routes that it is about. What concerns a scheme is said
-once, with the first route on which the scheme is in force.
+loader, no store and no network is used. A finding names the routes that it is about. A finding about a scheme is
+reported once, with the first route on which the scheme is in force.
 
 ``A9`` (a name in ``protect(public=)`` that has no view) has no function: such a set-up is a `ConfigurationError`.
 """
@@ -17,7 +17,7 @@ from ..policy.routes import Route
 from ..policy.settings import Settings
 from ..schemes.base import FLASK_SESSION, AnyScheme
 from ..schemes.loader_chain import LoaderChain
-from .demand import OPEN_STATES
+from .demand import OPEN_STATES, shown_rule
 
 Level = Literal["error", "warning", "note"]
 
@@ -97,8 +97,7 @@ def shown_methods(route: Route) -> str:
 
 def subject_of(route: Route) -> str:
     """Return what identifies a route over time: methods, host and rule."""
-    host = route.host or (f"{route.subdomain}." if route.subdomain else "")
-    return f"{shown_methods(route)} {host}{route.rule}"
+    return f"{shown_methods(route)} {shown_rule(route.rule, route.host, route.subdomain)}"
 
 
 def find_mistakes(audited: Audited, *, reasons: bool = False) -> tuple[Finding, ...]:
@@ -143,7 +142,7 @@ def _open_routes(audited: Audited) -> Iterator[Finding]:
 
 def _public_beside_guarded(route: Route) -> Iterator[Finding]:
     if not route.methods <= {"GET", "HEAD", "OPTIONS"}:
-        yield _about("A3", route, "it changes data and is public, and other methods are guarded", "warning")
+        yield _about("A3", route, "this method changes data and is public, but others are guarded: guard it", "warning")
     elif route.because is not None:
         yield _about("A3", route, f"public beside guarded methods: {route.because}", "note")
     else:
@@ -251,7 +250,7 @@ def _similar_scopes(audited: Audited) -> Iterator[Finding]:
 
 
 def is_near(first: str, second: str) -> bool:
-    """Return whether one scope may be a slip of the pen for another.
+    """Return whether one scope may be a misspelling of another.
 
     They differ in case or in separators, or one part of them by one letter. Digits, and parts of fewer than three
     characters, tell scopes apart on purpose, such as ``v1`` and ``v2``.

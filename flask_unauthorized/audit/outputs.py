@@ -2,8 +2,8 @@
 
 All functions here make text from plain values. Keys and their order are stable, and so is the order of entries.
 
-Rules, reasons and names of functions are the developer's, and those of a lock file are whatever a pull request says. So
-characters that aren't printable become ``?`` in tables and Markdown, and are escaped in JSON and SARIF.
+The developer chooses rules, reasons and names of functions. The author of a pull request chooses those of a lock file.
+So characters that aren't printable become ``?`` in tables and Markdown, and are escaped in JSON and SARIF.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from ..policy.routes import Route
 from ..schemes.base import AnyScheme
 from .asvs import Row
 from .changes import Change
-from .demand import Demand, describe
+from .demand import Demand, describe, shown_rule
 from .findings import RULES, Finding, shown_methods, subject_of
 from .shown import file_of, printable
 
@@ -28,6 +28,8 @@ DOCS: Final = "https://github.com/flask-unauthorized/flask-unauthorized/blob/mai
 _STATES: Final = ("guarded", "conditional", "optional", "public", "open", "unknown")
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _NONE: Final = "-"
+LOOSENED: Final = "loosened"
+"""The id of a change that may loosen a route, beside the ids of findings."""
 
 
 class Report(NamedTuple):
@@ -98,8 +100,8 @@ _HEAD: Final = ("RULE", "METHODS", "WHO", "SCHEMES", "WHERE", "NOTE")
 def _cells(report: Report) -> list[tuple[str, ...]]:
     return [
         (
-            f"{route.host or (f'{route.subdomain}.' if route.subdomain else '')}{route.rule}", shown_methods(route),
-            describe(demand), report.schemes(route), report.place(route), report.note(route),
+            shown_rule(route.rule, route.host, route.subdomain), shown_methods(route), describe(demand),
+            report.schemes(route), report.place(route), report.note(route),
         )
         for route, demand in report.routes
     ]  # fmt: skip
@@ -239,12 +241,11 @@ def as_sarif(report: Report, version: str) -> str:
     for change in report.changes or ():
         if change.may_loosen:
             place = change.place
-            subject = f"{' '.join(change.methods)} {place.host or place.subdomain}{place.rule}"
             route = routes.get((place.rule, place.host, place.subdomain))
-            results.append(_result(report, _LOOSENED, "error", subject, str(change), route))
+            results.append(_result(report, LOOSENED, "error", change.subject, str(change), route))
     rules = [
         *((rule.id, rule.name, rule.level, rule.summary) for rule in RULES.values()),
-        (_LOOSENED, "loosened", "error", "A route admits callers whom it refused before."),
+        (LOOSENED, "loosened", "error", "A route admits callers whom it refused before."),
     ]
     driver = {
         "name": "flask-unauthorized",
@@ -263,9 +264,6 @@ def as_sarif(report: Report, version: str) -> str:
     }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
-
-
-_LOOSENED: Final = "loosened"
 
 
 def _result(

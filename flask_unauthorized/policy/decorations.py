@@ -177,23 +177,17 @@ class Decorations:
 
     def _demanded_by(self, decorator: Any) -> Requirement | None:
         """Return what one of the ``method_decorators`` demands; ``None`` if it isn't a guard."""
-        if self._is_own_method(decorator):
+        owner = getattr(decorator, "__self__", None)
+        if owner is not None and owner is self.auth_ref():
             return self.default_requirements.get(decorator.__name__)  # `Auth.public` demands nothing
         return self._decorators.get(decorator) if isinstance(decorator, FunctionType) else None
-
-    def _is_own_method(self, decorator: Any) -> bool:
-        owner = getattr(decorator, "__self__", None)
-        return owner is not None and owner is self.auth_ref()
 
     def has_unknown_method_decorator(self, handled: type, method: str) -> bool:
         """Return whether a class view has ``method_decorators`` that aren't guards of this `Auth`.
 
         What they put around a method is made anew on each request, so the table of routes can't look into it.
         """
-        return any(
-            self._demanded_by(decorator) is None and not self._is_own_method(decorator)
-            for decorator in listed_method_decorators(handled, method)
-        )
+        return any(self._demanded_by(decorator) is None for decorator in listed_method_decorators(handled, method))
 
     def warn_of_overridden_guards(self, views: Mapping[str, View]) -> None:
         """Warns of class views in which an unguarded method overrides a guarded one of a base class."""

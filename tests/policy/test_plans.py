@@ -3,6 +3,7 @@
 import gc
 
 import pytest
+from flask import request
 from flask.views import MethodView
 
 from flask_unauthorized import APIKey, Auth, Bearer, Forbidden
@@ -77,3 +78,42 @@ def test_a_guarded_hook_and_an_equal_guard_of_one_method_share_no_plan(auth, mak
     client = app.test_client()
     expected = {"PUT": 401, "POST": 200}
     assert [client.open("/", method=method).status_code for method in order] == [expected[method] for method in order]
+
+
+@pytest.mark.parametrize("order", [("PUT",), ("POST", "PUT"), ("POST", "PUT", "POST", "PUT")])
+def test_a_guarded_hook_refuses_before_later_hooks_whatever_came_before(auth, make_app, order):
+    class Notes(MethodView):
+        @auth.login_required
+        def put(self):
+            return "fine"
+
+        @auth.login_optional
+        def post(self):
+            return "fine"
+
+    app, seen = make_app(auth), []
+    app.before_request(auth.login_optional(lambda: None))
+    app.before_request(lambda: seen.append(request.method))
+    app.add_url_rule("/", view_func=Notes.as_view("notes"))
+    for method in order:
+        app.test_client().open("/", method=method)
+    assert seen == [method for method in order if method == "POST"]
+
+
+def test_a_guarded_helper_of_one_method_and_an_equal_guard_of_another_share_no_plan(auth, make_app):
+    helper = auth.login_optional(lambda: "fine")
+
+    class Notes(MethodView):
+        @auth.login_required
+        def get(self):
+            return helper()
+
+        @auth.login_optional
+        def post(self):
+            return "fine"
+
+    app = make_app(auth)
+    app.add_url_rule("/", view_func=Notes.as_view("notes"))
+    client = app.test_client()
+    assert client.get("/", headers={"Authorization": "Bearer good"}).status_code == 200
+    assert client.post("/").status_code == 200
