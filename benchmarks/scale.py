@@ -6,13 +6,14 @@
 import argparse
 import functools
 import gc
+import itertools
 import json
 import logging
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -340,16 +341,23 @@ def _table_of(title: str, found: list[Scale]) -> str:
             for name in STEPS
         ]
         memory = "not told" if one.memory is None else f"{one.memory:.1f} ({one.bare_memory:.1f})"
-        growth = "" if before is None else shown_growth(before, one)
+        growth = "" if before is None else _shown_growth(before, one)
         rows.append(
             (f"{one.size:,}".replace(",", " "), *cells, growth, f"{one.request:.0f} ({one.bare_request:.0f})", memory)
         )
     return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
-def shown_growth(before: Scale, after: Scale) -> str:
-    """The step that grew most, and by how much."""
-    name, factor = max(((name, after.steps[name] / before.steps[name]) for name in STEPS), key=lambda one: one[1])
+def steepest(found: Sequence[Scale]) -> tuple[str, float]:
+    """The step that grew most from one size to the next, and by how much."""
+    factors = (
+        (name, after.steps[name] / before.steps[name]) for before, after in itertools.pairwise(found) for name in STEPS
+    )
+    return max(factors, key=lambda one: one[1])
+
+
+def _shown_growth(before: Scale, after: Scale) -> str:
+    name, factor = steepest((before, after))
     text = f"{factor:.1f} x, {STEPS[name]}"
     return f"**{text}**" if factor > LIMIT else text
 
