@@ -51,7 +51,13 @@ FULL = {
     "one-auth": (1, 10, 100),
     "auth-each": (1, 10, 100),
 }
-QUICK = {"routes": (10, 100), "blueprints": (1, 10), "nested": (1, 10), "one-auth": (1, 10), "auth-each": (1, 10)}
+QUICK = {
+    "routes": (100, 1_000),
+    "blueprints": (10, 100),
+    "nested": (10, 100),
+    "one-auth": (1, 10),
+    "auth-each": (1, 10),
+}
 
 
 class Scale(NamedTuple):
@@ -225,7 +231,8 @@ def _with_routes(auth: Auth[Any] | None, size: int) -> Built:
 
 
 def _with_blueprints(auth: Auth[Any] | None, size: int) -> Built:
-    app, paths = _new_app(auth), []
+    app = _new_app(auth)
+    paths: list[str] = []
     for number in range(size):
         blueprint = _new_blueprint(auth, number)
         paths += _add_routes(blueprint, f"/{number}", auth, ROUTES_OF_EACH, number * ROUTES_OF_EACH)
@@ -234,7 +241,8 @@ def _with_blueprints(auth: Auth[Any] | None, size: int) -> Built:
 
 
 def _with_nested(auth: Auth[Any] | None, size: int) -> Built:
-    app, paths = _new_app(auth), []
+    app = _new_app(auth)
+    paths: list[str] = []
     blueprints = [_new_blueprint(auth, number) for number in range(size)]
     for number in reversed(range(size)):  # what is inside must be registered first
         paths += _add_routes(blueprints[number], _prefix(number), auth, ROUTES_OF_EACH, number * ROUTES_OF_EACH)

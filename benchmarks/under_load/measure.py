@@ -49,10 +49,11 @@ class ServerResults(NamedTuple):
     cases: Mapping[tuple[str, str], Measured]
     bare: Sequence[Run]
     memory: Mapping[str, Memory]
+    warm_ups: Sequence[Run]
 
     def all_runs(self) -> list[Run]:
-        """All runs, bare Flask's too."""
-        return [*self.bare, *(one.run for one in self.cases.values())]
+        """All runs, also of bare Flask and those that only warm up."""
+        return [*self.warm_ups, *self.bare, *(one.run for one in self.cases.values())]
 
 
 LoadResults = Mapping[str, ServerResults]
@@ -72,14 +73,13 @@ def _in_server(name: str, clients: Mapping[str, "_Client"], folder: Path, say: C
     cases: dict[tuple[str, str], Measured] = {}
     memory: dict[str, Memory] = {}
     with serve(name, BARE, folder) as plain:
-        bares = [clients[BARE].run(plain, "accepted", warms_up=True)]
-        bares[:] = [clients[BARE].run(plain, "accepted")]
+        warm_ups = [clients[BARE].run(plain, "accepted", warms_up=True)]
+        bares = [clients[BARE].run(plain, "accepted")]
         for one in loaded():
             say(f"{name}: {one.key}")
             with serve(name, one.key, folder) as server:
                 client = clients[one.key]
-                for case in one.cases:
-                    client.run(server, case, warms_up=True)
+                warm_ups += [client.run(server, case, warms_up=True) for case in one.cases]
                 before, count = server.memory(), 0
                 for case in one.cases:
                     got = client.run(server, case)
@@ -89,7 +89,7 @@ def _in_server(name: str, clients: Mapping[str, "_Client"], folder: Path, say: C
                 after = server.memory()
                 if before is not None and after is not None:
                     memory[one.key] = Memory(before, after, count)
-    return ServerResults(cases, bares, memory)
+    return ServerResults(cases, bares, memory, warm_ups)
 
 
 class _Client:
@@ -99,8 +99,8 @@ class _Client:
         self._loaded = one
         self._folder = folder
         self._seconds = seconds
-        self._requests: dict[str | None, Environ | Series] = dict(one.contender.requests(build(one.contender)))
-        self._requests[None] = {}
+        self._requests: dict[str | None, Environ | Series] = {None: {}}
+        self._requests.update(one.contender.requests(build(one.contender)))
         self._rate = 500.0  # responses per second, at the least; the warm-up tells more
 
     def run(self, server: Server, case: str, *, warms_up: bool = False) -> Run:

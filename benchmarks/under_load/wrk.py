@@ -30,7 +30,11 @@ def has_wrk() -> bool:
 
 
 def run(port: int, sent: Sequence[Headers], due: Sequence[int], seconds: int, folder: Path) -> Run:
-    """Sends requests in turn for some seconds. ``due`` are the statuses of the first ones, and then again of all."""
+    """Sends requests in turn for some seconds. ``due`` are the statuses of the first ones, and then again of all.
+
+    Raises:
+        RuntimeError: If there was no response at all.
+    """
     file = folder / f"requests-{port}.txt"
     lines = ("\t".join(part for pair in one.items() for part in pair) for one in sent)
     file.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
@@ -40,6 +44,8 @@ def run(port: int, sent: Sequence[Headers], due: Sequence[int], seconds: int, fo
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60)
     told = json.loads(done.stdout.splitlines()[-1])
+    if not told["requests"]:
+        raise RuntimeError(f"wrk got no response from port {port} in {seconds} s: {done.stdout}")
     got = {int(status): count for status, count in told["statuses"].items()}
     return Run(
         told["requests"],
