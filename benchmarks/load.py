@@ -24,7 +24,8 @@ def main() -> None:
         parser.error(f"--seconds must be 1 or more, not {arguments.seconds}")
     if not has_wrk():
         parser.error("wrk is missing: apt-get install wrk")
-    signal.signal(signal.SIGTERM, _stop)  # so that all servers are ended then, as with Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)  # ends all servers
     begun = time.monotonic()
 
     def say(what: str) -> None:
