@@ -33,7 +33,7 @@ ROUTES_OF_EACH = 10  # of each blueprint, and of each of many apps
 SHAPES = {
     "routes": "routes of one app",
     "blueprints": "blueprints with ten routes each, all protected",
-    "nested": "the same, nested three deep in groups of ten",
+    "nested": "blueprints with ten routes each, nested three deep, all protected",
     "one-auth": "apps with ten routes each, one Auth for all",
     "auth-each": "apps with ten routes each, an Auth each",
 }
