@@ -243,10 +243,40 @@ def _similar_scopes(audited: Audited) -> Iterator[Finding]:
     for route in audited.routes:
         for scope in {name for group in (route.requirement.scopes if route.requirement else ()) for name in group}:
             users.setdefault(scope, []).append(route)
-    for pair in combinations(sorted(users), 2):
+    for pair in _pairs_that_may_be_near(users):
         rare, other = sorted(pair, key=lambda scope: (len(users[scope]), scope))
         if len(users[rare]) == 1 and is_near(rare, other):
             yield _about("A11", users[rare][0], f"the scope {rare!r} is demanded here only: did you mean {other!r}?")
+
+
+_FEWEST_LETTERS: Final = 3
+"""Shorter parts of a scope tell scopes apart on purpose."""
+
+
+def _pairs_that_may_be_near(scopes: Iterable[str]) -> list[tuple[str, str]]:
+    """Return all pairs of scopes that `is_near` may accept, sorted, without a comparison of each with each.
+
+    Two words that differ by one letter are equal after one letter of one or both was left out. So scopes that are near
+    share a key: all their letters, or their parts with one letter of one part left out.
+    """
+    by_key: dict[object, list[str]] = {}
+    for scope in sorted(scopes):
+        for key in set(_keys_of_scope(scope)):
+            by_key.setdefault(key, []).append(scope)
+    return sorted({pair for sharing in by_key.values() for pair in combinations(sharing, 2)})
+
+
+def _keys_of_scope(scope: str) -> Iterator[object]:
+    parts = _parts_of_scope(scope)
+    yield "".join(parts)
+    for place, part in enumerate(parts):
+        if len(part) >= _FEWEST_LETTERS and part.isalpha():
+            for shorter in (part, *(part[:at] + part[at + 1 :] for at in range(len(part)))):
+                yield place, *parts[:place], shorter, *parts[place + 1 :]
+
+
+def _parts_of_scope(scope: str) -> list[str]:
+    return re.split(r"[:./_-]", scope.lower())
 
 
 def is_near(first: str, second: str) -> bool:
@@ -255,7 +285,7 @@ def is_near(first: str, second: str) -> bool:
     They differ in case or in separators, or one part of them by one letter. Digits, and parts of fewer than three
     characters, tell scopes apart on purpose, such as ``v1`` and ``v2``.
     """
-    one, other = (re.split(r"[:./_-]", scope.lower()) for scope in (first, second))
+    one, other = _parts_of_scope(first), _parts_of_scope(second)
     if "".join(one) == "".join(other):
         return True
     if len(one) != len(other):
@@ -267,7 +297,7 @@ def is_near(first: str, second: str) -> bool:
 def _differ_by_one_letter(first: str, second: str) -> bool:
     """Return whether two words differ by one letter that was added, left out, replaced or swapped with the next."""
     shorter, longer = sorted((first, second), key=len)
-    if len(shorter) < 3 or len(longer) - len(shorter) > 1 or not (first + second).isalpha():
+    if len(shorter) < _FEWEST_LETTERS or len(longer) - len(shorter) > 1 or not (first + second).isalpha():
         return False
     at = next((index for index, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
     rest, longer_rest = shorter[at:], longer[at:]

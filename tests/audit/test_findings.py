@@ -2,10 +2,13 @@
 
 import time
 from dataclasses import dataclass
+from itertools import combinations
 
 import pytest
 from flask import Flask
 from flask.views import MethodView
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import create_engine
 from werkzeug.routing import Rule
 
@@ -211,6 +214,21 @@ def test_a_scope_that_is_nearly_another_one(site):
 )
 def test_near_scopes(first, second, near):
     assert is_near(first, second) is is_near(second, first) is near
+
+
+@given(st.sets(st.text("abB1:._", min_size=1, max_size=6), max_size=12))
+def test_no_pair_of_near_scopes_is_left_out(scopes):
+    bearer = Bearer(refuse)
+    app = Flask("shop", static_folder=None)
+    auth = Auth(bearer, app=app)
+    for number, scope in enumerate(sorted(scopes)):
+        app.add_url_rule(f"/{number}", f"{number}", auth.login_required(scopes={scope})(lambda: "in"))
+    audited, _ = read_app(app_state_of(app))
+    messages = [one.message for one in find_mistakes(audited) if one.id == "A11"]
+    near = [pair for pair in combinations(sorted(scopes), 2) if is_near(*pair)]
+    assert len(messages) == len(near)
+    for rare, other in near:
+        assert any(f"{rare!r} is demanded here only: did you mean {other!r}?" in message for message in messages)
 
 
 def test_pages_of_tools_that_are_open(site):

@@ -8,6 +8,7 @@ from flask.views import MethodView
 
 from flask_unauthorized import APIKey, Auth, Bearer, Forbidden
 from flask_unauthorized.policy.plan import Plan
+from flask_unauthorized.policy.plans import PLANS_OF_RULE
 from tests.helpers import challenges_of
 
 ADA = {"Authorization": "Bearer good"}
@@ -34,6 +35,29 @@ def test_the_plans_of_ever_new_demands_are_bounded(auth, make_app, monkeypatch):
     gc.collect()
     plans = [one for one in gc.get_objects() if type(one) is Plan and one.requirement.scopes]
     assert 0 < len([one for one in plans if one.requirement in auth._configuration._interned]) <= 10
+
+
+def test_the_plans_of_views_are_kept_however_many_views_there_are(auth, make_app, monkeypatch):
+    monkeypatch.setattr("flask_unauthorized.policy.plans.MAX_PLANS", 10)
+    app = make_app(auth)
+    for number in range(50):
+        app.add_url_rule(f"/{number}", f"view-{number}", auth.login_required(lambda: "in"))
+        app.add_url_rule(f"/all/{number}", f"all-{number}", auth.login_optional(auth.login_required(lambda: "in")))
+    client = app.test_client()
+
+    def plans_of_rules():
+        for path in (path for number in range(50) for path in (f"/{number}", f"/all/{number}")):
+            assert client.get(path, headers=ADA).status_code == 200
+        return {
+            rule.rule: dict(getattr(rule, PLANS_OF_RULE))
+            for rule in app.url_map.iter_rules()
+            if hasattr(rule, PLANS_OF_RULE)
+        }
+
+    first = plans_of_rules()
+    assert len(first) == 100
+    assert all(first.values())
+    assert plans_of_rules() == first
 
 
 @pytest.mark.parametrize("first", ["GET", "DELETE"])
