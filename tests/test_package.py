@@ -56,6 +56,7 @@ LAYERS = [
     {
         "responses": "an error becomes a response; the guard over all responses",
         "browser": "login, logout, the redirect to the login page",
+        "openapi": "OpenAPI documents say what the app demands",
         "audit": "`flask unauthorized audit`: mistakes in the table of routes, and changes since a lock file",
         "cli": "`flask unauthorized …`",
         "testing": "helpers for the tests of apps",

@@ -35,7 +35,7 @@ rest needs what the loader returned.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
@@ -175,8 +175,10 @@ class DPoP(Scheme[DPoPCredentials]):
         store: Store | None = None,
         realm: str | None = None,
         certificate: CertificateSource | None = None,
+        openapi: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(loader, *more_loaders, realm=realm)
+        self._keep_openapi(openapi)
         # Imported here, so that apps without DPoP need not install the extra, nor load it.
         from .dpop_proof import ProofRules
 
