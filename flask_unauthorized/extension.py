@@ -256,9 +256,7 @@ class Auth(Generic[U]):
         """
         return self._state_of("routes", app).routes()
 
-    def openapi(
-        self, document: dict[str, Any], *, app: Flask | None = None, prefix: str = ""
-    ) -> dict[str, Any]:
+    def openapi(self, document: dict[str, Any], *, app: Flask | None = None, prefix: str = "") -> dict[str, Any]:
         """Add to an OpenAPI document what each operation demands, and its refusals.
 
         The operations of guarded routes get ``security`` and the responses 400, 401, 403, 429 and 503, as far as they

@@ -41,6 +41,7 @@ LAYERS = [
         "jose": "keys and signatures (extra `jwt`)",
         "http_client": "bounded requests to the servers that the configuration names",
         "certificates": "where the client's certificate is",
+        "load_app": "the app that a command reads",
         "wsgi": "WSGI layers around an app",
     },
     {"schemes": "how credentials are carried and verified: `Bearer`, `Basic`, `Digest`, …"},

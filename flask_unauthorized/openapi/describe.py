@@ -1,11 +1,10 @@
 """`describe`: a document gets what it lacks about the guards of the app."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask, Request, current_app, has_request_context
 
-from ..errors import ConfigurationError
 from ..policy.routes import Route
 from ..policy.settings import read_settings
 from ..runtime.app_state import AppState
@@ -33,7 +32,7 @@ def describe(given: dict[str, Any], state: AppState, prefix: str = "") -> dict[s
     matcher = matcher_of(document, state, prefix)
     app = state.app
     settings = read_settings(app.config)
-    schemes = SecuritySchemes(state.schemes, app, document.version)
+    schemes = SecuritySchemes(state.schemes, app, document)
     with _request_context(app):
         refusals = Refusals(app, state.configuration, settings, state.realm_by(settings), _empty_request(app))
         for operation in document.operations():
@@ -67,6 +66,10 @@ def _empty_request(app: Flask) -> Request:
     return app.request_class(create_environ())
 
 
+_LEFT_ALONE: Final = ("open", "unknown")
+"""States of routes whose ``security`` isn't written: nobody said that they are open."""
+
+
 class _Writer:
     """Writes one operation."""
 
@@ -76,19 +79,10 @@ class _Writer:
         self._refusals = refusals
 
     def write(self, operation: Operation, routes: tuple[Route, ...]) -> None:
-        content = operation.content
-        if "security" not in content:
-            self._write_security(content, routes)
+        if "security" not in operation.content and not any(route.state in _LEFT_ALONE for route in routes):
+            self._write_security(operation.content, routes)
         refusals = self._refusals.of_routes(routes, operation.method)
-        if not refusals:
-            return
-        responses = content.get("responses")
-        if responses is None:
-            responses = content["responses"] = {}
-        if not isinstance(responses, dict):
-            raise ConfigurationError(
-                f'"responses" of {operation.method} {operation.path} is {responses!r}: it must be an object'
-            )
+        responses = operation.responses() if refusals else {}
         for refusal in refusals:
             known = next((key for key in responses if str(key) == str(refusal.status)), None)
             if known is None:
@@ -97,20 +91,14 @@ class _Writer:
                 _add_headers(responses[known], headers_of(refusal, is_swagger=self._document.version.is_swagger))
 
     def _write_security(self, content: dict[str, Any], routes: tuple[Route, ...]) -> None:
-        if any(route.state in ("open", "unknown") for route in routes):
+        security = self._schemes.of_routes(routes)
+        if security is None:
             return
-        found: list[dict[str, list[str]]] = []
-        for route in routes:
-            alternatives = self._schemes.alternatives(route) or ([{}] if len(routes) > 1 else [])
-            found += (one for one in alternatives if one not in found)
-            if route.requirement is not None and not alternatives:
-                return  # This version of OpenAPI can't express any scheme of the route.
-        content["security"] = found
+        content["security"] = security
         for route in routes:
             self._schemes.declare(self._document, route.schemes)
-            if route.requirement is not None:
-                for name, value in self._schemes.extensions(route.requirement, route.schemes):
-                    content.setdefault(name, value)
+            for name, value in self._schemes.extensions(route):
+                content.setdefault(name, value)
 
 
 def _add_headers(response: Any, headers: dict[str, Any]) -> None:

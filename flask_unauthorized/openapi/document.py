@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
 from .versions import METHODS, read_version
@@ -23,6 +24,10 @@ class Operation(NamedTuple):
     path: str
     method: str
     content: dict[str, Any]
+
+    def responses(self) -> dict[str, Any]:
+        """Return the responses of the operation, to which some can be added."""
+        return _part(self.content, "responses", f"{self.method} {self.path}")
 
 
 class Document:
@@ -45,7 +50,7 @@ class Document:
         return self._operations
 
     def _find_operations(self) -> Iterator[Operation]:
-        paths = _part(self.content, "paths", "the document")
+        paths = {} if self.content.get("paths") is None else _part(self.content, "paths", "the document")
         for path, item in paths.items():
             if not isinstance(item, dict):
                 raise ConfigurationError(f"the path {path!r} of the document is {item!r}: it must be an object")
@@ -60,8 +65,6 @@ class Document:
 
     def base_paths(self) -> tuple[str, ...]:
         """Return the paths that stand before those of the document: ``basePath`` of 2.0, or those of its servers."""
-        from urllib.parse import urlsplit
-
         if self.version.is_swagger:
             found = [self.content.get("basePath")]
         else:

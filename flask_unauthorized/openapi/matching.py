@@ -15,9 +15,9 @@ _VARIABLE: Final = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\((?P<argument
 _PARAMETER: Final = re.compile(r"\{[^{}]*\}")
 
 
-def path_of(rule: str) -> str:
-    """Return the path of a rule, as OpenAPI writes it."""
-    return _VARIABLE.sub(r"{\g<name>}", rule)
+def path_of(rule: str, *, named: bool = True) -> str:
+    """Return the path of a rule, as OpenAPI writes it; not ``named``, with ``{}`` for each variable."""
+    return _VARIABLE.sub(r"{\g<name>}" if named else "{}", rule)
 
 
 def variables_of(rule: str) -> tuple[tuple[str, str, str], ...]:
@@ -47,7 +47,7 @@ class Matcher:
             if route.kind in ("view", "alias"):
                 path = path_of(route.rule)
                 self._by_path.setdefault(path, []).append(route)
-                self._by_shape.setdefault(_shape(path), []).append(route)
+                self._by_shape.setdefault(path_of(route.rule, named=False), []).append(route)
         root = root.rstrip("/")
         mounted = [base[len(root) :] for base in bases if root and f"{base}/".startswith(f"{root}/")]
         self._before = (prefix.rstrip("/"),) if prefix else tuple(dict.fromkeys((*bases, *mounted, "")))

@@ -26,12 +26,12 @@ from ..loaders.signed_tokens import SignedTokens
 from ..loaders.static_tokens import StaticTokens
 from ..policy.challenges import ChallengeSet
 from ..policy.configuration import Configuration
-from ..policy.requirement import Group, Requirement, challenge_scopes_of
+from ..policy.requirement import Requirement, challenge_scopes_of
 from ..policy.routes import Route
 from ..policy.settings import Settings
 from ..responses.error_handler import find_app_handler
 from ..schemes.base import FLASK_SESSION, REMEMBER_COOKIE, AnyScheme
-from ..schemes.security_scheme import loaders_of
+from ..schemes.loader_chain import loaders_of
 from ..wire import Challenge
 from .document import Document
 from .security import MAX_ALTERNATIVES, is_cut
@@ -131,12 +131,7 @@ class Refusals:
 
     def _reasons(self, route: Route, required: Requirement, method: str) -> Iterator[str]:
         """Give the reasons for a 403, as sentences."""
-        yield from _needs("scope", required.scopes)
-        yield from _needs("role", required.roles)
-        if required.authorization_details:
-            yield "The `authorization_details` of the token must allow it."
-        if is_cut(required, len(route.schemes)):
-            yield f"More than {MAX_ALTERNATIVES} combinations will do; `security` names the first of each choice."
+        yield from _permissions(required, len(route.schemes))
         from_browsers = [scheme for scheme in route.schemes if scheme.ambient or scheme.prompts]
         if method not in SAFE_METHODS and from_browsers:
             yield "Browsers must send it from a page of this site."
@@ -172,7 +167,7 @@ class Refusals:
                 yield from self._lines(route, required, error, scheme)
 
     def _challenges_of_malformed(self, route: Route, required: Requirement) -> Iterator[str]:
-        for scheme in self._set(route, required).schemes:
+        for scheme in filter(_may_be_malformed, self._set(route, required).schemes):
             yield from self._lines(route, required, MalformedCredentials(), scheme)
 
     def _challenges_of_forbidden(self, route: Route, required: Requirement) -> Iterator[str]:
@@ -299,9 +294,14 @@ def _without_new_values(challenge: Challenge) -> Challenge:
     return Challenge(challenge.scheme, params)
 
 
-def _needs(what: str, groups: Iterable[Group]) -> Iterator[str]:
-    for group in sorted(groups):
-        yield f"It needs the {what} {' or '.join(f'`{name}`' for name in group)}."
+def _permissions(required: Requirement, schemes: int) -> Iterator[str]:
+    for what, groups in (("scope", required.scopes), ("role", required.roles)):
+        for group in sorted(groups):
+            yield f"It needs the {what} {' or '.join(f'`{name}`' for name in group)}."
+    if required.authorization_details:
+        yield "The `authorization_details` of the token must allow it."
+    if is_cut(required, schemes):
+        yield f"More than {MAX_ALTERNATIVES} combinations will do; `security` names the first of each choice."
 
 
 def _login(required: Requirement) -> Iterator[str]:

@@ -13,53 +13,57 @@ from ..logs import log
 from ..policy.requirement import Group, Requirement
 from ..policy.routes import Route
 from ..schemes.base import FLASK_SESSION, AnyScheme
+from ..schemes.security_scheme import carrier_of
 from .document import Document
 from .versions import Version
 
 MAX_ALTERNATIVES: Final = 32
 """The most alternatives that one operation gets. Beyond them only the first member of each ``any_of`` is named."""
-_WITH_SCOPES: Final = ("oauth2", "openIdConnect")
+WITH_SCOPES: Final = ("oauth2", "openIdConnect")
+"""The types whose requirements name scopes, and nothing else, in all versions."""
+_NOTHING: Final = Requirement()
 
 
 class SecuritySchemes:
     """The security schemes of an app in one document.
 
+    A scheme of the document that stands for the same credentials is used, so that each has one name.
+
     Args:
         schemes: All schemes of the `Auth`.
         app: The app.
-        version: The version of the document.
+        document: The document, as its author wrote it.
+        is_read_only: Whether the document is only read, so that names of its schemes don't matter.
 
     Attributes:
         names: The name of each scheme that the version can express.
+
+    Raises:
+        ConfigurationError: If the document has another scheme under the name of one of the app's.
     """
 
-    def __init__(self, schemes: Sequence[AnyScheme], app: Flask, version: Version) -> None:
-        self._version = version
-        self._objects = {scheme: _object(scheme, app, version) for scheme in schemes}
-        self.names = {
-            scheme: name for scheme, name in _names(schemes).items() if self._objects[scheme] is not None
-        }
+    def __init__(
+        self, schemes: Sequence[AnyScheme], app: Flask, document: Document, *, is_read_only: bool = False
+    ) -> None:
+        self._version = document.version
+        declared = {} if is_read_only else document.components("securitySchemes")
+        self._objects: dict[AnyScheme, dict[str, Any]] = {}
+        self.names: dict[AnyScheme, str] = {}
+        for scheme, name in _names(schemes).items():
+            needed = _object(scheme, app, document.version)
+            if needed is not None:
+                self.names[scheme] = found = _name_in(declared, scheme, name, needed)
+                self._objects[scheme] = declared.get(found, needed)
 
     def declare(self, document: Document, schemes: Iterable[AnyScheme]) -> None:
-        """Put schemes into a document.
-
-        Raises:
-            ConfigurationError: If the document has another scheme under the name of one of them.
-        """
+        """Put schemes into a document, unless they are there."""
         for scheme in schemes:
-            name, needed = self.names.get(scheme), self._objects[scheme]
-            if name is None or needed is None:
-                continue
-            known = document.make_components("securitySchemes").setdefault(name, needed)
-            if known != needed and not _is_same(known, needed):
-                raise ConfigurationError(
-                    f"the document has the security scheme {name!r} already, as {known!r}, and {scheme!r} is "
-                    f"{needed!r}: give the scheme another openapi_name, or take {name!r} out of the document"
-                )
+            if scheme in self.names:
+                document.make_components("securitySchemes").setdefault(self.names[scheme], self._objects[scheme])
 
     def alternatives(self, route: Route) -> list[dict[str, list[str]]]:
         """Return the security requirements of a route: any of them will do. An empty one allows anonymous callers."""
-        required = route.requirement
+        required = route.requirement or _NOTHING
         found = [
             {self.names[scheme]: self._array(scheme, scopes, roles)}
             for scheme in route.schemes
@@ -70,18 +74,59 @@ class SecuritySchemes:
             found.append({})
         return [one for index, one in enumerate(found) if one not in found[:index]]
 
+    def of_routes(self, routes: Sequence[Route]) -> list[dict[str, list[str]]] | None:
+        """Return the security requirements of an operation that describes these routes.
+
+        Returns:
+            An empty list for public routes. ``None`` if the version can't express any scheme of a route.
+        """
+        by_route = [self.alternatives(route) for route in routes]
+        if any(route.requirement is not None and not found for route, found in zip(routes, by_route, strict=True)):
+            return None
+        if not any(by_route):
+            return []
+        every = [one for found in by_route for one in found or [{}]]
+        return [one for index, one in enumerate(every) if one not in every[:index]]
+
+    def carriers(self, route: Route) -> set[tuple[str, str]]:
+        """Return how the credentials of a route are sent."""
+        found = (carrier_of(self._objects[scheme]) for scheme in route.schemes if scheme in self._objects)
+        return {one for one in found if one is not None}
+
+    def choices(self, route: Route) -> list[tuple[list[str], list[str]]]:
+        """Return each choice of scopes and roles that a route demands."""
+        return list(_choices(route.requirement or _NOTHING, len(route.schemes)))
+
+    def _holds_scopes_only(self, scheme: AnyScheme) -> bool:
+        return self._objects[scheme]["type"] in WITH_SCOPES
+
     def _array(self, scheme: AnyScheme, scopes: list[str], roles: list[str]) -> list[str]:
-        if (self._objects[scheme] or {})["type"] in _WITH_SCOPES:
+        if self._holds_scopes_only(scheme):
             return scopes
         return [*scopes, *roles] if self._version.allows_roles else []
 
-    def extensions(self, required: Requirement, schemes: Iterable[AnyScheme]) -> Iterator[tuple[str, list[Any]]]:
+    def extensions(self, route: Route) -> Iterator[tuple[str, list[Any]]]:
         """Give the members ``x-required-…`` for what the arrays can't say."""
-        kinds = {(self._objects[scheme] or {"type": "http"})["type"] in _WITH_SCOPES for scheme in schemes}
+        required = route.requirement or _NOTHING
         if required.scopes and not self._version.allows_roles:
             yield "x-required-scopes", _listed(required.scopes)
-        if required.roles and (not self._version.allows_roles or True in kinds):
+        some_hold_scopes_only = any(self._holds_scopes_only(one) for one in route.schemes if one in self._objects)
+        if required.roles and (not self._version.allows_roles or some_hold_scopes_only):
             yield "x-required-roles", _listed(required.roles)
+
+
+def _name_in(declared: Mapping[str, Any], scheme: AnyScheme, name: str, needed: Mapping[str, Any]) -> str:
+    """Return the name of a scheme in a document that declares some: one for the same credentials, else its own."""
+    carrier = carrier_of(needed)
+    if name in declared:
+        if carrier_of(declared[name]) == carrier:
+            return name
+        raise ConfigurationError(
+            f"the document has the security scheme {name!r} already, as {declared[name]!r}, and {scheme!r} is "
+            f"{needed!r}: give the scheme another openapi_name, or take {name!r} out of the document"
+        )
+    same = [other for other, given in declared.items() if carrier_of(given) == carrier]
+    return same[0] if scheme.openapi_name is None and len(same) == 1 else name
 
 
 def is_cut(required: Requirement, schemes: int) -> bool:
@@ -89,11 +134,8 @@ def is_cut(required: Requirement, schemes: int) -> bool:
     return schemes * prod(map(len, (*required.scopes, *required.roles))) > MAX_ALTERNATIVES
 
 
-def _choices(required: Requirement | None, schemes: int) -> Iterator[tuple[list[str], list[str]]]:
+def _choices(required: Requirement, schemes: int) -> Iterator[tuple[list[str], list[str]]]:
     """Give each choice of scopes and roles that meets all groups."""
-    if required is None:
-        yield [], []
-        return
     cut = is_cut(required, schemes)
     scopes, roles = ([group[:1] if cut else group for group in sorted(of)] for of in (required.scopes, required.roles))
     for chosen_scopes in product(*scopes):
@@ -129,18 +171,6 @@ def _in_swagger(scheme: Mapping[str, Any]) -> dict[str, Any]:
     word = scheme["scheme"] if scheme["type"] == "http" else "bearer"
     text = f"{str(word).capitalize()} credentials (RFC 9110 §11.6.2), which begin with the name of the scheme."
     return {"type": "apiKey", "in": "header", "name": "Authorization", "description": text}
-
-
-def _is_same(known: Any, needed: Mapping[str, Any]) -> bool:
-    """Return whether a scheme that the document has differs only in what people read."""
-    if not isinstance(known, dict):
-        return False
-    free = {"description", "bearerFormat", *(key for key in (*known, *needed) if str(key).startswith("x-"))}
-    plain, wanted = ({key: value for key, value in one.items() if key not in free} for one in (known, needed))
-    for one in (plain, wanted):
-        if one.get("type") == "http":
-            one["scheme"] = str(one.get("scheme")).lower()
-    return plain == wanted
 
 
 def _names(schemes: Sequence[AnyScheme]) -> dict[AnyScheme, str]:

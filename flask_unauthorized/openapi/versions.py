@@ -37,8 +37,13 @@ def read_version(document: dict[str, Any]) -> Version:
         raise ConfigurationError(
             'the document has neither "openapi" nor "swagger", so its version is unknown: add "openapi": "3.1.0"'
         )
+    return version_of(given)
+
+
+def version_of(given: Any) -> Version:
+    """Return the version that a text names, such as ``"3.1.0"``. Raises `ConfigurationError` for an unknown one."""
     for known in KNOWN:
         if str(given) == known or str(given).startswith(f"{known}."):
             major, minor = known.split(".")
             return Version(int(major), int(minor))
-    raise ConfigurationError(f"the document has the version {given!r}: use one of {', '.join(KNOWN)}")
+    raise ConfigurationError(f"the version of OpenAPI is {given!r}: use one of {', '.join(KNOWN)}")

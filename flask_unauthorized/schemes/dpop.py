@@ -139,6 +139,7 @@ class DPoP(Scheme[DPoPCredentials]):
         store: Holds the used proofs. The default `MemoryStore` isn't shared between processes.
         realm: The realm of this scheme, default the app's.
         certificate: Finds the client's certificate, for tokens that are bound to one as well: see `Bearer`.
+        openapi: The Security Scheme Object for OpenAPI documents. Default: ``http`` with ``dpop``.
 
     Raises:
         ConfigurationError: If a value can't work.

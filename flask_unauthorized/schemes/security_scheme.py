@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..errors import ConfigurationError
 from ..wire.rules import spell_field_name
-from .loader_chain import LoaderChain
+from .loader_chain import loaders_of
 
 _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
     "apiKey": ("name", "in"),
@@ -20,12 +20,6 @@ _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The members that each type must have."""
 _PLACES: Final = ("header", "query", "cookie")
-
-
-def loaders_of(scheme: Any) -> tuple[object, ...]:
-    """Return the loaders of a `Scheme`; ``None`` for one that has none."""
-    loader = scheme._loader
-    return loader.loaders if isinstance(loader, LoaderChain) else (loader,)
 
 
 def described(scheme: Any) -> dict[str, Any]:
@@ -63,3 +57,24 @@ def validated_security_scheme(given: Any) -> dict[str, Any]:
     if kind == "apiKey" and given["in"] not in _PLACES:
         raise ConfigurationError(f"openapi= has in={given['in']!r}: use one of {', '.join(_PLACES)}")
     return deepcopy(dict(given))
+
+
+def carrier_of(security_scheme: Any) -> tuple[str, str] | None:
+    """Return how credentials of a Security Scheme Object are sent: a location and a name; ``None`` if that is unclear.
+
+    Two objects with one carrier stand for the same credentials, whatever else they say of them.
+    """
+    kind = security_scheme.get("type") if isinstance(security_scheme, Mapping) else None
+    if kind == "basic":
+        return "authorization", "basic"
+    if kind in ("oauth2", "openIdConnect"):
+        return "authorization", "bearer"
+    if kind == "mutualTLS":
+        return "certificate", ""
+    needed = _MEMBERS.get(kind, ("type",)) if isinstance(kind, str) else ("type",)
+    if kind not in ("http", "apiKey") or not all(isinstance(security_scheme.get(name), str) for name in needed):
+        return None
+    if kind == "http":
+        return "authorization", security_scheme["scheme"].lower()
+    where, name = security_scheme["in"], security_scheme["name"]
+    return where, name.lower() if where == "header" else name

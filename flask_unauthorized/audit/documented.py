@@ -1,0 +1,181 @@
+"""``audit --openapi FILE``: where an OpenAPI document and the app disagree.
+
+The document may be written by hand, before the app. So its security schemes are compared by how credentials are sent,
+not by their names. What a document doesn't say is no disagreement: many name no scopes.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import ConfigurationError
+from ..load_app import Unreadable
+from ..openapi.describe import matcher_of
+from ..openapi.document import Document, Operation
+from ..openapi.security import WITH_SCOPES, SecuritySchemes, is_cut
+from ..policy.routes import Route
+from ..runtime.app_state import AppState
+from ..schemes.security_scheme import carrier_of
+from .findings import RULES, Finding, in_order, subject_of
+
+Security = Sequence[Mapping[str, Sequence[str]]]
+Carrier = tuple[str, str]
+_DEMANDING: Final = ("guarded", "conditional", "optional")
+
+
+def read_document(path: str) -> Any:
+    """Return the document in a file of JSON, or of YAML if PyYAML is installed.
+
+    Raises:
+        Unreadable: If there is no such file, or if it can't be parsed.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{path} can't be read: {error}") from None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if not path.lower().endswith((".yaml", ".yml")):
+            raise Unreadable(
+                f"{path} isn't JSON ({error}): give a file of JSON, or one whose name ends in .yaml"
+            ) from None
+    try:
+        import yaml
+    except ImportError:
+        raise Unreadable(f"{path} isn't JSON, and PyYAML isn't installed: pip install PyYAML, or give JSON") from None
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise Unreadable(f"{path} isn't YAML: {' '.join(str(error).split())}") from None
+
+
+def compare(given: Any, state: AppState) -> tuple[Finding, ...]:
+    """Return the findings about a document, ``A13`` to ``A17``, sorted by level, id and subject.
+
+    Args:
+        given: The parsed document.
+        state: The state of the app that it describes.
+
+    Raises:
+        ConfigurationError: If the document can't be read.
+    """
+    try:
+        document = Document(given)
+    except TypeError as error:
+        raise ConfigurationError(str(error)) from None
+    return in_order(_Comparison(document, state).findings())
+
+
+class _Comparison:
+    """Compares one document with one app."""
+
+    def __init__(self, document: Document, state: AppState) -> None:
+        self._document = document
+        self._routes = state.routes()
+        self._matcher = matcher_of(document, state, "")
+        self._declared = document.components("securitySchemes")
+        self._schemes = SecuritySchemes(state.schemes, state.app, document, is_read_only=True)
+
+    def findings(self) -> Iterator[Finding]:
+        seen: set[tuple[str, str, str | None, str | None]] = set()
+        for operation in self._document.operations():
+            routes = self._matcher.find(operation.path, operation.method)
+            if not routes:
+                yield _not_in_app(operation)
+            elif len(routes) == 1:
+                yield from self._compare(operation, routes[0])
+            seen.update((route.rule, operation.method, route.host, route.subdomain) for route in routes)
+        for route in self._routes:
+            methods = route.methods - {"HEAD"} if "GET" in route.methods else route.methods
+            missing = {one for one in methods if (route.rule, one, route.host, route.subdomain) not in seen}
+            if route.state in _DEMANDING and route.kind == "view" and missing:
+                about = route._replace(methods=frozenset(missing))
+                yield _finding("A16", about, "the document doesn't have this guarded route")
+
+    def _compare(self, operation: Operation, route: Route) -> Iterator[Finding]:
+        route = route._replace(methods=frozenset({operation.method}))
+        said = self._security(operation)
+        anonymous = not said or any(not one for one in said)
+        if route.state == "guarded" and anonymous:
+            how = "open" if not any(said) else "open for anonymous callers as well"
+            yield _finding("A13", route, f"the document says that it is {how}, and the app demands credentials")
+        elif route.state in ("open", "public") and not anonymous:
+            yield _finding("A14", route, "the document demands credentials, and the app demands none")
+        elif route.state in ("optional", "conditional") and not anonymous:
+            yield _finding("A14", route, "the document demands credentials, and the app admits anonymous callers")
+        elif route.state in _DEMANDING and any(said):
+            yield from self._compare_demands(said, route)
+
+    def _security(self, operation: Operation) -> Security:
+        """Return the security requirements of an operation, else those of the whole document."""
+        own = operation.content.get("security", self._document.content.get("security"))
+        if own is None:
+            return ()
+        where = f'"security" of {operation.method} {operation.path}'
+        if not isinstance(own, list) or not all(isinstance(one, dict) for one in own):
+            raise ConfigurationError(f"{where} is {own!r}: it must be a list of objects")
+        for one in own:
+            for name, scopes in one.items():
+                if name not in self._declared:
+                    raise ConfigurationError(f"{where} names {name!r}, which the document doesn't declare")
+                if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+                    raise ConfigurationError(f"{where} gives {name!r} the scopes {scopes!r}: write a list of texts")
+        return own
+
+    def _compare_demands(self, said: Security, route: Route) -> Iterator[Finding]:
+        demanded = self._schemes.carriers(route)
+        together = [" with ".join(sorted(one)) for one in said if len(one) > 1]
+        if together:
+            yield _finding("A15", route, f"the document demands {together[0]}, and the app never demands two schemes")
+            return
+        names = [name for one in said for name in one]
+        documented = {name: carrier_of(self._declared[name]) for name in names}
+        others = sorted(name for name, carrier in documented.items() if carrier not in demanded)
+        missing = sorted(_shown(carrier) for carrier in demanded - {*documented.values()})
+        if others:
+            yield _finding("A15", route, f"the app doesn't accept {', '.join(others)} of the document here")
+        if missing:
+            yield _finding("A15", route, f"the app accepts {', '.join(missing)} as well, which the document lacks here")
+        if not others and not missing:
+            yield from self._compare_scopes(said, route)
+
+    def _compare_scopes(self, said: Security, route: Route) -> Iterator[Finding]:
+        required = route.requirement
+        if required is None or is_cut(required, len(route.schemes)):
+            return
+        demanded = self._schemes.choices(route)
+        for name in sorted({name for one in said for name in one}):
+            arrays = {frozenset(one[name]) for one in said if name in one}
+            must_name_scopes = self._declared[name].get("type") in WITH_SCOPES
+            if arrays == {frozenset()} and not must_name_scopes:
+                continue
+            roles_count = not must_name_scopes and self._document.version.allows_roles
+            allowed = {frozenset(scopes) for scopes, _ in demanded}
+            with_roles = {frozenset((*scopes, *roles)) for scopes, roles in demanded}
+            if arrays != allowed and not (roles_count and arrays == with_roles):
+                yield _finding(
+                    "A15", route, f"the document demands {_listed(arrays)} of {name}, and the app {_listed(allowed)}"
+                )
+
+
+def _finding(rule: str, route: Route, message: str) -> Finding:
+    return Finding(rule, RULES[rule].level, subject_of(route), message, route)
+
+
+def _not_in_app(operation: Operation) -> Finding:
+    route = Route(
+        operation.path, frozenset({operation.method}), "", None, None, "view", "unknown", None, (), (), None, None, "",
+        None, None,
+    )  # fmt: skip
+    return _finding("A17", route, "the app has no such route")
+
+
+def _shown(carrier: Carrier) -> str:
+    where, name = carrier
+    return f"{name} in Authorization" if where == "authorization" else f"the {where} {name}".rstrip()
+
+
+def _listed(arrays: set[frozenset[str]]) -> str:
+    return " or ".join(sorted(" ".join(sorted(one)) or "no scopes" for one in arrays))
