@@ -6,6 +6,7 @@ not by their names. What a document doesn't say is no disagreement: many name no
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ def read_document(path: str) -> Any:
                 f"{path} isn't JSON ({error}): give a file of JSON, or one whose name ends in .yaml"
             ) from None
     try:
-        import yaml
+        yaml: Any = import_module("yaml")
     except ImportError:
         raise Unreadable(f"{path} isn't JSON, and PyYAML isn't installed: pip install PyYAML, or give JSON") from None
     try:
@@ -125,39 +126,36 @@ class _Comparison:
         return own
 
     def _compare_demands(self, said: Security, route: Route) -> Iterator[Finding]:
-        demanded = self._schemes.carriers(route)
         together = [" with ".join(sorted(one)) for one in said if len(one) > 1]
         if together:
             yield _finding("A15", route, f"the document demands {together[0]}, and the app never demands two schemes")
             return
-        names = [name for one in said for name in one]
-        documented = {name: carrier_of(self._declared[name]) for name in names}
+        messages = tuple(self._other_schemes(said, route)) or tuple(self._other_scopes(said, route))
+        yield from (_finding("A15", route, message) for message in messages)
+
+    def _other_schemes(self, said: Security, route: Route) -> Iterator[str]:
+        demanded = self._schemes.carriers(route)
+        documented = {name: carrier_of(self._declared[name]) for one in said for name in one}
         others = sorted(name for name, carrier in documented.items() if carrier not in demanded)
         missing = sorted(_shown(carrier) for carrier in demanded - {*documented.values()})
         if others:
-            yield _finding("A15", route, f"the app doesn't accept {', '.join(others)} of the document here")
+            yield f"the app doesn't accept {', '.join(others)} of the document here"
         if missing:
-            yield _finding("A15", route, f"the app accepts {', '.join(missing)} as well, which the document lacks here")
-        if not others and not missing:
-            yield from self._compare_scopes(said, route)
+            yield f"the app accepts {', '.join(missing)} as well, which the document lacks here"
 
-    def _compare_scopes(self, said: Security, route: Route) -> Iterator[Finding]:
-        required = route.requirement
-        if required is None or is_cut(required, len(route.schemes)):
+    def _other_scopes(self, said: Security, route: Route) -> Iterator[str]:
+        if route.requirement is None or is_cut(route.requirement, len(route.schemes)):
             return
-        demanded = self._schemes.choices(route)
+        choices = self._schemes.choices(route)
+        scopes = {frozenset(scopes) for scopes, _ in choices}
+        with_roles = {frozenset((*scopes, *roles)) for scopes, roles in choices}
+        silent = {frozenset[str]()}  # Of most types an empty array says nothing about scopes.
         for name in sorted({name for one in said for name in one}):
             arrays = {frozenset(one[name]) for one in said if name in one}
-            must_name_scopes = self._declared[name].get("type") in WITH_SCOPES
-            if arrays == {frozenset()} and not must_name_scopes:
-                continue
-            roles_count = not must_name_scopes and self._document.version.allows_roles
-            allowed = {frozenset(scopes) for scopes, _ in demanded}
-            with_roles = {frozenset((*scopes, *roles)) for scopes, roles in demanded}
-            if arrays != allowed and not (roles_count and arrays == with_roles):
-                yield _finding(
-                    "A15", route, f"the document demands {_listed(arrays)} of {name}, and the app {_listed(allowed)}"
-                )
+            holds_scopes_only = self._declared[name].get("type") in WITH_SCOPES
+            roles_too = [with_roles] if self._document.version.allows_roles else []
+            if arrays not in ([scopes] if holds_scopes_only else [scopes, silent, *roles_too]):
+                yield f"the document demands {_listed(arrays)} of {name}, and the app {_listed(scopes)}"
 
 
 def _finding(rule: str, route: Route, message: str) -> Finding:

@@ -401,6 +401,8 @@ class Issuers:
         ConfigurationError: There is none, or there are two of one issuer.
     """
 
+    bearer_format: Final = JWT.bearer_format
+
     def __init__(self, *issuers: JWT) -> None:
         self._by_issuer: dict[str, JWT] = {}
         for loader in issuers:
