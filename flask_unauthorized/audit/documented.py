@@ -22,6 +22,7 @@ from .findings import RULES, Finding, in_order, subject_of
 
 Security = Sequence[Mapping[str, Sequence[str]]]
 Carrier = tuple[str, str]
+Choices = list[tuple[list[str], list[str]]]
 _DEMANDING: Final = ("guarded", "conditional", "optional")
 
 
@@ -147,15 +148,19 @@ class _Comparison:
         if route.requirement is None or is_cut(route.requirement, len(route.schemes)):
             return
         choices = self._schemes.choices(route)
-        scopes = {frozenset(scopes) for scopes, _ in choices}
-        with_roles = {frozenset((*scopes, *roles)) for scopes, roles in choices}
-        silent = {frozenset[str]()}  # Of most types an empty array says nothing about scopes.
         for name in sorted({name for one in said for name in one}):
             arrays = {frozenset(one[name]) for one in said if name in one}
-            holds_scopes_only = self._declared[name].get("type") in WITH_SCOPES
-            roles_too = [with_roles] if self._document.version.allows_roles else []
-            if arrays not in ([scopes] if holds_scopes_only else [scopes, silent, *roles_too]):
+            if arrays not in self._allowed_arrays(name, choices):
+                scopes = {frozenset(scopes) for scopes, _ in choices}
                 yield f"the document demands {_listed(arrays)} of {name}, and the app {_listed(scopes)}"
+
+    def _allowed_arrays(self, name: str, choices: Choices) -> Iterator[set[frozenset[str]]]:
+        """Give the arrays that a scheme of the document may have, so that they say what the app demands."""
+        yield {frozenset(scopes) for scopes, _ in choices}
+        if self._declared[name].get("type") not in WITH_SCOPES:
+            yield {frozenset()}  # It says nothing about scopes.
+            if self._document.version.allows_roles:
+                yield {frozenset((*scopes, *roles)) for scopes, roles in choices}
 
 
 def _finding(rule: str, route: Route, message: str) -> Finding:

@@ -56,8 +56,9 @@ class Document:
                 raise ConfigurationError(f"the path {path!r} of the document is {item!r}: it must be an object")
             if not isinstance(path, str) or str(path).startswith("x-"):
                 continue
-            more = item.get("additionalOperations") if self.version >= (3, 2) else None
-            named = {**{name: item[name] for name in METHODS if name in item}, **(more or {})}
+            named = {name: item[name] for name in METHODS if name in item}
+            if self.version >= (3, 2) and "additionalOperations" in item:
+                named.update(_part(item, "additionalOperations", repr(path)))
             for method, content in named.items():
                 if not isinstance(content, dict):
                     raise ConfigurationError(f"{method.upper()} {path} of the document is {content!r}: use an object")
