@@ -294,7 +294,9 @@ class Auth(Generic[U]):
         current: Any = current_app
         if has_app_context() and current._get_current_object() in apps:
             return current._get_current_object()  # type: ignore[no-any-return]  # a proxy of Flask's
-        if len(apps) != 1:
+        if not apps:
+            raise ConfigurationError(f"this Auth serves no app: call init_app(app) before {method}()")
+        if len(apps) > 1:
             raise ConfigurationError(
                 f"this Auth serves {len(apps)} apps: pass the one that is meant, {method}(..., app=app)"
             )

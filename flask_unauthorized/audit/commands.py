@@ -4,7 +4,7 @@ Exit status: 0 without findings that ``--fail-on`` names, 1 with some, 2 if the 
 set-up with a mistake the table is printed as well, because the mistake may be why a route is open.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ import click
 
 from ..errors import ConfigurationError
 from ..load_app import Unreadable, load_app
+from ..policy.routes import Route
 from ..runtime.app_state import AppState, app_state_of
 from .asvs import Setup, decide_rows
 from .changes import find_changes
@@ -86,7 +87,7 @@ def audit(
             return
         findings = find_mistakes(audited, reasons=reasons)
         if document is not None:
-            findings = _with_documented(findings, document, state)
+            findings = _with_documented(findings, document, state, audited.routes)
         changes = None if diff is None else find_changes(read_lock(diff), make_lock(listed))
     except (ConfigurationError, LockError) as error:
         raise Unreadable(str(error)) from None
@@ -100,10 +101,12 @@ def audit(
         context.exit(2)
 
 
-def _with_documented(findings: Iterable[Finding], path: str, state: AppState) -> tuple[Finding, ...]:
+def _with_documented(
+    findings: Iterable[Finding], path: str, state: AppState, routes: Sequence[Route]
+) -> tuple[Finding, ...]:
     from .documented import compare, read_document  # only this option needs it
 
-    return in_order((*findings, *compare(read_document(path), state)))
+    return in_order((*findings, *compare(read_document(path), state, routes)))
 
 
 def _freeze(path: str, lock: Lock, mistake: str | None) -> None:

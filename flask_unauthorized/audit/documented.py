@@ -1,11 +1,11 @@
 """``audit --openapi FILE``: where an OpenAPI document and the app disagree.
 
 The document may be written by hand, before the app. So its security schemes are compared by how credentials are sent,
-not by their names. What a document doesn't say is no disagreement: many name no scopes.
+not by their names. What a document doesn't say isn't a disagreement: many name no scopes.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from ..openapi.security import WITH_SCOPES, SecuritySchemes, is_cut
 from ..policy.routes import Route
 from ..runtime.app_state import AppState
 from ..schemes.security_scheme import carrier_of
+from .demand import OPEN_STATES
 from .findings import RULES, Finding, in_order, subject_of
 
 Security = Sequence[Mapping[str, Sequence[str]]]
@@ -53,12 +54,13 @@ def read_document(path: str) -> Any:
         raise Unreadable(f"{path} isn't YAML: {' '.join(str(error).split())}") from None
 
 
-def compare(given: Any, state: AppState) -> tuple[Finding, ...]:
+def compare(given: Any, state: AppState, routes: Sequence[Route]) -> tuple[Finding, ...]:
     """Return the findings about a document, ``A13`` to ``A17``, sorted by level, id and subject.
 
     Args:
         given: The parsed document.
         state: The state of the app that it describes.
+        routes: The table of its routes.
 
     Raises:
         ConfigurationError: If the document can't be read.
@@ -67,16 +69,16 @@ def compare(given: Any, state: AppState) -> tuple[Finding, ...]:
         document = Document(given)
     except TypeError as error:
         raise ConfigurationError(str(error)) from None
-    return in_order(_Comparison(document, state).findings())
+    return in_order(_Comparison(document, state, routes).findings())
 
 
 class _Comparison:
     """Compares one document with one app."""
 
-    def __init__(self, document: Document, state: AppState) -> None:
+    def __init__(self, document: Document, state: AppState, routes: Sequence[Route]) -> None:
         self._document = document
-        self._routes = state.routes()
-        self._matcher = matcher_of(document, state, "")
+        self._routes = routes
+        self._matcher = matcher_of(document, state.app, routes)
         self._declared = document.components("securitySchemes")
         self._schemes = SecuritySchemes(state.schemes, state.app, document, is_read_only=True)
 
@@ -93,22 +95,27 @@ class _Comparison:
             methods = route.methods - {"HEAD"} if "GET" in route.methods else route.methods
             missing = {one for one in methods if (route.rule, one, route.host, route.subdomain) not in seen}
             if route.state in _DEMANDING and route.kind == "view" and missing:
-                about = route._replace(methods=frozenset(missing))
-                yield _finding("A16", about, "the document doesn't have this guarded route")
+                yield _finding("A16", route, "the document doesn't have this guarded route", missing)
 
     def _compare(self, operation: Operation, route: Route) -> Iterator[Finding]:
-        route = route._replace(methods=frozenset({operation.method}))
+        for rule, message in self._disagreements(operation, route):
+            yield _finding(rule, route, message, {operation.method})
+
+    def _disagreements(self, operation: Operation, route: Route) -> Iterator[tuple[str, str]]:
+        """Give the ids and messages of what differs. Of an unknown route nothing can be said."""
         said = self._security(operation)
-        anonymous = not said or any(not one for one in said)
-        if route.state == "guarded" and anonymous:
-            how = "open" if not any(said) else "open for anonymous callers as well"
-            yield _finding("A13", route, f"the document says that it is {how}, and the app demands credentials")
-        elif route.state in ("open", "public") and not anonymous:
-            yield _finding("A14", route, "the document demands credentials, and the app demands none")
-        elif route.state in ("optional", "conditional") and not anonymous:
-            yield _finding("A14", route, "the document demands credentials, and the app admits anonymous callers")
-        elif route.state in _DEMANDING and any(said):
-            yield from self._compare_demands(said, route)
+        if not said or {} in said:
+            if route.state == "guarded":
+                how = "open for anonymous callers as well" if any(said) else "open"
+                yield "A13", f"the document says that it is {how}, and the app demands credentials"
+                return
+        elif route.state in OPEN_STATES:
+            yield "A14", "the document demands credentials, and the app demands none"
+        elif route.state in ("optional", "conditional"):
+            yield "A14", "the document demands credentials, and the app admits anonymous callers"
+            return
+        if route.state in _DEMANDING and any(said):
+            yield from (("A15", message) for message in self._other_demands(said, route))
 
     def _security(self, operation: Operation) -> Security:
         """Return the security requirements of an operation, else those of the whole document."""
@@ -126,13 +133,11 @@ class _Comparison:
                     raise ConfigurationError(f"{where} gives {name!r} the scopes {scopes!r}: write a list of texts")
         return own
 
-    def _compare_demands(self, said: Security, route: Route) -> Iterator[Finding]:
+    def _other_demands(self, said: Security, route: Route) -> tuple[str, ...]:
         together = [" with ".join(sorted(one)) for one in said if len(one) > 1]
         if together:
-            yield _finding("A15", route, f"the document demands {together[0]}, and the app never demands two schemes")
-            return
-        messages = tuple(self._other_schemes(said, route)) or tuple(self._other_scopes(said, route))
-        yield from (_finding("A15", route, message) for message in messages)
+            return (f"the document demands {together[0]}, and the app never demands two schemes",)
+        return tuple(self._other_schemes(said, route)) or tuple(self._other_scopes(said, route))
 
     def _other_schemes(self, said: Security, route: Route) -> Iterator[str]:
         demanded = self._schemes.carriers(route)
@@ -163,8 +168,9 @@ class _Comparison:
                 yield {frozenset((*scopes, *roles)) for scopes, roles in choices}
 
 
-def _finding(rule: str, route: Route, message: str) -> Finding:
-    return Finding(rule, RULES[rule].level, subject_of(route), message, route)
+def _finding(rule: str, route: Route, message: str, methods: Iterable[str]) -> Finding:
+    """Return a finding about some methods of a route."""
+    return Finding(rule, RULES[rule].level, subject_of(route._replace(methods=frozenset(methods))), message, route)
 
 
 def _not_in_app(operation: Operation) -> Finding:
@@ -172,7 +178,7 @@ def _not_in_app(operation: Operation) -> Finding:
         operation.path, frozenset({operation.method}), "", None, None, "view", "unknown", None, (), (), None, None, "",
         None, None,
     )  # fmt: skip
-    return _finding("A17", route, "the app has no such route")
+    return _finding("A17", route, "the app has no such route", route.methods)
 
 
 def _shown(carrier: Carrier) -> str:

@@ -1,5 +1,6 @@
 """`describe`: a document gets what it lacks about the guards of the app."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -29,8 +30,8 @@ def describe(given: dict[str, Any], state: AppState, prefix: str = "") -> dict[s
     if not isinstance(prefix, str) or (prefix and not prefix.startswith("/")):
         raise TypeError(f'prefix must be a path that begins with a slash, such as "/api", not {prefix!r}')
     document = Document(given)
-    matcher = matcher_of(document, state, prefix)
     app = state.app
+    matcher = matcher_of(document, app, state.routes(), prefix)
     settings = read_settings(app.config)
     schemes = SecuritySchemes(state.schemes, app, document)
     with _request_context(app):
@@ -42,10 +43,10 @@ def describe(given: dict[str, Any], state: AppState, prefix: str = "") -> dict[s
     return document.content
 
 
-def matcher_of(document: Document, state: AppState, prefix: str) -> Matcher:
+def matcher_of(document: Document, app: Flask, routes: Iterable[Route], prefix: str = "") -> Matcher:
     """Return what finds the routes of a document's operations."""
-    root = state.app.config.get("APPLICATION_ROOT") or "/"
-    return Matcher(state.routes(), root=root, bases=document.base_paths(), prefix=prefix)
+    root = app.config.get("APPLICATION_ROOT") or "/"
+    return Matcher(routes, root=root, bases=document.base_paths(), prefix=prefix)
 
 
 def _request_context(app: Flask) -> AbstractContextManager[Any]:
@@ -67,7 +68,7 @@ def _empty_request(app: Flask) -> Request:
 
 
 _LEFT_ALONE: Final = ("open", "unknown")
-"""States of routes whose ``security`` isn't written: nobody said that they are open."""
+"""States of routes whose ``security`` isn't written: the app doesn't say that they are open on purpose."""
 
 
 class _Writer:

@@ -159,7 +159,7 @@ def test_the_security_of_the_whole_document_counts(run):
 def test_what_only_one_of_both_has_is_a_warning(run):
     found = found_by(run, "guarded", document_of([{"token": []}], path="/b"))
     assert [(one["id"], one["level"], one["about"], one["rule"], one["methods"]) for one in found] == [
-        ("A16", "warning", "GET /a", "/a", ["GET"]),
+        ("A16", "warning", "GET /a", "/a", ["GET", "HEAD"]),
         ("A17", "warning", "GET /b", "/b", ["GET"]),
     ]
     assert run(make_site("guarded"), document_of([{"token": []}], path="/b"))[0] == 0
