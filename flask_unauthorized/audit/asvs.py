@@ -19,8 +19,9 @@ from flask.sessions import SecureCookieSessionInterface
 
 from ..logs import LOGGER
 from ..policy.settings import Settings
+from ..schemes.loader_chain import loaders_of
 from ..schemes.session.scheme import SessionCookie
-from .findings import Audited, loaders_of
+from .findings import Audited
 
 _RSA_BITS: Final = 3072
 """The least length of RSA keys that give 128 bits of security."""

@@ -4,6 +4,7 @@ Each function below finds one kind, and reads plain values only: the table, the 
 loader, no store and no network is used. A finding names the routes that it is about. A finding about a scheme is
 reported once, with the first route on which the scheme is in force.
 
+``A13`` to ``A17`` compare the table with an OpenAPI document: `documented` finds them.
 ``A9`` (a name in ``protect(public=)`` that has no view) has no function: such a set-up is a `ConfigurationError`.
 """
 
@@ -16,7 +17,7 @@ from ..loaders.passwords import Passwords
 from ..policy.routes import Route
 from ..policy.settings import Settings
 from ..schemes.base import FLASK_SESSION, AnyScheme
-from ..schemes.loader_chain import LoaderChain
+from ..schemes.loader_chain import loaders_of
 from .demand import OPEN_STATES, shown_rule
 
 Level = Literal["error", "warning", "note"]
@@ -46,6 +47,11 @@ RULES: Final[Mapping[str, Rule]] = {
         Rule("A10", "secret-in-query", "warning", "A scheme reads a secret from the query."),
         Rule("A11", "similar-scope", "note", "A scope is demanded once, and is nearly another one."),
         Rule("A12", "open-tool", "warning", "A page for administrators or developers is open."),
+        Rule("A13", "documented-open", "error", "The OpenAPI document shows a guarded operation as open."),
+        Rule("A14", "documented-guarded", "error", "The OpenAPI document shows an open operation as guarded."),
+        Rule("A15", "documented-otherwise", "error", "The OpenAPI document names other schemes or scopes."),
+        Rule("A16", "undocumented", "warning", "The OpenAPI document lacks a guarded route."),
+        Rule("A17", "documented-only", "warning", "The app lacks an operation of the OpenAPI document."),
     )
 }
 """All kinds by id. The level is that of the worst case."""
@@ -108,9 +114,13 @@ def find_mistakes(audited: Audited, *, reasons: bool = False) -> tuple[Finding, 
         reasons: Whether a public route without a reason is a finding (``A4``).
     """
     makers = (*_MAKERS, _without_reason) if reasons else _MAKERS
-    found = (finding for make in makers for finding in make(audited))
+    return in_order(finding for make in makers for finding in make(audited))
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings sorted by level, id and subject."""
     order = ("error", "warning", "note")
-    return tuple(sorted(found, key=lambda one: (order.index(one.level), int(one.id[1:]), one.subject)))
+    return tuple(sorted(findings, key=lambda one: (order.index(one.level), int(one.id[1:]), one.subject)))
 
 
 def _about(rule: str, route: Route, message: str, level: Level | None = None) -> Finding:
@@ -208,12 +218,6 @@ def _stored_tokens() -> type | None:
     except ImportError:  # SQLAlchemy isn't installed, so no scheme has such a loader.
         return None
     return StoredTokens
-
-
-def loaders_of(scheme: AnyScheme) -> tuple[object, ...]:
-    """Return the loaders of a scheme; one unknown for a scheme that has none."""
-    loader = scheme._loader
-    return loader.loaders if isinstance(loader, LoaderChain) else (loader,)
 
 
 def _passwords(audited: Audited) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ from typing import Final
 import click
 from flask import Flask
 
-from ..audit.load_app import Unreadable, load_app
 from ..errors import ConfigurationError
+from ..load_app import Unreadable, load_app
 from ..policy.routes import Route
 from ..runtime.app_state import AppState, app_state_of
 from ..wire.grammar import is_token

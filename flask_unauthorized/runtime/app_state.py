@@ -202,8 +202,12 @@ class AppState:
         return find_routes(effective, resource_by_endpoint(effective, self._declared_resources.declared))
 
     def _find_realm(self) -> str:
-        realm = self.settings.realm if self.settings.realm is not None else self.configuration.realm
-        self.realm_is_default = realm is None
+        self.realm_is_default = self.settings.realm is None and self.configuration.realm is None
+        return self.realm_by(self.settings)
+
+    def realm_by(self, settings: Settings) -> str:
+        """Return the realm of schemes without their own. Raises `ConfigurationError` for one that can't be sent."""
+        realm = settings.realm if settings.realm is not None else self.configuration.realm
         if realm is not None:
             return validated_realm(realm)
         try:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -243,4 +244,6 @@ def test_pages_of_tools_that_are_open(site):
 def test_each_kind_but_A9_is_found_by_a_test_here():
     with open(__file__, encoding="utf-8") as file:
         source = file.read()
-    assert [rule for rule in RULES if f'("{rule}", ' not in source] == ["A9"]
+    of_documents = Path(__file__).with_name("test_documented.py").read_text(encoding="utf-8")
+    found = {rule for rule in RULES if f'("{rule}", ' in source or f'"{rule}", "' in of_documents}
+    assert [rule for rule in RULES if rule not in found] == ["A9"]

@@ -1,4 +1,4 @@
-"""Loading the app for a command whose exit status 2 means that the app can't be read."""
+"""The app that a command reads, such as ``flask unauthorized audit``. The exit status is 2 if it can't be read."""
 
 import click
 from flask import Flask
@@ -6,7 +6,7 @@ from flask.cli import NoAppException, ScriptInfo
 
 
 class Unreadable(click.ClickException):
-    """What the command reads can't be read: the app, its set-up, or a file."""
+    """What a command reads, the app or a file, can't be read."""
 
     exit_code = 2
 
@@ -15,8 +15,8 @@ def load_app(context: click.Context) -> Flask:
     """Return the app that the ``flask`` command finds.
 
     Raises:
-        Unreadable: If the app's code raises an exception.
-        NoAppException: If there is no app.
+        NoAppException: If there is none.
+        Unreadable: If the code of the app raises an exception.
     """
     try:
         return context.ensure_object(ScriptInfo).load_app()
