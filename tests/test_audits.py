@@ -8,6 +8,7 @@ import sys
 import threading
 from base64 import urlsafe_b64decode
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -81,12 +82,13 @@ def test_the_cookie_of_a_login_with_a_long_name_stays_below_4096_bytes(site):
 
 
 def session_ids(site, threads, logins):
-    app, found = site(), []
+    """Log users in, each once: very many logins of one user end all sessions of the user, which may begin just then."""
+    app, found, numbers = site(), [], count()
 
     def enter():
         for _ in range(logins):
             client = app.test_client()
-            client.post("/enter", data={"name": "ada"})
+            assert client.post("/enter", data={"name": f"user {next(numbers)}"}).status_code == 200
             with client.session_transaction() as session:
                 found.append(session["_unauthorized"]["sid"])
 
