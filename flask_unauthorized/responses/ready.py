@@ -45,10 +45,14 @@ def ready_response(
 
 def copy_of(ready: CachedResponse) -> Response:
     """Return a response that is equal to the one that was kept."""
-    headers = Headers()
-    vars(headers)[_FIELDS] = ready.lines.copy()
+    headers = Headers.__new__(Headers)
+    headers.__dict__[_FIELDS] = ready.lines.copy()
     response = ready.kind.__new__(ready.kind)
-    vars(response).update(ready.attributes, headers=headers, response=[ready.body], _on_close=[])
+    attributes = response.__dict__
+    attributes.update(ready.attributes)
+    attributes["headers"] = headers
+    attributes["response"] = [ready.body]
+    attributes["_on_close"] = []
     return response
 
 
