@@ -38,7 +38,7 @@ def write(results: Results, folder: Path, quick: bool) -> None:
         _goals(results),
         *(_case(results, case) for case in CASES),
         _answers(results),
-        stores(results, _table, _thousands),
+        stores(results, table, _thousands),
         _growth_of_routes(results),
         _growth_of_schemes(results),
         _features(results),
@@ -47,7 +47,7 @@ def write(results: Results, folder: Path, quick: bool) -> None:
     (folder / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
     """A table whose first ``left`` columns are texts, the others numbers."""
     rule = ["---"] * left + ["---:"] * (len(columns) - left)
     return "".join("| " + " | ".join(row) + " |\n" for row in (columns, rule, *rows))
@@ -68,7 +68,7 @@ def _head(results: Results, quick: bool) -> str:
 
 Written by `python benchmarks/run.py`. [What is measured, and how](../../benchmarks/README.md).
 {warning}
-- Machine: {_processor()}, {os.cpu_count()} processors, {platform.system()}
+- Machine: {processor()}, {os.cpu_count()} processors, {platform.system()}
 - Python: {platform.python_implementation()} {platform.python_version()}
 - Packages: {versions}
 - The bare view: {bare}
@@ -78,7 +78,8 @@ Written by `python benchmarks/run.py`. [What is measured, and how](../../benchma
 """
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
@@ -87,12 +88,12 @@ def _processor() -> str:
 
 
 def _goals(results: Results) -> str:
-    table = _table(("goal", "measured", "met"), goals(results), left=3)
+    shown = table(("goal", "measured", "met"), goals(results), left=3)
     return f"""## Goals
 
 Overheads above the bare view, as ratios. A goal is met where time and instructions both say so.
 
-{table}"""
+{shown}"""
 
 
 # --- what protecting costs
@@ -105,7 +106,7 @@ def _case(results: Results, case: str) -> str:
         if case in contender.cases and contender.key != "none.bare" and not _is_elsewhere(contender)
     ]
     columns = ("", "overhead, µs", "quartiles", "whole request", "k instructions", "garbage", "ours / it")
-    return f"## {CASES[case].title}\n\n{_table(columns, rows)}"
+    return f"## {CASES[case].title}\n\n{table(columns, rows)}"
 
 
 def _is_elsewhere(contender: Contender) -> bool:
@@ -158,7 +159,7 @@ def _answers(results: Results) -> str:
 
 What is skipped costs nothing: RFC 9110 demands a challenge on each 401.
 
-{_table(("", "case", "status", "challenges", "body"), rows, left=5)}"""
+{table(("", "case", "status", "challenges", "body"), rows, left=5)}"""
 
 
 # --- growth
@@ -185,7 +186,7 @@ def _growth_of_routes(results: Results) -> str:
         "protected routes", "bare, whole request", "ours", "bare, k instructions", "ours",
         "bare, build the app, ms", "ours", "bare, first request, ms", "ours",
     )  # fmt: skip
-    return f"## Growth with routes\n\n{_table(columns, rows, left=0)}"
+    return f"## Growth with routes\n\n{table(columns, rows, left=0)}"
 
 
 def _growth_of_schemes(results: Results) -> str:
@@ -203,7 +204,7 @@ def _growth_of_schemes(results: Results) -> str:
 Bearer accepted. In `Authorization`: Bearer, Basic, then schemes of a user's own. With keys in headers: the third and
 the fourth scheme are API keys, so each request is searched for them, since credentials in two places are refused.
 
-{_table(columns, rows, left=0)}"""
+{table(columns, rows, left=0)}"""
 
 
 def _features(results: Results) -> str:
@@ -236,7 +237,7 @@ def _footprints(results: Results) -> str:
         for name, footprint in results.footprints.items()
     ]
     columns = ("", "time, ms", "private memory, MiB", "Python objects, MiB")
-    return f"## Import, over Flask's\n\n{_table(columns, rows)}"
+    return f"## Import, over Flask's\n\n{table(columns, rows)}"
 
 
 # --- the chart

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from weakref import WeakSet, ref
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, current_app, has_app_context
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
 from .arguments import explains_arguments, shows_keywords
@@ -255,6 +255,52 @@ class Auth(Generic[U]):
                 assert open_rules <= {"/health"}, open_rules
         """
         return self._state_of("routes", app).routes()
+
+    def openapi(self, document: dict[str, Any], *, app: Flask | None = None, prefix: str = "") -> dict[str, Any]:
+        """Add to an OpenAPI document what each operation demands, and its refusals.
+
+        The operations of guarded routes get ``security`` and the responses 400, 401, 403, 429 and 503, as far as they
+        can happen. What the document says already stays as it is. No loader, store or view is called.
+
+        Args:
+            document: A document of version 2.0 (Swagger), 3.0, 3.1 or 3.2. It isn't changed.
+            app: The app that the document describes. Default: the current app, or the only app of this `Auth`.
+            prefix: The path that the rules of the app have before the paths of the document, such as ``"/api"``.
+                Default: that of ``basePath`` or ``servers``, if there are such rules.
+
+        Returns:
+            A new document.
+
+        Raises:
+            ConfigurationError: If the document can't be read, or has another security scheme under the name of one of
+                the app's. Also if the app isn't one of this `Auth`, or has several and none is current.
+            TypeError: If an argument has the wrong type.
+
+        Example:
+            Complete a document that you wrote by hand::
+
+                @app.get("/openapi.json")
+                @auth.public
+                def describe_api():
+                    return auth.openapi({"openapi": "3.1.0", "info": {"title": "Notes", "version": "1"}, "paths": {}})
+        """
+        from .openapi.describe import describe  # only apps that make a document load it
+
+        return describe(document, self._state_of("openapi", self._only_app("openapi") if app is None else app), prefix)
+
+    def _only_app(self, method: str) -> Flask:
+        """Return the current app, else the only one of this `Auth`."""
+        apps = [state.app for state in self._app_states]
+        current: Any = current_app
+        if has_app_context() and current._get_current_object() in apps:
+            return current._get_current_object()  # type: ignore[no-any-return]  # a proxy of Flask's
+        if not apps:
+            raise ConfigurationError(f"this Auth serves no app: call init_app(app) before {method}()")
+        if len(apps) > 1:
+            raise ConfigurationError(
+                f"this Auth serves {len(apps)} apps: pass the one that is meant, {method}(..., app=app)"
+            )
+        return apps[0]
 
     def _state_of(self, method: str, app: Flask) -> AppState:
         if not isinstance(app, Flask):
@@ -1263,11 +1309,12 @@ def _register(app: Flask, state: AppState) -> None:
             app.register_error_handler(group, handle_group)
 
     def check_first() -> None:
-        state.serve(real_request().endpoint, lambda: _finish_set_up(state, check_first))
+        state.serve(real_request().endpoint, state.finish_set_up)
 
     app.before_request_funcs.setdefault(None, []).insert(0, check_first)
     app.after_request_funcs.setdefault(None, []).insert(0, guard)
     app.extensions[EXTENSION] = state
+    state.finish_set_up = lambda: _finish_set_up(state, check_first)
 
 
 def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:

@@ -41,6 +41,7 @@ LAYERS = [
         "jose": "keys and signatures (extra `jwt`)",
         "http_client": "bounded requests to the servers that the configuration names",
         "certificates": "where the client's certificate is",
+        "load_app": "the app that a command reads",
         "wsgi": "WSGI layers around an app",
     },
     {"schemes": "how credentials are carried and verified: `Bearer`, `Basic`, `Digest`, …"},
@@ -56,7 +57,9 @@ LAYERS = [
     {
         "responses": "an error becomes a response; the guard over all responses",
         "browser": "login, logout, the redirect to the login page",
+        "openapi": "OpenAPI documents say what the app demands",
         "audit": "`flask unauthorized audit`: mistakes in the table of routes, and changes since a lock file",
+        "explain": "`flask unauthorized explain`: what each kind of caller of a route gets, without running the view",
         "cli": "`flask unauthorized …`",
         "testing": "helpers for the tests of apps",
         "pytest_plugin": "the pytest plugin: lints the responses of a test suite; the fixture `unauthorized`",

@@ -4,33 +4,30 @@ Exit status: 0 without findings that ``--fail-on`` names, 1 with some, 2 if the 
 set-up with a mistake the table is printed as well, because the mistake may be why a route is open.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 import click
-from flask import Flask
-from flask.cli import NoAppException, ScriptInfo
 
 from ..errors import ConfigurationError
-from ..runtime.app_state import app_state_of
+from ..load_app import Unreadable, load_app
+from ..policy.routes import Route
+from ..runtime.app_state import AppState, app_state_of
 from .asvs import Setup, decide_rows
 from .changes import find_changes
 from .demand import demand_of
-from .findings import RULES, find_mistakes
+from .findings import RULES, Finding, find_mistakes, in_order
 from .lock_file import Lock, LockError, make_lock
 from .lock_source import LOCK_FILE, read_lock, write_lock
-from .outputs import Report, as_asvs_table, as_json, as_markdown, as_sarif, as_table, asvs_as_json
+from .outputs import LOOSENED, Report, as_asvs_table, as_json, as_markdown, as_sarif, as_table, asvs_as_json
 from .read_app import protects_app, read_app
 
-_LOOSENED: Final = "loosened"
-_BY_NAME: Final = {"open": "A1", "unknown": "A2", "asymmetric": "A3"}
-
-
-class _Unreadable(click.ClickException):
-    """The app or the lock file can't be read."""
-
-    exit_code = 2
+_DOCUMENTED: Final = "openapi"
+_BY_NAME: Final[Mapping[str, tuple[str, ...]]] = {
+    "open": ("A1",), "unknown": ("A2",), "asymmetric": ("A3",), _DOCUMENTED: ("A13", "A14", "A15"),
+}  # fmt: skip
 
 
 @click.command("audit")
@@ -47,8 +44,8 @@ class _Unreadable(click.ClickException):
 )  # fmt: skip
 @click.option(
     "--fail-on", metavar="NAMES",
-    help="What makes the exit status 1, with commas between: open, unknown, asymmetric, loosened, or ids such as A7. "
-    "Default: open,unknown,asymmetric, with --diff loosened as well. An empty text: nothing.",
+    help="What makes the exit status 1, with commas between: open, unknown, asymmetric, openapi, loosened, or ids such "
+    "as A7. Default: open,unknown,asymmetric,openapi, with --diff loosened as well. An empty text: nothing.",
 )  # fmt: skip
 @click.option("--only", metavar="PATTERN", help="Show only rules that match, such as '/admin/*'.")
 @click.option("--reasons", is_flag=True, help="Also list public routes without a reason (A4).")
@@ -56,11 +53,15 @@ class _Unreadable(click.ClickException):
     "--root", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".",
     help="The folder to which paths are relative. Default: the current one.",
 )  # fmt: skip
+@click.option(
+    "--openapi", "document", metavar="FILE",
+    help="Compare with an OpenAPI document, of JSON or YAML (A13 to A17).",
+)  # fmt: skip
 @click.option("--asvs", "shows_asvs", is_flag=True, help="Print the rows of OWASP ASVS that the configuration decides.")
 @click.pass_context
 def audit(
     context: click.Context, form: str | None, freeze: str | None, diff: str | None, fail_on: str | None,
-    only: str | None, reasons: bool, root: Path, shows_asvs: bool,
+    only: str | None, reasons: bool, root: Path, document: str | None, shows_asvs: bool,
 ) -> None:  # fmt: skip
     """Print what each route demands, and what looks like a mistake.
 
@@ -70,7 +71,7 @@ def audit(
     if freeze is not None and diff is not None:
         raise click.UsageError("Give either --freeze or --diff: --freeze writes what --diff compares with.")
     wanted = _wanted(fail_on, with_diff=diff is not None)
-    app = _load_app(context)
+    app = load_app(context)
     try:
         state = app_state_of(app)
         audited, mistake = read_app(state)
@@ -83,10 +84,12 @@ def audit(
         if freeze is not None:
             _freeze(freeze, make_lock(listed), mistake)
             return
+        findings = find_mistakes(audited, reasons=reasons)
+        if document is not None:
+            findings = _with_documented(findings, document, state, audited.routes)
         changes = None if diff is None else find_changes(read_lock(diff), make_lock(listed))
     except (ConfigurationError, LockError) as error:
-        raise _Unreadable(str(error)) from None
-    findings = find_mistakes(audited, reasons=reasons)
+        raise Unreadable(str(error)) from None
     report = Report(
         app.name, listed, audited.names, state.configuration.realm, findings, changes, mistake, root.resolve()
     ).only("*" if only is None else only)
@@ -95,6 +98,14 @@ def audit(
         context.exit(1)
     if mistake is not None:
         context.exit(2)
+
+
+def _with_documented(
+    findings: Iterable[Finding], path: str, state: AppState, routes: Sequence[Route]
+) -> tuple[Finding, ...]:
+    from .documented import compare, read_document  # only this option needs it
+
+    return in_order((*findings, *compare(read_document(path), state, routes)))
 
 
 def _freeze(path: str, lock: Lock, mistake: str | None) -> None:
@@ -131,29 +142,20 @@ def _fails(report: Report, wanted: frozenset[str]) -> bool:
     """Return whether something was found that ``--fail-on`` names. By name, only errors count; by id, all levels."""
     found = {one.id for one in report.findings}
     errors = {one.id for one in report.findings if one.level == "error"}
-    found |= {name for name, rule in _BY_NAME.items() if rule in errors}
+    found |= {name for name, rules in _BY_NAME.items() if not errors.isdisjoint(rules)}
     if any(change.may_loosen for change in report.changes or ()):
-        found.add(_LOOSENED)
+        found.add(LOOSENED)
     return not found.isdisjoint(wanted)
 
 
 def _wanted(given: str | None, *, with_diff: bool) -> frozenset[str]:
     if given is None:
-        return frozenset((*_BY_NAME, _LOOSENED) if with_diff else _BY_NAME)
+        return frozenset((*_BY_NAME, LOOSENED) if with_diff else _BY_NAME)
     names = frozenset(filter(None, (name.strip() for name in given.split(","))))
-    known = (*_BY_NAME, _LOOSENED, *RULES)
+    known = (*_BY_NAME, LOOSENED, *RULES)
     for name in sorted(names):
         if name not in known:
             raise click.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="--fail-on")
-    if _LOOSENED in names and not with_diff:
+    if LOOSENED in names and not with_diff:
         raise click.BadParameter("'loosened' needs --diff, a lock file to compare with", param_hint="--fail-on")
     return names
-
-
-def _load_app(context: click.Context) -> Flask:
-    try:
-        return context.ensure_object(ScriptInfo).load_app()
-    except NoAppException:
-        raise
-    except Exception as error:  # The app's code raises whatever it likes: exit with 2, not with a traceback and 1.
-        raise _Unreadable(f"the app can't be loaded: {type(error).__name__}: {error}") from error

@@ -174,6 +174,9 @@ class JWT:
         TypeError: A value has the wrong type.
     """
 
+    bearer_format: Final = "JWT"
+    """What OpenAPI documents call the tokens."""
+
     @explains_arguments(
         issuer='write JWT("https://id.example.com", audience=...), the iss of its tokens',
         audience='write audience="https://api.example.com", the aud of tokens for this app; audience=None takes any',
@@ -397,6 +400,8 @@ class Issuers:
     Raises:
         ConfigurationError: There is none, or there are two of one issuer.
     """
+
+    bearer_format: Final = JWT.bearer_format
 
     def __init__(self, *issuers: JWT) -> None:
         self._by_issuer: dict[str, JWT] = {}

@@ -11,7 +11,7 @@ One handler is registered for every `AuthError`, for 401, and for exception grou
 5. Otherwise the built-in response is sent: out of the plan's cache, or made by `body.render_refusal`.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, Final
 
 from flask import Flask, Request, Response
@@ -147,12 +147,19 @@ def _app_handler(app: Flask, error: Exception, request: Request, app_state: AppS
     except KeyError:
         if len(known) >= MAX_APP_HANDLERS:
             known.clear()
-        found = known[key] = _find_handler(app, error, request)
+        found = known[key] = find_app_handler(app, error, request.blueprints)
         return found
 
 
-def _find_handler(app: Flask, error: Exception, request: Request) -> Callable[[Any], Any] | None:
-    for names in (*request.blueprints, None):
+def find_app_handler(app: Flask, error: Exception, blueprints: Sequence[str]) -> ErrorHandler | None:
+    """Return the handler of the app for an error, if there is one other than `handle_error`.
+
+    Args:
+        app: The app.
+        error: The error.
+        blueprints: The blueprints of the endpoint, the innermost first.
+    """
+    for names in (*blueprints, None):
         scope = app.error_handler_spec.get(names, {})
         for code in (getattr(error, "code", None), None):
             handlers = scope.get(code, {})

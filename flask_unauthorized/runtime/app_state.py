@@ -60,6 +60,7 @@ class AppState:
         ready: Whether the set-up was checked and has no mistake.
         got_first_request: Whether the app has served a request, so that its set-up can't change any more.
         mistake: What the check before the first request found.
+        finish_set_up: Wraps the guarded views, when all routes and hooks are known. `Auth.init_app` sets it.
         diagnostics_enabled: Whether bodies explain refusals to the developer.
         has_response_hooks: Whether the app, its blueprints or other extensions have ``after_request`` functions.
         views_at_set_up: By endpoint, the view function at the end of the set-up; the dispatch form of a guarded view.
@@ -85,6 +86,7 @@ class AppState:
         self.ready = False
         self.got_first_request = False
         self.mistake: str | None = None
+        self.finish_set_up: Callable[[], None] = lambda: None
         self.has_response_hooks = False
         self.views_at_set_up: dict[str, Callable[..., Any]] = {}
         self.app_handlers: dict[tuple[str | None, type[Exception], int | None], ErrorHandler | None] = {}
@@ -200,8 +202,12 @@ class AppState:
         return find_routes(effective, resource_by_endpoint(effective, self._declared_resources.declared))
 
     def _find_realm(self) -> str:
-        realm = self.settings.realm if self.settings.realm is not None else self.configuration.realm
-        self.realm_is_default = realm is None
+        self.realm_is_default = self.settings.realm is None and self.configuration.realm is None
+        return self.realm_by(self.settings)
+
+    def realm_by(self, settings: Settings) -> str:
+        """Return the realm of schemes without their own. Raises `ConfigurationError` for one that can't be sent."""
+        realm = settings.realm if settings.realm is not None else self.configuration.realm
         if realm is not None:
             return validated_realm(realm)
         try:

@@ -156,6 +156,8 @@ class Scheme(ABC, Generic[C]):
         login_redirect_varies: Further request fields on which the way to that page depends.
         throttle: Limits on failed attempts, or ``None``.
         specification: For diagnostics: by error code, the title and the URL of the paragraph that explains it.
+        openapi_name: The name of the scheme in OpenAPI documents (`Auth.openapi`). ``None`` means ``name``, with the
+            realm or a number if several schemes share it.
         curl_options: For diagnostics: the options that make curl send credentials, such as ``("-u", "NAME:PASSWORD")``.
             Default: they follow from ``reads``.
 
@@ -184,6 +186,7 @@ class Scheme(ABC, Generic[C]):
     varies: tuple[str, ...] = ()
     credential_kind: CredentialKind = "login"
     specification: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    openapi_name: str | None = None
     curl_options: tuple[str, ...] | None = None
     trusted_origins: frozenset[str] = frozenset()
     login_view: str | None = None
@@ -192,6 +195,7 @@ class Scheme(ABC, Generic[C]):
 
     _credential: ClassVar[str] = "the credentials"  # what the loader gets, as reasons name it
     _loader: Loader | None = None
+    _openapi: dict[str, Any] | None = None
     # `Auth` sets these two: its ``unavailable=``, and that it was set. A scheme of two `Auth` must get the same value.
     _unavailable: tuple[type[Exception], ...] = ()
     _in_use = False
@@ -371,6 +375,25 @@ class Scheme(ABC, Generic[C]):
             Lists and flags by member name, such as ``{"bearer_methods_supported": ["header"]}``.
         """
         return {}
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the Security Scheme Object of the scheme, in the form of OpenAPI 3.1 (§4.8.27).
+
+        The default follows from ``reads`` and ``name``. Other versions of OpenAPI get what they can express of it.
+
+        Returns:
+            A dict that isn't changed, such as ``{"type": "http", "scheme": "bearer"}``.
+        """
+        from .security_scheme import described  # only apps that make a document load it
+
+        return described(self) if self._openapi is None else self._openapi
+
+    def _keep_openapi(self, given: Mapping[str, Any] | None) -> None:
+        """Keep what an app says of the scheme in OpenAPI documents (``openapi=``)."""
+        if given is not None:
+            from .security_scheme import validated_security_scheme
+
+            self._openapi = validated_security_scheme(given)
 
     def check(self, app: Flask) -> None:
         """Check the set-up before an app's first request.

@@ -18,7 +18,7 @@ that is bound to a certificate only if the app says how to find the client's cer
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask, Request
 
@@ -109,6 +109,9 @@ class Bearer(Scheme[Secret]):
         params: More parameters of the challenge, such as
             ``{"authorization_uri": "https://login.example.com/authorize"}`` for clients of Microsoft.
         throttle: Limits on failed attempts: see `flask_unauthorized.throttle`.
+        openapi: The Security Scheme Object for OpenAPI documents, such as ``{"type": "openIdConnect",
+            "openIdConnectUrl": "https://id.example.com/.well-known/openid-configuration"}``. Default: ``http`` with
+            ``bearer``.
 
     Raises:
         ConfigurationError: If the name isn't a token or belongs to another scheme, if a parameter can't be sent or is
@@ -140,8 +143,10 @@ class Bearer(Scheme[Secret]):
         name: str | None = None,
         params: Mapping[str, str] | None = None,
         throttle: "Throttle | None" = None,
+        openapi: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(loader, *more_loaders, realm=realm, throttle=throttle)
+        self._keep_openapi(openapi)
         if name is not None:
             self.name = name
         _check_name(self.name)

@@ -35,7 +35,7 @@ rest needs what the loader returned.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from flask import Flask, Request, Response, current_app
 from flask import request as current_request
@@ -139,6 +139,7 @@ class DPoP(Scheme[DPoPCredentials]):
         store: Holds the used proofs. The default `MemoryStore` isn't shared between processes.
         realm: The realm of this scheme, default the app's.
         certificate: Finds the client's certificate, for tokens that are bound to one as well: see `Bearer`.
+        openapi: The Security Scheme Object for OpenAPI documents. Default: ``http`` with ``dpop``.
 
     Raises:
         ConfigurationError: If a value can't work.
@@ -175,8 +176,10 @@ class DPoP(Scheme[DPoPCredentials]):
         store: Store | None = None,
         realm: str | None = None,
         certificate: CertificateSource | None = None,
+        openapi: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(loader, *more_loaders, realm=realm)
+        self._keep_openapi(openapi)
         # Imported here, so that apps without DPoP need not install the extra, nor load it.
         from .dpop_proof import ProofRules
 

@@ -244,3 +244,9 @@ def _name(load: Callable[..., Any]) -> str:
     """Return how logs name a loader. Its ``repr`` may hold a secret."""
     name = getattr(load, "__name__", None)
     return name if isinstance(name, str) else type(load).__name__
+
+
+def loaders_of(scheme: Any) -> tuple[object, ...]:
+    """Return the loaders of a `Scheme`; one ``None`` for a scheme that has none."""
+    loader = scheme._loader
+    return loader.loaders if isinstance(loader, LoaderChain) else (loader,)
