@@ -223,7 +223,7 @@ def _features(results: Results) -> str:
 The same accepted request. The loaders return a user object of the app. Bearer, but for the throttle (Basic) and for
 remembered logins (a session with a store).
 
-{_table(columns, rows)}"""
+{table(columns, rows)}"""
 
 
 def _footprints(results: Results) -> str:
