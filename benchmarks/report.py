@@ -10,6 +10,7 @@ from pathlib import Path
 from chart import Bar, draw
 from contenders import all_contenders
 from contenders.base import BARE, CASES, Contender, Entry
+from contenders.features import FEATURES
 from contenders.none import ROUTES
 from goals import goals
 from results import Results
@@ -40,6 +41,7 @@ def write(results: Results, folder: Path, quick: bool) -> None:
         stores(results, table, _thousands),
         _growth_of_routes(results),
         _growth_of_schemes(results),
+        _features(results),
         _footprints(results),
     ]
     (folder / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
@@ -108,7 +110,7 @@ def _case(results: Results, case: str) -> str:
 
 
 def _is_elsewhere(contender: Contender) -> bool:
-    return contender.key.partition(".")[2].startswith(_ELSEWHERE)
+    return contender.key.startswith("features.") or contender.key.partition(".")[2].startswith(_ELSEWHERE)
 
 
 def _row(results: Results, contender: Contender, case: str) -> tuple[str, ...]:
@@ -203,6 +205,25 @@ Bearer accepted. In `Authorization`: Bearer, Basic, then schemes of a user's own
 the fourth scheme are API keys, so each request is searched for them, since credentials in two places are refused.
 
 {table(columns, rows, left=0)}"""
+
+
+def _features(results: Results) -> str:
+    rows = []
+    for feature in FEATURES:
+        absent, present = (feature.absent, "accepted"), (feature.present, "accepted")
+        cells = [
+            cell
+            for entry in (absent, present)
+            for cell in (f"{results.overhead(entry):.1f}", _thousands(results, entry))
+        ]
+        rows.append((feature.title, *cells))
+    columns = ("", "absent, µs", "k instructions", "present, µs", "k instructions")
+    return f"""## Features absent and present
+
+The same accepted request. The loaders return a user object of the app. Bearer, but for the throttle (Basic) and for
+remembered logins (a session with a store).
+
+{table(columns, rows)}"""
 
 
 def _footprints(results: Results) -> str:

@@ -1,5 +1,6 @@
 """Identities as values."""
 
+import copy
 import dataclasses
 import math
 import pickle
@@ -7,6 +8,7 @@ import pickle
 import pytest
 
 from flask_unauthorized import Identity
+from flask_unauthorized.identity import BareIdentity, RestrictedIdentity, with_login
 
 
 def _full() -> Identity:
@@ -46,3 +48,44 @@ def test_lek_01_an_identity_survives_pickling_and_replacing():
 def test_what_cannot_be_an_identity_is_a_type_error(wrong):
     with pytest.raises(TypeError):
         Identity(**wrong)
+
+
+class _Slots(Identity):
+    __slots__ = ()
+
+
+class _Attributes(Identity):
+    pass
+
+
+class _Field(Identity):
+    __slots__ = ("more",)
+
+
+@pytest.mark.parametrize("kind", [Identity, BareIdentity, RestrictedIdentity, _Slots, _Attributes, _Field])
+def test_each_class_of_identities_has_all_fields_and_is_frozen(kind):
+    given = {
+        "subject": "ada", "scopes": {"a"}, "roles": {"b"}, "acr": "c", "auth_time": 1.5, "claims": {"d": 2}, "user": 3,
+        "client_id": "e", "expires_at": 4.5, "confirmation": {"f": 5}, "issuer": "g", "amr": {"h"},
+    }  # fmt: skip
+    made = kind(**given)
+    for identity in (made, with_login(made, 9.0, "other", frozenset({"x"}), "y")):
+        assert type(identity) is kind
+        assert {field.name: getattr(identity, field.name) for field in dataclasses.fields(Identity)} == given
+        assert copy.copy(identity) == identity
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            identity.subject = "bob"
+
+
+@pytest.mark.parametrize("kind", [Identity, BareIdentity, _Attributes])
+def test_the_login_fills_what_an_identity_leaves_out(kind):
+    made = with_login(kind("ada", user="A"), 9.0, "gold", frozenset({"pwd"}), "https://id.example")
+    assert (made.auth_time, made.acr, made.amr, made.issuer) == (9.0, "gold", {"pwd"}, "https://id.example")
+    assert (made.subject, made.user, made.scopes, made.expires_at) == ("ada", "A", frozenset(), None)
+
+
+def test_a_wrong_value_leaves_no_unfinished_identity():
+    unfinished = Identity.__new__(Identity)
+    with pytest.raises(TypeError):
+        unfinished.__init__("ada", scopes="bare")
+    assert type(unfinished) is Identity

@@ -10,6 +10,7 @@ MODULES = (
     "ours_jwt",
     "ours_dpop",
     "ours_introspection",
+    "features",
     "bare_jwt",
     "httpauth",
     "authlib",

@@ -13,6 +13,7 @@ positive ``int`` is a subject, if the credentials name no caller. What can't be 
 string) is a `TypeError`, and so a 500: it is the developer's mistake, and the caller must not be accepted.
 """
 
+import functools
 from collections.abc import ItemsView, KeysView, Mapping, ValuesView
 from numbers import Number
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -135,11 +136,10 @@ def identity_from_loader_result(result: object, scheme: AnyScheme, credentials: 
     kind = type(result)
     if kind is str and result:
         return BareIdentity(result)  # type: ignore[arg-type]  # kind is str
-    if isinstance(result, _NO_USER_BASES):
-        return _identity_from_unusual_result(result, scheme)
-    if _is_query_result(kind):
-        raise _cannot_be_user(result, scheme)
-    return BareIdentity(subject, user=result)
+    # A proxy names another class than its own.
+    if result.__class__ is kind and _are_users(kind):  # type: ignore[arg-type]  # mypy: a class has no hash
+        return BareIdentity(subject, user=result)
+    return _identity_from_unusual_result(result, scheme, subject)
 
 
 def _named_subject(result: object, scheme: AnyScheme, credentials: Any) -> str | None:
@@ -153,6 +153,12 @@ def _named_subject(result: object, scheme: AnyScheme, credentials: Any) -> str |
     return subject
 
 
+@functools.lru_cache(maxsize=256)
+def _are_users(kind: type[Any]) -> bool:
+    """Return whether objects of a class can be users. Cached, because apps have one class of users, or a few."""
+    return not issubclass(kind, _NO_USER_BASES) and not _is_query_result(kind)
+
+
 def _is_query_result(kind: type) -> bool:
     """Return whether objects of a class are queries, cursors or futures, which are there for every token.
 
@@ -164,8 +170,12 @@ def _is_query_result(kind: type) -> bool:
     return kind is tuple or any(hasattr(kind, name) for name in _QUERY_METHODS)
 
 
-def _identity_from_unusual_result(result: object, scheme: AnyScheme) -> BareIdentity:
-    """Return what stands for a result that isn't a user object. Raises `TypeError` for nearly all of them."""
+def _identity_from_unusual_result(result: object, scheme: AnyScheme, subject: str | None) -> BareIdentity:
+    """Return what stands for a result whose class doesn't tell that it is a user. Raises `TypeError` for most."""
+    if not isinstance(result, _NO_USER_BASES):
+        if _is_query_result(type(result)):
+            raise _cannot_be_user(result, scheme)
+        return BareIdentity(subject, user=result)
     if isinstance(result, Number) and not isinstance(result, bool):
         return BareIdentity(_number_as_subject(result, scheme))
     text = str.__str__(result) if isinstance(result, str) else ""  # `str` of a member of an enum gives its name

@@ -11,11 +11,11 @@ CacheKey = tuple[type[AuthError], tuple[str, ...]]
 def response_cache_key(error: AuthError) -> CacheKey | None:
     """Return class and scopes, if these alone decide what a response says; ``None`` if an app changed anything."""
     kind = type(error)
-    fields = vars(error)
+    fields = error.__dict__
     if (
         kind not in _OWN_CLASSES
         or not _FIELDS_WITHOUT_EFFECT.issuperset(fields)
-        or type(kind.__dict__.get("description", "")) is not str
+        or type(getattr(kind, "description", "")) is not str  # the app may have given the class a lazy text
     ):
         return None
     scopes = fields.get("scopes", ())

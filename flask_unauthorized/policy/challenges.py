@@ -21,7 +21,7 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
-from flask import Request
+from flask import Request, Response
 
 from ..errors import AuthError, ConfigurationError, InsufficientScope
 from ..schemes.base import AnyScheme
@@ -52,10 +52,19 @@ class RecordedRefusal(NamedTuple):
 
 
 class CachedResponse(NamedTuple):
-    """A whole refusal that is the same for the next request."""
+    """A whole refusal that is the same for the next request.
+
+    Attributes:
+        challenges: The challenges that it sends.
+        kind: The class of the response.
+        attributes: Those attributes of the response that no code changes in place.
+        lines: The header lines.
+        body: The body.
+    """
 
     challenges: tuple[Challenge, ...]
-    status: int
+    kind: type[Response]
+    attributes: dict[str, Any]
     lines: HeaderLines
     body: bytes
 

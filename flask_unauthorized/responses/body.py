@@ -14,15 +14,15 @@ from ..browser.login_redirect import login_page_url
 from ..errors import AuthError
 from ..errors.cache_key import CacheKey, response_cache_key
 from ..logs import log
-from ..policy.challenges import CachedResponse, HeaderLines, cache_put
+from ..policy.challenges import HeaderLines, cache_put
 from ..rendering.headers import CHALLENGE_FIELD
 from ..rendering.html import CONTENT_SECURITY_POLICY, render_html
 from ..rendering.negotiation import choose_language
 from ..rendering.problem import Explanation, problem_details
 from ..rendering.renderers import BUILT_IN_RENDERERS, Renderer, content_type
-from ..runtime.app_state import AppState
 from ..runtime.refuse import plan_in_force
 from ..runtime.request_state import RequestState
+from .ready import ready_response
 
 _NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
 """A field of every body. Bodies hold words of the app, perhaps of the caller, and no browser may take them for HTML."""
@@ -54,18 +54,13 @@ def render_refusal(
     if (
         key[0] is not None
         and challenges.responses_cacheable
-        and _is_cacheable(media_type, state.app_state, app.response_class)
+        and media_type != "text/html"
+        and not state.app_state.diagnostics_enabled
     ):
-        cached = CachedResponse(error.challenges, status, state.rendered_headers, body)
-        cache_put(challenges.response_cache, key, cached)
+        ready = ready_response(response, error.challenges, state.rendered_headers, body)
+        if ready is not None:
+            cache_put(challenges.response_cache, key, ready)
     return response
-
-
-def _is_cacheable(media_type: str, app_state: AppState, response_class: type[Response]) -> bool:
-    """Return whether the next body will be this one, and the app's class of responses does nothing of its own to it."""
-    if media_type == "text/html" or app_state.diagnostics_enabled:
-        return False
-    return response_class.__init__ is Response.__init__ and response_class.set_data is Response.set_data
 
 
 def _render_by_app(

@@ -537,3 +537,31 @@ def test_a_bool_for_a_token_is_told_what_to_return(build, scheme, said):
         f"the loader of {scheme.name} returned {said}, which names no caller: return an Identity, your user object or "
         "a non-empty subject for yes, and None for no"
     )
+
+
+class Plain:
+    pass
+
+
+class Behind:
+    """A user object that says that it is of another class, as Werkzeug's `LocalProxy` does."""
+
+    def __init__(self, behind):
+        self._behind = behind
+
+    @property
+    def __class__(self):
+        return type(self._behind)
+
+
+@pytest.mark.parametrize("answer", [Behind(Plain()), Plain()], ids=["proxy", "user"])
+def test_an_object_of_the_app_is_the_user_each_time(build, answer):
+    api = build(lambda token: answer)
+    assert [api.get().status_code for _ in range(3)] == [200] * 3
+
+
+@pytest.mark.parametrize("behind", [[], 0, {}, ""], ids=repr)
+def test_what_a_proxy_stands_for_counts_and_not_its_class(build, behind):
+    assert build(lambda token: Behind(Plain())).get().status_code == 200  # the class of the proxy is known from here on
+    api = build(lambda token: Behind(behind))
+    assert_500(api, api.get())
