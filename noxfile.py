@@ -51,6 +51,7 @@ ELSEWHERE = (
     *NEED_A_DATABASE,
 )  # fmt: skip
 NEED_A_NEIGHBOUR = (
+    "tests/audit/test_documented.py",
     "tests/loaders/test_client_authentication.py",
     "tests/loaders/test_jwt_extended.py",
     "tests/browser/test_oidc_example.py",
