@@ -14,7 +14,7 @@ Some apps may have been prepared already, because a client asked for a document 
 are prepared again at their next request.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
@@ -116,10 +116,13 @@ class DeclaredResources:
 def _validated_views(views: Views | None) -> tuple[Flask | Blueprint, ...]:
     if views is None:
         return ()
-    targets = (views,) if isinstance(views, (Flask, Blueprint)) else tuple(views)
+    targets = tuple(views) if isinstance(views, Iterable) else (views,)  # neither an app nor a blueprint is iterable
     for target in targets:
         if not isinstance(target, (Flask, Blueprint)):
-            raise TypeError(f"views must be an app, a blueprint or a collection of them, not {target!r}")
+            raise TypeError(
+                f"views must be an app, a blueprint or a collection of them, not {target!r}: put the views into a "
+                "blueprint"
+            )
     if not targets:
         raise ConfigurationError(
             "views is empty, so no view would belong to the resource: omit it, or name an app or blueprints"

@@ -43,6 +43,13 @@ def test_a_blueprint_that_is_registered_nowhere_has_no_views(make_app):
         auth.check(app)
 
 
+@pytest.mark.parametrize("views", [lambda: "view", 5, ["notes"], "notes"])
+def test_views_that_are_no_apps_or_blueprints_are_named(views):
+    auth = Auth(Bearer(lambda token: None))
+    with pytest.raises(TypeError, match=r"views must be an app, a blueprint or a collection of them, not .*blueprint"):
+        auth.protected_resource("https://api.example/", views=views)
+
+
 def test_a_resource_without_views_is_a_mistake(make_app):
     auth, app = app_with_resource(make_app, resource=f"{ORIGIN}/api/mcp")
     with pytest.raises(ConfigurationError, match="APPLICATION_ROOT"):
