@@ -29,9 +29,9 @@ OPTIONS = {"GET": {}, "POST": {"scopes": {"write"}}, "DELETE": {"scopes": {any_o
 
 
 def load(token: str) -> Identity | None:
-    """A token is its scopes: ``in:write:delete``. Others are wrong."""
-    known, *scopes = token.split(":")
-    return Identity("ada", scopes=scopes) if known == "in" else None
+    """A token has its scopes: ``ada.write.delete``. Others are wrong."""
+    known, *scopes = token.split(".")
+    return Identity("ada", scopes=scopes) if known == "ada" else None
 
 
 def make_auth() -> Auth[Any]:
@@ -52,8 +52,18 @@ class Shop(NamedTuple):
         return json.loads(response.text)  # type: ignore[no-any-return]
 
 
-def answer(**arguments: Any) -> dict[str, Any]:
+def answer() -> dict[str, Any]:
     return {"in": True}
+
+
+def view() -> Callable[..., dict[str, Any]]:
+    """Return a new view, because guards belong to one."""
+    return lambda *resource, **arguments: {"in": True}
+
+
+def readers(auth: Auth[Any]) -> dict[str, Any]:
+    """Return what guards the views that differ in who may read them."""
+    return {"maybe": auth.login_optional, "public": auth.public, "open": lambda view: view}
 
 
 def set_up(app: Flask) -> None:
@@ -105,15 +115,14 @@ def by_apispec(version: str, prefix: str, described: bool) -> Shop:
     number |= schema if version == "2.0" else {"schema": schema}
     methods = {name: load_yaml_from_docstring(getattr(Notes, name).__doc__) for name in ("get", "post", "delete")}
     spec.path("/notes/{number}", operations=methods, parameters=[number])
-    views = {"maybe": auth.login_optional(answer), "public": auth.public(answer), "open": answer}
-    for name, view in views.items():
-        app.add_url_rule(f"{prefix}/{name}", name, view)
+    for name, guard in readers(auth).items():
+        app.add_url_rule(f"{prefix}/{name}", name, guard(view()))
         spec.path(f"/{name}", operations={"get": {"responses": {"200": {"description": "in"}}}})
-    app.add_url_rule(f"{prefix}/own", "own", auth.login_required(answer))
+    app.add_url_rule(f"{prefix}/own", "own", auth.login_required(view()))
     spec.path("/own", operations={"get": OWN})
     part = Blueprint("part", __name__, url_prefix=f"{prefix}/part")
     auth.protect(part, scopes={"write"})
-    part.add_url_rule("/all", "all", answer)
+    part.add_url_rule("/all", "all", view())
     app.register_blueprint(part)
     spec.path("/part/all", operations={"get": {"responses": {"200": {"description": "in"}}}})
     app.add_url_rule(PATH, "described", spec.to_dict)
@@ -149,15 +158,15 @@ def by_smorest(version: str, prefix: str, described: bool) -> Shop:
         def delete(self, number: int) -> Any:
             return answer()
 
-    for name, guard in {"maybe": auth.login_optional, "public": auth.public, "open": lambda view: view}.items():
-        notes.route(f"/{name}", endpoint=name)(guard(notes.response(200)(lambda: answer())))
-    own = notes.doc(**OWN)(notes.response(200)(lambda: answer()))
+    for name, guard in readers(auth).items():
+        notes.route(f"/{name}", endpoint=name)(guard(notes.response(200)(view())))
+    own = notes.doc(**OWN)(notes.response(200)(view()))
     notes.route("/own", endpoint="own")(auth.login_required(own))
     api.register_blueprint(notes)
     part = flask_smorest.Blueprint("part", __name__, url_prefix=f"{prefix}/part")
-    part.route("/all", endpoint="all")(part.response(200)(lambda: answer()))
+    part.route("/all", endpoint="all")(part.response(200)(view()))
     api.register_blueprint(part)
-    auth.protect(app.blueprints["part"], scopes={"write"})
+    auth.protect(part, scopes={"write"})
     return Shop(app, auth, f"{prefix}/docs/openapi.json")
 
 
@@ -171,7 +180,7 @@ def by_apiflask(version: str, prefix: str, described: bool) -> Shop:
     auth.init_app(app)
     if described:
         app.spec_processor(auth.openapi)
-    theirs = apiflask.HTTPTokenAuth("ApiKey", header="X-Theirs")
+    theirs = apiflask.APIKeyHeaderAuth(param_name="X-Theirs")
     theirs.verify_token(lambda token: token or None)
 
     class Notes(apiflask.views.MethodView):
@@ -191,13 +200,13 @@ def by_apiflask(version: str, prefix: str, described: bool) -> Shop:
             return answer()
 
     app.add_url_rule(f"{prefix}/notes/<int:number>", view_func=Notes.as_view("notes"))
-    for name, guard in {"maybe": auth.login_optional, "public": auth.public, "open": lambda view: view}.items():
-        app.get(f"{prefix}/{name}", endpoint=name)(guard(app.output({})(lambda: answer())))
-    own = app.doc(security=["partner"], responses={401: OWN_REFUSAL["description"]})(lambda: answer())
+    for name, guard in readers(auth).items():
+        app.get(f"{prefix}/{name}", endpoint=name)(guard(app.output({})(view())))
+    own = app.doc(security=["partner"], responses={401: OWN_REFUSAL["description"]})(view())
     app.get(f"{prefix}/own", endpoint="own")(auth.login_required(own))
-    app.get(f"{prefix}/theirs", endpoint="theirs")(app.auth_required(theirs)(lambda: answer()))
+    app.get(f"{prefix}/theirs", endpoint="theirs")(app.auth_required(theirs)(view()))
     part = apiflask.APIBlueprint("part", __name__, url_prefix=f"{prefix}/part")
-    part.get("/all", endpoint="all")(part.output({})(lambda: answer()))
+    part.get("/all", endpoint="all")(part.output({})(view()))
     auth.protect(part, scopes={"write"})
     app.register_blueprint(part)
     return Shop(app, auth, f"{prefix}/openapi.json")
@@ -223,33 +232,33 @@ def by_openapi3(version: str, prefix: str, described: bool) -> Shop:
     app.openapi_version = version
     set_up(app)
     auth.init_app(app)
-    view = flask_openapi3.APIView(url_prefix=prefix or None)
+    notes = flask_openapi3.APIView(url_prefix=prefix or None)
 
-    @view.route("/notes/<int:number>")
+    @notes.route("/notes/<int:number>")
     class Notes:
-        @view.doc(responses={"200": {"description": "in"}})
+        @notes.doc(responses={"200": {"description": "in"}})
         @auth.login_required(**OPTIONS["GET"])
         def get(self, path: Number) -> Any:
             return answer()
 
-        @view.doc(responses={"200": {"description": "in"}})
+        @notes.doc(responses={"200": {"description": "in"}})
         @auth.login_required(**OPTIONS["POST"])
         def post(self, path: Number) -> Any:
             return answer()
 
-        @view.doc(responses={"200": {"description": "in"}})
+        @notes.doc(responses={"200": {"description": "in"}})
         @auth.login_required(**OPTIONS["DELETE"])
         def delete(self, path: Number) -> Any:
             return answer()
 
-    app.register_api_view(view)
+    app.register_api_view(notes)
     read = {"200": {"description": "in"}}
-    for name, guard in {"maybe": auth.login_optional, "public": auth.public, "open": lambda view: view}.items():
-        app.get(f"{prefix}/{name}", endpoint=name, operation_id=name, responses=read)(guard(lambda: answer()))
-    own = auth.login_required(lambda: answer())
+    for name, guard in readers(auth).items():
+        app.get(f"{prefix}/{name}", endpoint=name, operation_id=name, responses=read)(guard(view()))
+    own = auth.login_required(view())
     app.get(f"{prefix}/own", endpoint="own", security=OWN["security"], responses=OWN["responses"])(own)
     part = flask_openapi3.APIBlueprint("part", __name__, url_prefix=f"{prefix}/part")
-    part.get("/all", endpoint="all", responses=read)(lambda: answer())
+    part.get("/all", endpoint="all", responses=read)(view())
     auth.protect(part, scopes={"write"})
     app.register_api(part)
     return Shop(app, auth, f"{prefix}/openapi/openapi.json")
@@ -287,13 +296,13 @@ def by_restx(version: str, prefix: str, described: bool) -> Shop:
         def delete(self, number: int) -> Any:
             return answer()
 
-    for name, guard in {"maybe": auth.login_optional, "public": auth.public, "open": lambda view: view}.items():
-        read: Callable[..., Any] = guard(answer)
-        api.add_resource(type(name, (flask_restx.Resource,), {"get": read, "__doc__": name}), f"/{name}")
-    documented = api.doc(security="partner", responses={401: OWN_REFUSAL["description"]})(auth.login_required(answer))
+    for name, guard in readers(auth).items():
+        resource = type(name, (flask_restx.Resource,), {"decorators": [guard], "get": view()})
+        api.add_resource(resource, f"/{name}")
+    documented = api.doc(security="partner", responses={401: OWN_REFUSAL["description"]})(auth.login_required(view()))
     api.add_resource(type("own", (flask_restx.Resource,), {"get": documented}), "/own")
     part = api.namespace("part", decorators=[auth.login_required(scopes={"write"})])
-    part.add_resource(type("all", (flask_restx.Resource,), {"get": answer}), "/all")
+    part.add_resource(type("all", (flask_restx.Resource,), {"get": view()}), "/all")
     app.register_blueprint(blueprint)
     return Shop(app, auth, f"{prefix}/swagger.json")
 
@@ -302,6 +311,6 @@ MAKERS: dict[str, tuple[Callable[[str, str, bool], Shop], tuple[str, ...]]] = {
     "apispec": (by_apispec, ("2.0", "3.0.3", "3.1.0")),
     "flask-smorest": (by_smorest, ("2.0", "3.0.3", "3.1.0")),
     "APIFlask": (by_apiflask, ("3.0.3", "3.1.0")),
-    "flask-openapi3": (by_openapi3, ("3.0.3", "3.1.0")),
+    "flask-openapi3": (by_openapi3, ("3.1.0",)),
     "flask-restx": (by_restx, ("2.0",)),
 }
