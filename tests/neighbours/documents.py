@@ -137,6 +137,8 @@ def by_smorest(version: str, prefix: str, described: bool) -> Shop:
     set_up(app)
     auth.init_app(app)
     app.config.update(API_TITLE="Shop", API_VERSION="1", OPENAPI_VERSION=version, OPENAPI_URL_PREFIX=f"{prefix}/docs")
+    for page in ("REDOC", "SWAGGER_UI", "RAPIDOC"):
+        app.config.update({f"OPENAPI_{page}_PATH": f"/{page}", f"OPENAPI_{page}_URL": "https://ui.example/"})
     api = flask_smorest.Api(app, spec_kwargs={"extra_plugins": [AuthPlugin(auth)]} if described else {})
     api.spec.components.security_scheme("partner", OWN_SCHEME)
     notes = flask_smorest.Blueprint("notes", __name__, url_prefix=prefix or None)

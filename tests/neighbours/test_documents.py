@@ -24,7 +24,7 @@ from flask_unauthorized.openapi import AuthPlugin
 
 from ..openapi.test_refusals import examples, resolved
 from .documents import MAKERS, OWN_REFUSAL, OWN_SCHEME, Shop, make_auth, set_up
-from .test_openapi import GUESSED, failures_of
+from .test_openapi import GUESSED, ROOT, failures_of
 
 BUILDS = [
     pytest.param(make, version, prefix, id=f"{name}-{version}{prefix}")
@@ -214,6 +214,36 @@ def judged(document: dict[str, Any]) -> dict[str, Any]:
             for parameter in part.get("parameters", ()):
                 parameter.get("schema", parameter)["minimum"] = 0
     return document
+
+
+# --- the document itself
+
+
+def endpoints_in_the_guide(library: str) -> set[str]:
+    """Return what the guide names for ``protect(app, public={...})``."""
+    guide = (ROOT / "docs" / "guides" / "openapi.md").read_text(encoding="utf-8")
+    (row,) = re.findall(
+        rf"^\| {library} \| (`.*) \|$", guide.partition("## Guard the document itself")[2], re.MULTILINE
+    )
+    return {*re.findall(r"`([^`]+)`", row.partition(". ")[0])}
+
+
+@pytest.mark.parametrize("library", [name for name in MAKERS if name != "apispec"])
+def test_the_document_is_guarded_unless_its_endpoints_are_public(library):
+    make, versions = MAKERS[library]
+    shop = make(versions[-1], "", True)
+    shop.auth.protect(shop.app)
+    client = shop.app.test_client()
+    assert client.get(shop.path).status_code == 401
+    served = client.get(shop.path, headers={"Authorization": "Bearer ada"}).json
+    shop = make(versions[-1], "", True)
+    names = endpoints_in_the_guide(library)
+    if library == "flask-restx":  # its Api belongs to a blueprint
+        names = {name if "." in name else f"api.{name}" for name in names}
+    shop.auth.protect(shop.app, public=names)
+    shop.auth.check(shop.app)  # each name is an endpoint
+    assert shop.document() == served
+    assert shop.app.test_client().get("/open").status_code == 401
 
 
 # --- two apps with one Auth
