@@ -6,6 +6,7 @@ whose author wrote the security and a refusal. Each library is built twice: as i
 
 import json
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import apiflask
@@ -225,7 +226,7 @@ def by_openapi3(version: str, prefix: str, described: bool) -> Shop:
     auth = make_auth()
 
     class Documented(flask_openapi3.OpenAPI):
-        @property
+        @cached_property
         def api_doc(self) -> Any:
             return auth.openapi(super().api_doc)
 
@@ -269,19 +270,29 @@ def by_openapi3(version: str, prefix: str, described: bool) -> Shop:
 # --- flask-restx
 
 
+def documented_api(auth: Auth[Any]) -> type[flask_restx.Api]:
+    """Return the class of the guide."""
+
+    class Documented(flask_restx.Api):
+        @property
+        def __schema__(self) -> Any:
+            return self.described
+
+        @cached_property
+        def described(self) -> Any:
+            schema = super().__schema__
+            return schema if "error" in schema else auth.openapi(schema)
+
+    return Documented
+
+
 def by_restx(version: str, prefix: str, described: bool) -> Shop:
     app, auth = Flask("shop", static_folder=None), make_auth()
     set_up(app)
     auth.init_app(app)
 
-    class Documented(flask_restx.Api):
-        @property
-        def __schema__(self) -> Any:
-            schema = super().__schema__
-            return schema if "error" in schema else auth.openapi(schema)
-
     blueprint = Blueprint("api", __name__, url_prefix=prefix or None)
-    made = Documented if described else flask_restx.Api
+    made = documented_api(auth) if described else flask_restx.Api
     api = made(blueprint, title="Shop", version="1", authorizations={"partner": OWN_SCHEME})
 
     @api.route("/notes/<int:number>")

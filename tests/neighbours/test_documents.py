@@ -17,13 +17,16 @@ if os.environ.get("CI") != "true":
     ):  # fmt: skip
         pytest.importorskip(library, reason="nox -s neighbours")
 
-from openapi_spec_validator import validate  # after the skip
+import apiflask  # after the skip
+import flask_restx
+import flask_smorest
+from openapi_spec_validator import validate
 
 from flask_unauthorized import ConfigurationError
 from flask_unauthorized.openapi import AuthPlugin
 
 from ..openapi.test_refusals import examples, resolved
-from .documents import MAKERS, OWN_REFUSAL, OWN_SCHEME, Shop, make_auth, set_up
+from .documents import MAKERS, OWN_REFUSAL, OWN_SCHEME, Shop, documented_api, make_auth, set_up
 from .test_openapi import GUESSED, ROOT, failures_of
 
 BUILDS = [
@@ -250,7 +253,6 @@ def test_the_document_is_guarded_unless_its_endpoints_are_public(library):
 
 
 def test_one_auth_serves_two_apps_of_flask_smorest():
-    flask_smorest = pytest.importorskip("flask_smorest")
     auth = make_auth()
     plugin = AuthPlugin(auth)
     apis = {}
@@ -273,7 +275,6 @@ def test_one_auth_serves_two_apps_of_flask_smorest():
 
 
 def test_one_auth_serves_two_apps_of_apiflask():
-    apiflask = pytest.importorskip("apiflask")
     auth = make_auth()
     for name, guard in (("first", auth.login_required), ("second", auth.public)):
         app = apiflask.APIFlask(name)
@@ -291,7 +292,6 @@ def test_one_auth_serves_two_apps_of_apiflask():
 
 
 def test_apiflask_writes_yaml_and_may_pass_the_spec_object():
-    apiflask = pytest.importorskip("apiflask")
     yaml = pytest.importorskip("yaml")
     auth = make_auth()
     app = apiflask.APIFlask("shop", spec_plugins=[AuthPlugin(auth)])
@@ -310,7 +310,6 @@ def test_apiflask_writes_yaml_and_may_pass_the_spec_object():
 
 
 def test_apispec_writes_yaml_and_flask_smorest_prints():
-    flask_smorest = pytest.importorskip("flask_smorest")
     yaml = pytest.importorskip("yaml")
     shop = MAKERS["flask-smorest"][0]("3.1.0", "", True)
     served = shop.document()
@@ -328,11 +327,54 @@ def test_flask_openapi3_prints_the_same():
     assert '"WWW-Authenticate"' in printed.output
 
 
+def test_flask_restx_still_validates_with_the_models_of_its_document():
+    auth = make_auth()
+    app = Flask("shop")
+    set_up(app)
+    api = documented_api(auth)(app, validate=True)
+    auth.init_app(app)
+    model = api.model("Note", {"title": flask_restx.fields.String(required=True)})
+
+    class Notes(flask_restx.Resource):
+        @auth.login_required
+        @api.expect(model)
+        def post(self) -> Any:
+            return {"in": True}
+
+    api.add_resource(Notes, "/notes")
+    client = app.test_client()
+    known = credentials("Bearer")
+    assert [client.post("/notes", json=body, headers=known).status_code for body in ({"title": "a"}, {})] == [200, 400]
+    assert client.post("/notes", json={"title": "a"}).status_code == 401
+    assert api.__schema__ == client.get("/swagger.json").json
+    assert api.__schema__["paths"]["/notes"]["post"]["security"] == [{"Bearer": []}, {"ApiKey": []}]
+
+
+@pytest.mark.parametrize("library", ["flask-smorest", "APIFlask"])
+def test_the_order_of_set_up_does_not_matter(library):
+    auth = make_auth()
+    if library == "APIFlask":
+        app = apiflask.APIFlask("shop")
+        app.spec_processor(auth.openapi)
+        app.get("/notes")(lambda: {"in": True})
+    else:
+        api = flask_smorest.Api(spec_kwargs={"extra_plugins": [AuthPlugin(auth)]})
+        app = Flask("shop")
+        app.config.update(API_TITLE="Shop", API_VERSION="1", OPENAPI_VERSION="3.1.0", OPENAPI_URL_PREFIX="/")
+        api.init_app(app)
+        blueprint = flask_smorest.Blueprint("notes", __name__)
+        blueprint.route("/notes")(lambda: {"in": True})
+        api.register_blueprint(blueprint)
+    set_up(app)
+    auth.init_app(app)
+    auth.protect(app)
+    served = app.test_client().get("/openapi.json", headers=credentials("Bearer")).json
+    assert served["paths"]["/notes"]["get"]["security"] == [{"Bearer": []}, {"ApiKey": []}]
+
+
 def test_a_schema_that_flask_restx_cannot_make_stays_an_error():
-    flask_restx = pytest.importorskip("flask_restx")
     shop = MAKERS["flask-restx"][0]("2.0", "", True)
     (endpoint,) = (name for name in shop.app.view_functions if name.endswith("notes"))
     shop.app.view_functions[endpoint].view_class.get.__apidoc__ = {"params": 1}
     response = shop.app.test_client().get(shop.path)
     assert (response.status_code, response.json) == (500, {"error": "Unable to render schema"})
-    assert flask_restx
