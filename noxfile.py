@@ -35,6 +35,7 @@ CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 SUPPORTED = (*nox.project.python_versions(PROJECT), "3.14")
 FOUND = [version for version in SUPPORTED if version == CURRENT or shutil.which(f"python{version}")]
 OLDEST, NEWEST = FOUND[0], FOUND[-1]
+BETWEEN = FOUND[1:-1] or [NEWEST]
 
 # One number seeds the hashes of strings and the random order. Set SEED to repeat a run.
 SEED = os.environ.get("SEED") or str(int(time.time()))
@@ -57,10 +58,13 @@ NEED_A_NEIGHBOUR = (
     "tests/live/test_remote_user.py",
     "tests/loaders/test_loaders_guide.py",
     "tests/loaders/stored/test_guide.py",
+    "tests/pytest_plugin/test_plugin.py",
     "tests/runtime/test_dispatch_escapes.py",
+    "tests/schemes/session/test_sha256_sessions.py",
     "tests/test_backchannel_logout.py",
     "tests/test_certificates.py",
     "tests/test_errors_travel.py",
+    "tests/test_testing.py",
     "tests/docs/test_blocks.py",
     "tests/docs/test_symptoms_neighbours.py",
     "tests/docs/test_people_guides.py",
@@ -81,6 +85,8 @@ CHECK_THE_DOCS = (
     "tests/browser/test_example.py",
     "tests/test_examples.py",
 )
+# In two processes. The tests of one file share servers, so they stay together.
+BY_FILE = ("-n", "2", "--dist", "loadfile")
 LEAST_COVERAGE = 98  # percent of lines and branches
 
 nox.needs_version = ">=2025.2.9"
@@ -126,6 +132,13 @@ def run_pytest(session: nox.Session, *options: str, paths: tuple[str, ...] = (),
 def all_tests() -> tuple[str, ...]:
     """Options for all tests that need nothing but the extra ``test``, in two processes."""
     return ("-n", "2", *(f"--ignore={path}" for path in ELSEWHERE))
+
+
+def collect_as_a_user(session: nox.Session) -> None:
+    """Collect all tests with the extra ``test`` alone, as a user has it: a missing tool must skip tests, not break."""
+    session.env["CI"] = ""
+    run_pytest(session, "--collect-only", "-q")
+    del session.env["CI"]
 
 
 def _built_files(session: nox.Session) -> Path:
@@ -219,10 +232,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests against the wheel, on each Python that is found."""
     install_group(session, "tests")
     install_wheel(session)
-    # A user who runs all tests has the extra `test` alone. Tests whose tools are missing must skip then, not break.
-    session.env["CI"] = ""
-    run_pytest(session, "--collect-only", "-q")
-    del session.env["CI"]
+    collect_as_a_user(session)
     run_pytest(session, *all_tests())
 
 
@@ -231,6 +241,7 @@ def tests_lowest(session: nox.Session) -> None:
     """Run the tests in a random order, with the lowest Python, Flask and Werkzeug."""
     install_group(session, "random-order")
     install_wheel(session, "flask==3.0.0", "werkzeug==3.1.6")
+    collect_as_a_user(session)
     run_pytest(session, *all_tests(), f"--randomly-seed={SEED}")
 
 
@@ -254,19 +265,20 @@ def random_apps(session: nox.Session) -> None:
     run_pytest(session, paths=("tests/test_random_apps.py", "tests/policy/test_random_routes.py"))
 
 
-@nox.session(requires=["build"])
+@nox.session(python=BETWEEN[0], requires=["build"])
 def clients(session: nox.Session) -> None:
     """Let real clients, from curl to browsers, talk to real servers."""
     install_group(session, "clients")
     install_wheel(session)
-    run_pytest(session, paths=("tests/clients", "tests/live/test_uploads.py", "tests/test_examples.py"))
+    run_pytest(session, *BY_FILE, paths=("tests/clients", "tests/live/test_uploads.py", "tests/test_examples.py"))
 
 
-@nox.session(requires=["build"])
+@nox.session(python=BETWEEN[-1], requires=["build"])
 def neighbours(session: nox.Session) -> None:
     """Run the extension beside other Flask extensions."""
+    install_group(session, "tests")
     install_wheel(session, *nox.project.dependency_groups(PROJECT, "neighbours"))
-    run_pytest(session, paths=("tests/neighbours", *NEED_A_NEIGHBOUR, *NEED_A_DATABASE))
+    run_pytest(session, *BY_FILE, paths=("tests/neighbours", *NEED_A_NEIGHBOUR, *NEED_A_DATABASE))
 
 
 @nox.session(python=NEWEST, requires=["build"])
@@ -278,7 +290,7 @@ def docs(session: nox.Session) -> None:
     shutil.rmtree(site, ignore_errors=True)
     session.run("sphinx-build", "-W", "--keep-going", "-q", "-j", "auto", str(ROOT / "docs"), str(site))
     session.env["SITE"] = str(site)  # which tests/docs/test_site.py looks at
-    run_pytest(session, "-n", "2", "--dist", "loadfile", paths=CHECK_THE_DOCS)
+    run_pytest(session, *BY_FILE, paths=CHECK_THE_DOCS)
     session.log(f"open {site / 'index.html'}")
 
 
@@ -296,11 +308,11 @@ def dev(session: nox.Session) -> None:
 def ci(session: nox.Session) -> None:
     """Run everything that must pass before a change lands.
 
-    The oldest Python runs the tests with the lowest Flask in a random order, the newest one measures coverage, and the
-    one before it runs them as they are. All of this must end within half an hour. The session `tests` runs each Python.
+    The oldest Python runs the tests with the lowest Flask in a random order, and the newest one measures coverage. The
+    Pythons between run the clients and the neighbours. All of this must end within half an hour. The session `tests`
+    runs all tests on each Python.
     """
-    ordinary = f"tests-{FOUND[-2] if len(FOUND) > 2 else NEWEST}"
     for name in (
-        "lint", "build", "types", "docs", "clients", "neighbours", "tests-lowest", ordinary, "coverage", "random-apps",
+        "lint", "build", "types", "docs", "clients", "neighbours", "tests-lowest", "coverage", "random-apps",
     ):  # fmt: skip
         session.notify(name)

@@ -37,7 +37,7 @@ def write(results: Results, folder: Path, quick: bool) -> None:
         _goals(results),
         *(_case(results, case) for case in CASES),
         _answers(results),
-        stores(results, _table, _thousands),
+        stores(results, table, _thousands),
         _growth_of_routes(results),
         _growth_of_schemes(results),
         _footprints(results),
@@ -45,7 +45,7 @@ def write(results: Results, folder: Path, quick: bool) -> None:
     (folder / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
     """A table whose first ``left`` columns are texts, the others numbers."""
     rule = ["---"] * left + ["---:"] * (len(columns) - left)
     return "".join("| " + " | ".join(row) + " |\n" for row in (columns, rule, *rows))
@@ -66,7 +66,7 @@ def _head(results: Results, quick: bool) -> str:
 
 Written by `python benchmarks/run.py`. [What is measured, and how](../../benchmarks/README.md).
 {warning}
-- Machine: {_processor()}, {os.cpu_count()} processors, {platform.system()}
+- Machine: {processor()}, {os.cpu_count()} processors, {platform.system()}
 - Python: {platform.python_implementation()} {platform.python_version()}
 - Packages: {versions}
 - The bare view: {bare}
@@ -76,7 +76,8 @@ Written by `python benchmarks/run.py`. [What is measured, and how](../../benchma
 """
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
@@ -85,12 +86,12 @@ def _processor() -> str:
 
 
 def _goals(results: Results) -> str:
-    table = _table(("goal", "measured", "met"), goals(results), left=3)
+    shown = table(("goal", "measured", "met"), goals(results), left=3)
     return f"""## Goals
 
 Overheads above the bare view, as ratios. A goal is met where time and instructions both say so.
 
-{table}"""
+{shown}"""
 
 
 # --- what protecting costs
@@ -103,7 +104,7 @@ def _case(results: Results, case: str) -> str:
         if case in contender.cases and contender.key != "none.bare" and not _is_elsewhere(contender)
     ]
     columns = ("", "overhead, µs", "quartiles", "whole request", "k instructions", "garbage", "ours / it")
-    return f"## {CASES[case].title}\n\n{_table(columns, rows)}"
+    return f"## {CASES[case].title}\n\n{table(columns, rows)}"
 
 
 def _is_elsewhere(contender: Contender) -> bool:
@@ -156,7 +157,7 @@ def _answers(results: Results) -> str:
 
 What is skipped costs nothing: RFC 9110 demands a challenge on each 401.
 
-{_table(("", "case", "status", "challenges", "body"), rows, left=5)}"""
+{table(("", "case", "status", "challenges", "body"), rows, left=5)}"""
 
 
 # --- growth
@@ -183,7 +184,7 @@ def _growth_of_routes(results: Results) -> str:
         "protected routes", "bare, whole request", "ours", "bare, k instructions", "ours",
         "bare, build the app, ms", "ours", "bare, first request, ms", "ours",
     )  # fmt: skip
-    return f"## Growth with routes\n\n{_table(columns, rows, left=0)}"
+    return f"## Growth with routes\n\n{table(columns, rows, left=0)}"
 
 
 def _growth_of_schemes(results: Results) -> str:
@@ -201,7 +202,7 @@ def _growth_of_schemes(results: Results) -> str:
 Bearer accepted. In `Authorization`: Bearer, Basic, then schemes of a user's own. With keys in headers: the third and
 the fourth scheme are API keys, so each request is searched for them, since credentials in two places are refused.
 
-{_table(columns, rows, left=0)}"""
+{table(columns, rows, left=0)}"""
 
 
 def _footprints(results: Results) -> str:
@@ -215,7 +216,7 @@ def _footprints(results: Results) -> str:
         for name, footprint in results.footprints.items()
     ]
     columns = ("", "time, ms", "private memory, MiB", "Python objects, MiB")
-    return f"## Import, over Flask's\n\n{_table(columns, rows)}"
+    return f"## Import, over Flask's\n\n{table(columns, rows)}"
 
 
 # --- the chart

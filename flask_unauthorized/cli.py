@@ -20,17 +20,21 @@ from .wire.digest import HASHES, base_algorithm, secret_hash
 class _Commands(click.Group):
     """A group whose commands report a `ConfigurationError` by its message, without a traceback.
 
-    ``audit``, ``openapi`` and ``tokens`` are loaded when they are used.
+    ``audit``, ``explain``, ``openapi`` and ``tokens`` are loaded when they are used.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "audit", "openapi", "tokens"])
+        return sorted([*super().list_commands(ctx), "audit", "explain", "openapi", "tokens"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "audit":
             from .audit.commands import audit
 
             return audit
+        if cmd_name == "explain":
+            from .explain.commands import explain
+
+            return explain
         if cmd_name == "openapi":
             from .openapi.commands import openapi
 

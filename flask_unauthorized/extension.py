@@ -1309,11 +1309,12 @@ def _register(app: Flask, state: AppState) -> None:
             app.register_error_handler(group, handle_group)
 
     def check_first() -> None:
-        state.serve(real_request().endpoint, lambda: _finish_set_up(state, check_first))
+        state.serve(real_request().endpoint, state.finish_set_up)
 
     app.before_request_funcs.setdefault(None, []).insert(0, check_first)
     app.after_request_funcs.setdefault(None, []).insert(0, guard)
     app.extensions[EXTENSION] = state
+    state.finish_set_up = lambda: _finish_set_up(state, check_first)
 
 
 def _finish_set_up(state: AppState, check_first: Callable[[], None]) -> None:

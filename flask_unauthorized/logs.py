@@ -49,7 +49,10 @@ log: Final = Log()
 
 
 class Apart(Exception):
-    """Is handled while a line or a record is written, in place of the exception that was being handled before."""
+    """The exception that is being handled while a line or a record is written.
+
+    It hides the one that was being handled before, whose text may hold a secret.
+    """
 
 
 def _write(level: int, message: str, args: tuple[object, ...], *, with_traceback: bool = False) -> None:

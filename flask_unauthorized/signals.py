@@ -24,12 +24,12 @@ the log: see `flask_unauthorized.events`.
 Receivers take what they need, and end with ``**extra``: a later version may send more. They run inside the request, so
 Flask's ``request`` has its endpoint, method, path and address.
 
-The decision about a request stands when a signal is sent. So a receiver cannot change it, and one that fails is logged
-and costs the others nothing.
+The decision about a request is made before a signal is sent, so a receiver can't change it. If a receiver raises an
+exception, the extension logs it, and the other receivers still run.
 
-The extension logs an exception of the app's code with its traceback only if it goes no further: one of a receiver, a
-renderer, a lazy text, or the loader at a logout. Its text holds a secret only if the app put one there. An exception
-that reaches Flask is logged by Flask, and lines of the extension about it name its type alone.
+The extension logs a traceback of the app's code only if it catches the exception for good. It does so for receivers,
+renderers, lazy texts, and the loader at a logout. The text of such an exception holds a secret only if the app put one
+there. Other exceptions reach Flask, which logs them. Lines of the extension about those name the type alone.
 """
 
 from typing import Any, Final

@@ -388,6 +388,12 @@ def test_a_remembered_login_that_was_ended_has_the_same_code(make_app, logged, p
 # --- what a name may hold
 
 
+def test_names_are_hashed_if_the_setting_says_so(app, logged):
+    app.config["UNAUTHORIZED_LOG_SUBJECTS"] = "hash"
+    app.test_client().get("/", auth=("ada", "wrong horse"))
+    assert logged()[-1][1]["subject"] == ADA
+
+
 @pytest.mark.asvs("V16.4.1")
 def test_names_as_text_are_cut_and_escaped(make_app, logged, caplog):
     app = make_app(Auth(SessionCookie(lambda subject: subject)), SECRET_KEY=SECRET_KEY)

@@ -231,6 +231,7 @@ def test_the_error_shows_no_exception_of_the_app(monkeypatch, break_log, chained
     assert "OSError: no socket" in text
     assert "the log server is down" in text
     assert "hunter2" not in text
+    assert "Apart" not in text  # what hides that exception is no news for the reader
 
 
 class FailingFormat(logging.StreamHandler):

@@ -59,6 +59,7 @@ LAYERS = [
         "browser": "login, logout, the redirect to the login page",
         "openapi": "OpenAPI documents say what the app demands",
         "audit": "`flask unauthorized audit`: mistakes in the table of routes, and changes since a lock file",
+        "explain": "`flask unauthorized explain`: what each kind of caller of a route gets, without running the view",
         "cli": "`flask unauthorized …`",
         "testing": "helpers for the tests of apps",
         "pytest_plugin": "the pytest plugin: lints the responses of a test suite; the fixture `unauthorized`",

@@ -4,6 +4,7 @@ import pytest
 from flask import Flask, Response
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, ConfigurationError, Identity, current_user
+from flask_unauthorized.lint.responses import exchange_of
 from flask_unauthorized.testing import (
     acting_as,
     assert_all_guarded,
@@ -354,3 +355,13 @@ def test_responses_of_other_clients(make):
 def test_what_is_no_response_is_named():
     with pytest.raises(TypeError, match="str has not"):
         assert_sound("401")
+
+
+def test_lines_of_httpx_stay_apart_and_its_streams_unread():
+    httpx = pytest.importorskip("httpx")
+    lines = [("WWW-Authenticate", 'Bearer realm="a"'), ("WWW-Authenticate", 'Basic realm="a"')]
+    exchange = exchange_of(httpx.Response(401, headers=lines, content=b"x"))
+    assert (exchange.lines("www-authenticate"), exchange.body) == ([line for _, line in lines], b"x")
+    stream = httpx.Response(401, headers=lines, stream=httpx.ByteStream(b"x"))
+    assert exchange_of(stream).body is None
+    assert stream.read() == b"x"

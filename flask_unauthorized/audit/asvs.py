@@ -1,9 +1,13 @@
 """Rows of OWASP ASVS 5.0.0 that an app's configuration decides: met or not, with the setting to change.
 
-Each function below decides one row, or several that hang on the same setting, from plain values: ``True`` if the row is
-met, ``False`` if it isn't, ``None`` if the app has nothing that the row is about, such as a password. What the
-extension meets by default, and what only the app's own code can meet, isn't listed: docs/explanation/asvs.md has all
-rows.
+Each function below decides one row, or several that depend on the same setting. It reads plain values, and returns
+
+- ``True`` if the row is met,
+- ``False`` if it isn't,
+- ``None`` if the app has nothing that the row is about, such as a password.
+
+Rows that the extension meets by default, or that only the app's own code can meet, aren't listed here.
+docs/explanation/asvs.md has all rows.
 """
 
 import logging

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .demand import Demand, admits_more, describe
+from .demand import Demand, admits_more, describe, shown_rule
 from .lock_file import ANY_METHOD, Lock, Place
 
 
@@ -17,7 +17,7 @@ class Change(NamedTuple):
         methods: The methods that share the change.
         old: What was demanded; ``None`` if the route is new.
         new: What is demanded; ``None`` if the route is gone.
-        may_loosen: Whether a caller may be admitted now who was refused before. It is ``True`` for every doubt.
+        may_loosen: Whether the route may admit a caller now whom it refused before. ``True`` if this can't be decided.
     """
 
     label: str
@@ -29,7 +29,13 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         was, now = (_described(demand) for demand in (self.old, self.new))
-        return f"{self.label}: {' '.join(self.methods)} {self.place.rule}: {was} -> {now}"
+        return f"{self.label}: {self.subject}: {was} -> {now}"
+
+    @property
+    def subject(self) -> str:
+        """What the change is about: methods, host and rule."""
+        place = self.place
+        return f"{' '.join(self.methods)} {shown_rule(place.rule, place.host, place.subdomain)}"
 
 
 def find_changes(old: Lock, new: Lock) -> tuple[Change, ...]:

@@ -21,10 +21,9 @@ from .demand import demand_of
 from .findings import RULES, Finding, find_mistakes, in_order
 from .lock_file import Lock, LockError, make_lock
 from .lock_source import LOCK_FILE, read_lock, write_lock
-from .outputs import Report, as_asvs_table, as_json, as_markdown, as_sarif, as_table, asvs_as_json
+from .outputs import LOOSENED, Report, as_asvs_table, as_json, as_markdown, as_sarif, as_table, asvs_as_json
 from .read_app import protects_app, read_app
 
-_LOOSENED: Final = "loosened"
 _DOCUMENTED: Final = "openapi"
 _BY_NAME: Final[Mapping[str, tuple[str, ...]]] = {
     "open": ("A1",), "unknown": ("A2",), "asymmetric": ("A3",), _DOCUMENTED: ("A13", "A14", "A15"),
@@ -145,18 +144,18 @@ def _fails(report: Report, wanted: frozenset[str]) -> bool:
     errors = {one.id for one in report.findings if one.level == "error"}
     found |= {name for name, rules in _BY_NAME.items() if not errors.isdisjoint(rules)}
     if any(change.may_loosen for change in report.changes or ()):
-        found.add(_LOOSENED)
+        found.add(LOOSENED)
     return not found.isdisjoint(wanted)
 
 
 def _wanted(given: str | None, *, with_diff: bool) -> frozenset[str]:
     if given is None:
-        return frozenset((*_BY_NAME, _LOOSENED) if with_diff else _BY_NAME)
+        return frozenset((*_BY_NAME, LOOSENED) if with_diff else _BY_NAME)
     names = frozenset(filter(None, (name.strip() for name in given.split(","))))
-    known = (*_BY_NAME, _LOOSENED, *RULES)
+    known = (*_BY_NAME, LOOSENED, *RULES)
     for name in sorted(names):
         if name not in known:
             raise click.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="--fail-on")
-    if _LOOSENED in names and not with_diff:
+    if LOOSENED in names and not with_diff:
         raise click.BadParameter("'loosened' needs --diff, a lock file to compare with", param_hint="--fail-on")
     return names

@@ -90,7 +90,7 @@ def demand_of(route: Route, names: Mapping[AnyScheme, str], implied_scopes: Mapp
         return Demand(route.state)
     return Demand(
         state=route.state,
-        optional=required.optional or route.state == "optional",
+        optional=required.optional,
         schemes=frozenset(names[scheme] for scheme in route.schemes),
         scopes=frozenset(accepted_scopes(group, implied_scopes) for group in required.scopes),
         roles=frozenset(map(frozenset, required.roles)),
@@ -169,6 +169,11 @@ def _implies(new: Demand, old: Demand) -> bool:
 def _groups_imply(new: Groups, old: Groups) -> bool:
     """Return whether callers who meet all groups of ``new`` meet all of ``old``: each has a part of it in ``new``."""
     return all(any(group <= wider for group in new) for wider in old)
+
+
+def shown_rule(rule: str, host: str | None, subdomain: str | None) -> str:
+    """Return a rule with its host for readers: ``api.example/notes``, or ``api./notes`` for a subdomain."""
+    return f"{host or (f'{subdomain}.' if subdomain else '')}{rule}"
 
 
 def describe(demand: Demand) -> str:

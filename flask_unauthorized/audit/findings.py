@@ -1,8 +1,8 @@
 """The findings of the audit: what looks like a mistake in the table of routes.
 
 Each function below finds one kind, and reads plain values only: the table, the schemes, the app's configuration. So no
-loader, no store and no network is touched. A finding names the routes that it is about. What concerns a scheme is said
-once, with the first route on which the scheme is in force.
+loader, no store and no network is used. A finding names the routes that it is about. A finding about a scheme is
+reported once, with the first route on which the scheme is in force.
 
 ``A13`` to ``A17`` compare the table with an OpenAPI document: `documented` finds them.
 ``A9`` (a name in ``protect(public=)`` that has no view) has no function: such a set-up is a `ConfigurationError`.
@@ -18,7 +18,7 @@ from ..policy.routes import Route
 from ..policy.settings import Settings
 from ..schemes.base import FLASK_SESSION, AnyScheme
 from ..schemes.loader_chain import loaders_of
-from .demand import OPEN_STATES
+from .demand import OPEN_STATES, shown_rule
 
 Level = Literal["error", "warning", "note"]
 
@@ -103,8 +103,7 @@ def shown_methods(route: Route) -> str:
 
 def subject_of(route: Route) -> str:
     """Return what identifies a route over time: methods, host and rule."""
-    host = route.host or (f"{route.subdomain}." if route.subdomain else "")
-    return f"{shown_methods(route)} {host}{route.rule}"
+    return f"{shown_methods(route)} {shown_rule(route.rule, route.host, route.subdomain)}"
 
 
 def find_mistakes(audited: Audited, *, reasons: bool = False) -> tuple[Finding, ...]:
@@ -153,7 +152,7 @@ def _open_routes(audited: Audited) -> Iterator[Finding]:
 
 def _public_beside_guarded(route: Route) -> Iterator[Finding]:
     if not route.methods <= {"GET", "HEAD", "OPTIONS"}:
-        yield _about("A3", route, "it changes data and is public, and other methods are guarded", "warning")
+        yield _about("A3", route, "this method changes data and is public, but others are guarded: guard it", "warning")
     elif route.because is not None:
         yield _about("A3", route, f"public beside guarded methods: {route.because}", "note")
     else:
@@ -248,19 +247,49 @@ def _similar_scopes(audited: Audited) -> Iterator[Finding]:
     for route in audited.routes:
         for scope in {name for group in (route.requirement.scopes if route.requirement else ()) for name in group}:
             users.setdefault(scope, []).append(route)
-    for pair in combinations(sorted(users), 2):
+    for pair in _pairs_that_may_be_near(users):
         rare, other = sorted(pair, key=lambda scope: (len(users[scope]), scope))
         if len(users[rare]) == 1 and is_near(rare, other):
             yield _about("A11", users[rare][0], f"the scope {rare!r} is demanded here only: did you mean {other!r}?")
 
 
+_FEWEST_LETTERS: Final = 3
+"""Shorter parts of a scope tell scopes apart on purpose."""
+
+
+def _pairs_that_may_be_near(scopes: Iterable[str]) -> list[tuple[str, str]]:
+    """Return all pairs of scopes that `is_near` may accept, sorted, without a comparison of each with each.
+
+    Two words that differ by one letter are equal after one letter of one or both was left out. So scopes that are near
+    share a key: all their letters, or their parts with one letter of one part left out.
+    """
+    by_key: dict[object, list[str]] = {}
+    for scope in sorted(scopes):
+        for key in set(_keys_of_scope(scope)):
+            by_key.setdefault(key, []).append(scope)
+    return sorted({pair for sharing in by_key.values() for pair in combinations(sharing, 2)})
+
+
+def _keys_of_scope(scope: str) -> Iterator[object]:
+    parts = _parts_of_scope(scope)
+    yield "".join(parts)
+    for place, part in enumerate(parts):
+        if len(part) >= _FEWEST_LETTERS and part.isalpha():
+            for shorter in (part, *(part[:at] + part[at + 1 :] for at in range(len(part)))):
+                yield place, *parts[:place], shorter, *parts[place + 1 :]
+
+
+def _parts_of_scope(scope: str) -> list[str]:
+    return re.split(r"[:./_-]", scope.lower())
+
+
 def is_near(first: str, second: str) -> bool:
-    """Return whether one scope may be a slip of the pen for another.
+    """Return whether one scope may be a misspelling of another.
 
     They differ in case or in separators, or one part of them by one letter. Digits, and parts of fewer than three
     characters, tell scopes apart on purpose, such as ``v1`` and ``v2``.
     """
-    one, other = (re.split(r"[:./_-]", scope.lower()) for scope in (first, second))
+    one, other = _parts_of_scope(first), _parts_of_scope(second)
     if "".join(one) == "".join(other):
         return True
     if len(one) != len(other):
@@ -272,7 +301,7 @@ def is_near(first: str, second: str) -> bool:
 def _differ_by_one_letter(first: str, second: str) -> bool:
     """Return whether two words differ by one letter that was added, left out, replaced or swapped with the next."""
     shorter, longer = sorted((first, second), key=len)
-    if len(shorter) < 3 or len(longer) - len(shorter) > 1 or not (first + second).isalpha():
+    if len(shorter) < _FEWEST_LETTERS or len(longer) - len(shorter) > 1 or not (first + second).isalpha():
         return False
     at = next((index for index, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), len(shorter))
     rest, longer_rest = shorter[at:], longer[at:]

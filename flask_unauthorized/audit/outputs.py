@@ -2,8 +2,8 @@
 
 All functions here make text from plain values. Keys and their order are stable, and so is the order of entries.
 
-Rules, reasons and names of functions are the developer's, and those of a lock file are whatever a pull request says. So
-characters that aren't printable become ``?`` in tables and Markdown, and are escaped in JSON and SARIF.
+The developer chooses rules, reasons and names of functions. The author of a pull request chooses those of a lock file.
+So characters that aren't printable become ``?`` in tables and Markdown, and are escaped in JSON and SARIF.
 """
 
 import hashlib
@@ -20,13 +20,16 @@ from ..policy.routes import Route
 from ..schemes.base import AnyScheme
 from .asvs import Row
 from .changes import Change
-from .demand import Demand, describe
+from .demand import Demand, describe, shown_rule
 from .findings import RULES, Finding, shown_methods, subject_of
+from .shown import file_of, printable
 
 DOCS: Final = "https://github.com/flask-unauthorized/flask-unauthorized/blob/main/docs/guides/audit.md"
 _STATES: Final = ("guarded", "conditional", "optional", "public", "open", "unknown")
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _NONE: Final = "-"
+LOOSENED: Final = "loosened"
+"""The id of a change that may loosen a route, beside the ids of findings."""
 
 
 class Report(NamedTuple):
@@ -67,14 +70,7 @@ class Report(NamedTuple):
 
     def file(self, route: Route) -> str | None:
         """Return the file of a view: relative to the root, or its package's part of the path."""
-        if route.file is None:
-            return None
-        path = Path(route.file)
-        if path.is_relative_to(self.root):
-            return path.relative_to(self.root).as_posix()
-        parts = path.parts
-        folders = [index for index, part in enumerate(parts) if part in ("site-packages", "dist-packages")]
-        return Path(*parts[folders[-1] + 1 :]).as_posix() if folders else path.as_posix()
+        return file_of(route, self.root)
 
     def schemes(self, route: Route) -> str:
         """Return the names of the schemes in force."""
@@ -104,8 +100,8 @@ _HEAD: Final = ("RULE", "METHODS", "WHO", "SCHEMES", "WHERE", "NOTE")
 def _cells(report: Report) -> list[tuple[str, ...]]:
     return [
         (
-            f"{route.host or (f'{route.subdomain}.' if route.subdomain else '')}{route.rule}", shown_methods(route),
-            describe(demand), report.schemes(route), report.place(route), report.note(route),
+            shown_rule(route.rule, route.host, route.subdomain), shown_methods(route), describe(demand),
+            report.schemes(route), report.place(route), report.note(route),
         )
         for route, demand in report.routes
     ]  # fmt: skip
@@ -113,19 +109,15 @@ def _cells(report: Report) -> list[tuple[str, ...]]:
 
 def as_table(report: Report) -> str:
     """Return the report for a terminal."""
-    sections = [_aligned([_HEAD, *(tuple(map(_printable, row)) for row in _cells(report))])]
+    sections = [_aligned([_HEAD, *(tuple(map(printable, row)) for row in _cells(report))])]
     lines = (f"{one.id} {one.level}  {one.subject}: {one.message}" for one in report.findings)
-    sections.append("\n".join(map(_printable, lines)))
+    sections.append("\n".join(map(printable, lines)))
     if report.changes is not None:
-        changes = "\n".join(_printable(str(change)) for change in report.changes)
+        changes = "\n".join(printable(str(change)) for change in report.changes)
         sections.append(changes or "No change since the lock file.")
     if report.mistake is not None:
         sections.append(f"The set-up has a mistake: {report.mistake}")
     return "\n\n".join((*filter(None, sections), report.summary()))
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -158,7 +150,7 @@ def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    text = _printable(" ".join(text.split()))
+    text = printable(" ".join(text.split()))
     for character in "\\|<>*_`[]&~":
         text = text.replace(character, f"\\{character}")
     return text
@@ -249,12 +241,11 @@ def as_sarif(report: Report, version: str) -> str:
     for change in report.changes or ():
         if change.may_loosen:
             place = change.place
-            subject = f"{' '.join(change.methods)} {place.host or place.subdomain}{place.rule}"
             route = routes.get((place.rule, place.host, place.subdomain))
-            results.append(_result(report, _LOOSENED, "error", subject, str(change), route))
+            results.append(_result(report, LOOSENED, "error", change.subject, str(change), route))
     rules = [
         *((rule.id, rule.name, rule.level, rule.summary) for rule in RULES.values()),
-        (_LOOSENED, "loosened", "error", "A route admits callers whom it refused before."),
+        (LOOSENED, "loosened", "error", "A route admits callers whom it refused before."),
     ]
     driver = {
         "name": "flask-unauthorized",
@@ -273,9 +264,6 @@ def as_sarif(report: Report, version: str) -> str:
     }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
-
-
-_LOOSENED: Final = "loosened"
 
 
 def _result(

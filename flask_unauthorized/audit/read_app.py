@@ -27,4 +27,4 @@ def read_app(state: AppState) -> tuple[Audited, str | None]:
 def protects_app(state: AppState) -> bool:
     """Return whether ``protect(app)`` demands a caller of every view, whatever the request."""
     protection = state.configuration.protections.get(state.app)
-    return protection is not None and not (protection.requirement.optional or protection.requirement.unless)
+    return protection is not None and not protection.requirement.unless

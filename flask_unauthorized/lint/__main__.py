@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from ..wire.grammar import is_token68
 from .catalog import LEVELS, Finding
 from .comparisons import compare
-from .exchange import Exchange
+from .exchange import Exchange, on_one_line
 from .probes import Client, probes
 from .rules import lint_exchange
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_LONGEST = 300
 _DESCRIPTION = """\
 Send up to nine requests to URL, without credentials and with wrong ones, and report what is wrong with the refusals.
 No valid credentials are sent. A method other than GET is sent only if you name it: the first request has no
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         client = Client(options.url, verify=not options.insecure)
         exchanges = _send_all(client, options)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        print(f"{_without_secrets(options.url)}: {_on_one_line(f'{error}') or type(error).__name__}", file=sys.stderr)
+        print(f"{_without_secrets(options.url)}: {on_one_line(f'{error}') or type(error).__name__}", file=sys.stderr)
         return 2
     findings = _findings(exchanges)
     _print_json(findings) if options.json else _print_text(findings, exchanges)
@@ -60,13 +59,7 @@ def _without_secrets(url: str) -> str:
     """Return a URL for a message: without user, password, query and fragment. Any text may be given as URL."""
     scheme, mark, rest = url.partition("://")
     host, slash, path = re.split("[?#]", rest if mark else url, maxsplit=1)[0].partition("/")
-    return _on_one_line(f"{scheme if mark else ''}{mark}{host.rpartition('@')[2]}{slash}{path.rpartition('@')[2]}")
-
-
-def _on_one_line(text: str) -> str:
-    """Return a text that a server may have sent, without control characters, cut."""
-    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+    return on_one_line(f"{scheme if mark else ''}{mark}{host.rpartition('@')[2]}{slash}{path.rpartition('@')[2]}")
 
 
 def _send_all(client: Client, options: argparse.Namespace) -> dict[str, Exchange]:

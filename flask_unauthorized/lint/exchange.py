@@ -121,9 +121,13 @@ def redact(exchange: Exchange, text: str) -> str:
     text = _SECRET_PARAMS.sub(r"\1\2…", text)
     for secret in sorted(_secrets(exchange), key=len, reverse=True):
         text = text.replace(secret, "…")
-    text = _USERINFO.sub(r"\1…@", _TOKEN_LIKE.sub("…", text))
-    text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return on_one_line(_USERINFO.sub(r"\1…@", _TOKEN_LIKE.sub("…", text)))
+
+
+def on_one_line(text: str) -> str:
+    """Return a text that a server may have sent, without control characters, shortened."""
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
 def _secrets(exchange: Exchange) -> set[str]:

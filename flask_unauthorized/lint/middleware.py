@@ -15,11 +15,11 @@ from urllib.parse import quote
 from ..logs import report_loss
 from .catalog import Finding
 from .exchange import Exchange, make_exchange
+from .responses import SAFE_IN_PATH, exchange_of_environ
 from .rules import LINTED_STATUSES, lint_exchange
 
 LOGGER: Final = logging.getLogger("flask_unauthorized.lint")
 _MAX_REPORTED: Final = 1000
-_SAFE_IN_PATH: Final = "/:@!$&'()*+,;=~-._"
 _LOG_LEVELS: Final = {"error": logging.ERROR, "warning": logging.WARNING, "note": logging.INFO}
 
 Report = Literal["log", "raise"] | Callable[[Finding], Any]
@@ -64,20 +64,22 @@ class _Reporter:
 
     def report(self, make: Callable[[], Exchange]) -> None:
         if self.on_finding != "log":
-            self._pass_on(make())
+            self._pass_on(self._found(make()))
             return
         try:
-            self._log(make())
+            self._log(self._found(make()))
         except Exception as failure:  # An odd request, or a log handler that fails, must cost no request.
             report_loss(failure, None, "a finding of the linter")
 
-    def _log(self, exchange: Exchange) -> None:
-        for finding in lint_exchange(exchange):
-            if finding.id not in self.ignore and self._is_new(finding):
+    def _found(self, exchange: Exchange) -> list[Finding]:
+        return [finding for finding in lint_exchange(exchange) if finding.id not in self.ignore]
+
+    def _log(self, findings: list[Finding]) -> None:
+        for finding in findings:
+            if self._is_new(finding):
                 LOGGER.log(_LOG_LEVELS[finding.level], "%s", finding)
 
-    def _pass_on(self, exchange: Exchange) -> None:
-        findings = [finding for finding in lint_exchange(exchange) if finding.id not in self.ignore]
+    def _pass_on(self, findings: list[Finding]) -> None:
         if self.on_finding == "raise":
             serious = [finding for finding in findings if finding.level != "note"]
             if serious:
@@ -131,14 +133,14 @@ class Linter:
             write = start_response(status, headers, *exc_info)
             last[:] = [(status, [*headers])] if status[:3] in LINTED_STATUSES else []
             if returned and last:
-                self._reporter.report(lambda: _exchange_of(environ, *last[0]))
+                self._reporter.report(lambda: exchange_of_environ(environ, *last[0]))
             return write
 
         body = self.app(environ, start)
         returned = True
         if last:
             try:
-                self._reporter.report(lambda: _exchange_of(environ, *last[0]))
+                self._reporter.report(lambda: exchange_of_environ(environ, *last[0]))
             except BaseException:  # a LintError, or what the callable of the app raises: the server gets no body
                 close = getattr(body, "close", None)
                 if close is not None:
@@ -203,24 +205,7 @@ def _exchange_of_scope(
         int(status),
         fields,
         method=scope["method"],
-        path=quote(scope["path"], safe=_SAFE_IN_PATH, errors="replace"),
+        path=quote(scope["path"], safe=SAFE_IN_PATH, errors="replace"),
         query=scope.get("query_string", b"").decode("latin-1"),
         request_fields=scope.get("headers", ()),
-    )
-
-
-def _exchange_of(environ: Mapping[str, Any], status: str, headers: list[tuple[str, str]]) -> Exchange:
-    sent = [
-        (name[5:].replace("_", "-"), value)
-        for name, value in environ.items()
-        if name.startswith("HTTP_") and isinstance(value, str)
-    ]
-    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return make_exchange(
-        status,
-        headers,
-        method=environ.get("REQUEST_METHOD", "GET"),
-        path=quote(path, safe=_SAFE_IN_PATH, encoding="latin-1", errors="replace"),
-        query=environ.get("QUERY_STRING", ""),
-        request_fields=sent,
     )

@@ -1,13 +1,17 @@
-"""Responses of test clients and HTTP libraries as exchanges, by what they have in common.
+"""Responses of test clients, HTTP libraries and WSGI apps as exchanges, by what they have in common.
 
 Werkzeug, httpx, requests, urllib3, Django, Starlette and aiohttp name the same things differently. None is imported
 here: their objects are read by the names of their attributes.
 """
 
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
 
-from .exchange import Exchange, make_exchange
+from .exchange import Exchange, Fields, make_exchange
+
+SAFE_IN_PATH: Final = "/:@!$&'()*+,;=~-._"
+"""What a path may hold without an escape, besides letters and digits (RFC 3986 §3.3)."""
 
 
 def exchange_of(response: Any, request: Any = None) -> Exchange:
@@ -26,6 +30,8 @@ def exchange_of(response: Any, request: Any = None) -> Exchange:
     if not isinstance(status, int) or headers is None:
         raise TypeError(f"a response has status_code or status, and headers: {type(response).__name__} has not")
     request = _request_of(response) if request is None else request
+    if isinstance(request, dict):  # from Django
+        return exchange_of_environ(request, status, pairs_of(headers), _body_of(response))
     method, url, sent = _read_request(request)
     parts = urlsplit(url)
     return make_exchange(
@@ -35,6 +41,27 @@ def exchange_of(response: Any, request: Any = None) -> Exchange:
         method=method,
         path=parts.path or "/",
         query=parts.query,
+        request_fields=sent,
+    )
+
+
+def exchange_of_environ(
+    environ: Mapping[str, Any], status: int | str, headers: Fields, body: bytes | None = None
+) -> Exchange:
+    """Return the exchange of a request that a WSGI environ describes."""
+    sent = [
+        (name[5:].replace("_", "-"), value)
+        for name, value in environ.items()
+        if name.startswith("HTTP_") and isinstance(value, str)
+    ]
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return make_exchange(
+        status,
+        headers,
+        body,
+        method=environ.get("REQUEST_METHOD", "GET"),
+        path=quote(path, safe=SAFE_IN_PATH, encoding="latin-1", errors="replace"),
+        query=environ.get("QUERY_STRING", ""),
         request_fields=sent,
     )
 
@@ -53,11 +80,7 @@ def _request_of(response: Any) -> Any:
 
 
 def _read_request(request: Any) -> tuple[str, str, list[tuple[Any, Any]] | None]:
-    """Return method, URL and fields of a request. Django's is an environ, and some clients keep none."""
-    if isinstance(request, dict):
-        fields = [(name[5:].replace("_", "-"), value) for name, value in request.items() if name.startswith("HTTP_")]
-        url = f"{request.get('PATH_INFO', '/')}?{request.get('QUERY_STRING', '')}"
-        return request.get("REQUEST_METHOD", "GET"), url, fields
+    """Return method, URL and fields of a request. Some clients keep none."""
     method, headers = getattr(request, "method", None), getattr(request, "headers", None)
     if not isinstance(method, str) or headers is None:
         return "GET", "/", None

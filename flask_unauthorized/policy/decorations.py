@@ -29,6 +29,7 @@ View = Callable[..., Any]
 F = TypeVar("F", bound=View)
 _NAMELESS: Final = count(1)
 """Numbers of wrappers whose views have no name."""
+_NO_VIEWS: Final[Mapping[int, View]] = {}
 _GUARDS: Final[WeakSet[Any]] = WeakSet()
 """The wrappers of every `Auth`."""
 
@@ -107,30 +108,30 @@ class Decorations:
             raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")
         self._public[id(view)] = PublicMark(ref(view), via, reason)
 
-    def is_public(self, view: View, registered: Collection[View] = ()) -> bool:
+    def is_public(self, view: View, registered: Mapping[int, View] = _NO_VIEWS) -> bool:
         """Return whether the view, or what it wraps, was marked public.
 
         Only ``__wrapped__`` is followed, because two partials of one function are two views. The search stops at a
-        guard and at other ``registered`` views: ``functools.wraps`` copies the attribute to functions that never call
-        the public view.
+        guard and at other ``registered`` views, which are given by id: ``functools.wraps`` copies the attribute to
+        functions that never call the public view.
         """
         return self._marked_in(view, registered) is not None
 
     def offered_by(self, view: View) -> tuple[AnyScheme, ...] | None:
         """Return the schemes that a public view offers in its own 401; ``None`` if its decorator named none."""
-        found = self._marked_in(view, ())
+        found = self._marked_in(view, _NO_VIEWS)
         return None if found is None else self._public[id(found)].via
 
-    def public_reason(self, view: View, registered: Collection[View] = ()) -> str | None:
+    def public_reason(self, view: View, registered: Mapping[int, View] = _NO_VIEWS) -> str | None:
         """Return why a view is open, as ``public(reason=...)`` says; ``None`` if it doesn't."""
         found = self._marked_in(view, registered)
         return None if found is None else self._public[id(found)].reason
 
-    def _marked_in(self, view: View, registered: Collection[View]) -> View | None:
+    def _marked_in(self, view: View, registered: Mapping[int, View]) -> View | None:
         seen: set[int] = set()
         wrapped: Any = view
         while wrapped is not None and id(wrapped) not in seen and not self.is_guard(wrapped):
-            if seen and any(wrapped is other for other in registered):
+            if seen and id(wrapped) in registered:
                 return None
             if not inspect.ismethod(wrapped) and self._is_marked_public(wrapped):
                 return wrapped  # type: ignore[no-any-return]  # a view is any callable
@@ -177,23 +178,17 @@ class Decorations:
 
     def _demanded_by(self, decorator: Any) -> Requirement | None:
         """Return what one of the ``method_decorators`` demands; ``None`` if it isn't a guard."""
-        if self._is_own_method(decorator):
+        owner = getattr(decorator, "__self__", None)
+        if owner is not None and owner is self.auth_ref():
             return self.default_requirements.get(decorator.__name__)  # `Auth.public` demands nothing
         return self._decorators.get(decorator) if isinstance(decorator, FunctionType) else None
-
-    def _is_own_method(self, decorator: Any) -> bool:
-        owner = getattr(decorator, "__self__", None)
-        return owner is not None and owner is self.auth_ref()
 
     def has_unknown_method_decorator(self, handled: type, method: str) -> bool:
         """Return whether a class view has ``method_decorators`` that aren't guards of this `Auth`.
 
         What they put around a method is made anew on each request, so the table of routes can't look into it.
         """
-        return any(
-            self._demanded_by(decorator) is None and not self._is_own_method(decorator)
-            for decorator in listed_method_decorators(handled, method)
-        )
+        return any(self._demanded_by(decorator) is None for decorator in listed_method_decorators(handled, method))
 
     def warn_of_overridden_guards(self, views: Mapping[str, View]) -> None:
         """Warns of class views in which an unguarded method overrides a guarded one of a base class."""

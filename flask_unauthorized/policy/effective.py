@@ -13,6 +13,7 @@ What the levels say can't change any more once the app serves, so results are ca
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from itertools import accumulate
 
 from flask import Flask
 from werkzeug.routing import Rule
@@ -37,11 +38,11 @@ class EffectiveRequirements:
         self.method_guards: dict[str, dict[str, tuple[Requirement, ...]]] = {}
         """Class views with guarded methods: by endpoint and HTTP method, what the decorators in the class demand."""
         self._cache: dict[tuple[str, str | None], Requirement | None] = {}
-        self._views: tuple[View, ...] = ()
+        self._views: dict[int, View] = {}  # by id: a view that is kept shares its id with no other
 
     def refresh(self) -> None:
         """Read the app's views again, because some may have been added."""
-        self._views = tuple(self.app.view_functions.values())
+        self._views = {id(view): view for view in self.app.view_functions.values()}
         self.method_guards = dict(self._find_method_guards())
         self._cache.clear()
 
@@ -144,11 +145,16 @@ class EffectiveRequirements:
 
     def protections_of(self, endpoint: str) -> Iterator[tuple[str, Protection]]:
         """Give what `protect` demands of an endpoint, from the outside in, each with the blueprint's prefix."""
-        names = endpoint.split(".")[:-1]
-        for prefix, protection in self._protections():
-            path = prefix.rstrip(".").split(".") if prefix else []
-            if names[: len(path)] == path:
-                yield prefix, protection
+        protections = self.configuration.protections
+        found = protections.get(self.app)
+        if found is not None:
+            yield "", found
+        # By the endpoint's own blueprints: to go through all of the app's would be quadratic in large apps.
+        for name in accumulate(endpoint.split(".")[:-1], "{}.{}".format):
+            blueprint = self.app.blueprints.get(name)
+            found = None if blueprint is None else protections.get(blueprint)
+            if found is not None:
+                yield f"{name}.", found
 
     def levels(self, endpoint: str | None, method: str, dropped: AbstractSet[Condition] = NOTHING_DROPPED) -> list[str]:
         """Return a text for each level that demands something of an endpoint, from the app down to the view."""

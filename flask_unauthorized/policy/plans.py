@@ -28,7 +28,8 @@ from .settings import Settings
 from .unless import NOTHING_DROPPED, Condition
 
 MAX_PLANS: Final = 4096
-"""The most compiled plans that are cached per app: ``require()`` with ever new demands must not grow without bound."""
+"""The most compiled plans that are cached per app, besides those of its views: ``require()`` with ever new demands must
+not grow without bound."""
 PLANS_OF_RULE: Final = "_unauthorized_plans"
 """The private attribute of a routing rule that holds the plans of its view."""
 _NO_DEMAND: Final = Requirement()
@@ -65,9 +66,14 @@ class Plans(Generic[Owner]):
             tuple[Requirement | None, Resource | None, tuple[AnyScheme, ...] | None, bool], Plan
         ] = {}
         self._on_rules: list[dict[int, tuple[Plan, Owner]]] = []
+        self._of_views = 0  # how many plans the views of the app have, however many they are
 
     def forget(self) -> None:
-        """Drop all plans: what they were compiled from has changed, or there are too many."""
+        """Drop all plans, because what they were compiled from has changed."""
+        self._of_views = 0
+        self._drop()
+
+    def _drop(self) -> None:
         for plans in self._on_rules:
             plans.clear()
         self._compiled.clear()
@@ -98,8 +104,9 @@ class Plans(Generic[Owner]):
             elif merged is not None and merged.via is None and extra is not None:
                 merged = self._with_schemes_of_open_view(merged, endpoint, method, dropped)
             offered = None if merged is not None else self._offered_by(endpoint)
-            if len(self._compiled) >= MAX_PLANS:
-                self.forget()
+            # A view has the plan of its endpoint, and those of its guards.
+            if len(self._compiled) >= MAX_PLANS + 4 * self._of_views:
+                self._drop()
             plan = self._plan_for(merged, endpoint, offered, is_open=is_open)
             self._compiled[key] = _Compiled(plan, extra)
             return plan
@@ -124,8 +131,10 @@ class Plans(Generic[Owner]):
     def compile_all(self, endpoint: str, method: str | None) -> None:
         """Compile the plans of a guarded endpoint, with any of its levels dropped. Raise `ConfigurationError`."""
         conditions = self.for_endpoint(endpoint, None, method).requirement.unless
+        self._of_views += 1
         for dropped in combinations_of(conditions):
             self.for_endpoint(endpoint, None, method, dropped)
+            self._of_views += 1
 
     def for_protect(self, endpoint: str, method: str, dropped: frozenset[Condition] = NOTHING_DROPPED) -> Plan | None:
         """Return the plan of what `protect` demands of an endpoint, without its decorators; ``None`` for nothing."""

@@ -108,7 +108,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Give the clients back, and report what the fixtures have shown since."""
+    """Put the methods of the clients back, and report the findings of the end of the fixtures."""
     recorder = item.stash.get(_recorder_key, None)
     if recorder is None:
         return (yield)

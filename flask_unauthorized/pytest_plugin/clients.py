@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from ..lint.catalog import Finding
-from ..lint.exchange import Exchange, make_exchange
-from ..lint.responses import exchange_of, pairs_of
+from ..lint.exchange import Exchange
+from ..lint.responses import exchange_of, exchange_of_environ, pairs_of
 from ..lint.rules import LINTED_STATUSES, lint_exchange
 
 
@@ -34,27 +34,15 @@ class _Target(NamedTuple):
 
 def _read_werkzeug(client: Any, environ: dict[str, Any], result: Any) -> Exchange:
     _, status, headers = result
-    return _with_environ(environ, status, headers)
+    return exchange_of_environ(environ, status, pairs_of(headers))
 
 
 def _read_django(handler: Any, environ: dict[str, Any], response: Any) -> Exchange:
-    return _with_environ(environ, response.status_code, response.headers)
+    return exchange_of_environ(environ, response.status_code, pairs_of(response.headers))
 
 
 def _read_http(transport: Any, request: Any, response: Any) -> Exchange:
     return exchange_of(response, request)
-
-
-def _with_environ(environ: dict[str, Any], status: int | str, headers: Any) -> Exchange:
-    fields = [(name[5:].replace("_", "-"), value) for name, value in environ.items() if name.startswith("HTTP_")]
-    return make_exchange(
-        status,
-        pairs_of(headers),
-        method=environ.get("REQUEST_METHOD", "GET"),
-        path=environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "/"),
-        query=environ.get("QUERY_STRING", ""),
-        request_fields=fields,
-    )
 
 
 _TARGETS: Final = (

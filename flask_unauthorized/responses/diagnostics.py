@@ -149,11 +149,11 @@ def _command(scheme: AnyScheme, request: Request) -> str:
     except (HTTPException, ValueError):  # a host that the app doesn't trust
         address = request.path
     method = () if request.method in ("GET", "HEAD") else ("-X", request.method)
-    return shlex.join(("curl", "-i", *method, *_options(scheme), address))
+    return shlex.join(("curl", "-i", *method, *curl_options_of(scheme), address))
 
 
-def _options(scheme: AnyScheme) -> tuple[str, ...]:
-    """Return what the scheme declares, else options for the first place that it reads."""
+def curl_options_of(scheme: AnyScheme) -> tuple[str, ...]:
+    """Return the options that make curl send credentials: those of the scheme, else for the first place it reads."""
     if scheme.curl_options is not None:
         return scheme.curl_options
     where, name = _reads(scheme)[0]

@@ -60,6 +60,7 @@ class AppState:
         ready: Whether the set-up was checked and has no mistake.
         got_first_request: Whether the app has served a request, so that its set-up can't change any more.
         mistake: What the check before the first request found.
+        finish_set_up: Wraps the guarded views, when all routes and hooks are known. `Auth.init_app` sets it.
         diagnostics_enabled: Whether bodies explain refusals to the developer.
         has_response_hooks: Whether the app, its blueprints or other extensions have ``after_request`` functions.
         views_at_set_up: By endpoint, the view function at the end of the set-up; the dispatch form of a guarded view.
@@ -85,6 +86,7 @@ class AppState:
         self.ready = False
         self.got_first_request = False
         self.mistake: str | None = None
+        self.finish_set_up: Callable[[], None] = lambda: None
         self.has_response_hooks = False
         self.views_at_set_up: dict[str, Callable[..., Any]] = {}
         self.app_handlers: dict[tuple[str | None, type[Exception], int | None], ErrorHandler | None] = {}

@@ -102,6 +102,7 @@ def read_elements(text: str, limit: int) -> list[Element]:
     _check_characters(text, limit)
     found: list[Element] = []
     params: dict[str, tuple[str, str]] = {}
+    takes_params = False
     position = empty = 0
     while True:
         separators = _SEPARATORS.match(text, position)
@@ -114,7 +115,7 @@ def read_elements(text: str, limit: int) -> list[Element]:
             return found
         if _PARAM_START.match(text, position):
             # A parameter after a comma belongs to the scheme before it (RFC 9110 §11.6.1).
-            if not found or found[-1].token68 is not None:
+            if not takes_params:
                 raise GrammarError(f"a parameter without a scheme at byte {position}")
             position = _read_param(text, position, params)
             found[-1] = found[-1]._replace(params=tuple(params.values()))
@@ -122,6 +123,8 @@ def read_elements(text: str, limit: int) -> list[Element]:
             params = {}
             element, position = _read_scheme(text, position, params)
             found.append(element)
+            # Behind the name alone, only a space begins the list of parameters (RFC 9110 §11.3).
+            takes_params = bool(params) or (element.token68 is None and text.startswith(" ", position))
         if not _END_OF_ELEMENT.match(text, position):
             raise GrammarError(f"expected a comma or the end at byte {position}")
 

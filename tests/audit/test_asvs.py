@@ -7,10 +7,10 @@ import pytest
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from flask_unauthorized import Auth, Basic, Bearer, DPoP, SessionCookie, SHA256Sessions
+from flask_unauthorized import Auth, Basic, Bearer, Digest, DPoP, SessionCookie, SHA256Sessions
 from flask_unauthorized.cli import commands
 from flask_unauthorized.jose import hmac_key
-from flask_unauthorized.loaders.jwt import JWT
+from flask_unauthorized.loaders.jwt import JWT, Issuers
 from flask_unauthorized.loaders.revocation import Revocations
 from flask_unauthorized.stores.memory import MemoryStore
 from flask_unauthorized.throttle import Throttle
@@ -55,14 +55,32 @@ def jwt(**options):
     return Bearer(JWT(ISSUER, **{"audience": "shop", "user": None, **options}))
 
 
+def issuers(*options):
+    """Return a scheme for the tokens of several issuers, each with options of its own."""
+    loaders = [
+        JWT(f"{ISSUER}/{number}", **{"audience": "shop", "user": None, **one}) for number, one in enumerate(options)
+    ]
+    return Bearer(Issuers(*loaders))
+
+
+def digest(**options):
+    return Digest(load, store=store(), **options)
+
+
 @pytest.mark.parametrize(
     ("rows", "met", "unmet"),
     [
         ("2.4.1 6.3.1", lambda: states(Basic(load, throttle=Throttle(store()))), lambda: states(Basic(load))),
+        ("2.4.1 6.3.1", lambda: states(digest(throttle=Throttle(store()))), lambda: states(digest())),
         (
             "3.3.1 3.3.2 3.3.3", lambda: states(people(), **HOST_COOKIE),
             lambda: states(people(), SESSION_COOKIE_SAMESITE="None"),
         ),
+        (
+            "3.3.1", lambda: states(people(), **HOST_COOKIE),
+            lambda: states(people(), **{**HOST_COOKIE, "SESSION_COOKIE_SECURE": False}),
+        ),
+        ("3.3.2", lambda: states(people(), SESSION_COOKIE_SAMESITE="Strict"), lambda: states(people())),
         ("3.5.8", lambda: states(people(cross_site_reads=False)), lambda: states(people())),
         ("6.3.4 8.2.1", lambda: states(Bearer(load), protect={}), lambda: states(Bearer(load))),
         (
@@ -73,13 +91,18 @@ def jwt(**options):
         ("7.4.1 7.4.3 7.4.5 7.5.2", lambda: states(people(store=store())), lambda: states(people())),
         ("7.4.1", lambda: states(jwt(revoked=Revocations(store()))), lambda: states(jwt())),
         ("7.5.1 7.5.3", lambda: states(people(), guard={"max_age": 300}), lambda: states(people(), guard={})),
+        ("7.5.1 7.5.3", lambda: states(people(), guard={"amr": {"otp"}}), lambda: states(people())),
+        ("7.5.1 7.5.3", lambda: states(people(), guard={"acr": "mfa"}), lambda: states(Bearer(load), guard={})),
         ("9.2.1", lambda: states(jwt(leeway=0)), lambda: states(jwt())),
         ("9.2.3", lambda: states(jwt()), lambda: states(jwt(audience=None))),
         (
             "10.3.5", lambda: states(DPoP(load, origin="https://shop.example"), bound_only=True),
             lambda: states(Bearer(load), DPoP(load, origin="https://shop.example")),
         ),
+        ("9.2.3", lambda: states(issuers({})), lambda: states(issuers({}, {"audience": None}))),
         ("11.2.3", lambda: states(jwt(min_rsa_bits=3072)), lambda: states(jwt())),
+        ("11.2.3", lambda: states(jwt(min_rsa_bits=3072)), lambda: states(jwt(algorithms=("PS256",)))),
+        ("11.6.1", lambda: states(jwt(algorithms=("PS256",))), lambda: states(jwt(algorithms=("PS256", "RS256")))),
         ("11.2.3 11.6.1", lambda: states(jwt(algorithms=EC)), lambda: states(jwt(algorithms=("RS256",)))),
         (
             "11.4.1 11.4.3", lambda: states(people(), sessions=SHA256Sessions()), lambda: states(people()),

@@ -172,6 +172,18 @@ def test_an_app_that_can_not_be_loaded_or_set_up_is_2(run, make, message):
     assert not Path("unauthorized.lock").exists()
 
 
+@pytest.mark.parametrize("form", ["--json", "--markdown", "--sarif"])
+def test_a_mistake_in_the_set_up_is_also_told_beside_the_report(form):
+    app = with_a_lost_name()
+    done = app.test_cli_runner().invoke(commands, ["audit", form], obj=ScriptInfo(create_app=lambda: app))
+    assert done.exit_code == 2
+    assert "The set-up has a mistake: " in done.stderr
+    assert "names 'helth'" in done.stderr
+    assert done.stdout.strip()
+    if form != "--markdown":
+        json.loads(done.stdout)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -246,6 +258,29 @@ def test_diff_with_a_revision(run):
     assert run(make_site(notes=guarded), "--diff")[0] == 0
     code, output = run(make_site(notes=guarded), "--diff", "git:reviewed")
     assert (code, "loosened: GET HEAD /notes" in output) == (1, True)
+    code, output = run(make_site(notes=guarded), "--diff", "git:nowhere")
+    assert (code, "git:nowhere: git show failed: fatal" in output) == (2, True)
+
+
+def test_the_lock_file_of_a_revision_is_the_one_of_the_current_folder(run, monkeypatch):
+    subprocess.run(["git", "init", "-q"], check=True)
+    for folder, guard in (("shop", admins), ("blog", guarded)):
+        Path(folder).mkdir()
+        run(make_site(notes=guard), "--freeze", f"{folder}/unauthorized.lock")
+    subprocess.run(["git", "add", "."], check=True)
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, "commit", "-qm", "locks"], check=True)
+    monkeypatch.chdir("shop")
+    assert run(make_site(notes=admins), "--diff", "git:HEAD")[0] == 0
+    assert run(make_site(notes=guarded), "--diff", "git:HEAD")[0] == 1
+
+
+def test_only_the_changes_of_matching_rules_count(run):
+    run(make_site(notes=admins, other=admins), "--freeze")
+    code, output = run(make_site(notes=guarded, other=admins), "--diff", "--only", "/notes")
+    assert (code, "loosened: GET HEAD /notes" in output) == (1, True)
+    code, output = run(make_site(notes=guarded, other=admins), "--diff", "--only", "/other")
+    assert (code, "No change since the lock file." in output) == (0, True)
 
 
 def test_a_damaged_lock_file_is_2(run):
@@ -298,6 +333,14 @@ def test_json_with_changes(run):
     )  # fmt: skip
 
 
+def test_json_names_the_realm_of_a_scheme_or_of_the_auth(run):
+    app = Flask("shop", static_folder=None)
+    auth = Auth(Bearer({}.get), Basic({}.get, realm="office"), realm="notes", app=app)
+    app.add_url_rule("/notes", "notes", auth.login_required(lambda: "in"))
+    (route,) = json.loads(run(app, "--json")[1])["routes"]
+    assert [(one["name"], one["realm"]) for one in route["schemes"]] == [("Bearer", "notes"), ("Basic", "office")]
+
+
 def test_markdown_escapes_what_would_be_markup(run):
     app = make_site(open=None)
     app.add_url_rule("/a/<path:b>|c", "b", lambda: "in")
@@ -305,6 +348,9 @@ def test_markdown_escapes_what_would_be_markup(run):
     assert code == 1
     assert r"| /a/\<path:b\>\|c | GET | OPEN |" in output
     assert "## Findings" in output
+    app = make_site(open=None)
+    app.config["UNAUTHORIZED_<b>"] = "a"
+    assert r"UNAUTHORIZED\_\<b\> is not a setting" in run(app, "--markdown")[1].partition("## Mistake")[2]
 
 
 def sarif(run, app, *arguments):
@@ -330,6 +376,31 @@ def test_sarif_names_each_finding_with_a_place_and_a_stable_fingerprint(run):
     (other,) = sarif(run, moved)["runs"][0]["results"]
     assert other["locations"] != result["locations"]
     assert other["partialFingerprints"] == result["partialFingerprints"]
+
+
+def test_a_file_in_sarif_is_a_uri(run, tmp_path):
+    """Source: SARIF 2.1.0 §3.4.3, RFC 3986 §2.1."""
+    folder = tmp_path / "my shop #1"
+    folder.mkdir()
+    scope = {}
+    exec(compile("def view():\n    return 'in'\n", str(folder / "views.py"), "exec"), scope)
+    app = Flask("shop", static_folder=None)
+    Auth(Bearer({}.get), app=app)
+    app.add_url_rule("/open", "open", scope["view"])
+    for root, uri in ((tmp_path, "my%20shop%20%231/views.py"), (folder, "views.py")):
+        document = json.loads(run(app, "--sarif", "--root", str(root))[1])
+        (result,) = document["runs"][0]["results"]
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages"])
+def test_a_view_of_an_installed_package_has_the_path_in_its_package(run, folder):
+    scope = {}
+    exec(compile("def view():\n    return 'in'\n", f"/usr/lib/python3/{folder}/flask_admin/base.py", "exec"), scope)
+    app = Flask("shop", static_folder=None)
+    Auth(Bearer({}.get), app=app)
+    app.add_url_rule("/open", "open", scope["view"])
+    assert " flask_admin/base.py:1 " in run(app)[1]
 
 
 def test_sarif_has_what_was_loosened(run):

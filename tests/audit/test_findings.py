@@ -1,12 +1,17 @@
 """The findings: each kind, and the same app without the mistake."""
 
+import time
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.views import MethodView
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import create_engine
+from werkzeug.routing import Rule
 
 from flask_unauthorized import APIKey, Auth, Basic, Bearer, SessionCookie, any_of
 from flask_unauthorized.audit.findings import RULES, find_mistakes, is_near
@@ -90,6 +95,29 @@ def test_public_beside_guarded_is_an_error_never(site):
     assert shop.found() == [("A3", "warning", "GET /b"), ("A3", "warning", "POST /c"), ("A3", "note", "GET /a")]
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_reason_does_not_excuse_a_public_method_that_changes_data(site, method):
+    shop = site()
+    shop.guard("/a")
+    shop.app.add_url_rule("/a", "write", shop.auth.public(reason="a form")(lambda: "in"), methods=[method])
+    assert shop.found() == [("A3", "warning", f"{method} /a")]
+
+
+def test_a_redirect_beside_guarded_methods_is_nothing(site):
+    shop = site()
+    shop.guard("/a", methods=["POST"])
+    shop.app.url_map.add(Rule("/a", endpoint="old", redirect_to="/b", methods=["GET"]))
+    assert shop.found() == []
+
+
+def test_the_same_rule_on_another_host_is_another_rule(site):
+    app = Flask("shop", static_folder=None, host_matching=True)
+    shop = Site(app, Auth(Bearer({}.get), app=app))
+    shop.app.add_url_rule("/a", "guarded", shop.auth.login_required(lambda: "in"), host="api.example")
+    shop.app.add_url_rule("/a", "open", lambda: "in", host="www.example")
+    assert shop.found() == [("A1", "error", "GET www.example/a")]
+
+
 def test_reasons_are_asked_for_on_demand(site):
     shop = site()
     shop.add("/a", shop.auth.public(lambda: "in"))
@@ -110,6 +138,15 @@ def test_a_cookie_for_all_sites_that_is_alone(site):
     assert shop("None", Bearer(refuse)).found() == []
 
 
+class EachRequestIsALogin(Basic):
+    """A scheme of an app that says itself when and how the caller logged in."""
+
+    knows_login = True
+
+    def login_of(self, credentials):
+        return time.time(), "pwd"
+
+
 @pytest.mark.parametrize("demand", [{"max_age": 300}, {"acr": "phr"}, {"amr": {"otp"}}])
 def test_a_login_that_no_scheme_knows(site, demand):
     throttle = Throttle(MemoryStore(single_process=True))
@@ -117,9 +154,10 @@ def test_a_login_that_no_scheme_knows(site, demand):
     passwords = Basic(Passwords(refuse), throttle=throttle)
     loads_users = Basic(Passwords(refuse, load=refuse), throttle=throttle, realm="other")
     people = SessionCookie(refuse, store=None)
+    itself = EachRequestIsALogin(Passwords(refuse), throttle=throttle)
     for schemes, expected in (
         ((stored,), True), ((passwords,), True), ((stored, passwords), True), ((loads_users,), False),
-        ((stored, people), False), ((Bearer(refuse),), False),
+        ((stored, people), False), ((Bearer(refuse),), False), ((itself,), False),
     ):  # fmt: skip
         shop = site(*schemes, PREFERRED_URL_SCHEME="https")
         shop.guard("/pay", **demand)
@@ -177,6 +215,21 @@ def test_a_scope_that_is_nearly_another_one(site):
 )
 def test_near_scopes(first, second, near):
     assert is_near(first, second) is is_near(second, first) is near
+
+
+@given(st.sets(st.text("abB1:._", min_size=1, max_size=6), max_size=12))
+def test_no_pair_of_near_scopes_is_left_out(scopes):
+    bearer = Bearer(refuse)
+    app = Flask("shop", static_folder=None)
+    auth = Auth(bearer, app=app)
+    for number, scope in enumerate(sorted(scopes)):
+        app.add_url_rule(f"/{number}", f"{number}", auth.login_required(scopes={scope})(lambda: "in"))
+    audited, _ = read_app(app_state_of(app))
+    messages = [one.message for one in find_mistakes(audited) if one.id == "A11"]
+    near = [pair for pair in combinations(sorted(scopes), 2) if is_near(*pair)]
+    assert len(messages) == len(near)
+    for rare, other in near:
+        assert any(f"{rare!r} is demanded here only: did you mean {other!r}?" in message for message in messages)
 
 
 def test_pages_of_tools_that_are_open(site):

@@ -4,6 +4,7 @@ import random
 
 import pytest
 from flask import Flask
+from werkzeug.routing import Rule
 
 from flask_unauthorized import Auth, Bearer
 from flask_unauthorized.audit.changes import find_changes
@@ -66,6 +67,8 @@ def test_whatever_is_written_is_read_again():
                 roles=frozenset({odd, frozenset("a")}), unless=odd, details=odd, schemes=odd, levels=tuple(sorted(odd)),
                 state=rng.choice(("guarded", "conditional", "unknown")),
             )  # fmt: skip
+        if demand.state in ("conditional", "unknown"):
+            demand = demand._replace(optional=rng.choice((True, False)))
         place = Place(
             rng.choice(ODD_RULES), rng.choice(("", "<a>.example")), rng.choice(ODD),
             rng.choice(("view", "websocket", "alias")), rng.choice(ODD),
@@ -127,6 +130,9 @@ EDITOR = GUARDED._replace(roles=frozenset({frozenset({"editor"})}))
         (PUBLIC, OPEN, "equivalent", False),
         (GUARDED, Demand("unknown"), "unclear", True),
         (OPEN, Demand("unknown"), "unclear", False),
+        # A level that unless= drops may be the only one that demands the role.
+        (GUARDED, ADMIN._replace(unless=frozenset({"off"})), "unclear", True),
+        (GUARDED._replace(unless=frozenset({"off"})), ADMIN, "unclear", True),
         (None, GUARDED, "added", False),
         (None, OPEN, "added-open", True),
         (None, PUBLIC, "added-open", True),
@@ -151,6 +157,10 @@ def test_a_rule_for_any_method_is_compared_with_each_method():
     old, new = {Place("/a"): {"GET": GUARDED, "POST": ADMIN}}, {Place("/a"): {"*": GUARDED}}
     changes = {change.methods: change.label for change in find_changes(old, new)}
     assert changes == {("POST",): "loosened", ("*",): "added"}
+    # The other way round, POST was refused to users without the role, so it isn't merely new.
+    old, new = {Place("/a"): {"*": ADMIN}}, {Place("/a"): {"GET": ADMIN, "POST": GUARDED}}
+    changes = {change.methods: (change.label, change.may_loosen) for change in find_changes(old, new)}
+    assert changes == {("POST",): ("loosened", True), ("*",): ("removed", False)}
 
 
 def test_methods_that_share_a_change_are_one():
@@ -158,7 +168,49 @@ def test_methods_that_share_a_change_are_one():
     assert str(change) == "loosened: GET HEAD /a: roles admin via Bearer -> OPEN"
 
 
+def test_a_change_names_the_host_as_the_table_does():
+    for place, shown in (
+        (Place("/a", host="api.example"), "api.example/a"), (Place("/a", subdomain="api"), "api./a"),
+    ):  # fmt: skip
+        (change,) = find_changes({place: {"GET": ADMIN}}, {place: {"GET": GUARDED}})
+        assert str(change).startswith(f"loosened: GET {shown}: ")
+
+
+# --- what is locked
+
+
+def test_websockets_and_redirects_are_locked_and_rules_that_only_build_urls_are_not():
+    auth = Auth(Bearer({"good": "ada"}.get))
+    app = Flask("shop", static_folder=None)
+    auth.init_app(app)
+    app.view_functions["chat"] = auth.login_required(lambda: "in")
+    for rule in (
+        Rule("/chat", endpoint="chat", websocket=True), Rule("/old", endpoint="old", redirect_to="/chat"),
+        Rule("/elsewhere", endpoint="elsewhere", build_only=True),
+    ):  # fmt: skip
+        app.url_map.add(rule)
+    found = {(place.rule, place.kind): set(methods.values()) for place, methods in lock_of_app(app, auth).items()}
+    assert found == {("/chat", "websocket"): {GUARDED}, ("/old", "redirect"): {PUBLIC}}
+
+
 # --- several endpoints at one rule: a request reaches the first
+
+
+def lock_of_app(app, auth):
+    return make_lock((route, demand_of(route, names_of_schemes(auth.schemes), {})) for route in auth.routes(app))
+
+
+def test_an_endpoint_behind_one_for_any_method_is_not_reached():
+    auth = Auth(Bearer({"good": "ada"}.get))
+    app = Flask("shop", static_folder=None)
+    auth.init_app(app)
+    app.url_map.add(Rule("/a", endpoint="admin"))
+    app.view_functions["admin"] = auth.login_required(roles={"admin"})(lambda: "in")
+    app.add_url_rule("/a", "anyone", auth.login_required(lambda: "in"))
+    assert app.test_client().get("/a", headers={"Authorization": "Bearer good"}).status_code == 403
+    assert lock_of_app(app, auth) == {
+        Place("/a"): {"*": ADMIN}, Place("/a", endpoint="anyone"): {"GET": GUARDED, "HEAD": GUARDED},
+    }  # fmt: skip
 
 
 def lock_of(*endpoints):

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPException
 
 import pytest
+import trustme
 from flask import Flask, Response, abort, request
 from werkzeug.serving import make_server
 
@@ -20,12 +22,12 @@ from flask_unauthorized.lint.__main__ import main
 
 
 @contextmanager
-def serving(app):
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def serving(app, tls=None):
+    server = make_server("127.0.0.1", 0, app, threaded=True, ssl_context=tls)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.port}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.port}"
     finally:
         server.shutdown()
         thread.join()
@@ -174,6 +176,17 @@ def test_a_method_that_changes_data_is_sent_once_if_the_url_is_open(capsys):
     assert seen == ["POST"]
 
 
+def test_of_other_methods_only_the_named_one_and_the_preflight_are_sent(capsys):
+    seen = set()
+
+    def view():
+        seen.add(request.method)
+        return refusal(401, 'Bearer realm="a"')
+
+    lint_app(view, capsys, "--method", "put", methods=("PUT", "GET", "OPTIONS"))
+    assert seen == {"PUT", "OPTIONS"}
+
+
 def test_nothing_is_found_on_ours_and_the_text_says_what_was_sent(capsys):
     app = Flask("ours")
     auth = Auth(Bearer(lambda token: None), Basic(lambda name, password: None), app=app)
@@ -231,8 +244,11 @@ def test_an_ipv6_address_needs_no_port():
 
 
 @contextmanager
-def answering(octets, document=b""):
-    """Serve the same octets to each request, but others at ``/meta``; ``%d`` in them becomes the port."""
+def answering(octets, document=b"", holds=False):
+    """Serve the same octets to each request, but others at ``/meta``; ``%d`` in them becomes the port.
+
+    If ``holds`` is true, connections stay open until the client closes them.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
 
@@ -245,6 +261,8 @@ def answering(octets, document=b""):
             with connection, suppress(OSError):
                 asked = connection.recv(65536)
                 connection.sendall(document if b" /meta " in asked else octets.replace(b"%d", b"%d" % port))
+                if holds:
+                    connection.recv(1)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -319,6 +337,31 @@ def test_a_server_that_drips_is_left_in_time(monkeypatch, head):
         ended.set()
         thread.join()
         listener.close()
+
+
+def test_the_certificate_is_verified_unless_insecure_says_otherwise(capsys, monkeypatch, tmp_path):
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    app = Flask("served")
+    app.add_url_rule("/", "view", lambda: abort(401))
+    with serving(app, tls) as url:
+        assert main([f"{url}/"]) == 2
+        assert "certificate verify failed" in capsys.readouterr().err
+        assert main([f"{url}/", "--insecure"]) == 1
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))  # of OpenSSL
+        assert main([f"{url}/"]) == 1
+
+
+def test_a_long_body_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr(probes, "TIMEOUT", 3.0)
+    head = b"HTTP/1.1 401 x\r\nContent-Length: 1000000000\r\n\r\n"
+    with answering(head + b"x" * 200_000, holds=True) as url:
+        exchange = probes.Client(url).send(probes.Probe("nothing", "GET", {}))
+    assert (exchange.status, len(exchange.body)) == (401, probes.MAX_BODY)
 
 
 def test_the_module_is_a_command():

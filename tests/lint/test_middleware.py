@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, abort, stream_with_context
 
 from flask_unauthorized import Auth, Bearer
-from flask_unauthorized.lint import ASGILinter, Linter, LintError
+from flask_unauthorized.lint import ASGILinter, Linter, LintError, middleware
 
 
 def served(app, **environ):
@@ -70,6 +70,15 @@ def test_the_log_has_each_finding_once_for_each_path(caplog):
     assert [record.getMessage().split(":")[1] for record in lines] == [" GET / -> 401", " GET /stream -> 401"]
     assert {record.levelno for record in lines} == {logging.ERROR}
     assert "s3cret" not in caplog.text
+
+
+def test_methods_are_told_apart_and_the_number_of_lines_is_bounded(caplog, monkeypatch):
+    monkeypatch.setattr(middleware, "_MAX_REPORTED", 3)
+    app = Linter(bare().wsgi_app, ignore={"C1"})
+    for method, path in (("GET", "/"), ("HEAD", "/"), ("GET", "/stream"), ("HEAD", "/stream")):
+        served(app, REQUEST_METHOD=method, PATH_INFO=path)
+    shown = [record.getMessage().split(":")[1] for record in caplog.records]
+    assert shown == [" GET / -> 401", " HEAD / -> 401", " GET /stream -> 401"]
 
 
 def test_a_handler_of_the_log_that_fails_costs_no_request():

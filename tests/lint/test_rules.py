@@ -49,9 +49,12 @@ def ids(status, *lines, headers=(NO_STORE,), **more):
         (401, ['Bearer realm="a", realm="b"'], {"W16"}),
         (401, ['Bearer realm="a"', 'Bearer realm="a"'], {"W16"}),
         (401, ['Bearer realm="a"', 'Bearer realm="b"'], set()),
+        (401, ['Custom realm="a"', 'Custom realm="a"'], set()),  # its own specification decides
         (401, [f'Digest realm="a", nonce="n", qop="auth", algorithm={name}' for name in ("SHA-256", "MD5")], set()),
         (401, ['Bearer resource_metadata="/x"'], {"W14"}),
         (401, ['Bearer resource_metadata="http://a.example/x"'], {"W14"}),
+        (401, ['Bearer resource_metadata="https://ada@a.example/x"'], {"W14"}),
+        (401, ['Bearer resource_metadata="https://a.example/x#y"'], {"W14"}),
         (401, ['Bearer resource_metadata="http://127.0.0.1:5000/x"'], set()),
         (401, ['Bearer resource_metadata="https://a.example/.well-known/oauth-protected-resource"'], set()),
         (401, ['Bearer realm="a", error_description="say \\"x\\""'], {"C3"}),
@@ -59,6 +62,7 @@ def ids(status, *lines, headers=(NO_STORE,), **more):
         (401, ['Bearer realm="caf\xe9"'], {"C3"}),
         (403, ['Bearer error="invalid_token"'], {"C4"}),
         (401, ['Bearer error="invalid_request"'], {"C4"}),
+        (400, ['Bearer error="insufficient_scope"'], {"C4"}),
         (401, ['Basic realm="a", Bearer realm="b"'], {"C5"}),
         (401, ['Dpop realm="a"'], {"C6"}),
         (403, ['Bearer error="insufficient_scope"'], {"C7"}),
@@ -138,7 +142,9 @@ def test_scripts_of_other_origins_read_what_is_exposed(headers, expected):
         ([("Cache-Control", "public, max-age=600")], {"C2"}),
         ([("Cache-Control", "max-age=600")], {"C2"}),
         ([("Expires", "Thu, 01 Dec 2033 16:00:00 GMT")], {"C2"}),
+        ([("Date", "Thu, 01 Dec 2033 16:00:00 GMT"), ("Expires", "Thu, 01 Dec 2033 16:00:00 GMT")], {"C1"}),
         ([("Cache-Control", "public"), ("Vary", "Authorization")], {"C1"}),
+        ([("Cache-Control", "public"), ("Vary", "*")], {"C1"}),  # RFC 9110 §12.5.5: it matches no other request
         ([("Cache-Control", "public"), ("Cache-Control", "no-store")], set()),
     ],
 )
@@ -200,8 +206,10 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
         ("Bearer k3yk3y x", {"X-Api-Key": "k3yk3y"}, "", ["k3yk3y"]),
         ("Bearer qu3ry x", {}, "access_token=qu3ry", ["qu3ry"]),
         ("Bearer a/b+c x", {}, "token=a%2Fb%2Bc", ["a/b+c"]),
+        ("Bearer hun/ter2 x", {"Cookie": "session=hun%2Fter2"}, "", ["hun/ter2"]),
         (f'Bearer error_description="{JWT}" x', None, "", [JWT, JWT[:20], JWT[-15:]]),
-        ('Digest realm="a", nonce="N0nce", opaque=0paque, qop="auth"', None, "", ["N0nce", "0paque"]),
+        ('Digest realm="a", nonce="N0nce", opaque=0paque, qop="auth" x', None, "", ["N0nce", "0paque"]),
+        ("Bearer hunter2-and-more x", {"X-Api-Key": "hunter2-and-more", "Cookie": "a=hunter2"}, "", ["-and-more"]),
         ('Bearer resource_metadata="https://ada:pa55@a.example/"', None, "", ["pa55"]),
     ],
 )
@@ -209,6 +217,7 @@ def test_no_secret_stands_in_a_finding(line, sent, query, secrets):
     found = lint(401, [("WWW-Authenticate", line)], request_headers=sent, query=query, path="/hunter2/k3yk3y")
     assert found
     text = " ".join(map(repr, found)) + " ".join(map(str, found))
+    assert "…" in text  # The line stands in a finding, so it was redacted.
     assert [secret for secret in secrets if secret in text] == []
 
 
@@ -237,6 +246,8 @@ def _complains(line):
 @example('Basic realm="the "shop""')
 @example('Bearer realm="a", error="b"')
 @example('Bearer realm="a" error="b"')
+@example('Bearer, realm="a"')
+@example('Bearer , realm="a"')
 def test_httplint_complains_of_the_same_lines(line):
     """A known difference: httplint doesn't mind a parameter that occurs twice, which is W16 here."""
     line = line.strip(" \t,")

@@ -3,10 +3,12 @@
 import gc
 
 import pytest
+from flask import request
 from flask.views import MethodView
 
 from flask_unauthorized import APIKey, Auth, Bearer, Forbidden
 from flask_unauthorized.policy.plan import Plan
+from flask_unauthorized.policy.plans import PLANS_OF_RULE
 from tests.helpers import challenges_of
 
 ADA = {"Authorization": "Bearer good"}
@@ -33,6 +35,29 @@ def test_the_plans_of_ever_new_demands_are_bounded(auth, make_app, monkeypatch):
     gc.collect()
     plans = [one for one in gc.get_objects() if type(one) is Plan and one.requirement.scopes]
     assert 0 < len([one for one in plans if one.requirement in auth._configuration._interned]) <= 10
+
+
+def test_the_plans_of_views_are_kept_however_many_views_there_are(auth, make_app, monkeypatch):
+    monkeypatch.setattr("flask_unauthorized.policy.plans.MAX_PLANS", 10)
+    app = make_app(auth)
+    for number in range(50):
+        app.add_url_rule(f"/{number}", f"view-{number}", auth.login_required(lambda: "in"))
+        app.add_url_rule(f"/all/{number}", f"all-{number}", auth.login_optional(auth.login_required(lambda: "in")))
+    client = app.test_client()
+
+    def plans_of_rules():
+        for path in (path for number in range(50) for path in (f"/{number}", f"/all/{number}")):
+            assert client.get(path, headers=ADA).status_code == 200
+        return {
+            rule.rule: dict(getattr(rule, PLANS_OF_RULE))
+            for rule in app.url_map.iter_rules()
+            if hasattr(rule, PLANS_OF_RULE)
+        }
+
+    first = plans_of_rules()
+    assert len(first) == 100
+    assert all(first.values())
+    assert plans_of_rules() == first
 
 
 @pytest.mark.parametrize("first", ["GET", "DELETE"])
@@ -77,3 +102,42 @@ def test_a_guarded_hook_and_an_equal_guard_of_one_method_share_no_plan(auth, mak
     client = app.test_client()
     expected = {"PUT": 401, "POST": 200}
     assert [client.open("/", method=method).status_code for method in order] == [expected[method] for method in order]
+
+
+@pytest.mark.parametrize("order", [("PUT",), ("POST", "PUT"), ("POST", "PUT", "POST", "PUT")])
+def test_a_guarded_hook_refuses_before_later_hooks_whatever_came_before(auth, make_app, order):
+    class Notes(MethodView):
+        @auth.login_required
+        def put(self):
+            return "fine"
+
+        @auth.login_optional
+        def post(self):
+            return "fine"
+
+    app, seen = make_app(auth), []
+    app.before_request(auth.login_optional(lambda: None))
+    app.before_request(lambda: seen.append(request.method))
+    app.add_url_rule("/", view_func=Notes.as_view("notes"))
+    for method in order:
+        app.test_client().open("/", method=method)
+    assert seen == [method for method in order if method == "POST"]
+
+
+def test_a_guarded_helper_of_one_method_and_an_equal_guard_of_another_share_no_plan(auth, make_app):
+    helper = auth.login_optional(lambda: "fine")
+
+    class Notes(MethodView):
+        @auth.login_required
+        def get(self):
+            return helper()
+
+        @auth.login_optional
+        def post(self):
+            return "fine"
+
+    app = make_app(auth)
+    app.add_url_rule("/", view_func=Notes.as_view("notes"))
+    client = app.test_client()
+    assert client.get("/", headers={"Authorization": "Bearer good"}).status_code == 200
+    assert client.post("/").status_code == 200

@@ -332,3 +332,24 @@ def test_the_same_names_with_other_reasons_are_another_protection(auth, make_app
 def test_a_view_and_a_reason_are_two_calls(auth):
     with pytest.raises(TypeError, match="public takes a view alone"):
         auth.public(lambda: "x", reason="why")
+
+
+# --- levels of blueprints
+
+
+def test_levels_follow_the_names_by_which_blueprints_are_registered(auth, make_app):
+    app = make_app(auth)
+    shop, cart, other = (Blueprint(name, __name__) for name in ("shop", "cart", "mall2"))
+    for blueprint in (shop, cart, other):
+        blueprint.add_url_rule(f"/{blueprint.name}", "page", lambda: "in")
+    auth.protect(shop, scopes={"shop"})
+    auth.protect(cart, scopes={"cart"})
+    shop.register_blueprint(cart, name="basket")
+    app.register_blueprint(other)
+    app.register_blueprint(shop, name="mall")
+    levels = {route.endpoint: route.levels for route in auth.routes(app) if route.rule != "/static/<path:filename>"}
+    assert {endpoint: [level.partition(":")[0] for level in found] for endpoint, found in levels.items()} == {
+        "mall2.page": [],
+        "mall.page": ["auth.protect(mall)"],
+        "mall.basket.page": ["auth.protect(mall)", "auth.protect(mall.basket)"],
+    }

@@ -155,6 +155,21 @@ def test_unknown_method_decorators_of_flask_restful_are_a_doubt(auth, make_app):
     assert app.test_client().get("/notes").status_code == 401
 
 
+@pytest.mark.parametrize("kind", [lambda function: function, staticmethod, classmethod])
+def test_a_guarded_helper_of_a_class_view_is_a_doubt(auth, make_app, kind):
+    class Notes(MethodView):
+        read = kind(auth.login_required(lambda *_: "notes"))
+
+        def get(self):
+            return self.read() if "all" in request.args else "fine"
+
+    app = make_app(auth)
+    app.add_url_rule("/notes", view_func=Notes.as_view("notes"))
+    assert only(auth, app, "/notes").state == "unknown"
+    client = app.test_client()
+    assert [client.get(url).status_code for url in ("/notes", "/notes?all")] == [200, 401]
+
+
 # --- what hides a guard
 
 

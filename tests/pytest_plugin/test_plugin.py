@@ -3,9 +3,18 @@
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from inspect import isfunction
 from pathlib import Path
 
 import pytest
+from flask import Flask, abort
+from werkzeug.test import Client
+
+from flask_unauthorized import Auth, AuthUnavailable, Bearer
+from flask_unauthorized.pytest_plugin import clients
+from flask_unauthorized.pytest_plugin.outage import outage
+from flask_unauthorized.stores.base import Store
+from flask_unauthorized.stores.memory import MemoryStore
 
 # An editable install of another checkout has no entry point, so the module is named then.
 INSTALLED = any(one.name == "unauthorized" for one in entry_points(group="pytest11"))
@@ -48,6 +57,9 @@ def test_bare():
 """
 
 
+OF_MODULE = "pytestmark = pytest.mark.unauthorized_lint"
+
+
 @pytest.mark.parametrize(
     ("options", "ini", "marker", "outcome"),
     [
@@ -62,6 +74,10 @@ def test_bare():
         (("--unauthorized-lint=fail",), "", '@pytest.mark.unauthorized_lint(ignore="W1")', "1 passed in"),
         (("--unauthorized-lint=fail",), "", '@pytest.mark.unauthorized_lint(ignore={"W2"})', "1 failed"),
         (("--unauthorized-lint=fail", "--strict-markers"), "", '@pytest.mark.unauthorized_lint("fail")', "1 failed"),
+        # The mark of a test comes before that of its module, and both lists of findings to ignore count.
+        ((), "", f'{OF_MODULE}("fail")\n@pytest.mark.unauthorized_lint("off")', "1 passed in"),
+        ((), "", f'{OF_MODULE}("off")\n@pytest.mark.unauthorized_lint("fail")', "1 failed"),
+        ((), "", f'{OF_MODULE}(ignore="W1")\n@pytest.mark.unauthorized_lint("fail")', "1 passed in"),
         ((), "unauthorized_lint = on", "", "write off, warn or fail"),
         (("-p", "no:unauthorized", "-p", "no:flask_unauthorized.pytest_plugin"), "", "", "1 passed in"),
     ],
@@ -245,8 +261,9 @@ def test_clock(unauthorized):
     assert store.claim("a", "b", 3600)
     unauthorized.clock.advance(4_000_000_000)
     assert client.get("/", headers=GOOD).status_code == 401
-    with pytest.raises(ValueError, match="can't move by -1"):
-        unauthorized.clock.advance(-1)
+    for impossible in (-1, float("nan"), float("inf"), timedelta(seconds=-1)):
+        with pytest.raises(ValueError, match="can't move by"):
+            unauthorized.clock.advance(impossible)
 
 def test_the_time_is_back():
     import time
@@ -290,3 +307,65 @@ def test_its_method_is_still_there():
 """
     printed = run(tmp_path, tests, "-W", "error")
     assert "4 passed" in printed, printed
+
+
+def test_a_failure_shows_the_warnings_beside_the_error_and_no_note(tmp_path):
+    tests = """
+@bare.get("/scope")
+def scope():
+    return "x", 401, {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+
+def test_scope():
+    bare.test_client().get("/scope")
+"""
+    printed = run(tmp_path, tests, "--unauthorized-lint=fail", apps=BARE)
+    assert "1 failed" in printed
+    assert [found in printed for found in ("error W5", "warning W4", "note C1")] == [True, True, False]
+
+
+@pytest.fixture
+def bare():
+    app = Flask("bare")
+    app.add_url_rule("/", "view", lambda: abort(401))
+    return app.test_client()
+
+
+def test_a_response_that_the_linter_fails_on_reaches_the_test(bare, monkeypatch):
+    def fail(exchange):
+        raise KeyError("a bug of the linter")
+
+    monkeypatch.setattr(clients, "lint_exchange", fail)
+    recorder = clients.Recorder(frozenset())
+    recorder.start()
+    try:
+        assert bare.get("/").status_code == 401
+    finally:
+        recorder.stop()
+    assert recorder.take() == []
+
+
+def test_a_method_that_another_tool_has_kept_records_nothing_after_the_test(bare, monkeypatch):
+    recorder = clients.Recorder(frozenset())
+    recorder.start()
+    kept = Client.run_wsgi_app
+    bare.get("/")
+    assert {finding.id for finding in recorder.take()} == {"W1", "C1"}
+    recorder.stop()
+    monkeypatch.setattr(Client, "run_wsgi_app", kept)
+    assert bare.get("/").status_code == 401
+    assert recorder.take() == []
+
+
+def test_every_operation_of_a_store_fails_in_an_outage():
+    app = Flask("down")
+    Auth(Bearer({}.get), app=app)
+    store = MemoryStore(single_process=True)
+    operations = [
+        name for name, value in vars(Store).items()
+        if isfunction(value) and not name.startswith(("_", "check"))
+    ]  # fmt: skip
+    assert len(operations) >= 10
+    with outage(app):
+        for name in operations:
+            with pytest.raises(AuthUnavailable):
+                getattr(store, name)("a", "b", 1)

@@ -1,0 +1,1 @@
+"""Real servers under load: the apps, the servers, the client, what is measured, and the page."""

@@ -1,0 +1,131 @@
+"""Sends the request of a case through the app, and returns the answer: a response, or that the view would decide."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from flask import Flask, request_started
+from flask.testing import FlaskClient
+
+from ..runtime.app_state import AppState
+from ..runtime.request_state import real_request
+from .cases import Case
+from .explained import EXPLAINED, Entered, Explained, Reached
+from .find_route import Target
+from .samples import request_arguments
+
+HIDDEN: Final = "…"
+"""Stands for what differs from request to request."""
+_NONCE: Final = re.compile(r"""(nonce=")[^"]*(")|('nonce-)[^']*(')""", re.IGNORECASE)
+_DYNAMIC_FIELDS: Final = frozenset({"dpop-nonce"})
+_VIEW_DECIDES: Final = "let through: the view decides"
+
+
+class Unexplainable(Exception):
+    """The route can't be explained. The message says why."""
+
+
+class Answer(NamedTuple):
+    """What a caller gets.
+
+    Attributes:
+        status: The status; ``None`` if the view decides.
+        reason: The reason phrase of the status.
+        headers: The header lines, with `HIDDEN` in place of what differs from request to request.
+        body: The body; ``None`` if the view decides.
+        note: What else there is to say, or ``None``.
+    """
+
+    status: int | None
+    reason: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+    note: str | None
+
+
+def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple[str, str]] = ()) -> Answer:
+    """Return what the app responds to a case. The view doesn't run.
+
+    Args:
+        app_state: The state of the app, which is set up.
+        target: Where the request goes.
+        case: The case.
+        headers: Further header lines. They replace those of the case that have the same name.
+
+    Raises:
+        Unexplainable: If the view was called without a judgment, or code of the app raised an exception.
+    """
+    app = app_state.app
+    explained = Explained(app_state, case.outcomes, case.sample.unread, case.sample.session)
+
+    def begin(_: Flask, **__: Any) -> None:
+        request = real_request()
+        if request.environ.get(EXPLAINED) is explained:
+            explained.begin(request)
+
+    client = FlaskClient(app, app.response_class, use_cookies=False)
+    client.environ_base[EXPLAINED] = explained  # type: ignore[assignment]  # an environ holds any value
+    arguments = request_arguments(_target_of(target, case), case.sample)
+    replaced = {name.lower() for name, _ in headers}
+    sent = [*arguments["headers"], *case.headers, *_upgrade(target, case)]
+    arguments["headers"] = [*(line for line in sent if line[0].lower() not in replaced), *headers]
+    try:
+        with request_started.connected_to(begin, app):
+            response = client.open(**arguments, buffered=True)
+    except Reached:
+        return Answer(None, "", (), None, _VIEW_DECIDES)
+    except Entered:
+        raise Unexplainable(
+            f"{case.label}: the view was called before a guard had accepted the caller, and was stopped: a decorator "
+            "above the guard calls the view itself. Put the guard on top"
+        ) from None
+    except Exception as error:
+        raise Unexplainable(
+            f"{case.label}: code of the app raised {type(error).__name__}, so callers get a server error: see the log"
+        ) from error
+    finally:
+        explained.end()
+    if explained.was_entered:
+        raise Unexplainable(
+            f"{case.label}: the view was called before a guard had accepted the caller, and was stopped"
+        )
+    lines = tuple((name, _shown(name, value, case)) for name, value in response.headers)
+    status, _, reason = response.status.partition(" ")
+    return Answer(int(status), reason, lines, response.data, _note(explained, case.method or target.method))
+
+
+def _note(explained: Explained, method: str) -> str | None:
+    state = explained.state
+    if state is None:
+        return "a WSGI middleware responded: the request didn't reach the app"
+    if explained.responded_by == "decorator":
+        return "a decorator above the guard responded"
+    if explained.responded_by is None and state.recorded_refusal is None and method != "OPTIONS":
+        return "a hook of the app responded"
+    return None
+
+
+def _target_of(target: Target, case: Case) -> Target:
+    base_url = target.base_url if case.https else target.base_url.replace("https://", "http://", 1)
+    return target._replace(method=case.method or target.method, base_url=base_url)
+
+
+def _upgrade(target: Target, case: Case) -> list[tuple[str, str]]:
+    """Return what makes the request the handshake of a WebSocket (RFC 6455 §4.1)."""
+    if not target.is_websocket or case.method is not None:
+        return []
+    return [("Connection", "Upgrade"), ("Upgrade", "websocket")]
+
+
+def _shown(name: str, value: str, case: Case) -> str:
+    """Return a value without what differs from request to request, and without what a cookie holds."""
+    lower = name.lower()
+    if lower in _DYNAMIC_FIELDS or (lower == "retry-after" and case.has_dynamic_wait):
+        return HIDDEN
+    if lower == "allow":  # Flask joins a set, whose order differs from process to process.
+        return ", ".join(sorted(value.split(", ")))
+    if lower == "set-cookie":
+        cookie, _, rest = value.partition(";")
+        key, _, content = cookie.partition("=")
+        return f"{key}={HIDDEN if content else ''}" + (f";{rest}" if rest else "")
+    return _NONCE.sub(rf"\1\3{HIDDEN}\2\4", value)

@@ -1,0 +1,146 @@
+"""The command ``flask unauthorized explain``.
+
+Exit status: 0 if the route was explained, 1 if no view responds to such a request (404, 405, a redirect of the router),
+2 if the app can't be read or the route can't be explained.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import click
+from flask import Flask
+
+from ..errors import ConfigurationError
+from ..load_app import Unreadable, load_app
+from ..policy.routes import Route
+from ..runtime.app_state import AppState, app_state_of
+from ..wire.grammar import is_token
+from .ask import Unexplainable, ask
+from .cases import Case, cases_of
+from .curl import curl_command
+from .find_route import NoRoute, Target, find_route, find_target
+from .outputs import Explanation, as_json, as_messages, as_text
+
+_CREDENTIALS: Final = frozenset({"authorization", "cookie"})
+
+
+@click.command("explain")
+@click.argument("method")
+@click.argument("path")
+@click.option(
+    "--as", "headers", multiple=True, metavar="'NAME: VALUE'",
+    help="A header line that each request has, such as 'Accept: text/html'. Repeat this for several.",
+)  # fmt: skip
+@click.option("--case", "names", multiple=True, metavar="NAME", help="Show only this case. Repeat this for several.")
+@click.option("--raw", "form", flag_value="raw", help="Print whole responses, with the ends of lines.")
+@click.option("--json", "form", flag_value="json", help="Print JSON.")
+@click.option("--curl", "form", flag_value="curl", help="Print the curl command for each case.")
+@click.option(
+    "--root", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".",
+    help="The folder to which paths are relative. Default: the current one.",
+)  # fmt: skip
+@click.pass_context
+def explain(
+    context: click.Context, method: str, path: str, headers: tuple[str, ...], names: tuple[str, ...],
+    form: str | None, root: Path,
+) -> None:  # fmt: skip
+    """Print what each kind of caller of METHOD PATH gets.
+
+    PATH is a real path or a rule, such as '/notes/<int:id>'. The requests go through the app, with its hooks and error
+    handlers. The view doesn't run, and no loader, throttle or store is asked.
+
+    The exit status is 1 if no view responds to such a request, and 2 if the app can't be read or the route can't be
+    explained.
+    """
+    method = _validated_method(method)
+    app = load_app(context)
+    try:
+        state = _set_up(app)
+        routes = state.routes()
+        https = state.settings.require_https or app.config["PREFERRED_URL_SCHEME"] == "https"
+        target = find_target(app, routes, method, path, https=https)
+        route = find_route(app, routes, target)
+        target = target._replace(is_websocket=route.kind == "websocket")
+        lines = [_validated_header(line, state) for line in headers]
+        cases = _chosen(cases_of(_explainable(route), target, state), names)
+        if form == "curl":
+            _print_commands(app, target, cases, lines)
+            return
+        answers = [(case, ask(state, target, case, lines)) for case in cases]
+    except NoRoute as error:
+        raise click.ClickException(f"{error}.") from None
+    except (ConfigurationError, Unexplainable) as error:
+        raise Unreadable(str(error)) from None
+    explanation = Explanation(target, route, answers, _count_hooks(app, route), root.resolve())
+    click.echo({"raw": as_messages, "json": as_json}.get(form or "", as_text)(explanation))
+
+
+def _set_up(app: Flask) -> AppState:
+    """Do what the first request does before it is judged: check the set-up, and wrap the views.
+
+    Raises:
+        ConfigurationError: For a mistake in the set-up.
+        Unreadable: If a loader, a scheme or a store raises in its check.
+    """
+    state = app_state_of(app)
+    try:
+        state.check()
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise Unreadable(f"the check of the set-up raised {type(error).__name__}") from error
+    state.serve(None, state.finish_set_up)
+    return state
+
+
+def _explainable(route: Route) -> Route:
+    if route.state == "unknown":
+        raise Unexplainable(f"what {route.rule} demands is unknown: {route.because}")
+    return route
+
+
+def _chosen(cases: list[Case], names: tuple[str, ...]) -> list[Case]:
+    known = [case.name for case in cases]
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="--case")
+    return [case for case in cases if not names or case.name in names]
+
+
+def _validated_method(method: str) -> str:
+    if not is_token(method):
+        raise click.BadParameter(f"{method!r} is not an HTTP method: write GET, POST and the like", param_hint="METHOD")
+    return method.upper()
+
+
+def _validated_header(line: str, state: AppState) -> tuple[str, str]:
+    """Return name and value of a header line.
+
+    Credentials are refused: they would be real, and the cases have their own.
+    """
+    name, colon, value = line.partition(":")
+    value = value.strip(" \t")
+    if not colon or not is_token(name) or not value.isprintable() or not _is_latin1(value):
+        raise click.BadParameter(f"{line!r} is not a header line: write 'Accept: text/html'", param_hint="--as")
+    read = {place for scheme in state.schemes for where, place in scheme.reads if where == "header"}
+    if name.lower() in _CREDENTIALS | read:
+        raise click.BadParameter(
+            f"{name} carries credentials, and each case sends its own: choose one with --case", param_hint="--as"
+        )
+    return name, value
+
+
+def _is_latin1(value: str) -> bool:
+    return all(ord(character) < 256 for character in value)
+
+
+def _print_commands(app: Flask, target: Target, cases: list[Case], headers: list[tuple[str, str]]) -> None:
+    for case in cases:
+        click.echo(f"# {case.label}\n{curl_command(app, target, case, headers)}")
+
+
+def _count_hooks(app: Flask, route: Route) -> int:
+    """Return how many ``before_request`` functions run for a route."""
+    names = route.endpoint.split(".")[:-1]
+    owners = [None, *(".".join(names[:length]) for length in range(1, len(names) + 1))]
+    return sum(len(app.before_request_funcs.get(owner, ())) for owner in owners)

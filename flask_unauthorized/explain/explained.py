@@ -1,0 +1,282 @@
+"""`Explained`: one request in which a chosen outcome takes the place of verification, and whose view never runs.
+
+An explained request goes through the whole app: hooks, selection, authorization, renderers, handlers and guard are
+those that serve. It differs from another test request in two points only:
+
+1. The state of the request is an `ExplainedState`. Its ``verification_results`` already know what the credentials of
+   each scheme come to, so no scheme verifies anything: no loader, no throttle, no store and no network is asked.
+2. The function that Flask calls for the endpoint is replaced until the request has ended. The replacement notes that
+   the request is in the view now. From then on, satisfying a plan raises `Reached`.
+
+Three things keep the view from running:
+
+- Nothing is demanded of the request: `Reached` is raised before anything of the view is called.
+- A guard accepts the caller, so it stores the plan in ``satisfied_plan``: the setter raises `Reached`. Only the early
+  judgment of ``protect`` may store its plan, because the guard inside of the view is still to come.
+- Anything else calls the view, such as a decorator that goes around the guard: a profile function sees the call before
+  the first line runs, and raises `Entered`. The command then says that this route can't be explained.
+
+Both exceptions derive from `BaseException`, so that no error handler of the app takes them for a failure.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import CodeType, FrameType
+from typing import Any, Final, Literal
+
+from flask import Request, session
+from flask.sessions import SecureCookieSession
+
+from ..authentication.cross_site import check_read, check_site, is_unsafe
+from ..errors import AuthError, InvalidCredentials
+from ..errors.snapshot import ErrorSnapshot
+from ..identity import Identity
+from ..policy.decorations import is_async, view_class_of, wraps_view
+from ..policy.hidden_guards import iter_visible, parts_of_class
+from ..policy.plan import Plan
+from ..policy.unless import known_as_dropped
+from ..runtime.app_state import AppState
+from ..runtime.flask_compat import is_preflight
+from ..runtime.request_state import RequestState, real_request
+from ..schemes.base import AnyScheme
+from ..schemes.session.record import SESSION_KEY, LoginRecord
+from ..schemes.session.scheme import SessionCookie
+from ..schemes.state_access import REQUEST_STATE
+
+EXPLAINED: Final = "flask_unauthorized.explain"
+"""The environ's key for an explained request. No client can set it, because fields become keys such as ``HTTP_X``."""
+Outcome = Identity | AuthError
+"""What credentials come to: the caller, or the refusal."""
+RespondedBy = Literal["refusal", "preflight", "decorator"]
+SUBJECT: Final = "sample"
+"""The subject of all sample callers."""
+
+
+class Reached(BaseException):
+    """The request would run the view now."""
+
+
+class Entered(BaseException):
+    """The view was called, although no guard has accepted the caller."""
+
+
+class Explained:
+    """What takes the place of verification in one request, and what the request came to.
+
+    Attributes:
+        app_state: The state of the app.
+        outcomes: What the credentials of schemes come to. Those of all other schemes are rejected.
+        unread: The scheme whose credentials count as sent, although the request has no sample that it can read.
+        session: The scheme for whose login the session is filled.
+        state: The state of the request, once it has begun.
+        responded_by: What responded in place of the view, once the request was in the view.
+        was_entered: Whether the view was called.
+    """
+
+    def __init__(
+        self,
+        app_state: AppState,
+        outcomes: Mapping[AnyScheme, Outcome],
+        unread: AnyScheme | None = None,
+        session: SessionCookie | None = None,
+    ) -> None:
+        self.app_state: Final = app_state
+        self.outcomes: Final = outcomes
+        self.unread: Final = unread
+        self.session: Final = session
+        self.state: ExplainedState | None = None
+        self.responded_by: RespondedBy | None = None
+        self.was_entered = False
+        self._replaced: list[tuple[str, Any, Any]] = []
+
+    def begin(self, request: Request) -> None:
+        """Give the request its state, and put the replacement of its view into the app."""
+        self.state = ExplainedState(self)
+        setattr(request, REQUEST_STATE, self.state)
+        if self.session is not None:
+            _fill_session(self.session)
+        endpoint, views = request.endpoint, self.app_state.app.view_functions
+        if endpoint is not None and endpoint in views and not self._replaced:
+            set_up = self.app_state.views_at_set_up
+            self._replaced.append((endpoint, views[endpoint], set_up.get(endpoint)))
+            views[endpoint] = self._replacement(endpoint, views[endpoint], request.method)
+            # The guard compares both, to find views that were swapped while the app serves.
+            if set_up.get(endpoint) is self._replaced[0][1]:
+                set_up[endpoint] = views[endpoint]
+
+    def end(self) -> None:
+        """Put the view back."""
+        for endpoint, view, at_set_up in self._replaced:
+            self.app_state.app.view_functions[endpoint] = view
+            if at_set_up is not None:
+                self.app_state.views_at_set_up[endpoint] = at_set_up
+        self._replaced.clear()
+
+    def _replacement(self, endpoint: str, view: Any, method: str) -> Callable[..., Any]:
+        codes = _codes_of(view, method)
+        if is_async(view):
+
+            @wraps_view(view)
+            async def entered_async(*args: Any, **kwargs: Any) -> Any:
+                with self._in_view(endpoint, codes):
+                    return await view(*args, **kwargs)
+
+            return entered_async
+
+        @wraps_view(view)
+        def entered(*args: Any, **kwargs: Any) -> Any:
+            with self._in_view(endpoint, codes):
+                return view(*args, **kwargs)
+
+        return entered
+
+    @contextmanager
+    def _in_view(self, endpoint: str, codes: frozenset[CodeType]) -> Iterator[None]:
+        request = real_request()
+        state = getattr(request, REQUEST_STATE, None)
+        if state is not self.state or self.state is None:
+            raise Entered  # Another request of the same process, such as one that a hook makes.
+        if self.app_state.effective.for_endpoint(endpoint, request.method) is None:
+            raise Reached
+        self.state.in_view = True
+        try:
+            with self._watching(codes):
+                yield
+        finally:
+            self.state.in_view = False
+            if self.state.recorded_refusal is not None:
+                self.responded_by = "refusal"
+            else:
+                self.responded_by = "preflight" if is_preflight(request) else "decorator"
+            if self.was_entered:  # A decorator may have caught it.
+                raise Entered
+            if self.state.was_reached:
+                raise Reached
+
+    @contextmanager
+    def _watching(self, codes: frozenset[CodeType]) -> Iterator[None]:
+        """Raise `Entered` where a function of ``codes`` is called, in this thread and in those that it starts."""
+
+        def watch(frame: FrameType, event: str, _: object) -> None:
+            if event == "call" and frame.f_code in codes:
+                self.was_entered = True
+                raise Entered
+
+        before, before_in_threads = sys.getprofile(), threading.getprofile()
+        threading.setprofile(watch)
+        sys.setprofile(watch)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+            threading.setprofile(before_in_threads)
+
+
+class ExplainedState(RequestState):
+    """The state of an explained request."""
+
+    def __init__(self, explained: Explained) -> None:
+        self.app_state = explained.app_state
+        self.in_view = False
+        self.was_reached = False
+        self._explained = explained
+        self._satisfied_plan: Plan | None = None
+        self.verification_results = _Results(explained)
+
+    @property
+    def satisfied_plan(self) -> Plan | None:
+        """The plan that the identity satisfies. In the view, each plan is judged again."""
+        return None if self.in_view else self._satisfied_plan
+
+    @satisfied_plan.setter
+    def satisfied_plan(self, plan: Plan | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if plan is not None and self.in_view and not self._is_of_early_judgment(plan):
+            self.was_reached = True
+            raise Reached
+        self._satisfied_plan = plan
+
+    @property
+    def test_identity(self) -> Identity | None:
+        """The caller whose credentials no sample can show. Raises the refusal, if they come to one."""
+        scheme, plan = self._explained.unread, self.plan
+        if scheme is None or plan is None or scheme not in plan.schemes:
+            return None
+        self.attempted_scheme = scheme
+        request = real_request()
+        if scheme.ambient and is_unsafe(request):
+            check_site(request, scheme)
+        elif scheme.ambient and not scheme.cross_site_reads:
+            check_read(request, scheme)
+        assert self.verification_results is not None
+        found = self.verification_results[scheme]
+        if isinstance(found, ErrorSnapshot):
+            raise found.restore()
+        return found
+
+    @test_identity.setter
+    def test_identity(self, identity: Identity | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        raise AttributeError("an explained request has the caller of its case")
+
+    def _is_of_early_judgment(self, plan: Plan) -> bool:
+        """Return whether ``plan`` is what `protect` alone demands, and the guard of the view demands more."""
+        request, plans = real_request(), self.app_state.plans
+        endpoint, method = request.endpoint, request.method
+        if endpoint is None:
+            return False
+        conditions = plans.for_endpoint(endpoint, None, method).requirement.unless
+        dropped = known_as_dropped(conditions, self.unless_results)
+        whole = plans.for_endpoint(endpoint, None, method, dropped)
+        return plan is not whole and plan is plans.for_protect(endpoint, method, dropped)
+
+
+class _Results(dict[AnyScheme, Identity | ErrorSnapshot]):
+    """Knows the result of every scheme. One that was asked for is kept, as verification keeps it.
+
+    A scheme without an outcome is rejected, so that no request gets to a loader, whatever the app's hooks send.
+    """
+
+    def __init__(self, explained: Explained) -> None:
+        super().__init__()
+        self._explained = explained
+
+    def __contains__(self, scheme: object) -> bool:
+        return True
+
+    def __missing__(self, scheme: AnyScheme) -> Identity | ErrorSnapshot:
+        outcome = self._explained.outcomes.get(scheme)
+        if outcome is None:
+            outcome = rejected(scheme)
+        session = self._explained.session
+        if session is not None and session is scheme and isinstance(outcome, InvalidCredentials):
+            session.forget()  # as its verification does
+        found = outcome if isinstance(outcome, Identity) else ErrorSnapshot(outcome)
+        self[scheme] = found
+        return found
+
+
+def rejected(scheme: AnyScheme) -> InvalidCredentials:
+    """Return the refusal of credentials for which the loader of a scheme returns ``None``."""
+    return InvalidCredentials(reason=scheme.rejections[None])
+
+
+def _fill_session(scheme: SessionCookie) -> None:
+    """Log the sample caller in, in the opened session of the request. Sessions that a store holds stay empty."""
+    if not isinstance(session._get_current_object(), SecureCookieSession):  # type: ignore[attr-defined]  # a LocalProxy
+        return
+    now = time.time()
+    record = LoginRecord(SUBJECT, now, None, "", now, now, False, scheme.realm_in_force())
+    session[SESSION_KEY] = record.to_session()
+    session.modified = session.accessed = False
+
+
+def _codes_of(view: Any, method: str) -> frozenset[CodeType]:
+    """Return the code of the innermost function of a view, and of the method of a class view."""
+    handled = view_class_of(view)
+    functions = [view] if handled is None else parts_of_class(handled, method)[-1:]
+    innermost = ([*iter_visible(function)][-1] for function in functions)
+    found = (getattr(one, "__code__", None) or getattr(getattr(type(one), "__call__", None), "__code__", None)  # noqa: B004  # its type's
+             for one in innermost)  # fmt: skip
+    return frozenset(code for code in found if code is not None)
