@@ -8,16 +8,20 @@ never run, is found at the set-up.
 Everything is keyed by function objects, weakly: a copied attribute (``functools.wraps``) proves nothing.
 `iter_wrapped` follows a view to the functions that it wraps. Public views are keyed by identity instead, because two
 equal callables are two views all the same.
+
+Guards and public marks may stand on a view, or inside a class view: on a method, or on ``dispatch_request``.
 """
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import count
 from types import FunctionType
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 from weakref import WeakKeyDictionary, WeakSet, ref
+
+from flask.views import MethodView
 
 from ..arguments import shows_keywords
 from ..errors import ConfigurationError
@@ -29,7 +33,6 @@ View = Callable[..., Any]
 F = TypeVar("F", bound=View)
 _NAMELESS: Final = count(1)
 """Numbers of wrappers whose views have no name."""
-_NO_VIEWS: Final[Mapping[int, View]] = {}
 _GUARDS: Final[WeakSet[Any]] = WeakSet()
 """The wrappers of every `Auth`."""
 
@@ -108,36 +111,38 @@ class Decorations:
             raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")
         self._public[id(view)] = PublicMark(ref(view), via, reason)
 
-    def is_public(self, view: View, registered: Mapping[int, View] = _NO_VIEWS) -> bool:
-        """Return whether the view, or what it wraps, was marked public.
+    def public_mark(self, view: View, registered: Container[int]) -> PublicMark | None:
+        """Return the mark of the view, or of what it wraps; ``None`` if neither was marked public.
 
         Only ``__wrapped__`` is followed, because two partials of one function are two views. The search stops at a
-        guard and at other ``registered`` views, which are given by id: ``functools.wraps`` copies the attribute to
+        guard and at other ``registered`` functions (`ids_of_functions`): ``functools.wraps`` copies the attribute to
         functions that never call the public view.
         """
-        return self._marked_in(view, registered) is not None
-
-    def offered_by(self, view: View) -> tuple[AnyScheme, ...] | None:
-        """Return the schemes that a public view offers in its own 401; ``None`` if its decorator named none."""
-        found = self._marked_in(view, _NO_VIEWS)
-        return None if found is None else self._public[id(found)].via
-
-    def public_reason(self, view: View, registered: Mapping[int, View] = _NO_VIEWS) -> str | None:
-        """Return why a view is open, as ``public(reason=...)`` says; ``None`` if it doesn't."""
-        found = self._marked_in(view, registered)
-        return None if found is None else self._public[id(found)].reason
-
-    def _marked_in(self, view: View, registered: Mapping[int, View]) -> View | None:
         seen: set[int] = set()
-        wrapped: Any = view
-        while wrapped is not None and id(wrapped) not in seen and not self.is_guard(wrapped):
-            if seen and id(wrapped) in registered:
+        function = _unbound(view)
+        while function is not None and id(function) not in seen and not self.is_guard(function):
+            if seen and id(function) in registered:
                 return None
-            if not inspect.ismethod(wrapped) and self._is_marked_public(wrapped):
-                return wrapped  # type: ignore[no-any-return]  # a view is any callable
-            seen.add(id(wrapped))
-            wrapped = getattr(wrapped, "__wrapped__", None)
+            if self._is_marked_public(function):
+                return self._public[id(function)]
+            seen.add(id(function))
+            function = _unbound(getattr(function, "__wrapped__", None))
         return None
+
+    def public_mark_of_method(self, view: View, method: str, registered: Container[int]) -> PublicMark | None:
+        """Return the mark inside a class view for one HTTP method; ``None`` for other views, and without a mark.
+
+        The mark of the method itself comes before that of ``dispatch_request``, which counts for all methods. An
+        override without a mark isn't public.
+        """
+        handled = view_class_of(view)
+        if handled is None:
+            return None
+        functions = [getattr(handled, "dispatch_request", None)]
+        if issubclass(handled, MethodView):  # Any other class may run any function for a method.
+            functions.insert(0, function_of_method(handled, method))
+        marks = (self.public_mark(function, registered) for function in functions if function is not None)
+        return next((mark for mark in marks if mark is not None), None)
 
     def _is_marked_public(self, view: View) -> bool:
         marked = self._public.get(id(view))
@@ -163,12 +168,9 @@ class Decorations:
         handled = view_class_of(view)
         if handled is None:
             return []
-        function = getattr(handled, method.lower(), None)
-        if function is None and method == "HEAD":
-            function = getattr(handled, "get", None)
         found = self.requirements_of(getattr(handled, "dispatch_request", None))
         found += reversed(list(self._method_decorators(handled, method)))  # the last one stands outermost
-        return found + self.requirements_of(function)
+        return found + self.requirements_of(function_of_method(handled, method))
 
     def _method_decorators(self, handled: type, method: str) -> Iterator[Requirement]:
         for decorator in listed_method_decorators(handled, method):
@@ -190,13 +192,19 @@ class Decorations:
         """
         return any(self._demanded_by(decorator) is None for decorator in listed_method_decorators(handled, method))
 
-    def warn_of_overridden_guards(self, views: Mapping[str, View]) -> None:
-        """Warns of class views in which an unguarded method overrides a guarded one of a base class."""
+    def warn_of_overridden_guards(self, views: Mapping[str, View], public_methods: Mapping[str, Iterable[str]]) -> None:
+        """Warns of class views in which an unguarded method overrides a guarded one of a base class.
+
+        Args:
+            views: The app's views by endpoint.
+            public_methods: By endpoint, the methods that are public on purpose.
+        """
         for endpoint, view in views.items():
             handled = view_class_of(view)
             if handled is None or self.requirements_of(view):
                 continue
-            for method in sorted(getattr(handled, "methods", None) or ()):
+            methods = set(getattr(handled, "methods", None) or ())
+            for method in sorted(methods.difference(public_methods.get(endpoint, ()))):
                 name = method.lower()
                 defining = [kind for kind in handled.__mro__ if name in vars(kind)]
                 guarding = [kind for kind in defining if self.requirements_of(vars(kind)[name])]
@@ -293,6 +301,26 @@ def iter_wrapped(view: Any) -> Iterator[Any]:
         if function is None and type(view).__weakrefoffset__ and isinstance(view, Hashable):
             yield view
         view = function or getattr(view, "__wrapped__", None) or getattr(view, "func", None)
+
+
+def _unbound(view: Any) -> Any:
+    """Return the function of a bound method, which stays the same; anything else as it is."""
+    return view.__func__ if inspect.ismethod(view) else view
+
+
+def ids_of_functions(views: Iterable[View]) -> frozenset[int]:
+    """Return the ids of all functions that the views of an app stand for, those inside of class views included."""
+    classes = {kind for view in views for kind in getattr(view_class_of(view), "__mro__", ())}
+    inside = (function for kind in classes for function in vars(kind).values())
+    return frozenset(id(_unbound(function)) for function in (*views, *inside))
+
+
+def function_of_method(handled: type, method: str) -> View | None:
+    """Return the function of a class view that responds to an HTTP method, as Flask's `MethodView` chooses it."""
+    function = getattr(handled, method.lower(), None)
+    if function is None and method == "HEAD":
+        function = getattr(handled, "get", None)
+    return function
 
 
 def listed_method_decorators(handled: type, method: str) -> Sequence[Any]:

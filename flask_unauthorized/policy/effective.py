@@ -3,7 +3,8 @@
 The levels are, from the outside in: `protect` of the app, `protect` of each blueprint from outer to inner, the
 decorators of the view, and for a class view the decorators inside its class, per method. Rules of the merge:
 
-- ``public`` of any level, or `Auth.public` on the view, overrides everything.
+- ``public`` of any level, or `Auth.public` on the view, overrides `protect`. On a method of a class view, it does so
+  for this method. A guard overrides ``public``, because it would run first: `check` refuses the two together.
 - Decorators of one view add up (`requirement.combine_decorators`): all of them must be met.
 - Levels inherit (`requirement.inherit`): the nearest ``via`` wins, the rest adds up.
 - Levels whose ``unless`` returned ``True`` are left out (``dropped``). Which ones depends on the request.
@@ -14,6 +15,7 @@ What the levels say can't change any more once the app serves, so results are ca
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from itertools import accumulate
+from typing import Final
 
 from flask import Flask
 from werkzeug.routing import Rule
@@ -21,11 +23,19 @@ from werkzeug.routing import Rule
 from ..errors import ConfigurationError
 from ..schemes.state_access import suggest_endpoint
 from .configuration import Configuration
-from .decorations import View, view_class_of
+from .decorations import PublicMark, View, ids_of_functions, view_class_of
 from .plan import Plan
 from .protection import Protection
 from .requirement import Requirement, combine_decorators, holding, inherit
 from .unless import NOTHING_DROPPED, Condition
+
+_GUARD_IN_PUBLIC_CLASS: Final = (
+    "Take auth.public out of the class's decorators, and mark the methods that are open: @auth.public"
+)
+_PUBLIC_IN_GUARD: Final = (
+    "Take the guard off the whole class (decorators, method_decorators, dispatch_request). Then guard the other "
+    "methods, or all views by auth.protect(app). Or make the public method a view of its own"
+)
 
 
 class EffectiveRequirements:
@@ -36,20 +46,23 @@ class EffectiveRequirements:
         self.configuration = configuration
         self.decorations = configuration.decorations
         self.method_guards: dict[str, dict[str, tuple[Requirement, ...]]] = {}
-        """Class views with guarded methods: by endpoint and HTTP method, what the decorators in the class demand."""
+        """Class views whose methods differ: by endpoint and HTTP method, what the decorators in the class demand. That
+        is nothing for a public method."""
+        self.public_methods: dict[str, dict[str, PublicMark]] = {}
+        """Class views with public methods: by endpoint and HTTP method, what their marks say."""
         self._cache: dict[tuple[str, str | None], Requirement | None] = {}
-        self._views: dict[int, View] = {}  # by id: a view that is kept shares its id with no other
+        self._functions: frozenset[int] = frozenset()  # ids: a function that is kept shares its id with no other
 
     def refresh(self) -> None:
         """Read the app's views again, because some may have been added."""
-        self._views = {id(view): view for view in self.app.view_functions.values()}
-        self.method_guards = dict(self._find_method_guards())
+        self._functions = ids_of_functions(self.app.view_functions.values())
+        self._read_methods()
         self._cache.clear()
 
     def for_endpoint(self, endpoint: str, method: str | None = None) -> Requirement | None:
         """Return what an endpoint demands; ``None`` if nothing is demanded, or if it is public.
 
-        Pass ``method`` for class views with guarded methods. Without it, the result covers what all methods share.
+        Pass ``method`` for class views whose methods differ. Without it, the result covers methods that no rule names.
         """
         key = endpoint, method if endpoint in self.method_guards else None
         try:
@@ -59,7 +72,7 @@ class EffectiveRequirements:
             return found
 
     def for_all_methods(self, endpoint: str) -> list[Requirement]:
-        """Return all that an endpoint demands: one requirement, or one for each guarded method of a class view."""
+        """Return all that an endpoint demands: one requirement, or those of a class view's methods that differ."""
         methods = (None, *self.method_guards.get(endpoint, ()))
         found = (self.for_endpoint(endpoint, method) for method in methods)
         return list(dict.fromkeys(one for one in found if one is not None))
@@ -75,13 +88,11 @@ class EffectiveRequirements:
 
         Levels whose ``unless`` is in ``dropped`` demand nothing.
         """
-        protections = [] if endpoint is None else list(self.protections_of(endpoint))
+        protections = list(self.protections_of(endpoint))
         outer = [protection.requirement for _, protection in protections]
-        demanded: list[Requirement] = []
-        if endpoint is not None and self.is_open_on_purpose(endpoint, protections):
+        demanded = self.from_decorators(endpoint, method)
+        if endpoint is not None and not demanded and self.is_open_on_purpose(endpoint, protections, method):
             outer = []
-        else:
-            demanded = self.from_decorators(endpoint, method)
         # The guard of a view that only `protect` guards isn't a level of its own: its demand is that of these levels.
         stands_for_levels = bool(outer) and not demanded and extra == inherit(outer)
         if extra is not None and extra not in demanded and not stands_for_levels:
@@ -91,12 +102,25 @@ class EffectiveRequirements:
             levels.append(combine_decorators(inner))
         return inherit(levels) if levels else None
 
-    def is_open_on_purpose(self, endpoint: str, protections: Iterable[tuple[str, Protection]]) -> bool:
+    def is_open_on_purpose(
+        self, endpoint: str, protections: Iterable[tuple[str, Protection]], method: str | None
+    ) -> bool:
         """Return whether ``public=`` of its ``protections`` names the endpoint, or `Auth.public` marks its view."""
         if any(endpoint.removeprefix(prefix) in protection.public for prefix, protection in protections):
             return True
+        return self.public_mark(endpoint, method) is not None
+
+    def public_mark(self, endpoint: str, method: str | None) -> PublicMark | None:
+        """Return what `Auth.public` says of an endpoint's view, or of its method in a class view; ``None`` without it.
+
+        ``method=None`` asks for the whole view.
+        """
+        inside = self.public_methods.get(endpoint)
+        mark = None if inside is None or method is None else inside.get(method)
+        if mark is not None:
+            return mark
         view = self.app.view_functions.get(endpoint)
-        return view is not None and self.decorations.is_public(view, self._views)
+        return None if view is None else self.decorations.public_mark(view, self._functions)
 
     def from_protect(
         self, endpoint: str, method: str, dropped: AbstractSet[Condition] = NOTHING_DROPPED
@@ -124,17 +148,14 @@ class EffectiveRequirements:
         inside = self.method_guards.get(endpoint, {}).get(method or "", ())
         return [*self.decorations.requirements_of(view), *inside]
 
-    def is_public(self, endpoint: str) -> bool:
-        """Return whether the view of an endpoint is marked `Auth.public`."""
-        return self.decorations.is_public(self.app.view_functions[endpoint], self._views)
-
-    def public_reason(self, endpoint: str) -> str | None:
+    def public_reason(self, endpoint: str, method: str | None = None) -> str | None:
         """Return why an endpoint is open, as `Auth.public` or `Auth.protect` says; ``None`` if neither does."""
         for prefix, protection in self.protections_of(endpoint):
             reason = protection.public.get(endpoint.removeprefix(prefix))
             if reason is not None:
                 return reason
-        return self.decorations.public_reason(self.app.view_functions[endpoint], self._views)
+        mark = self.public_mark(endpoint, method)
+        return None if mark is None else mark.reason
 
     def may_be_guarded(self, endpoint: str) -> bool:
         """Return whether an endpoint may be guarded, in an app that isn't set up. Any doubt means yes."""
@@ -143,8 +164,10 @@ class EffectiveRequirements:
         except ConfigurationError:
             return True
 
-    def protections_of(self, endpoint: str) -> Iterator[tuple[str, Protection]]:
+    def protections_of(self, endpoint: str | None) -> Iterator[tuple[str, Protection]]:
         """Give what `protect` demands of an endpoint, from the outside in, each with the blueprint's prefix."""
+        if endpoint is None:
+            return
         protections = self.configuration.protections
         found = protections.get(self.app)
         if found is not None:
@@ -158,10 +181,9 @@ class EffectiveRequirements:
 
     def levels(self, endpoint: str | None, method: str, dropped: AbstractSet[Condition] = NOTHING_DROPPED) -> list[str]:
         """Return a text for each level that demands something of an endpoint, from the app down to the view."""
-        outside = [] if endpoint is None else list(self.protections_of(endpoint))
         lines = [
             _level(f"auth.protect({'app' if not prefix else prefix.rstrip('.')}): ", protection.requirement, dropped)
-            for prefix, protection in outside
+            for prefix, protection in self.protections_of(endpoint)
         ]
         return lines + [_level("@auth.", one, dropped) for one in self.from_decorators(endpoint, method)]
 
@@ -182,11 +204,13 @@ class EffectiveRequirements:
         """Refuse mistakes in decorators and in names given to ``protect(public=...)``. Raises `ConfigurationError`."""
         views = self.app.view_functions
         self.decorations.check_order(views)
-        self.decorations.check_caches(views, self.method_guards)
+        self.decorations.check_caches(views, [one for one in self.method_guards if self._has_guarded_method(one)])
+        for endpoint in self.method_guards:
+            self._check_public_methods(endpoint)
         for prefix, protection in self._protections():
             for name in protection.public:
                 self._check_public_name(prefix, name)
-        self.decorations.warn_of_overridden_guards(views)
+        self.decorations.warn_of_overridden_guards(views, self.public_methods)
 
     def _check_public_name(self, prefix: str, name: str) -> None:
         endpoint = prefix + name
@@ -196,12 +220,45 @@ class EffectiveRequirements:
                 f"protect(public=...) names {name!r}, but there is no endpoint {endpoint!r}: "
                 + _meant_endpoint(prefix, name, self.app)
             )
-        if self.decorations.requirements_of(view) or endpoint in self.method_guards:
+        if self.decorations.requirements_of(view) or self._has_guarded_method(endpoint):
             raise ConfigurationError(
                 f"protect(public=...) names {name!r}, whose view has a guard of its own: remove one of the two"
             )
 
-    def _find_method_guards(self) -> Iterator[tuple[str, dict[str, tuple[Requirement, ...]]]]:
+    def _has_guarded_method(self, endpoint: str) -> bool:
+        return any(self.method_guards.get(endpoint, {}).values())
+
+    def _check_public_methods(self, endpoint: str) -> None:
+        """Refuse a public mark and a guard that meet on one method of a class view. Raises `ConfigurationError`."""
+        view = self.app.view_functions[endpoint]
+        whole = self.decorations.public_mark(view, self._functions)
+        outside = self.decorations.requirements_of(view)
+        inside = self.public_methods.get(endpoint, {})
+        for method, demanded in self.method_guards[endpoint].items():
+            guards = [*outside, *demanded]
+            if guards and (whole or method in inside):
+                raise ConfigurationError(
+                    f"endpoint {endpoint!r}: {method} is public and guarded, and the guard would run first: "
+                    f"@auth.{guards[0].as_decorator()}. " + (_GUARD_IN_PUBLIC_CLASS if whole else _PUBLIC_IN_GUARD)
+                )
+
+    def _read_methods(self) -> None:
+        """Find the class views whose methods differ: some are guarded inside the class, or public."""
+        self.method_guards, self.public_methods = {}, {}
+        for endpoint, view, methods in self._class_views():
+            guards = {method: tuple(self.decorations.requirements_of_method(view, method)) for method in methods}
+            marks = {
+                method: mark
+                for method in methods
+                if (mark := self.decorations.public_mark_of_method(view, method, self._functions)) is not None
+            }
+            if marks:
+                self.public_methods[endpoint] = marks
+            if marks or any(guards.values()):
+                self.method_guards[endpoint] = guards
+
+    def _class_views(self) -> Iterator[tuple[str, View, list[str]]]:
+        """Give the endpoint of each class view, the view, and the HTTP methods that reach it."""
         rules: dict[str, list[Rule]] = {}
         for rule in self.app.url_map.iter_rules():
             rules.setdefault(rule.endpoint, []).append(rule)
@@ -214,11 +271,7 @@ class EffectiveRequirements:
                 for method in rule.methods or ()
                 if method != "OPTIONS" or not getattr(rule, "provide_automatic_options", False)
             }
-            guards = {
-                method: tuple(self.decorations.requirements_of_method(view, method)) for method in sorted(methods)
-            }
-            if any(guards.values()):
-                yield endpoint, guards
+            yield endpoint, view, sorted(methods)
 
     def _protections(self) -> Iterator[tuple[str, Protection]]:
         protections = self.configuration.protections

@@ -22,7 +22,13 @@ from flask.sansio.scaffold import Scaffold
 from flask.views import http_method_funcs
 from werkzeug.local import LocalProxy
 
-from .decorations import Decorations, is_guard_of_any, listed_method_decorators, view_class_of
+from .decorations import (
+    Decorations,
+    function_of_method,
+    is_guard_of_any,
+    listed_method_decorators,
+    view_class_of,
+)
 
 MAX_OBJECTS: Final = 10_000
 """The most objects that are looked at for one view."""
@@ -109,10 +115,7 @@ def _doubt_about_class(decorations: Decorations, handled: type, method: str, any
 
 def parts_of_class(handled: type, method: str) -> list[Any]:
     """Return the functions of a class view that a request with this method may run."""
-    function = getattr(handled, method.lower(), None)
-    if function is None and method == "HEAD":
-        function = getattr(handled, "get", None)
-    found = (getattr(handled, "dispatch_request", None), function)
+    found = (getattr(handled, "dispatch_request", None), function_of_method(handled, method))
     return [one for one in found if one is not None]
 
 

@@ -88,7 +88,7 @@ class Plans(Generic[Owner]):
     ) -> Plan:
         """Return the plan of an endpoint, with what a decorator or ``require()`` demands on top.
 
-        ``method`` counts for class views that have guarded methods. ``dropped`` names the levels that don't hold for a
+        ``method`` counts for class views whose methods differ. ``dropped`` names the levels that don't hold for a
         request. If none holds, the plan is open, and has the schemes that identify callers here.
         """
         key = endpoint, method if endpoint in self.requirements.method_guards else None, id(extra), dropped
@@ -103,7 +103,7 @@ class Plans(Generic[Owner]):
                 merged = Requirement(whole.via, optional=True, redirect=whole.redirect)
             elif merged is not None and merged.via is None and extra is not None:
                 merged = self._with_schemes_of_open_view(merged, endpoint, method, dropped)
-            offered = None if merged is not None else self._offered_by(endpoint)
+            offered = None if merged is not None else self._offered_by(endpoint, method)
             # A view has the plan of its endpoint, and those of its guards.
             if len(self._compiled) >= MAX_PLANS + 4 * self._of_views:
                 self._drop()
@@ -121,12 +121,12 @@ class Plans(Generic[Owner]):
         if self.requirements.combine(endpoint, None, method, dropped) is not None:
             return demanded
         whole = self.requirements.combine(endpoint, None, method)
-        via = self._offered_by(endpoint) if whole is None else whole.via
+        via = self._offered_by(endpoint, method) if whole is None else whole.via
         return demanded if via is None else inherit((Requirement(via), demanded))
 
-    def _offered_by(self, endpoint: str | None) -> tuple[AnyScheme, ...] | None:
-        view = None if endpoint is None else self.app.view_functions.get(endpoint)
-        return None if view is None else self.configuration.decorations.offered_by(view)
+    def _offered_by(self, endpoint: str | None, method: str | None) -> tuple[AnyScheme, ...] | None:
+        mark = None if endpoint is None else self.requirements.public_mark(endpoint, method)
+        return None if mark is None else mark.via
 
     def compile_all(self, endpoint: str, method: str | None) -> None:
         """Compile the plans of a guarded endpoint, with any of its levels dropped. Raise `ConfigurationError`."""
@@ -174,6 +174,8 @@ class Plans(Generic[Owner]):
         guards = None if endpoint is None else self.requirements.method_guards.get(endpoint)
         if endpoint is None or guards is None:
             return False
+        if endpoint in self.requirements.public_methods:
+            return True  # A hook, or a guarded method that a public one calls, meets `protect` for some methods only.
         outside = demanded in self.configuration.decorations.requirements_of(self.app.view_functions[endpoint])
         if not outside and (demanded not in guards.get(method, ()) or self._is_demanded_by_hook(demanded)):
             return True  # The guard isn't one of this method, or a hook has an equal one, which runs for all methods.

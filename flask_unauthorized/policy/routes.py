@@ -172,7 +172,7 @@ class _Reader:
             state=verdict.state,
             requirement=requirement,
             levels=verdict.levels,
-            schemes=self._offered(view) if requirement is None else requirement.via or self._all_schemes,
+            schemes=self._offered(endpoint, method) if requirement is None else requirement.via or self._all_schemes,
             resource=self.resources.get(rule.endpoint),
             because=verdict.because,
             **_place_of(view, method),
@@ -187,8 +187,8 @@ class _Reader:
             return verdict
         if endpoint is None:
             return verdict._replace(state="public", because=_WITHOUT_VIEW[self._kind(rule)])
-        if self.effective.is_open_on_purpose(endpoint, self.effective.protections_of(endpoint)):
-            return verdict._replace(state="public", because=self.effective.public_reason(endpoint))
+        if self.effective.is_open_on_purpose(endpoint, self.effective.protections_of(endpoint), method):
+            return verdict._replace(state="public", because=self.effective.public_reason(endpoint, method))
         return verdict._replace(state="public", because="static files") if _serves_static(endpoint, view) else verdict
 
     def _kind(self, rule: Rule) -> Kind:
@@ -231,9 +231,10 @@ class _Reader:
         on_top = list(takewhile(self.decorations.is_guard, iter_visible(hook)))
         return demanded if len(on_top) == len(demanded) else []
 
-    def _offered(self, view: Any) -> tuple[AnyScheme, ...]:
-        """Return the schemes that ``public(via=)`` of a view names."""
-        return () if view is None else self.decorations.offered_by(view) or ()
+    def _offered(self, endpoint: str | None, method: str) -> tuple[AnyScheme, ...]:
+        """Return the schemes that ``public(via=)`` of a view, or of its method, names."""
+        mark = None if endpoint is None else self.effective.public_mark(endpoint, method)
+        return () if mark is None else mark.via or ()
 
     def _doubt(self, rule: Rule, endpoint: str | None, view: Any, method: str) -> str | None:
         """Return why the table can't tell whether a request is refused; ``None`` if everything can be seen."""

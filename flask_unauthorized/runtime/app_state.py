@@ -111,8 +111,8 @@ class AppState:
         return self.effective.for_all_methods(endpoint)
 
     def is_guarded(self, endpoint: str) -> bool:
-        """Return whether an endpoint demands a caller."""
-        demanded = self.effective.for_endpoint(endpoint)
+        """Return whether an endpoint demands a caller for GET, by which a redirect leads to it."""
+        demanded = self.effective.for_endpoint(endpoint, "GET")
         return demanded is not None and not demanded.optional
 
     def is_first(self, *key: object) -> bool:
@@ -328,7 +328,8 @@ class AppState:
         endpoint = request.endpoint
         if endpoint is None or endpoint not in self.app.view_functions or not self.got_first_request:
             return
-        if self.requirements(endpoint) or self.effective.is_public(endpoint) or self.is_hook(guard):
+        is_public = self.effective.public_mark(endpoint, request.method) is not None
+        if self.requirements(endpoint) or is_public or self.is_hook(guard):
             return
         if self.is_first("hidden guard", endpoint):
             log.warning(

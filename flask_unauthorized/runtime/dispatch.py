@@ -6,7 +6,7 @@ after all ``before_request`` functions, the app's and the blueprint's, and befor
 1. A view whose outermost decorator is the extension's gets a twin of that decorator's wrapper, which costs no further
    call.
 2. A view that only `protect` guards gets the same function that a decorator would have put there.
-3. A view with another decorator above the guard, or a class view with guarded methods, gets a wrapper that judges what
+3. A view with another decorator above the guard, or a class view whose methods differ, gets a wrapper that judges what
    `protect` demands, then runs the view, then looks at its response (late judgment). An outer decorator may respond
    without calling the guard, such as a cache. A 2xx or 304 leaves only if this request met the whole plan of the
    endpoint, whether it was returned or raised (``abort(response)``). A refusal replaces it here, so hooks and error
