@@ -315,6 +315,12 @@ def ids_of_functions(views: Iterable[View]) -> frozenset[int]:
     return frozenset(id(_unbound(function)) for function in (*views, *inside))
 
 
+def functions_of_class(handled: type) -> dict[str, View]:
+    """Return the functions of a class by name, as it inherits and overrides them."""
+    found = {name: value for kind in reversed(handled.__mro__) for name, value in vars(kind).items()}
+    return {name: value for name, value in found.items() if isinstance(value, FunctionType)}
+
+
 def function_of_method(handled: type, method: str) -> View | None:
     """Return the function of a class view that responds to an HTTP method, as Flask's `MethodView` chooses it."""
     function = getattr(handled, method.lower(), None)

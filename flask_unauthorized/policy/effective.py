@@ -18,12 +18,14 @@ from itertools import accumulate
 from typing import Final
 
 from flask import Flask
+from flask.views import MethodView, http_method_funcs
 from werkzeug.routing import Rule
 
 from ..errors import ConfigurationError
+from ..logs import log
 from ..schemes.state_access import suggest_endpoint
 from .configuration import Configuration
-from .decorations import PublicMark, View, ids_of_functions, view_class_of
+from .decorations import PublicMark, View, functions_of_class, ids_of_functions, view_class_of
 from .plan import Plan
 from .protection import Protection
 from .requirement import Requirement, combine_decorators, holding, inherit
@@ -211,6 +213,7 @@ class EffectiveRequirements:
             for name in protection.public:
                 self._check_public_name(prefix, name)
         self.decorations.warn_of_overridden_guards(views, self.public_methods)
+        self._warn_of_useless_marks()
 
     def _check_public_name(self, prefix: str, name: str) -> None:
         endpoint = prefix + name
@@ -242,10 +245,22 @@ class EffectiveRequirements:
                     f"@auth.{guards[0].as_decorator()}. " + (_GUARD_IN_PUBLIC_CLASS if whole else _PUBLIC_IN_GUARD)
                 )
 
+    def _warn_of_useless_marks(self) -> None:
+        """Warns of public marks inside of class views on functions that Flask doesn't choose by the HTTP method."""
+        for endpoint, _, handled, _ in self._class_views():
+            for name, function in functions_of_class(handled).items():
+                chosen = name == "dispatch_request" or (name in http_method_funcs and issubclass(handled, MethodView))
+                if not chosen and self.decorations.public_mark(function, self._functions) is not None:
+                    log.warning(
+                        "endpoint %r: %s.%s is marked public, which opens nothing, because the class itself runs it: "
+                        "mark dispatch_request, or write decorators = [auth.public]",
+                        endpoint, handled.__name__, name,
+                    )  # fmt: skip
+
     def _read_methods(self) -> None:
         """Find the class views whose methods differ: some are guarded inside the class, or public."""
         self.method_guards, self.public_methods = {}, {}
-        for endpoint, view, methods in self._class_views():
+        for endpoint, view, _, methods in self._class_views():
             guards = {method: tuple(self.decorations.requirements_of_method(view, method)) for method in methods}
             marks = {
                 method: mark
@@ -257,13 +272,14 @@ class EffectiveRequirements:
             if marks or any(guards.values()):
                 self.method_guards[endpoint] = guards
 
-    def _class_views(self) -> Iterator[tuple[str, View, list[str]]]:
-        """Give the endpoint of each class view, the view, and the HTTP methods that reach it."""
+    def _class_views(self) -> Iterator[tuple[str, View, type, list[str]]]:
+        """Give the endpoint of each class view, the view, its class, and the HTTP methods that reach it."""
         rules: dict[str, list[Rule]] = {}
         for rule in self.app.url_map.iter_rules():
             rules.setdefault(rule.endpoint, []).append(rule)
         for endpoint, view in self.app.view_functions.items():
-            if view_class_of(view) is None:
+            handled = view_class_of(view)
+            if handled is None:
                 continue
             methods = {
                 method
@@ -271,7 +287,7 @@ class EffectiveRequirements:
                 for method in rule.methods or ()
                 if method != "OPTIONS" or not getattr(rule, "provide_automatic_options", False)
             }
-            yield endpoint, view, sorted(methods)
+            yield endpoint, view, handled, sorted(methods)
 
     def _protections(self) -> Iterator[tuple[str, Protection]]:
         protections = self.configuration.protections
