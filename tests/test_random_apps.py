@@ -9,6 +9,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from flask import Blueprint, Flask, Response, abort, after_this_request, jsonify, request
+from flask.views import MethodView
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from werkzeug.exceptions import HTTPException, Unauthorized
@@ -341,6 +342,23 @@ class Promise(RuleBasedStateMachine):
         self.routes[path] = guards, deed
 
     @precondition(lambda self: not self.served)
+    @rule(get=st.sampled_from(GUARDS), post=st.sampled_from(GUARDS), deed=st.sampled_from(sorted(DEEDS)))
+    def add_class(self, get: str, post: str, deed: str) -> None:
+        """A class view whose methods have guards of their own. A route of `routes` is a path, or a path and POST."""
+        path = f"/{len(self.routes)}"
+
+        def method(route: str, guard: str) -> Any:
+            def view(_self: MethodView) -> Any:
+                self.entered.append(route)
+                return DEEDS[deed][0]()
+
+            self.routes[route] = [self.outer, guard], deed
+            return guarded(self.auth, guard, view)
+
+        members = {"get": method(path, get), "post": method(f"{path} POST", post)}
+        self.app.add_url_rule(path, view_func=type("Class", (MethodView,), members).as_view(f"class{path[1:]}"))
+
+    @precondition(lambda self: not self.served)
     @rule(name=st.sampled_from(sorted(HANDLERS)))
     def add_handler(self, name: str) -> None:
         self.app.register_error_handler(*HANDLERS[name])
@@ -414,13 +432,16 @@ class Promise(RuleBasedStateMachine):
         # is sent again only in place of one that is too old.
         assert (second[3] == first[3]) if caller in (None, "bad") else (second[3] <= first[3] - {REMEMBER})
 
-    def _ask(self, path: str, method: str, headers: dict[str, str], caller: str | None, stopped: bool) -> TestResponse:
+    def _ask(self, route: str, method: str, headers: dict[str, str], caller: str | None, stopped: bool) -> TestResponse:
         self.served = True
-        guards, deed = self.routes[path]
+        guards, deed = self.routes[route]
+        path, _, own = route.partition(" ")
         stopped = stopped and "asks before" in self.hooks
         self.entered.clear()
         with self.app.test_client(use_cookies=False) as client:
-            response = client.open(path, method=method, headers={**headers, **({"X-Ask": "1"} if stopped else {})})
+            response = client.open(
+                path, method=own or method, headers={**headers, **({"X-Ask": "1"} if stopped else {})}
+            )
         # 1. No 401 leaves without a well-formed challenge of a scheme in force.
         challenges = assert_sound(response, secrets=["nobody"])
         assert {challenge.scheme for challenge in challenges} <= self.schemes
@@ -431,7 +452,7 @@ class Promise(RuleBasedStateMachine):
             assert self.entered == []
             return response
         # 4. The view ran exactly where the demands were met.
-        assert self.entered == ([path] if refused is None else [])
+        assert self.entered == ([route] if refused is None else [])
         # 2. and 3. Who should log in, who is not allowed, and a server-side failure are distinguished.
         expected = reached(deed, caller) if refused is None else refused
         is_replaced = expected == 404 and "turns 404 into 401" in self.hooks  # by a response without other fields

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask
 from flask.views import MethodView, View
 
 from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, Identity, SessionCookie, abort_unauthorized
-from flask_unauthorized.audit.demand import names_of_schemes
+from flask_unauthorized.audit.demand import demand_of, names_of_schemes
 from flask_unauthorized.audit.findings import find_mistakes
 from flask_unauthorized.audit.lock_file import make_lock, render
 from flask_unauthorized.audit.read_app import read_app
@@ -497,6 +497,7 @@ def test_a_mark_on_a_method_of_an_object_counts(auth, make_app):
 
 def test_the_lock_file_has_a_block_for_the_public_method(auth, app):
     state = app_state_of(app)
-    text = render(make_lock(state.routes(), names_of_schemes(state.schemes)))
+    names = names_of_schemes(state.schemes)
+    text = render(make_lock((route, demand_of(route, names)) for route in state.routes()))
     assert "\nGET HEAD /notes\n  public\n" in text
     assert "\nPOST /notes\n  guarded\n  via Bearer\n" in text

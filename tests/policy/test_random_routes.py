@@ -256,26 +256,31 @@ class RandomApp:
         exec("def view(): return helper()", scope)
         return scope["view"], "a guarded helper, global or not" if has_guard else ""
 
-    def _methods_of_class(self, name: str) -> dict[str, Any]:
+    def _methods_of_class(self, name: str, *, may_be_public: bool) -> dict[str, Any]:
+        """Return methods below random guards. A public one below a guard of the whole class would be refused."""
         found = {}
+        public = ("public", "public") if may_be_public else ()
         for method in self.random.sample(("get", "head", "post", "put", "options"), self.random.randint(1, 3)):
             view = self._guard(
-                lambda _self, **values: self.entered.append(name) or "fine", ("none", "required", "optional", "scope")
+                lambda _self, **values: self.entered.append(name) or "fine",
+                ("none", "required", "optional", "scope", *public),
             )[0]
             found[method] = keeping_name(view) if self.random.random() < 0.2 else view
         return found
 
     def _shape_method_view(self, name: str) -> tuple[Any, str]:
-        members = self._methods_of_class(name)
-        if self.random.random() < 0.3:
+        has_guard = self.random.random() < 0.3
+        members = self._methods_of_class(name, may_be_public=not has_guard)
+        if has_guard:
             members["decorators"] = [self.auth.login_required]
         base = type(f"Base{name}", (MethodView,), members)
-        changed = self._methods_of_class(name) if self.random.random() < 0.3 else {}
+        changed = self._methods_of_class(name, may_be_public=not has_guard) if self.random.random() < 0.3 else {}
         return type(f"View{name}", (base,), changed).as_view(name), ""
 
     def _shape_view(self, name: str) -> tuple[Any, str]:
         dispatch, _ = self._guard(
-            lambda _self, **values: self.entered.append(name) or "fine", ("none", "required", "optional", "scope")
+            lambda _self, **values: self.entered.append(name) or "fine",
+            ("none", "required", "optional", "scope", "public"),
         )
         members: dict[str, Any] = {"dispatch_request": dispatch, "methods": ["GET", "POST"]}
         return type(f"View{name}", (View,), members).as_view(name), ""
@@ -291,16 +296,17 @@ class RandomApp:
     def _add_restful(self) -> None:
         restful = pytest.importorskip("flask_restful")
         name = f"resource{next(self.numbers)}"
-        members = self._methods_of_class(name)
+        guard = self.auth.login_required(scopes={"a"}) if self.random.random() < 0.5 else self.auth.login_required
+        lists: list[Any] = [[guard], {"get": [guard]}, {"post": [guard]}, [self.auth.login_optional], []]
+        decorators = self.random.choice((*lists, [], [], [keeping_name], [hiding]))
+        foreign = decorators in ([keeping_name], [hiding])
+        around = [self.auth.login_required] if self.random.random() < 0.2 else []
+        members = self._methods_of_class(name, may_be_public=not around and (foreign or not decorators))
         members.pop("options", None)
         if not members:
             return
-        guard = self.auth.login_required(scopes={"a"}) if self.random.random() < 0.5 else self.auth.login_required
-        lists: list[Any] = [[guard], {"get": [guard]}, {"post": [guard]}, [self.auth.login_optional], []]
-        members["method_decorators"] = self.random.choice((*lists, [keeping_name], [hiding]))
-        foreign = members["method_decorators"] in ([keeping_name], [hiding])
-        resource = type(f"Resource{name}", (restful.Resource,), members)
-        api = restful.Api(self.app, decorators=[self.auth.login_required] if self.random.random() < 0.2 else [])
+        resource = type(f"Resource{name}", (restful.Resource,), {**members, "method_decorators": decorators})
+        api = restful.Api(self.app, decorators=around)
         options = {"host": "site.test"} if self.hosts == "host" else {}
         api.add_resource(resource, f"/{name}", endpoint=name, **options)
         self.excuses[f"/{name}"] = "method_decorators that aren't guards" if foreign else ""
