@@ -437,7 +437,8 @@ class Auth(Generic[U]):
     ) -> Any:
         """Mark a view as open on purpose, whatever `protect` says.
 
-        The view is returned unchanged.
+        The view is returned unchanged. In a class view, mark single methods, such as ``get``, which HEAD follows. Write
+        ``decorators = [auth.public]`` to open the whole class.
 
         Example:
             Leave one view of a protected app open::
@@ -457,7 +458,8 @@ class Auth(Generic[U]):
 
         Raises:
             TypeError: For what isn't a view, a scheme or a text, and for other keywords.
-            ConfigurationError: For a view that is guarded, and for a scheme that this `Auth` doesn't have.
+            ConfigurationError: For a view that is guarded, and for a scheme that this `Auth` doesn't have. `check`
+                raises it for a guard of the whole class around a public method.
         """
         for name in unknown:
             raise TypeError(

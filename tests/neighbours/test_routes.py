@@ -68,6 +68,45 @@ def test_resources_with_method_decorators(package: str) -> None:
     assert verdicts(auth, app, "/foreign") == {"GET": "unknown", "HEAD": "unknown"}
 
 
+@pytest.mark.parametrize("package", ["flask_restful", "flask_restx", "flask_smorest", "apiflask", "flask_openapi3"])
+def test_a_public_method_beside_a_guarded_one(package: str) -> None:
+    library = pytest.importorskip(package)
+    app, auth = new_app()
+    if package in ("apiflask", "flask_openapi3"):
+        app = {"apiflask": "APIFlask", "flask_openapi3": "OpenAPI"}[package]
+        app = getattr(library, app)("shop")
+        app.testing = True
+        auth.init_app(app)
+    auth.protect(app)
+
+    class Notes(library.Resource if hasattr(library, "Resource") else MethodView):  # type: ignore[misc]
+        @auth.public(reason="anyone may read")
+        def get(self) -> Any:
+            return {}
+
+        def post(self) -> Any:
+            return {}
+
+    if hasattr(library, "Resource"):
+        library.Api(app).add_resource(Notes, "/notes")
+    elif package == "flask_smorest":
+        app.config.update(API_TITLE="Shop", API_VERSION="1", OPENAPI_VERSION="3.1.0")
+        blueprint = library.Blueprint("shop", __name__)
+        blueprint.response(200)(Notes.get)
+        blueprint.route("/notes")(Notes)
+        library.Api(app).register_blueprint(blueprint)
+    elif package == "flask_openapi3":
+        view = library.APIView()
+        for method in (Notes.get, Notes.post):
+            view.doc(summary="notes")(method)
+        view.route("/notes")(Notes)
+        app.register_api_view(view)
+    else:
+        app.add_url_rule("/notes", view_func=Notes.as_view("notes"))
+    auth.check(app)
+    assert verdicts(auth, app, "/notes") == {"GET": "public", "HEAD": "public", "POST": "guarded"}
+
+
 def test_method_decorators_by_method_in_flask_restful() -> None:
     restful = pytest.importorskip("flask_restful")
     app, auth = new_app()

@@ -498,6 +498,6 @@ def test_a_mark_on_a_method_of_an_object_counts(auth, make_app):
 def test_the_lock_file_has_a_block_for_the_public_method(auth, app):
     state = app_state_of(app)
     names = names_of_schemes(state.schemes)
-    text = render(make_lock((route, demand_of(route, names)) for route in state.routes()))
+    text = render(make_lock((route, demand_of(route, names, {})) for route in state.routes()))
     assert "\nGET HEAD /notes\n  public\n" in text
     assert "\nPOST /notes\n  guarded\n  via Bearer\n" in text
