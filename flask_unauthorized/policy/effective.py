@@ -48,8 +48,8 @@ class EffectiveRequirements:
         self.configuration = configuration
         self.decorations = configuration.decorations
         self.method_guards: dict[str, dict[str, tuple[Requirement, ...]]] = {}
-        """Class views whose methods differ: by endpoint and HTTP method, what the decorators in the class demand. That
-        is nothing for a public method."""
+        """Class views whose methods differ: by endpoint and HTTP method, what the decorators in the class demand. A public
+        method has an empty tuple."""
         self.public_methods: dict[str, dict[str, PublicMark]] = {}
         """Class views with public methods: by endpoint and HTTP method, what their marks say."""
         self._cache: dict[tuple[str, str | None], Requirement | None] = {}
