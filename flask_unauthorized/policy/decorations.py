@@ -214,8 +214,8 @@ class Decorations:
                         endpoint, defining[0].__name__, name, guarding[0].__name__, name,
                     )  # fmt: skip
 
-    def check_caches(self, views: Mapping[str, View], method_guards: Collection[str]) -> None:
-        """Refuse Flask-Caching above a guard.
+    def check_caches(self, views: Mapping[str, View], differing: Collection[str]) -> None:
+        """Refuse Flask-Caching above a guard, and around a class view whose methods differ (endpoints ``differing``).
 
         The cache also stores redirects and errors. Late judgment doesn't check these, so another caller could get them.
         Raises `ConfigurationError`.
@@ -223,7 +223,7 @@ class Decorations:
         for endpoint, view in views.items():
             handled = view_class_of(view)
             inside = [getattr(handled, method.lower(), None) for method in getattr(handled, "methods", None) or ()]
-            if self._is_cached(view, endpoint in method_guards) or any(self._is_cached(one) for one in inside):
+            if self._is_cached(view, endpoint in differing) or any(self._is_cached(one) for one in inside):
                 raise ConfigurationError(
                     f"endpoint {endpoint!r} has a cache above its guard, so that one caller would get what the cache "
                     "keeps of another: put @cache.cached() below @auth.login_required, and the caller into its key"
@@ -232,7 +232,7 @@ class Decorations:
     def _is_cached(self, view: Any, guards_inside: bool = False) -> bool:
         """Return whether a decorator of Flask-Caching stands above the guard.
 
-        ``guards_inside`` says that methods of the class have one.
+        ``guards_inside`` says that methods of the class have one, or that `protect` guards only some of them.
         """
         for function in iter_wrapped(view):
             if self.is_guard(function):

@@ -4,7 +4,7 @@ The levels are, from the outside in: `protect` of the app, `protect` of each blu
 decorators of the view, and for a class view the decorators inside its class, per method. Rules of the merge:
 
 - ``public`` of any level, or `Auth.public` on the view, overrides `protect`. On a method of a class view, it does so
-  for this method. A guard overrides ``public``, because it would run first: `check` refuses the two together.
+  for this method. It overrides no decorator, because a guard around it runs first: `check` refuses the two together.
 - Decorators of one view add up (`requirement.combine_decorators`): all of them must be met.
 - Levels inherit (`requirement.inherit`): the nearest ``via`` wins, the rest adds up.
 - Levels whose ``unless`` returned ``True`` are left out (``dropped``). Which ones depends on the request.
@@ -48,8 +48,8 @@ class EffectiveRequirements:
         self.configuration = configuration
         self.decorations = configuration.decorations
         self.method_guards: dict[str, dict[str, tuple[Requirement, ...]]] = {}
-        """Class views whose methods differ: by endpoint and HTTP method, what the decorators in the class demand. A public
-        method has an empty tuple."""
+        """Class views whose methods differ: by endpoint and HTTP method, what the decorators in the class demand. The
+        tuple of a public method is empty."""
         self.public_methods: dict[str, dict[str, PublicMark]] = {}
         """Class views with public methods: by endpoint and HTTP method, what their marks say."""
         self._cache: dict[tuple[str, str | None], Requirement | None] = {}
@@ -93,7 +93,7 @@ class EffectiveRequirements:
         protections = list(self.protections_of(endpoint))
         outer = [protection.requirement for _, protection in protections]
         demanded = self.from_decorators(endpoint, method)
-        if endpoint is not None and not demanded and self.is_open_on_purpose(endpoint, protections, method):
+        if endpoint is not None and self.is_open_on_purpose(endpoint, protections, method):
             outer = []
         # The guard of a view that only `protect` guards isn't a level of its own: its demand is that of these levels.
         stands_for_levels = bool(outer) and not demanded and extra == inherit(outer)
@@ -206,7 +206,7 @@ class EffectiveRequirements:
         """Refuse mistakes in decorators and in names given to ``protect(public=...)``. Raises `ConfigurationError`."""
         views = self.app.view_functions
         self.decorations.check_order(views)
-        self.decorations.check_caches(views, [one for one in self.method_guards if self._has_guarded_method(one)])
+        self.decorations.check_caches(views, [one for one in self.method_guards if self._differs_and_demands(one)])
         for endpoint in self.method_guards:
             self._check_public_methods(endpoint)
         for prefix, protection in self._protections():
@@ -227,6 +227,10 @@ class EffectiveRequirements:
             raise ConfigurationError(
                 f"protect(public=...) names {name!r}, whose view has a guard of its own: remove one of the two"
             )
+
+    def _differs_and_demands(self, endpoint: str) -> bool:
+        """Return whether methods of a class view demand something, of which a cache around the class knows nothing."""
+        return any(self.for_endpoint(endpoint, method) for method in self.method_guards[endpoint])
 
     def _has_guarded_method(self, endpoint: str) -> bool:
         return any(self.method_guards.get(endpoint, {}).values())

@@ -17,6 +17,7 @@ from flask_unauthorized.runtime.app_state import app_state_of
 from flask_unauthorized.testing import assert_all_guarded
 
 from ..helpers import challenge_lines
+from .test_decorations import cached
 
 ADA = {"Authorization": "Bearer good"}
 WRONG = {"Authorization": "Bearer nobody"}
@@ -282,7 +283,9 @@ def test_via_names_the_schemes_of_its_own_401(make_app):
     assert (schemes["GET"], schemes["PUT"]) == ((key,), ())
 
 
-def test_a_public_method_that_calls_a_guarded_one_is_judged_there(auth, make_app):
+def test_a_public_method_that_calls_a_guarded_one_is_judged_there(make_app):
+    scopes = {"good": {"read"}, "boss": {"read", "write"}}
+    auth = Auth(Bearer(lambda token: Identity("one", scopes=scopes[token]) if token in scopes else None))
     kind = make_notes(
         auth,
         get=auth.public(lambda self: self.post()),
@@ -291,8 +294,9 @@ def test_a_public_method_that_calls_a_guarded_one_is_judged_there(auth, make_app
     app = make_app(auth)
     auth.protect(app, scopes={"write"})
     serve(app, kind)
-    # `protect` demands "write" of POST alone, whichever of the two comes first.
+    # `protect` demands "write" of POST alone, whichever of the two comes first, and whoever has called before.
     for methods in (("GET", "POST"), ("POST", "GET")):
+        assert statuses(app, {"Authorization": "Bearer boss"}, methods=methods) == {"GET": 200, "POST": 200}
         assert statuses(app, ADA, methods=methods) == {"GET": 200, "POST": 403}
         assert statuses(app, methods=methods) == {"GET": 401, "POST": 401}
 
@@ -306,6 +310,32 @@ def test_a_guarded_hook_is_judged_for_each_method(auth, make_app, methods):
     assert states(auth, app) == {"GET": "guarded", "HEAD": "guarded", "POST": "guarded"}
     assert statuses(app, ADA, methods=methods) == {"GET": 200, "POST": 403}
     assert statuses(app, methods=methods) == {"GET": 401, "POST": 401}
+
+
+@pytest.mark.parametrize("place", ["class", "method", "class with public methods only"])
+def test_a_cache_around_the_class_could_show_guarded_data_by_a_public_method(auth, make_app, place):
+    """A cache keys its responses by path, so that GET would get what POST returned."""
+    members = {"decorators": [] if place == "method" else [cached]}
+    if place == "method":
+        members["get"] = cached(auth.public(lambda self: "notes"))
+    elif place == "class with public methods only":
+        members["post"] = auth.public(lambda self: "added")
+    app = make_app(auth)
+    auth.protect(app)
+    serve(app, make_notes(auth, **members))
+    if place == "class":
+        with pytest.raises(ConfigurationError, match=r"^endpoint 'notes' has a cache above its guard"):
+            auth.check(app)
+    else:
+        auth.check(app)
+        assert statuses(app, methods=("GET",)) == {"GET": 200}
+
+
+def test_a_guarded_helper_of_a_public_method_is_known(auth, make_app, caplog):
+    helper = auth.login_required(lambda: "helped")
+    app = serve(make_app(auth), make_notes(auth, get=auth.public(lambda self: helper())))
+    assert [statuses(app, headers, methods=("GET",))["GET"] for headers in ({}, ADA)] == [401, 200]
+    assert [line for line in caplog.messages if "a guard runs that is not among its decorators" in line] == []
 
 
 def test_a_response_from_above_a_method_is_judged_unless_it_is_public(auth, make_app):
