@@ -256,15 +256,30 @@ def open_method_of_a_class(app, auth):
     app.add_url_rule("/it", view_func=It.as_view("it"))
 
 
-@pytest.mark.parametrize("add", [public, open_to_all, open_method_of_a_class])
+def public_method_of_a_class(app, auth):
+    auth.protect(app)
+
+    class It(MethodView):
+        @auth.public
+        def get(self):
+            return view()
+
+        def post(self):
+            return view()
+
+    app.add_url_rule("/it", view_func=It.as_view("it"))
+
+
+@pytest.mark.parametrize("add", [public, open_to_all, open_method_of_a_class, public_method_of_a_class])
 def test_a_view_that_demands_nothing(statuses, explain, add):
     app = make(add)
     assert statuses(app, "GET", "/it") == {"nothing": None}
     assert "Nothing is demanded here" in explain(app, "GET", "/it")[1]
 
 
-def test_the_guarded_method_of_a_class_beside_an_open_one(statuses):
-    found = statuses(make(open_method_of_a_class), "POST", "/it")
+@pytest.mark.parametrize("add", [open_method_of_a_class, public_method_of_a_class])
+def test_the_guarded_method_of_a_class_beside_an_open_one(statuses, add):
+    found = statuses(make(add), "POST", "/it")
     assert found["nothing"] == 401
     assert found["basic-cross-site"] == found["cookie-cross-site"] == 403
     assert found["valid"] is None
