@@ -53,6 +53,7 @@ def explain(
     explained.
     """
     method = _validated_method(method)
+    _check_path(path)
     app = load_app(context)
     try:
         state = _set_up(app)
@@ -71,6 +72,10 @@ def explain(
         raise click.ClickException(f"{error}.") from None
     except (ConfigurationError, Unexplainable) as error:
         raise Unreadable(str(error)) from None
+    except click.ClickException:
+        raise
+    except (Exception, SystemExit) as error:  # of a converter, a scheme, a teardown function
+        raise Unreadable(f"code of the app raised {type(error).__name__}") from error
     explanation = Explanation(target, route, answers, _count_hooks(app, route), root.resolve())
     click.echo({"raw": as_messages, "json": as_json}.get(form or "", as_text)(explanation))
 
@@ -111,6 +116,15 @@ def _validated_method(method: str) -> str:
     if not is_token(method):
         raise click.BadParameter(f"{method!r} is not an HTTP method: write GET, POST and the like", param_hint="METHOD")
     return method.upper()
+
+
+def _check_path(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter(
+            f"{path!r} isn't UTF-8: percent-encode its bytes, such as %FF", param_hint="PATH"
+        ) from None
 
 
 def _validated_header(line: str, state: AppState) -> tuple[str, str]:

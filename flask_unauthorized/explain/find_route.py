@@ -116,21 +116,31 @@ def _base_url(base_url: str, route: Route) -> str:
 
 
 def _build(urls: Map, rule: Rule) -> str:
-    values = {name: _value_for(name, converter) for name, converter in rule._converters.items()}
+    defaults = [other.defaults for other in urls.iter_rules(rule.endpoint) if other is not rule and other.defaults]
+    values = {
+        name: _value_for(name, converter, [given[name] for given in defaults if name in given])
+        for name, converter in rule._converters.items()
+    }
     built = rule.build(values, append_unknown=False)
     if built is None:
         raise NoRoute(f"no URL can be built for {rule.rule}: give a real path")
     return built[1]
 
 
-def _value_for(name: str, converter: BaseConverter) -> Any:
+def _value_for(name: str, converter: BaseConverter, avoided: Sequence[Any]) -> Any:
+    """Return a value that a converter takes.
+
+    Of a value that another rule has as a default, the router redirects to that rule. So one in ``avoided`` isn't taken.
+    """
     named = sorted(converter.items) if isinstance(converter, AnyConverter) else ()
     for text in (*named, *_VALUES):
         if re.fullmatch(converter.regex, text):
             try:
-                return converter.to_python(text)
-            except ValueError:
+                value = converter.to_python(text)
+            except Exception:  # A converter of the app raises whatever it likes, such as a 404 for an unknown id.
                 continue
+            if value not in avoided:
+                return value
     raise NoRoute(f"no sample value was found for <{name}> ({type(converter).__name__}): give a real path")
 
 
