@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from ..runtime.app_state import AppState
 from ..runtime.request_state import real_request
+from ..signals import logged_in
 from .cases import Case
 from .explained import EXPLAINED, Elsewhere, Explained, Reached
 from .find_route import Target
@@ -71,9 +72,16 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
     replaced = {name.lower() for name, _ in headers}
     sent = [*arguments["headers"], *case.headers, *_upgrade(target, case)]
     arguments["headers"] = [*(line for line in sent if line[0].lower() not in replaced), *headers]
+    def note_login(_: Flask, **__: Any) -> None:
+        explained.logged_in = explained.logged_in or real_request().environ.get(EXPLAINED) is explained
+
     response = None
     try:
-        with _requests_of_class(app, explained.request_class(app.request_class)), request_started.connected_to(begin):
+        with (
+            _requests_of_class(app, explained.request_class(app.request_class)),
+            request_started.connected_to(begin),
+            logged_in.connected_to(note_login, app),
+        ):
             response = client.open(**arguments, buffered=True)
     except (Reached, Entered, Elsewhere):
         pass  # The attributes tell what happened, also if code of the app caught the exception.
@@ -88,7 +96,12 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
             f"{case.label}: a WSGI middleware sends such a request to another app, {explained.elsewhere!r}: explain "
             "it with that app"
         )
-    if explained.entered:
+    if explained.logged_in:
+        raise Unexplainable(
+            f"{case.label}: code of the app logs a caller in during the request, and what comes of it is up to the "
+            "loader, which isn't asked"
+        )
+    if explained.entered or (response is None and not explained.was_reached):
         raise Unexplainable(
             f"{case.label}: the view was called before a guard had accepted the caller, and was stopped: a decorator "
             "above the guard or a hook calls the view itself. Put the guard on top"

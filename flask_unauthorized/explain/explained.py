@@ -77,6 +77,7 @@ class Explained:
         responded_by: What responded in place of the view, once the request was in the view.
         entered: The names of functions of the view that were called.
         was_reached: Whether the request would have run the view.
+        logged_in: Whether the request has logged a caller in.
         elsewhere: The name of another app to which the request came.
     """
 
@@ -95,6 +96,7 @@ class Explained:
         self.responded_by: RespondedBy | None = None
         self.entered: list[str] = []
         self.was_reached = False
+        self.logged_in = False
         self.elsewhere: str | None = None
         self._replaced: list[tuple[str, Any, Any]] = []
         self._stops: Final = ExitStack()
@@ -169,6 +171,7 @@ class Explained:
         request = real_request()
         state = getattr(request, REQUEST_STATE, None)
         if state is not self.state or self.state is None:
+            self.entered.append(endpoint)
             raise Entered  # Another request of the same process, such as one that a hook makes.
         if self.app_state.effective.for_endpoint(endpoint, request.method) is None:
             self.was_reached = True
