@@ -72,6 +72,7 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
     replaced = {name.lower() for name, _ in headers}
     sent = [*arguments["headers"], *case.headers, *_upgrade(target, case)]
     arguments["headers"] = [*(line for line in sent if line[0].lower() not in replaced), *headers]
+
     def note_login(_: Flask, **__: Any) -> None:
         explained.logged_in = explained.logged_in or real_request().environ.get(EXPLAINED) is explained
 

@@ -10,6 +10,7 @@ from typing import Final
 import click
 from flask import Flask
 
+from ..audit.shown import echo
 from ..errors import ConfigurationError
 from ..load_app import Unreadable, load_app
 from ..policy.routes import Route
@@ -77,7 +78,7 @@ def explain(
     except (Exception, SystemExit) as error:  # of a converter, a scheme, a teardown function
         raise Unreadable(f"code of the app raised {type(error).__name__}") from error
     explanation = Explanation(target, route, answers, _count_hooks(app, route), root.resolve())
-    click.echo({"raw": as_messages, "json": as_json}.get(form or "", as_text)(explanation))
+    echo({"raw": as_messages, "json": as_json}.get(form or "", as_text)(explanation))
 
 
 def _set_up(app: Flask) -> AppState:
@@ -150,7 +151,7 @@ def _is_latin1(value: str) -> bool:
 
 def _print_commands(app: Flask, target: Target, cases: list[Case], headers: list[tuple[str, str]]) -> None:
     for case in cases:
-        click.echo(f"# {case.label}\n{curl_command(app, target, case, headers)}")
+        echo(f"# {case.label}\n{curl_command(app, target, case, headers)}")
 
 
 def _count_hooks(app: Flask, route: Route) -> int:

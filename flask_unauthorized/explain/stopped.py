@@ -7,7 +7,14 @@ that decorators that look at a function see what they saw before.
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from inspect import CO_COROUTINE, CO_VARARGS, CO_VARKEYWORDS
+from inspect import (
+    CO_ASYNC_GENERATOR,
+    CO_COROUTINE,
+    CO_GENERATOR,
+    CO_ITERABLE_COROUTINE,
+    CO_VARARGS,
+    CO_VARKEYWORDS,
+)
 from types import CodeType, FunctionType
 from typing import Final, NoReturn
 
@@ -47,19 +54,25 @@ def stop(name: str) -> NoReturn:
 
 
 def _stopping(code: CodeType) -> CodeType:
-    """Return code with the parameters and the closure of another, which calls `stop`."""
-    keyword = "async def" if code.co_flags & CO_COROUTINE else "def"
+    """Return code of the same kind, with the parameters and the closure of another, which calls `stop`.
+
+    A generator calls it once it is asked for its first value, which is when the first line of the other would run.
+    """
+    keyword = "async def" if code.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR) else "def"
+    end = "yield" if code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR) else "pass"
     free = ", ".join(code.co_freevars)
     source = (
         f"def _outer_({free}):\n"
         f"    {keyword} _stopping_({_parameters(code)}):\n"
         f"        from {__name__} import stop\n"
         f"        stop({code.co_name!r})\n"
-        f"        ({free},)\n".replace("(,)", "()")
+        f"        ({free and free + ','})\n"
+        f"        {end}\n"
     )
     outer = compile(source, code.co_filename, "exec")
     made = _code_in(_code_in(outer, "_outer_"), "_stopping_")
-    return made.replace(co_name=code.co_name, co_firstlineno=code.co_firstlineno)
+    flags = made.co_flags | code.co_flags & CO_ITERABLE_COROUTINE
+    return made.replace(co_name=code.co_name, co_firstlineno=code.co_firstlineno, co_flags=flags)
 
 
 def _code_in(code: CodeType, name: str) -> CodeType:

@@ -61,7 +61,9 @@ class SecuritySchemes:
         """Put schemes into a document, unless they are there."""
         for scheme in schemes:
             if scheme in self.names:
-                document.make_components("securitySchemes").setdefault(self.names[scheme], deepcopy(self._objects[scheme]))
+                document.make_components("securitySchemes").setdefault(
+                    self.names[scheme], deepcopy(self._objects[scheme])
+                )
 
     def alternatives(self, route: Route) -> list[dict[str, list[str]]]:
         """Return the security requirements of a route: any of them will do. An empty one allows anonymous callers."""

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 from flask import Flask
+from flask.cli import ScriptInfo
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.datastructures import CallbackDict
 from werkzeug.routing import BaseConverter
@@ -20,6 +21,7 @@ from flask_unauthorized import (
     Scheme,
     SessionCookie,
 )
+from flask_unauthorized.cli import commands
 from flask_unauthorized.loaders.introspection import Introspection
 from flask_unauthorized.loaders.jwt import JWT
 from flask_unauthorized.schemes.remote_user import RemoteUser
@@ -464,3 +466,21 @@ def test_a_value_that_another_rule_has_as_default_is_not_sampled(explain):
     found = document(explain, app, "GET", "/notes/page/<int:page>")
     assert (found["path"], found["cases"][0]["status"]) == ("/notes/page/10", 401)
     assert document(explain, app, "GET", "/notes/")["cases"][0]["status"] == 401
+
+
+# --- the terminal
+
+
+@pytest.mark.parametrize("command", [["explain", "GET", "/ключ"], ["explain", "--raw", "GET", "/ключ"], ["audit"]])
+@pytest.mark.parametrize("charset", ["cp1252", "ascii", "utf-8"])
+def test_an_output_that_cannot_encode_a_character(command, charset):
+    """Python writes to a pipe on Windows as cp1252, which has no arrow."""
+    app = make_app(rule="/ключ")
+    done = (
+        Flask("runner")
+        .test_cli_runner(charset=charset)
+        .invoke(commands, command, obj=ScriptInfo(create_app=lambda: app))
+    )
+    assert done.exception is None, done.exception
+    assert done.exit_code == 0
+    assert ("ключ" in done.stdout) is (charset == "utf-8" and "--raw" not in command)

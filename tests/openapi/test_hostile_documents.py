@@ -53,7 +53,11 @@ def test_path_items_that_stand_in_several_places_are_told_apart(site):
     _, auth = site(Bearer(load), views=VIEWS)
     item = {"get": {"responses": {"200": {"description": "in"}}}}
     made = auth.openapi({**written([]), "paths": {"/a": item, "/b": item, "/d": item}})
-    assert [made["paths"][path]["get"].get("security") for path in ("/a", "/b", "/d")] == [[{"Bearer": ["a"]}], [], None]
+    assert [made["paths"][path]["get"].get("security") for path in ("/a", "/b", "/d")] == [
+        [{"Bearer": ["a"]}],
+        [],
+        None,
+    ]
 
 
 def walk(value):
