@@ -6,6 +6,7 @@ sample values, which its converters must accept.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from flask import Flask
@@ -135,12 +136,10 @@ def _value_for(name: str, converter: BaseConverter, avoided: Sequence[Any]) -> A
     named = sorted(converter.items) if isinstance(converter, AnyConverter) else ()
     for text in (*named, *_VALUES):
         if re.fullmatch(converter.regex, text):
-            try:
+            with suppress(Exception):  # A converter of the app raises whatever it likes, such as a 404.
                 value = converter.to_python(text)
-            except Exception:  # A converter of the app raises whatever it likes, such as a 404 for an unknown id.
-                continue
-            if value not in avoided:
-                return value
+                if value not in avoided:
+                    return value
     raise NoRoute(f"no sample value was found for <{name}> ({type(converter).__name__}): give a real path")
 
 

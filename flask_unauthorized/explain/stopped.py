@@ -1,4 +1,4 @@
-"""Stops functions: while an app is explained, whoever calls the view gets `Entered`, and not a line of it runs.
+"""Stops functions: while an app is explained, all code that calls the view gets `Entered`, and not a line of it runs.
 
 The code of the function is replaced, and not the function: so it doesn't matter where a reference to it is kept, which
 thread calls it, or how often a caller tries again. The replacement has the same parameters, name, place and closure, so

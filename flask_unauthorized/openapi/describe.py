@@ -11,7 +11,7 @@ from ..policy.settings import read_settings
 from ..runtime.app_state import AppState
 from .document import Document, Operation, own_part
 from .matching import Matcher
-from .refusals import Refusals, headers_of
+from .refusals import Refusal, Refusals, headers_of
 from .security import SecuritySchemes
 
 
@@ -86,17 +86,20 @@ class _Writer:
         if "security" not in operation.content and not any(route.state in _LEFT_ALONE for route in routes):
             self._write_security(operation.content, routes)
         refusals = self._refusals.of_routes(routes, operation.method)
-        responses: dict[Any, Any] = operation.responses() if refusals else {}
+        if refusals:
+            self._write_refusals(operation.responses(), refusals)
+
+    def _write_refusals(self, responses: dict[Any, Any], refusals: Iterable[Refusal]) -> None:
+        # JSON with sorted keys, as Flask writes it, can't have numbers and texts as keys of one object.
         all_numbers = bool(responses) and all(isinstance(key, int) for key in responses)
         for refusal in refusals:
             known = next((key for key in responses if str(key) == str(refusal.status)), None)
             if known is None:
-                # JSON with sorted keys, as Flask writes it, can't have numbers and texts as keys of one object.
                 status = refusal.status if all_numbers else str(refusal.status)
                 responses[status] = self._refusals.write(self._document, refusal)
             elif isinstance(responses[known], dict):
-                response = own_part(responses, known)
-                _add_headers(response, headers_of(refusal, is_swagger=self._document.version.is_swagger))
+                headers = headers_of(refusal, is_swagger=self._document.version.is_swagger)
+                _add_headers(own_part(responses, known), headers)
 
     def _write_security(self, content: dict[str, Any], routes: tuple[Route, ...]) -> None:
         security = self._schemes.of_routes(routes)

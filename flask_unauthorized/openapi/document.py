@@ -72,7 +72,7 @@ class Document:
             if not isinstance(path, str) or str(path).startswith("x-"):
                 continue
             item = own_part(paths, path)
-            holders = {name: item for name in METHODS if name in item}
+            holders: dict[str, dict[str, Any]] = {name: item for name in METHODS if name in item}
             if self.version >= (3, 2) and "additionalOperations" in item:
                 more = _part(item, "additionalOperations", repr(path))
                 holders.update(dict.fromkeys(more, more))
@@ -106,8 +106,8 @@ class Document:
         """
         parts = self.make_components(kind)
         names = self._named_like(kind, name)[_text_of(value)]
-        found = next((one for one in names if parts[one] == value), None)
-        if found is None:
+        found = next((one for one in names if parts[one] == value), "")
+        if not found:
             number = self._numbers[kind, name]
             while (found := name if number == 1 else f"{name}_{number}") in parts:
                 number += 1

@@ -539,6 +539,11 @@ async def async_streamed(a):
     yield a
 
 
+def run(called):
+    """Begin with a generator or a coroutine."""
+    (anext(called) if inspect.isasyncgen(called) else called).send(None)
+
+
 @pytest.mark.parametrize(
     "function", [parameters, keywords, closing(1, 2), waiting, async_streamed, lambda: 5, streamed]
 )
@@ -555,7 +560,6 @@ def test_a_stopped_function_looks_as_before_and_is_restored(function):
     with stopped([function]) as calls:
         assert look() == before
         with pytest.raises(Entered):
-            called = function(*given, **more)
-            (called.asend(None) if inspect.isasyncgen(called) else called).send(None)
+            run(function(*given, **more))
     assert calls == [function.__name__]
     assert function.__code__ is code
