@@ -61,7 +61,8 @@ def find_target(app: Flask, routes: Sequence[Route], method: str, path: str, *, 
     host = app.config["SERVER_NAME"] or "localhost"
     base_url = f"{'https' if https else 'http'}://{host}"
     if "<" not in path:
-        return Target(method, *_split(path), base_url)
+        plain, query = _split(path)
+        return Target(method, plain, query, _base_url_of_path(base_url, [one for one in routes if one.rule == plain]))
     named = [one for one in routes if one.rule == path and one.kind != "build_only"]
     if not named:
         raise NoRoute(f"{path} isn't a rule of the app: take one from `flask unauthorized audit`, or give a real path")
@@ -105,6 +106,14 @@ def _is_of(rule: Rule, route: Route, urls: Map) -> bool:
 def _split(path: str) -> tuple[str, str]:
     path, _, query = path.partition("?")
     return path if path.startswith("/") else f"/{path}", query
+
+
+def _base_url_of_path(base_url: str, routes: Sequence[Route]) -> str:
+    """Return where a path goes of which these routes have the rule: to their host, if all have one."""
+    hosts = [one for one in routes if one.host or one.subdomain]
+    if not hosts or len(hosts) < len(routes) or "<" in (hosts[0].host or hosts[0].subdomain or ""):
+        return base_url
+    return _base_url(base_url, hosts[0])
 
 
 def _base_url(base_url: str, route: Route) -> str:

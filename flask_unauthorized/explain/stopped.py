@@ -2,7 +2,8 @@
 
 The code of the function is replaced, and not the function: so it doesn't matter where a reference to it is kept, which
 thread calls it, or how often a caller tries again. The replacement has the same parameters, name, place and closure, so
-that decorators that look at a function see what they saw before.
+that decorators that look at a function see what they saw before. A function that an app makes from the same code isn't
+stopped.
 """
 
 from collections.abc import Iterable, Iterator

@@ -260,6 +260,17 @@ def test_a_rule_of_a_subdomain(explain):
     assert document(explain, app, "GET", "/notes/<int:id>")["cases"][0]["status"] == 401
 
 
+def test_a_path_that_only_a_subdomain_or_a_host_has(explain):
+    with_subdomains = Flask("shop", static_folder=None, subdomain_matching=True)
+    with_subdomains.config["SERVER_NAME"] = "shop.example"
+    with_hosts = Flask("shop", static_folder=None, host_matching=True)
+    for app, place in ((with_subdomains, {"subdomain": "api"}), (with_hosts, {"host": "api.example"})):
+        auth = Auth(Bearer(refuse), app=app)
+        app.add_url_rule("/notes", "notes", auth.login_required(refuse), **place)
+        assert document(explain, app, "GET", "/notes?a=1")["cases"][0]["status"] == 401
+        assert explain(app, "GET", "/nowhere")[0] == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
