@@ -63,12 +63,16 @@ def find_target(app: Flask, routes: Sequence[Route], method: str, path: str, *, 
     if "<" not in path:
         plain, query = _split(path)
         return Target(method, plain, query, _base_url_of_path(base_url, [one for one in routes if one.rule == plain]))
+    return _target_of_rule(app.url_map, routes, method, path, base_url)
+
+
+def _target_of_rule(urls: Map, routes: Sequence[Route], method: str, path: str, base_url: str) -> Target:
     named = [one for one in routes if one.rule == path and one.kind != "build_only"]
     if not named:
         raise NoRoute(f"{path} isn't a rule of the app: take one from `flask unauthorized audit`, or give a real path")
     route = next((one for one in named if method in one.methods), named[0])
-    rule = next(one for one in app.url_map.iter_rules(route.endpoint) if one.rule == path)
-    return Target(method, *_split(_build(app.url_map, rule)), _base_url(base_url, route), route.kind == "websocket")
+    rule = next(one for one in urls.iter_rules(route.endpoint) if one.rule == path)
+    return Target(method, *_split(_build(urls, rule)), _base_url(base_url, route), route.kind == "websocket")
 
 
 def find_route(app: Flask, routes: Sequence[Route], target: Target) -> Route:
