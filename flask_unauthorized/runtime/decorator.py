@@ -50,13 +50,11 @@ class Dispatch(NamedTuple):
     endpoint: str
     respond: Respond | None
 
-    def respond_or_raise(self, error: AuthError, request: Request, state: RequestState) -> Response:
-        """Return the response to a refusal, or raise it."""
-        if self.respond is not None and request.endpoint == self.endpoint:
-            response = self.respond(error, request, state)
-            if response is not None:
-                return response
-        raise error
+    def response_to(self, error: AuthError, request: Request, state: RequestState) -> Response | None:
+        """Return the response to a refusal; ``None`` if it must be raised."""
+        if self.respond is None or request.endpoint != self.endpoint:
+            return None
+        return self.respond(error, request, state)
 
 
 DIRECT_CALL: Final = Dispatch("", None)
@@ -150,7 +148,10 @@ def _guard(
             result = view(*args, **kwargs)
         except AuthError as error:
             handle_refusal(error, request, state)
-            return dispatch.respond_or_raise(error, request, state)
+            response = dispatch.response_to(error, request, state)
+            if response is None:
+                raise  # here, for a frame that keeps the error would be one of its traceback: a cycle
+            return response
         except GROUPS as group:
             raise_refusal_of(group, request, state)
             raise

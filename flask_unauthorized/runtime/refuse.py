@@ -155,11 +155,13 @@ def refuse(error: AuthError, request: Request, state: RequestState) -> NoReturn:
     A loader only rejects the credentials by it. Another loader of the scheme may accept them, and a page that is open
     only asked who is calling. So the code that asked the loader refuses the request, or doesn't.
     """
-    if state.verifying_scheme is not None:
+    if state.verifying_scheme is None:
+        attach_challenges(error, request, state)
+        log_and_signal(error, request, state)
+    try:
         raise error
-    attach_challenges(error, request, state)
-    log_and_signal(error, request, state)
-    raise error
+    finally:
+        del error  # This frame belongs to the traceback of the error: keeping it would be a reference cycle.
 
 
 def handle_refusal(error: AuthError, request: Request, state: RequestState) -> None:
