@@ -14,7 +14,6 @@ from flask import Response
 from werkzeug.datastructures import Headers
 
 from ..policy.challenges import CachedResponse, HeaderLines
-from ..wire import Challenge
 
 _CONSTANT: Final = frozenset({"_status", "_status_code", "direct_passthrough"})
 _OWN: Final = frozenset({"headers", "response", "_on_close"})
@@ -23,14 +22,11 @@ _FIELDS: Final = "_list"
 """The one attribute of Werkzeug's `Headers`."""
 
 
-def ready_response(
-    response: Response, challenges: tuple[Challenge, ...], lines: HeaderLines, body: bytes
-) -> CachedResponse | None:
+def ready_response(response: Response, lines: HeaderLines, body: bytes) -> CachedResponse | None:
     """Return what `copy_of` needs, ``None`` if the response must be constructed each time.
 
     Args:
         response: The response to a refusal, just constructed.
-        challenges: The challenges that it sends.
         lines: Its header lines.
         body: Its body.
     """
@@ -40,7 +36,7 @@ def ready_response(
         return None
     if type(response.headers) is not Headers or vars(response.headers) != {_FIELDS: lines}:
         return None
-    return CachedResponse(challenges, kind, {name: attributes[name] for name in _CONSTANT}, lines, body)
+    return CachedResponse(kind, {name: attributes[name] for name in _CONSTANT}, lines, body)
 
 
 def copy_of(ready: CachedResponse) -> Response:
@@ -54,6 +50,17 @@ def copy_of(ready: CachedResponse) -> Response:
     attributes["response"] = [ready.body]
     attributes["_on_close"] = []
     return response
+
+
+def is_still(response: Response, ready: CachedResponse) -> bool:
+    """Return whether a response has the status and the header lines of the one that was kept."""
+    attributes = vars(response)
+    headers = attributes["headers"]
+    return (
+        attributes["_status_code"] == ready.attributes["_status_code"]
+        and type(headers) is Headers
+        and vars(headers)[_FIELDS] == ready.lines
+    )
 
 
 def _is_plain(kind: type[Response]) -> bool:
