@@ -1,5 +1,6 @@
 """What importing a library costs on top of Flask: time and private memory, each in processes of its own."""
 
+import os
 import statistics
 import subprocess
 import sys
@@ -63,12 +64,15 @@ def measure(repetitions: int) -> dict[str, Footprint]:
 
 
 def _medians(source: str, repetitions: int, folder: str) -> dict[str, float]:
+    # Otherwise each process compiles the modules again, and that is measured.
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     measured: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for repetition in range(repetitions + 1):
         for name, statement in IMPORTS.items():
             done = subprocess.run(
                 [sys.executable, "-c", source.format(statement=statement)],
                 cwd=folder,
+                env=environ,
                 capture_output=True,
                 text=True,
                 check=True,

@@ -59,13 +59,15 @@ class CachedResponse(NamedTuple):
 
     Attributes:
         kind: The class of the response.
-        attributes: Those attributes of the response that no code changes in place.
+        status: The status line without the version, such as ``"401 UNAUTHORIZED"``.
+        status_code: Its number.
         lines: The header lines.
         body: The body.
     """
 
     kind: type[Response]
-    attributes: dict[str, Any]
+    status: str
+    status_code: int
     lines: HeaderLines
     body: bytes
 

@@ -10,13 +10,11 @@ from typing import Final
 from flask import Flask, Request, Response
 
 from ..authentication.cross_site import SAFE_METHODS
-from ..browser.login_redirect import login_page_url
 from ..errors import AuthError
 from ..errors.cache_key import CacheKey, response_cache_key
 from ..logs import log
 from ..policy.challenges import HeaderLines, ReadyRefusal, cache_put
 from ..rendering.headers import CHALLENGE_FIELD
-from ..rendering.html import CONTENT_SECURITY_POLICY, render_html
 from ..rendering.negotiation import choose_language
 from ..rendering.problem import Explanation, problem_details
 from ..rendering.renderers import BUILT_IN_RENDERERS, Renderer, content_type
@@ -103,6 +101,9 @@ def _render_built_in(
     lines = [("Content-Type", content_type(media_type)), _NO_SNIFFING, ("Vary", vary), *error.auth_headers()]
     if media_type != "text/html":
         return _render_for_programs(error, media_type, request, state), lines
+    from ..browser.login_redirect import login_page_url  # both are loaded for the first page
+    from ..rendering.html import CONTENT_SECURITY_POLICY, render_html
+
     translations = state.app_state.configuration.translations
     language = choose_language(request.environ.get("HTTP_ACCEPT_LANGUAGE"), tuple(translations))
     lines[2] = ("Vary", vary + ", Accept-Language")

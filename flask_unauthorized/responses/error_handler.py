@@ -18,7 +18,6 @@ from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from ..browser.login_redirect import htmx_redirect, login_redirect
 from ..errors import AuthError, Unauthorized
 from ..errors.text import is_text
 from ..policy.challenges import ReadyRefusal, RecordedRefusal
@@ -63,7 +62,7 @@ def respond_at_dispatch(
     error: AuthError, request: Request, state: RequestState, endpoint: str, ready: ReadyRefusal | None
 ) -> Response | None:
     """Return the response to a refusal that has its challenges; ``None`` if a handler of the app has to be asked."""
-    app = real_app()
+    app = state.app_state.app
     if (
         getattr(error, "response", None) is not None
         or _app_handler(app, error, request, endpoint, state.app_state) is not None
@@ -80,6 +79,8 @@ def _prepare(error: AuthError, request: Request, state: RequestState, plan: Plan
         ignore_conditions(request)
     if not plan.implicit_schemes:
         return None
+    from ..browser.login_redirect import htmx_redirect, login_redirect  # only apps with a login load it
+
     if "HTTP_HX_REQUEST" in request.environ and state.recorded_refusal is not None:
         page = htmx_redirect(error, request, state, plan)
         if page is not None:
