@@ -198,6 +198,7 @@ DOCUMENTED_PATHS = {
         "AlreadyRotated", "Issued", "StoredTokenMixin", "StoredTokens", "TokenEnded", "TokenFormat", "TokenRecord",
         "TooManyTokens", "UnknownToken", "tokens_table",
     },
+    "flask_unauthorized.openapi": {"AuthPlugin"},
     "flask_unauthorized.schemes.remote_user": {"RemoteUser"},
     "flask_unauthorized.signals": {
         "authenticated", "logged_in", "logged_out", "refused", "remembered", "repaired", "session_stolen",
@@ -269,9 +270,22 @@ def test_an_app_loads_the_scheme_that_it_uses_and_no_other():
     schemes = {name.removeprefix(prefix) for name in loaded if name.startswith(prefix)}
     assert "bearer" in schemes
     assert not {"basic", "digest", "dpop", "api_key", "session.scheme"} & schemes
-    rooms = ("loaders", "jose", "stores", "http_client", "certificates", "cli", "testing", "lint")
+    rooms = ("loaders", "jose", "stores", "http_client", "certificates", "cli", "testing", "lint", "openapi")
     assert not [name for name in loaded if name.startswith(tuple(f"flask_unauthorized.{room}" for room in rooms))]
     assert not {"jwt", "cryptography"}.intersection(loaded)
+
+
+def test_a_document_is_made_without_apispec():
+    loaded = _loaded_by(
+        "from flask import Flask\n"
+        "from flask_unauthorized import Auth, Bearer\n"
+        "app = Flask('app')\n"
+        "auth = Auth(Bearer(lambda token: None), app=app)\n"
+        "auth.openapi({'openapi': '3.1.0', 'paths': {}})\n"
+        "import flask_unauthorized.openapi"
+    )
+    assert "flask_unauthorized.openapi.describe" in loaded
+    assert "apispec" not in loaded
 
 
 @pytest.mark.parametrize("module", ["flask_unauthorized", "flask_unauthorized.schemes", "flask_unauthorized.loaders"])

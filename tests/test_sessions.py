@@ -18,6 +18,7 @@ COMES_WITH = {
     "marshmallow": "apiflask",
     "starlette": "fastapi",
     "urllib3": "requests",
+    "yaml": "pyyaml",
 }
 
 

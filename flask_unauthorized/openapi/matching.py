@@ -50,7 +50,8 @@ class Matcher:
                 self._by_shape.setdefault(path_of(route.rule, named=False), []).append(route)
         root = root.rstrip("/")
         mounted = [base[len(root) :] for base in bases if root and f"{base}/".startswith(f"{root}/")]
-        self._before = (prefix.rstrip("/"),) if prefix else tuple(dict.fromkeys((*bases, *mounted, "")))
+        endings = [ending for base in bases for ending in _endings(base)]
+        self._before = (prefix.rstrip("/"),) if prefix else tuple(dict.fromkeys((*mounted, *endings, "")))
 
     def find(self, path: str, method: str) -> tuple[Route, ...]:
         """Return the routes that serve a method of a path; none if the app has no such route."""
@@ -62,6 +63,12 @@ class Matcher:
                 if found:
                     return found
         return ()
+
+
+def _endings(base: str) -> list[str]:
+    """Return a path and its endings, because servers take parts off its front that the app never sees."""
+    parts = base.strip("/").split("/")
+    return ["/" + "/".join(parts[start:]) for start in range(len(parts))]
 
 
 def _serving(routes: Iterable[Route], method: str) -> tuple[Route, ...]:

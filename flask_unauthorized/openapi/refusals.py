@@ -127,7 +127,9 @@ class Refusals:
         blueprints = [".".join(names[:length]) for length in range(len(names), 0, -1)]
         handler = find_app_handler(self._app, _CLASSES[status](), blueprints)
         shown = tuple(dict.fromkeys(challenges))
-        return Refusal(status, sentences, shown, always, sends_nonce, handler is not None)
+        # Instances of flask-restx and flask-restful put their own method here, which makes the bodies.
+        own_body = handler is not None or "handle_user_exception" in vars(self._app)
+        return Refusal(status, sentences, shown, always, sends_nonce, own_body)
 
     def _reasons(self, route: Route, required: Requirement, method: str) -> Iterator[str]:
         """Give the reasons for a 403, as sentences."""

@@ -40,6 +40,9 @@ does in such a function comes first, such as a limit, a redirect to HTTPS, or a 
 of a limit or of a cache, in a locale selector, in a menu, on error pages. The first question verifies the credentials,
 and the guard uses the same result. A question refuses no request, so invalid credentials count as none.
 
+The documents that flask-smorest, APIFlask, flask-openapi3 and flask-restx write can say what the guards demand. See
+[Document your API with OpenAPI](../guides/openapi.md#with-a-library).
+
 The extensions below may be set up before `auth.init_app(app)` or after it. Where another order matters, the section
 says so.
 """

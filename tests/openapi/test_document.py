@@ -223,6 +223,8 @@ def test_methods_that_only_version_3_2_has(site):
         ({"servers": [{"url": "https://a.example/api"}]}, "3.1", "", {}),
         ({"servers": [{"url": "/api/"}]}, "3.0", "", {}),
         ({"servers": [{"url": "https://a.example/shop/api"}]}, "3.1", "", {"APPLICATION_ROOT": "/shop"}),
+        ({"servers": [{"url": "https://a.example/outer/api"}]}, "3.1", "", {}),
+        ({"basePath": "/far/out/api"}, "2.0", "", {"APPLICATION_ROOT": "/other"}),
         ({"servers": [{"url": "https://{host}/api"}]}, "3.1", "/api", {}),
         ({}, "3.1", "/api", {}),
         ({}, "3.1", "/api/", {}),
@@ -236,6 +238,13 @@ def test_what_stands_before_the_paths(site, members, version, prefix, config):
 def test_an_app_that_is_mounted_lower_has_shorter_rules(site):
     _, auth = site(Bearer(load), views={"GET /notes": {}}, APPLICATION_ROOT="/shop")
     assert is_guarded(auth.openapi(written(["GET /notes"], servers=[{"url": "/shop"}])), "/notes")
+
+
+def test_the_path_of_the_app_counts_before_an_ending(site):
+    """``/shop`` is where the app is, so ``/shop/api`` is its ``/api``, and not its ``/shop/api``."""
+    views = {"GET /shop/api/notes": "public", "GET /api/notes": {}}
+    _, auth = site(Bearer(load), views=views, APPLICATION_ROOT="/shop")
+    assert is_guarded(auth.openapi(written(["GET /notes"], servers=[{"url": "/shop/api"}])), "/notes")
 
 
 @pytest.mark.parametrize("prefix", [None, 1, "api", b"/api"])

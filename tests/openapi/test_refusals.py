@@ -407,3 +407,23 @@ def documented_message(status: int) -> str:
         401: "Authentication is required to access this resource.",
         403: "The credentials do not give the permissions that this resource needs.",
     }.get(status, "")
+
+
+def test_bodies_that_a_method_of_the_app_makes_are_not_described():
+    """flask-restful and flask-restx put a method of theirs on the app, and it answers for their resources."""
+    restful = pytest.importorskip("flask_restful", reason="the extra test has it")
+    app = Flask("shop", static_folder=None)
+    auth: Auth[Any] = Auth(Bearer(load), app=app)
+
+    class Notes(restful.Resource):
+        method_decorators = [auth.login_required]
+
+        def get(self) -> Any:
+            return []
+
+    restful.Api(app).add_resource(Notes, "/notes")
+    found = resolved(auth.openapi(written(["GET /notes"])), "/notes")["401"]
+    response = app.test_client().get("/notes")
+    assert {*response.get_json()} == {"message"}
+    assert "content" not in found
+    assert examples(found) >= {*response.headers.getlist("WWW-Authenticate")}
