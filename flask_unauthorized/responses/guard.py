@@ -67,14 +67,6 @@ def guard(response: Response) -> Response:
     """Return the response, completed if something is missing."""
     request = real_request()
     state: RequestState | None = getattr(request, REQUEST_STATE, None)  # in line, because every response passes here
-    if (
-        state is not None
-        and state.cached_response is not None
-        and state.recorded_refusal is not None
-        and is_still(response, state.cached_response)
-    ):
-        _complete_ready(response, request, state)
-        return response
     if state is None or state.satisfied_plan is None:
         response, state = _check_unjudged(response, request, state)
         if state is None:
@@ -100,6 +92,14 @@ def _check_unjudged(
     response: Response, request: Request, state: RequestState | None
 ) -> tuple[Response, RequestState | None]:
     """Return the response to a request without an identity; without a state, if there is nothing to complete."""
+    if (
+        state is not None
+        and state.cached_response is not None
+        and state.recorded_refusal is not None
+        and is_still(response, state.cached_response)
+    ):
+        _complete_ready(response, request, state)
+        return response, None
     if state is None or state.plan is None:  # as in _note_leaving, which most responses of open routes would call
         setattr(request, RESPONSE_LEFT, True)
         if type(response.response) is not list:

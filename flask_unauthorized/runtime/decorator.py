@@ -54,13 +54,18 @@ class Dispatch(NamedTuple):
     endpoint: str
     respond: Respond | None
 
-    def response_to(
+    def respond_or_raise(
         self, error: AuthError, request: Request, state: RequestState, ready: ReadyRefusal | None
-    ) -> Response | None:
-        """Return the response to a refusal; ``None`` if it must be raised."""
-        if self.respond is None or request.endpoint != self.endpoint:
-            return None
-        return self.respond(error, request, state, self.endpoint, ready)
+    ) -> Response:
+        """Return the response to a refusal, or raise it."""
+        if self.respond is not None and request.endpoint == self.endpoint:
+            response = self.respond(error, request, state, self.endpoint, ready)
+            if response is not None:
+                return response
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame
 
 
 DIRECT_CALL: Final = Dispatch("", None)
@@ -154,10 +159,7 @@ def _guard(
             result = view(*args, **kwargs)
         except AuthError as error:
             ready = handle_refusal(error, request, state)
-            response = dispatch.response_to(error, request, state, ready)
-            if response is None:
-                raise  # here, for a frame that keeps the error would be one of its traceback: a cycle
-            return response
+            return dispatch.respond_or_raise(error, request, state, ready)
         except GROUPS as group:
             raise_refusal_of(group, request, state)
             raise
