@@ -10,6 +10,7 @@ from typing import Final
 import click
 from flask import Flask
 
+from ..audit.shown import echo
 from ..errors import ConfigurationError
 from ..load_app import Unreadable, load_app
 from ..policy.routes import Route
@@ -53,6 +54,7 @@ def explain(
     explained.
     """
     method = _validated_method(method)
+    _check_path(path)
     app = load_app(context)
     try:
         state = _set_up(app)
@@ -71,8 +73,12 @@ def explain(
         raise click.ClickException(f"{error}.") from None
     except (ConfigurationError, Unexplainable) as error:
         raise Unreadable(str(error)) from None
+    except click.ClickException:
+        raise
+    except (Exception, SystemExit) as error:  # of a converter, a scheme, a teardown function
+        raise Unreadable(f"code of the app raised {type(error).__name__}") from error
     explanation = Explanation(target, route, answers, _count_hooks(app, route), root.resolve())
-    click.echo({"raw": as_messages, "json": as_json}.get(form or "", as_text)(explanation))
+    echo({"raw": as_messages, "json": as_json}.get(form or "", as_text)(explanation))
 
 
 def _set_up(app: Flask) -> AppState:
@@ -113,6 +119,15 @@ def _validated_method(method: str) -> str:
     return method.upper()
 
 
+def _check_path(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter(
+            f"{path!r} isn't UTF-8: percent-encode its bytes, such as %FF", param_hint="PATH"
+        ) from None
+
+
 def _validated_header(line: str, state: AppState) -> tuple[str, str]:
     """Return name and value of a header line.
 
@@ -136,7 +151,7 @@ def _is_latin1(value: str) -> bool:
 
 def _print_commands(app: Flask, target: Target, cases: list[Case], headers: list[tuple[str, str]]) -> None:
     for case in cases:
-        click.echo(f"# {case.label}\n{curl_command(app, target, case, headers)}")
+        echo(f"# {case.label}\n{curl_command(app, target, case, headers)}")
 
 
 def _count_hooks(app: Flask, route: Route) -> int:
