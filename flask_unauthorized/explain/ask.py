@@ -1,12 +1,15 @@
 """Sends the request of a case through the app, and returns the answer: a response, or that the view would decide."""
 
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from flask import Flask, request_started
 from flask.testing import FlaskClient
 
+from ..logs import LOGGER
 from ..runtime.app_state import AppState
 from ..runtime.request_state import real_request
 from .cases import Case
@@ -70,7 +73,7 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
     sent = [*arguments["headers"], *case.headers, *_upgrade(target, case)]
     arguments["headers"] = [*(line for line in sent if line[0].lower() not in replaced), *headers]
     try:
-        with request_started.connected_to(begin, app):
+        with request_started.connected_to(begin, app), _refusals_at_debug():
             response = client.open(**arguments, buffered=True)
     except Reached:
         return Answer(None, "", (), None, _VIEW_DECIDES)
@@ -91,16 +94,33 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
         )
     lines = tuple((name, _shown(name, value, case)) for name, value in response.headers)
     status, _, reason = response.status.partition(" ")
-    return Answer(int(status), reason, lines, response.data, _note(explained, case.method or target.method))
+    return Answer(int(status), reason, lines, response.data, _note(explained))
 
 
-def _note(explained: Explained, method: str) -> str | None:
+@contextmanager
+def _refusals_at_debug() -> Iterator[None]:
+    """Log refusals at DEBUG, because they were asked for. An outage would look like one of the app."""
+
+    def demote(record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith("refused "):
+            record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
+            return LOGGER.isEnabledFor(logging.DEBUG)
+        return True
+
+    LOGGER.addFilter(demote)
+    try:
+        yield
+    finally:
+        LOGGER.removeFilter(demote)
+
+
+def _note(explained: Explained) -> str | None:
     state = explained.state
     if state is None:
         return "a WSGI middleware responded: the request didn't reach the app"
     if explained.responded_by == "decorator":
         return "a decorator above the guard responded"
-    if explained.responded_by is None and state.recorded_refusal is None and method != "OPTIONS":
+    if explained.responded_by is None and state.recorded_refusal is None:
         return "a hook of the app responded"
     return None
 

@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any, Final, Literal
 
-from flask import Request, session
+from flask import Flask, Request, session
 from flask.sessions import SecureCookieSession
 
 from ..authentication.cross_site import check_read, check_site, is_unsafe
@@ -91,6 +91,7 @@ class Explained:
         self.responded_by: RespondedBy | None = None
         self.was_entered = False
         self._replaced: list[tuple[str, Any, Any]] = []
+        self._options: Callable[..., Any] | None = None
 
     def begin(self, request: Request) -> None:
         """Give the request its state, and put the replacement of its view into the app."""
@@ -106,9 +107,28 @@ class Explained:
             # The guard compares both, to find views that were swapped while the app serves.
             if set_up.get(endpoint) is self._replaced[0][1]:
                 set_up[endpoint] = views[endpoint]
+        if self._options is None:
+            self._options = self._note_options(self.app_state.app)
+
+    def _note_options(self, app: Flask) -> Callable[..., Any]:
+        """Note whether Flask responds to OPTIONS itself, which no view and no hook does. Returns what it replaced."""
+        replaced = app.make_default_options_response
+
+        def make_default_options_response(*args: Any) -> Any:
+            self.responded_by = "preflight"
+            return replaced(*args)
+
+        app.make_default_options_response = make_default_options_response  # type: ignore[method-assign]
+        return replaced
 
     def end(self) -> None:
-        """Put the view back."""
+        """Put back what was replaced."""
+        app = self.app_state.app
+        if self._options is not None:
+            del app.make_default_options_response
+            if app.make_default_options_response != self._options:  # The app has one of its own.
+                app.make_default_options_response = self._options  # type: ignore[method-assign]
+            self._options = None
         for endpoint, view, at_set_up in self._replaced:
             self.app_state.app.view_functions[endpoint] = view
             if at_set_up is not None:
