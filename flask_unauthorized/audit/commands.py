@@ -26,7 +26,7 @@ from .read_app import protects_app, read_app
 
 _DOCUMENTED: Final = "openapi"
 _BY_NAME: Final[Mapping[str, tuple[str, ...]]] = {
-    "open": ("A1",), "unknown": ("A2",), "asymmetric": ("A3",), _DOCUMENTED: ("A13", "A14", "A15"),
+    "open": ("A1", "A12"), "unknown": ("A2",), "asymmetric": ("A3",), _DOCUMENTED: ("A13", "A14", "A15"),
 }  # fmt: skip
 
 
