@@ -100,7 +100,7 @@ def _check_ignored(ignored: frozenset[str]) -> None:
     unknown = sorted(map(repr, ignored - {*RULES}))
     if unknown:
         raise pytest.UsageError(
-            f"ignore of the marker {_MARKER} has {', '.join(unknown)}, which is no finding: write some of "
+            f"ignore of the marker {_MARKER} has {', '.join(unknown)}, which the linter does not know: write some of "
             + ", ".join(RULES)
         )
 

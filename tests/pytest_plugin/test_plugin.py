@@ -95,9 +95,9 @@ def test_it_is_off_until_it_is_switched_on(options, ini, marker, outcome, tmp_pa
         ('("fial")', "the mode of the marker unauthorized_lint is 'fial': write off, warn or fail"),
         (
             '("fail", ignore={"W99", "W1"})',
-            "ignore of the marker unauthorized_lint has 'W99', which is no finding: write",
+            "ignore of the marker unauthorized_lint has 'W99', which the linter does not know: write",
         ),
-        ('("warn", ignore="w1")', "has 'w1', which is no finding: write some of W1, W2"),
+        ('("warn", ignore="w1")', "has 'w1', which the linter does not know: write some of W1, W2"),
     ],
 )
 def test_a_typo_in_the_marker_is_one_error(marker, says, tmp_path):
