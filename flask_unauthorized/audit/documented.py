@@ -122,7 +122,8 @@ class _Comparison:
             others = self._other_demands(said, route)
             yield from (("A15", message) for message in others)
             if not others:
-                yield from (("A15", message, "warning") for message in self._less(said, route))
+                for message in self._less(said, route):
+                    yield "A15", message, "warning"
 
     def _security(self, operation: Operation) -> Security:
         """Return the security requirements of an operation, else those of the whole document."""

@@ -117,14 +117,14 @@ def _validated_url(url: str, parameter: str = "--url") -> str:
             and (parts.path.strip("/"), parts.query, parts.fragment) == ("", "", "")
             and url.isprintable()
         )
+        if is_server:
+            return f"{parts.scheme}://{parts.netloc}"
     except ValueError:
-        is_server = False
-    if not is_server:
-        raise click.BadParameter(
-            "it is not the address of a server: write scheme, host and port only, such as http://127.0.0.1:5000",
-            param_hint=parameter,
-        )  # without the URL, which may hold a password
-    return f"{parts.scheme}://{parts.netloc}"
+        pass
+    raise click.BadParameter(  # without the URL, which may hold a password
+        "it is not the address of a server: write scheme, host and port only, such as http://127.0.0.1:5000",
+        param_hint=parameter,
+    )
 
 
 def _set_up(app: Flask) -> AppState:
