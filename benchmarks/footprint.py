@@ -1,5 +1,6 @@
 """What importing a library costs on top of Flask: time and private memory, each in processes of its own."""
 
+import os
 import statistics
 import subprocess
 import sys
@@ -7,12 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-MODULES = {
-    "**flask_unauthorized**": "flask_unauthorized",
-    "Flask-HTTPAuth": "flask_httpauth",
-    "Flask-Login": "flask_login",
-    "Flask-JWT-Extended": "flask_jwt_extended",
-    "Authlib": "authlib.integrations.flask_oauth2",
+IMPORTS = {
+    "**flask_unauthorized**": "from flask_unauthorized import Auth, Bearer",  # the package alone imports neither
+    "Flask-HTTPAuth": "import flask_httpauth",
+    "Flask-Login": "import flask_login",
+    "Flask-JWT-Extended": "import flask_jwt_extended",
+    "Authlib": "import authlib.integrations.flask_oauth2",
 }
 OURS = "**flask_unauthorized**"
 _SMAPS = Path("/proc/self/smaps_rollup")
@@ -20,7 +21,7 @@ _SMAPS = Path("/proc/self/smaps_rollup")
 _TIME = """
 import flask, time
 begun = time.process_time()
-import {module}
+{statement}
 print((time.process_time() - begun) * 1e3)
 """
 _PRIVATE = """
@@ -31,7 +32,7 @@ def private():
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 private()
 before = private()
-import {module}
+{statement}
 print(private() - before)
 """
 _OBJECTS = """
@@ -39,7 +40,7 @@ import flask, gc, tracemalloc
 gc.collect()
 tracemalloc.start()
 before = tracemalloc.get_traced_memory()[0]
-import {module}
+{statement}
 gc.collect()
 print((tracemalloc.get_traced_memory()[0] - before) / 1024)
 """
@@ -59,16 +60,19 @@ def measure(repetitions: int) -> dict[str, Footprint]:
         times = _medians(_TIME, repetitions, empty)
         private = _medians(_PRIVATE, repetitions, empty) if _SMAPS.exists() else {}
         objects = _medians(_OBJECTS, 1, empty)
-    return {name: Footprint(times[name], private.get(name), objects[name]) for name in MODULES}
+    return {name: Footprint(times[name], private.get(name), objects[name]) for name in IMPORTS}
 
 
 def _medians(source: str, repetitions: int, folder: str) -> dict[str, float]:
-    measured: dict[str, list[float]] = {name: [] for name in MODULES}
+    # Otherwise each process compiles the modules again, and that is measured.
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    measured: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for repetition in range(repetitions + 1):
-        for name, module in MODULES.items():
+        for name, statement in IMPORTS.items():
             done = subprocess.run(
-                [sys.executable, "-c", source.format(module=module)],
+                [sys.executable, "-c", source.format(statement=statement)],
                 cwd=folder,
+                env=environ,
                 capture_output=True,
                 text=True,
                 check=True,

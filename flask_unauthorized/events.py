@@ -259,7 +259,7 @@ def log_event(
         try:
             raise apart
         except Apart:
-            apart.__context__ = None
+            apart.__context__ = apart.__traceback__ = None  # its traceback holds this frame: a cycle
             fields = {
                 "event": event,
                 "outcome": EVENTS[event],

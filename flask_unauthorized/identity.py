@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
+from types import MappingProxyType, MemberDescriptorType
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -126,7 +126,8 @@ class Identity:
         values = {name: getattr(self, name) for name in _FIELDS}
         for name in ("claims", "confirmation"):
             values[name] = None if values[name] is None else dict(values[name])
-        return _rebuild, (type(self), values)
+        kind = type(self)
+        return _rebuild, (kind, values) if kind in _WITHOUT_MORE else (kind, values, _more_of(self))
 
 
 class BareIdentity(Identity):
@@ -156,7 +157,8 @@ def with_login(
     issuer: str | None = None,
 ) -> Identity:
     """Return a copy with time, class, methods and issuer of the login, each unless the identity has its own."""
-    copied = object.__new__(type(identity))
+    kind = type(identity)
+    copied = object.__new__(kind)
     values = (
         identity.subject,
         identity.scopes,
@@ -172,9 +174,14 @@ def with_login(
         identity.amr or amr,
     )
     _set_fields(copied, values)  # They were checked when the identity was made.
+    if kind not in _WITHOUT_MORE:
+        for name, value in _more_of(identity).items():
+            object.__setattr__(copied, name, value)
     return copied
 
 
+_WITHOUT_MORE: Final = frozenset({Identity, BareIdentity, RestrictedIdentity})
+"""The classes without attributes of an app."""
 _FIELDS: Final = tuple(one.name for one in fields(Identity))
 
 
@@ -207,8 +214,24 @@ def _set_fields(identity: Identity, values: tuple[Any, ...]) -> None:
     draft.__class__ = kind
 
 
-def _rebuild(cls: type[Identity], values: dict[str, Any]) -> Identity:
-    return cls(**values)
+def _more_of(identity: Identity) -> dict[str, Any]:
+    """Return the attributes that a subclass of an app adds to the fields, in slots or not."""
+    found = dict(getattr(identity, "__dict__", ()))
+    for kind in type(identity).__mro__:
+        for name, member in vars(kind).items():
+            if isinstance(member, MemberDescriptorType) and name not in _FIELDS and hasattr(identity, name):
+                found[name] = member.__get__(identity)
+    return found
+
+
+def _rebuild(cls: type[Identity], values: dict[str, Any], more: dict[str, Any] | None = None) -> Identity:
+    if more is None:
+        return cls(**values)
+    made = object.__new__(cls)
+    Identity.__init__(made, **values)  # The constructor of the app's class may take other arguments.
+    for name, value in more.items():
+        object.__setattr__(made, name, value)
+    return made
 
 
 def _encoded(text: str) -> str:

@@ -22,5 +22,5 @@ def load_app(context: click.Context) -> Flask:
         return context.ensure_object(ScriptInfo).load_app()
     except NoAppException:
         raise
-    except Exception as error:  # The app's code raises whatever it likes: exit with 2, not with a traceback and 1.
+    except (Exception, SystemExit) as error:  # The app's code raises whatever it likes: exit with 2, no traceback.
         raise Unreadable(f"the app can't be loaded: {type(error).__name__}: {error}") from error

@@ -67,7 +67,7 @@ def _write(level: int, message: str, args: tuple[object, ...], *, with_traceback
         try:
             raise apart
         except Apart:
-            apart.__context__ = None
+            apart.__context__ = apart.__traceback__ = None  # its traceback holds this frame: a cycle
             LOGGER.log(level, message, *args, stacklevel=3)
     except Exception as failure:  # The request goes on without the line.
         report_loss(failure, apart, f'the line "{message}"', *args)

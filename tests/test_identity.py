@@ -89,3 +89,49 @@ def test_a_wrong_value_leaves_no_unfinished_identity():
     with pytest.raises(TypeError):
         unfinished.__init__("ada", scopes="bare")
     assert type(unfinished) is Identity
+
+
+class _Tenant(Identity):
+    """A class of an app, whose constructor takes more."""
+
+    def __init__(self, subject, tenant, **given):
+        super().__init__(subject, **given)
+        object.__setattr__(self, "tenant", tenant)
+
+
+class _TenantInSlot(_Tenant):
+    __slots__ = ()
+
+
+class _PrivateSlot(Identity):
+    __slots__ = ("__tenant", "unset")
+
+    def __init__(self, subject, tenant, **given):
+        super().__init__(subject, **given)
+        object.__setattr__(self, "_PrivateSlot__tenant", tenant)
+
+    @property
+    def tenant(self):
+        return self.__tenant
+
+
+@dataclasses.dataclass(frozen=True, slots=True, init=False)
+class _TenantField(Identity):
+    tenant: str = "none"
+
+    def __init__(self, subject, tenant, **given):
+        Identity.__init__(self, subject, **given)
+        object.__setattr__(self, "tenant", tenant)
+
+
+@pytest.mark.parametrize("kind", [_Tenant, _TenantInSlot, _PrivateSlot, _TenantField])
+def test_what_a_class_of_the_app_adds_is_copied_too(kind):
+    made = kind("ada", "acme", scopes={"a"}, claims={"b": 1}, confirmation={"c": 2})
+    copies = [copy.copy(made), copy.deepcopy(made), with_login(made, 9.0, "gold")]
+    copies += [pickle.loads(pickle.dumps(made, protocol)) for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)]
+    for copied in copies:
+        assert (type(copied), copied.tenant, copied.scopes) == (kind, "acme", {"a"})
+        assert (copied.claims, copied.confirmation) == ({"b": 1}, {"c": 2})
+        with pytest.raises(TypeError):
+            copied.claims["b"] = 2
+    assert copies[2].auth_time == 9.0

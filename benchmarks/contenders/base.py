@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 READ = "notes:read"  # what every caller may
 WRITE = "notes:write"  # what none may
@@ -248,6 +249,20 @@ def asking(ask: Callable[[], Any], view: View) -> View:
         return view()
 
     return asks
+
+
+def with_handler(guard: Callable[[Flask, View, str], View]) -> Callable[[Flask, View, str], View]:
+    """The same in an app that renders each ``HTTPException`` itself, as many do."""
+
+    def guard_with_handler(app: Flask, view: View, demand: str) -> View:
+        app.register_error_handler(HTTPException, _render)
+        return guard(app, view, demand)
+
+    return guard_with_handler
+
+
+def _render(error: HTTPException) -> tuple[str, int]:
+    return error.name, error.code or 500
 
 
 def new_view() -> View:

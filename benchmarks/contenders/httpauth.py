@@ -20,6 +20,7 @@ from .base import (
     asking,
     password_check,
     token_check,
+    with_handler,
 )
 from .exchanges import REALM, digest_requests, stored_hashes
 
@@ -78,6 +79,13 @@ def _digest(app: Flask, view: View, demand: str) -> View:
 
 CONTENDERS = (
     Contender("httpauth.token", "Flask-HTTPAuth Token", _token, (*ALL, *OPEN), rival="ours.bearer"),
+    Contender(
+        "httpauth.token-handler",
+        "Flask-HTTPAuth Token, a handler for `HTTPException`",
+        with_handler(_token),
+        REFUSALS,
+        rival="ours.bearer-handler",
+    ),
     Contender(
         "httpauth.basic",
         "Flask-HTTPAuth Basic",

@@ -23,6 +23,7 @@ from .base import (
     new_view,
     password_check,
     token_check,
+    with_handler,
 )
 from .none import ROUTES
 from .ours_people import CONTENDERS as FOR_PEOPLE
@@ -112,7 +113,15 @@ def _first(count: int, schemes: Schemes) -> Schemes:
 
 CONTENDERS = (
     Contender("ours.bearer", "**flask_unauthorized, Bearer**", _guard(token_schemes), (*ALL, *OPEN)),
-    Contender("ours.protect", "**flask_unauthorized, Bearer by `protect(app)`**", _protect, ("accepted", "missing")),
+    Contender(
+        "ours.protect", "**flask_unauthorized, Bearer by `protect(app)`**", _protect, ("accepted", "missing", "wrong")
+    ),
+    Contender(
+        "ours.bearer-handler",
+        "**flask_unauthorized, Bearer, a handler for `HTTPException`**",
+        with_handler(_guard(token_schemes)),
+        REFUSALS,
+    ),
     Contender(
         "ours.basic",
         "**flask_unauthorized, Basic**",

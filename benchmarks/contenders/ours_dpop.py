@@ -5,7 +5,6 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -14,8 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from flask import Flask
 
 from flask_unauthorized import Auth, DPoP, Identity
+from flask_unauthorized.jose import public_key_pem
+from flask_unauthorized.loaders.jwt import JWT
 
 from .base import NAME, READ, TOKEN, Contender, Environ, Series, View
+from .signed import AUDIENCE, ISSUER, KID, TITLES, public_pem, tokens
 
 ORIGIN = "https://app.example"
 
@@ -38,14 +40,14 @@ class Holder:
         """RFC 7638."""
         return _text(hashlib.sha256(json.dumps(self.jwk, separators=(",", ":")).encode()).digest())
 
-    def proof(self) -> str:
-        """A fresh proof for the one view and the one token (RFC 9449 §4.2)."""
+    def proof(self, token: str) -> str:
+        """A fresh proof for the one view and a token (RFC 9449 §4.2)."""
         claims = {
             "jti": str(uuid.uuid4()),
             "htm": "GET",
             "htu": f"{ORIGIN}/",
             "iat": int(time.time()),
-            "ath": _text(hashlib.sha256(TOKEN.encode()).digest()),
+            "ath": _text(hashlib.sha256(token.encode()).digest()),
         }
         header = {"typ": "dpop+jwt", "alg": self.algorithm, "jwk": self.jwk}
         signed = ".".join(_text(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
@@ -77,7 +79,7 @@ def _contender(algorithm: str, title: str) -> Contender:
         return Auth(DPoP(load, origin=ORIGIN), app=app).login_required(view)
 
     def requests(app: Flask) -> dict[str, Any]:
-        return {"good": _series(holder.proof), "wrong": _series(Holder(algorithm).proof)}
+        return {"good": _series(holder, TOKEN), "wrong": _series(Holder(algorithm), TOKEN)}
 
     key = f"ours_dpop.{algorithm.lower()}"
     return Contender(
@@ -85,11 +87,33 @@ def _contender(algorithm: str, title: str) -> Contender:
     )
 
 
-def _series(prove: Callable[[], str]) -> Series:
+def _signed_contender(algorithm: str, title: str) -> Contender:
+    """The token is signed too, as most authorization servers do it."""
+    holder = Holder(algorithm)
+    token = tokens(algorithm, cnf={"jkt": holder.thumbprint})["good"]
+
+    def guard(app: Flask, view: View, demand: str) -> View:
+        key = public_key_pem(public_pem(algorithm), algorithm=algorithm, kid=KID)
+        loader = JWT(ISSUER, audience=AUDIENCE, keys=key, algorithms=[algorithm])
+        return Auth(DPoP(loader, origin=ORIGIN), app=app).login_required(view)
+
+    def requests(app: Flask) -> dict[str, Any]:
+        return {"good": _series(holder, token)}
+
+    return Contender(
+        f"ours_dpop.{algorithm.lower()}-jwt",
+        f"**flask_unauthorized, DPoP {title} with a JWT**",
+        guard,
+        ("accepted",),
+        requests=requests,
+    )
+
+
+def _series(holder: Holder, token: str) -> Series:
     def make(count: int) -> list[Environ]:
-        return [{"HTTP_AUTHORIZATION": f"DPoP {TOKEN}", "HTTP_DPOP": prove()} for _ in range(count)]
+        return [{"HTTP_AUTHORIZATION": f"DPoP {token}", "HTTP_DPOP": holder.proof(token)} for _ in range(count)]
 
     return make
 
 
-CONTENDERS = (_contender("ES256", "ES256"), _contender("EdDSA", "EdDSA (Ed25519)"))
+CONTENDERS = tuple(make(name, TITLES[name]) for make in (_contender, _signed_contender) for name in ("ES256", "EdDSA"))

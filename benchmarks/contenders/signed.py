@@ -41,8 +41,8 @@ def private_pem(algorithm: str) -> bytes:
     return made
 
 
-def tokens(algorithm: str) -> dict[str, str]:
-    """A good access token (RFC 9068), and one with another signature of the same length."""
+def tokens(algorithm: str, **added: Any) -> dict[str, str]:
+    """A good access token (RFC 9068), and one with another signature of the same length; with claims ``added``."""
     now = int(time.time())
     claims = {
         "iss": ISSUER,
@@ -53,6 +53,7 @@ def tokens(algorithm: str) -> dict[str, str]:
         "exp": now + 86_400,
         "jti": "6f1c0de5a2b94c7e",
         "scope": READ,
+        **added,
     }
     good = jwt.encode(claims, private_key(algorithm), algorithm, headers={"typ": "at+jwt", "kid": KID})
     content, _, proof = good.rpartition(".")

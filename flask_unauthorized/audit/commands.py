@@ -23,6 +23,7 @@ from .lock_file import Lock, LockError, make_lock
 from .lock_source import LOCK_FILE, read_lock, write_lock
 from .outputs import LOOSENED, Report, as_asvs_table, as_json, as_markdown, as_sarif, as_table, asvs_as_json
 from .read_app import protects_app, read_app
+from .shown import echo
 
 _DOCUMENTED: Final = "openapi"
 _BY_NAME: Final[Mapping[str, tuple[str, ...]]] = {
@@ -112,21 +113,21 @@ def _freeze(path: str, lock: Lock, mistake: str | None) -> None:
     if mistake is not None:
         raise LockError(f"nothing was written, because the set-up has a mistake: {mistake}")
     write_lock(path, lock)
-    click.echo(f"Wrote {path} with {len(lock)} rules. Commit it, and compare with --diff.")
+    echo(f"Wrote {path} with {len(lock)} rules. Commit it, and compare with --diff.")
 
 
 def _print_asvs(setup: Setup, form: str | None) -> None:
     if form not in (None, "json"):
         raise click.UsageError("--asvs prints a table, or JSON with --json.")
     rows = decide_rows(setup)
-    click.echo(asvs_as_json(rows) if form == "json" else as_asvs_table(rows))
+    echo(asvs_as_json(rows) if form == "json" else as_asvs_table(rows))
 
 
 def _print(report: Report, form: str | None) -> None:
     if form == "sarif":
-        click.echo(as_sarif(report, _version()))
+        echo(as_sarif(report, _version()))
     else:
-        click.echo({"json": as_json, "markdown": as_markdown}.get(form or "", as_table)(report))
+        echo({"json": as_json, "markdown": as_markdown}.get(form or "", as_table)(report))
     if form is not None and report.mistake is not None:
         click.echo(f"The set-up has a mistake: {report.mistake}", err=True)
 

@@ -35,11 +35,11 @@ def read_document(path: str) -> Any:
         Unreadable: If there is no such file, or if it can't be parsed.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
         raise Unreadable(f"{path} can't be read: {error}") from None
     try:
-        return json.loads(text)
+        return json.loads(content)  # UTF-8, UTF-16 or UTF-32, with a byte order mark or without
     except (ValueError, RecursionError) as error:
         if not path.lower().endswith((".yaml", ".yml")):
             raise Unreadable(
@@ -50,8 +50,8 @@ def read_document(path: str) -> Any:
     except ImportError:
         raise Unreadable(f"{path} isn't JSON, and PyYAML isn't installed: pip install PyYAML, or give JSON") from None
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+        return yaml.safe_load(content)
+    except Exception as error:  # Of a date such as 2026-02-30 PyYAML raises a ValueError, and of other texts others.
         raise Unreadable(f"{path} isn't YAML: {' '.join(str(error).split())}") from None
 
 

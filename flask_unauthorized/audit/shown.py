@@ -1,6 +1,9 @@
 """How routes and texts of the developer are shown in a terminal."""
 
+import sys
 from pathlib import Path
+
+import click
 
 from ..policy.routes import Route
 
@@ -20,3 +23,9 @@ def file_of(route: Route, root: Path) -> str | None:
 def printable(text: str) -> str:
     """Return a text with ``?`` for each character that isn't printable, such as those that control a terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def echo(text: str) -> None:
+    """Print a text, with ``?`` for each character that the output can't encode, such as ``→`` in a pipe on Windows."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "replace").decode(encoding))

@@ -6,16 +6,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from flask import Flask, request_started
+from flask import Flask, Request, request_started
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from ..logs import LOGGER
 from ..runtime.app_state import AppState
 from ..runtime.request_state import real_request
+from ..signals import logged_in
 from .cases import Case
-from .explained import EXPLAINED, Entered, Explained, Reached
+from .explained import EXPLAINED, Elsewhere, Explained, Reached
 from .find_route import Target
 from .samples import request_arguments
+from .stopped import Entered
 
 HIDDEN: Final = "…"
 """Stands for what differs from request to request."""
@@ -58,13 +61,39 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
     Raises:
         Unexplainable: If the view was called without a judgment, or code of the app raised an exception.
     """
-    app = app_state.app
     explained = Explained(app_state, case.outcomes, case.sample.unread, case.sample.session)
+    try:
+        response = _send(explained, target, case, headers)
+    except (Exception, SystemExit) as error:
+        raise Unexplainable(
+            f"{case.label}: code of the app raised {type(error).__name__}, so callers get a server error: see the log"
+        ) from error
+    why = _why_unexplainable(explained, response)
+    if why is not None:
+        raise Unexplainable(f"{case.label}: {why}")
+    if explained.was_reached or response is None:
+        return Answer(None, "", (), None, _VIEW_DECIDES)
+    lines = tuple((name, _shown(name, value, case)) for name, value in response.headers)
+    status, _, reason = response.status.partition(" ")
+    return Answer(int(status), reason, lines, response.data, _note(explained))
 
-    def begin(_: Flask, **__: Any) -> None:
+
+def _send(
+    explained: Explained, target: Target, case: Case, headers: Sequence[tuple[str, str]]
+) -> TestResponse | None:  # fmt: skip
+    """Return what came back; ``None`` if the request was ended. The attributes of ``explained`` say why it was.
+
+    They also say so of a request whose end was caught by code of the app.
+    """
+    app = explained.app_state.app
+
+    def begin(sender: Flask, **__: Any) -> None:
         request = real_request()
         if request.environ.get(EXPLAINED) is explained:
-            explained.begin(request)
+            explained.begin(sender, request)
+
+    def note_login(_: Flask, **__: Any) -> None:
+        explained.logged_in = explained.logged_in or real_request().environ.get(EXPLAINED) is explained
 
     client = FlaskClient(app, app.response_class, use_cookies=False)
     client.environ_base[EXPLAINED] = explained  # type: ignore[assignment]  # an environ holds any value
@@ -73,28 +102,49 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
     sent = [*arguments["headers"], *case.headers, *_upgrade(target, case)]
     arguments["headers"] = [*(line for line in sent if line[0].lower() not in replaced), *headers]
     try:
-        with request_started.connected_to(begin, app), _refusals_at_debug():
-            response = client.open(**arguments, buffered=True)
-    except Reached:
-        return Answer(None, "", (), None, _VIEW_DECIDES)
-    except Entered:
-        raise Unexplainable(
-            f"{case.label}: the view was called before a guard had accepted the caller, and was stopped: a decorator "
-            "above the guard calls the view itself. Put the guard on top"
-        ) from None
-    except Exception as error:
-        raise Unexplainable(
-            f"{case.label}: code of the app raised {type(error).__name__}, so callers get a server error: see the log"
-        ) from error
+        with (
+            _requests_of_class(app, explained.request_class(app.request_class)),
+            request_started.connected_to(begin),
+            logged_in.connected_to(note_login, app),
+            _refusals_at_debug(),
+        ):
+            return client.open(**arguments, buffered=True)
+    except (Reached, Entered, Elsewhere):
+        return None
     finally:
         explained.end()
-    if explained.was_entered:
-        raise Unexplainable(
-            f"{case.label}: the view was called before a guard had accepted the caller, and was stopped"
+
+
+def _why_unexplainable(explained: Explained, response: TestResponse | None) -> str | None:
+    if explained.elsewhere is not None:
+        return (
+            f"a WSGI middleware sends such a request to another app, {explained.elsewhere!r}: explain it with that app"
         )
-    lines = tuple((name, _shown(name, value, case)) for name, value in response.headers)
-    status, _, reason = response.status.partition(" ")
-    return Answer(int(status), reason, lines, response.data, _note(explained))
+    if explained.logged_in:
+        return (
+            "code of the app logs a caller in during the request, and what comes of it is up to the loader, which "
+            "isn't asked"
+        )
+    if explained.entered or (response is None and not explained.was_reached):
+        return (
+            "the view was called before a guard had accepted the caller, and was stopped: a decorator above the guard "
+            "or a hook calls the view itself. Put the guard on top"
+        )
+    return None
+
+
+@contextmanager
+def _requests_of_class(app: Flask, kind: type[Request]) -> Iterator[None]:
+    """Let an app make requests of a class."""
+    own = vars(app).get("request_class")
+    app.request_class = kind
+    try:
+        yield
+    finally:
+        if own is None:
+            del app.request_class
+        else:
+            app.request_class = own
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 from flask import Flask
 
+from ..audit.shown import echo
 from ..errors import ConfigurationError
 from ..load_app import Unreadable, load_app
 from ..policy.routes import Route
@@ -64,6 +65,7 @@ def explain(
     method = _validated_method(method)
     path, server = _without_server(path)
     server = server if url is None else _validated_url(url)
+    _check_path(path)
     app = load_app(context)
     try:
         state = _set_up(app)
@@ -76,16 +78,20 @@ def explain(
         cases = _chosen(cases_of(_explainable(route), target, state), names)
         if curl:
             for case in cases:
-                click.echo(f"# {case.label}\n{curl_command(app, target, case, lines, server)}")
+                echo(f"# {case.label}\n{curl_command(app, target, case, lines, server)}")
             return
         answers = [(case, ask(state, target, case, lines)) for case in cases]
     except NoRoute as error:
         raise click.ClickException(f"{error}.") from None
     except (ConfigurationError, Unexplainable) as error:
         raise Unreadable(str(error)) from None
+    except click.ClickException:
+        raise
+    except (Exception, SystemExit) as error:  # of a converter, a scheme, a teardown function
+        raise Unreadable(f"code of the app raised {type(error).__name__}") from error
     explanation = Explanation(target, route, answers, _count_hooks(app, route), root.resolve())
     as_chosen = as_messages if raw else as_json if json_ else as_text
-    click.echo(as_chosen(explanation))
+    echo(as_chosen(explanation))
 
 
 def _check_forms(*, url: str | None, **forms: bool) -> None:
@@ -163,6 +169,15 @@ def _validated_method(method: str) -> str:
     if not is_token(method):
         raise click.BadParameter(f"{method!r} is not an HTTP method: write GET, POST and the like", param_hint="METHOD")
     return method.upper()
+
+
+def _check_path(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter(
+            f"{path!r} isn't UTF-8: percent-encode its bytes, such as %FF", param_hint="PATH"
+        ) from None
 
 
 def _validated_header(line: str, state: AppState) -> tuple[str, str]:

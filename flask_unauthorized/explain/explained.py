@@ -13,18 +13,19 @@ Three things keep the view from running:
 - Nothing is demanded of the request: `Reached` is raised before anything of the view is called.
 - A guard accepts the caller, so it stores the plan in ``satisfied_plan``: the setter raises `Reached`. Only the early
   judgment of ``protect`` may store its plan, because the guard inside of the view is still to come.
-- Anything else calls the view, such as a decorator that goes around the guard: a profile function sees the call before
-  the first line runs, and raises `Entered`. The command then says that this route can't be explained.
+- Anything else calls the view, such as a decorator that goes around the guard, or a hook: its code is replaced until
+  the request has ended (`stopped`), and raises `Entered`. The command then says that this route can't be explained.
 
-Both exceptions derive from `BaseException`, so that no error handler of the app takes them for a failure.
+A request that a WSGI middleware sends to another app, whose views aren't stopped, ends where that app begins it
+(`Elsewhere`).
+
+These exceptions derive from `BaseException`, so that no error handler of the app takes them for a failure.
 """
 
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import CodeType, FrameType
+from contextlib import ExitStack, contextmanager
+from types import FunctionType
 from typing import Any, Final, Literal
 
 from flask import Flask, Request, session
@@ -45,6 +46,7 @@ from ..schemes.base import AnyScheme
 from ..schemes.session.record import SESSION_KEY, LoginRecord
 from ..schemes.session.scheme import SessionCookie
 from ..schemes.state_access import REQUEST_STATE
+from .stopped import Entered, stopped
 
 EXPLAINED: Final = "flask_unauthorized.explain"
 """The environ's key for an explained request. No client can set it, because fields become keys such as ``HTTP_X``."""
@@ -59,8 +61,8 @@ class Reached(BaseException):
     """The request would run the view now."""
 
 
-class Entered(BaseException):
-    """The view was called, although no guard has accepted the caller."""
+class Elsewhere(BaseException):
+    """The request came to another app, whose name this is."""
 
 
 class Explained:
@@ -73,7 +75,10 @@ class Explained:
         session: The scheme for whose login the session is filled.
         state: The state of the request, once it has begun.
         responded_by: What responded in place of the view, once the request was in the view.
-        was_entered: Whether the view was called.
+        entered: The names of functions of the view that were called.
+        was_reached: Whether the request would have run the view.
+        logged_in: Whether the request has logged a caller in.
+        elsewhere: The name of another app to which the request came.
     """
 
     def __init__(
@@ -89,29 +94,57 @@ class Explained:
         self.session: Final = session
         self.state: ExplainedState | None = None
         self.responded_by: RespondedBy | None = None
-        self.was_entered = False
+        self.entered: list[str] = []
+        self.was_reached = False
+        self.logged_in = False
+        self.elsewhere: str | None = None
         self._replaced: list[tuple[str, Any, Any]] = []
-        self._options: Callable[..., Any] | None = None
+        self._stops: Final = ExitStack()
 
-    def begin(self, request: Request) -> None:
-        """Give the request its state, and put the replacement of its view into the app."""
-        self.state = ExplainedState(self)
-        setattr(request, REQUEST_STATE, self.state)
+    def request_class(self, kind: type[Request]) -> type[Request]:
+        """Return a class whose requests have an explained state from the start, if they are this one.
+
+        Code of the app may ask who is calling as soon as there is a request.
+        """
+        explained = self
+
+        class ExplainedRequest(kind):  # type: ignore[misc, valid-type]  # the class of the app
+            def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+                super().__init__(environ, *args, **kwargs)
+                if environ.get(EXPLAINED) is explained:
+                    setattr(self, REQUEST_STATE, ExplainedState(explained))
+
+        for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+            setattr(ExplainedRequest, name, getattr(kind, name))
+        return ExplainedRequest
+
+    def begin(self, app: Flask, request: Request) -> None:
+        """Put the replacement of the view into the app.
+
+        Raises:
+            Elsewhere: If the request came to another app.
+        """
+        if app is not self.app_state.app:
+            self.elsewhere = app.name
+            raise Elsewhere(app.name)
+        self.state = getattr(request, REQUEST_STATE)
         if self.session is not None:
             _fill_session(self.session)
         endpoint, views = request.endpoint, self.app_state.app.view_functions
         if endpoint is not None and endpoint in views and not self._replaced:
             set_up = self.app_state.views_at_set_up
             self._replaced.append((endpoint, views[endpoint], set_up.get(endpoint)))
-            views[endpoint] = self._replacement(endpoint, views[endpoint], request.method)
+            self.entered = self._stops.enter_context(stopped(_functions_of(views[endpoint], request.method)))
+            views[endpoint] = self._replacement(endpoint, views[endpoint])
             # The guard compares both, to find views that were swapped while the app serves.
             if set_up.get(endpoint) is self._replaced[0][1]:
                 set_up[endpoint] = views[endpoint]
-        if self._options is None:
-            self._options = self._note_options(self.app_state.app)
+        self._stops.enter_context(self._noting_options(app))
 
-    def _note_options(self, app: Flask) -> Callable[..., Any]:
-        """Note whether Flask responds to OPTIONS itself, which no view and no hook does. Returns what it replaced."""
+    @contextmanager
+    def _noting_options(self, app: Flask) -> Iterator[None]:
+        """Note whether Flask itself responds to OPTIONS, so that neither a view nor a hook does."""
+        own = vars(app).get("make_default_options_response")
         replaced = app.make_default_options_response
 
         def make_default_options_response(*args: Any) -> Any:
@@ -119,80 +152,63 @@ class Explained:
             return replaced(*args)
 
         app.make_default_options_response = make_default_options_response  # type: ignore[method-assign]
-        return replaced
+        try:
+            yield
+        finally:
+            if own is None:
+                del app.make_default_options_response
+            else:
+                app.make_default_options_response = own  # type: ignore[method-assign]
 
     def end(self) -> None:
-        """Put back what was replaced."""
-        app = self.app_state.app
-        if self._options is not None:
-            del app.make_default_options_response
-            if app.make_default_options_response != self._options:  # The app has one of its own.
-                app.make_default_options_response = self._options  # type: ignore[method-assign]
-            self._options = None
+        """Put the view, its code and the response to OPTIONS back."""
+        self._stops.close()
         for endpoint, view, at_set_up in self._replaced:
             self.app_state.app.view_functions[endpoint] = view
             if at_set_up is not None:
                 self.app_state.views_at_set_up[endpoint] = at_set_up
         self._replaced.clear()
 
-    def _replacement(self, endpoint: str, view: Any, method: str) -> Callable[..., Any]:
-        codes = _codes_of(view, method)
+    def _replacement(self, endpoint: str, view: Any) -> Callable[..., Any]:
         if is_async(view):
 
             @wraps_view(view)
             async def entered_async(*args: Any, **kwargs: Any) -> Any:
-                with self._in_view(endpoint, codes):
+                with self._in_view(endpoint):
                     return await view(*args, **kwargs)
 
             return entered_async
 
         @wraps_view(view)
         def entered(*args: Any, **kwargs: Any) -> Any:
-            with self._in_view(endpoint, codes):
+            with self._in_view(endpoint):
                 return view(*args, **kwargs)
 
         return entered
 
     @contextmanager
-    def _in_view(self, endpoint: str, codes: frozenset[CodeType]) -> Iterator[None]:
+    def _in_view(self, endpoint: str) -> Iterator[None]:
         request = real_request()
         state = getattr(request, REQUEST_STATE, None)
         if state is not self.state or self.state is None:
+            self.entered.append(endpoint)
             raise Entered  # Another request of the same process, such as one that a hook makes.
         if self.app_state.effective.for_endpoint(endpoint, request.method) is None:
+            self.was_reached = True
             raise Reached
         self.state.in_view = True
         try:
-            with self._watching(codes):
-                yield
+            yield
         finally:
             self.state.in_view = False
             if self.state.recorded_refusal is not None:
                 self.responded_by = "refusal"
             else:
                 self.responded_by = "preflight" if is_preflight(request) else "decorator"
-            if self.was_entered:  # A decorator may have caught it.
+            if self.entered:  # A decorator may have caught it.
                 raise Entered
-            if self.state.was_reached:
+            if self.was_reached:
                 raise Reached
-
-    @contextmanager
-    def _watching(self, codes: frozenset[CodeType]) -> Iterator[None]:
-        """Raise `Entered` where a function of ``codes`` is called, in this thread and in those that it starts."""
-
-        def watch(frame: FrameType, event: str, _: object) -> None:
-            if event == "call" and frame.f_code in codes:
-                self.was_entered = True
-                raise Entered
-
-        before, before_in_threads = sys.getprofile(), threading.getprofile()
-        threading.setprofile(watch)
-        sys.setprofile(watch)
-        try:
-            yield
-        finally:
-            sys.setprofile(before)
-            threading.setprofile(before_in_threads)
 
 
 class ExplainedState(RequestState):
@@ -201,10 +217,21 @@ class ExplainedState(RequestState):
     def __init__(self, explained: Explained) -> None:
         self.app_state = explained.app_state
         self.in_view = False
-        self.was_reached = False
         self._explained = explained
         self._satisfied_plan: Plan | None = None
-        self.verification_results = _Results(explained)
+        self._results = _Results(explained)
+
+    @property
+    def verification_results(self) -> dict[AnyScheme, Identity | ErrorSnapshot] | None:
+        """What credentials come to. Whatever the code of a request forgets of it, it is known."""
+        return self._results
+
+    @verification_results.setter
+    def verification_results(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, results: dict[AnyScheme, Identity | ErrorSnapshot] | None
+    ) -> None:
+        self._results = _Results(self._explained)
+        self._results.update(results or {})
 
     @property
     def satisfied_plan(self) -> Plan | None:
@@ -214,7 +241,7 @@ class ExplainedState(RequestState):
     @satisfied_plan.setter
     def satisfied_plan(self, plan: Plan | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         if plan is not None and self.in_view and not self._is_of_early_judgment(plan):
-            self.was_reached = True
+            self._explained.was_reached = True
             raise Reached
         self._satisfied_plan = plan
 
@@ -292,11 +319,10 @@ def _fill_session(scheme: SessionCookie) -> None:
     session.modified = session.accessed = False
 
 
-def _codes_of(view: Any, method: str) -> frozenset[CodeType]:
-    """Return the code of the innermost function of a view, and of the method of a class view."""
+def _functions_of(view: Any, method: str) -> list[FunctionType]:
+    """Return the innermost function of a view, and of the method of a class view."""
     handled = view_class_of(view)
     functions = [view] if handled is None else parts_of_class(handled, method)[-1:]
     innermost = ([*iter_visible(function)][-1] for function in functions)
-    found = (getattr(one, "__code__", None) or getattr(getattr(type(one), "__call__", None), "__code__", None)  # noqa: B004  # its type's
-             for one in innermost)  # fmt: skip
-    return frozenset(code for code in found if code is not None)
+    found = (one if isinstance(one, FunctionType) else getattr(type(one), "__call__", None) for one in innermost)  # noqa: B004  # its type's
+    return [one for one in found if isinstance(one, FunctionType)]

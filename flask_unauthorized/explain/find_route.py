@@ -6,6 +6,7 @@ sample values, which its converters must accept.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from flask import Flask
@@ -60,13 +61,18 @@ def find_target(app: Flask, routes: Sequence[Route], method: str, path: str, *, 
     host = app.config["SERVER_NAME"] or "localhost"
     base_url = f"{'https' if https else 'http'}://{host}"
     if "<" not in path:
-        return Target(method, *_split(path), base_url)
+        plain, query = _split(path)
+        return Target(method, plain, query, _base_url_of_path(base_url, [one for one in routes if one.rule == plain]))
+    return _target_of_rule(app.url_map, routes, method, path, base_url)
+
+
+def _target_of_rule(urls: Map, routes: Sequence[Route], method: str, path: str, base_url: str) -> Target:
     named = [one for one in routes if one.rule == path and one.kind != "build_only"]
     if not named:
         raise NoRoute(f"{path} isn't a rule of the app: take one from `flask unauthorized audit`, or give a real path")
     route = next((one for one in named if method in one.methods), named[0])
-    rule = next(one for one in app.url_map.iter_rules(route.endpoint) if one.rule == path)
-    return Target(method, *_split(_build(app.url_map, rule)), _base_url(base_url, route), route.kind == "websocket")
+    rule = next(one for one in urls.iter_rules(route.endpoint) if one.rule == path)
+    return Target(method, *_split(_build(urls, rule)), _base_url(base_url, route), route.kind == "websocket")
 
 
 def find_route(app: Flask, routes: Sequence[Route], target: Target) -> Route:
@@ -106,6 +112,14 @@ def _split(path: str) -> tuple[str, str]:
     return path if path.startswith("/") else f"/{path}", query
 
 
+def _base_url_of_path(base_url: str, routes: Sequence[Route]) -> str:
+    """Return where a path goes of which these routes have the rule: to their host, if all have one."""
+    hosts = [one for one in routes if one.host or one.subdomain]
+    if not hosts or len(hosts) < len(routes) or "<" in (hosts[0].host or hosts[0].subdomain or ""):
+        return base_url
+    return _base_url(base_url, hosts[0])
+
+
 def _base_url(base_url: str, route: Route) -> str:
     scheme, _, host = base_url.partition("://")
     if route.host or route.subdomain:
@@ -116,21 +130,29 @@ def _base_url(base_url: str, route: Route) -> str:
 
 
 def _build(urls: Map, rule: Rule) -> str:
-    values = {name: _value_for(name, converter) for name, converter in rule._converters.items()}
+    defaults = [other.defaults for other in urls.iter_rules(rule.endpoint) if other is not rule and other.defaults]
+    values = {
+        name: _value_for(name, converter, [given[name] for given in defaults if name in given])
+        for name, converter in rule._converters.items()
+    }
     built = rule.build(values, append_unknown=False)
     if built is None:
         raise NoRoute(f"no URL can be built for {rule.rule}: give a real path")
     return built[1]
 
 
-def _value_for(name: str, converter: BaseConverter) -> Any:
+def _value_for(name: str, converter: BaseConverter, avoided: Sequence[Any]) -> Any:
+    """Return a value that a converter takes.
+
+    Of a value that another rule has as a default, the router redirects to that rule. So one in ``avoided`` isn't taken.
+    """
     named = sorted(converter.items) if isinstance(converter, AnyConverter) else ()
     for text in (*named, *_VALUES):
         if re.fullmatch(converter.regex, text):
-            try:
-                return converter.to_python(text)
-            except ValueError:
-                continue
+            with suppress(Exception):  # A converter of the app raises whatever it likes, such as a 404.
+                value = converter.to_python(text)
+                if value not in avoided:
+                    return value
     raise NoRoute(f"no sample value was found for <{name}> ({type(converter).__name__}): give a real path")
 
 

@@ -9,19 +9,20 @@ from flask import Flask, Request, current_app, has_request_context
 from ..policy.routes import Route
 from ..policy.settings import read_settings
 from ..runtime.app_state import AppState
-from .document import Document, Operation
+from .document import Document, Operation, own_part
 from .matching import Matcher
-from .refusals import Refusals, headers_of
+from .refusals import Refusal, Refusals, headers_of
 from .security import SecuritySchemes
 
 
-def describe(given: dict[str, Any], state: AppState, prefix: str = "") -> dict[str, Any]:
+def describe(given: dict[str, Any], state: AppState, prefix: str = "", *, by_names: bool = True) -> dict[str, Any]:
     """Return a copy of a document with security schemes, ``security`` and refusals; see `Auth.openapi`.
 
     Args:
         given: The document.
         state: The state of the app.
         prefix: The path that the rules have before the paths of the document.
+        by_names: Whether routes whose parameters have the names of a path count before others of its form.
 
     Raises:
         ConfigurationError: If the document can't be read, or if it has another security scheme of the same name.
@@ -31,7 +32,7 @@ def describe(given: dict[str, Any], state: AppState, prefix: str = "") -> dict[s
         raise TypeError(f'prefix must be a path that begins with a slash, such as "/api", not {prefix!r}')
     document = Document(given)
     app = state.app
-    matcher = matcher_of(document, app, state.routes(), prefix)
+    matcher = matcher_of(document, app, state.routes(), prefix, by_names=by_names)
     settings = read_settings(app.config)
     schemes = SecuritySchemes(state.schemes, app, document)
     with _request_context(app):
@@ -43,10 +44,12 @@ def describe(given: dict[str, Any], state: AppState, prefix: str = "") -> dict[s
     return document.content
 
 
-def matcher_of(document: Document, app: Flask, routes: Iterable[Route], prefix: str = "") -> Matcher:
+def matcher_of(
+    document: Document, app: Flask, routes: Iterable[Route], prefix: str = "", *, by_names: bool = True
+) -> Matcher:
     """Return what finds the routes of a document's operations."""
     root = app.config.get("APPLICATION_ROOT") or "/"
-    return Matcher(routes, root=root, bases=document.base_paths(), prefix=prefix)
+    return Matcher(routes, root=root, bases=document.base_paths(), prefix=prefix, by_names=by_names)
 
 
 def _request_context(app: Flask) -> AbstractContextManager[Any]:
@@ -83,13 +86,20 @@ class _Writer:
         if "security" not in operation.content and not any(route.state in _LEFT_ALONE for route in routes):
             self._write_security(operation.content, routes)
         refusals = self._refusals.of_routes(routes, operation.method)
-        responses = operation.responses() if refusals else {}
+        if refusals:
+            self._write_refusals(operation.responses(), refusals)
+
+    def _write_refusals(self, responses: dict[Any, Any], refusals: Iterable[Refusal]) -> None:
+        # JSON with sorted keys, as Flask writes it, can't have numbers and texts as keys of one object.
+        all_numbers = bool(responses) and all(isinstance(key, int) for key in responses)
         for refusal in refusals:
             known = next((key for key in responses if str(key) == str(refusal.status)), None)
             if known is None:
-                responses[str(refusal.status)] = self._refusals.write(self._document, refusal)
-            else:
-                _add_headers(responses[known], headers_of(refusal, is_swagger=self._document.version.is_swagger))
+                status = refusal.status if all_numbers else str(refusal.status)
+                responses[status] = self._refusals.write(self._document, refusal)
+            elif isinstance(responses[known], dict):
+                headers = headers_of(refusal, is_swagger=self._document.version.is_swagger)
+                _add_headers(own_part(responses, known), headers)
 
     def _write_security(self, content: dict[str, Any], routes: tuple[Route, ...]) -> None:
         security = self._schemes.of_routes(routes)
@@ -102,9 +112,9 @@ class _Writer:
                 content.setdefault(name, value)
 
 
-def _add_headers(response: Any, headers: dict[str, Any]) -> None:
+def _add_headers(response: dict[str, Any], headers: dict[str, Any]) -> None:
     """Add the headers that a response of the document's author lacks. A reference stays."""
-    if not isinstance(response, dict) or "$ref" in response or not headers:
+    if "$ref" in response or not headers:
         return
     known = response.get("headers")
     if known is not None and not isinstance(known, dict):

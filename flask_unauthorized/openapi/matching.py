@@ -38,15 +38,18 @@ class Matcher:
         root: The path under which the app is mounted (``APPLICATION_ROOT``).
         bases: The paths that stand before those of the document.
         prefix: The path that the rules have before those of the document.
+        by_names: Whether routes whose parameters have the names of the path count before others of its form.
     """
 
-    def __init__(self, routes: Iterable[Route], *, root: str, bases: Sequence[str], prefix: str) -> None:
+    def __init__(
+        self, routes: Iterable[Route], *, root: str, bases: Sequence[str], prefix: str, by_names: bool = True
+    ) -> None:
         self._by_path: dict[str, list[Route]] = {}
         self._by_shape: dict[str, list[Route]] = {}
         for route in routes:
             if route.kind in ("view", "alias"):
-                path = path_of(route.rule)
-                self._by_path.setdefault(path, []).append(route)
+                if by_names:
+                    self._by_path.setdefault(path_of(route.rule), []).append(route)
                 self._by_shape.setdefault(path_of(route.rule, named=False), []).append(route)
         root = root.rstrip("/")
         mounted = [base[len(root) :] for base in bases if root and f"{base}/".startswith(f"{root}/")]

@@ -38,7 +38,7 @@ def make_document(state: AppState, version: str = "3.1", title: str | None = Non
     if root:
         document.update({"basePath": root} if parsed.is_swagger else {"servers": [{"url": root}]})
     document["paths"] = _paths(app, state.routes(), parsed)
-    return describe(document, state)
+    return describe(document, state, by_names=False)  # one path stands for all rules of its form
 
 
 def _paths(app: Flask, routes: tuple[Route, ...], version: Version) -> dict[str, Any]:

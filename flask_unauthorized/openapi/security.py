@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from itertools import product
 from math import prod
 from typing import Any, Final
@@ -15,6 +16,7 @@ from ..policy.routes import Route
 from ..schemes.base import FLASK_SESSION, AnyScheme
 from ..schemes.security_scheme import carrier_of
 from .document import Document
+from .shown import shown
 from .versions import Version
 
 MAX_ALTERNATIVES: Final = 32
@@ -59,7 +61,9 @@ class SecuritySchemes:
         """Put schemes into a document, unless they are there."""
         for scheme in schemes:
             if scheme in self.names:
-                document.make_components("securitySchemes").setdefault(self.names[scheme], self._objects[scheme])
+                document.make_components("securitySchemes").setdefault(
+                    self.names[scheme], deepcopy(self._objects[scheme])
+                )
 
     def alternatives(self, route: Route) -> list[dict[str, list[str]]]:
         """Return the security requirements of a route: any of them will do. An empty one allows anonymous callers."""
@@ -122,7 +126,7 @@ def _name_in(declared: Mapping[str, Any], scheme: AnyScheme, name: str, needed: 
         if carrier_of(declared[name]) == carrier:
             return name
         raise ConfigurationError(
-            f"the document has the security scheme {name!r} already, as {declared[name]!r}, and {scheme!r} is "
+            f"the document has the security scheme {name!r} already, as {shown(declared[name])}, and {scheme!r} is "
             f"{needed!r}: give the scheme another openapi_name, or take {name!r} out of the document"
         )
     same = [other for other, given in declared.items() if carrier_of(given) == carrier]

@@ -3,6 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 from ..errors import ConfigurationError
+from .shown import shown
 
 KNOWN: Final = ("2.0", "3.0", "3.1", "3.2")
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
@@ -42,8 +43,9 @@ def read_version(document: dict[str, Any]) -> Version:
 
 def version_of(given: Any) -> Version:
     """Return the version that a text names, such as ``"3.1.0"``. Raises `ConfigurationError` for an unknown one."""
+    text = str(given) if isinstance(given, (str, float)) else ""
     for known in KNOWN:
-        if str(given) == known or str(given).startswith(f"{known}."):
+        if text == known or text.startswith(f"{known}."):
             major, minor = known.split(".")
             return Version(int(major), int(minor))
-    raise ConfigurationError(f"the version of OpenAPI is {given!r}: use one of {', '.join(KNOWN)}")
+    raise ConfigurationError(f"the version of OpenAPI is {shown(given)}: use one of {', '.join(KNOWN)}")

@@ -6,11 +6,11 @@ Most challenges depend on nothing in the request, so they are made once, in the 
 1. ``static``: the challenge without an error is made at the set-up (`challenges_without_error`). If all schemes are
    static, the whole response to a caller who sent nothing is ready (`default_challenges`).
 2. ``cacheable_challenges`` as well: a challenge with an error depends on the error's class only. Then
-   `responses_cacheable` is true, and refusals are cached when they were made once: their challenges and header lines
-   in `header_cache`, the whole response in `response_cache`. The key is `errors.response_cache_key`.
+   `responses_cacheable` is true, and refusals are cached when they were made once, in `ready_refusals`: challenges,
+   header lines, and the whole response for each media type. The key is `errors.response_cache_key`.
 3. Everything else (a nonce, a URL that depends on the host) is made for each refusal.
 
-Both caches hold at most `MAX_CACHED` entries. A full cache is emptied, because a view may name ever new scopes: this
+The cache holds at most `MAX_CACHED` entries. A full cache is emptied, because a view may name ever new scopes: this
 bounds the memory, and what is needed often is back at once.
 
 Where the view belongs to a protected resource (RFC 9728), each OAuth challenge also names the resource's metadata and
@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from flask import Request, Response
 
 from ..errors import AuthError, ConfigurationError, InsufficientScope
+from ..errors.cache_key import CacheKey
 from ..schemes.base import AnyScheme
 from ..wire import Challenge
 from ..wire.fetch_metadata import PAGE_FIELDS, SCRIPT_FIELDS, is_script
@@ -42,6 +43,8 @@ _NO_REQUEST: Any = None
 K = TypeVar("K")
 V = TypeVar("V")
 HeaderLines = list[tuple[str, str]]
+RefusalKey = tuple[CacheKey, AnyScheme | None, bool]
+"""What a ready refusal depends on: error, scheme, and whether all challenges stand on one line."""
 
 
 class RecordedRefusal(NamedTuple):
@@ -55,27 +58,41 @@ class CachedResponse(NamedTuple):
     """A whole refusal that is the same for the next request.
 
     Attributes:
-        challenges: The challenges that it sends.
         kind: The class of the response.
-        attributes: Those attributes of the response that no code changes in place.
+        status: The status line without the version, such as ``"401 UNAUTHORIZED"``.
+        status_code: Its number.
         lines: The header lines.
         body: The body.
     """
 
-    challenges: tuple[Challenge, ...]
     kind: type[Response]
-    attributes: dict[str, Any]
+    status: str
+    status_code: int
     lines: HeaderLines
     body: bytes
+
+
+class ReadyRefusal(NamedTuple):
+    """All that is the same for the next refusal of its kind.
+
+    Attributes:
+        challenges: The challenges.
+        recorded: Status and header lines.
+        responses: The whole responses that were made so far, by media type.
+    """
+
+    challenges: tuple[Challenge, ...]
+    recorded: RecordedRefusal
+    responses: dict[str, CachedResponse]
 
 
 class ChallengeSet:
     """The challenges of one plan, and its caches of refusals."""
 
     __slots__ = (
-        "challenges_without_error", "credential_kinds", "default_challenges", "header_cache", "may_be_several", "realm",
-        "resource", "response_cache", "responses_cacheable", "scheme_names", "schemes", "scopes", "script_schemes",
-        "vary", "vary_header_on_refusal", "vary_on_refusal",
+        "challenges_without_error", "credential_kinds", "default_challenges", "may_be_several", "ready_refusals",
+        "realm", "resource", "responses_cacheable", "scheme_names", "schemes", "scopes", "script_schemes", "vary",
+        "vary_header_on_refusal", "vary_on_refusal",
     )  # fmt: skip
 
     def __init__(
@@ -104,8 +121,7 @@ class ChallengeSet:
         self.may_be_several = len(self.schemes) > 1 or len(self.default_challenges) != 1
         """Whether a refusal may have more than one challenge, so that it matters on how many lines they stand."""
         self.responses_cacheable = are_all_static and all(scheme.cacheable_challenges for scheme in self.schemes)
-        self.header_cache: dict[Any, tuple[tuple[Challenge, ...], RecordedRefusal]] = {}
-        self.response_cache: dict[Any, CachedResponse] = {}
+        self.ready_refusals: dict[RefusalKey, ReadyRefusal] = {}
         self.vary = _vary(self.schemes)
         self.vary_on_refusal = (*self.vary, *_fields_on_refusal(self.schemes, bool(self.script_schemes), requirement))
         self.vary_header_on_refusal = ", ".join(dict.fromkeys(("Accept", *self.vary_on_refusal)))

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from flask import Response
 
-from .html import render_html
 from .problem import ProblemDetails
 
 Body = str | bytes | dict[str, Any]
@@ -31,6 +30,13 @@ def render_problem(problem: ProblemDetails) -> str:
     return _dump({**members, **dict(problem.extension_members)}, problem)
 
 
+def render_page(problem: ProblemDetails) -> str:
+    """Render the page for people, in English."""
+    from .html import render_html  # an API never loads it
+
+    return render_html(problem)
+
+
 def render_text(problem: ProblemDetails) -> str:
     """Render status and phrase on one line, and the message on the next one."""
     return f"{problem.status} {problem.title}\n{problem.message}\n"
@@ -39,7 +45,7 @@ def render_text(problem: ProblemDetails) -> str:
 BUILT_IN_RENDERERS: Final[dict[str, Callable[[ProblemDetails], str]]] = {
     "application/json": render_json,
     "application/problem+json": render_problem,
-    "text/html": render_html,
+    "text/html": render_page,
     "text/plain": render_text,
 }
 """Renderers by media type; the first is the default."""

@@ -23,7 +23,7 @@ mistakes are found at once and refusals need no look-up.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flask import Flask
 from werkzeug.routing import Rule
@@ -31,9 +31,11 @@ from werkzeug.routing import Rule
 from ..errors import ConfigurationError
 from ..policy.effective import EffectiveRequirements
 from ..policy.resource import Resource
-from ..policy.routes import Route
 from ..schemes.base import AnyScheme
 from .document import ProtectedResource, refuse_offline_access
+
+if TYPE_CHECKING:
+    from ..policy.routes import Route
 
 _CONVERTERS_OF_NO_WORD: Final = ("int", "float", "uuid")
 """URL converters that never match a word, so a rule with one can't match a path segment with letters."""
@@ -47,7 +49,7 @@ class AppWithRoutes(Protocol):
         """All schemes of the app's `Auth`."""
         ...
 
-    def routes(self) -> Sequence[Route]:
+    def routes(self) -> "Sequence[Route]":
         """Return the table of the app's routes."""
         ...
 
@@ -103,7 +105,7 @@ class _ViewsOfResource:
         self.accepted: dict[AnyScheme, None] = {}  # by guarded views, in their order
         self.offered: dict[AnyScheme, None] = {}  # by a repaired 401 of a view without a guard
 
-    def add(self, app: AppWithRoutes, route: Route) -> None:
+    def add(self, app: AppWithRoutes, route: "Route") -> None:
         self.count += 1
         self.offered.update(dict.fromkeys(app.schemes))
         if route.requirement is not None:

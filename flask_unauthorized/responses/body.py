@@ -2,7 +2,7 @@
 
 A renderer gets the error and gives a body. It can't change status or challenges, and if it fails, the built-in body is
 sent: a broken body never costs the refusal. What is the same for the next request is cached: whole responses in the
-plan's cache, and bodies, which don't depend on the plan, in `_BODY_CACHE`.
+plan's ready refusals, and bodies, which don't depend on the plan, in `_BODY_CACHE`.
 """
 
 from typing import Final
@@ -10,13 +10,11 @@ from typing import Final
 from flask import Flask, Request, Response
 
 from ..authentication.cross_site import SAFE_METHODS
-from ..browser.login_redirect import login_page_url
 from ..errors import AuthError
 from ..errors.cache_key import CacheKey, response_cache_key
 from ..logs import log
-from ..policy.challenges import HeaderLines, cache_put
+from ..policy.challenges import HeaderLines, ReadyRefusal, cache_put
 from ..rendering.headers import CHALLENGE_FIELD
-from ..rendering.html import CONTENT_SECURITY_POLICY, render_html
 from ..rendering.negotiation import choose_language
 from ..rendering.problem import Explanation, problem_details
 from ..rendering.renderers import BUILT_IN_RENDERERS, Renderer, content_type
@@ -28,38 +26,31 @@ _NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
 """A field of every body. Bodies hold words of the app, perhaps of the caller, and no browser may take them for HTML."""
 _EXPLAINED: Final = ("application/json", "application/problem+json")
 _BODY_CACHE: Final[dict[tuple[CacheKey, str], bytes]] = {}
-ResponseKey = tuple[CacheKey | None, str, str | None, bool]
-"""What a cached response depends on: error, media type, scheme, and whether all challenges stand on one line."""
 
 
 def render_refusal(
-    error: AuthError, media_type: str, request: Request, state: RequestState, app: Flask, key: ResponseKey
+    error: AuthError, media_type: str, request: Request, state: RequestState, app: Flask, ready: ReadyRefusal | None
 ) -> Response:
-    """Return the response to a refusal in ``media_type``, and keep it under ``key`` if it can be sent again."""
+    """Return the response to a refusal in ``media_type``, and keep it in ``ready`` if it can be sent again."""
     renderers = state.app_state.configuration.renderers
+    if media_type in renderers:
+        ready = None  # The renderer may fail once, and is asked again next time.
     if media_type in renderers and not state.is_rendering:
         response = _render_by_app(renderers[media_type], media_type, error, state, app)
         if response is not None:
             return _with_headers(response, error)
     if media_type not in BUILT_IN_RENDERERS:
         media_type = next(iter(BUILT_IN_RENDERERS))
-        key = (key[0], media_type, *key[2:])
     body, lines = _render_built_in(error, media_type, request, state)
     status = getattr(error, "code", 500)
     response = app.response_class(body, status, lines)
     state.rendered_headers = list(iter(response.headers))
     if media_type == "text/html":
         state.rendered_page = response, body
-    challenges = plan_in_force(request, state).challenges
-    if (
-        key[0] is not None
-        and challenges.responses_cacheable
-        and media_type != "text/html"
-        and not state.app_state.diagnostics_enabled
-    ):
-        ready = ready_response(response, error.challenges, state.rendered_headers, body)
-        if ready is not None:
-            cache_put(challenges.response_cache, key, ready)
+    if ready is not None and media_type != "text/html" and not state.app_state.diagnostics_enabled:
+        cached = ready_response(response, state.rendered_headers, body)
+        if cached is not None:
+            ready.responses[media_type] = cached
     return response
 
 
@@ -110,6 +101,9 @@ def _render_built_in(
     lines = [("Content-Type", content_type(media_type)), _NO_SNIFFING, ("Vary", vary), *error.auth_headers()]
     if media_type != "text/html":
         return _render_for_programs(error, media_type, request, state), lines
+    from ..browser.login_redirect import login_page_url  # both are loaded for the first page
+    from ..rendering.html import CONTENT_SECURITY_POLICY, render_html
+
     translations = state.app_state.configuration.translations
     language = choose_language(request.environ.get("HTTP_ACCEPT_LANGUAGE"), tuple(translations))
     lines[2] = ("Vary", vary + ", Accept-Language")

@@ -18,18 +18,16 @@ from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import Unauthorized as HTTPUnauthorized
 
-from ..browser.login_redirect import htmx_redirect, login_redirect
 from ..errors import AuthError, Unauthorized
-from ..errors.cache_key import response_cache_key
 from ..errors.text import is_text
-from ..policy.challenges import RecordedRefusal
+from ..policy.challenges import ReadyRefusal, RecordedRefusal
 from ..policy.plan import Plan
 from ..rendering.headers import CHALLENGE_FIELD
 from ..rendering.negotiation import negotiate
 from ..runtime.app_state import AppState, ErrorHandler
 from ..runtime.conditional_requests import ignore_conditions
 from ..runtime.exception_groups import handler_without_ours, refusal_of_group
-from ..runtime.refuse import handle_refusal, has_conditional_fields, plan_in_force
+from ..runtime.refuse import handle_refusal, has_conditional_fields, plan_in_force, ready_refusal
 from ..runtime.request_state import RequestState, real_app, real_request, state_for
 from .body import render_refusal
 from .ready import copy_of
@@ -44,7 +42,7 @@ def handle_error(error: Exception) -> Any:
     state = state_for(request)
     refusal = _as_refusal(error)
     app = real_app()
-    own = _app_handler(app, error, request, state.app_state)
+    own = _app_handler(app, error, request, request.endpoint, state.app_state)
     state.is_foreign_error = not isinstance(error, AuthError)
     if refusal is None:
         if has_conditional_fields(request.environ):
@@ -55,17 +53,24 @@ def handle_error(error: Exception) -> Any:
     redirect = _prepare(refusal, request, state, plan)
     if redirect is not None:
         return redirect
-    return _respond(refusal, request, state, app, plan) if own is None else app.ensure_sync(own)(error)
+    if own is not None:
+        return app.ensure_sync(own)(error)
+    return _respond(refusal, request, state, app, ready_refusal(refusal, request, state))
 
 
-def respond_at_dispatch(error: AuthError, request: Request, state: RequestState) -> Response | None:
+def respond_at_dispatch(
+    error: AuthError, request: Request, state: RequestState, endpoint: str, ready: ReadyRefusal | None
+) -> Response | None:
     """Return the response to a refusal that has its challenges; ``None`` if a handler of the app has to be asked."""
-    app = real_app()
-    if getattr(error, "response", None) is not None or _app_handler(app, error, request, state.app_state) is not None:
+    app = state.app_state.app
+    if (
+        getattr(error, "response", None) is not None
+        or _app_handler(app, error, request, endpoint, state.app_state) is not None
+    ):
         return None
     state.is_foreign_error = False
-    plan = plan_in_force(request, state)
-    return _prepare(error, request, state, plan) or _respond(error, request, state, app, plan)
+    redirect = _prepare(error, request, state, plan_in_force(request, state))
+    return _respond(error, request, state, app, ready) if redirect is None else redirect
 
 
 def _prepare(error: AuthError, request: Request, state: RequestState, plan: Plan) -> Response | None:
@@ -74,6 +79,8 @@ def _prepare(error: AuthError, request: Request, state: RequestState, plan: Plan
         ignore_conditions(request)
     if not plan.implicit_schemes:
         return None
+    from ..browser.login_redirect import htmx_redirect, login_redirect  # only apps with a login load it
+
     if "HTTP_HX_REQUEST" in request.environ and state.recorded_refusal is not None:
         page = htmx_redirect(error, request, state, plan)
         if page is not None:
@@ -83,24 +90,20 @@ def _prepare(error: AuthError, request: Request, state: RequestState, plan: Plan
     return login_redirect(error, request, state, plan)
 
 
-def _respond(error: AuthError, request: Request, state: RequestState, app: Flask, plan: Plan) -> Response:
-    """Return the built-in response, which names the login page for htmx."""
-    response = _built_in_response(error, request, state, app, plan)
+def _respond(
+    error: AuthError, request: Request, state: RequestState, app: Flask, ready: ReadyRefusal | None
+) -> Response:
+    """Return the built-in response, which names the login page for htmx: the ready one, if there is one."""
+    media_type = negotiate(request.environ.get("HTTP_ACCEPT"), state.app_state.configuration.media_types)
+    cached = state.cached_response = None if ready is None else ready.responses.get(media_type)
+    if cached is None or cached.kind is not app.response_class:
+        response = render_refusal(error, media_type, request, state, app, ready)
+    else:
+        state.rendered_headers = cached.lines
+        response = copy_of(cached)
     if state.htmx_redirect is not None:
         response.headers["HX-Redirect"] = state.htmx_redirect
     return response
-
-
-def _built_in_response(error: AuthError, request: Request, state: RequestState, app: Flask, plan: Plan) -> Response:
-    """Return the cached response, if the last one to an equal refusal was kept."""
-    media_type = negotiate(request.environ.get("HTTP_ACCEPT"), state.app_state.configuration.media_types)
-    content = response_cache_key(error)
-    key = content, media_type, error.scheme, error.one_line
-    cached = None if content is None else plan.challenges.response_cache.get(key)
-    if cached is None or cached.challenges is not error.challenges or cached.kind is not app.response_class:
-        return render_refusal(error, media_type, request, state, app, key)
-    state.rendered_headers = cached.lines
-    return copy_of(cached)
 
 
 def _respond_to_foreign_error(app: Flask, error: Exception, state: RequestState, own: ErrorHandler | None) -> Any:
@@ -138,10 +141,12 @@ def _as_refusal(error: Exception) -> AuthError | None:
     return Unauthorized(error.description if own else None, reason=reason)
 
 
-def _app_handler(app: Flask, error: Exception, request: Request, app_state: AppState) -> ErrorHandler | None:
+def _app_handler(
+    app: Flask, error: Exception, request: Request, endpoint: str | None, app_state: AppState
+) -> ErrorHandler | None:
     """Return the handler that Flask would call without this one; a catch-all for ``Exception`` doesn't count."""
     known = app_state.app_handlers
-    key = (request.endpoint, type(error), getattr(error, "code", None))
+    key = (endpoint, type(error), getattr(error, "code", None))
     try:
         return known[key]
     except KeyError:

@@ -9,7 +9,8 @@ Every response passes it, and most leave at once. It acts on:
 4. the response to an identified caller: shared caches are kept out, and ``Vary`` names what it depended on;
 5. a streamed response of an open route, whose generator may still ask who is calling: it gets the same.
 
-A refusal that is unchanged since it was rendered needs none of this, so its header lines are compared first.
+A refusal that is unchanged since it was rendered needs none of this, so its header lines are compared first. Most are
+copies of a ready response.
 ``UNAUTHORIZED_GUARD`` decides what happens to a 401 without a challenge: ``repair`` adds one, ``strict`` raises for
 test suites, ``off`` takes the guard out of the app.
 """
@@ -50,6 +51,7 @@ from ..wire import Challenge, parse_challenges
 from ..wire.fetch_metadata import is_script
 from ..wire.soundness import examine
 from .drain import drain
+from .ready import is_still
 
 _VALIDATORS: Final = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Range")
 """Fields of hooks that say how a body can be asked for again, which no refusal can (RFC 9110 §13.2.1)."""
@@ -90,6 +92,14 @@ def _check_unjudged(
     response: Response, request: Request, state: RequestState | None
 ) -> tuple[Response, RequestState | None]:
     """Return the response to a request without an identity; without a state, if there is nothing to complete."""
+    if (
+        state is not None
+        and state.cached_response is not None
+        and state.recorded_refusal is not None
+        and is_still(response, state.cached_response)
+    ):
+        _complete_ready(response, request, state)
+        return response, None
     if state is None or state.plan is None:  # as in _note_leaving, which most responses of open routes would call
         setattr(request, RESPONSE_LEFT, True)
         if type(response.response) is not list:
@@ -172,6 +182,16 @@ def _complete(response: Response, status: int, request: Request, state: RequestS
         expose_to_scripts(response)
     if state.rendered_page is not None or state.login_redirect is response:
         _isolate(response, state)
+
+
+def _complete_ready(response: Response, request: Request, state: RequestState) -> None:
+    """Do what is left for a ready response that no hook has changed."""
+    if state.plan is None:
+        note_response_left(request)
+    if _has_body(request):
+        drain(request, response)
+    if state.attempted_scheme is not None:
+        _let_scheme_respond(response, state, refused=True)
 
 
 def _let_scheme_respond(response: Response, state: RequestState, refused: bool) -> None:

@@ -72,9 +72,7 @@ def abort_unauthorized(
     state = state_for(request)
     if error is None:
         refusal: AuthError = _make_error(MissingCredentials, message, reason, details)
-        rejected = _rejection(request, state)
-        if rejected is not None:
-            refusal = _reword(rejected, message, reason)
+        refusal = _reword(_rejection(request, state), message, reason) or refusal
     else:
         if error is StepUpRequired and not details.keys() & {"acr_values", "max_age"}:
             plan = plan_in_force(request, state)
@@ -86,7 +84,10 @@ def abort_unauthorized(
         app_state = state.app_state
         schemes = app_state.configuration.schemes_of("abort_unauthorized", via) or ()
         state.plan = app_state.plans.for_open_route(request.endpoint, schemes)
-    refuse(refusal, request, state)
+    try:
+        refuse(refusal, request, state)
+    finally:
+        del refusal  # its traceback holds this frame
 
 
 def _make_error(
@@ -124,7 +125,7 @@ def _rejection(request: Request, state: RequestState) -> AuthError | None:
     return rejected
 
 
-def _reword(rejected: AuthError, message: Text | None, reason: Text | None) -> AuthError:
+def _reword(rejected: AuthError | None, message: Text | None, reason: Text | None) -> AuthError | None:
     """Give a rejection the app's own words. A 400 or 503 keeps its words, because it isn't about a login."""
     if isinstance(rejected, Unauthorized):
         if message is not None:

@@ -27,7 +27,6 @@ from ..policy.effective import EffectiveRequirements
 from ..policy.plan import Plan
 from ..policy.plans import Plans
 from ..policy.requirement import Requirement
-from ..policy.routes import Route, find_routes
 from ..policy.settings import Settings, read_settings
 from ..policy.unless import Condition, dropped, known_as_dropped
 from ..rendering.translations import check_translations
@@ -39,9 +38,10 @@ from ..schemes.base import AnyScheme, validated_realm
 from ..schemes.scheme_checks import check_attributes, check_challenges
 from ..schemes.state_access import EXTENSION, no_auth_error, warn_of_switch
 
-if TYPE_CHECKING:  # Only apps with such an endpoint load it.
+if TYPE_CHECKING:  # Only apps with such an endpoint, and audits, load it.
     from ..backchannel_logout import LogoutEndpoint
     from ..forward_auth.endpoint import Endpoint as ForwardAuthEndpoint
+    from ..policy.routes import Route
 
 _NAMES_WITHOUT_MEANING: Final = frozenset({"__init__", "__main__", "app", "create_app", "main", "wsgi"})
 """Names of modules and functions that don't say which app it is, so that they make no realm."""
@@ -189,13 +189,15 @@ class AppState:
         """Return the metadata of all declared resources, over all apps of the `Auth`."""
         return build_documents(self._apps, self._declared_resources.declared)
 
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self) -> "tuple[Route, ...]":
         """Return the table of the app's routes as they are now. Nothing of the app is called.
 
         Raises:
             ConfigurationError: If the demands of a route can't be met together, or if its URLs belong to different
                 resources.
         """
+        from ..policy.routes import find_routes  # only audits and declared resources load it
+
         # Not `self.effective`, which a running check may be changing, and which may know fewer views.
         effective = EffectiveRequirements(self.configuration, self.app)
         effective.refresh()

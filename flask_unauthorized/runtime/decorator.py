@@ -22,6 +22,7 @@ from flask import Request, Response
 from ..authentication.authenticate import authenticate_request
 from ..errors import AuthError, ConfigurationError
 from ..logs import LOGGER, ROOT_LOGGER
+from ..policy.challenges import ReadyRefusal
 from ..policy.configuration import Configuration
 from ..policy.decorations import is_async, wraps_view
 from ..policy.plan import Plan
@@ -35,8 +36,11 @@ from .flask_compat import is_preflight, options_response
 from .refuse import announce, handle_refusal, handle_refusal_of_current_request, has_conditional_fields
 from .request_state import RequestState, real_app, real_request, state_for
 
-Respond = Callable[[AuthError, Request, RequestState], Response | None]
-"""Returns the response to a refusal; ``None`` if other code has to be asked, so that it must be raised."""
+Respond = Callable[[AuthError, Request, RequestState, str, ReadyRefusal | None], Response | None]
+"""Returns the response to a refusal; ``None`` if other code has to be asked, so that it must be raised.
+
+It gets the error, the request and its state, the endpoint, and what `handle_refusal` has found.
+"""
 
 
 class Dispatch(NamedTuple):
@@ -50,13 +54,18 @@ class Dispatch(NamedTuple):
     endpoint: str
     respond: Respond | None
 
-    def respond_or_raise(self, error: AuthError, request: Request, state: RequestState) -> Response:
+    def respond_or_raise(
+        self, error: AuthError, request: Request, state: RequestState, ready: ReadyRefusal | None
+    ) -> Response:
         """Return the response to a refusal, or raise it."""
         if self.respond is not None and request.endpoint == self.endpoint:
-            response = self.respond(error, request, state)
+            response = self.respond(error, request, state, self.endpoint, ready)
             if response is not None:
                 return response
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame
 
 
 DIRECT_CALL: Final = Dispatch("", None)
@@ -149,8 +158,8 @@ def _guard(
                 _ignore_conditions_if_any(request)
             result = view(*args, **kwargs)
         except AuthError as error:
-            handle_refusal(error, request, state)
-            return dispatch.respond_or_raise(error, request, state)
+            ready = handle_refusal(error, request, state)
+            return dispatch.respond_or_raise(error, request, state, ready)
         except GROUPS as group:
             raise_refusal_of(group, request, state)
             raise

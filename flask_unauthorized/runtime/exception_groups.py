@@ -35,7 +35,10 @@ def raise_refusal_of(group: BaseException, request: Request, state: RequestState
     """Raise the refusal that decides a group; return if the group holds anything else."""
     refusal = refusal_of_group(group, request, state)
     if refusal is not None:
-        raise refusal from group
+        try:
+            raise refusal from group
+        finally:
+            del refusal  # its traceback holds this frame
 
 
 def refusal_of_group(group: Any, request: Request, state: RequestState) -> AuthError | None:

@@ -6,7 +6,8 @@ challenges. The error handler passes it again, for errors that a hook raised by 
 there is nothing left to do: it is the number of the request for which the error was logged.
 
 What is recorded (`RecordedRefusal`) holds the header lines that must survive whichever code renders the error. For most
-refusals they are the same in each request, so they come out of a cache of the plan.
+refusals they are the same in each request, so they come out of a cache of the plan (`ReadyRefusal`). The same entry has
+the responses, so a refusal that is responded to at once needs one look-up.
 """
 
 import logging
@@ -27,7 +28,7 @@ from ..errors.text import loggable_text
 from ..events import claimed_subject, log_event, subject_hash
 from ..identity import Identity
 from ..logs import LOGGER, ROOT_LOGGER
-from ..policy.challenges import RecordedRefusal, cache_put
+from ..policy.challenges import ReadyRefusal, RecordedRefusal, cache_put
 from ..policy.functions import name_of
 from ..policy.plan import Plan
 from ..policy.unless import Results
@@ -155,18 +156,35 @@ def refuse(error: AuthError, request: Request, state: RequestState) -> NoReturn:
     A loader only rejects the credentials by it. Another loader of the scheme may accept them, and a page that is open
     only asked who is calling. So the code that asked the loader refuses the request, or doesn't.
     """
-    if state.verifying_scheme is not None:
-        raise error
-    attach_challenges(error, request, state)
-    log_and_signal(error, request, state)
-    raise error
-
-
-def handle_refusal(error: AuthError, request: Request, state: RequestState) -> None:
-    """Give a raised error its challenges, log and signal it, unless that was done for this request before."""
-    if error.refusal_number is None or error.refusal_number != state.refusal_number:
+    if state.verifying_scheme is None:
         attach_challenges(error, request, state)
         log_and_signal(error, request, state)
+    try:
+        raise error
+    finally:
+        del error  # This frame belongs to the traceback of the error: keeping it would be a reference cycle.
+
+
+def handle_refusal(error: AuthError, request: Request, state: RequestState) -> ReadyRefusal | None:
+    """Give a raised error its challenges, log and signal it, unless that was done for this request before.
+
+    Returns what is ready for this error, as long as no other code gets it. ``None`` if `ready_refusal` has to find it.
+    """
+    if error.refusal_number is None or error.refusal_number != state.refusal_number:
+        ready = attach_challenges(error, request, state)
+        log_and_signal(error, request, state)
+        return ready
+    return None
+
+
+def ready_refusal(error: AuthError, request: Request, state: RequestState) -> ReadyRefusal | None:
+    """Return what is ready for an error that has its challenges; ``None`` if other code has changed the error."""
+    challenges = plan_in_force(request, state).challenges
+    content = response_cache_key(error)
+    if content is None:
+        return None
+    ready = challenges.ready_refusals.get((content, state.attempted_scheme, error.one_line))
+    return ready if ready is not None and ready.challenges is error.challenges else None
 
 
 def handle_refusal_of_current_request(error: AuthError) -> None:
@@ -182,8 +200,8 @@ def record_as_response(error: AuthError, request: Request, state: RequestState) 
         log_and_signal(error, request, state)
 
 
-def attach_challenges(error: AuthError, request: Request, state: RequestState) -> None:
-    """Give ``error`` the challenges in force, and record the refusal."""
+def attach_challenges(error: AuthError, request: Request, state: RequestState) -> ReadyRefusal | None:
+    """Give ``error`` the challenges in force, and record the refusal. Return what the next one will have, too."""
     environ = request.environ
     plan = plan_in_force(request, state)
     if state.recorded_refusal is None and has_conditional_fields(environ):
@@ -197,15 +215,17 @@ def attach_challenges(error: AuthError, request: Request, state: RequestState) -
     if challenges.may_be_several:
         error.one_line = state.app_state.settings.one_line or is_script(environ)
     content = response_cache_key(error) if challenges.responses_cacheable else None
-    key = content, attempted, error.one_line
-    cached = challenges.header_cache.get(key)
-    if cached is not None:
-        error.challenges, state.recorded_refusal = cached
-        return
+    if content is not None:
+        ready = challenges.ready_refusals.get((content, attempted, error.one_line))
+        if ready is not None:
+            error.challenges, state.recorded_refusal, _ = ready
+            return ready
     error.challenges = challenges.for_error(error, attempted, request)
     state.recorded_refusal = RecordedRefusal(getattr(error, "code", 0), tuple(error.auth_headers()))
-    if content is not None:
-        cache_put(challenges.header_cache, key, (error.challenges, state.recorded_refusal))
+    if content is None:
+        return None
+    ready = ReadyRefusal(error.challenges, state.recorded_refusal, {})
+    return cache_put(challenges.ready_refusals, (content, attempted, error.one_line), ready)
 
 
 def has_conditional_fields(environ: Mapping[str, Any]) -> bool:
@@ -242,7 +262,7 @@ def log_and_signal(error: AuthError, request: Request, state: RequestState) -> N
         state.refusal_number = next(_REFUSAL_NUMBERS)
     error.refusal_number = state.refusal_number
     level = logging.WARNING if isinstance(error, AuthUnavailable) else logging.INFO
-    if LOGGER.isEnabledFor(level):
+    if (LOGGER.level or ROOT_LOGGER.level) <= level and LOGGER.isEnabledFor(level):
         reason = loggable_text(error.reason)
         if state.unless_results:
             reason += f"; {_results(state.unless_results)}"

@@ -12,7 +12,7 @@ from flask import Flask, Request, Response
 from ..authentication.state import AuthenticationState
 from ..errors import ConfigurationError
 from ..identity import Identity
-from ..policy.challenges import HeaderLines, RecordedRefusal
+from ..policy.challenges import CachedResponse, HeaderLines, RecordedRefusal
 from ..schemes.state_access import REQUEST_STATE, RESPONSE_LEFT
 from .app_state import AppState, app_state_of
 from .flask_compat import is_of_app
@@ -36,6 +36,7 @@ class RequestState(AuthenticationState):
         recorded_refusal: Status and header lines of the refusal. The guard restores them.
         has_conditional_fields: Whether a refused request has ``If-*`` or ``Range``.
         rendered_headers: All header lines of the refusal as the built-in renderer made it.
+        cached_response: The ready response that was copied.
         rendered_page: The refusal page: the response, and its body.
         login_redirect: The redirect to the login page.
         is_rendering: Whether a renderer of the app runs at this moment.
@@ -52,6 +53,7 @@ class RequestState(AuthenticationState):
     recorded_refusal: RecordedRefusal | None = None
     has_conditional_fields = False
     rendered_headers: HeaderLines | None = None
+    cached_response: CachedResponse | None = None
     rendered_page: tuple[Response, bytes] | None = None
     login_redirect: Response | None = None
     is_rendering = False

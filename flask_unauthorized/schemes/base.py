@@ -532,7 +532,7 @@ def call_loader(self: Scheme[Any], credentials: Secret, request: Request | None 
         )
     try:
         result = load(*credentials.arguments)
-        if type(result) is Identity or not hasattr(type(result), "__await__"):
+        if result is None or type(result) is Identity or not hasattr(type(result), "__await__"):
             return result
         return resolve_awaitable(result)
     except AuthError:

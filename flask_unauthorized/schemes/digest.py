@@ -400,7 +400,10 @@ class Digest(Scheme[DigestCredentials]):
                 verified = None, caller
         credentials.name = verified_name
         if verified[0] is None and refusal is not None:
-            raise refusal
+            try:
+                raise refusal
+            finally:
+                del refusal  # its traceback holds this frame
         return verified
 
     def _verified_a1(self, sent: DigestCredentials, h_a1: str, body_hash: str, method: str) -> str | None:

@@ -4,8 +4,16 @@ This room knows RFCs and bytes. It knows no request, no app and no configuration
 fuzzed alone, and other code may use it without Flask.
 """
 
+from typing import TYPE_CHECKING
+
+from ..lazy_names import lazy_names
 from .challenge import Challenge, parse_challenges
-from .credentials import Credentials, parse_authorization
 from .grammar import GrammarError
+
+if TYPE_CHECKING:
+    from .credentials import Credentials, parse_authorization
+else:
+    # The extension reads Authorization scheme by scheme, without these.
+    __getattr__, __dir__ = lazy_names(__name__, {".credentials": ("Credentials", "parse_authorization")})
 
 __all__ = ["Challenge", "Credentials", "GrammarError", "parse_authorization", "parse_challenges"]

@@ -8,8 +8,11 @@ import pytest
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from flask_unauthorized import APIKey, Auth, Bearer, any_of
+from flask_unauthorized import APIKey, Auth, Bearer, ConfigurationError, any_of
+from flask_unauthorized.audit.documented import compare, read_document
 from flask_unauthorized.cli import commands
+from flask_unauthorized.load_app import Unreadable
+from flask_unauthorized.runtime.app_state import app_state_of
 
 BEARER = {"type": "http", "scheme": "bearer"}
 KEY = {"type": "apiKey", "in": "header", "name": "x-api-key"}
@@ -261,3 +264,32 @@ def test_yaml(run):
     code, output = run(make_site("guarded"), "a: [", name="openapi.yml")
     assert code == 2
     assert "openapi.yml isn't YAML" in output
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("text", [json.dumps({"title": "Prüfung"}), "\n\n{}"])
+def test_each_encoding_of_unicode_is_read(tmp_path, encoding, text):
+    """RFC 4627 §3 names them all. RFC 8259 §8.1 lets readers skip a byte order mark."""
+    file = tmp_path / "openapi.json"
+    file.write_bytes(text.encode(encoding))
+    assert read_document(str(file)) == json.loads(text)
+
+
+@pytest.mark.parametrize("name", ["openapi.json", "openapi.yaml"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\xfe", b"\x00\x01\x02", b"a: 2026-02-30", b"a: !!python/name:os.system", b"[" * 100_000],
+)
+def test_a_file_that_is_no_document_is_told(tmp_path, name, content):
+    file = tmp_path / name
+    file.write_bytes(content)
+    app = make_site("guarded")
+    with pytest.raises((Unreadable, ConfigurationError)):
+        compare(read_document(str(file)), app_state_of(app), ())
+
+
+@pytest.mark.parametrize("name", ["", ".", "nowhere.json", "a\0b"])
+def test_what_is_no_file_is_told(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Unreadable, match="can't be read"):
+        read_document(name)

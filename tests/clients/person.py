@@ -61,7 +61,8 @@ class Person(Browser):
             if "exceptionDetails" not in found and found.get("result", {}).get("value"):
                 return found["result"]["value"]
             time.sleep(0.02)
-        raise AssertionError(f"never came true: {script}")
+        page = self.run("[location.href, document.body?.innerText.slice(0, 1000)]")
+        raise AssertionError(f"never came true: {script}, at {page}")
 
     def arrive(self, place: str) -> None:
         """Waits until a page is there, by path and query."""

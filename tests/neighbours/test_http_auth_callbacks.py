@@ -107,7 +107,7 @@ def test_get_password_of_digest(returned, status):
     assert client.get("/", headers=sent(told, password="good")).status_code == status
 
 
-@pytest.mark.parametrize("returned", [True, False, 0, 7, b"good", User(), ["good"]], ids=lambda returned: type(returned).__name__)
+@pytest.mark.parametrize("returned", [True, False, 0, 7, b"good", User(), ["good"]], ids=lambda one: type(one).__name__)
 def test_what_cannot_be_a_secret_of_digest_says_what_to_return(returned):
     app = Flask("ours")
     app.secret_key = "a secret of thirty-two characters"

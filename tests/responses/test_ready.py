@@ -6,7 +6,7 @@ import pytest
 from flask import Response
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from flask_unauthorized import Auth, Bearer, Identity
+from flask_unauthorized import Auth, Bearer, Forbidden, Identity, abort_forbidden
 
 TYPES = ["application/problem+json", "application/json", "text/plain", "text/html"]
 BAD = {"Authorization": "Bearer bad"}
@@ -135,3 +135,57 @@ def test_a_class_whose_objects_note_more_constructs_each_refusal(app):
     for _ in range(3):
         answer(app)
     assert len(set(stamps)) == 3
+
+
+def test_a_renderer_that_failed_once_is_asked_again(make_app):
+    auth = Auth(Bearer(load), realm="notes")
+    app = make_app(auth, TESTING=False)
+    app.add_url_rule("/", "any", auth.login_required(lambda: "fine"))
+    results = iter([ZeroDivisionError(), "mine", "mine again"])
+
+    @auth.renderer("text/plain")
+    def render(error):
+        result = next(results)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    bodies = [answer(app, headers={"Accept": "text/plain"})[2] for _ in range(3)]
+    assert b"Authentication is required" in bodies[0]
+    assert bodies[1:] == [b"mine", b"mine again"]
+
+
+def test_a_refusal_that_the_view_changes_gets_its_own_body(make_app):
+    auth = Auth(Bearer(load), realm="notes")
+    app = make_app(auth)
+    texts = iter([None, "Ask Ada.", None])
+
+    @app.get("/")
+    @auth.login_required
+    def view():
+        try:
+            abort_forbidden()
+        except Forbidden as error:
+            text = next(texts)
+            if text is not None:
+                error.description = text
+            raise
+
+    plain, changed, again = (answer(app, headers={**GOOD, "Accept": "text/plain"})[2] for _ in range(3))
+    assert b"Ask Ada." in changed
+    assert plain == again
+    assert b"Ask Ada." not in plain
+
+
+@pytest.mark.parametrize("field", ["WWW-Authenticate", "Cache-Control", "Vary"])
+def test_what_a_hook_removes_from_a_ready_response_is_restored(app, field):
+    removed = []
+
+    @app.after_request
+    def remove(response):
+        removed.append(response.headers.pop(field))
+        return response
+
+    changed = [answer(app) for _ in range(3)]
+    assert len(removed) == 3
+    assert all(field in dict(headers) for _, headers, _ in changed)

@@ -366,9 +366,11 @@ class Pairs(TokenRows):
             return int(connection.execute(delete(self.table).where(*self._mine(), ended)).rowcount)
 
     def create_table(self) -> None:
-        """Create the table and its indexes, unless it exists. Apps with migrations don't need this."""
-        with self._database.transaction() as connection:
-            self.table.create(connection, checkfirst=True)
+        """Create the table and its indexes, unless it exists. Apps with migrations don't need this.
+
+        Several workers may call it at the same time.
+        """
+        self._database.create_table()
 
     # --- a refresh
 

@@ -18,13 +18,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, exc
+from sqlalchemy import Connection, Engine, Table, exc, inspect
 from sqlalchemy.orm import Session
 
 from ...errors import AuthUnavailable, ConfigurationError
 
 BUSY_TIMEOUT: Final = 250
 """Longest wait for another writer of a SQLite file, in milliseconds."""
+CREATE_ATTEMPTS: Final = 20
+"""How often `Database.create_table` tries, while another worker makes the same table."""
 _UNKNOWN_IN_SQLITE: Final = ("no such table", "no such column")
 _UNKNOWN_IN_MYSQL: Final = (1054, 1146)  # ER_BAD_FIELD_ERROR, ER_NO_SUCH_TABLE
 _UNAVAILABLE: Final = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError)
@@ -70,6 +72,27 @@ class Database:
                 return
             with bind.connect() as connection, _patience(connection), connection.begin():
                 yield connection
+
+    def create_table(self) -> None:
+        """Create the table and its indexes, unless it exists. Several workers may do so at the same time."""
+        for attempt in range(1, CREATE_ATTEMPTS + 1):
+            try:
+                self._create_missing()
+            except (AuthUnavailable, ConfigurationError, exc.IntegrityError):  # what databases say differs
+                if attempt == CREATE_ATTEMPTS or not self._has_table():
+                    raise
+            else:
+                return
+
+    def _create_missing(self) -> None:
+        with self.transaction() as connection:
+            self._table.create(connection, checkfirst=True)
+            for index in self._table.indexes:  # in SQLite another worker may have made the table only
+                index.create(connection, checkfirst=True)
+
+    def _has_table(self) -> bool:
+        with self._explained():  # without `BUSY_TIMEOUT`, as no request waits
+            return inspect(self._bind()).has_table(self._table.name, schema=self._table.schema)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -333,9 +333,11 @@ class StoredTokens(TokenRows):
             return int(connection.execute(delete(self.table).where(columns.kind == self.kind, or_(*ended))).rowcount)
 
     def create_table(self) -> None:
-        """Create the table and its indexes, unless it exists. Apps with migrations don't need this."""
-        with self._database.transaction() as connection:
-            self.table.create(connection, checkfirst=True)
+        """Create the table and its indexes, unless it exists. Apps with migrations don't need this.
+
+        Several workers may call it at the same time.
+        """
+        self._database.create_table()
 
     def _lifetime_of(self, row: Any) -> int | None:
         """Return how long a token lived from the beginning, at most ``max_lifetime``; ``None`` for ever."""

@@ -49,6 +49,27 @@ def stored(database):
     return tokens
 
 
+def test_workers_that_start_together_all_make_the_table(database):
+    """A table may come between the look whether it exists and its creation."""
+    engines = [create_engine(database.url) for _ in range(8)]
+    barrier = threading.Barrier(len(engines))
+
+    def start(engine):
+        tokens = StoredTokens(engine, prefix="notes")
+        barrier.wait(60)
+        tokens.create_table()
+
+    for _ in range(10):
+        tokens_table(MetaData()).drop(database, checkfirst=True)
+        with ThreadPoolExecutor(len(engines)) as workers:
+            list(workers.map(start, engines))
+        database.dispose()  # a connection of SQLite may remember the schema of before
+        made = {index["name"] for index in inspect(database).get_indexes("auth_tokens")}
+        assert made == {index.name for index in tokens_table(MetaData()).indexes}
+    for engine in engines:
+        engine.dispose()
+
+
 @pytest.mark.parametrize("who", ["Ada", "ada", "ada ", "äda", "a\u0308da", "ADA"])
 def test_owners_are_compared_exactly(stored, who):
     others = [name for name in ("Ada", "ada", "ada ", "äda", "a\u0308da", "ADA") if name != who]
