@@ -63,8 +63,7 @@ def explain(
     """
     _check_forms(raw=raw, json=json_, curl=curl, url=url)
     method = _validated_method(method)
-    path, server = _without_server(path)
-    server = server if url is None else _validated_url(url)
+    path, server = _path_and_server(path, url)
     _check_path(path)
     app = load_app(context)
     try:
@@ -90,7 +89,7 @@ def explain(
     except (Exception, SystemExit) as error:  # of a converter, a scheme, a teardown function
         raise Unreadable(f"code of the app raised {type(error).__name__}") from error
     explanation = Explanation(target, route, answers, _count_hooks(app, route), root.resolve())
-    as_chosen = as_messages if raw else as_json if json_ else as_text
+    as_chosen = {(True, False): as_messages, (False, True): as_json}.get((raw, json_), as_text)
     echo(as_chosen(explanation))
 
 
@@ -102,13 +101,15 @@ def _check_forms(*, url: str | None, **forms: bool) -> None:
         raise click.UsageError("--url is for the commands that --curl prints: add --curl, or leave --url out")
 
 
-def _without_server(path: str) -> tuple[str, str | None]:
-    """Return path and query of a URL, and its scheme, host and port; a path as it is, and ``None``."""
+def _path_and_server(path: str, url: str | None) -> tuple[str, str | None]:
+    """Return path and query, and the server: that of ``--url``, else that of ``PATH`` if it is a URL, else ``None``."""
+    server = None if url is None else _validated_url(url)
     if not path.lower().startswith(("http://", "https://")):
-        return path, None
+        return path, server
     scheme, _, rest = path.partition("://")
     end = next((index for index, character in enumerate(rest) if character in "/?#"), len(rest))
-    return rest[end:].partition("#")[0] or "/", _validated_url(f"{scheme}://{rest[:end]}", "PATH")
+    of_path = _validated_url(f"{scheme}://{rest[:end]}", "PATH")
+    return rest[end:].partition("#")[0] or "/", server or of_path
 
 
 def _validated_url(url: str, parameter: str = "--url") -> str:
