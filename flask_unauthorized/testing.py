@@ -26,6 +26,8 @@ from .runtime.request_state import real_request, state_for
 from .wire import Challenge
 from .wire.soundness import examine
 
+__tracebackhide__: Final = True
+"""pytest leaves the frames of this module out, so that a failure shows the line of the test."""
 _IDENTITY_KEY: Final = "flask_unauthorized.acting_as"
 """The environ's key for the identity. No client can set it, because fields become keys such as ``HTTP_X`` only."""
 

@@ -27,7 +27,7 @@ from .shown import echo
 
 _DOCUMENTED: Final = "openapi"
 _BY_NAME: Final[Mapping[str, tuple[str, ...]]] = {
-    "open": ("A1",), "unknown": ("A2",), "asymmetric": ("A3",), _DOCUMENTED: ("A13", "A14", "A15"),
+    "open": ("A1", "A12"), "unknown": ("A2",), "asymmetric": ("A3",), _DOCUMENTED: ("A13", "A14", "A15"),
 }  # fmt: skip
 
 

@@ -19,11 +19,12 @@ from ..policy.routes import Route
 from ..runtime.app_state import AppState
 from ..schemes.security_scheme import carrier_of
 from .demand import OPEN_STATES
-from .findings import RULES, Finding, in_order, subject_of
+from .findings import RULES, Finding, Level, in_order, subject_of
 
 Security = Sequence[Mapping[str, Sequence[str]]]
 Carrier = tuple[str, str]
 Choices = list[tuple[list[str], list[str]]]
+Disagreement = tuple[str, str] | tuple[str, str, Level]
 _DEMANDING: Final = ("guarded", "conditional", "optional")
 
 
@@ -98,11 +99,14 @@ class _Comparison:
                 yield _finding("A16", route, "the document doesn't have this guarded route", missing)
 
     def _compare(self, operation: Operation, route: Route) -> Iterator[Finding]:
-        for rule, message in self._disagreements(operation, route):
-            yield _finding(rule, route, message, {operation.method})
+        for rule, message, *level in self._disagreements(operation, route):
+            yield _finding(rule, route, message, {operation.method}, *level)
 
-    def _disagreements(self, operation: Operation, route: Route) -> Iterator[tuple[str, str]]:
-        """Give the ids and messages of what differs. Of an unknown route nothing can be said."""
+    def _disagreements(self, operation: Operation, route: Route) -> Iterator[Disagreement]:
+        """Give id and message of what differs, and the level if it isn't that of the rule.
+
+        Of an unknown route nothing can be said.
+        """
         said = self._security(operation)
         if not said or {} in said:
             if route.state == "guarded":
@@ -115,7 +119,11 @@ class _Comparison:
             yield "A14", "the document demands credentials, and the app admits anonymous callers"
             return
         if route.state in _DEMANDING and any(said):
-            yield from (("A15", message) for message in self._other_demands(said, route))
+            others = self._other_demands(said, route)
+            yield from (("A15", message) for message in others)
+            if not others:
+                for message in self._less(said, route):
+                    yield "A15", message, "warning"
 
     def _security(self, operation: Operation) -> Security:
         """Return the security requirements of an operation, else those of the whole document."""
@@ -165,12 +173,32 @@ class _Comparison:
         if self._declared[name].get("type") not in WITH_SCOPES:
             yield {frozenset()}  # It says nothing about scopes.
             if self._document.version.allows_roles:
-                yield {frozenset((*scopes, *roles)) for scopes, roles in choices}
+                yield _names_of(choices)
+
+    def _less(self, said: Security, route: Route) -> Iterator[str]:
+        """Give what a document leaves out, although its version lets it name scopes and roles for this type."""
+        if not self._document.version.allows_roles or route.requirement is None:
+            return
+        if is_cut(route.requirement, len(route.schemes)):
+            return
+        demanded = _names_of(self._schemes.choices(route))
+        for name in sorted({name for one in said for name in one}):
+            arrays = {frozenset(one[name]) for one in said if name in one}
+            if arrays != demanded and self._declared[name].get("type") not in WITH_SCOPES:
+                yield (
+                    f"the document names {_listed(arrays, 'no scopes and no roles')} for {name}, and the app demands "
+                    f"{_listed(demanded)}: add the names, which OpenAPI 3.1 allows for all types of schemes"
+                )
 
 
-def _finding(rule: str, route: Route, message: str, methods: Iterable[str]) -> Finding:
+def _names_of(choices: Choices) -> set[frozenset[str]]:
+    return {frozenset((*scopes, *roles)) for scopes, roles in choices}
+
+
+def _finding(rule: str, route: Route, message: str, methods: Iterable[str], level: Level | None = None) -> Finding:
     """Return a finding about some methods of a route."""
-    return Finding(rule, RULES[rule].level, subject_of(route._replace(methods=frozenset(methods))), message, route)
+    subject = subject_of(route._replace(methods=frozenset(methods)))
+    return Finding(rule, level or RULES[rule].level, subject, message, route)
 
 
 def _not_in_app(operation: Operation) -> Finding:
@@ -186,5 +214,5 @@ def _shown(carrier: Carrier) -> str:
     return f"{name} in Authorization" if where == "authorization" else f"the {where} {name}".rstrip()
 
 
-def _listed(arrays: set[frozenset[str]]) -> str:
-    return " or ".join(sorted(" ".join(sorted(one)) or "no scopes" for one in arrays))
+def _listed(arrays: set[frozenset[str]], nothing: str = "no scopes") -> str:
+    return " or ".join(sorted(" ".join(sorted(one)) or nothing for one in arrays))

@@ -46,7 +46,7 @@ RULES: Final[Mapping[str, Rule]] = {
         Rule("A9", "public-without-view", "error", "A name in protect(public=) has no view."),
         Rule("A10", "secret-in-query", "warning", "A scheme reads a secret from the query."),
         Rule("A11", "similar-scope", "note", "A scope is demanded once, and is nearly another one."),
-        Rule("A12", "open-tool", "warning", "A page for administrators or developers is open."),
+        Rule("A12", "open-tool", "error", "A page for administrators or developers is open."),
         Rule("A13", "documented-open", "error", "The OpenAPI document shows a guarded operation as open."),
         Rule("A14", "documented-guarded", "error", "The OpenAPI document shows an open operation as guarded."),
         Rule("A15", "documented-otherwise", "error", "The OpenAPI document names other schemes or scopes."),
@@ -136,7 +136,7 @@ def _about_scheme(rule: str, audited: Audited, scheme: AnyScheme, message: str) 
 
 
 def _open_routes(audited: Audited) -> Iterator[Finding]:
-    """Find A1, A2 and A3. A route has one of them at most."""
+    """Find A1, A2, A3 and A12. A route has one of them at most."""
     guarded_rules = {_rule_of(route) for route in audited.routes if route.state == "guarded"}
     for route in audited.routes:
         asymmetric = _rule_of(route) in guarded_rules
@@ -144,10 +144,25 @@ def _open_routes(audited: Audited) -> Iterator[Finding]:
             yield _about("A2", route, f"{route.because}")
         elif route.state == "open" and asymmetric:
             yield _about("A3", route, "other methods of the rule are guarded: guard this one, or mark it @auth.public")
-        elif route.state == "open":
-            yield _about("A1", route, 'nothing demands anything: guard the view, or mark it @auth.public(reason="...")')
         elif route.state == "public" and route.kind == "view" and asymmetric:
             yield from _public_beside_guarded(route)
+        elif route.state in OPEN_STATES and route.because is None:
+            yield from _open(route)
+
+
+def _open(route: Route) -> Iterator[Finding]:
+    """Find A1 and A12. A page of a tool has A12 in place of A1, and also if it is public without a reason."""
+    how = f'protect(public={{{route.endpoint!r}: "..."}})'
+    tool = _tool_of(route)
+    if tool is not None:
+        level: Level = "error" if route.state == "open" else "warning"
+        yield _about("A12", route, f"{tool} is open: guard it, or say why it is public, with {how}", level)
+    elif route.state == "open":
+        yield _about(
+            "A1", route,
+            "callers need no credentials here: guard the view, or mark it as public, with "
+            f'@auth.public(reason="...") or {how}',
+        )  # fmt: skip
 
 
 def _public_beside_guarded(route: Route) -> Iterator[Finding]:
@@ -311,18 +326,18 @@ def _differ_by_one_letter(first: str, second: str) -> bool:
 
 
 _TOOLS: Final[Mapping[str, str]] = {
-    "flask_admin": "Flask-Admin",
-    "flask_appbuilder": "Flask-AppBuilder",
-    "flask_debugtoolbar": "Flask-DebugToolbar",
-    "flask_monitoringdashboard": "Flask-MonitoringDashboard",
-    "flask_profiler": "Flask-Profiler",
-    "prometheus_flask_exporter": "Prometheus exporter",
-    "rq_dashboard": "RQ Dashboard",
-    "flasgger": "Flasgger",
-    "flask_swagger_ui": "Swagger UI",
-    "flask_smorest": "the OpenAPI pages of flask-smorest",
-    "flask_openapi3": "the OpenAPI pages of flask-openapi3",
-    "apiflask": "the OpenAPI pages of APIFlask",
+    "flask_admin": "a page of Flask-Admin",
+    "flask_appbuilder": "a page of Flask-AppBuilder",
+    "flask_debugtoolbar": "a page of Flask-DebugToolbar",
+    "flask_monitoringdashboard": "a page of Flask-MonitoringDashboard",
+    "flask_profiler": "a page of Flask-Profiler",
+    "prometheus_flask_exporter": "a page of the Prometheus exporter",
+    "rq_dashboard": "a page of RQ Dashboard",
+    "flasgger": "a page of Flasgger",
+    "flask_swagger_ui": "a page of Swagger UI",
+    "flask_smorest": "a page that flask-smorest makes for the OpenAPI document",
+    "flask_openapi3": "a page that flask-openapi3 makes for the OpenAPI document",
+    "apiflask": "a page that APIFlask makes for the OpenAPI document",
 }
 """Packages that bring pages for administrators or developers, by the module of their views."""
 _TOOL_PATHS: Final = frozenset(
@@ -333,18 +348,15 @@ _TOOL_PATHS: Final = frozenset(
 )  # fmt: skip
 
 
-def _open_tools(audited: Audited) -> Iterator[Finding]:
-    for route in audited.routes:
-        if route.state not in OPEN_STATES or route.because is not None:
-            continue
-        tool = _TOOLS.get(route.view.partition(":")[0].partition(".")[0])
-        parts = route.rule.strip("/").split("/")
-        if tool is not None or parts[0] in _TOOL_PATHS or parts[-1] in _TOOL_PATHS:
-            what = "a page for administrators or developers" if tool is None else f"a page of {tool}"
-            yield _about("A12", route, f"{what} is open: guard it with protect(), or say why it is public")
+def _tool_of(route: Route) -> str | None:
+    """Return what page for administrators or developers a route has; ``None`` if it has none."""
+    tool = _TOOLS.get(route.view.partition(":")[0].partition(".")[0])
+    parts = route.rule.strip("/").split("/")
+    if tool is None and (parts[0] in _TOOL_PATHS or parts[-1] in _TOOL_PATHS):
+        return "a page for administrators or developers"
+    return tool
 
 
 _MAKERS: Final[tuple[Callable[[Audited], Iterable[Finding]], ...]] = (
     _open_routes, _cross_site_cookies, _impossible_step_up, _passwords, _secrets_in_queries, _similar_scopes,
-    _open_tools,
 )  # fmt: skip

@@ -33,7 +33,7 @@ from ..errors.codes import with_code
 from ..errors.text import MAX_REASON, shown
 from ..identity import Identity
 from ..policy.plan import Plan
-from ..schemes.base import AnyScheme, check_size
+from ..schemes.base import SEND_ONE, AnyScheme, check_size
 from ..wire.grammar import GrammarError, is_token, read_elements
 from ..wire.rules import SPELLINGS
 from .authorization import authorize
@@ -43,7 +43,6 @@ from .verification import verify
 
 # Names of schemes that clients send, registered or not.
 _KNOWN: Final = SPELLINGS | {"jwt": "JWT", "ntlm": "NTLM", "token": "Token"}
-SEND_ONE: Final = "More than one credential was sent. Send one."
 
 
 def authenticate_request(plan: Plan, request: Request, state: AuthenticationState) -> Identity | None:
@@ -161,10 +160,11 @@ def _select_from_authorization(
     state.attempted_scheme = scheme
     try:
         credentials = scheme.read(request, rest)
-    except MalformedCredentials:
-        if _contains_second_credential(rest.partition(",")[2], plan):
-            state.attempted_scheme = None
-        raise
+    except MalformedCredentials as error:
+        if not _contains_second_credential(rest.partition(",")[2], plan):
+            raise
+        state.attempted_scheme = None
+        raise MalformedCredentials(SEND_ONE, reason=error.reason) from None
     if scheme in plan.prompting_schemes and is_unsafe(request):
         _check_repeated_password(raw, request, scheme)
     return None if credentials is None else (scheme, credentials)

@@ -1,5 +1,6 @@
 """Sends the request of a case through the app, and returns the answer: a response, or that the view would decide."""
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from flask import Flask, Request, request_started
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from ..logs import LOGGER
 from ..runtime.app_state import AppState
 from ..runtime.request_state import real_request
 from ..signals import logged_in
@@ -73,7 +75,7 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
         return Answer(None, "", (), None, _VIEW_DECIDES)
     lines = tuple((name, _shown(name, value, case)) for name, value in response.headers)
     status, _, reason = response.status.partition(" ")
-    return Answer(int(status), reason, lines, response.data, _note(explained, case.method or target.method))
+    return Answer(int(status), reason, lines, response.data, _note(explained))
 
 
 def _send(
@@ -104,6 +106,7 @@ def _send(
             _requests_of_class(app, explained.request_class(app.request_class)),
             request_started.connected_to(begin),
             logged_in.connected_to(note_login, app),
+            _refusals_at_debug(),
         ):
             return client.open(**arguments, buffered=True)
     except (Reached, Entered, Elsewhere):
@@ -144,13 +147,30 @@ def _requests_of_class(app: Flask, kind: type[Request]) -> Iterator[None]:
             app.request_class = own
 
 
-def _note(explained: Explained, method: str) -> str | None:
+@contextmanager
+def _refusals_at_debug() -> Iterator[None]:
+    """Log refusals at DEBUG, because they were asked for. An outage would look like one of the app."""
+
+    def demote(record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith("refused "):
+            record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
+            return LOGGER.isEnabledFor(logging.DEBUG)
+        return True
+
+    LOGGER.addFilter(demote)
+    try:
+        yield
+    finally:
+        LOGGER.removeFilter(demote)
+
+
+def _note(explained: Explained) -> str | None:
     state = explained.state
     if state is None:
         return "a WSGI middleware responded: the request didn't reach the app"
     if explained.responded_by == "decorator":
         return "a decorator above the guard responded"
-    if explained.responded_by is None and state.recorded_refusal is None and method != "OPTIONS":
+    if explained.responded_by is None and state.recorded_refusal is None:
         return "a hook of the app responded"
     return None
 

@@ -19,6 +19,7 @@ from ..runtime.app_state import AppState
 from ..schemes.base import AnyScheme
 from ..schemes.digest import Digest
 from ..schemes.dpop import DPoP
+from ..schemes.session.scheme import SessionCookie
 from .explained import SUBJECT, Outcome, rejected
 from .find_route import Target
 from .samples import NOTHING, Sample, doubled, malformed_sample_of, sample_of
@@ -47,6 +48,20 @@ _LONG_AGO: Final = 1.0
 """A second after 1970-01-01, which is longer ago than any ``max_age``."""
 
 
+class Wanted(NamedTuple):
+    """Which credentials a real request of a case needs, in words around their kind, such as "token".
+
+    Attributes:
+        before: Adjectives, such as ``"expired"``.
+        after: What follows, such as ``"without scope notes:read"``.
+        proof: Which DPoP proof is sent with a token.
+    """
+
+    before: str = ""
+    after: str = ""
+    proof: str = "a DPoP proof for this request"
+
+
 class Case(NamedTuple):
     """One kind of caller.
 
@@ -60,6 +75,9 @@ class Case(NamedTuple):
         https: ``False`` if the request comes over plain HTTP although HTTPS is demanded.
         has_dynamic_wait: Whether ``Retry-After`` depends on the moment.
         scheme: The scheme whose credentials are sent.
+        wanted: Which credentials a real request needs. ``None``: those of the sample.
+        needs: What must have happened before a real request gets this response, or ``None``.
+        is_sendable: ``False`` if no request of a client is enough, whatever it carries.
     """
 
     name: str
@@ -71,6 +89,9 @@ class Case(NamedTuple):
     https: bool = True
     has_dynamic_wait: bool = False
     scheme: AnyScheme | None = None
+    wanted: Wanted | None = None
+    needs: str | None = None
+    is_sendable: bool = True
 
 
 def cases_of(route: Route, target: Target, app_state: AppState) -> list[Case]:
@@ -87,6 +108,8 @@ def cases_of(route: Route, target: Target, app_state: AppState) -> list[Case]:
 
 
 _NOTHING_SENT: Final = Case("nothing", "nothing sent")
+_VALID: Final = Wanted("valid")
+_INVALID: Final = Wanted("invalid")
 
 
 class _Cases:
@@ -110,7 +133,7 @@ class _Cases:
         first = self.route.schemes[0]
         yield self._case(
             first, "unavailable", "loader or store unavailable", AuthUnavailable(reason=_SAMPLE), plain_name=True
-        )
+        )._replace(needs="an outage of what a loader or a store depends on", is_sendable=False)
         yield Case(
             "preflight", "CORS preflight", method="OPTIONS",
             headers=(("Origin", OTHER_ORIGIN), ("Access-Control-Request-Method", self.target.method)),
@@ -118,7 +141,8 @@ class _Cases:
         yield self._case(first, "valid", "valid credentials", self._caller(), plain_name=True)
 
     def _case(
-        self, scheme: AnyScheme, name: str, label: str, outcome: Outcome, *, plain_name: bool = False
+        self, scheme: AnyScheme, name: str, label: str, outcome: Outcome, wanted: Wanted = _VALID, *,
+        plain_name: bool = False,
     ) -> Case:  # fmt: skip
         shown = self.names[scheme]
         return Case(
@@ -127,28 +151,39 @@ class _Cases:
             self.samples[scheme],
             outcomes={scheme: outcome},
             scheme=scheme,
+            wanted=wanted,
         )
 
     def _cases_of_scheme(self, scheme: AnyScheme) -> Iterator[Case]:
-        yield self._case(scheme, "invalid", "invalid", rejected(scheme))
+        yield self._case(scheme, "invalid", "invalid", rejected(scheme), _INVALID)
+        if isinstance(scheme, SessionCookie):
+            ended = self._case(scheme, "ended-in-browser", "session ended, in a browser", rejected(scheme), _INVALID)
+            yield ended._replace(headers=_PAGE)
         if scheme.credential_kind in _EXPIRING:
-            yield self._case(scheme, "expired", "expired", self._caller(expires_at=_LONG_AGO))
+            yield self._case(scheme, "expired", "expired", self._caller(expires_at=_LONG_AGO), Wanted("expired"))
         if isinstance(scheme, DPoP):
-            yield self._case(scheme, "without-proof", "without a valid proof", InvalidProof())
+            wanted = Wanted("valid", proof="a DPoP proof by another key")
+            yield self._case(scheme, "without-proof", "without a valid proof", InvalidProof(), wanted)
             if scheme.nonce:
-                yield self._case(scheme, "without-nonce", "without a valid nonce", NonceRequired())
+                wanted = Wanted("valid", proof="a DPoP proof without a nonce")
+                yield self._case(scheme, "without-nonce", "without a valid nonce", NonceRequired(), wanted)
         if isinstance(scheme, Digest):
-            yield self._case(scheme, "stale", "stale nonce", StaleNonce())
+            yield self._case(scheme, "stale", "stale nonce", StaleNonce())._replace(
+                needs="a nonce that has expired, and curl takes a new one", is_sendable=False
+            )
         for name, label, caller in self._insufficient():
-            yield self._case(scheme, name, label, caller)
+            after = f"of a {label}" if label.startswith("login ") else label
+            yield self._case(scheme, name, label, caller, Wanted(after=after))
         malformed = malformed_sample_of(scheme, self.app_state.app, self.target)
         if malformed is not None:
-            yield self._case(scheme, "malformed", "malformed", rejected(scheme))._replace(sample=malformed)
+            yield self._case(scheme, "malformed", "malformed", rejected(scheme))._replace(sample=malformed, wanted=None)
         if scheme.throttle is not None:
             throttled = self._case(
-                scheme, "throttled", "too many attempts", TooManyAttempts(reason=_SAMPLE, retry_after=_WAIT)
+                scheme, "throttled", "too many attempts", TooManyAttempts(reason=_SAMPLE, retry_after=_WAIT), _INVALID
             )
-            yield throttled._replace(has_dynamic_wait=True)
+            yield throttled._replace(
+                has_dynamic_wait=True, needs="many refused attempts before: repeat it until the status is 429"
+            )
         if self._looks_at_site(scheme):
             yield self._case(scheme, "cross-site", "sent by another site's page", self._caller())._replace(
                 headers=_CROSS_SITE

@@ -6,6 +6,7 @@ Exit status: 0 if the route was explained, 1 if no view responds to such a reque
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 from flask import Flask
@@ -18,8 +19,8 @@ from ..runtime.app_state import AppState, app_state_of
 from ..wire.grammar import is_token
 from .ask import Unexplainable, ask
 from .cases import Case, cases_of
-from .curl import curl_command
-from .find_route import NoRoute, Target, find_route, find_target
+from .curl import SERVER, curl_command
+from .find_route import NoRoute, find_route, find_target
 from .outputs import Explanation, as_json, as_messages, as_text
 
 _CREDENTIALS: Final = frozenset({"authorization", "cookie"})
@@ -32,28 +33,37 @@ _CREDENTIALS: Final = frozenset({"authorization", "cookie"})
     "--as", "headers", multiple=True, metavar="'NAME: VALUE'",
     help="A header line that each request has, such as 'Accept: text/html'. Repeat this for several.",
 )  # fmt: skip
-@click.option("--case", "names", multiple=True, metavar="NAME", help="Show only this case. Repeat this for several.")
-@click.option("--raw", "form", flag_value="raw", help="Print whole responses, with the ends of lines.")
-@click.option("--json", "form", flag_value="json", help="Print JSON.")
-@click.option("--curl", "form", flag_value="curl", help="Print the curl command for each case.")
+@click.option(
+    "--case", "names", multiple=True, metavar="NAME",
+    help="Show only this case, by its label or its name in JSON. Repeat this for several.",
+)  # fmt: skip
+@click.option("--raw", is_flag=True, help="Print whole responses. \\r\\n marks the end of each header line.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@click.option("--curl", is_flag=True, help="Print the curl command for each case.")
+@click.option(
+    "--url", metavar="URL",
+    help=f"With --curl: scheme, host and port of the server. Default: {SERVER}, or those of PATH if it is a URL.",
+)  # fmt: skip
 @click.option(
     "--root", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".",
     help="The folder to which paths are relative. Default: the current one.",
 )  # fmt: skip
 @click.pass_context
 def explain(
-    context: click.Context, method: str, path: str, headers: tuple[str, ...], names: tuple[str, ...],
-    form: str | None, root: Path,
+    context: click.Context, method: str, path: str, headers: tuple[str, ...], names: tuple[str, ...], *,
+    raw: bool, json_: bool, curl: bool, url: str | None, root: Path,
 ) -> None:  # fmt: skip
     """Print what each kind of caller of METHOD PATH gets.
 
-    PATH is a real path or a rule, such as '/notes/<int:id>'. The requests go through the app, with its hooks and error
-    handlers. The view doesn't run, and no loader, throttle or store is asked.
+    PATH is a real path, a URL, or a rule, such as '/notes/<int:id>'. The requests go through the app, with its hooks
+    and error handlers. The view doesn't run, and no loader, throttle or store is asked.
 
     The exit status is 1 if no view responds to such a request, and 2 if the app can't be read or the route can't be
     explained.
     """
+    _check_forms(raw=raw, json=json_, curl=curl, url=url)
     method = _validated_method(method)
+    path, server = _path_and_server(path, url)
     _check_path(path)
     app = load_app(context)
     try:
@@ -65,8 +75,9 @@ def explain(
         target = target._replace(is_websocket=route.kind == "websocket")
         lines = [_validated_header(line, state) for line in headers]
         cases = _chosen(cases_of(_explainable(route), target, state), names)
-        if form == "curl":
-            _print_commands(app, target, cases, lines)
+        if curl:
+            for case in cases:
+                echo(f"# {case.label}\n{curl_command(app, target, case, lines, server)}")
             return
         answers = [(case, ask(state, target, case, lines)) for case in cases]
     except NoRoute as error:
@@ -78,7 +89,49 @@ def explain(
     except (Exception, SystemExit) as error:  # of a converter, a scheme, a teardown function
         raise Unreadable(f"code of the app raised {type(error).__name__}") from error
     explanation = Explanation(target, route, answers, _count_hooks(app, route), root.resolve())
-    echo({"raw": as_messages, "json": as_json}.get(form or "", as_text)(explanation))
+    as_chosen = {(True, False): as_messages, (False, True): as_json}.get((raw, json_), as_text)
+    echo(as_chosen(explanation))
+
+
+def _check_forms(*, url: str | None, **forms: bool) -> None:
+    chosen = [f"--{name}" for name, is_chosen in forms.items() if is_chosen]
+    if len(chosen) > 1:
+        raise click.UsageError(f"{' and '.join(chosen)} exclude each other: give one of them")
+    if url is not None and not forms["curl"]:
+        raise click.UsageError("--url is for the commands that --curl prints: add --curl, or leave --url out")
+
+
+def _path_and_server(path: str, url: str | None) -> tuple[str, str | None]:
+    """Return path and query, and the server: that of ``--url``, else that of ``PATH`` if it is a URL, else ``None``."""
+    server = None if url is None else _validated_url(url)
+    if not path.lower().startswith(("http://", "https://")):
+        return path, server
+    scheme, _, rest = path.partition("://")
+    end = next((index for index, character in enumerate(rest) if character in "/?#"), len(rest))
+    of_path = _validated_url(f"{scheme}://{rest[:end]}", "PATH")
+    return rest[end:].partition("#")[0] or "/", server or of_path
+
+
+def _validated_url(url: str, parameter: str = "--url") -> str:
+    """Return scheme, host and port of a URL, which has nothing else."""
+    try:
+        parts = urlsplit(url)
+        is_server = (
+            parts.scheme in ("http", "https")
+            and parts.hostname is not None
+            and parts.port != 0
+            and parts.username is None
+            and (parts.path.strip("/"), parts.query, parts.fragment) == ("", "", "")
+            and url.isprintable()
+        )
+        if is_server:
+            return f"{parts.scheme}://{parts.netloc}"
+    except ValueError:
+        pass
+    raise click.BadParameter(  # without the URL, which may hold a password
+        "it is not the address of a server: write scheme, host and port only, such as http://127.0.0.1:5000",
+        param_hint=parameter,
+    )
 
 
 def _set_up(app: Flask) -> AppState:
@@ -108,9 +161,9 @@ def _explainable(route: Route) -> Route:
 def _chosen(cases: list[Case], names: tuple[str, ...]) -> list[Case]:
     known = [case.name for case in cases]
     for name in names:
-        if name not in known:
+        if name not in known and all(name != case.label for case in cases):
             raise click.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="--case")
-    return [case for case in cases if not names or case.name in names]
+    return [case for case in cases if not names or case.name in names or case.label in names]
 
 
 def _validated_method(method: str) -> str:
@@ -147,11 +200,6 @@ def _validated_header(line: str, state: AppState) -> tuple[str, str]:
 
 def _is_latin1(value: str) -> bool:
     return all(ord(character) < 256 for character in value)
-
-
-def _print_commands(app: Flask, target: Target, cases: list[Case], headers: list[tuple[str, str]]) -> None:
-    for case in cases:
-        echo(f"# {case.label}\n{curl_command(app, target, case, headers)}")
 
 
 def _count_hooks(app: Flask, route: Route) -> int:

@@ -139,9 +139,29 @@ class Explained:
             # The guard compares both, to find views that were swapped while the app serves.
             if set_up.get(endpoint) is self._replaced[0][1]:
                 set_up[endpoint] = views[endpoint]
+        self._stops.enter_context(self._noting_options(app))
+
+    @contextmanager
+    def _noting_options(self, app: Flask) -> Iterator[None]:
+        """Note whether Flask itself responds to OPTIONS, so that neither a view nor a hook does."""
+        own = vars(app).get("make_default_options_response")
+        replaced = app.make_default_options_response
+
+        def make_default_options_response(*args: Any) -> Any:
+            self.responded_by = "preflight"
+            return replaced(*args)
+
+        app.make_default_options_response = make_default_options_response  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            if own is None:
+                del app.make_default_options_response
+            else:
+                app.make_default_options_response = own  # type: ignore[method-assign]
 
     def end(self) -> None:
-        """Put the view and its code back."""
+        """Put the view, its code and the response to OPTIONS back."""
         self._stops.close()
         for endpoint, view, at_set_up in self._replaced:
             self.app_state.app.view_functions[endpoint] = view

@@ -17,7 +17,8 @@ from .find_route import Target
 
 _FIRST: Final = ("www-authenticate", "location", "retry-after")
 """Fields that get a line of their own."""
-_LEFT_OUT: Final = ("content-type", "content-length")
+_OTHERS: Final = ("allow", "set-cookie", "clear-site-data", "dpop-nonce", "authentication-info", "proxy-authenticate")
+"""Further fields that bear on authentication. Those of CORS do as well."""
 _NOTHING_DEMANDED: Final = "Nothing is demanded here: the view decides."
 
 
@@ -45,7 +46,10 @@ class Explanation(NamedTuple):
 
 
 def as_text(explanation: Explanation) -> str:
-    """Return one block of lines for each case. Fields that are as in the first response are left out."""
+    """Return one block of lines for each case.
+
+    Fields that don't bear on authentication are left out, and those that are as in the first response.
+    """
     width = max(len(case.label) for case, _ in explanation.answers)
     lines = [*_head(explanation)]
     usual: str | None = None
@@ -76,7 +80,8 @@ def _head(explanation: Explanation) -> Iterator[str]:
 
 def _foot(explanation: Explanation) -> Iterator[str]:
     if any(answer.status is not None for _, answer in explanation.answers):
-        yield "Header lines that the first response has as well are left out, except for challenges. --raw shows all."
+        yield "Header lines about authentication are shown. Those that the first response has as well are left out,"
+        yield "except for challenges. --raw shows all lines."
     ran = f"{explanation.hooks} before_request" if explanation.hooks else "no before_request"
     yield f"The hooks of the app ran ({ran}). The view didn't run, and no loader, throttle or store was asked."
     if explanation.route.requirement is not None and explanation.route.requirement.unless:
@@ -89,7 +94,7 @@ def _first_lines(answer: Answer) -> Iterator[str]:
 
 
 def _other_lines(answer: Answer) -> str:
-    others = (line for line in answer.headers if line[0].lower() not in (*_FIRST, *_LEFT_OUT))
+    others = (line for line in answer.headers if line[0].lower().startswith(("access-control-", *_OTHERS)))
     return "   ".join(map(": ".join, others))
 
 

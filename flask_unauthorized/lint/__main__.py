@@ -21,9 +21,18 @@ Send up to nine requests to URL, without credentials and with wrong ones, and re
 No valid credentials are sent. A method other than GET is sent only if you name it: the first request has no
 credentials, so it changes data if the URL is open."""
 
+_NOTHING_CHECKED = """\
+No refusal was seen, so nothing was checked: no response is a 401 or a 403. Is the URL open, or is its path wrong?
+If that is right, add --fail-on never."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. Return 0, or 1 for findings of the level of ``--fail-on``, or 2 for no response."""
+    """Run the command.
+
+    Returns:
+        0, or 1 for findings of the level of ``--fail-on``. 2 for no response, or if no request was refused and nothing
+        was found; with ``--fail-on never`` that is 0.
+    """
     options = _parser().parse_args(arguments)
     try:
         client = Client(options.url, verify=not options.insecure)
@@ -34,7 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     findings = _findings(exchanges)
     _print_json(findings) if options.json else _print_text(findings, exchanges)
     worst = max((LEVELS.index(finding.level) for finding in findings), default=-1)
-    return int(options.fail_on != "never" and worst >= LEVELS.index(options.fail_on))
+    if options.fail_on == "never" or worst >= LEVELS.index(options.fail_on):
+        return int(options.fail_on != "never")
+    if _is_refused(exchanges):
+        return 0
+    print(_NOTHING_CHECKED, file=sys.stderr)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,11 +107,13 @@ def _findings(exchanges: dict[str, Exchange]) -> list[Finding]:
 
 def _print_text(findings: list[Finding], exchanges: dict[str, Exchange]) -> None:
     print("got: " + ", ".join(f"{name} {exchange.status}" for name, exchange in exchanges.items()))
-    if not any(exchange.status in (401, 403) for exchange in exchanges.values()):
-        print("No request was refused: is the URL open, or is its path wrong?")
     for finding in findings:
         print(finding)
     print(f"{len(findings)} finding{'' if len(findings) == 1 else 's'}")
+
+
+def _is_refused(exchanges: dict[str, Exchange]) -> bool:
+    return any(exchange.status in (401, 403) for exchange in exchanges.values())
 
 
 def _print_json(findings: list[Finding]) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
 from ..wire import Challenge
+from ..wire.fetch_metadata import is_script
 from ..wire.soundness import Examined, examine
 from .catalog import RULES, Finding
 
@@ -89,6 +90,11 @@ class Exchange:
         if any(_may_hold_credentials(name) for name, _ in self.request_fields):
             return False
         return not any(_KEY_ARGUMENT.search(name) for name, _ in parse_qsl(self.query, keep_blank_values=True))
+
+    @property
+    def is_of_script(self) -> bool:
+        """Whether a script in a browser sent the request. Unknown fields give ``False``."""
+        return is_script({f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.request_fields or ()})
 
     def finding(self, rule_id: str, seen: str = "") -> Finding:
         """Return a finding of a rule. ``seen`` may hold what the response had; secrets are replaced."""

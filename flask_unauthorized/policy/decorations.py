@@ -105,8 +105,8 @@ class Decorations:
         """Record that ``view`` is open on purpose. ``via`` are the schemes that its own 401 offers."""
         if inspect.ismethod(view):
             raise TypeError(
-                f"{_name(view)} is a bound method, made anew each time: write @auth.public above it in its class, or name "
-                "its endpoint in protect(public=...)"
+                f"{_name(view)} is a bound method, made anew each time: write @auth.public above it in its class, or "
+                "name its endpoint in protect(public=...)"
             )
         if self.requirements_of(view) or view in self._recorded:
             raise ConfigurationError(f"{_name(view)} is guarded and public: remove one of the decorators")

@@ -54,7 +54,7 @@ class Route(NamedTuple):
             is a rule that only redirects, and ``"build_only"`` one that only ``url_for`` uses.
         state: What anonymous callers get. ``"guarded"``: they are always refused. ``"optional"``: they pass, and
             invalid credentials are refused. ``"conditional"``: ``unless`` decides for each request. ``"public"``: open
-            on purpose. ``"open"``: nothing demands anything. ``"unknown"``: the table can't tell.
+            on purpose. ``"open"``: no guard demands credentials. ``"unknown"``: the table can't tell.
         requirement: What is demanded, with all levels taken together; ``None`` if nothing is. Of an unknown route,
             what can be seen.
         levels: Which level demands what, from the app down to the view.

@@ -79,13 +79,30 @@ def _choice(item: pytest.Item) -> _Choice:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     """Begin to record responses before the fixtures are set up."""
-    choice = _choice(item)
+    try:
+        choice = _choice(item)
+        if choice.mode != "off":
+            _check_ignored(choice.ignore)
+    except pytest.UsageError as error:
+        yield  # What pytest takes down after this test must be set up.
+        pytest.fail(str(error), pytrace=False)
     if choice.mode != "off":
         from .clients import Recorder
 
         recorder = item.stash[_recorder_key] = Recorder(choice.ignore)
         recorder.start()
     return (yield)
+
+
+def _check_ignored(ignored: frozenset[str]) -> None:
+    from ..lint.catalog import RULES
+
+    unknown = sorted(map(repr, ignored - {*RULES}))
+    if unknown:
+        raise pytest.UsageError(
+            f"ignore of the marker {_MARKER} has {', '.join(unknown)}, which the linter does not know: write some of "
+            + ", ".join(RULES)
+        )
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -125,7 +142,8 @@ def _report(item: pytest.Item, recorder: "Recorder") -> None:
     errors = [finding for finding in found if finding.level == "error"]
     if errors and _choice(item).mode == "fail":
         serious = [finding for finding in found if finding.level != "note"]
-        pytest.fail("unauthorized lint:\n" + "\n".join(map(str, serious)), pytrace=False)
+        serious.sort(key=lambda finding: finding.level != "error")
+        pytest.fail("unauthorized lint: " + "\n".join(map(str, serious)), pytrace=False)
     from .clients import UnauthorizedLintWarning
 
     for finding in found:

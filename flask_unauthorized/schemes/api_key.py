@@ -24,6 +24,7 @@ from ..wire.grammar import is_token
 from ..wire.rules import spell_field_name
 from .base import (
     MIN_CREDENTIAL_LIMIT,
+    SEND_ONE,
     CredentialKind,
     Loader,
     Scheme,
@@ -134,8 +135,9 @@ class APIKey(Scheme[Secret]):
         if "," in key:
             # It may be two keys: servers join repeated header lines with a comma (RFC 9110 §5.2).
             raise MalformedCredentials(
+                SEND_ONE,
                 reason=f"APIKey: the {self.place} {self.key_name} holds a comma, expected one key without commas: "
-                "a client or a server joined two"
+                "a client or a server joined two",
             )
         if len(key) > MIN_CREDENTIAL_LIMIT:
             check_size("APIKey: the key", key, max_credentials(request))

@@ -60,6 +60,8 @@ CredentialKind = Literal["token", "token_with_proof", "key", "password", "sessio
 """What `Scheme.credential_kind` may be."""
 MIN_CREDENTIAL_LIMIT: Final = 256
 """The least value of ``UNAUTHORIZED_MAX_CREDENTIALS``, in bytes. Shorter credentials need no look-up of the limit."""
+SEND_ONE: Final = "More than one credential was sent. Send one."
+"""The public message of a refusal whose cause is a second credential."""
 FLASK_SESSION: Final = ("cookie", "session")
 """What a scheme reads that reads Flask's session, whatever name the app gives to its cookie."""
 REMEMBER_COOKIE: Final = ("cookie", "session_remember")
@@ -625,7 +627,7 @@ def single_value(scheme: str, values: list[str]) -> str | None:
     """
     if len(values) > 1:
         raise MalformedCredentials(
-            reason=f"{scheme}: credentials came {len(values)} times in one request, expected once"
+            SEND_ONE, reason=f"{scheme}: credentials came {len(values)} times in one request, expected once"
         )
     return values[0] if values else None
 

@@ -79,7 +79,7 @@ def test_no_finding_is_0(run):
 def test_an_open_route_is_1(run):
     code, output = run(make_site(notes=None))
     assert code == 1
-    assert "A1 error  GET /notes: nothing demands anything" in output
+    assert "A1 error  GET /notes: callers need no credentials here" in output
     assert "1 finding (A1)." in output
 
 
@@ -317,7 +317,7 @@ def test_json(run):
         "file": "test_commands.py", "line": LINE, "because": None,
     }  # fmt: skip
     (finding,) = document["findings"]
-    assert finding.pop("message").startswith("nothing demands anything")
+    assert finding.pop("message").startswith("callers need no credentials here")
     assert finding == {
         "id": "A1", "level": "error", "about": "GET /open", "rule": "/open", "methods": ["GET", "HEAD"],
         "file": "test_commands.py", "line": LINE,

@@ -98,12 +98,10 @@ def found_by(run, guard, document, **options):
         ("optional", [{"token": []}, {}]),
         ("conditional", [{"token": []}, {}]),
         ("optional", []),
-        ("scope", [{"token": []}]),  # it says nothing about scopes
         ("scope", [{"token": ["a"]}]),
         ("scope", [{"id": ["a"]}]),
         ("either", [{"id": ["a"]}, {"id": ["b"]}]),
         ("scope and role", [{"token": ["a", "x"]}]),
-        ("scope and role", [{"token": ["a"]}]),
         ("scope and role", [{"id": ["a"]}]),
     ],
 )
@@ -149,6 +147,26 @@ def test_a_document_that_promises_less_or_other_fails_the_audit(run, guard, secu
     assert run(make_site(guard), document, "--fail-on", "openapi")[0] == 1
     assert run(make_site(guard), document, "--fail-on", "unknown")[0] == 0
     assert run(make_site(guard), document, "--fail-on", rule)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("guard", "security", "says"),
+    [
+        ("scope", [{"token": []}], "names no scopes and no roles for token, and the app demands a:"),
+        ("scope and role", [{"token": []}], "names no scopes and no roles for token, and the app demands a x:"),
+        ("scope and role", [{"token": ["a"]}], "names a for token, and the app demands a x:"),
+        ("either", [{"token": []}], "names no scopes and no roles for token, and the app demands a or b:"),
+    ],
+)
+def test_names_that_a_document_may_leave_out_are_a_warning(run, guard, security, says):
+    """OpenAPI 3.1 §4.8.30: the array MAY name roles. In 3.0 §4.7.30 it MUST be empty for this type."""
+    (found,) = found_by(run, guard, document_of(security))
+    assert (found["id"], found["level"], found["about"]) == ("A15", "warning", "GET /a")
+    assert says in found["message"]
+    assert run(make_site(guard), document_of(security))[0] == 0
+    assert run(make_site(guard), document_of(security), "--fail-on", "A15")[0] == 1
+    if security == [{"token": []}]:
+        assert found_by(run, guard, {**document_of(security), "openapi": "3.0.3"}) == []
 
 
 def test_the_security_of_the_whole_document_counts(run):

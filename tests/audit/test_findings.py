@@ -241,6 +241,24 @@ def test_pages_of_tools_that_are_open(site):
     assert shop.found() == [("A12", "warning", "GET /metrics")]
 
 
+def test_an_open_page_of_a_tool_is_one_finding_that_fails_the_audit(site):
+    shop = site()
+    shop.add("/metrics", lambda: "in")
+    assert shop.found() == [("A12", "error", "GET /metrics")]
+
+
+@pytest.mark.parametrize("rule", ["/metrics", "/notes"])
+def test_the_endpoint_that_a_finding_names_makes_the_route_public(site, rule):
+    """The reader copies ``protect(public={…})`` out of the message."""
+    shop = site()
+    shop.app.add_url_rule(rule, "page.index'", lambda: "in")
+    (finding,) = find_mistakes(read_app(app_state_of(shop.app))[0])
+    copied = finding.message[finding.message.index("protect(public=") :]
+    shop.auth.protect(shop.app, public=eval(copied.removeprefix("protect(public=").removesuffix(")")))
+    assert shop.app.test_client().get(rule).status_code == 200
+    assert shop.found(reasons=True) == []
+
+
 def test_each_kind_but_A9_is_found_by_a_test_here():
     with open(__file__, encoding="utf-8") as file:
         source = file.read()

@@ -227,6 +227,28 @@ def test_two_in_one_field_are_told_to_be_one(make_app, name):
     assert (answer.status_code, answer.json["message"]) == (400, "More than one credential was sent. Send one.")
 
 
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        ({"headers": [("Authorization", "Bearer good, Bearer good")]}, "More than one"),
+        ({"headers": [("Authorization", "Bearer good,bearer good")]}, "More than one"),
+        ({"headers": [("Authorization", "Bearer good, Basic YTpi")]}, "More than one"),
+        ({"headers": [("Authorization", "Basic YTpi, Bearer good")]}, "More than one"),
+        ({"headers": [("X-API-Key", "a,b")]}, "More than one"),
+        ({"query_string": "access_token=a&access_token=b"}, "More than one"),
+        ({"headers": [("Authorization", "Bearer good, good")]}, "The credentials are malformed."),
+        ({"headers": [("Authorization", "Bearer good good")]}, "The credentials are malformed."),
+        ({"headers": [("Authorization", "Basic YTpi,YTpi")]}, "The credentials are malformed."),
+    ],
+)
+def test_whoever_sends_two_is_told_to_send_one(make_app, sent, message):
+    """RFC 9110 §5.3: servers join the lines of a field by a comma, and Authorization isn't a list."""
+    auth = Auth(Bearer(ADA_BY_TOKEN.get, query=True), Basic(lambda *_: None), APIKey(ADA_BY_TOKEN.get))
+    answer = app_with_view(make_app, auth).test_client().get("/", **sent)
+    assert answer.status_code == 400
+    assert answer.json["message"].startswith(message)
+
+
 def test_one_of_another_scheme_with_our_name_in_a_parameter_is_nothing(make_app):
     app = app_with_view(make_app, Auth(Bearer(ADA_BY_TOKEN.get)))
     for field in ('Foo a="x, bearer y"', "Foo a=b,bearer=c", "Foo x=bearer, y=z"):

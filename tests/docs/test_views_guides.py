@@ -53,6 +53,8 @@ def steps(page: str) -> list[tuple[str, str, str, list[tuple[str, list[str]]]]]:
     for heading, parts in sections(page):
         typed = []
         for language, block in parts:
+            if "test_refusals.py" in block:  # test_the_fixture_of_the_page_on_tests_works runs that file.
+                continue
             if language == "python" and block.startswith(FRAGMENT):
                 program = place(program, block)
             elif language == "python" and "def test_" in block and "test_clock.py" not in block:
@@ -148,16 +150,27 @@ def test_the_clock_of_the_page_on_tests_can_be_frozen(tmp_path: Path) -> None:
 
 
 def test_the_fixture_of_the_page_on_tests_works(tmp_path: Path) -> None:
-    program, tests = files_of_the_page_on_tests()
-    (fragment,) = [block for block in blocks("docs/guides/testing.md", "python") if "unauthorized.down(app)" in block]
+    program, _ = files_of_the_page_on_tests()
+    parts = [
+        one for one in blocks("docs/guides/testing.md", "python") if one.startswith("# a part of test_refusals.py")
+    ]
     (tmp_path / "app.py").write_text(program, encoding="utf-8")
-    prelude = f"import time\n{tests.partition('def test_')[0]}"
-    (tmp_path / "test_refusals.py").write_text(prelude + fragment, encoding="utf-8")
+    (tmp_path / "test_refusals.py").write_text("".join(parts), encoding="utf-8")
     # An editable install of another checkout has no entry point, so the module is named then.
     installed = any(one.name == "unauthorized" for one in entry_points(group="pytest11"))
     plugin = "" if installed else "-p flask_unauthorized.pytest_plugin"
     command = f"python -m pytest -q {plugin} --unauthorized-lint=fail test_refusals.py"
-    assert "2 passed" in run(command, tmp_path, 0)
+    assert "6 passed" in run(command, tmp_path, 0)
+    ini, toml = (blocks("docs/guides/testing.md", language)[-1] for language in ("ini", "toml"))
+    (tmp_path / "test_bare.py").write_text(
+        "from flask import Flask, abort\n\ndef test_bare():\n    app = Flask('bare')\n"
+        "    app.add_url_rule('/', 'view', lambda: abort(401))\n    app.test_client().get('/')\n"
+    )
+    assert "1 passed" in run(f"python -m pytest -q {plugin} test_bare.py", tmp_path, 0)
+    for name, content in (("pyproject.toml", toml), ("pytest.ini", ini)):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        assert "unauthorized lint: error W1" in run(f"python -m pytest -q {plugin} test_bare.py", tmp_path, 0)
+        (tmp_path / name).unlink()
 
 
 def test_the_page_on_websockets_closes_a_socket_in_time(tmp_path: Path) -> None:

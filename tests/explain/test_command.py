@@ -1,11 +1,15 @@
 """``flask unauthorized explain``: arguments, options, exit status, and what is printed."""
 
 import json
+import os
+import re
 import shlex
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.datastructures import CallbackDict
 from werkzeug.routing import BaseConverter
@@ -95,13 +99,151 @@ def test_curl_sends_variables_and_no_secret(explain):
     assert code == 0
     lines = output.splitlines()
     commands = dict(zip((line[2:] for line in lines[::2]), lines[1::2], strict=True))
-    assert '-H "Authorization: Bearer ${TOKEN}"' in commands["Bearer: invalid"]
-    assert '-u "${NAME}:${PASSWORD}"' in commands["Basic: invalid"]
+    assert '-H "Authorization: Bearer ${TOKEN:?an invalid token}"' in commands["Bearer: invalid"]
+    assert '-u "${NAME:?the name of a user}:${PASSWORD:?a wrong password}"' in commands["Basic: invalid"]
+    assert commands.pop("loader or store unavailable").startswith("# needs an outage ")
     for command in commands.values():
         words = shlex.split(command)
         assert words[:4] == ["curl", "-i", "-X", "OPTIONS" if words[3] == "OPTIONS" else "POST"]
         assert "X-Note: $(id)" in words
         assert words[-1] == "http://127.0.0.1:5000/a'$(id)`"
+
+
+def run_in_shell(command, **variables):
+    """Run a command with a `curl` that prints its arguments."""
+    script = "curl() { for word; do printf '%s\\n' \"$word\"; done; }\n" + command
+    done = subprocess.run(
+        ["sh", "-c", script], env={"PATH": os.environ["PATH"], **variables}, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+def test_a_variable_that_is_not_set_stops_the_command_and_says_what_is_wanted(explain):
+    scope = "a}$(touch${IFS}x)`touch${IFS}x`"
+    app = make_app(guard=lambda auth: auth.login_required(scopes={scope}))
+    _, output = explain(
+        app, "GET", "/notes", "--curl", "--case", f"bearer-without-scope-{scope}", "--case", "bearer-expired"
+    )
+    _, expired, _, lacking = output.splitlines()
+    code, words, said = run_in_shell(expired)
+    assert (code != 0, words) == (True, [])
+    assert "TOKEN: an expired token" in said
+    _, _, said = run_in_shell(lacking)
+    assert "TOKEN: a token without scope a?" in said
+    code, words, said = run_in_shell(lacking, TOKEN="$(id) x")
+    assert (code, said) == (0, "")
+    assert words == ["-i", "-H", "Authorization: Bearer $(id) x", "http://127.0.0.1:5000/notes"]
+    assert not Path("x").exists()
+
+
+def commands_of(explain, app, *arguments, method="GET"):
+    """Return the lines of each case's command by its label."""
+    code, output = explain(app, method, "/notes", "--curl", *arguments)
+    assert code == 0, output
+    found = {}
+    for line in output.splitlines():
+        if line.startswith("# ") and not line.startswith("# needs "):
+            found[line[2:]] = of_case = []
+        else:
+            of_case.append(line)
+    return found
+
+
+def test_cases_that_no_request_alone_can_produce(explain):
+    from flask_unauthorized import Digest
+    from flask_unauthorized.stores.memory import MemoryStore
+    from flask_unauthorized.throttle import Throttle
+
+    found = commands_of(explain, make_app(Digest(refuse), Basic(refuse, throttle=Throttle(MemoryStore()))))
+    assert found["loader or store unavailable"] == [
+        "# needs an outage of what a loader or a store depends on: no command"
+    ]
+    assert found["Digest: stale nonce"] == ["# needs a nonce that has expired, and curl takes a new one: no command"]
+    needs, command = found["Basic: too many attempts"]
+    assert needs == "# needs many refused attempts before: repeat it until the status is 429"
+    assert "${PASSWORD:?a wrong password}" in command
+    of_server = commands_of(explain, make_app(RemoteUser(refuse)))
+    assert of_server["RemoteUser: invalid"] == ["# needs REMOTE_USER, which the server sets: no command"]
+
+
+def test_each_variable_names_what_the_case_is_about(explain):
+    from flask_unauthorized import DPoP
+
+    guard = lambda auth: auth.login_required(scopes={"read"}, acr="gold")  # noqa: E731
+    app = make_app(
+        SessionCookie(refuse, store=None), DPoP(refuse, origin="http://localhost"), APIKey(refuse), guard=guard
+    )
+    found = commands_of(explain, app)
+    said = {label: re.findall(r"\$\{(\w+):\?([^}]*)\}", lines[-1]) for label, lines in found.items()}
+    cookie = "the value of a session cookie"
+    assert said["Cookie: invalid"] == [("SESSION_COOKIE", f"{cookie} whose login has ended")]
+    assert said["Cookie: session ended, in a browser"] == said["Cookie: invalid"]
+    assert said["Cookie: without scope read"] == [("SESSION_COOKIE", f"{cookie} of a user without scope read")]
+    assert said["Cookie: login without acr gold"] == [("SESSION_COOKIE", f"{cookie} of a login without acr gold")]
+    assert said["valid credentials"] == [("SESSION_COOKIE", f"{cookie} of a user who is logged in")]
+    assert said["DPoP: without a valid proof"] == [("TOKEN", "a valid token"), ("PROOF", "a DPoP proof by another key")]
+    assert said["ApiKey: invalid"] == [("KEY", "an invalid key")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address"),
+    [
+        (("/notes?a=1", "--url", "http://127.0.0.1:5077"), "http://127.0.0.1:5077/notes?a=1"),
+        (("/notes", "--url", "https://shop.example/"), "https://shop.example/notes"),
+        (("http://shop.example:8000/notes?a=1#top",), "http://shop.example:8000/notes?a=1"),
+        (("HTTP://shop.example/notes", "--url", "http://[::1]:81"), "http://[::1]:81/notes"),
+    ],
+)
+def test_where_the_commands_go(explain, arguments, address):
+    code, output = explain(make_app(), "GET", *arguments, "--curl", "--case", "nothing")
+    assert code == 0, output
+    assert shlex.split(output.splitlines()[1])[-1] == address
+
+
+def test_a_url_is_explained_by_its_path_and_query(explain):
+    found = document(explain, make_app(), "GET", "https://shop.example/notes?a=1#top", "--case", "nothing")
+    assert (found["path"], found["cases"][0]["status"]) == ("/notes?a=1", 401)
+
+
+def test_refusals_that_were_asked_for_are_logged_at_debug(explain, caplog):
+    caplog.set_level("INFO", "flask_unauthorized")
+    explain(make_app(), "GET", "/notes")
+    assert [record for record in caplog.records if record.message.startswith("refused")] == []
+    caplog.set_level("DEBUG", "flask_unauthorized")
+    explain(make_app(), "GET", "/notes")
+    levels = {record.levelname for record in caplog.records if record.message.startswith("refused")}
+    assert levels == {"DEBUG"}
+
+
+def test_fields_without_a_bearing_on_authentication_are_in_the_whole_messages_only(explain):
+    app = make_app()
+
+    @app.after_request
+    def add(response):
+        response.headers["Content-Security-Policy"] = "default-src 'none'"
+        response.headers["Access-Control-Allow-Origin"] = "https://other.example"
+        return response
+
+    _, shown = explain(app, "GET", "/notes")
+    assert "Access-Control-Allow-Origin: https://other.example" in shown
+    for form, spelled in (("--raw", "Content-Security-Policy: "), ("--json", '"Content-Security-Policy"')):
+        _, whole = explain(app, "GET", "/notes", form)
+        assert spelled in whole
+        assert "Vary" in whole
+    assert "Content-Security-Policy" not in shown
+    assert "Vary" not in shown
+
+
+def test_a_case_is_chosen_by_its_label_as_well(explain):
+    found = document(explain, make_app(), "GET", "/notes", "--case", "Bearer: expired", "--case", "nothing")
+    assert [case["name"] for case in found["cases"]] == ["nothing", "bearer-expired"]
+
+
+def test_a_browser_whose_session_has_ended(explain):
+    app = make_app(SessionCookie(refuse, login_view="https://id.example.com/login", store=None))
+    (found,) = document(explain, app, "GET", "/notes", "--case", "cookie-ended-in-browser")["cases"]
+    assert found["status"] == 302
+    assert dict(found["headers"])["Location"].startswith("https://id.example.com/login")
 
 
 def test_control_characters_never_reach_the_terminal(explain):
@@ -282,6 +424,14 @@ def test_no_view_is_1(explain, arguments, said):
     [
         (("G T", "/notes"), "'G T' is not an HTTP method"),
         (("GET", "/notes", "--case", "nobody"), "'nobody' is none of nothing, bearer-invalid"),
+        (("GET", "/notes", "--raw", "--json"), "--raw and --json exclude each other: give one of them"),
+        (("GET", "/notes", "--json", "--curl", "--raw"), "--raw and --json and --curl exclude each other"),
+        (("GET", "/notes", "--url", "http://127.0.0.1"), "--url is for the commands that --curl prints"),
+        (("GET", "/notes", "--curl", "--url", "127.0.0.1:5000"), "it is not the address of a server"),
+        (("GET", "/notes", "--curl", "--url", "http://a:b@shop.example"), "it is not the address of a server"),
+        (("GET", "/notes", "--curl", "--url", "http://shop.example:port"), "it is not the address of a server"),
+        (("GET", "/notes", "--curl", "--url", "http://shop.example/notes"), "it is not the address of a server"),
+        (("GET", "http://a:b@shop.example/notes"), "it is not the address of a server"),
         (("GET", "/notes", "--as", "Accept"), "'Accept' is not a header line"),
         (("GET", "/notes", "--as", "X: a\r\nY: b"), "is not a header line"),
         (("GET", "/notes", "--as", "Authorization: Bearer x"), "Authorization carries credentials"),
@@ -361,6 +511,21 @@ def test_a_hook_that_responds_is_told(explain):
         "body": "maintenance",
         "note": "a hook of the app responded",
     }
+
+
+@pytest.mark.parametrize("has_own", [False, True])
+def test_who_responds_to_a_preflight_is_told(explain, has_own):
+    app = make_app()
+    if has_own:
+        app.make_default_options_response = lambda: app.response_class("own")
+    of_app = vars(app).get("make_default_options_response")
+    notes = []
+    for hook in (lambda: None, lambda: ("", 204) if request.method == "OPTIONS" else None):
+        app._got_first_request = False
+        app.before_request(hook)
+        notes += [one["note"] for one in document(explain, app, "GET", "/notes", "--case", "preflight")["cases"]]
+    assert notes == [None, "a hook of the app responded"]
+    assert vars(app).get("make_default_options_response") is of_app
 
 
 def test_a_header_line_of_ones_own(explain):

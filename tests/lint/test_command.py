@@ -104,11 +104,22 @@ def _w15():
         (_c14, (), 1, {"C14"}),
         (_c15, (), 0, {"C15"}),
         (_c16, (), 0, {"C16"}),
-        (lambda: "open", (), 0, set()),
+        (lambda: "open", (), 2, set()),
+        (lambda: "open", ("--fail-on", "never"), 0, set()),
+        (lambda: abort(404), (), 2, set()),
+        (lambda: refusal(403, None), (), 0, set()),
     ],
 )
 def test_what_several_exchanges_show(view, options, code, expected, capsys):
     assert lint_app(view, capsys, *options) == (code, expected)
+
+
+def test_a_check_of_nothing_is_told(capsys):
+    with serving(Flask("served")) as url:
+        assert main([f"{url}/nowhere"]) == 2
+    printed = capsys.readouterr()
+    assert "No refusal was seen, so nothing was checked" in printed.err
+    assert "add --fail-on never" in printed.err
 
 
 def test_a_preflight_that_is_asked_for_credentials(capsys):
@@ -156,7 +167,7 @@ def test_what_is_sent():
         return response
 
     with serving(app) as url:
-        assert main([f"{url}/"]) == 0
+        main([f"{url}/"])
     assert {path for _, path, _, _ in seen} == {"/"}
     assert len(seen) <= 9
     assert {method for method, _, _, _ in seen} == {"GET", "HEAD", "OPTIONS"}
@@ -172,7 +183,7 @@ def test_a_method_that_changes_data_is_sent_once_if_the_url_is_open(capsys):
         seen.append(request.method)
         return "done"
 
-    assert lint_app(view, capsys, "--method", "post", methods=("POST",))[0] == 0
+    assert lint_app(view, capsys, "--method", "post", methods=("POST",)) == (2, set())
     assert seen == ["POST"]
 
 

@@ -9,7 +9,7 @@ from wsgiref.validate import validator
 import pytest
 from flask import Flask, abort, stream_with_context
 
-from flask_unauthorized import Auth, Bearer
+from flask_unauthorized import Auth, Bearer, SessionCookie
 from flask_unauthorized.lint import ASGILinter, Linter, LintError, middleware
 
 
@@ -59,6 +59,21 @@ def test_nothing_is_found_on_ours():
     found = []
     assert served(Linter(app.wsgi_app, found.append))[0] == "401 UNAUTHORIZED"
     assert served(Linter(app.wsgi_app, found.append), HTTP_AUTHORIZATION="Bearer two words")[0] == "400 BAD REQUEST"
+    assert found == []
+
+
+def test_nothing_is_found_on_ours_for_a_script():
+    app = Flask("ours")
+    app.secret_key = "a secret of thirty-two characters"
+    auth = Auth(Bearer(lambda token: None), SessionCookie(lambda name: None, store=None), app=app)
+    app.add_url_rule("/", "view", auth.login_required(lambda: "view"))
+    found = []
+    script = {"HTTP_SEC_FETCH_MODE": "cors", "HTTP_SEC_FETCH_SITE": "same-origin"}
+    status, headers, *_ = served(Linter(app.wsgi_app, found.append), **script)
+    assert status == "401 UNAUTHORIZED"
+    (line,) = [value for name, value in headers if name == "WWW-Authenticate"]
+    assert "Bearer" in line
+    assert "Cookie" in line
     assert found == []
 
 

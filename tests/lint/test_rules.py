@@ -96,6 +96,22 @@ def test_an_error_code_is_wrong_only_if_surely_nothing_was_sent(sent, expected):
 
 
 @pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ({"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"}, set()),
+        ({"X-Requested-With": "XMLHttpRequest"}, set()),
+        ({"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}, {"C5"}),
+        ({"Sec-Fetch-Mode": "cors"}, {"C5"}),  # Node's fetch
+        ({}, {"C5"}),
+        (None, {"C5"}),
+    ],
+)
+def test_scripts_in_browsers_get_one_line_anyway(sent, expected):
+    """``Headers.get`` of the Fetch standard joins the lines of a field by a comma and a space."""
+    assert ids(401, 'Basic realm="a", Bearer realm="b"', request_headers=sent) == expected
+
+
+@pytest.mark.parametrize(
     ("body", "expected"),
     [
         (b"connect ECONNREFUSED 10.0.0.1:5432", {"W7"}),

@@ -89,6 +89,46 @@ def test_it_is_off_until_it_is_switched_on(options, ini, marker, outcome, tmp_pa
         assert "error W1: GET / -> 401: a 401 without a challenge." in printed
 
 
+@pytest.mark.parametrize(
+    ("marker", "says"),
+    [
+        ('("fial")', "the mode of the marker unauthorized_lint is 'fial': write off, warn or fail"),
+        (
+            '("fail", ignore={"W99", "W1"})',
+            "ignore of the marker unauthorized_lint has 'W99', which the linter does not know: write",
+        ),
+        ('("warn", ignore="w1")', "has 'w1', which the linter does not know: write some of W1, W2"),
+    ],
+)
+def test_a_typo_in_the_marker_is_one_error(marker, says, tmp_path):
+    printed = run(tmp_path, f"\n@pytest.mark.unauthorized_lint{marker}{TEST}\ndef test_other(): ...", apps=BARE)
+    assert says in printed, printed
+    assert "1 passed, 1 error" in printed, printed
+    assert "KeyError" not in printed
+
+
+def test_the_first_line_of_a_failure_has_the_finding(tmp_path):
+    printed = run(tmp_path, TEST, "--unauthorized-lint=fail", apps=BARE)
+    assert "FAILED test_suite.py::test_bare - Failed: unauthorized lint: error W1: GET / " in printed, printed
+
+
+def test_a_failed_assertion_shows_the_test_and_no_source_of_the_package(tmp_path):
+    tests = """
+from flask_unauthorized import testing
+
+def test_unauthorized(): testing.assert_unauthorized(ours.test_client().get("/", headers=GOOD))
+def test_sound(): testing.assert_sound(bare.test_client().get("/"))
+def test_forbidden(): testing.assert_forbidden(ours.test_client().get("/"))
+def test_offers(): testing.assert_challenge(ours.test_client().get("/")).offers("Basic")
+def test_guarded(): testing.assert_all_guarded(ours)
+"""
+    printed = run(tmp_path, tests)
+    assert "5 failed" in printed, printed
+    assert printed.count("test_suite.py:") >= 5
+    assert "testing.py:" not in printed
+    assert "def _check" not in printed
+
+
 def test_until_then_it_imports_nothing_of_the_package(tmp_path):
     tests = """
 import sys
