@@ -92,7 +92,7 @@ def test_it_is_off_until_it_is_switched_on(options, ini, marker, outcome, tmp_pa
 @pytest.mark.parametrize(
     ("marker", "says"),
     [
-        ('("fial")', "the mode of the marker unauthorized_lint is 'fial': write off, warn or fail"),
+        ('("loud")', "the mode of the marker unauthorized_lint is 'loud': write off, warn or fail"),
         (
             '("fail", ignore={"W99", "W1"})',
             "ignore of the marker unauthorized_lint has 'W99', which the linter does not know: write",

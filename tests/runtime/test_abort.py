@@ -213,7 +213,7 @@ def test_who_is_not_known_gets_401(site, guard, scopes):
 @pytest.mark.parametrize(
     ("scopes", "told"),
     [({"write"}, "write"), ({"write", "admin"}, "admin write"), ("write admin", "admin write"), (["a", "a"], "a")],
-    ids=str,
+    ids=["one", "set", "words", "doubled"],
 )
 def test_err_15_scopes_are_told_sorted(site, scopes, told):
     response = site.aborts(lambda: abort_forbidden(scopes=scopes), guard="login_required").get(GOOD)
