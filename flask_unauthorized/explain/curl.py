@@ -12,6 +12,7 @@ from typing import Final
 from flask import Flask
 
 from ..responses.diagnostics import curl_options_of
+from ..runtime.flask_compat import request_context
 from ..schemes.session.scheme import SessionCookie
 from .cases import Case, Wanted
 from .find_route import Target
@@ -78,7 +79,7 @@ def _credentials(app: Flask, case: Case) -> Iterator[str]:
         for name, value in case.sample.query:
             yield from ("--url-query", shlex.quote(f"{name}={value}"))
         return
-    with app.test_request_context():
+    with request_context(app):
         options = curl_options_of(case.scheme)
     for option in options:
         of_session = isinstance(case.scheme, SessionCookie)

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import AnyConverter, BaseConverter, Map, RequestRedirect, Rule, WebsocketMismatch
 
 from ..policy.routes import Route
+from ..runtime.flask_compat import request_context
 from ..runtime.request_state import real_request
 
 _VALUES: Final = (
@@ -82,8 +83,13 @@ def find_route(app: Flask, routes: Sequence[Route], target: Target) -> Route:
         NoRoute: If the router responds itself: 404, 405, a redirect, or Flask's own OPTIONS response.
     """
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"} if target.is_websocket else {}
-    with app.test_request_context(
-        target.path, method=target.method, base_url=target.base_url, query_string=target.query, headers=upgrade
+    with request_context(
+        app,
+        path=target.path,
+        method=target.method,
+        base_url=target.base_url,
+        query_string=target.query,
+        headers=upgrade,
     ):
         request = real_request()
         error, rule = request.routing_exception, request.url_rule

@@ -17,6 +17,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from ..errors import AuthError, MalformedCredentials
+from ..runtime.flask_compat import request_context
 from ..runtime.request_state import real_request
 from ..schemes.base import AnyScheme
 from ..schemes.digest import Digest
@@ -128,7 +129,7 @@ def _digest(scheme: Digest, target: Target) -> str:
 
 def _read(scheme: AnyScheme, sample: Sample, app: Flask, target: Target) -> str:
     """Return what a scheme's ``read`` makes of a sample: ``"read"``, ``"malformed"``, or an empty text."""
-    with app.test_request_context(**request_arguments(target, sample)):
+    with request_context(app, **request_arguments(target, sample)):
         request = real_request()
         name, _, rest = request.headers.get("Authorization", "").partition(" ")
         try:

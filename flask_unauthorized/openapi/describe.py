@@ -9,6 +9,7 @@ from flask import Flask, Request, current_app, has_request_context
 from ..policy.routes import Route
 from ..policy.settings import read_settings
 from ..runtime.app_state import AppState
+from ..runtime.flask_compat import request_context
 from .document import Document, Operation, own_part
 from .matching import Matcher
 from .refusals import Refusal, Refusals, headers_of
@@ -60,7 +61,7 @@ def _request_context(app: Flask) -> AbstractContextManager[Any]:
     current: Any = current_app
     if has_request_context() and current._get_current_object() is app:
         return nullcontext()
-    return app.test_request_context()
+    return request_context(app)
 
 
 def _empty_request(app: Flask) -> Request:

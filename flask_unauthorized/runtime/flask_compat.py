@@ -7,6 +7,8 @@ class of Flask alone decides what has to be passed.
 
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from types import FunctionType
 from typing import Any, Final
@@ -23,6 +25,26 @@ _ERROR_HANDLING: Final = (
     "ensure_sync",
 )
 """The methods through which an exception of a view goes."""
+
+
+@contextmanager
+def request_context(app: Flask, **arguments: Any) -> Iterator[None]:
+    """Push a request context as ``app.test_request_context()`` does, and pop it in any case.
+
+    A URL converter of the app may raise while Flask pushes the context. ``with`` alone would leave it there.
+
+    Args:
+        app: The app.
+        **arguments: Those of Werkzeug's ``EnvironBuilder``.
+    """
+    context = app.test_request_context(**arguments)
+    try:
+        context.push()
+        yield
+    except BaseException as error:
+        context.pop(error)
+        raise
+    context.pop()
 
 
 def handles_errors_itself(app: Flask) -> bool:

@@ -1,7 +1,7 @@
 """``flask unauthorized explain``: code of the app that fails, paths without a sample, and terminals."""
 
 import pytest
-from flask import Flask
+from flask import Flask, has_app_context
 from flask.cli import ScriptInfo
 from werkzeug.routing import BaseConverter
 
@@ -33,6 +33,7 @@ def test_a_converter_that_raises(explain, converter, path, status):
     assert code == status
     assert "password" not in output
     assert "Traceback" not in output
+    assert not has_app_context()  # of a request whose converter raised
 
 
 @pytest.mark.parametrize("error", [LookupError("postgres://user:password@db"), SystemExit(0)])

@@ -82,7 +82,9 @@ def test_a_changed_token_is_never_let_in_and_joserfc_agrees(algorithm, data):
     changed = ".".join(parts)
     assume(changed != good)
     assert not we_admit(changed, ours(algorithm))
-    assert not they_verify(changed, algorithm)
+    # RSA signatures have the length of the key (RFC 8017 §8.1.2). joserfc takes one without its first octet, a zero.
+    if place != 2 or unb64(good.split(".")[2]).lstrip(b"\0") != bytes(octets):
+        assert not they_verify(changed, algorithm)
 
 
 MEMBERS = st.dictionaries(
