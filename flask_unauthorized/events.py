@@ -308,7 +308,7 @@ def _hashed_fields(
 
 
 def _current_app() -> Flask | None:
-    return current_app._get_current_object() if has_app_context() else None  # type: ignore[attr-defined]
+    return current_app._get_current_object() if has_app_context() else None  # type: ignore[attr-defined]  # a proxy's method
 
 
 def _keyed_hash(app: Flask | None, kind: str, value: str) -> str:

@@ -81,9 +81,9 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
 def _send(
     explained: Explained, target: Target, case: Case, headers: Sequence[tuple[str, str]]
 ) -> TestResponse | None:  # fmt: skip
-    """Return what came back; ``None`` if the request was ended. The attributes of ``explained`` say why it was.
+    """Return the response; ``None`` if the request was stopped.
 
-    They also say so of a request whose end was caught by code of the app.
+    ``explained`` notes why it was stopped, even if code of the app caught the exception that stopped it.
     """
     app = explained.app_state.app
 
@@ -122,8 +122,7 @@ def _why_unexplainable(explained: Explained, response: TestResponse | None) -> s
         )
     if explained.logged_in:
         return (
-            "code of the app logs a caller in during the request, and what comes of it is up to the loader, which "
-            "isn't asked"
+            "code of the app logs a caller in during the request. The response depends on the loader, which isn't asked"
         )
     if explained.entered or (response is None and not explained.was_reached):
         return (

@@ -146,7 +146,7 @@ def _set_up(app: Flask) -> AppState:
         state.check()
     except ConfigurationError:
         raise
-    except Exception as error:
+    except Exception as error:  # code of the app raises whatever it likes
         raise Unreadable(f"the check of the set-up raised {type(error).__name__}") from error
     state.serve(None, state.finish_set_up)
     return state

@@ -109,7 +109,7 @@ def _in_words(name: str, wanted: Wanted) -> str:
     if name == "PASSWORD":
         return "a wrong password" if wanted.before == "invalid" else "the password of this user"
     if name == "SESSION_COOKIE":
-        whose = {"invalid": "whose login has ended", "valid": "of a user who is logged in"}.get(wanted.before, "")
+        whose = {"invalid": "of a session that has ended", "valid": "of a user who is logged in"}.get(wanted.before, "")
         if wanted.after:
             whose = wanted.after if wanted.after.startswith("of ") else f"of a user {wanted.after}"
         return f"the value of a session cookie {whose}"

@@ -104,7 +104,7 @@ class Explained:
     def request_class(self, kind: type[Request]) -> type[Request]:
         """Return a class whose requests have an explained state from the start, if they are this one.
 
-        Code of the app may ask who is calling as soon as there is a request.
+        Code of the app may ask for the caller before any hook runs.
         """
         explained = self
 
@@ -151,14 +151,14 @@ class Explained:
             self.responded_by = "preflight"
             return replaced(*args)
 
-        app.make_default_options_response = make_default_options_response  # type: ignore[method-assign]
+        app.make_default_options_response = make_default_options_response  # type: ignore[method-assign]  # for a while
         try:
             yield
         finally:
             if own is None:
                 del app.make_default_options_response
             else:
-                app.make_default_options_response = own  # type: ignore[method-assign]
+                app.make_default_options_response = own  # type: ignore[method-assign]  # as before
 
     def end(self) -> None:
         """Put the view, its code and the response to OPTIONS back."""
@@ -227,7 +227,7 @@ class ExplainedState(RequestState):
         return self._results
 
     @verification_results.setter
-    def verification_results(  # pyright: ignore[reportIncompatibleVariableOverride]
+    def verification_results(  # pyright: ignore[reportIncompatibleVariableOverride]  # a property
         self, results: dict[AnyScheme, Identity | ErrorSnapshot] | None
     ) -> None:
         self._results = _Results(self._explained)
@@ -239,7 +239,7 @@ class ExplainedState(RequestState):
         return None if self.in_view else self._satisfied_plan
 
     @satisfied_plan.setter
-    def satisfied_plan(self, plan: Plan | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def satisfied_plan(self, plan: Plan | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]  # a property
         if plan is not None and self.in_view and not self._is_of_early_judgment(plan):
             self._explained.was_reached = True
             raise Reached
@@ -264,7 +264,7 @@ class ExplainedState(RequestState):
         return found
 
     @test_identity.setter
-    def test_identity(self, identity: Identity | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def test_identity(self, identity: Identity | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]  # a property
         raise AttributeError("an explained request has the caller of its case")
 
     def _is_of_early_judgment(self, plan: Plan) -> bool:

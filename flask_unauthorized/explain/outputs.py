@@ -28,7 +28,7 @@ class Explanation(NamedTuple):
     Attributes:
         target: Where the requests went.
         route: The route.
-        answers: What was asked, and what came.
+        answers: Each case with its response.
         hooks: How many ``before_request`` functions of the app ran.
         root: The folder to which paths are relative.
     """

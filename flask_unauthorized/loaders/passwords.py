@@ -261,7 +261,7 @@ class Passwords:
             # While it was computed, the user may have changed the password, and the old one must not come back.
             if self._look_up(name) == read.text:
                 resolve_awaitable(self._on_upgrade(name, upgraded))
-        except Exception as error:
+        except Exception as error:  # the login stands, whatever fails in the upgrade
             failure = type(error).__name__
         else:
             return

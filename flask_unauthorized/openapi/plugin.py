@@ -65,4 +65,4 @@ class AuthPlugin(BasePlugin):
         def to_complete_dict() -> dict[str, Any]:
             return self._auth.openapi(to_dict(), app=self._app, prefix=self._prefix)
 
-        spec.to_dict = to_complete_dict  # type: ignore[method-assign]
+        spec.to_dict = to_complete_dict  # type: ignore[method-assign]  # of this object alone

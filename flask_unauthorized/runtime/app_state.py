@@ -251,7 +251,7 @@ class AppState:
                     error,
                     reason_code="misconfigured",
                 )
-            except Exception as error:
+            except Exception as error:  # code of the app, such as a loader's check, raises whatever it likes
                 if endpoint is not None and self.effective.may_be_guarded(endpoint):
                     raise
                 self.log_failed_check("guarded views respond with 500", error)

@@ -165,7 +165,7 @@ def _judge_late(app_state: AppState, endpoint: str, request: Request, result: An
             return options_response(real_app())
         _warn_late(app_state, endpoint)
         authenticate_late(plan, request, state_for(request))
-    except BaseException:
+    except BaseException:  # whatever ends the request, the response that was dropped is closed
         response.close()
         raise
     return response

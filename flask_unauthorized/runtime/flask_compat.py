@@ -41,7 +41,7 @@ def request_context(app: Flask, **arguments: Any) -> Iterator[None]:
     try:
         context.push()
         yield
-    except BaseException as error:
+    except BaseException as error:  # whatever it is, the context is popped, and the exception passes
         context.pop(error)
         raise
     context.pop()

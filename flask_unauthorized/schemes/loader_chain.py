@@ -237,7 +237,7 @@ def _validated_recognizes(load: Callable[..., Any], label: str, count: int) -> C
         ) from None
     except ValueError:
         pass  # Some callables written in C have no signature.
-    return recognizes  # type: ignore[no-any-return]
+    return recognizes  # type: ignore[no-any-return]  # a loader's attribute has no type
 
 
 def _name(load: Callable[..., Any]) -> str:

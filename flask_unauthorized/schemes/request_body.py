@@ -116,8 +116,8 @@ def _read(request: Request, limit: int, length: int | None) -> bytes:
         has_more = length is None and getattr(stream, "is_exhausted", False) and request.environ["wsgi.input"].read(1)
     except RequestEntityTooLarge:
         raise
-    except Exception as broken:
-        # PEP 3333 names no exceptions for wsgi.input. Servers raise OSError, ValueError, and types of their own.
+    except Exception as broken:  # PEP 3333 names no exceptions for wsgi.input
+        # Servers raise OSError, ValueError, and types of their own.
         reason = f"Digest: reading the body raised {type(broken).__name__}, and qop=auth-int covers the whole"
         raise MalformedCredentials("The body could not be read.", reason=reason) from None
     if len(body) > limit or has_more:

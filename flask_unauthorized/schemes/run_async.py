@@ -77,7 +77,7 @@ def _run_in_thread(value: Any) -> Any:
     def run() -> None:
         try:
             result.append(context.run(asyncio.run, _await(value)))
-        except BaseException as error:
+        except BaseException as error:  # raised again in the thread that waits
             failure.append(error)
 
     thread = threading.Thread(target=run, name="flask_unauthorized loader")

@@ -107,7 +107,7 @@ def _sample_challenges(scheme: Scheme[Any], app: Flask, realm: str) -> tuple[Cha
     with nullcontext() if in_context else app.app_context():
         try:
             return tuple(scheme.challenges(realm, None, app.request_class(create_environ())))
-        except Exception:
+        except Exception:  # a scheme that isn't static may need a real request
             if scheme.static:
                 raise
             return ()

@@ -308,7 +308,7 @@ class SQLiteStore(Store):
             try:
                 yield database, time.time()
                 database.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # also an interrupt: nothing half-written stays
                 if database.in_transaction:
                     database.execute("ROLLBACK")
                 self._writes = -1  # the file may be full, so the next write deletes expired entries first
@@ -340,7 +340,7 @@ class SQLiteStore(Store):
             database.execute(f"PRAGMA max_page_count = {self.max_size // page}")
             database.execute("PRAGMA synchronous = NORMAL")
             database.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
-        except BaseException:
+        except BaseException:  # also an interrupt: no connection stays open
             database.close()
             raise
         return database

@@ -116,8 +116,8 @@ class Throttle:
         store: Store,
         *,
         per_pair: Limit = Limit(5, 60),  # noqa: B008  # a Limit can't be changed
-        per_subject: Limit = Limit(50, DAY),  # noqa: B008
-        per_network: Limit = Limit(100, 60),  # noqa: B008
+        per_subject: Limit = Limit(50, DAY),  # noqa: B008  # a frozen value
+        per_network: Limit = Limit(100, 60),  # noqa: B008  # a frozen value
         max_wait: int | timedelta = 3600,
         on_outage: Literal["refuse", "allow"] = "refuse",
         disable_after: int | None = None,

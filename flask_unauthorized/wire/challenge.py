@@ -63,7 +63,7 @@ class Challenge:
         *,
         token68: str | None = None,
     ) -> None:
-        items: Iterable[tuple[str, str]] = params.items() if isinstance(params, Mapping) else params  # pyright: ignore
+        items: Iterable[tuple[str, str]] = params.items() if isinstance(params, Mapping) else params  # pyright: ignore  # Mapping or pairs
         pairs = tuple(items)
         _check(scheme, pairs, token68)
         realm = tuple(pair for pair in pairs if pair[0].lower() == "realm")

@@ -176,7 +176,7 @@ def test_each_variable_names_what_the_case_is_about(explain):
     found = commands_of(explain, app)
     said = {label: re.findall(r"\$\{(\w+):\?([^}]*)\}", lines[-1]) for label, lines in found.items()}
     cookie = "the value of a session cookie"
-    assert said["Cookie: invalid"] == [("SESSION_COOKIE", f"{cookie} whose login has ended")]
+    assert said["Cookie: invalid"] == [("SESSION_COOKIE", f"{cookie} of a session that has ended")]
     assert said["Cookie: session ended, in a browser"] == said["Cookie: invalid"]
     assert said["Cookie: without scope read"] == [("SESSION_COOKIE", f"{cookie} of a user without scope read")]
     assert said["Cookie: login without acr gold"] == [("SESSION_COOKIE", f"{cookie} of a login without acr gold")]

@@ -459,7 +459,7 @@ class Pairs(TokenRows):
     def _of(self, owner: str) -> tuple[ColumnElement[bool], ...]:
         return *self._mine(), self.table.c.owner_key == owner_key(owner)
 
-    def _one(self, id: int, owner: str) -> tuple[ColumnElement[bool], ...]:  # noqa: A002
+    def _one(self, id: int, owner: str) -> tuple[ColumnElement[bool], ...]:  # noqa: A002  # the column's name
         return *self._of(owner), self.table.c.id == validated_id(id)
 
     def _is_valid(self, now: float) -> ColumnElement[bool]:

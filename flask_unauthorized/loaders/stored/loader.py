@@ -247,7 +247,7 @@ class TokenLoader:
             token_prefix=self.prefix,
         )
         if has_app_context():
-            signals.send(signal, current_app._get_current_object(), record=record, **arguments)  # type: ignore[attr-defined]
+            signals.send(signal, current_app._get_current_object(), record=record, **arguments)  # type: ignore[attr-defined]  # a proxy's method
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.prefix}>"

@@ -53,7 +53,7 @@ class TokenRows(TokenLoader):
         columns = self.table.c
         return columns.owner_key == owner_key(owner), columns.kind == self.kind
 
-    def _one(self, id: int, owner: str) -> tuple[ColumnElement[bool], ...]:  # noqa: A002
+    def _one(self, id: int, owner: str) -> tuple[ColumnElement[bool], ...]:  # noqa: A002  # the column's name
         """Return the conditions for one token of an owner."""
         return *self._of(owner), self.table.c.id == validated_id(id)
 
@@ -68,7 +68,7 @@ class TokenRows(TokenLoader):
     def _select(self) -> Any:
         return select(*(column for column in self.table.c if column.name not in ("digest", "data")))
 
-    def _record(self, connection: Connection, id: int, owner: str) -> TokenRecord | None:  # noqa: A002
+    def _record(self, connection: Connection, id: int, owner: str) -> TokenRecord | None:  # noqa: A002  # the column's name
         row = connection.execute(self._select().where(*self._one(id, owner))).one_or_none()
         return None if row is None else record_of(row)
 
@@ -136,7 +136,7 @@ class _Lost(Exception):
     """Another request changed the token first. The transaction is rolled back."""
 
 
-def validated_id(id: int) -> int:  # noqa: A002
+def validated_id(id: int) -> int:  # noqa: A002  # the column's name
     """Return the id of a token, or 0, which none has, for a number that no database can hold.
 
     Raises:

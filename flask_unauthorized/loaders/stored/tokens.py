@@ -197,7 +197,7 @@ class StoredTokens(TokenRows):
         with self._database.connection() as connection:
             return self._record(connection, id, owner_of(who))
 
-    def rename(self, id: int, who: Identity | str, name: str) -> bool:  # noqa: A002
+    def rename(self, id: int, who: Identity | str, name: str) -> bool:  # noqa: A002  # the column's name
         """Give a token another name. Return whether it was found.
 
         Args:
@@ -209,7 +209,7 @@ class StoredTokens(TokenRows):
         with self._database.transaction() as connection:
             return self._change(connection, values, *self._one(id, owner_of(who))) == 1
 
-    def revoke(self, id: int, who: Identity | str) -> bool:  # noqa: A002
+    def revoke(self, id: int, who: Identity | str) -> bool:  # noqa: A002  # the column's name
         """End a token now. Its successor, if it was rotated, is another token.
 
         Args:
@@ -262,7 +262,7 @@ class StoredTokens(TokenRows):
 
     def rotate(
         self,
-        id: int,  # noqa: A002
+        id: int,  # noqa: A002  # the column's name
         who: Identity | str,
         *,
         overlap: float | timedelta = timedelta(hours=24),
