@@ -77,17 +77,22 @@ class Database:
         """Create the table and its indexes, unless it exists. Several workers may do so at the same time."""
         for attempt in range(1, CREATE_ATTEMPTS + 1):
             try:
-                self._create_missing()
+                self._create(with_indexes=attempt > 1)
             except (AuthUnavailable, ConfigurationError, exc.IntegrityError):  # what databases say differs
                 if attempt == CREATE_ATTEMPTS or not self._has_table():
                     raise
             else:
                 return
 
-    def _create_missing(self) -> None:
+    def _create(self, *, with_indexes: bool) -> None:
+        """Create the table with its indexes, unless it exists; ``with_indexes``, also those that it lacks.
+
+        In SQLite, an attempt that failed may have made the table and not all indexes. A table that was there before
+        isn't changed: a migration may have named its indexes in another way.
+        """
         with self.transaction() as connection:
             self._table.create(connection, checkfirst=True)
-            for index in self._table.indexes:  # in SQLite another worker may have made the table only
+            for index in self._table.indexes if with_indexes else ():
                 index.create(connection, checkfirst=True)
 
     def _has_table(self) -> bool:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import MetaData, create_engine, event, inspect, text
+from sqlalchemy.schema import CreateTable
 
 from flask_unauthorized import AuthUnavailable, ConfigurationError, InvalidCredentials, RevokedCredentials
 from flask_unauthorized.loaders.stored import AlreadyRotated, StoredTokens, TokenEnded, tokens_table
@@ -47,6 +48,15 @@ def stored(database):
     tokens = StoredTokens(database, prefix="notes", max_per_owner=10_000)
     tokens.create_table()
     return tokens
+
+
+def test_a_table_that_exists_keeps_the_indexes_of_its_migration(database):
+    table = tokens_table(MetaData())
+    with database.begin() as connection:
+        connection.execute(CreateTable(table))
+        connection.execute(text("CREATE UNIQUE INDEX by_digest ON auth_tokens (digest)"))
+    StoredTokens(database, prefix="notes").create_table()
+    assert [index["name"] for index in inspect(database).get_indexes("auth_tokens")] == ["by_digest"]
 
 
 def test_workers_that_start_together_all_make_the_table(database):
