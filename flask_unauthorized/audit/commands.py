@@ -69,8 +69,7 @@ def audit(
     The exit status is 1 if a route is open by mistake, and 2 if the app or the lock file can't be read. No loader, no
     store and no network is used.
     """
-    if freeze is not None and diff is not None:
-        raise click.UsageError("Give either --freeze or --diff: --freeze writes what --diff compares with.")
+    _check_together(freeze=freeze, diff=diff, openapi=document, asvs=shows_asvs or None)
     wanted = _wanted(fail_on, with_diff=diff is not None)
     app = load_app(context)
     try:
@@ -99,6 +98,16 @@ def audit(
         context.exit(1)
     if mistake is not None:
         context.exit(2)
+
+
+def _check_together(**given: object) -> None:
+    """Refuse options of which one would be ignored: ``--freeze`` and ``--asvs`` make no report."""
+    present = [f"--{name}" for name, value in given.items() if value is not None]
+    if len(present) > 1 and not {"--freeze", "--asvs"}.isdisjoint(present):
+        raise click.UsageError(
+            f"{' and '.join(present)} exclude each other: --freeze writes what --diff compares with, --asvs prints "
+            "rows of ASVS, and only a report has the findings of --diff and --openapi. Give one command for each."
+        )
 
 
 def _with_documented(

@@ -64,7 +64,7 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
     explained = Explained(app_state, case.outcomes, case.sample.unread, case.sample.session)
     try:
         response = _send(explained, target, case, headers)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # code of the app raises whatever it likes
         raise Unexplainable(
             f"{case.label}: code of the app raised {type(error).__name__}, so callers get a server error: see the log"
         ) from error
@@ -78,9 +78,7 @@ def ask(app_state: AppState, target: Target, case: Case, headers: Sequence[tuple
     return Answer(int(status), reason, lines, response.data, _note(explained))
 
 
-def _send(
-    explained: Explained, target: Target, case: Case, headers: Sequence[tuple[str, str]]
-) -> TestResponse | None:  # fmt: skip
+def _send(explained: Explained, target: Target, case: Case, headers: Sequence[tuple[str, str]]) -> TestResponse | None:
     """Return the response; ``None`` if the request was stopped.
 
     ``explained`` notes why it was stopped, even if code of the app caught the exception that stopped it.

@@ -187,7 +187,11 @@ def test_a_mistake_in_the_set_up_is_also_told_beside_the_report(form):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--freeze", "--diff"], "either --freeze or --diff"),
+        (["--freeze", "--diff"], "--freeze and --diff exclude each other"),
+        (["--freeze", "--openapi", "x.json"], "--freeze and --openapi exclude each other"),
+        (["--asvs", "--openapi", "x.json"], "--openapi and --asvs exclude each other"),
+        (["--asvs", "--freeze"], "--freeze and --asvs exclude each other"),
+        (["--asvs", "--diff"], "--diff and --asvs exclude each other"),
         (["--fail-on", "ajar"], "'ajar' is none of open"),
         (["--fail-on", "loosened"], "needs --diff"),
         (["--diff"], "can't be read (No such file or directory): write it with --freeze"),

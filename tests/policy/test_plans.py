@@ -83,9 +83,8 @@ def test_the_methods_of_a_class_have_plans_of_their_own(make_app, first):
     assert [name for name, _ in challenges_of(client.delete("/"))] == ["bearer"]
 
 
-@pytest.mark.parametrize("order", [("PUT", "POST"), ("POST", "PUT", "POST")])
-def test_a_guarded_hook_and_an_equal_guard_of_one_method_share_no_plan(auth, make_app, order):
-    """Whether POST is refused must not depend on an earlier PUT, for which the hook runs as well."""
+def notes_view(auth):
+    """A class view whose PUT demands a caller, and whose POST takes anonymous ones."""
 
     class Notes(MethodView):
         @auth.login_required
@@ -96,9 +95,15 @@ def test_a_guarded_hook_and_an_equal_guard_of_one_method_share_no_plan(auth, mak
         def post(self):
             return "fine"
 
+    return Notes.as_view("notes")
+
+
+@pytest.mark.parametrize("order", [("PUT", "POST"), ("POST", "PUT", "POST")])
+def test_a_guarded_hook_and_an_equal_guard_of_one_method_share_no_plan(auth, make_app, order):
+    """Whether POST is refused must not depend on an earlier PUT, for which the hook runs as well."""
     app = make_app(auth)
     app.before_request(auth.login_optional(lambda: None))
-    app.add_url_rule("/", view_func=Notes.as_view("notes"))
+    app.add_url_rule("/", view_func=notes_view(auth))
     client = app.test_client()
     expected = {"PUT": 401, "POST": 200}
     assert [client.open("/", method=method).status_code for method in order] == [expected[method] for method in order]
@@ -106,19 +111,10 @@ def test_a_guarded_hook_and_an_equal_guard_of_one_method_share_no_plan(auth, mak
 
 @pytest.mark.parametrize("order", [("PUT",), ("POST", "PUT"), ("POST", "PUT", "POST", "PUT")])
 def test_a_guarded_hook_refuses_before_later_hooks_whatever_came_before(auth, make_app, order):
-    class Notes(MethodView):
-        @auth.login_required
-        def put(self):
-            return "fine"
-
-        @auth.login_optional
-        def post(self):
-            return "fine"
-
     app, seen = make_app(auth), []
     app.before_request(auth.login_optional(lambda: None))
     app.before_request(lambda: seen.append(request.method))
-    app.add_url_rule("/", view_func=Notes.as_view("notes"))
+    app.add_url_rule("/", view_func=notes_view(auth))
     for method in order:
         app.test_client().open("/", method=method)
     assert seen == [method for method in order if method == "POST"]
